@@ -1,0 +1,17 @@
+//! What is true: the words of the product as types, and its rules as pure functions.
+//!
+//! Nothing in here reads a clock, draws random numbers, touches a file or knows SQL or a screen.
+//! Time, randomness and text come in as parameters, so that every rule can be tested as it stands.
+
+pub mod application;
+pub mod audit;
+pub mod expiry;
+pub mod key;
+pub mod platform;
+pub mod secret;
+pub mod text;
+pub mod token;
+pub mod user;
+
+/// An instant in UTC. keydesk keeps whole seconds.
+pub type Instant = chrono::DateTime<chrono::Utc>;

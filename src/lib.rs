@@ -1,0 +1,2 @@
+//! keydesk
+pub mod domain;

@@ -1,0 +1,2 @@
+//! keydesk
+fn main() {}
