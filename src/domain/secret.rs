@@ -3,20 +3,20 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroizing;
 
 /// The full text of a key.
 ///
 /// It cannot be printed by accident: `Debug` is redacted and there is no `Display`. Whoever needs
 /// the text calls [`Secret::expose`], which is easy to search for. The memory is wiped on drop.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Secret(String);
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Takes over the text. The caller's `String` is moved, so no second copy remains.
     #[must_use]
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self(Zeroizing::new(text))
     }
 
     /// The text itself. Never log it, never put it on a command line.
