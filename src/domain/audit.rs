@@ -1,1 +1,339 @@
-//! To come within this first change.
+//! Entries of the audit log and the chain of hashes that holds them together.
+//!
+//! `hash = SHA-256(domain, length-prefixed fields, previous hash)`. The chain starts from the database's
+//! random identity, so that entries of one database do not fit into another. Emails are not in it: entries
+//! name user numbers, so that a deleted user's email can go and the log stays whole.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Instant;
+use super::application::ApplicationId;
+use super::key::KeyId;
+use super::user::UserId;
+
+/// What sets these hashes apart from any other use of SHA-256.
+const DOMAIN: &[u8] = b"keydesk audit entry v1";
+const GENESIS: &[u8] = b"keydesk audit chain v1";
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AuditAction {
+    /// The database got its first user and Application.
+    SetUp,
+    /// An Application was created.
+    ApplicationCreated,
+    /// An Application got another name.
+    ApplicationRenamed,
+    /// An Application was deleted, after its keys.
+    ApplicationDeleted,
+    /// A key was created.
+    KeyCreated,
+    /// The secret of a new key was handed over.
+    KeyDelivered,
+    /// A key was paused.
+    KeyDisabled,
+    /// A paused key was let in again.
+    KeyEnabled,
+    /// A key was deleted.
+    KeyDeleted,
+    /// A user was added.
+    UserAdded,
+    /// A user may change nothing any more.
+    UserDisabled,
+    /// A disabled user may change things again.
+    UserEnabled,
+    /// A user was deleted and their email wiped.
+    UserDeleted,
+}
+
+impl AuditAction {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::SetUp,
+        Self::ApplicationCreated,
+        Self::ApplicationRenamed,
+        Self::ApplicationDeleted,
+        Self::KeyCreated,
+        Self::KeyDelivered,
+        Self::KeyDisabled,
+        Self::KeyEnabled,
+        Self::KeyDeleted,
+        Self::UserAdded,
+        Self::UserDisabled,
+        Self::UserEnabled,
+        Self::UserDeleted,
+    ];
+
+    /// The word in the database, in JSON and in the hash.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SetUp => "set_up",
+            Self::ApplicationCreated => "application.created",
+            Self::ApplicationRenamed => "application.renamed",
+            Self::ApplicationDeleted => "application.deleted",
+            Self::KeyCreated => "key.created",
+            Self::KeyDelivered => "key.delivered",
+            Self::KeyDisabled => "key.disabled",
+            Self::KeyEnabled => "key.enabled",
+            Self::KeyDeleted => "key.deleted",
+            Self::UserAdded => "user.added",
+            Self::UserDisabled => "user.disabled",
+            Self::UserEnabled => "user.enabled",
+            Self::UserDeleted => "user.deleted",
+        }
+    }
+
+    /// The words on the screen.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::SetUp => "Database set up",
+            Self::ApplicationCreated => "Application created",
+            Self::ApplicationRenamed => "Application renamed",
+            Self::ApplicationDeleted => "Application deleted",
+            Self::KeyCreated => "Key created",
+            Self::KeyDelivered => "Secret handed over",
+            Self::KeyDisabled => "Key disabled",
+            Self::KeyEnabled => "Key enabled",
+            Self::KeyDeleted => "Key deleted",
+            Self::UserAdded => "User added",
+            Self::UserDisabled => "User disabled",
+            Self::UserEnabled => "User enabled",
+            Self::UserDeleted => "User deleted",
+        }
+    }
+}
+
+/// A field with its value before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The field's name.
+    pub field: String,
+    /// The value before, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub before: Option<String>,
+    /// The value after, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<String>,
+}
+
+impl Change {
+    /// A field that has come to have a value.
+    #[must_use]
+    pub fn to(field: &str, after: impl Into<String>) -> Self {
+        Self { field: field.into(), before: None, after: Some(after.into()) }
+    }
+
+    /// A field whose value is gone.
+    #[must_use]
+    pub fn from(field: &str, before: impl Into<String>) -> Self {
+        Self { field: field.into(), before: Some(before.into()), after: None }
+    }
+
+    /// A field whose value has changed.
+    #[must_use]
+    pub fn between(field: &str, before: impl Into<String>, after: impl Into<String>) -> Self {
+        Self { field: field.into(), before: Some(before.into()), after: Some(after.into()) }
+    }
+}
+
+/// What an operation has to say of itself; without it no change can be committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// What was done.
+    pub action: AuditAction,
+    /// The Application it was done to, or in.
+    pub application: Option<ApplicationId>,
+    /// The key it was done to.
+    pub key: Option<KeyId>,
+    /// The user it was done to.
+    pub user: Option<UserId>,
+    /// Fields before and after. Never an email, a login, a secret or a hash.
+    pub changes: Vec<Change>,
+}
+
+impl AuditRecord {
+    /// A record of an action on nothing in particular yet.
+    #[must_use]
+    pub fn new(action: AuditAction) -> Self {
+        Self { action, application: None, key: None, user: None, changes: Vec::new() }
+    }
+
+    /// Names the Application.
+    #[must_use]
+    pub fn application(self, application: ApplicationId) -> Self {
+        Self { application: Some(application), ..self }
+    }
+
+    /// Names the key.
+    #[must_use]
+    pub fn key(self, key: KeyId) -> Self {
+        Self { key: Some(key), ..self }
+    }
+
+    /// Names the user it was done to.
+    #[must_use]
+    pub fn user(self, user: UserId) -> Self {
+        Self { user: Some(user), ..self }
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn change(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+}
+
+/// An entry as its bytes go into the chain: everything as text that is stored, nothing derived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its number: 1, 2, 3... without gaps.
+    pub number: u64,
+    /// When it was done.
+    pub at: Instant,
+    /// Who did it.
+    pub actor: UserId,
+    /// The login number it was done under.
+    pub actor_uid: u32,
+    /// The word for what was done (see [`AuditAction::as_str`]).
+    pub action: String,
+    /// The Application it was done to, or in.
+    pub application: Option<ApplicationId>,
+    /// The key it was done to.
+    pub key: Option<KeyId>,
+    /// The user it was done to.
+    pub user: Option<UserId>,
+    /// The changes as they are stored: a JSON array of [`Change`].
+    pub changes: String,
+}
+
+impl AuditEntry {
+    /// The words on the screen for what was done; an action of a newer keydesk stands as it is.
+    #[must_use]
+    pub fn label(&self) -> String {
+        AuditAction::ALL
+            .into_iter()
+            .find(|a| a.as_str() == self.action)
+            .map_or_else(|| super::text::inert(&self.action), |a| a.label().to_owned())
+    }
+
+    /// The fields before and after; none when the stored text is damaged (the chain will say so).
+    #[must_use]
+    pub fn changes(&self) -> Vec<Change> {
+        serde_json::from_str(&self.changes).unwrap_or_default()
+    }
+
+    /// The hash of this entry after the one with `previous`.
+    #[must_use]
+    pub fn hash(&self, previous: &ChainHash) -> ChainHash {
+        let mut hasher = Sha256::new();
+        hasher.update(DOMAIN);
+        let mut field = |bytes: Option<&[u8]>| match bytes {
+            None => hasher.update([0]),
+            Some(bytes) => {
+                hasher.update([1]);
+                hasher.update((bytes.len() as u64).to_be_bytes());
+                hasher.update(bytes);
+            }
+        };
+        field(Some(&self.number.to_be_bytes()));
+        field(Some(&self.at.timestamp().to_be_bytes()));
+        field(Some(&self.actor.0.to_be_bytes()));
+        field(Some(&self.actor_uid.to_be_bytes()));
+        field(Some(self.action.as_bytes()));
+        field(self.application.map(|a| a.0.to_be_bytes()).as_ref().map(<[u8; 8]>::as_slice));
+        field(self.key.as_ref().map(|k| k.as_str().as_bytes()));
+        field(self.user.map(|u| u.0.to_be_bytes()).as_ref().map(<[u8; 8]>::as_slice));
+        field(Some(self.changes.as_bytes()));
+        field(Some(&previous.0));
+        ChainHash(hasher.finalize().into())
+    }
+}
+
+/// A link of the chain: SHA-256, 32 bytes. Not secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ChainHash(pub [u8; 32]);
+
+impl ChainHash {
+    /// Where the chain of a database with this random identity starts.
+    #[must_use]
+    pub fn genesis(identity: &[u8]) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(GENESIS);
+        hasher.update((identity.len() as u64).to_be_bytes());
+        hasher.update(identity);
+        Self(hasher.finalize().into())
+    }
+}
+
+impl fmt::Display for ChainHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ChainHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    fn entry() -> AuditEntry {
+        AuditEntry {
+            number: 1,
+            at: DateTime::from_timestamp(1_000, 0).unwrap(),
+            actor: UserId(1),
+            actor_uid: 1000,
+            action: AuditAction::KeyCreated.as_str().into(),
+            application: Some(ApplicationId(2)),
+            key: Some("7Qm2x9KdPa".parse().unwrap()),
+            user: None,
+            changes: r#"[{"field":"name","after":"Checkout"}]"#.into(),
+        }
+    }
+
+    #[test]
+    fn every_field_and_the_previous_hash_are_in_the_hash() {
+        let start = ChainHash::genesis(b"identity");
+        let hash = entry().hash(&start);
+        assert_eq!(hash, entry().hash(&start));
+        assert_ne!(hash, entry().hash(&ChainHash::genesis(b"another")));
+        let others = [
+            AuditEntry { number: 2, ..entry() },
+            AuditEntry { at: DateTime::from_timestamp(1_001, 0).unwrap(), ..entry() },
+            AuditEntry { actor: UserId(2), ..entry() },
+            AuditEntry { actor_uid: 0, ..entry() },
+            AuditEntry { action: "key.deleted".into(), ..entry() },
+            AuditEntry { application: None, ..entry() },
+            AuditEntry { key: None, ..entry() },
+            AuditEntry { user: Some(UserId(2)), ..entry() },
+            AuditEntry { changes: "[]".into(), ..entry() },
+        ];
+        for other in others {
+            assert_ne!(hash, other.hash(&start), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_stored_reads_back() {
+        assert_eq!(entry().changes(), vec![Change::to("name", "Checkout")]);
+        assert_eq!(AuditEntry { changes: "not json".into(), ..entry() }.changes(), vec![]);
+        assert_eq!(entry().label(), "Key created");
+    }
+
+    #[test]
+    fn every_action_has_its_own_word() {
+        let words: std::collections::HashSet<_> = AuditAction::ALL.iter().map(|a| a.as_str()).collect();
+        assert_eq!(words.len(), AuditAction::ALL.len());
+    }
+}
