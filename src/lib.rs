@@ -1,2 +1,3 @@
 //! keydesk
+pub mod config;
 pub mod domain;

@@ -1,1 +1,301 @@
-//! To come within this first change.
+//! Expiration dates: how they are written, offered, warned of and shown.
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Offset, SecondsFormat, TimeDelta, TimeZone, Utc, Weekday};
+
+use super::Instant;
+
+/// A length of life that is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// How many days.
+    pub days: u32,
+}
+
+/// What the wizard offers.
+pub const PRESETS: [Preset; 5] =
+    [Preset { days: 7 }, Preset { days: 30 }, Preset { days: 90 }, Preset { days: 180 }, Preset { days: 365 }];
+
+/// The longest life of a key, in days: beyond it a date is a slip of the finger.
+pub const MOST_DAYS: i64 = 36_525;
+
+/// What is wrong with a `WHEN` or a `DURATION`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExpiryError {
+    /// No form that is understood.
+    #[error("{0:?} is no date: write 90d, 12w, 2027-01-31 or 2027-01-31T12:00:00Z")]
+    NotADate(String),
+    /// No form that is understood.
+    #[error("{0:?} is no duration: write 45s, 15m, 24h, 7d or 12w")]
+    NotADuration(String),
+    /// The instant is not in the future.
+    #[error("{0} is in the past: choose a later date")]
+    Past(String),
+    /// More than a hundred years ahead.
+    #[error("that is more than 100 years ahead: choose an earlier date")]
+    TooFar,
+}
+
+/// Reads a `DURATION`: `45s`, `15m`, `24h`, `7d`, `12w`.
+pub fn parse_duration(text: &str) -> Result<TimeDelta, ExpiryError> {
+    let wrong = || ExpiryError::NotADuration(text.to_owned());
+    let trimmed = text.trim();
+    let unit = trimmed.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return Err(wrong()),
+    };
+    let digits = trimmed.get(..trimmed.len() - 1).ok_or_else(wrong)?;
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let count: i64 = digits.parse().map_err(|_| ExpiryError::TooFar)?;
+    let total = count.checked_mul(seconds).ok_or(ExpiryError::TooFar)?;
+    if total > MOST_DAYS * 86_400 { Err(ExpiryError::TooFar) } else { Ok(TimeDelta::seconds(total)) }
+}
+
+/// The instant so many days from now.
+pub fn expires_after(now: Instant, days: i64) -> Result<Instant, ExpiryError> {
+    checked(now.checked_add_signed(TimeDelta::days(days.min(MOST_DAYS + 1))), now)
+}
+
+fn checked(at: Option<Instant>, now: Instant) -> Result<Instant, ExpiryError> {
+    let at = at.ok_or(ExpiryError::TooFar)?;
+    if at <= now {
+        Err(ExpiryError::Past(rfc3339(at)))
+    } else if at - now > TimeDelta::days(MOST_DAYS) {
+        Err(ExpiryError::TooFar)
+    } else {
+        Ok(at)
+    }
+}
+
+/// Reads a `WHEN`: a duration from now, a date (the end of that day in the zone) or RFC 3339.
+pub fn parse_when<Z: TimeZone>(text: &str, now: Instant, zone: &Z) -> Result<Instant, ExpiryError> {
+    let text = text.trim();
+    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return checked(end_of(date, zone), now)
+            .map_err(|error| if matches!(error, ExpiryError::Past(_)) { ExpiryError::Past(text.into()) } else { error });
+    }
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        let whole = at.with_timezone(&Utc).timestamp();
+        return checked(DateTime::from_timestamp(whole, 0), now);
+    }
+    match parse_duration(text) {
+        Ok(length) => checked(now.checked_add_signed(length), now),
+        Err(ExpiryError::TooFar) => Err(ExpiryError::TooFar),
+        Err(_) => Err(ExpiryError::NotADate(text.to_owned())),
+    }
+}
+
+/// The first instant of a date in a zone. Where the clock is put forward over midnight it is the first that exists.
+#[must_use]
+pub fn start_of<Z: TimeZone>(date: NaiveDate, zone: &Z) -> Option<Instant> {
+    let midnight = date.and_time(NaiveTime::MIN);
+    (0..=8)
+        .filter_map(|quarter| midnight.checked_add_signed(TimeDelta::minutes(30 * quarter)))
+        .find_map(|at| zone.from_local_datetime(&at).earliest())
+        .map(|at| at.with_timezone(&Utc))
+}
+
+/// The last second of a date in a zone: 23:59:59 there.
+fn end_of<Z: TimeZone>(date: NaiveDate, zone: &Z) -> Option<Instant> {
+    let next = date.checked_add_days(Days::new(1))?;
+    start_of(next, zone)?.checked_sub_signed(TimeDelta::seconds(1))
+}
+
+/// Something to think about before choosing this date. Gentle: it stops nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// Nobody may be there to replace the key.
+    Weekend(Weekday),
+    /// Between the holidays.
+    EndOfYear,
+    /// So many keys expire in that month already.
+    CrowdedMonth(u64),
+}
+
+/// From how many keys on a month is crowded.
+pub const CROWDED: u64 = 10;
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Weekend(Weekday::Sat) => f.write_str("That is a Saturday: will someone be there to replace it?"),
+            Self::Weekend(_) => f.write_str("That is a Sunday: will someone be there to replace it?"),
+            Self::EndOfYear => f.write_str("That is around the turn of the year, when few people are there."),
+            Self::CrowdedMonth(keys) => write!(f, "{keys} keys expire in that month already."),
+        }
+    }
+}
+
+/// What to warn of about a date; `in_month` is how many keys expire in its month already.
+#[must_use]
+pub fn warnings<Z: TimeZone>(expires: Instant, zone: &Z, in_month: u64) -> Vec<Warning> {
+    let date = expires.with_timezone(zone).date_naive();
+    let mut warnings = Vec::new();
+    if matches!(date.weekday(), Weekday::Sat | Weekday::Sun) {
+        warnings.push(Warning::Weekend(date.weekday()));
+    }
+    if (date.month() == 12 && date.day() >= 20) || (date.month() == 1 && date.day() <= 2) {
+        warnings.push(Warning::EndOfYear);
+    }
+    if in_month >= CROWDED {
+        warnings.push(Warning::CrowdedMonth(in_month));
+    }
+    warnings
+}
+
+/// The name that the wizard suggests: the platform or "Generic", and the month.
+#[must_use]
+pub fn suggested_name<Z: TimeZone>(what: &str, now: Instant, zone: &Z) -> String {
+    let date = now.with_timezone(zone).date_naive();
+    format!("{what} {}", date.format("%B %Y"))
+}
+
+/// An instant as machines read it: RFC 3339 in UTC, whole seconds.
+#[must_use]
+pub fn rfc3339(at: Instant) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// An instant in a zone, with the zone named: `2027-02-21 10:00:00 +01:00`, or `UTC` where that is the zone.
+#[must_use]
+pub fn local<Z: TimeZone>(at: Instant, zone: &Z) -> String {
+    let there = at.with_timezone(zone);
+    let offset = there.offset().fix();
+    let clock = there.naive_local().format("%Y-%m-%d %H:%M:%S");
+    if offset.local_minus_utc() == 0 { format!("{clock} UTC") } else { format!("{clock} {offset}") }
+}
+
+/// How far off an instant is, in words: `in 89 days`, `3 s ago`, `now`.
+#[must_use]
+pub fn relative(at: Instant, now: Instant) -> String {
+    let (count, word) = distance(at, now);
+    let unit = match (word, count) {
+        ("s", _) => "s".to_owned(),
+        (word, 1) => word.to_owned(),
+        (word, _) => format!("{word}s"),
+    };
+    turned(at, now, &format!("{count} {unit}"))
+}
+
+/// The same for a narrow column: `in 89 d`, `3 s ago`.
+#[must_use]
+pub fn relative_short(at: Instant, now: Instant) -> String {
+    let (count, word) = distance(at, now);
+    let unit = match word {
+        "minute" => "min",
+        "hour" => "h",
+        "day" => "d",
+        "month" => "mo",
+        "year" => "y",
+        other => other,
+    };
+    turned(at, now, &format!("{count} {unit}"))
+}
+
+fn turned(at: Instant, now: Instant, distance: &str) -> String {
+    match at.cmp(&now) {
+        std::cmp::Ordering::Equal => "now".into(),
+        std::cmp::Ordering::Greater => format!("in {distance}"),
+        std::cmp::Ordering::Less => format!("{distance} ago"),
+    }
+}
+
+/// Rounded down, so that nothing seems to last longer than it does.
+fn distance(at: Instant, now: Instant) -> (i64, &'static str) {
+    let seconds = (at - now).num_seconds().abs();
+    match seconds {
+        0..60 => (seconds, "s"),
+        60..3_600 => (seconds / 60, "minute"),
+        3_600..172_800 => (seconds / 3_600, "hour"),
+        172_800..10_368_000 => (seconds / 86_400, "day"),
+        10_368_000..63_072_000 => (seconds / 2_629_746, "month"),
+        _ => (seconds / 31_556_952, "year"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::FixedOffset;
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> Instant {
+        DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc)
+    }
+
+    fn east() -> FixedOffset {
+        FixedOffset::east_opt(3_600).unwrap()
+    }
+
+    const NOW: &str = "2026-11-23T09:00:00Z";
+
+    #[test]
+    fn when_in_all_its_forms() {
+        let when = |text| parse_when(text, at(NOW), &east());
+        assert_eq!(when("90d"), Ok(at("2027-02-21T09:00:00Z")));
+        assert_eq!(when("12w"), Ok(at("2027-02-15T09:00:00Z")));
+        assert_eq!(when("2027-01-31"), Ok(at("2027-01-31T22:59:59Z")), "the end of that day, there");
+        assert_eq!(when("2027-01-31T12:00:00+02:00"), Ok(at("2027-01-31T10:00:00Z")));
+        assert_eq!(when("2026-11-23"), Ok(at("2026-11-23T22:59:59Z")), "today still has an end");
+    }
+
+    #[test]
+    fn what_is_past_or_too_far_is_refused() {
+        let when = |text| parse_when(text, at(NOW), &east());
+        assert_eq!(when("2026-11-22"), Err(ExpiryError::Past("2026-11-22".into())));
+        assert!(matches!(when("2026-11-23T09:00:00Z"), Err(ExpiryError::Past(_))), "now is past");
+        assert!(matches!(when("0d"), Err(ExpiryError::Past(_))));
+        assert_eq!(when("3000-01-01"), Err(ExpiryError::TooFar));
+        assert_eq!(when("99999999999999999999d"), Err(ExpiryError::TooFar));
+        for text in ["", "d", "-5d", "5", "1.5d", "tomorrow", "2027-02-30", "2027-13-01"] {
+            assert_eq!(when(text), Err(ExpiryError::NotADate(text.into())), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("45s"), Ok(TimeDelta::seconds(45)));
+        assert_eq!(parse_duration("15m"), Ok(TimeDelta::minutes(15)));
+        assert_eq!(parse_duration("24h"), Ok(TimeDelta::hours(24)));
+        assert_eq!(parse_duration("7d"), Ok(TimeDelta::days(7)));
+        assert!(parse_duration("7y").is_err());
+        assert!(parse_duration("é").is_err());
+    }
+
+    #[test]
+    fn gentle_warnings() {
+        let zone = east();
+        assert_eq!(warnings(at("2027-02-20T09:00:00Z"), &zone, 0), [Warning::Weekend(Weekday::Sat)]);
+        assert_eq!(warnings(at("2026-12-31T09:00:00Z"), &zone, 12), [Warning::EndOfYear, Warning::CrowdedMonth(12)]);
+        assert_eq!(warnings(at("2027-02-23T09:00:00Z"), &zone, 9), []);
+        // In the zone, not in UTC: it is Saturday there already.
+        assert_eq!(warnings(at("2027-02-19T23:30:00Z"), &zone, 0), [Warning::Weekend(Weekday::Sat)]);
+    }
+
+    #[test]
+    fn instants_for_people() {
+        let now = at(NOW);
+        assert_eq!(local(now, &east()), "2026-11-23 10:00:00 +01:00");
+        assert_eq!(local(now, &Utc), "2026-11-23 09:00:00 UTC");
+        assert_eq!(rfc3339(now), NOW);
+        assert_eq!(relative(at("2027-02-21T09:00:00Z"), now), "in 90 days");
+        assert_eq!(relative(at("2026-11-23T08:59:57Z"), now), "3 s ago");
+        assert_eq!(relative(at("2026-11-23T10:00:00Z"), now), "in 1 hour");
+        assert_eq!(relative(now, now), "now");
+        assert_eq!(relative_short(at("2026-11-23T08:57:00Z"), now), "3 min ago");
+        assert_eq!(suggested_name("Braze", now, &Utc), "Braze November 2026");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in any::<String>()) {
+            let _ = (parse_when(&text, at(NOW), &Utc), parse_duration(&text));
+        }
+    }
+}

@@ -1,1 +1,227 @@
-//! To come within this first change.
+//! The catalogue of third-party platforms, and how to use a key.
+
+use serde::Deserialize;
+
+use super::key::KeyKind;
+
+/// In which form a platform sends the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presents {
+    /// `Authorization: ApiKey-v1 <key>`.
+    Header,
+    /// HTTP Basic (RFC 7617) with the user name `ApiKey-v1 <key>` and an empty password.
+    Basic,
+}
+
+impl Presents {
+    /// The word in the catalogue and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Basic => "basic",
+        }
+    }
+}
+
+/// A third-party service that keys are made for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Platform {
+    /// What the database keeps: lower case letters, digits and `_`.
+    pub slug: String,
+    /// What people call it.
+    pub name: String,
+    /// In which form it sends the key.
+    pub presents: Presents,
+    /// How to put the key in, step by step.
+    #[serde(default)]
+    pub steps: Vec<String>,
+}
+
+/// All platforms, ordered by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalogue {
+    platforms: Vec<Platform>,
+}
+
+/// What is wrong with a catalogue.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CatalogueError {
+    /// Not the expected TOML.
+    #[error("{0}")]
+    Toml(String),
+    /// A slug with other characters, or none, or too many.
+    #[error("platform slug {0:?}: use 1 to 40 lower case letters, digits and _")]
+    Slug(String),
+    /// A platform without a name.
+    #[error("platform {0:?} has no name")]
+    NoName(String),
+    /// Two platforms with one slug.
+    #[error("platform {0:?} is listed twice")]
+    Twice(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    platforms: Vec<Platform>,
+}
+
+impl Catalogue {
+    /// The catalogue that ships with keydesk, `assets/platforms.toml`.
+    pub fn built_in() -> Result<Self, CatalogueError> {
+        Self::parse(include_str!("../../assets/platforms.toml"))
+    }
+
+    /// Reads a catalogue.
+    pub fn parse(text: &str) -> Result<Self, CatalogueError> {
+        let listed: Listed = toml::from_str(text).map_err(|error| CatalogueError::Toml(error.to_string()))?;
+        Self::default().extended(listed.platforms)
+    }
+
+    /// The same with more platforms; one with a known slug takes the place of the known one.
+    pub fn extended(mut self, with: Vec<Platform>) -> Result<Self, CatalogueError> {
+        let mut seen = std::collections::HashSet::new();
+        for platform in with {
+            let slug = &platform.slug;
+            let well_formed = slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            if !well_formed || slug.is_empty() || slug.len() > 40 || slug == "generic" {
+                return Err(CatalogueError::Slug(slug.clone()));
+            }
+            if platform.name.trim().is_empty() {
+                return Err(CatalogueError::NoName(slug.clone()));
+            }
+            if !seen.insert(slug.clone()) {
+                return Err(CatalogueError::Twice(slug.clone()));
+            }
+            self.platforms.retain(|known| known.slug != *slug);
+            self.platforms.push(platform);
+        }
+        self.platforms.sort_by_key(|platform| platform.name.to_lowercase());
+        Ok(self)
+    }
+
+    /// All of them, ordered by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Platform> {
+        self.platforms.iter()
+    }
+
+    /// The platform of a slug.
+    #[must_use]
+    pub fn get(&self, slug: &str) -> Option<&Platform> {
+        self.platforms.iter().find(|platform| platform.slug == slug)
+    }
+
+    /// The name of a slug; one that is in no catalogue any more stands for itself.
+    #[must_use]
+    pub fn name_of<'a>(&'a self, slug: &'a str) -> &'a str {
+        self.get(slug).map_or(slug, |platform| &platform.name)
+    }
+
+    /// What the list shows: Generic, or the platform's name.
+    #[must_use]
+    pub fn label(&self, kind: &KeyKind) -> String {
+        kind.platform().map_or_else(|| "Generic".to_owned(), |slug| super::text::inert(self.name_of(slug)))
+    }
+}
+
+/// How to use a key, with `<key>` in the secret's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// What it is for: Generic, or the platform's name.
+    pub title: String,
+    /// The HTTP header that carries the key.
+    pub header: String,
+    /// A ready command line.
+    pub curl: String,
+    /// The steps.
+    pub steps: Vec<String>,
+}
+
+/// How to use a key of this kind.
+#[must_use]
+pub fn usage(kind: &KeyKind, catalogue: &Catalogue) -> Usage {
+    let platform = kind.platform().and_then(|slug| catalogue.get(slug));
+    let (header, curl) = match platform.map_or(Presents::Header, |p| p.presents) {
+        Presents::Header => (
+            "Authorization: ApiKey-v1 <key>".to_owned(),
+            "curl -H 'Authorization: ApiKey-v1 <key>' https://api.example.com/".to_owned(),
+        ),
+        Presents::Basic => (
+            "Authorization: Basic <base64 of \"ApiKey-v1 <key>:\">".to_owned(),
+            "curl -u 'ApiKey-v1 <key>:' https://api.example.com/".to_owned(),
+        ),
+    };
+    let steps = match platform {
+        Some(platform) if !platform.steps.is_empty() => platform.steps.clone(),
+        _ => vec![
+            "Give the key to your software through its secret store or an environment variable, never in its source.".into(),
+            "Send it with each request in the header above.".into(),
+            "An answer of 401 means that the key is refused: expired, disabled, deleted or mistyped.".into(),
+        ],
+    };
+    Usage { title: catalogue.label(kind), header, curl, steps }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_own_slugs_are_there() {
+        let catalogue = Catalogue::built_in().unwrap();
+        for slug in [
+            "braze",
+            "segment",
+            "mparticle",
+            "shopify",
+            "iterable",
+            "customer_engagement",
+            "customer_data",
+            "salesforce",
+            "emarsys",
+        ] {
+            let platform = catalogue.get(slug).unwrap_or_else(|| panic!("{slug}"));
+            assert!(!platform.steps.is_empty(), "{slug}");
+        }
+    }
+
+    #[test]
+    fn users_extend_and_replace() {
+        let own = Platform {
+            slug: "braze".into(),
+            name: "Our Braze".into(),
+            presents: Presents::Header,
+            steps: vec![],
+        };
+        let catalogue = Catalogue::built_in().unwrap().extended(vec![own]).unwrap();
+        assert_eq!(catalogue.name_of("braze"), "Our Braze");
+        assert_eq!(catalogue.name_of("gone"), "gone");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let platform = |slug: &str| Platform {
+            slug: slug.into(),
+            name: "X".into(),
+            presents: Presents::Header,
+            steps: vec![],
+        };
+        for slug in ["", "Braze", "a-b", "generic", "a\u{1b}"] {
+            let error = Catalogue::default().extended(vec![platform(slug)]).unwrap_err();
+            assert_eq!(error, CatalogueError::Slug(slug.into()));
+        }
+        let error = Catalogue::default().extended(vec![platform("a"), platform("a")]).unwrap_err();
+        assert_eq!(error, CatalogueError::Twice("a".into()));
+    }
+
+    #[test]
+    fn usage_never_needs_the_catalogue() {
+        let kind = KeyKind::ThirdParty { platform: "gone".into() };
+        let usage = usage(&kind, &Catalogue::default());
+        assert_eq!(usage.title, "gone");
+        assert!(usage.curl.contains("<key>"));
+    }
+}

@@ -1,0 +1,288 @@
+//! The settings of `config.toml`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::ConfigError;
+use super::bindings::{Bindings, Overrides};
+use crate::domain::expiry::{MOST_DAYS, parse_duration};
+use crate::domain::platform::{Catalogue, Platform};
+
+/// The documented defaults: what `keydesk config --default` prints.
+pub const DEFAULT: &str = include_str!("../../assets/config.toml");
+
+/// How it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThemeName {
+    /// Light on dark.
+    Dark,
+    /// Dark on light.
+    Light,
+    /// The strongest contrast.
+    HighContrast,
+    /// The terminal's own colours only.
+    Terminal,
+}
+
+impl ThemeName {
+    /// All, in the order in which one steps through them.
+    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::HighContrast, Self::Terminal];
+
+    /// The word in `config.toml`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::HighContrast => "high-contrast",
+            Self::Terminal => "terminal",
+        }
+    }
+}
+
+/// Plain ASCII or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ascii {
+    /// Where the locale is not UTF-8.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+/// Where a copy goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClipboardMode {
+    /// As the session tells.
+    Auto,
+    /// The display's clipboard.
+    System,
+    /// Through the terminal.
+    Osc52,
+    /// Nowhere.
+    Off,
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How it looks.
+    pub theme: ThemeName,
+    /// Plain ASCII or not.
+    pub ascii: Ascii,
+    /// Whether the mouse is used.
+    pub mouse: bool,
+    /// How long a new key works, in days.
+    pub default_expiry: u32,
+    /// How long before its end a key expires soon.
+    pub expires_soon: TimeDelta,
+    /// Where a copy goes.
+    pub clipboard: ClipboardMode,
+    /// After which time the display's clipboard is emptied.
+    pub clipboard_clear_after: Duration,
+    /// The bindings, overridden ones included.
+    pub bindings: Bindings,
+    /// The platforms, own ones included.
+    pub catalogue: Catalogue,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    theme: Option<Spanned<String>>,
+    ascii: Option<Spanned<String>>,
+    mouse: Option<bool>,
+    default_expiry: Option<Spanned<String>>,
+    expires_soon: Option<Spanned<String>>,
+    clipboard: Option<Spanned<String>>,
+    clipboard_clear_after: Option<Spanned<String>>,
+    keys: Option<Spanned<Overrides>>,
+    platforms: Option<Spanned<Vec<Platform>>>,
+}
+
+impl Settings {
+    /// Reads a file; one that is not there leaves the defaults.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::parse(path, ""),
+            Err(error) => {
+                Err(ConfigError::Unreadable { path: path.to_owned(), reason: error.to_string() })
+            }
+        }
+    }
+
+    /// Reads the text of a file, on top of the defaults.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let defaults = read(Path::new("assets/config.toml"), DEFAULT)?;
+        let own = read(path, text)?;
+        let reader = Reader { path, text };
+        let built_in = |error: String| ConfigError::at(Path::new("assets"), "", 0, error);
+        let bindings = Bindings::built_in().map_err(|error| built_in(error.to_string()))?;
+        let catalogue = Catalogue::built_in().map_err(|error| built_in(error.to_string()))?;
+        let wrong = |at: usize, error: String| ConfigError::at(path, text, at, error);
+        Ok(Self {
+            theme: reader.word(own.theme, defaults.theme, &THEMES)?,
+            ascii: reader.word(own.ascii, defaults.ascii, &ASCII)?,
+            mouse: own.mouse.or(defaults.mouse).unwrap_or(true),
+            default_expiry: reader.days(own.default_expiry, defaults.default_expiry)?,
+            expires_soon: reader.length(own.expires_soon, defaults.expires_soon, "7d")?,
+            clipboard: reader.word(own.clipboard, defaults.clipboard, &CLIPBOARD)?,
+            clipboard_clear_after: reader
+                .length(own.clipboard_clear_after, defaults.clipboard_clear_after, "45s")?
+                .to_std()
+                .unwrap_or(Duration::from_secs(45)),
+            bindings: match own.keys {
+                None => bindings,
+                Some(keys) => {
+                    let at = keys.span().start;
+                    bindings.overridden(keys.get_ref()).map_err(|error| wrong(at, error.to_string()))?
+                }
+            },
+            catalogue: match own.platforms {
+                None => catalogue,
+                Some(platforms) => {
+                    let at = platforms.span().start;
+                    catalogue.extended(platforms.into_inner()).map_err(|error| wrong(at, error.to_string()))?
+                }
+            },
+        })
+    }
+}
+
+const THEMES: [(&str, ThemeName); 4] = [
+    ("dark", ThemeName::Dark),
+    ("light", ThemeName::Light),
+    ("high-contrast", ThemeName::HighContrast),
+    ("terminal", ThemeName::Terminal),
+];
+const ASCII: [(&str, Ascii); 3] = [("auto", Ascii::Auto), ("on", Ascii::On), ("off", Ascii::Off)];
+const CLIPBOARD: [(&str, ClipboardMode); 4] = [
+    ("auto", ClipboardMode::Auto),
+    ("system", ClipboardMode::System),
+    ("osc52", ClipboardMode::Osc52),
+    ("off", ClipboardMode::Off),
+];
+
+fn read(path: &Path, text: &str) -> Result<Written, ConfigError> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        ConfigError::at(path, text, at, error.message().trim())
+    })
+}
+
+/// Reads values, and knows where they stand when they are wrong.
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Reader<'_> {
+    fn wrong(&self, value: &Spanned<String>, message: impl Into<String>) -> ConfigError {
+        ConfigError::at(self.path, self.text, value.span().start, message)
+    }
+
+    fn word<T: Copy>(
+        &self,
+        own: Option<Spanned<String>>,
+        default: Option<Spanned<String>>,
+        words: &[(&str, T)],
+    ) -> Result<T, ConfigError> {
+        let find = |value: &Spanned<String>| {
+            words.iter().find(|(word, _)| word == value.get_ref()).map(|(_, meaning)| *meaning)
+        };
+        match own {
+            Some(value) => find(&value).ok_or_else(|| {
+                let allowed: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+                self.wrong(&value, format!("{:?} is not one of: {}", value.get_ref(), allowed.join(", ")))
+            }),
+            None => Ok(default.as_ref().and_then(find).unwrap_or(words[0].1)),
+        }
+    }
+
+    fn length(
+        &self,
+        own: Option<Spanned<String>>,
+        default: Option<Spanned<String>>,
+        otherwise: &str,
+    ) -> Result<TimeDelta, ConfigError> {
+        match own {
+            Some(value) => parse_duration(value.get_ref())
+                .map_err(|error| error.to_string())
+                .and_then(|length| {
+                    if length.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(length) }
+                })
+                .map_err(|error| self.wrong(&value, error)),
+            None => {
+                let text = default.map_or_else(|| otherwise.to_owned(), Spanned::into_inner);
+                Ok(parse_duration(&text).unwrap_or(TimeDelta::days(1)))
+            }
+        }
+    }
+
+    fn days(
+        &self,
+        own: Option<Spanned<String>>,
+        default: Option<Spanned<String>>,
+    ) -> Result<u32, ConfigError> {
+        let place = own.clone();
+        let days = self.length(own, default, "90d")?.num_days();
+        match (u32::try_from(days), place) {
+            (Ok(days), _) if days >= 1 && i64::from(days) <= MOST_DAYS => Ok(days),
+            (_, Some(value)) => Err(self.wrong(&value, "must be at least 1d")),
+            _ => Ok(90),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        Settings::parse(Path::new("config.toml"), text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_file() {
+        let settings = parse("").unwrap();
+        assert_eq!(settings.default_expiry, 90);
+        assert_eq!(settings.expires_soon, TimeDelta::days(7));
+        assert_eq!(settings.clipboard_clear_after, Duration::from_secs(45));
+        assert_eq!(
+            (settings.theme, settings.ascii, settings.mouse, settings.clipboard),
+            (ThemeName::Dark, Ascii::Auto, true, ClipboardMode::Auto)
+        );
+        let same = parse(DEFAULT).unwrap();
+        assert_eq!(same.default_expiry, settings.default_expiry);
+        let written: toml::Table = DEFAULT.parse().unwrap();
+        for name in
+            ["theme", "ascii", "mouse", "default_expiry", "expires_soon", "clipboard", "clipboard_clear_after"]
+        {
+            assert!(written.contains_key(name), "{name} is documented");
+        }
+    }
+
+    #[test]
+    fn a_mistake_has_a_line_a_column_and_what_is_allowed() {
+        assert_eq!(
+            parse("mouse = true\ntheme = \"blue\"").unwrap_err(),
+            "config.toml:2:9: \"blue\" is not one of: dark, light, high-contrast, terminal"
+        );
+        let error = parse("teme = \"dark\"").unwrap_err();
+        assert!(error.starts_with("config.toml:1:1:") && error.contains("`theme`"), "{error}");
+        let error = parse("expires_soon = \"soon\"").unwrap_err();
+        assert!(error.starts_with("config.toml:1:16:") && error.contains("45s, 15m"), "{error}");
+        let error = parse("\n[keys.keys]\ncreate = [\"d\"]").unwrap_err();
+        assert!(error.contains("keys.create") && error.contains("keys.delete"), "{error}");
+        let error = parse("[[platforms]]\nslug = \"A\"\nname = \"A\"\npresents = \"header\"").unwrap_err();
+        assert!(error.contains("lower case"), "{error}");
+        assert!(parse("default_expiry = \"5h\"").is_err());
+        assert!(parse("= nonsense").is_err());
+    }
+}

@@ -1,0 +1,185 @@
+//! Themes: what each kind of text looks like.
+
+use ratatui::style::{Color, Modifier, Style};
+use serde::Deserialize;
+
+use super::settings::ThemeName;
+
+/// How each kind of text looks. Colour is never the only sign of anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Theme {
+    /// Text as such, and what is behind it.
+    pub text: Style,
+    /// What is there and matters less.
+    pub dim: Style,
+    /// The one accent: where one is, what has the focus.
+    pub accent: Style,
+    /// Column names, titles.
+    pub heading: Style,
+    /// The selected row, the focused button.
+    pub selection: Style,
+    /// What a filter has found.
+    pub matched: Style,
+    /// What wants attention soon.
+    pub warning: Style,
+    /// What failed, what destroys.
+    pub danger: Style,
+    /// What was done, what is valid.
+    pub good: Style,
+    /// The edge of a modal.
+    pub border: Style,
+    /// A field to type in.
+    pub field: Style,
+    /// A field that has the focus.
+    pub cursor: Style,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Roles {
+    text: Look,
+    dim: Look,
+    accent: Look,
+    heading: Look,
+    selection: Look,
+    matched: Look,
+    warning: Look,
+    danger: Look,
+    good: Look,
+    border: Look,
+    field: Look,
+    cursor: Look,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Look {
+    fg: Option<String>,
+    bg: Option<String>,
+    bold: bool,
+    dim: bool,
+    reverse: bool,
+    underline: bool,
+}
+
+/// A theme file is wrong. The shipped ones are tested; this is for whoever changes them.
+#[derive(Debug, thiserror::Error)]
+#[error("theme {name}: {reason}")]
+pub struct ThemeError {
+    /// Which theme.
+    pub name: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl Theme {
+    /// A theme that ships with keydesk.
+    pub fn named(name: ThemeName) -> Result<Self, ThemeError> {
+        let text = match name {
+            ThemeName::Dark => include_str!("../../assets/themes/dark.toml"),
+            ThemeName::Light => include_str!("../../assets/themes/light.toml"),
+            ThemeName::HighContrast => include_str!("../../assets/themes/high-contrast.toml"),
+            ThemeName::Terminal => include_str!("../../assets/themes/terminal.toml"),
+        };
+        Self::parse(name.as_str(), text)
+    }
+
+    /// For `NO_COLOR`: no colour at all, but bold, reverse and underline.
+    pub fn colourless() -> Result<Self, ThemeError> {
+        Self::parse("colourless", include_str!("../../assets/themes/colourless.toml"))
+    }
+
+    /// Reads a theme.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ThemeError> {
+        let wrong = |reason: String| ThemeError { name: name.to_owned(), reason };
+        let roles: Roles = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        let style = |look: Look| style(look).map_err(wrong);
+        Ok(Self {
+            text: style(roles.text)?,
+            dim: style(roles.dim)?,
+            accent: style(roles.accent)?,
+            heading: style(roles.heading)?,
+            selection: style(roles.selection)?,
+            matched: style(roles.matched)?,
+            warning: style(roles.warning)?,
+            danger: style(roles.danger)?,
+            good: style(roles.good)?,
+            border: style(roles.border)?,
+            field: style(roles.field)?,
+            cursor: style(roles.cursor)?,
+        })
+    }
+}
+
+fn style(look: Look) -> Result<Style, String> {
+    let colour = |name: String| name.parse::<Color>().map_err(|_| format!("{name:?} is no colour"));
+    let modifiers = [
+        (look.bold, Modifier::BOLD),
+        (look.dim, Modifier::DIM),
+        (look.reverse, Modifier::REVERSED),
+        (look.underline, Modifier::UNDERLINED),
+    ];
+    let mut style = Style::new();
+    style.fg = look.fg.map(colour).transpose()?;
+    style.bg = look.bg.map(colour).transpose()?;
+    Ok(modifiers.into_iter().filter(|(on, _)| *on).fold(style, |style, (_, m)| style.add_modifier(m)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance (WCAG 2.2).
+    fn luminance(colour: Color) -> f64 {
+        let Color::Rgb(r, g, b) = colour else { panic!("{colour} is not given in full") };
+        let part = |c: u8| {
+            let c = f64::from(c) / 255.0;
+            if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b)
+    }
+
+    fn contrast(a: Color, b: Color) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn everything_can_be_read() {
+        for (name, least) in [(ThemeName::Dark, 4.5), (ThemeName::Light, 4.5), (ThemeName::HighContrast, 7.0)] {
+            let theme = Theme::named(name).unwrap();
+            let (fg, bg) = (theme.text.fg.unwrap(), theme.text.bg.unwrap());
+            for (role, style) in [
+                ("text", theme.text),
+                ("dim", theme.dim),
+                ("accent", theme.accent),
+                ("heading", theme.heading),
+                ("selection", theme.selection),
+                ("matched", theme.matched),
+                ("warning", theme.warning),
+                ("danger", theme.danger),
+                ("good", theme.good),
+                ("field", theme.field),
+                ("cursor", theme.cursor),
+            ] {
+                let got = contrast(style.fg.unwrap_or(fg), style.bg.unwrap_or(bg));
+                assert!(got >= least, "{} {role}: {got:.2}", name.as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn the_terminals_own_colours_are_left_alone() {
+        let theme = Theme::named(ThemeName::Terminal).unwrap();
+        assert_eq!((theme.text.fg, theme.text.bg), (None, None));
+    }
+
+    #[test]
+    fn no_colour_is_no_colour() {
+        let theme = Theme::colourless().unwrap();
+        for style in [theme.text, theme.dim, theme.accent, theme.selection, theme.danger, theme.good, theme.warning] {
+            assert_eq!((style.fg, style.bg), (None, None));
+        }
+        assert_ne!(theme.selection, theme.text);
+    }
+}
