@@ -1,3 +1,9 @@
 //! keydesk
 pub mod config;
+pub mod desk;
 pub mod domain;
+pub mod host;
+pub mod store;
+pub mod verify;
+
+pub use verify::{Accepted, Decision, Reason, Refusal, Verifier, VerifyError};

@@ -127,13 +127,14 @@ impl FromStr for Chord {
         let key = match (chars.next(), chars.next()) {
             (Some(' '), None) => Key::Space,
             (Some(c), None) if !c.is_control() => Key::Char(c),
-            _ => match NAMED.iter().find(|(name, _)| *name == rest) {
-                Some((_, key)) => *key,
-                None => {
+            _ => {
+                if let Some((_, key)) = NAMED.iter().find(|(name, _)| *name == rest) {
+                    *key
+                } else {
                     let number = rest.strip_prefix('f').and_then(|n| n.parse::<u8>().ok());
                     Key::F(number.filter(|n| (1..=12).contains(n)).ok_or_else(wrong)?)
                 }
-            },
+            }
         };
         Ok(Self { key, ctrl, alt })
     }
@@ -151,7 +152,7 @@ impl fmt::Display for Chord {
         match self.key {
             Key::Char(c) if self.ctrl => text.extend(c.to_uppercase()),
             Key::Char(c) => text.push(c),
-            Key::F(number) => text.push_str(&format!("F{number}")),
+            Key::F(number) => text = format!("{text}F{number}"),
             Key::BackTab => text.push_str("Shift-Tab"),
             Key::PageUp => text.push_str("PgUp"),
             Key::PageDown => text.push_str("PgDn"),
@@ -344,10 +345,11 @@ impl Bindings {
 }
 
 fn chords(context: &str, action: &str, keys: &[String]) -> Result<Vec<Chord>, BindingError> {
-    keys.iter()
-        .map(|key| key.parse())
-        .collect::<Result<_, _>>()
-        .map_err(|error| BindingError::Key { context: context.into(), action: action.into(), error })
+    keys.iter().map(|key| key.parse()).collect::<Result<_, _>>().map_err(|error| BindingError::Key {
+        context: context.into(),
+        action: action.into(),
+        error,
+    })
 }
 
 #[cfg(test)]
@@ -356,9 +358,14 @@ mod tests {
 
     #[test]
     fn chords_read_and_show() {
-        for (text, shown) in
-            [("q", "q"), ("G", "G"), ("ctrl-p", "Ctrl-P"), ("shift-tab", "Shift-Tab"), ("f5", "F5"), ("-", "-")]
-        {
+        for (text, shown) in [
+            ("q", "q"),
+            ("G", "G"),
+            ("ctrl-p", "Ctrl-P"),
+            ("shift-tab", "Shift-Tab"),
+            ("f5", "F5"),
+            ("-", "-"),
+        ] {
             assert_eq!(text.parse::<Chord>().unwrap().to_string(), shown);
         }
         for wrong in ["", "ctrl-", "f13", "meta-x", "\u{1b}"] {

@@ -111,9 +111,7 @@ impl Settings {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(path, &text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::parse(path, ""),
-            Err(error) => {
-                Err(ConfigError::Unreadable { path: path.to_owned(), reason: error.to_string() })
-            }
+            Err(error) => Err(ConfigError::Unreadable { path: path.to_owned(), reason: error.to_string() }),
         }
     }
 
@@ -130,11 +128,11 @@ impl Settings {
             theme: reader.word(own.theme, defaults.theme, &THEMES)?,
             ascii: reader.word(own.ascii, defaults.ascii, &ASCII)?,
             mouse: own.mouse.or(defaults.mouse).unwrap_or(true),
-            default_expiry: reader.days(own.default_expiry, defaults.default_expiry)?,
-            expires_soon: reader.length(own.expires_soon, defaults.expires_soon, "7d")?,
+            default_expiry: reader.days(own.default_expiry.as_ref(), defaults.default_expiry.as_ref())?,
+            expires_soon: reader.length(own.expires_soon.as_ref(), defaults.expires_soon.as_ref(), "7d")?,
             clipboard: reader.word(own.clipboard, defaults.clipboard, &CLIPBOARD)?,
             clipboard_clear_after: reader
-                .length(own.clipboard_clear_after, defaults.clipboard_clear_after, "45s")?
+                .length(own.clipboard_clear_after.as_ref(), defaults.clipboard_clear_after.as_ref(), "45s")?
                 .to_std()
                 .unwrap_or(Duration::from_secs(45)),
             bindings: match own.keys {
@@ -148,7 +146,9 @@ impl Settings {
                 None => catalogue,
                 Some(platforms) => {
                     let at = platforms.span().start;
-                    catalogue.extended(platforms.into_inner()).map_err(|error| wrong(at, error.to_string()))?
+                    catalogue
+                        .extended(platforms.into_inner())
+                        .map_err(|error| wrong(at, error.to_string()))?
                 }
             },
         })
@@ -207,34 +207,33 @@ impl Reader<'_> {
 
     fn length(
         &self,
-        own: Option<Spanned<String>>,
-        default: Option<Spanned<String>>,
+        own: Option<&Spanned<String>>,
+        default: Option<&Spanned<String>>,
         otherwise: &str,
     ) -> Result<TimeDelta, ConfigError> {
-        match own {
-            Some(value) => parse_duration(value.get_ref())
+        if let Some(value) = own {
+            parse_duration(value.get_ref())
                 .map_err(|error| error.to_string())
                 .and_then(|length| {
                     if length.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(length) }
                 })
-                .map_err(|error| self.wrong(&value, error)),
-            None => {
-                let text = default.map_or_else(|| otherwise.to_owned(), Spanned::into_inner);
-                Ok(parse_duration(&text).unwrap_or(TimeDelta::days(1)))
-            }
+                .map_err(|error| self.wrong(value, error))
+        } else {
+            let text = default.map_or(otherwise, |value| value.get_ref());
+            Ok(parse_duration(text).unwrap_or(TimeDelta::days(1)))
         }
     }
 
     fn days(
         &self,
-        own: Option<Spanned<String>>,
-        default: Option<Spanned<String>>,
+        own: Option<&Spanned<String>>,
+        default: Option<&Spanned<String>>,
     ) -> Result<u32, ConfigError> {
-        let place = own.clone();
+        let place = own;
         let days = self.length(own, default, "90d")?.num_days();
         match (u32::try_from(days), place) {
             (Ok(days), _) if days >= 1 && i64::from(days) <= MOST_DAYS => Ok(days),
-            (_, Some(value)) => Err(self.wrong(&value, "must be at least 1d")),
+            (_, Some(value)) => Err(self.wrong(value, "must be at least 1d")),
             _ => Ok(90),
         }
     }
@@ -261,9 +260,15 @@ mod tests {
         let same = parse(DEFAULT).unwrap();
         assert_eq!(same.default_expiry, settings.default_expiry);
         let written: toml::Table = DEFAULT.parse().unwrap();
-        for name in
-            ["theme", "ascii", "mouse", "default_expiry", "expires_soon", "clipboard", "clipboard_clear_after"]
-        {
+        for name in [
+            "theme",
+            "ascii",
+            "mouse",
+            "default_expiry",
+            "expires_soon",
+            "clipboard",
+            "clipboard_clear_after",
+        ] {
             assert!(written.contains_key(name), "{name} is documented");
         }
     }

@@ -53,6 +53,7 @@ struct Roles {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for a word in the file")]
 struct Look {
     fg: Option<String>,
     bg: Option<String>,
@@ -146,7 +147,8 @@ mod tests {
 
     #[test]
     fn everything_can_be_read() {
-        for (name, least) in [(ThemeName::Dark, 4.5), (ThemeName::Light, 4.5), (ThemeName::HighContrast, 7.0)] {
+        for (name, least) in [(ThemeName::Dark, 4.5), (ThemeName::Light, 4.5), (ThemeName::HighContrast, 7.0)]
+        {
             let theme = Theme::named(name).unwrap();
             let (fg, bg) = (theme.text.fg.unwrap(), theme.text.bg.unwrap());
             for (role, style) in [
@@ -177,7 +179,9 @@ mod tests {
     #[test]
     fn no_colour_is_no_colour() {
         let theme = Theme::colourless().unwrap();
-        for style in [theme.text, theme.dim, theme.accent, theme.selection, theme.danger, theme.good, theme.warning] {
+        for style in
+            [theme.text, theme.dim, theme.accent, theme.selection, theme.danger, theme.good, theme.warning]
+        {
             assert_eq!((style.fg, style.bg), (None, None));
         }
         assert_ne!(theme.selection, theme.text);

@@ -1,6 +1,8 @@
 //! Expiration dates: how they are written, offered, warned of and shown.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Offset, SecondsFormat, TimeDelta, TimeZone, Utc, Weekday};
+use chrono::{
+    DateTime, Datelike, Days, NaiveDate, NaiveTime, Offset, SecondsFormat, TimeDelta, TimeZone, Utc, Weekday,
+};
 
 use super::Instant;
 
@@ -12,8 +14,13 @@ pub struct Preset {
 }
 
 /// What the wizard offers.
-pub const PRESETS: [Preset; 5] =
-    [Preset { days: 7 }, Preset { days: 30 }, Preset { days: 90 }, Preset { days: 180 }, Preset { days: 365 }];
+pub const PRESETS: [Preset; 5] = [
+    Preset { days: 7 },
+    Preset { days: 30 },
+    Preset { days: 90 },
+    Preset { days: 180 },
+    Preset { days: 365 },
+];
 
 /// The longest life of a key, in days: beyond it a date is a slip of the finger.
 pub const MOST_DAYS: i64 = 36_525;
@@ -77,8 +84,9 @@ fn checked(at: Option<Instant>, now: Instant) -> Result<Instant, ExpiryError> {
 pub fn parse_when<Z: TimeZone>(text: &str, now: Instant, zone: &Z) -> Result<Instant, ExpiryError> {
     let text = text.trim();
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return checked(end_of(date, zone), now)
-            .map_err(|error| if matches!(error, ExpiryError::Past(_)) { ExpiryError::Past(text.into()) } else { error });
+        return checked(end_of(date, zone), now).map_err(|error| {
+            if matches!(error, ExpiryError::Past(_)) { ExpiryError::Past(text.into()) } else { error }
+        });
     }
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         let whole = at.with_timezone(&Utc).timestamp();
@@ -124,7 +132,9 @@ pub const CROWDED: u64 = 10;
 impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Weekend(Weekday::Sat) => f.write_str("That is a Saturday: will someone be there to replace it?"),
+            Self::Weekend(Weekday::Sat) => {
+                f.write_str("That is a Saturday: will someone be there to replace it?")
+            }
             Self::Weekend(_) => f.write_str("That is a Sunday: will someone be there to replace it?"),
             Self::EndOfYear => f.write_str("That is around the turn of the year, when few people are there."),
             Self::CrowdedMonth(keys) => write!(f, "{keys} keys expire in that month already."),
@@ -272,7 +282,10 @@ mod tests {
     fn gentle_warnings() {
         let zone = east();
         assert_eq!(warnings(at("2027-02-20T09:00:00Z"), &zone, 0), [Warning::Weekend(Weekday::Sat)]);
-        assert_eq!(warnings(at("2026-12-31T09:00:00Z"), &zone, 12), [Warning::EndOfYear, Warning::CrowdedMonth(12)]);
+        assert_eq!(
+            warnings(at("2026-12-31T09:00:00Z"), &zone, 12),
+            [Warning::EndOfYear, Warning::CrowdedMonth(12)]
+        );
         assert_eq!(warnings(at("2027-02-23T09:00:00Z"), &zone, 9), []);
         // In the zone, not in UTC: it is Saturday there already.
         assert_eq!(warnings(at("2027-02-19T23:30:00Z"), &zone, 0), [Warning::Weekend(Weekday::Sat)]);

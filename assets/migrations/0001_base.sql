@@ -1,0 +1,116 @@
+-- Times are seconds since 1970-01-01 UTC. Rules that the database can hold, it holds.
+
+CREATE TABLE database (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    identity BLOB NOT NULL CHECK (length(identity) = 16),
+    prefix   TEXT NOT NULL CHECK (length(prefix) BETWEEN 2 AND 8)
+) STRICT;
+
+CREATE TABLE users (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    email      TEXT,
+    login      TEXT,
+    uid        INTEGER,
+    status     TEXT NOT NULL CHECK (status IN ('active', 'disabled', 'deleted')),
+    created    INTEGER NOT NULL,
+    version    INTEGER NOT NULL DEFAULT 1,
+    -- By email, the deleted ones last: '~' comes after every letter of an address.
+    sort_email TEXT NOT NULL GENERATED ALWAYS AS (coalesce(email, '~' || printf('%020d', id))) VIRTUAL,
+    -- A deleted user leaves a number and nothing else.
+    CHECK ((status = 'deleted') = (email IS NULL)),
+    CHECK (status <> 'deleted' OR (login IS NULL AND uid IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX users_by_email ON users (sort_email);
+CREATE UNIQUE INDEX users_by_login ON users (login) WHERE login IS NOT NULL;
+CREATE UNIQUE INDEX users_by_uid ON users (uid) WHERE uid IS NOT NULL;
+
+CREATE TABLE applications (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    name    TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    -- The name without regard to case: unique, and what lists are ordered by.
+    folded  TEXT NOT NULL UNIQUE,
+    created INTEGER NOT NULL,
+    version INTEGER NOT NULL DEFAULT 1
+) STRICT;
+
+-- Without a rowid, so that a verification walks down one tree and not two.
+CREATE TABLE keys (
+    key_id         TEXT PRIMARY KEY CHECK (length(key_id) = 10),
+    hash           BLOB NOT NULL CHECK (length(hash) = 32),
+    application_id INTEGER NOT NULL REFERENCES applications (id),
+    name           TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    -- Name, key ID and platform without regard to case: what a filter looks through.
+    folded         TEXT NOT NULL,
+    prefix         TEXT NOT NULL,
+    type           TEXT NOT NULL CHECK (type IN ('production', 'test')),
+    -- The platform's slug; empty for a generic key.
+    platform       TEXT NOT NULL,
+    creator_id     INTEGER NOT NULL REFERENCES users (id),
+    created        INTEGER NOT NULL,
+    expires        INTEGER NOT NULL CHECK (expires > created),
+    disabled       INTEGER,
+    delivered      INTEGER,
+    last_used      INTEGER,
+    last_used_from TEXT,
+    replaces       TEXT,
+    replaced_by    TEXT,
+    version        INTEGER NOT NULL DEFAULT 1,
+    -- Columns that lists are ordered by and that may be empty have a place for the empty ones.
+    is_disabled    INTEGER NOT NULL GENERATED ALWAYS AS (disabled IS NOT NULL) VIRTUAL,
+    used_order     INTEGER NOT NULL GENERATED ALWAYS AS (coalesce(last_used, 0)) VIRTUAL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX keys_by_id ON keys (application_id, key_id);
+CREATE INDEX keys_by_name ON keys (application_id, folded, key_id);
+CREATE INDEX keys_by_platform ON keys (application_id, platform, key_id);
+CREATE INDEX keys_by_expires ON keys (application_id, expires, key_id);
+CREATE INDEX keys_by_state ON keys (application_id, is_disabled, expires, key_id);
+CREATE INDEX keys_by_creator ON keys (application_id, creator_id, key_id);
+CREATE INDEX keys_by_used ON keys (application_id, used_order, key_id);
+CREATE INDEX keys_of_creator ON keys (creator_id);
+
+-- What remains of a deleted key. No foreign key to the Application: that may go too.
+CREATE TABLE tombstones (
+    key_id         TEXT PRIMARY KEY CHECK (length(key_id) = 10),
+    hash           BLOB NOT NULL CHECK (length(hash) = 32),
+    application_id INTEGER NOT NULL,
+    name           TEXT NOT NULL,
+    prefix         TEXT NOT NULL,
+    type           TEXT NOT NULL,
+    platform       TEXT NOT NULL,
+    deleted        INTEGER NOT NULL,
+    deleted_by     INTEGER NOT NULL REFERENCES users (id)
+) STRICT, WITHOUT ROWID;
+
+-- An ID names one key for ever, and a deleted one stays deleted.
+CREATE TRIGGER keys_never_return BEFORE INSERT ON keys
+WHEN EXISTS (SELECT 1 FROM tombstones WHERE key_id = NEW.key_id)
+BEGIN SELECT raise(ABORT, 'a deleted key does not come back'); END;
+CREATE TRIGGER keys_leave_a_tombstone BEFORE DELETE ON keys
+WHEN NOT EXISTS (SELECT 1 FROM tombstones WHERE key_id = OLD.key_id)
+BEGIN SELECT raise(ABORT, 'a deleted key leaves a tombstone'); END;
+CREATE TRIGGER tombstones_stay BEFORE DELETE ON tombstones
+BEGIN SELECT raise(ABORT, 'a tombstone stays'); END;
+CREATE TRIGGER users_stay BEFORE DELETE ON users
+BEGIN SELECT raise(ABORT, 'the number of a user stays'); END;
+
+CREATE TABLE audit (
+    number         INTEGER PRIMARY KEY CHECK (number > 0),
+    at             INTEGER NOT NULL,
+    actor          INTEGER NOT NULL REFERENCES users (id),
+    actor_uid      INTEGER NOT NULL,
+    action         TEXT NOT NULL,
+    application_id INTEGER,
+    key_id         TEXT,
+    user_id        INTEGER,
+    changes        TEXT NOT NULL,
+    hash           BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit
+BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
+
+CREATE TABLE settings (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,99 @@
+//! Why an operation was not done.
+
+use crate::domain::Instant;
+use crate::domain::expiry::rfc3339;
+use crate::domain::token::EntropyError;
+use crate::store::{IsFull, NotAllowed, StoreError};
+
+/// An operation was not done; nothing was changed, unless it says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The caller may change nothing.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+    /// There is no such thing.
+    #[error("there is no {what}")]
+    NotFound {
+        /// What was looked for.
+        what: String,
+    },
+    /// Somebody deleted the key before.
+    #[error("key {prefix} was deleted already, at {}", rfc3339(*at))]
+    Deleted {
+        /// Its displayed prefix.
+        prefix: String,
+        /// When.
+        at: Instant,
+    },
+    /// It is not any more what was decided on.
+    #[error("{what} was changed by another session in the meantime; nothing was done")]
+    Changed {
+        /// What was decided on.
+        what: String,
+    },
+    /// There is something of that name.
+    #[error("{what} {name:?} is there already")]
+    Taken {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// Nobody would be left to change anything.
+    #[error("the last active user can be neither disabled nor deleted")]
+    LastActiveUser,
+    /// Keys expire in the future.
+    #[error("{} is not in the future", rfc3339(*at))]
+    Past {
+        /// The instant that was asked for.
+        at: Instant,
+    },
+    /// No random bits.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The database could not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl DeskError {
+    /// A word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotAllowed(NotAllowed::Unknown { .. }) => "unknown_user",
+            Self::NotAllowed(NotAllowed::Disabled { .. }) => "disabled_user",
+            Self::NotFound { .. } => "not_found",
+            Self::Deleted { .. } => "deleted",
+            Self::Changed { .. } => "changed",
+            Self::Taken { .. } => "taken",
+            Self::LastActiveUser => "last_active_user",
+            Self::Past { .. } => "past",
+            Self::Entropy(_) => "no_randomness",
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    /// What to do next, where there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotAllowed(NotAllowed::Unknown { login }) => {
+                format!("Ask an active user to run: keydesk users add EMAIL --login {login}")
+            }
+            Self::NotAllowed(NotAllowed::Disabled { .. }) => "Ask an active user to enable you.".into(),
+            Self::Changed { .. } => "Look at it again and decide anew.".into(),
+            Self::Taken { .. } => "Choose another name.".into(),
+            Self::LastActiveUser => "Add or enable another user first.".into(),
+            Self::Past { .. } => "Choose a later date.".into(),
+            Self::Store(error) => return error.hint(),
+            Self::NotFound { .. } | Self::Deleted { .. } | Self::Entropy(_) => return None,
+        })
+    }
+}
+
+impl IsFull for DeskError {
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_full())
+    }
+}

@@ -1,0 +1,61 @@
+//! What people do: one file for one operation, each ONE transaction with its audit entries.
+//!
+//! The command line and the screen call the same functions: what one can do, the other can.
+
+mod create_key;
+mod delete_keys;
+mod disable_keys;
+mod error;
+mod manage_applications;
+mod manage_users;
+mod set_up;
+
+pub use create_key::{CreatedKey, create_key, mark_delivered};
+pub use delete_keys::{Receipt, delete_keys};
+pub use disable_keys::set_disabled;
+pub use error::DeskError;
+pub use manage_applications::{create_application, delete_application, rename_application};
+pub use manage_users::{add_user, delete_user, disable_user, enable_user};
+pub use set_up::{SetUp, Who, set_up, who};
+
+use crate::domain::Instant;
+use crate::domain::key::{Key, KeyId};
+use crate::domain::token::Entropy;
+use crate::domain::user::Caller;
+use crate::store::{Reader, Store, keys};
+
+/// What an operation works with.
+pub struct Session<'a> {
+    /// The database.
+    pub store: &'a mut Store,
+    /// Who sits at the keyboard.
+    pub caller: &'a Caller,
+    /// The present instant.
+    pub now: Instant,
+    /// Where random bits come from.
+    pub entropy: &'a mut dyn Entropy,
+}
+
+/// A key as somebody saw it when they decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Picked {
+    /// Which key.
+    pub id: KeyId,
+    /// In which version. A changed key is not touched: the decision was about something else.
+    pub version: i64,
+}
+
+/// The key as it was picked, or why it is not that any more.
+fn as_picked(r: &Reader<'_>, picked: Picked) -> Result<Key, DeskError> {
+    let Some(key) = keys::get(r, picked.id)? else {
+        return Err(match keys::tombstone(r, picked.id)? {
+            Some(tombstone) => DeskError::Deleted { prefix: tombstone.prefix, at: tombstone.deleted },
+            None => DeskError::NotFound { what: format!("key {}", picked.id) },
+        });
+    };
+    if key.version == picked.version {
+        Ok(key)
+    } else {
+        Err(DeskError::Changed { what: format!("key {}", key.prefix) })
+    }
+}

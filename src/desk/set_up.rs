@@ -1,0 +1,73 @@
+//! The first start: one user, one Application. And who sits at the keyboard.
+
+use super::{DeskError, Session};
+use crate::domain::application::Application;
+use crate::domain::audit::{AuditAction, AuditRecord, Change};
+use crate::domain::text::Name;
+use crate::domain::user::{Caller, Email, User, UserStatus};
+use crate::store::users::Binding;
+use crate::store::{Store, StoreError, applications, users};
+
+/// What the first start made, or found.
+#[derive(Clone, Debug)]
+pub struct SetUp {
+    /// The first user, or the caller's.
+    pub user: Option<User>,
+    /// The Application.
+    pub application: Application,
+    /// Whether all was there already and nothing was done.
+    pub already: bool,
+}
+
+/// Sets an empty database up: the caller becomes its first user. On any other database it changes nothing.
+pub fn set_up(session: &mut Session<'_>, email: &Email, application: &Name) -> Result<SetUp, DeskError> {
+    let (caller, now) = (session.caller, session.now);
+    session.store.found(caller, now, |tx| {
+        if users::count(tx)? > 0 {
+            let here = match applications::named(tx, application.as_str())? {
+                Some(application) => Some(application),
+                None => applications::first(tx)?,
+            };
+            let application = here.ok_or(DeskError::NotFound { what: "Application any more".into() })?;
+            let user = users::of_caller(tx, caller)?;
+            return Ok((SetUp { user, application, already: true }, vec![]));
+        }
+        let binding = Binding { login: Some(&caller.login), uid: Some(caller.uid) };
+        let missing = || DeskError::NotFound { what: "first user".into() };
+        let user = users::insert(tx, email, binding, now)?.ok_or_else(missing)?;
+        let id = applications::insert(tx, application, now)?.ok_or_else(missing)?;
+        let made = applications::get(tx, id)?.ok_or_else(missing)?;
+        let records = vec![
+            AuditRecord::new(AuditAction::SetUp).user(user),
+            AuditRecord::new(AuditAction::ApplicationCreated)
+                .application(id)
+                .change(Change::to("name", application.as_str())),
+        ];
+        Ok((SetUp { user: users::get(tx, user)?, application: made, already: false }, records))
+    })
+}
+
+/// Who sits at the keyboard, as this database knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// There are no users yet.
+    NotSetUp,
+    /// May look and change.
+    Active(User),
+    /// May look only.
+    Disabled(User),
+    /// May look only, and asks to be added.
+    Unknown,
+}
+
+/// Looks up who sits at the keyboard.
+pub fn who(store: &Store, caller: &Caller) -> Result<Who, StoreError> {
+    store.read(|r| {
+        Ok(match users::of_caller(r, caller)? {
+            Some(user) if user.status == UserStatus::Active => Who::Active(user),
+            Some(user) => Who::Disabled(user),
+            None if users::count(r)? == 0 => Who::NotSetUp,
+            None => Who::Unknown,
+        })
+    })
+}

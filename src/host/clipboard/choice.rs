@@ -1,0 +1,143 @@
+//! Which way a copy goes, from the facts of the session. Pure: the facts come in, a way comes out.
+
+use super::osc52::Wrapping;
+use crate::config::settings::ClipboardMode;
+
+/// What the environment says of the session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of the environment")]
+pub struct Facts {
+    /// `DISPLAY` or `WAYLAND_DISPLAY` is set, or the system always has one.
+    pub display: bool,
+    /// Somebody is connected over SSH: in tmux by tmux's own word, since a pane's environment goes stale.
+    pub remote: bool,
+    /// In tmux.
+    pub tmux: bool,
+    /// In GNU screen.
+    pub screen: bool,
+    /// A terminal that is known to take no copies, by name.
+    pub deaf: Option<&'static str>,
+}
+
+impl Facts {
+    /// Reads the facts through `var`; `tmux_remote` is what tmux says of its own connection, where it was asked.
+    pub fn gather(var: impl Fn(&str) -> Option<String>, tmux_remote: Option<bool>) -> Self {
+        let set = |name: &str| var(name).is_some_and(|value| !value.is_empty());
+        let tmux = set("TMUX");
+        let in_mux = tmux || set("STY") || set("ZELLIJ");
+        let shell_remote = set("SSH_CONNECTION") || set("SSH_TTY") || set("SSH_CLIENT");
+        Self {
+            display: cfg!(target_os = "macos") || set("DISPLAY") || set("WAYLAND_DISPLAY"),
+            remote: if tmux { tmux_remote.unwrap_or(shell_remote) } else { shell_remote },
+            tmux,
+            screen: set("STY") && !tmux,
+            deaf: if in_mux { None } else { deaf(&var) },
+        }
+    }
+}
+
+/// Terminals that drop OSC 52, where they can be told.
+fn deaf(var: &impl Fn(&str) -> Option<String>) -> Option<&'static str> {
+    let set = |name: &str| var(name).is_some_and(|value| !value.is_empty());
+    let konsole: Option<u32> = var("KONSOLE_VERSION").and_then(|version| version.parse().ok());
+    match (var("TERM").as_deref(), var("TERM_PROGRAM").as_deref()) {
+        (Some("linux"), _) => Some("The Linux console"),
+        (_, Some("Apple_Terminal")) => Some("Apple's Terminal"),
+        _ if set("VTE_VERSION") => Some("This terminal (VTE)"),
+        // 24.12 was the first to take them.
+        _ if konsole.is_some_and(|version| version < 241_200) => Some("This Konsole"),
+        _ => None,
+    }
+}
+
+/// A way for a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The display's clipboard, held by a helper process.
+    System,
+    /// Through tmux to the terminal outside.
+    Tmux,
+    /// Through the terminal.
+    Terminal(Wrapping),
+}
+
+/// The ways to try, in order. None means that copying is off.
+#[must_use]
+pub fn ways(facts: &Facts, mode: ClipboardMode) -> Vec<Way> {
+    let terminal = if facts.tmux {
+        Way::Tmux
+    } else if facts.screen {
+        Way::Terminal(Wrapping::Screen)
+    } else {
+        Way::Terminal(Wrapping::Plain)
+    };
+    match mode {
+        ClipboardMode::Off => vec![],
+        ClipboardMode::System => vec![Way::System],
+        // Over SSH a forwarded display is used on request only: holding it hangs the logout.
+        ClipboardMode::Auto if facts.display && !facts.remote => vec![Way::System, terminal],
+        ClipboardMode::Auto | ClipboardMode::Osc52 => vec![terminal],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(variables: &[(&str, &str)], tmux_remote: Option<bool>) -> Vec<Way> {
+        ways(&facts(variables, tmux_remote), ClipboardMode::Auto)
+    }
+
+    fn facts(variables: &[(&str, &str)], tmux_remote: Option<bool>) -> Facts {
+        let var = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        Facts::gather(var, tmux_remote)
+    }
+
+    const PLAIN: Way = Way::Terminal(Wrapping::Plain);
+    const SSH: (&str, &str) = ("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22");
+
+    #[test]
+    #[cfg(not(target_os = "macos"))]
+    fn every_row_of_the_table() {
+        assert_eq!(chosen(&[("DISPLAY", ":0")], None), [Way::System, PLAIN], "local X11");
+        assert_eq!(chosen(&[("WAYLAND_DISPLAY", "wayland-0")], None), [Way::System, PLAIN], "local Wayland");
+        assert_eq!(chosen(&[SSH], None), [PLAIN], "SSH");
+        assert_eq!(chosen(&[("SSH_TTY", "/dev/pts/1")], None), [PLAIN], "SSH, by its terminal");
+        assert_eq!(chosen(&[SSH, ("DISPLAY", "localhost:10.0")], None), [PLAIN], "SSH with X forwarding");
+        assert_eq!(chosen(&[SSH, ("TMUX", "x")], Some(true)), [Way::Tmux], "tmux, remote");
+        assert_eq!(
+            chosen(&[("DISPLAY", ":0"), ("TMUX", "x")], Some(true)),
+            [Way::Tmux],
+            "tmux started locally, attached over SSH"
+        );
+        assert_eq!(
+            chosen(&[SSH, ("DISPLAY", ":0"), ("TMUX", "x")], Some(false)),
+            [Way::System, Way::Tmux],
+            "tmux started over SSH, attached locally"
+        );
+        assert_eq!(chosen(&[SSH, ("STY", "1.x")], None), [Way::Terminal(Wrapping::Screen)], "GNU screen");
+        assert_eq!(chosen(&[SSH, ("ZELLIJ", "0")], None), [PLAIN], "zellij");
+        assert_eq!(chosen(&[], None), [PLAIN], "no display, no SSH: the console");
+    }
+
+    #[test]
+    fn settings_win() {
+        let local = facts(&[("DISPLAY", ":0")], None);
+        assert_eq!(ways(&local, ClipboardMode::Osc52), [PLAIN]);
+        assert_eq!(ways(&local, ClipboardMode::Off), []);
+        let forwarded = facts(&[SSH, ("DISPLAY", "localhost:10.0")], None);
+        assert_eq!(ways(&forwarded, ClipboardMode::System), [Way::System]);
+    }
+
+    #[test]
+    fn terminals_that_take_no_copies_are_known() {
+        let deaf = |variables: &[(&str, &str)]| facts(variables, None).deaf;
+        assert!(deaf(&[SSH, ("VTE_VERSION", "7200")]).is_some());
+        assert!(deaf(&[("KONSOLE_VERSION", "230804")]).is_some());
+        assert!(deaf(&[("KONSOLE_VERSION", "241201")]).is_none());
+        assert!(deaf(&[("TERM_PROGRAM", "Apple_Terminal")]).is_some());
+        assert!(deaf(&[("TERM", "linux")]).is_some());
+        assert!(deaf(&[("TERM", "xterm-256color")]).is_none());
+        assert!(deaf(&[("VTE_VERSION", "7200"), ("TMUX", "x")]).is_none(), "tmux stands between");
+    }
+}

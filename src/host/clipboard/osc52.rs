@@ -1,0 +1,106 @@
+//! Copying through the terminal: OSC 52, plain or wrapped for what stands between.
+//!
+//! There is no acknowledgement: that it was written proves nothing.
+
+use std::fmt::Write as _;
+
+use zeroize::Zeroizing;
+
+/// The longest piece that GNU screen passes on; one long DCS is printed on the screen instead.
+const SCREEN_CHUNK: usize = 76;
+
+/// What stands between keydesk and the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrapping {
+    /// Nothing, or something that passes it on.
+    Plain,
+    /// tmux, where it lets pass-through through.
+    Tmux,
+    /// GNU screen: in pieces.
+    Screen,
+}
+
+/// The sequence that puts a text into the clipboard; an empty text empties it.
+#[must_use]
+pub fn sequence(text: &str, wrapping: Wrapping) -> Zeroizing<String> {
+    let encoded = base64(text.as_bytes());
+    let mut out = Zeroizing::new(String::with_capacity(encoded.len() * 2 + 64));
+    match wrapping {
+        Wrapping::Plain => {
+            let _ = write!(out, "\x1b]52;c;{}\x07", encoded.as_str());
+        }
+        Wrapping::Tmux => {
+            let _ = write!(out, "\x1bPtmux;\x1b\x1b]52;c;{}\x07\x1b\\", encoded.as_str());
+        }
+        Wrapping::Screen => {
+            let mut rest = encoded.as_str();
+            let mut first = true;
+            loop {
+                let head = if first { "\x1b]52;c;" } else { "" };
+                let (piece, tail) = rest.split_at(rest.len().min(SCREEN_CHUNK - head.len()));
+                let end = if tail.is_empty() { "\x07" } else { "" };
+                let _ = write!(out, "\x1bP{head}{piece}{end}\x1b\\");
+                (rest, first) = (tail, false);
+                if rest.is_empty() {
+                    break;
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Base64 with padding (RFC 4648), in memory that is wiped; a crate's would leave copies behind.
+fn base64(bytes: &[u8]) -> Zeroizing<String> {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = Zeroizing::new(String::with_capacity(bytes.len().div_ceil(3) * 4));
+    for chunk in bytes.chunks(3) {
+        let all =
+            chunk.iter().fold(0_u32, |all, byte| (all << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            if place <= chunk.len() {
+                let letter = (all >> (18 - 6 * place)) & 63;
+                out.push(char::from(LETTERS[usize::try_from(letter).unwrap_or_default()]));
+            } else {
+                out.push('=');
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_rfc_4648() {
+        for (text, encoded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(text.as_bytes()).as_str(), encoded);
+        }
+    }
+
+    #[test]
+    fn plain_and_through_tmux() {
+        assert_eq!(sequence("foo", Wrapping::Plain).as_str(), "\x1b]52;c;Zm9v\x07");
+        assert_eq!(sequence("foo", Wrapping::Tmux).as_str(), "\x1bPtmux;\x1b\x1b]52;c;Zm9v\x07\x1b\\");
+        assert_eq!(sequence("", Wrapping::Plain).as_str(), "\x1b]52;c;\x07");
+    }
+
+    #[test]
+    fn screen_gets_pieces_that_make_a_whole() {
+        let text = "ik_live_7Qm2x9KdPa_0123456789012345678901234567890123456789012345678";
+        let out = sequence(text, Wrapping::Screen);
+        let pieces: Vec<&str> =
+            out.split("\x1b\\").filter(|p| !p.is_empty()).map(|p| p.strip_prefix("\x1bP").unwrap()).collect();
+        assert!(pieces.len() > 1 && pieces.iter().all(|p| p.len() <= SCREEN_CHUNK + 1));
+        assert_eq!(pieces.concat(), sequence(text, Wrapping::Plain).as_str());
+    }
+}

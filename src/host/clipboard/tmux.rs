@@ -1,0 +1,71 @@
+//! Copying through tmux: into a buffer that tmux forwards to its terminal, and out of that buffer again.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::domain::secret::Secret;
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether the client of this tmux session is connected over SSH; none when tmux does not say.
+#[must_use]
+pub fn is_remote() -> Option<bool> {
+    let output = run(Command::new("tmux").args(["show-environment", "SSH_CONNECTION"]), None).ok()?;
+    // "-SSH_CONNECTION" means: known to be unset.
+    Some(output.starts_with("SSH_CONNECTION="))
+}
+
+/// Sends the secret to the terminal outside. With `set-clipboard` off tmux forwards nothing, and nobody can tell.
+pub(super) fn copy(secret: &Secret) -> Result<(), String> {
+    let mode = run(Command::new("tmux").args(["show-options", "-sv", "set-clipboard"]), None)?;
+    if mode.trim() == "off" {
+        return Err("tmux forwards no copies here (set-clipboard is off)".into());
+    }
+    // A name of its own, so that nobody else's buffer is touched.
+    let name = format!("keydesk-{}", std::process::id());
+    let loaded = run(Command::new("tmux").args(["load-buffer", "-w", "-b", &name, "-"]), Some(secret));
+    // Whatever came of it: nothing of it may stay behind.
+    let deleted = run(Command::new("tmux").args(["delete-buffer", "-b", &name]), None);
+    loaded?;
+    deleted.map(drop)
+}
+
+/// Asks the terminal outside to empty its clipboard.
+pub(super) fn clear() -> Result<(), String> {
+    let name = format!("keydesk-{}", std::process::id());
+    // tmux loads no empty buffer; a space is the nearest to nothing.
+    let blank = Secret::new(" ".into());
+    let loaded = run(Command::new("tmux").args(["load-buffer", "-w", "-b", &name, "-"]), Some(&blank));
+    let _ = run(Command::new("tmux").args(["delete-buffer", "-b", &name]), None);
+    loaded.map(drop)
+}
+
+/// Runs tmux with a text on its standard input; a tmux that does not end is ended.
+fn run(command: &mut Command, input: Option<&Secret>) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("tmux could not be asked: {error}");
+    let mut child = command
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(failed)?;
+    if let (Some(mut stdin), Some(secret)) = (child.stdin.take(), input) {
+        stdin.write_all(secret.expose().as_bytes()).map_err(failed)?;
+    }
+    let since = Instant::now();
+    while child.try_wait().map_err(failed)?.is_none() {
+        if since.elapsed() > PATIENCE {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err("tmux did not answer within 2 s".into());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().map_err(failed)?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err("tmux refused".into())
+    }
+}

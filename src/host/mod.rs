@@ -1,0 +1,20 @@
+//! The machine outside: its clock, its randomness, its users, its files, its clipboard.
+//!
+//! The only place that reaches for the real ones; everything else gets them handed in.
+
+pub mod clipboard;
+pub mod clock;
+pub mod entropy;
+pub mod files;
+pub mod identity;
+pub mod places;
+
+/// Keeps secrets out of core dumps and away from debuggers of the same user: no dumps, core limit 0.
+///
+/// What the system refuses is left as it is: the program is then no worse than any other.
+pub fn harden() {
+    use nix::sys::resource::{Resource, setrlimit};
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
+}

@@ -1,0 +1,118 @@
+//! Applications.
+
+use rusqlite::{OptionalExtension, params, params_from_iter};
+
+use super::convert;
+use super::page::{self, Page, Step, Window};
+use super::{Reader, StoreError, WriteTx};
+use crate::domain::Instant;
+use crate::domain::application::{Application, ApplicationId};
+use crate::domain::text::{Name, fold};
+
+const COLUMNS: &str = "a.id, a.name, a.created, \
+    (SELECT count(*) FROM keys k INDEXED BY keys_by_id WHERE k.application_id = a.id), a.version";
+
+/// The rows of a window, by name.
+pub fn page(
+    r: &Reader<'_>,
+    filter: &str,
+    window: &Window<Application>,
+) -> Result<Page<Application>, StoreError> {
+    let fault = r.fault("reading the Applications");
+    let folded = fold(filter);
+    let words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();
+    let condition = " AND instr(a.folded, ?) > 0".repeat(words.len());
+    let cursor = |seen: &Application| -> Result<String, StoreError> {
+        Ok(fold(get(r, seen.id)?.as_ref().unwrap_or(seen).name.as_str()))
+    };
+    page::fetch(window, cursor, |step, limit| {
+        let (from, compare, direction) = match step {
+            Step::Forward(from) => (from, ">=", ""),
+            Step::Backward(from) => (from, "<", " DESC"),
+        };
+        let start = from.map_or_else(String::new, |_| format!(" AND a.folded {compare} ?"));
+        let sql = format!(
+            "SELECT {COLUMNS} FROM applications a WHERE 1{condition}{start} ORDER BY a.folded{direction} LIMIT {limit}"
+        );
+        let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
+        let values = words.iter().chain(from);
+        let rows = statement.query_map(params_from_iter(values), convert::application).map_err(&fault)?;
+        rows.collect::<Result<_, _>>().map_err(&fault)
+    })
+}
+
+fn one(
+    r: &Reader<'_>,
+    condition: &str,
+    values: impl rusqlite::Params,
+) -> Result<Option<Application>, StoreError> {
+    r.connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM applications a WHERE {condition}"))
+        .and_then(|mut statement| statement.query_row(values, convert::application).optional())
+        .map_err(r.fault("reading an Application"))
+}
+
+/// One Application.
+pub fn get(r: &Reader<'_>, id: ApplicationId) -> Result<Option<Application>, StoreError> {
+    one(r, "a.id = ?1", [id.0])
+}
+
+/// The Application of a name, without regard to case.
+pub fn named(r: &Reader<'_>, name: &str) -> Result<Option<Application>, StoreError> {
+    one(r, "a.folded = ?1", [fold(name.trim())])
+}
+
+/// The first by name.
+pub fn first(r: &Reader<'_>) -> Result<Option<Application>, StoreError> {
+    one(r, "1 ORDER BY a.folded LIMIT 1", [])
+}
+
+/// How many there are.
+pub fn count(r: &Reader<'_>) -> Result<u64, StoreError> {
+    r.connection
+        .query_row("SELECT count(*) FROM applications", [], |row| row.get(0))
+        .map_err(r.fault("counting the Applications"))
+}
+
+/// The first `limit` by name.
+pub fn all(r: &Reader<'_>, limit: usize) -> Result<Vec<Application>, StoreError> {
+    let fault = r.fault("reading the Applications");
+    let sql = format!("SELECT {COLUMNS} FROM applications a ORDER BY a.folded LIMIT {limit}");
+    let mut statement = r.connection.prepare(&sql).map_err(&fault)?;
+    let rows = statement.query_map([], convert::application).map_err(&fault)?;
+    rows.collect::<Result<_, _>>().map_err(&fault)
+}
+
+/// Adds an Application. `None` means that there is one of that name.
+pub fn insert(tx: &WriteTx<'_>, name: &Name, now: Instant) -> Result<Option<ApplicationId>, StoreError> {
+    let added = tx.connection.execute(
+        "INSERT INTO applications (name, folded, created) VALUES (?1, ?2, ?3)",
+        params![name.as_str(), fold(name.as_str()), now.timestamp()],
+    );
+    match added {
+        Ok(_) => Ok(Some(ApplicationId(tx.connection.last_insert_rowid()))),
+        Err(error) if convert::is_taken(&error) => Ok(None),
+        Err(error) => Err(tx.fault("adding an Application")(error)),
+    }
+}
+
+/// Gives an Application another name. `false` means that there is one of that name.
+pub fn rename(tx: &WriteTx<'_>, id: ApplicationId, name: &Name) -> Result<bool, StoreError> {
+    let changed = tx.connection.execute(
+        "UPDATE applications SET name = ?2, folded = ?3, version = version + 1 WHERE id = ?1",
+        params![id.0, name.as_str(), fold(name.as_str())],
+    );
+    match changed {
+        Ok(_) => Ok(true),
+        Err(error) if convert::is_taken(&error) => Ok(false),
+        Err(error) => Err(tx.fault("renaming an Application")(error)),
+    }
+}
+
+/// Deletes an Application that has no keys any more.
+pub fn delete(tx: &WriteTx<'_>, id: ApplicationId) -> Result<(), StoreError> {
+    tx.connection
+        .execute("DELETE FROM applications WHERE id = ?1", [id.0])
+        .map(drop)
+        .map_err(tx.fault("deleting an Application"))
+}

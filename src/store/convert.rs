@@ -1,0 +1,123 @@
+//! Between columns and the types of the domain.
+
+use rusqlite::Row;
+use rusqlite::types::{FromSqlError, Type};
+
+use crate::domain::Instant;
+use crate::domain::application::{Application, ApplicationId};
+use crate::domain::key::{Key, KeyId, KeyKind, KeyType};
+use crate::domain::text::{Name, fold};
+use crate::domain::user::{Creator, Email, User, UserId, UserStatus};
+
+/// The columns of a key, joined with its creator: `keys k`, `users u`.
+pub(super) const KEY_COLUMNS: &str = "k.key_id, k.application_id, k.name, k.prefix, k.platform, k.type, k.created, \
+    k.creator_id, u.email, u.status, k.expires, k.disabled, k.delivered, k.last_used, k.last_used_from, \
+    k.replaces, k.replaced_by, k.version";
+
+/// A text that a filter looks through; it begins with the name, so that it orders by name too.
+pub(super) fn folded(name: &Name, id: KeyId, kind: &KeyKind) -> String {
+    fold(&format!("{}\n{id}\n{}", name.as_str(), kind.platform().unwrap_or("generic")))
+}
+
+fn wrong(column: usize, what: &str) -> rusqlite::Error {
+    let error = FromSqlError::Other(format!("{what} is not as keydesk wrote it").into());
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+pub(super) fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Instant> {
+    Instant::from_timestamp(row.get(column)?, 0).ok_or_else(|| wrong(column, "an instant"))
+}
+
+pub(super) fn maybe_instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Instant>> {
+    let seconds: Option<i64> = row.get(column)?;
+    seconds
+        .map(|seconds| Instant::from_timestamp(seconds, 0).ok_or_else(|| wrong(column, "an instant")))
+        .transpose()
+}
+
+pub(super) fn key_id(row: &Row<'_>, column: usize) -> rusqlite::Result<KeyId> {
+    row.get_ref(column)?.as_str()?.parse().map_err(|_| wrong(column, "a key ID"))
+}
+
+pub(super) fn maybe_key_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<KeyId>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| text.parse().map_err(|_| wrong(column, "a key ID"))).transpose()
+}
+
+pub(super) fn key_type(row: &Row<'_>, column: usize) -> rusqlite::Result<KeyType> {
+    row.get_ref(column)?.as_str()?.parse().map_err(|_| wrong(column, "a key's type"))
+}
+
+pub(super) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<UserStatus> {
+    match row.get_ref(column)?.as_str()? {
+        "active" => Ok(UserStatus::Active),
+        "disabled" => Ok(UserStatus::Disabled),
+        "deleted" => Ok(UserStatus::Deleted),
+        _ => Err(wrong(column, "a user's status")),
+    }
+}
+
+pub(super) fn email(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Email>> {
+    Ok(row.get::<_, Option<String>>(column)?.map(Email::from_stored))
+}
+
+pub(super) fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Name> {
+    Ok(Name::from_stored(row.get(column)?))
+}
+
+pub(super) fn kind(row: &Row<'_>, column: usize) -> rusqlite::Result<KeyKind> {
+    let slug: String = row.get(column)?;
+    Ok(KeyKind::from_platform((!slug.is_empty()).then_some(slug)))
+}
+
+/// A key from [`KEY_COLUMNS`].
+pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
+    Ok(Key {
+        id: key_id(row, 0)?,
+        application: ApplicationId(row.get(1)?),
+        name: name(row, 2)?,
+        prefix: row.get(3)?,
+        kind: kind(row, 4)?,
+        key_type: key_type(row, 5)?,
+        created: instant(row, 6)?,
+        creator: Creator { id: UserId(row.get(7)?), email: email(row, 8)?, status: status(row, 9)? },
+        expires: instant(row, 10)?,
+        disabled: maybe_instant(row, 11)?,
+        delivered: maybe_instant(row, 12)?,
+        last_used: maybe_instant(row, 13)?,
+        last_used_from: row.get(14)?,
+        replaces: maybe_key_id(row, 15)?,
+        replaced_by: maybe_key_id(row, 16)?,
+        version: row.get(17)?,
+    })
+}
+
+/// An Application from `id, name, created, keys, version`.
+pub(super) fn application(row: &Row<'_>) -> rusqlite::Result<Application> {
+    Ok(Application {
+        id: ApplicationId(row.get(0)?),
+        name: name(row, 1)?,
+        created: instant(row, 2)?,
+        keys: row.get(3)?,
+        version: row.get(4)?,
+    })
+}
+
+/// A user from `id, email, login, uid, status, created, keys, version`.
+pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    Ok(User {
+        id: UserId(row.get(0)?),
+        email: email(row, 1)?,
+        login: row.get(2)?,
+        uid: row.get(3)?,
+        status: status(row, 4)?,
+        created: instant(row, 5)?,
+        keys: row.get(6)?,
+        version: row.get(7)?,
+    })
+}
+
+/// Whether a write failed because something of that name is there already.
+pub(super) fn is_taken(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::ConstraintViolation))
+}

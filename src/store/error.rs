@@ -1,0 +1,201 @@
+//! What can go wrong with the database: what was tried, on what, why it failed, what to do next.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+use crate::domain::token::EntropyError;
+
+/// The database could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no file.
+    #[error("there is no database at {}", path.display())]
+    NoDatabase {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The file is something else.
+    #[error("{} is not a keydesk database; it was left as it is", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was made by a newer keydesk.
+    #[error("{} was made by a newer keydesk (format {found}, this one knows {known}); it was left as it is", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format that is known here.
+        known: i64,
+    },
+    /// The file's content is not as SQLite wrote it.
+    #[error("the database {} is damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// The file or its folder cannot be written.
+    #[error("the database {} cannot be written: {reason}", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// Another session held the lock for longer than one waits.
+    #[error("another session keeps the database busy; nothing was changed")]
+    Busy,
+    /// A newer request has made this one void.
+    #[error("the request was overtaken by a newer one")]
+    Interrupted,
+    /// The file that was opened is no longer the one at its path.
+    #[error("the database at {} was moved, removed or replaced while it was in use; nothing was changed", path.display())]
+    Moved {
+        /// Where it was.
+        path: PathBuf,
+    },
+    /// Several machines cannot share a database in this mode.
+    #[error("{} is on a network file system ({kind}), on which SQLite's write-ahead log does not work", path.display())]
+    NetworkFileSystem {
+        /// The file.
+        path: PathBuf,
+        /// Which.
+        kind: &'static str,
+    },
+    /// The SQLite in this program has the WAL-reset bug.
+    #[error(
+        "the SQLite {found} in this program can lose data (sqlite.org/wal.html#walresetbug); 3.51.3 is needed"
+    )]
+    OldSqlite {
+        /// Its version.
+        found: String,
+    },
+    /// No room on the disk.
+    #[error("the disk of {} is full; nothing was changed", path.display())]
+    Full {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The commit failed in a way that leaves open what is on the disk.
+    #[error("the disk failed while {what}; whether it was done is not known")]
+    OutcomeUnknown {
+        /// What was being done.
+        what: &'static str,
+    },
+    /// The system refused a file operation.
+    #[error("could not {what} {}: {reason}", path.display())]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// No random bits for a new database's identity.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// Anything else that SQLite says.
+    #[error("the database failed while {what}: {reason}")]
+    Sqlite {
+        /// What was being done.
+        what: &'static str,
+        /// What SQLite says.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// A word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoDatabase { .. } => "no_database",
+            Self::Foreign { .. } => "foreign_database",
+            Self::Newer { .. } => "newer_database",
+            Self::Damaged { .. } => "damaged_database",
+            Self::ReadOnly { .. } => "read_only",
+            Self::Busy => "busy",
+            Self::Interrupted => "interrupted",
+            Self::Moved { .. } => "moved",
+            Self::NetworkFileSystem { .. } => "network_file_system",
+            Self::OldSqlite { .. } => "old_sqlite",
+            Self::Full { .. } => "disk_full",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::File { .. } => "file",
+            Self::Entropy(_) => "no_randomness",
+            Self::Sqlite { .. } => "database",
+        }
+    }
+
+    /// What to do next, where there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoDatabase { .. } => {
+                "Set it up with: keydesk init --email EMAIL --app NAME (or start keydesk)".into()
+            }
+            Self::Foreign { .. } => "Choose another file with --db or KEYDESK_DB.".into(),
+            Self::Newer { .. } => "Use the newer keydesk.".into(),
+            Self::Damaged { .. } => "Keep a copy of the file and its -wal, then restore a backup.".into(),
+            Self::ReadOnly { .. } => "Look at the owner and mode of the file and of its folder.".into(),
+            Self::Busy => "Try again in a moment.".into(),
+            Self::Moved { .. } => "Start keydesk again on the file you mean.".into(),
+            Self::NetworkFileSystem { .. } => "Put the database on a local disk.".into(),
+            Self::Full { .. } => "Make room on the disk and try again.".into(),
+            Self::OutcomeUnknown { .. } => "Look at the list before you try again.".into(),
+            Self::Interrupted
+            | Self::OldSqlite { .. }
+            | Self::File { .. }
+            | Self::Entropy(_)
+            | Self::Sqlite { .. } => {
+                return None;
+            }
+        })
+    }
+
+    /// Whether a newer request has made this one void: nothing to tell anybody.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Interrupted)
+    }
+
+    /// What SQLite's error means, while doing `what` on the database at `path`.
+    pub(super) fn from_sqlite(error: &rusqlite::Error, what: &'static str, path: &Path) -> Self {
+        let path = path.to_owned();
+        let reason = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::OperationInterrupted) => Self::Interrupted,
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+                Self::ReadOnly { path, reason }
+            }
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, reason },
+            Some(ErrorCode::NotADatabase) => Self::Foreign { path },
+            _ => Self::Sqlite { what, reason },
+        }
+    }
+}
+
+/// The caller may change nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAllowed {
+    /// No user is bound to this login.
+    #[error("the login {login:?} belongs to no user of this database: you can look, and change nothing")]
+    Unknown {
+        /// The login name.
+        login: String,
+    },
+    /// The user is disabled.
+    #[error("the user {email} is disabled: you can look, and change nothing")]
+    Disabled {
+        /// The user's email.
+        email: String,
+    },
+}

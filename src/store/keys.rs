@@ -1,0 +1,496 @@
+//! Keys and tombstones: lists by key from an index, and the changes that the desk makes.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use chrono::TimeDelta;
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params, params_from_iter};
+
+use super::convert::{self, KEY_COLUMNS};
+use super::page::{self, Page, Step, Window};
+use super::{Reader, StoreError, WriteTx};
+use crate::domain::Instant;
+use crate::domain::application::ApplicationId;
+use crate::domain::key::{Key, KeyId, KeyKind, KeyState, NewKey, Tombstone, UnknownWord};
+use crate::domain::platform::Catalogue;
+use crate::domain::secret::KeyHash;
+use crate::domain::text::fold;
+use crate::domain::user::UserId;
+
+/// The columns that a list can be ordered by. Within one value keys are ordered by their IDs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeySort {
+    /// By name, without regard to case.
+    Name,
+    /// By key ID.
+    KeyId,
+    /// By the platform's slug, generic keys first.
+    Platform,
+    /// By expiration date.
+    Expires,
+    /// What needs attention first: by expiration date, disabled keys last.
+    State,
+    /// By the creator's email, deleted creators last.
+    Creator,
+    /// By last use, never used keys first.
+    LastUsed,
+}
+
+impl KeySort {
+    /// All, in the order of the columns.
+    pub const ALL: [Self; 7] =
+        [Self::Name, Self::KeyId, Self::Platform, Self::Expires, Self::State, Self::Creator, Self::LastUsed];
+
+    /// The word on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::KeyId => "id",
+            Self::Platform => "platform",
+            Self::Expires => "expires",
+            Self::State => "state",
+            Self::Creator => "creator",
+            Self::LastUsed => "last_used",
+        }
+    }
+
+    /// The columns that order, without the key ID.
+    fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Name => &["k.folded"],
+            Self::KeyId => &[],
+            Self::Platform => &["k.platform"],
+            Self::Expires => &["k.expires"],
+            Self::State => &["k.is_disabled", "k.expires"],
+            Self::Creator => &["u.sort_email"],
+            Self::LastUsed => &["k.used_order"],
+        }
+    }
+
+    fn index(self) -> &'static str {
+        match self {
+            Self::Name => "keys_by_name",
+            Self::KeyId => "keys_by_id",
+            Self::Platform => "keys_by_platform",
+            Self::Expires => "keys_by_expires",
+            Self::State => "keys_by_state",
+            Self::Creator => "keys_by_creator",
+            Self::LastUsed => "keys_by_used",
+        }
+    }
+
+    /// Where a key stands in this order.
+    fn cursor(self, key: &Key) -> Vec<Value> {
+        let mut cursor = match self {
+            Self::Name => vec![convert::folded(&key.name, key.id, &key.kind).into()],
+            Self::KeyId => vec![],
+            Self::Platform => vec![key.kind.platform().unwrap_or_default().to_owned().into()],
+            Self::Expires => vec![key.expires.timestamp().into()],
+            Self::State => vec![i64::from(key.disabled.is_some()).into(), key.expires.timestamp().into()],
+            Self::Creator => vec![super::users::sort_email(&key.creator).into()],
+            Self::LastUsed => vec![key.last_used.map_or(0, |at| at.timestamp()).into()],
+        };
+        cursor.push(key.id.to_string().into());
+        cursor
+    }
+}
+
+impl FromStr for KeySort {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|s| s.as_str() == text)
+            .ok_or(UnknownWord { allowed: "name, id, platform, expires, state, creator, last_used" })
+    }
+}
+
+/// Which keys, in which order.
+#[derive(Clone, Debug)]
+pub struct KeyQuery {
+    /// Of which Application.
+    pub application: ApplicationId,
+    /// Words, each found anywhere in name, key ID, platform or creator.
+    pub filter: String,
+    /// In which state.
+    pub state: Option<KeyState>,
+    /// Generic, or of which platform.
+    pub platform: Option<KeyKind>,
+    /// The column to order by.
+    pub sort: KeySort,
+    /// From the other end.
+    pub descending: bool,
+    /// The instant at which states are judged.
+    pub now: Instant,
+    /// How long before its end a key expires soon.
+    pub soon: TimeDelta,
+}
+
+/// A condition with its values.
+struct Condition {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Condition {
+    fn of(r: &Reader<'_>, query: &KeyQuery, catalogue: &Catalogue) -> Result<Self, StoreError> {
+        let mut condition =
+            Self { sql: "k.application_id = ?".into(), values: vec![query.application.0.into()] };
+        let (now, soon) = (query.now.timestamp(), (query.now + query.soon).timestamp());
+        match query.state {
+            None => {}
+            Some(KeyState::Valid) => {
+                condition.and("k.disabled IS NULL AND k.expires > ?", [soon.into()]);
+            }
+            Some(KeyState::ExpiresSoon) => condition
+                .and("k.disabled IS NULL AND k.expires > ? AND k.expires <= ?", [now.into(), soon.into()]),
+            Some(KeyState::Expired) => condition.and("k.expires <= ?", [now.into()]),
+            Some(KeyState::Disabled) => {
+                condition.and("k.disabled IS NOT NULL AND k.expires > ?", [now.into()]);
+            }
+        }
+        if let Some(kind) = &query.platform {
+            condition.and("k.platform = ?", [kind.platform().unwrap_or_default().to_owned().into()]);
+        }
+        for word in fold(&query.filter).split_whitespace() {
+            condition.word(r, word, catalogue)?;
+        }
+        Ok(condition)
+    }
+
+    fn and(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
+        let _ = write!(self.sql, " AND {sql}");
+        self.values.extend(values);
+    }
+
+    /// One word, in name, ID, slug, the platform's name or the creator's email. Users and platforms are few: those
+    /// that match are looked up first, so that a million keys need no join for it.
+    fn word(&mut self, r: &Reader<'_>, word: &str, catalogue: &Catalogue) -> Result<(), StoreError> {
+        let mut sql = "(instr(k.folded, ?) > 0".to_owned();
+        self.values.push(word.to_owned().into());
+        let creators = super::users::matching(r, word)?;
+        if !creators.is_empty() {
+            let ids: Vec<String> = creators.iter().map(|id| id.0.to_string()).collect();
+            let _ = write!(sql, " OR k.creator_id IN ({})", ids.join(","));
+        }
+        let slugs: Vec<&str> = catalogue
+            .iter()
+            .filter(|platform| fold(&platform.name).contains(word))
+            .map(|platform| platform.slug.as_str())
+            .collect();
+        if !slugs.is_empty() {
+            let _ = write!(sql, " OR k.platform IN ({})", vec!["?"; slugs.len()].join(","));
+            self.values.extend(slugs.iter().map(|slug| Value::from((*slug).to_owned())));
+        }
+        sql.push(')');
+        self.and(&sql, []);
+        Ok(())
+    }
+}
+
+/// The statement of one step through a list.
+fn statement(query: &KeyQuery, condition: &str, from: bool, forward: bool) -> String {
+    let sort = query.sort;
+    let mut columns = sort.columns().to_vec();
+    columns.push("k.key_id");
+    let ascending = forward != query.descending;
+    let direction = if ascending { "" } else { " DESC" };
+    let order: Vec<String> = columns.iter().map(|column| format!("{column}{direction}")).collect();
+    // The creators in the order of their emails outside, the keys of each inside: no sorting of a million rows.
+    let source = if sort == KeySort::Creator {
+        "users u CROSS JOIN keys k INDEXED BY keys_by_creator ON k.creator_id = u.id".to_owned()
+    } else {
+        format!("keys k INDEXED BY {} CROSS JOIN users u ON u.id = k.creator_id", sort.index())
+    };
+    let compare = match (forward, ascending) {
+        (true, true) => ">=",
+        (true, false) => "<=",
+        (false, true) => ">",
+        (false, false) => "<",
+    };
+    let start = if !from {
+        String::new()
+    } else if sort == KeySort::Creator {
+        // A row value over two tables uses no index: the creator bounds the outer loop.
+        let edge = if ascending { ">=" } else { "<=" };
+        format!(" AND u.sort_email {edge} ? AND (u.sort_email, k.key_id) {compare} (?, ?)")
+    } else {
+        format!(" AND ({}) {compare} ({})", columns.join(", "), vec!["?"; columns.len()].join(", "))
+    };
+    format!(
+        "SELECT {KEY_COLUMNS} FROM {source} WHERE {condition}{start} ORDER BY {} LIMIT ?",
+        order.join(", ")
+    )
+}
+
+/// The rows of a window.
+pub fn page(
+    r: &Reader<'_>,
+    query: &KeyQuery,
+    catalogue: &Catalogue,
+    window: &Window<Key>,
+) -> Result<Page<Key>, StoreError> {
+    let condition = Condition::of(r, query, catalogue)?;
+    let cursor = |key: &Key| -> Result<Vec<Value>, StoreError> {
+        // Where it stands now; where it stood, if it is gone.
+        Ok(query.sort.cursor(get(r, key.id)?.as_ref().unwrap_or(key)))
+    };
+    page::fetch(window, cursor, |step, limit| {
+        let (from, forward) = match &step {
+            Step::Forward(from) => (*from, true),
+            Step::Backward(from) => (*from, false),
+        };
+        let sql = statement(query, &condition.sql, from.is_some(), forward);
+        let mut values = condition.values.clone();
+        if let Some(cursor) = from {
+            if query.sort == KeySort::Creator {
+                values.extend(cursor.first().cloned());
+            }
+            values.extend(cursor.iter().cloned());
+        }
+        values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+        select(r, &sql, values)
+    })
+}
+
+fn select(r: &Reader<'_>, sql: &str, values: Vec<Value>) -> Result<Vec<Key>, StoreError> {
+    let fault = r.fault("reading the keys");
+    let mut statement = r.connection.prepare_cached(sql).map_err(&fault)?;
+    let rows = statement.query_map(params_from_iter(values), convert::key).map_err(&fault)?;
+    rows.collect::<Result<_, _>>().map_err(&fault)
+}
+
+/// What SQLite intends to do for a step of a list: a test looks that it never sorts.
+pub fn plan(
+    r: &Reader<'_>,
+    query: &KeyQuery,
+    catalogue: &Catalogue,
+    from: &Key,
+) -> Result<String, StoreError> {
+    let fault = r.fault("planning");
+    let condition = Condition::of(r, query, catalogue)?;
+    let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &condition.sql, true, true));
+    let mut values = condition.values;
+    let cursor = query.sort.cursor(from);
+    if query.sort == KeySort::Creator {
+        values.extend(cursor.first().cloned());
+    }
+    values.extend(cursor);
+    values.push(10.into());
+    let mut statement = r.connection.prepare(&sql).map_err(&fault)?;
+    let steps =
+        statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).map_err(&fault)?;
+    Ok(steps.collect::<Result<Vec<_>, _>>().map_err(&fault)?.join("; "))
+}
+
+/// Hands every key to `f`, in order, until it says stop.
+pub fn each(
+    r: &Reader<'_>,
+    query: &KeyQuery,
+    catalogue: &Catalogue,
+    f: &mut dyn FnMut(Key) -> bool,
+) -> Result<(), StoreError> {
+    let fault = r.fault("reading the keys");
+    let condition = Condition::of(r, query, catalogue)?;
+    let sql = statement(query, &condition.sql, false, true);
+    let mut values = condition.values;
+    values.push(i64::MAX.into());
+    let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
+    let rows = statement.query_map(params_from_iter(values), convert::key).map_err(&fault)?;
+    for key in rows {
+        if !f(key.map_err(&fault)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// How many keys match.
+pub fn count(r: &Reader<'_>, query: &KeyQuery, catalogue: &Catalogue) -> Result<u64, StoreError> {
+    let condition = Condition::of(r, query, catalogue)?;
+    let sql = format!("SELECT count(*) FROM keys k WHERE {}", condition.sql);
+    r.connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| statement.query_row(params_from_iter(condition.values), |row| row.get(0)))
+        .map_err(r.fault("counting the keys"))
+}
+
+/// Identities and versions of the keys that match, at most `limit`.
+pub fn ids(
+    r: &Reader<'_>,
+    query: &KeyQuery,
+    catalogue: &Catalogue,
+    limit: usize,
+) -> Result<Vec<(KeyId, i64)>, StoreError> {
+    let mut ids = Vec::new();
+    each(r, query, catalogue, &mut |key| {
+        ids.push((key.id, key.version));
+        ids.len() < limit
+    })?;
+    Ok(ids)
+}
+
+/// One key.
+pub fn get(r: &Reader<'_>, id: KeyId) -> Result<Option<Key>, StoreError> {
+    let sql =
+        format!("SELECT {KEY_COLUMNS} FROM keys k JOIN users u ON u.id = k.creator_id WHERE k.key_id = ?1");
+    r.connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| statement.query_row([id.as_str()], convert::key).optional())
+        .map_err(r.fault("reading a key"))
+}
+
+/// Keys of exactly this name in an Application, at most 20.
+pub fn named(r: &Reader<'_>, application: ApplicationId, name: &str) -> Result<Vec<Key>, StoreError> {
+    let folded = format!("{}\n", fold(name));
+    let until = format!("{}\u{b}", fold(name));
+    let sql = format!(
+        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_name JOIN users u ON u.id = k.creator_id \
+         WHERE k.application_id = ? AND k.folded >= ? AND k.folded < ? AND k.name = ? ORDER BY k.folded LIMIT 20"
+    );
+    select(r, &sql, vec![application.0.into(), folded.into(), until.into(), name.to_owned().into()])
+}
+
+/// How many keys of an Application work still, but not for longer than `soon`.
+pub fn attention(
+    r: &Reader<'_>,
+    application: ApplicationId,
+    now: Instant,
+    soon: TimeDelta,
+) -> Result<u64, StoreError> {
+    r.connection
+        .query_row(
+            "SELECT count(*) FROM keys INDEXED BY keys_by_state \
+             WHERE application_id = ?1 AND is_disabled = 0 AND expires > ?2 AND expires <= ?3",
+            params![application.0, now.timestamp(), (now + soon).timestamp()],
+            |row| row.get(0),
+        )
+        .map_err(r.fault("counting the keys that expire soon"))
+}
+
+/// How many keys of an Application expire from one instant until before another.
+pub fn expiring(
+    r: &Reader<'_>,
+    application: ApplicationId,
+    from: Instant,
+    until: Instant,
+) -> Result<u64, StoreError> {
+    r.connection
+        .query_row(
+            "SELECT count(*) FROM keys INDEXED BY keys_by_expires \
+             WHERE application_id = ?1 AND expires >= ?2 AND expires < ?3",
+            params![application.0, from.timestamp(), until.timestamp()],
+            |row| row.get(0),
+        )
+        .map_err(r.fault("counting the keys of a month"))
+}
+
+/// What remains of a deleted key.
+pub fn tombstone(r: &Reader<'_>, id: KeyId) -> Result<Option<Tombstone>, StoreError> {
+    r.connection
+        .query_row(
+            "SELECT key_id, name, application_id, prefix, deleted, deleted_by FROM tombstones WHERE key_id = ?1",
+            [id.as_str()],
+            |row| {
+                Ok(Tombstone {
+                    id: convert::key_id(row, 0)?,
+                    name: convert::name(row, 1)?,
+                    application: ApplicationId(row.get(2)?),
+                    prefix: row.get(3)?,
+                    deleted: convert::instant(row, 4)?,
+                    deleted_by: UserId(row.get(5)?),
+                })
+            },
+        )
+        .optional()
+        .map_err(r.fault("reading a tombstone"))
+}
+
+/// All keys of an Application, for deleting them with it.
+pub fn ids_of(r: &Reader<'_>, application: ApplicationId) -> Result<Vec<KeyId>, StoreError> {
+    let fault = r.fault("reading the keys of an Application");
+    let mut statement = r
+        .connection
+        .prepare("SELECT key_id FROM keys INDEXED BY keys_by_id WHERE application_id = ?1 ORDER BY key_id")
+        .map_err(&fault)?;
+    let rows = statement.query_map([application.0], |row| convert::key_id(row, 0)).map_err(&fault)?;
+    rows.collect::<Result<_, _>>().map_err(&fault)
+}
+
+/// Adds a key. `false` means that the ID is in use, or was.
+pub fn insert(
+    tx: &WriteTx<'_>,
+    new: &NewKey,
+    id: KeyId,
+    prefix: &str,
+    hash: &KeyHash,
+    now: Instant,
+) -> Result<bool, StoreError> {
+    if tombstone(tx, id)?.is_some() || get(tx, id)?.is_some() {
+        return Ok(false);
+    }
+    tx.connection
+        .prepare_cached(
+            "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, \
+             created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![
+                id.as_str(),
+                hash.as_bytes(),
+                new.application.0,
+                new.name.as_str(),
+                convert::folded(&new.name, id, &new.kind),
+                prefix,
+                new.key_type.as_str(),
+                new.kind.platform().unwrap_or_default(),
+                tx.actor().0,
+                now.timestamp(),
+                new.expires.timestamp(),
+            ])
+        })
+        .map_err(tx.fault("adding a key"))?;
+    Ok(true)
+}
+
+/// Notes that the secret was handed over.
+pub fn set_delivered(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), StoreError> {
+    tx.connection
+        .execute(
+            "UPDATE keys SET delivered = ?2 WHERE key_id = ?1 AND delivered IS NULL",
+            params![id.as_str(), now.timestamp()],
+        )
+        .map(drop)
+        .map_err(tx.fault("noting that the secret was handed over"))
+}
+
+/// Pauses a key, or lets it in again.
+pub fn set_disabled(tx: &WriteTx<'_>, id: KeyId, since: Option<Instant>) -> Result<(), StoreError> {
+    tx.connection
+        .execute(
+            "UPDATE keys SET disabled = ?2, version = version + 1 WHERE key_id = ?1",
+            params![id.as_str(), since.map(|at| at.timestamp())],
+        )
+        .map(drop)
+        .map_err(tx.fault("changing a key"))
+}
+
+/// Deletes a key and leaves its tombstone.
+pub fn delete(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), StoreError> {
+    let fault = tx.fault("deleting a key");
+    tx.connection
+        .prepare_cached(
+            "INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, deleted, deleted_by) \
+             SELECT key_id, hash, application_id, name, prefix, type, platform, ?2, ?3 FROM keys WHERE key_id = ?1",
+        )
+        .and_then(|mut statement| statement.execute(params![id.as_str(), now.timestamp(), tx.actor().0]))
+        .map_err(&fault)?;
+    tx.connection
+        .prepare_cached("DELETE FROM keys WHERE key_id = ?1")
+        .and_then(|mut statement| statement.execute([id.as_str()]))
+        .map(drop)
+        .map_err(&fault)
+}

@@ -1,0 +1,94 @@
+//! The one read of a verification: a point lookup by key ID on a read-only connection.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{StoreError, convert, open};
+use crate::domain::Instant;
+use crate::domain::key::{KeyId, KeyType};
+use crate::domain::secret::KeyHash;
+use crate::domain::text::Name;
+
+/// A read-only connection.
+#[derive(Debug)]
+pub struct Lookup {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// What stands under a key ID.
+#[derive(Debug)]
+pub enum Found {
+    /// A key.
+    Key(KnownKey),
+    /// A deleted key's hash.
+    Tombstone(KeyHash),
+    /// Nothing, now or before.
+    Nothing,
+}
+
+/// What a verification must know of a key.
+#[derive(Debug)]
+pub struct KnownKey {
+    /// SHA-256 of its text.
+    pub hash: KeyHash,
+    /// What people call it.
+    pub name: Name,
+    /// The name of its Application.
+    pub application: Name,
+    /// The platform's slug; none for a generic key.
+    pub platform: Option<String>,
+    /// Production or test.
+    pub key_type: KeyType,
+    /// From this instant on it is refused.
+    pub expires: Instant,
+    /// Whether it is paused.
+    pub disabled: bool,
+}
+
+impl Lookup {
+    /// Opens the database for reading.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::NoDatabase { path: path.to_owned() });
+        }
+        Ok(Self { connection: open::readable(path)?, path: path.to_owned() })
+    }
+
+    /// What stands under an ID at this moment.
+    pub fn find(&self, id: KeyId) -> Result<Found, StoreError> {
+        let fault = |error| StoreError::from_sqlite(&error, "looking up a key", &self.path);
+        let key = self
+            .connection
+            .prepare_cached(
+                "SELECT k.hash, k.name, a.name, k.platform, k.type, k.expires, k.disabled IS NOT NULL \
+                 FROM keys k JOIN applications a ON a.id = k.application_id WHERE k.key_id = ?1",
+            )
+            .and_then(|mut statement| {
+                statement
+                    .query_row([id.as_str()], |row| {
+                        Ok(KnownKey {
+                            hash: KeyHash::from_bytes(row.get(0)?),
+                            name: convert::name(row, 1)?,
+                            application: convert::name(row, 2)?,
+                            platform: convert::kind(row, 3)?.platform().map(str::to_owned),
+                            key_type: convert::key_type(row, 4)?,
+                            expires: convert::instant(row, 5)?,
+                            disabled: row.get(6)?,
+                        })
+                    })
+                    .optional()
+            })
+            .map_err(fault)?;
+        if let Some(key) = key {
+            return Ok(Found::Key(key));
+        }
+        let hash = self
+            .connection
+            .prepare_cached("SELECT hash FROM tombstones WHERE key_id = ?1")
+            .and_then(|mut statement| statement.query_row([id.as_str()], |row| row.get(0)).optional())
+            .map_err(fault)?;
+        Ok(hash.map_or(Found::Nothing, |hash| Found::Tombstone(KeyHash::from_bytes(hash))))
+    }
+}

@@ -1,0 +1,94 @@
+//! The schema in numbered steps. An upgrade is one transaction: old or new, whole.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::StoreError;
+use super::open::APPLICATION_ID;
+use crate::domain::token::Entropy;
+
+const STEPS: [&str; 2] = [
+    include_str!("../../assets/migrations/0001_base.sql"),
+    include_str!("../../assets/migrations/0002_usage.sql"),
+];
+
+/// The newest format that is known here.
+pub const NEWEST: i64 = 2;
+
+const _: () = assert!(STEPS.len() == 2, "the newest format is that of the last step");
+
+/// The format of a file.
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+    connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|error| StoreError::from_sqlite(&error, "reading its format", path))
+}
+
+fn application_id(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "application_id", |row| row.get(0))
+}
+
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
+}
+
+/// Whether the file may be switched to WAL: ours, or empty.
+pub(super) fn is_ours_or_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(application_id(connection)? == APPLICATION_ID
+        || (is_empty(connection)? && application_id(connection)? == 0))
+}
+
+/// Refuses a file that is not ours, and one that is newer than us, before anything is written.
+pub(super) fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let fault = |error| StoreError::from_sqlite(&error, "looking whose file it is", path);
+    if application_id(connection).map_err(fault)? != APPLICATION_ID {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    let found = version(connection, path)?;
+    if found > NEWEST {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: NEWEST });
+    }
+    Ok(())
+}
+
+/// Brings a file to the newest format; an empty one gets the whole schema and an identity of its own.
+pub(super) fn upgrade(
+    connection: &mut Connection,
+    path: &Path,
+    entropy: &mut dyn Entropy,
+) -> Result<(), StoreError> {
+    let fault = |error| StoreError::from_sqlite(&error, "bringing it to the newest format", path);
+    let fresh = is_empty(connection).map_err(fault)? && application_id(connection).map_err(fault)? == 0;
+    if !fresh {
+        refuse_foreign(connection, path)?;
+        if version(connection, path)? == NEWEST {
+            return Ok(());
+        }
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+    // Another session may have been quicker.
+    let from = version(&transaction, path)?;
+    for (number, step) in (1_i64..).zip(STEPS) {
+        if number > from {
+            transaction.execute_batch(step).map_err(fault)?;
+        }
+    }
+    if from == 0 {
+        let mut identity = [0_u8; 16];
+        entropy.fill(&mut identity)?;
+        transaction
+            .execute("INSERT INTO database (id, identity, prefix) VALUES (1, ?1, 'ik')", [identity])
+            .map_err(fault)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault)?;
+    }
+    transaction.pragma_update(None, "user_version", NEWEST).map_err(fault)?;
+    transaction.commit().map_err(fault)
+}
+
+/// The first format's schema, for testing upgrades.
+#[doc(hidden)]
+#[must_use]
+pub fn first_step() -> &'static str {
+    STEPS[0]
+}

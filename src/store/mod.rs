@@ -1,0 +1,308 @@
+//! What is remembered. The only rooms that know SQL; rusqlite ends here.
+//!
+//! Readers take a [`Reader`], writers a [`WriteTx`], and the only way to a `WriteTx` is [`Store::write`], which
+//! commits nothing without an audit record: no change can be made without its entry in the log.
+
+pub mod applications;
+pub mod audit;
+mod convert;
+mod error;
+pub mod keys;
+pub mod lookup;
+pub mod migrate;
+pub mod open;
+mod page;
+mod reserve;
+pub mod settings;
+pub mod usage;
+pub mod users;
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, InterruptHandle, TransactionBehavior};
+
+pub use error::{NotAllowed, StoreError};
+pub use page::{Anchor, Page, Window};
+
+use crate::domain::Instant;
+use crate::domain::audit::AuditRecord;
+use crate::domain::token::Entropy;
+use crate::domain::user::{Caller, UserId, UserStatus};
+use crate::host::files::{self, FileIdentity};
+
+/// The database: one connection, whose file is checked to be the same before each write.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+    file: FileIdentity,
+    warnings: Vec<String>,
+}
+
+/// Someone who reads, within one transaction: what is read belongs together.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    connection: &'a Connection,
+    path: &'a Path,
+}
+
+/// Someone who writes, within the one transaction of an operation.
+#[derive(Debug)]
+pub struct WriteTx<'a> {
+    reader: Reader<'a>,
+    actor: UserId,
+}
+
+impl<'a> Deref for WriteTx<'a> {
+    type Target = Reader<'a>;
+
+    fn deref(&self) -> &Reader<'a> {
+        &self.reader
+    }
+}
+
+impl WriteTx<'_> {
+    /// The user who does it.
+    #[must_use]
+    pub fn actor(&self) -> UserId {
+        self.actor
+    }
+}
+
+impl Reader<'_> {
+    fn fault(&self, what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
+        move |error| StoreError::from_sqlite(&error, what, self.path)
+    }
+}
+
+/// Stops a read that has been overtaken by a newer one. It may be used from any thread.
+#[derive(Clone)]
+pub struct Interrupter(Arc<InterruptHandle>);
+
+impl Interrupter {
+    /// Stops what the store is reading; does nothing when it is idle.
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
+}
+
+impl std::fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interrupter")
+    }
+}
+
+/// What an operation does within its transaction, and what it has to say of itself.
+type Change<'a, T, E> = dyn FnMut(&WriteTx<'_>) -> Result<(T, Vec<AuditRecord>), E> + 'a;
+
+/// How much depends on a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// It adds something.
+    Normal,
+    /// It takes access away: on a full disk it may use the reserve.
+    Revoking,
+}
+
+impl Store {
+    /// Opens the database, or makes it where there is none.
+    pub fn open(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
+        match std::fs::symlink_metadata(path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                files::create_database(path).map_err(|error| StoreError::File {
+                    what: "create the database",
+                    path: path.to_owned(),
+                    reason: error.to_string(),
+                })?;
+            }
+            Err(error) => {
+                return Err(StoreError::File {
+                    what: "look at",
+                    path: path.to_owned(),
+                    reason: error.to_string(),
+                });
+            }
+        }
+        Self::open_existing(path, entropy)
+    }
+
+    /// Opens the database; one that is not there is an error.
+    pub fn open_existing(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::NoDatabase { path: path.to_owned() });
+        }
+        let mut connection = open::writable(path)?;
+        migrate::upgrade(&mut connection, path, entropy)?;
+        open::confirm(&connection, path)?;
+        let file = files::identity(path).ok_or_else(|| StoreError::Moved { path: path.to_owned() })?;
+        let warnings = files::too_open(path).into_iter().collect();
+        let store = Self { connection, path: path.to_owned(), file, warnings };
+        reserve::take(path);
+        Ok(store)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is not as it should be with the file: sentences for the screen.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Reads within one transaction.
+    pub fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let fault = |error| StoreError::from_sqlite(&error, "reading", &self.path);
+        let transaction = self.connection.unchecked_transaction().map_err(fault)?;
+        f(&Reader { connection: &transaction, path: &self.path })
+    }
+
+    /// Changes something: one transaction with its audit entries, both or neither.
+    ///
+    /// The caller's user is looked up inside it, so that nobody who was disabled a moment ago changes anything.
+    /// `f` may run twice: when the disk is full and the write is urgent, once more with the reserve released.
+    pub fn write<T, E>(
+        &mut self,
+        caller: &Caller,
+        now: Instant,
+        urgency: Urgency,
+        mut f: impl FnMut(&WriteTx<'_>) -> Result<(T, Vec<AuditRecord>), E>,
+    ) -> Result<T, E>
+    where
+        E: From<StoreError> + From<NotAllowed> + IsFull,
+    {
+        let actor = |reader: &Reader<'_>| -> Result<UserId, E> {
+            match users::of_caller(reader, caller)? {
+                Some(user) if user.status == UserStatus::Active => Ok(user.id),
+                Some(user) => {
+                    let email = user.email.map(|email| email.to_string()).unwrap_or_default();
+                    Err(NotAllowed::Disabled { email }.into())
+                }
+                None => Err(NotAllowed::Unknown { login: caller.login.clone() }.into()),
+            }
+        };
+        let result = self.transact(caller, now, &actor, &mut f);
+        if urgency == Urgency::Revoking
+            && result.as_ref().err().is_some_and(IsFull::is_full)
+            && reserve::release(&self.path)
+        {
+            let result = self.transact(caller, now, &actor, &mut f);
+            reserve::take(&self.path);
+            return result;
+        }
+        result
+    }
+
+    /// The first change of all: `f` makes the user who is the actor of its own entry.
+    pub fn found<T, E>(
+        &mut self,
+        caller: &Caller,
+        now: Instant,
+        mut f: impl FnMut(&WriteTx<'_>) -> Result<(T, Vec<AuditRecord>), E>,
+    ) -> Result<T, E>
+    where
+        E: From<StoreError> + From<NotAllowed> + IsFull,
+    {
+        self.transact(caller, now, &|_| Ok(UserId(1)), &mut f)
+    }
+
+    fn transact<T, E: From<StoreError>>(
+        &mut self,
+        caller: &Caller,
+        now: Instant,
+        actor: &dyn Fn(&Reader<'_>) -> Result<UserId, E>,
+        f: &mut Change<'_, T, E>,
+    ) -> Result<T, E> {
+        self.same_file()?;
+        let path = &self.path;
+        // IMMEDIATE: a transaction that turns into a writer later fails at once, whatever the timeout.
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| StoreError::from_sqlite(&error, "beginning a change", path))?;
+        let reader = Reader { connection: &transaction, path };
+        let actor = actor(&reader)?;
+        let tx = WriteTx { reader, actor };
+        let (result, records) = f(&tx)?;
+        for record in records {
+            audit::append(&tx, caller, now, &record)?;
+        }
+        transaction.commit().map_err(|error| match StoreError::from_sqlite(&error, "committing", path) {
+            known @ (StoreError::Full { .. } | StoreError::Busy) => known,
+            // The frames may be on the disk all the same and come back with the next recovery.
+            _ => StoreError::OutcomeUnknown { what: "committing the change" },
+        })?;
+        Ok(result)
+    }
+
+    /// Refuses to write into a file that is no longer the one at its path.
+    pub fn same_file(&self) -> Result<(), StoreError> {
+        if files::identity(&self.path).as_ref() == Some(&self.file) {
+            Ok(())
+        } else {
+            Err(StoreError::Moved { path: self.path.clone() })
+        }
+    }
+
+    /// A number that changes when another connection has committed something.
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        self.connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+            .map_err(|error| StoreError::from_sqlite(&error, "looking for changes", &self.path))
+    }
+
+    /// What stops a read from another thread.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(Arc::new(self.connection.get_interrupt_handle()))
+    }
+
+    /// Overwrites what was deleted: until a checkpoint has emptied the write-ahead log, old pages are still in it.
+    /// `false` means that another session is reading: try again later.
+    pub fn scrub(&self) -> Result<bool, StoreError> {
+        // A reader must not hold up whoever waits for the answer.
+        let fault = |error| StoreError::from_sqlite(&error, "emptying its log", &self.path);
+        self.connection.busy_timeout(std::time::Duration::from_millis(50)).map_err(fault)?;
+        let busy =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.connection.busy_timeout(open::BUSY_TIMEOUT).map_err(fault)?;
+        match busy {
+            Ok(busy) => Ok(busy == 0),
+            Err(error) => match fault(error) {
+                StoreError::Busy => Ok(false),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Looks through the whole file for damage; for `doctor` and for files that look damaged.
+    pub fn quick_check(&self) -> Result<(), StoreError> {
+        let fault = |error| StoreError::from_sqlite(&error, "checking it", &self.path);
+        let found: String =
+            self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(fault)?;
+        if found == "ok" {
+            Ok(())
+        } else {
+            Err(StoreError::Damaged { path: self.path.clone(), reason: found })
+        }
+    }
+}
+
+/// Whether an error says that the disk is full.
+pub trait IsFull {
+    /// Whether it does.
+    fn is_full(&self) -> bool;
+}
+
+impl IsFull for StoreError {
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. })
+    }
+}

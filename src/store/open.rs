@@ -1,0 +1,125 @@
+//! Opening the database: which file, in which state, with which settings.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::StoreError;
+use super::migrate;
+use crate::host::files;
+
+/// The first SQLite without the WAL-reset bug (sqlite.org/wal.html#walresetbug).
+pub const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// How long a write waits for another session.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The mark of our files in their header: "kdk1".
+pub const APPLICATION_ID: i64 = 0x6b64_6b31;
+
+/// Refuses a SQLite that can lose data.
+pub fn check_sqlite() -> Result<(), StoreError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(StoreError::OldSqlite { found: rusqlite::version().to_owned() });
+    }
+    Ok(())
+}
+
+/// Opens an existing file for reading and writing, settings made and read back.
+pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+}
+
+/// Opens an existing file for reading only.
+pub(crate) fn readable(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    migrate::refuse_foreign(&connection, path)?;
+    let version = migrate::version(&connection, path)?;
+    if version == migrate::NEWEST {
+        Ok(connection)
+    } else {
+        Err(StoreError::Sqlite {
+            what: "opening it for reading",
+            reason: "it is of an older format: start keydesk once to bring it up to date".into(),
+        })
+    }
+}
+
+fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {
+    check_sqlite()?;
+    if let Some(kind) = files::network_file_system(path) {
+        return Err(StoreError::NetworkFileSystem { path: path.to_owned(), kind });
+    }
+    let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    // SQLite refuses links anywhere in a path with NOFOLLOW; only the last part is ours to judge.
+    let real = real_path(path)?;
+    let connection = Connection::open_with_flags(&real, flags)
+        .map_err(|error| StoreError::from_sqlite(&error, "opening it", path))?;
+    configure(&connection, mode.contains(OpenFlags::SQLITE_OPEN_READ_WRITE))
+        .map_err(|error| StoreError::from_sqlite(&error, "opening it", path))?;
+    Ok(connection)
+}
+
+/// The path with links in its folders resolved; a link in the place of the file itself is refused by SQLite.
+fn real_path(path: &Path) -> Result<std::path::PathBuf, StoreError> {
+    let fault = |error: std::io::Error| StoreError::File {
+        what: "find the folder of",
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.canonicalize().map_err(fault)?,
+        _ => std::env::current_dir().map_err(fault)?,
+    };
+    Ok(folder.join(path.file_name().unwrap_or_default()))
+}
+
+fn configure(connection: &Connection, writes: bool) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Pages of lists a million rows long would stay in memory otherwise.
+    connection.pragma_update(None, "cache_size", -4_096)?;
+    if writes {
+        // In a transaction of its own and only where needed: it takes an exclusive lock.
+        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        if mode != "wal" && migrate::is_ours_or_empty(connection)? {
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads back the settings on which the promises rest.
+pub(super) fn confirm(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let read = |name: &str| -> Result<String, StoreError> {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+            .map(|value| match value {
+                rusqlite::types::Value::Integer(number) => number.to_string(),
+                rusqlite::types::Value::Text(text) => text,
+                _ => String::new(),
+            })
+            .map_err(|error| StoreError::from_sqlite(&error, "reading its settings", path))
+    };
+    for (name, wanted) in
+        [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("secure_delete", "1")]
+    {
+        let found = read(name)?;
+        if found != wanted {
+            return Err(StoreError::Sqlite {
+                what: "opening it",
+                reason: format!("{name} is {found} and must be {wanted}"),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! Windows of lists: rows around an anchor, fetched by key from an index, never by OFFSET.
+
+/// Where a window stands.
+#[derive(Clone, Debug)]
+pub enum Anchor<T> {
+    /// At the first row of all.
+    First,
+    /// At the last row of all.
+    Last,
+    /// At a row that was seen before. Its present place is looked up; if it is gone, the place where it stood.
+    At(Box<T>),
+}
+
+/// What to fetch.
+#[derive(Clone, Debug)]
+pub struct Window<T> {
+    /// Where it stands.
+    pub anchor: Anchor<T>,
+    /// How many rows before the anchor.
+    pub before: usize,
+    /// How many rows from the anchor on, the anchor included.
+    pub after: usize,
+}
+
+/// Rows of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows, in the list's order.
+    pub rows: Vec<T>,
+    /// The place of the anchor among them; 0 when there are none.
+    pub anchor: usize,
+    /// Whether there are rows before these.
+    pub more_before: bool,
+    /// Whether there are rows after these.
+    pub more_after: bool,
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), anchor: 0, more_before: false, more_after: false }
+    }
+}
+
+/// A step through the list: from a cursor (inclusive forward, exclusive backward) or from an end.
+pub(super) enum Step<'a, C> {
+    Forward(Option<&'a C>),
+    Backward(Option<&'a C>),
+}
+
+/// Puts a page together from two steps that each fetch one row more than is wanted.
+pub(super) fn fetch<T, C, E>(
+    window: &Window<T>,
+    cursor: impl FnOnce(&T) -> Result<C, E>,
+    mut step: impl FnMut(Step<'_, C>, usize) -> Result<Vec<T>, E>,
+) -> Result<Page<T>, E> {
+    let (mut before, mut after) = match &window.anchor {
+        Anchor::First => (Vec::new(), step(Step::Forward(None), window.after + 1)?),
+        Anchor::Last => (step(Step::Backward(None), window.before + 2)?, Vec::new()),
+        Anchor::At(row) => {
+            let cursor = cursor(row)?;
+            let before = step(Step::Backward(Some(&cursor)), window.before + 1)?;
+            (before, step(Step::Forward(Some(&cursor)), window.after + 1)?)
+        }
+    };
+    let (wanted_before, wanted_after) = match window.anchor {
+        Anchor::Last => (window.before + 1, 0),
+        _ => (window.before, window.after),
+    };
+    let more_before = before.len() > wanted_before;
+    let more_after = after.len() > wanted_after;
+    before.truncate(wanted_before);
+    after.truncate(wanted_after);
+    let anchor = if after.is_empty() { before.len().saturating_sub(1) } else { before.len() };
+    before.reverse();
+    before.append(&mut after);
+    Ok(Page { rows: before, anchor, more_before, more_after })
+}

@@ -1,0 +1,149 @@
+//! Users: who may change something, and whose email is shown.
+
+use rusqlite::{OptionalExtension, params, params_from_iter};
+
+use super::convert;
+use super::page::{self, Page, Step, Window};
+use super::{Reader, StoreError, WriteTx};
+use crate::domain::Instant;
+use crate::domain::text::fold;
+use crate::domain::user::{Caller, Creator, Email, User, UserId, UserStatus};
+
+const COLUMNS: &str = "u.id, u.email, u.login, u.uid, u.status, u.created, \
+    (SELECT count(*) FROM keys k WHERE k.creator_id = u.id), u.version";
+
+/// What `sort_email` is for this creator, as the schema computes it.
+pub(super) fn sort_email(creator: &Creator) -> String {
+    creator.email.as_ref().map_or_else(|| format!("~{:020}", creator.id.0), |email| email.as_str().to_owned())
+}
+
+fn condition(filter: &str) -> (String, Vec<String>) {
+    let folded = fold(filter);
+    let words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();
+    let sql = " AND instr(coalesce(u.email, '') || ' ' || coalesce(u.login, '') || ' ' || u.status, ?) > 0";
+    (sql.repeat(words.len()), words)
+}
+
+/// The rows of a window, by email, deleted users last.
+pub fn page(r: &Reader<'_>, filter: &str, window: &Window<User>) -> Result<Page<User>, StoreError> {
+    let fault = r.fault("reading the users");
+    let (condition, words) = condition(filter);
+    let cursor = |seen: &User| -> Result<String, StoreError> {
+        let now = get(r, seen.id)?;
+        let user = now.as_ref().unwrap_or(seen);
+        Ok(sort_email(&Creator { id: user.id, email: user.email.clone(), status: user.status }))
+    };
+    page::fetch(window, cursor, |step, limit| {
+        let (from, compare, direction) = match step {
+            Step::Forward(from) => (from, ">=", ""),
+            Step::Backward(from) => (from, "<", " DESC"),
+        };
+        let start = from.map_or_else(String::new, |_| format!(" AND u.sort_email {compare} ?"));
+        let sql = format!(
+            "SELECT {COLUMNS} FROM users u WHERE 1{condition}{start} ORDER BY u.sort_email{direction} LIMIT {limit}"
+        );
+        let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
+        let values = words.iter().chain(from);
+        let rows = statement.query_map(params_from_iter(values), convert::user).map_err(&fault)?;
+        rows.collect::<Result<_, _>>().map_err(&fault)
+    })
+}
+
+fn one(r: &Reader<'_>, condition: &str, values: impl rusqlite::Params) -> Result<Option<User>, StoreError> {
+    r.connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM users u WHERE {condition}"))
+        .and_then(|mut statement| statement.query_row(values, convert::user).optional())
+        .map_err(r.fault("reading a user"))
+}
+
+/// One user.
+pub fn get(r: &Reader<'_>, id: UserId) -> Result<Option<User>, StoreError> {
+    one(r, "u.id = ?1", [id.0])
+}
+
+/// The user of an email.
+pub fn by_email(r: &Reader<'_>, email: &Email) -> Result<Option<User>, StoreError> {
+    one(r, "u.sort_email = ?1", [email.as_str()])
+}
+
+/// The user that a caller is: bound to the login's number and name both, as far as both are known.
+pub fn of_caller(r: &Reader<'_>, caller: &Caller) -> Result<Option<User>, StoreError> {
+    one(
+        r,
+        "(u.uid = ?1 OR (u.uid IS NULL AND u.login = ?2)) AND (u.login IS NULL OR u.login = ?2)",
+        params![caller.uid, caller.login],
+    )
+}
+
+/// How many users there are, deleted ones included.
+pub fn count(r: &Reader<'_>) -> Result<u64, StoreError> {
+    r.connection
+        .query_row("SELECT count(*) FROM users", [], |row| row.get(0))
+        .map_err(r.fault("counting the users"))
+}
+
+/// How many active users there are.
+pub fn active(r: &Reader<'_>) -> Result<u64, StoreError> {
+    r.connection
+        .query_row("SELECT count(*) FROM users WHERE status = 'active'", [], |row| row.get(0))
+        .map_err(r.fault("counting the active users"))
+}
+
+/// Every user, by email.
+pub fn all(r: &Reader<'_>) -> Result<Vec<User>, StoreError> {
+    let fault = r.fault("reading the users");
+    let sql = format!("SELECT {COLUMNS} FROM users u ORDER BY u.sort_email");
+    let mut statement = r.connection.prepare(&sql).map_err(&fault)?;
+    let rows = statement.query_map([], convert::user).map_err(&fault)?;
+    rows.collect::<Result<_, _>>().map_err(&fault)
+}
+
+/// Users whose email contains a folded word.
+pub(super) fn matching(r: &Reader<'_>, word: &str) -> Result<Vec<UserId>, StoreError> {
+    let fault = r.fault("looking for creators");
+    let mut statement = r
+        .connection
+        .prepare_cached("SELECT id FROM users WHERE instr(lower(email), ?1) > 0")
+        .map_err(&fault)?;
+    let rows = statement.query_map([word], |row| row.get(0).map(UserId)).map_err(&fault)?;
+    rows.collect::<Result<_, _>>().map_err(&fault)
+}
+
+/// What a new user is bound to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Binding<'a> {
+    /// The login name.
+    pub login: Option<&'a str>,
+    /// The login's number.
+    pub uid: Option<u32>,
+}
+
+/// Adds a user. `None` means that the email or the login belongs to somebody already.
+pub fn insert(
+    tx: &WriteTx<'_>,
+    email: &Email,
+    binding: Binding<'_>,
+    now: Instant,
+) -> Result<Option<UserId>, StoreError> {
+    let added = tx.connection.execute(
+        "INSERT INTO users (email, login, uid, status, created) VALUES (?1, ?2, ?3, 'active', ?4)",
+        params![email.as_str(), binding.login, binding.uid, now.timestamp()],
+    );
+    match added {
+        Ok(_) => Ok(Some(UserId(tx.connection.last_insert_rowid()))),
+        Err(error) if convert::is_taken(&error) => Ok(None),
+        Err(error) => Err(tx.fault("adding a user")(error)),
+    }
+}
+
+/// Gives a user another status. A deleted one loses email and login for good.
+pub fn set_status(tx: &WriteTx<'_>, id: UserId, status: UserStatus) -> Result<(), StoreError> {
+    let wiped = if status == UserStatus::Deleted { ", email = NULL, login = NULL, uid = NULL" } else { "" };
+    tx.connection
+        .execute(
+            &format!("UPDATE users SET status = ?2, version = version + 1{wiped} WHERE id = ?1"),
+            params![id.0, status.as_str()],
+        )
+        .map(drop)
+        .map_err(tx.fault("changing a user"))
+}

@@ -1,0 +1,224 @@
+//! The one predicate: is this text a key that opens this Application, now?
+//!
+//! Each verification reads the database afresh: no cache that could outlive a change. It fails closed: what cannot
+//! be read is an error, never a yes.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::domain::Instant;
+use crate::domain::key::{KeyId, KeyType};
+use crate::domain::secret::KeyHash;
+use crate::domain::text::{Name, fold};
+use crate::domain::token;
+use crate::host::clock;
+use crate::host::files::{self, FileIdentity};
+use crate::store::StoreError;
+use crate::store::lookup::{Found, Lookup};
+
+/// What the predicate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The key is valid, for this Application where one was named.
+    Accepted(Accepted),
+    /// It is not. Clients are never told why.
+    Refused(Refusal),
+}
+
+impl Decision {
+    /// Whether the request may pass.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, Self::Accepted(_))
+    }
+}
+
+/// What is known of an accepted key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The public part: safe to log.
+    pub id: KeyId,
+    /// What people call it.
+    pub name: Name,
+    /// The name of its Application.
+    pub application: Name,
+    /// The platform's slug; none for a generic key.
+    pub platform: Option<String>,
+    /// Production or test.
+    pub key_type: KeyType,
+    /// From this instant (UTC) on it will be refused.
+    pub expires: Instant,
+}
+
+/// Why a key was refused, and whose refusal it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// For the admin: in the log and on the screen.
+    pub reason: Reason,
+    /// The key it can be put down to, deleted ones included.
+    pub key: Option<KeyId>,
+}
+
+/// Why a key was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Not the text of a key: mistyped, cut off, or something else.
+    Malformed,
+    /// Well-formed, and none of ours.
+    Unknown,
+    /// Its time has come.
+    Expired,
+    /// An admin paused it.
+    Disabled,
+    /// It was deleted.
+    Deleted,
+    /// It opens another Application.
+    WrongApplication,
+}
+
+impl Reason {
+    /// The word in JSON, logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Disabled => "disabled",
+            Self::Deleted => "deleted",
+            Self::WrongApplication => "wrong_application",
+        }
+    }
+}
+
+/// The question could not be answered: treat it as a no, and as an alarm.
+#[derive(Debug, thiserror::Error)]
+#[error("could not verify: {0}")]
+pub struct VerifyError(#[from] StoreError);
+
+impl VerifyError {
+    /// What is behind it.
+    #[must_use]
+    pub fn store(&self) -> &StoreError {
+        &self.0
+    }
+}
+
+/// Verifies keys against a database. Share one among threads and call it for each request.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use keydesk::domain::{text::Name, user::{Caller, Email}};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("keydesk.db");
+/// # let mut entropy = keydesk::host::entropy::SystemEntropy;
+/// # let mut store = keydesk::store::Store::open(&path, &mut entropy)?;
+/// # let caller = Caller { uid: 1000, login: "ana".into() };
+/// # let now = keydesk::host::clock::now();
+/// # let mut session = keydesk::desk::Session { store: &mut store, caller: &caller, now, entropy: &mut entropy };
+/// # keydesk::desk::set_up(&mut session, &Email::parse("ana@example.com")?, &Name::parse("Storefront")?)?;
+/// use keydesk::{Decision, Verifier};
+///
+/// let verifier = Verifier::open(&path)?;
+/// match verifier.verify("what the client sent", Some("Storefront"))? {
+///     Decision::Accepted(key) => println!("let in: {}", key.id),
+///     Decision::Refused(refusal) => println!("refused: {}", refusal.reason.as_str()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Verifier {
+    path: PathBuf,
+    file: FileIdentity,
+    idle: Mutex<Vec<Lookup>>,
+    clock: fn() -> Instant,
+    /// The latest instant seen, in seconds: a clock that is set back brings no expired key back to life.
+    latest: AtomicI64,
+}
+
+impl Verifier {
+    /// Opens a database for verifying, read-only, with the system's clock.
+    ///
+    /// # Errors
+    /// When there is no database, or it is foreign, damaged, of another format or not readable.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, VerifyError> {
+        Self::with_clock(path, clock::now)
+    }
+
+    /// The same with another clock, for tests.
+    ///
+    /// # Errors
+    /// As [`Verifier::open`].
+    pub fn with_clock(path: impl AsRef<Path>, clock: fn() -> Instant) -> Result<Self, VerifyError> {
+        let path = path.as_ref().to_owned();
+        let file = files::identity(&path).ok_or_else(|| StoreError::NoDatabase { path: path.clone() })?;
+        let first = Lookup::open(&path)?;
+        Ok(Self { path, file, idle: Mutex::new(vec![first]), clock, latest: AtomicI64::new(i64::MIN) })
+    }
+
+    /// Decides about a presented text; with an Application's name (without regard to case) only its keys pass.
+    ///
+    /// A malformed text or a wrong checksum is refused without a read of the database.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or was moved away or replaced: then nobody passes.
+    pub fn verify(&self, presented: &str, application: Option<&str>) -> Result<Decision, VerifyError> {
+        let Ok(claim) = token::parse(presented) else {
+            return Ok(Decision::Refused(Refusal { reason: Reason::Malformed, key: None }));
+        };
+        let hash = KeyHash::of(presented);
+        // A database that was replaced would go on answering from the file that nobody sees any more.
+        if files::identity(&self.path) != Some(self.file) {
+            return Err(StoreError::Moved { path: self.path.clone() }.into());
+        }
+        let lookup = self.take()?;
+        let found = lookup.find(claim.id)?;
+        self.give_back(lookup);
+        Ok(self.decide(claim.id, &hash, found, application))
+    }
+
+    fn decide(&self, id: KeyId, hash: &KeyHash, found: Found, application: Option<&str>) -> Decision {
+        let refused = |reason, key| Decision::Refused(Refusal { reason, key });
+        let key = match found {
+            Found::Key(key) if key.hash.matches(hash) => key,
+            Found::Tombstone(known) if known.matches(hash) => return refused(Reason::Deleted, Some(id)),
+            // The right ID with another secret is nobody's key.
+            Found::Key(_) | Found::Tombstone(_) | Found::Nothing => return refused(Reason::Unknown, None),
+        };
+        if application.is_some_and(|wanted| fold(wanted.trim()) != fold(key.application.as_str())) {
+            return refused(Reason::WrongApplication, Some(id));
+        }
+        if key.expires <= self.now() {
+            return refused(Reason::Expired, Some(id));
+        }
+        if key.disabled {
+            return refused(Reason::Disabled, Some(id));
+        }
+        Decision::Accepted(Accepted {
+            id,
+            name: key.name,
+            application: key.application,
+            platform: key.platform,
+            key_type: key.key_type,
+            expires: key.expires,
+        })
+    }
+
+    fn now(&self) -> Instant {
+        let now = (self.clock)();
+        let latest = self.latest.fetch_max(now.timestamp(), Ordering::Relaxed).max(now.timestamp());
+        Instant::from_timestamp(latest, 0).unwrap_or(now)
+    }
+
+    /// A connection for this thread: one that is idle, or a new one.
+    fn take(&self) -> Result<Lookup, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| Lookup::open(&self.path), Ok)
+    }
+
+    fn give_back(&self, lookup: Lookup) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lookup);
+    }
+}
