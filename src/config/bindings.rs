@@ -93,6 +93,12 @@ impl Chord {
         Self::plain(Key::None)
     }
 
+    /// Ctrl-C.
+    #[must_use]
+    pub fn ctrl_c() -> Self {
+        Self { key: Key::Char('c'), ctrl: true, alt: false }
+    }
+
     /// Whether it writes a letter into a text.
     #[must_use]
     pub fn is_text(&self) -> bool {

@@ -125,12 +125,12 @@ impl Settings {
         let catalogue = Catalogue::built_in().map_err(|error| built_in(error.to_string()))?;
         let wrong = |at: usize, error: String| ConfigError::at(path, text, at, error);
         Ok(Self {
-            theme: reader.word(own.theme, defaults.theme, &THEMES)?,
-            ascii: reader.word(own.ascii, defaults.ascii, &ASCII)?,
+            theme: reader.word(own.theme.as_ref(), defaults.theme.as_ref(), &THEMES)?,
+            ascii: reader.word(own.ascii.as_ref(), defaults.ascii.as_ref(), &ASCII)?,
             mouse: own.mouse.or(defaults.mouse).unwrap_or(true),
             default_expiry: reader.days(own.default_expiry.as_ref(), defaults.default_expiry.as_ref())?,
             expires_soon: reader.length(own.expires_soon.as_ref(), defaults.expires_soon.as_ref(), "7d")?,
-            clipboard: reader.word(own.clipboard, defaults.clipboard, &CLIPBOARD)?,
+            clipboard: reader.word(own.clipboard.as_ref(), defaults.clipboard.as_ref(), &CLIPBOARD)?,
             clipboard_clear_after: reader
                 .length(own.clipboard_clear_after.as_ref(), defaults.clipboard_clear_after.as_ref(), "45s")?
                 .to_std()
@@ -189,19 +189,19 @@ impl Reader<'_> {
 
     fn word<T: Copy>(
         &self,
-        own: Option<Spanned<String>>,
-        default: Option<Spanned<String>>,
+        own: Option<&Spanned<String>>,
+        default: Option<&Spanned<String>>,
         words: &[(&str, T)],
     ) -> Result<T, ConfigError> {
         let find = |value: &Spanned<String>| {
             words.iter().find(|(word, _)| word == value.get_ref()).map(|(_, meaning)| *meaning)
         };
         match own {
-            Some(value) => find(&value).ok_or_else(|| {
+            Some(value) => find(value).ok_or_else(|| {
                 let allowed: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                self.wrong(&value, format!("{:?} is not one of: {}", value.get_ref(), allowed.join(", ")))
+                self.wrong(value, format!("{:?} is not one of: {}", value.get_ref(), allowed.join(", ")))
             }),
-            None => Ok(default.as_ref().and_then(find).unwrap_or(words[0].1)),
+            None => Ok(default.and_then(find).unwrap_or(words[0].1)),
         }
     }
 

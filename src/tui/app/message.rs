@@ -1,0 +1,74 @@
+//! The message line: what was done, in the past tense, with what it means.
+
+use chrono::TimeDelta;
+
+use crate::domain::Instant;
+use crate::domain::text::inert;
+
+/// How a message is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Something was done.
+    Done,
+    /// Something to know.
+    Note,
+    /// Something failed; stays until dismissed.
+    Error,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// How it is meant.
+    pub tone: Tone,
+    /// One or two sentences, inert.
+    pub text: String,
+    /// When it was first seen; set by the first tick after it.
+    since: Option<Instant>,
+}
+
+impl Message {
+    fn new(tone: Tone, text: &str) -> Self {
+        Self { tone, text: inert(text), since: None }
+    }
+
+    /// Something was done.
+    #[must_use]
+    pub fn done(text: impl AsRef<str>) -> Self {
+        Self::new(Tone::Done, text.as_ref())
+    }
+
+    /// Something to know.
+    #[must_use]
+    pub fn note(text: impl AsRef<str>) -> Self {
+        Self::new(Tone::Note, text.as_ref())
+    }
+
+    /// Something failed.
+    #[must_use]
+    pub fn error(text: impl AsRef<str>) -> Self {
+        Self::new(Tone::Error, text.as_ref())
+    }
+
+    /// Whether it has been there long enough; errors never have.
+    pub fn is_over(&mut self, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        // Longer sentences take longer to read.
+        let seconds = 6 + i64::try_from(self.text.len() / 20).unwrap_or(6);
+        self.tone != Tone::Error && now - since >= TimeDelta::seconds(seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    #[test]
+    fn errors_stay_and_the_rest_goes() {
+        let at = |s| DateTime::from_timestamp(s, 0).unwrap();
+        let (mut done, mut error) = (Message::done("Key created."), Message::error("No."));
+        assert!(!done.is_over(at(0)) && !error.is_over(at(0)));
+        assert!(done.is_over(at(10)) && !error.is_over(at(100_000)));
+    }
+}

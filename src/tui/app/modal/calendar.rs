@@ -1,0 +1,149 @@
+//! A date, walked with the arrow keys or typed as `YYYY-MM-DD`.
+
+use chrono::{Datelike, Days, Months, NaiveDate};
+
+use crate::config::bindings::{Chord, Key};
+use crate::tui::app::text_field::TextField;
+
+/// A date being picked. What is typed and what is walked to are one.
+#[derive(Clone, Debug)]
+pub struct Calendar {
+    today: NaiveDate,
+    selected: NaiveDate,
+    text: TextField,
+}
+
+impl Calendar {
+    /// A calendar that stands on a date.
+    #[must_use]
+    pub fn new(today: NaiveDate, selected: NaiveDate) -> Self {
+        let mut calendar = Self { today, selected, text: TextField::new(10) };
+        calendar.select(selected);
+        calendar
+    }
+
+    /// The date it stands on.
+    #[must_use]
+    pub fn selected(&self) -> NaiveDate {
+        self.selected
+    }
+
+    /// Today.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        self.today
+    }
+
+    /// The date as it is typed so far; not always a date.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.text.text()
+    }
+
+    /// The field, for drawing it.
+    #[must_use]
+    pub fn field(&self) -> &TextField {
+        &self.text
+    }
+
+    /// Goes to a date.
+    pub fn select(&mut self, date: NaiveDate) {
+        // Four digits of a year fit the field; beyond them nobody needs a key.
+        if (1970..=9999).contains(&date.year()) {
+            self.selected = date;
+            self.text.set(&date.format("%Y-%m-%d").to_string());
+        }
+    }
+
+    /// Takes a key that walks or types; says whether it did.
+    pub fn press(&mut self, chord: &Chord) -> bool {
+        if chord.ctrl || chord.alt {
+            return false;
+        }
+        let at = self.selected;
+        let to = match chord.key {
+            Key::Left => at.checked_sub_days(Days::new(1)),
+            Key::Right => at.checked_add_days(Days::new(1)),
+            Key::Up => at.checked_sub_days(Days::new(7)),
+            Key::Down => at.checked_add_days(Days::new(7)),
+            Key::PageUp => at.checked_sub_months(Months::new(1)),
+            Key::PageDown => at.checked_add_months(Months::new(1)),
+            Key::Home => Some(self.today),
+            Key::Char(c) if !c.is_ascii_digit() && c != '-' => return false,
+            Key::Char(_) | Key::Backspace | Key::Delete => {
+                let edited = self.text.edit(chord);
+                self.read();
+                return edited;
+            }
+            _ => return false,
+        };
+        if let Some(date) = to {
+            self.select(date);
+        }
+        true
+    }
+
+    /// Takes a pasted date.
+    pub fn paste(&mut self, text: &str) {
+        let digits: String = text.chars().take(64).filter(|c| c.is_ascii_digit() || *c == '-').collect();
+        self.text.set(&digits);
+        self.read();
+    }
+
+    /// Follows the text once it is a date.
+    fn read(&mut self) {
+        if let Ok(date) = NaiveDate::parse_from_str(self.text.text(), "%Y-%m-%d")
+            && (1970..=9999).contains(&date.year())
+        {
+            self.selected = date;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn press(calendar: &mut Calendar, keys: &[&str]) {
+        for key in keys {
+            assert!(calendar.press(&key.parse().unwrap()), "{key}");
+        }
+    }
+
+    #[test]
+    fn walks_by_day_week_and_month() {
+        let mut calendar = Calendar::new(day("2026-11-23"), day("2027-01-31"));
+        press(&mut calendar, &["right", "down"]);
+        assert_eq!(calendar.selected(), day("2027-02-08"));
+        press(&mut calendar, &["pageup", "pageup", "pageup"]);
+        assert_eq!(calendar.text(), "2026-11-08");
+        press(&mut calendar, &["home", "left", "up"]);
+        assert_eq!(calendar.selected(), day("2026-11-15"));
+    }
+
+    #[test]
+    fn typing_goes_there_once_it_is_a_date() {
+        let mut calendar = Calendar::new(day("2026-11-23"), day("2026-11-23"));
+        for _ in 0..10 {
+            press(&mut calendar, &["backspace"]);
+        }
+        for c in "2027-02-3".chars() {
+            press(&mut calendar, &[&c.to_string()]);
+        }
+        assert_eq!(calendar.selected(), day("2027-02-03"), "a short day is a day");
+        press(&mut calendar, &["1"]);
+        assert_eq!((calendar.text(), calendar.selected()), ("2027-02-31", day("2027-02-03")));
+        assert!(!calendar.press(&"x".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_end_of_the_calendar_is_no_fault() {
+        let mut calendar = Calendar::new(day("9999-12-31"), day("9999-12-31"));
+        press(&mut calendar, &["right", "pagedown", "down"]);
+        assert_eq!(calendar.text(), "9999-12-31");
+    }
+}

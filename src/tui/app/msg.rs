@@ -1,0 +1,272 @@
+//! What reaches the App, and what it wants done. Nothing else goes in or out.
+
+use std::path::PathBuf;
+
+use crate::config::bindings::Chord;
+use crate::desk::{CreatedKey, DeskError, Picked, Receipt, SetUp, Who};
+use crate::domain::application::{Application, ApplicationId};
+use crate::domain::key::{Key, KeyId, NewKey};
+use crate::domain::secret::Secret;
+use crate::domain::text::Name;
+use crate::domain::user::{Email, User, UserId};
+use crate::host::clipboard::{Copied, CopyError};
+use crate::store::audit::AuditRow;
+use crate::store::keys::KeyQuery;
+use crate::store::{Page, StoreError, Window};
+
+use super::action::{Action, ScreenId};
+
+/// Tells a request from all others; of two of one kind the greater is the newer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(Chord),
+    /// Text was pasted.
+    Paste(String),
+    /// The mouse was clicked on something that the last frame drew.
+    Click(Target),
+    /// The wheel was turned: rows down, or up when negative.
+    Scroll(isize),
+    /// The terminal has another size: columns, rows.
+    Resize(u16, u16),
+    /// Time has passed.
+    Tick,
+    /// The program is in the foreground again.
+    Resumed,
+    /// The worker answers.
+    Answer(Answer),
+}
+
+/// Something on the screen that can be clicked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A row of the list, counted from the top of the screen.
+    Row(usize),
+    /// A screen's name in the header.
+    Screen(ScreenId),
+    /// A hint in the footer, a button.
+    Action(Action),
+    /// A choice, an option or a field of the top modal, by its place.
+    Choice(usize),
+    /// A day in the calendar.
+    Day(chrono::NaiveDate),
+}
+
+/// What the App wants done. `run` and the worker do it; the answer comes as a [`Msg`].
+#[derive(Debug)]
+pub enum Effect {
+    /// Read something. A newer request of one kind makes an older one void.
+    Load(RequestId, Load),
+    /// Change something: one operation of the desk.
+    Do(RequestId, Operation),
+    /// Copy the secret.
+    Copy(RequestId, Secret),
+    /// Empty the terminal's clipboard, where nobody can know whose content it is.
+    ClearClipboard,
+    /// Write the secret to a new file.
+    Write(RequestId, PathBuf, Secret),
+    /// Ask the store to overwrite what was deleted, when it has time.
+    Scrub,
+    /// Report mouse events, or leave the mouse to the terminal for selecting text.
+    Mouse(bool),
+    /// Draw everything anew.
+    Redraw,
+    /// Go to the background.
+    Suspend,
+    /// Leave.
+    Quit,
+}
+
+/// Something to read.
+#[derive(Clone, Debug)]
+pub enum Load {
+    /// Who is here, and where: what the header shows.
+    Standing {
+        /// The chosen Application; when it is gone or none, the first by name.
+        application: Option<ApplicationId>,
+        /// Choose by name instead, as the command line asked.
+        named: Option<String>,
+    },
+    /// Rows of the keys.
+    Keys(Box<KeyQuery>, Window<Key>),
+    /// How many keys match.
+    KeyCount(Box<KeyQuery>),
+    /// The identities of what is shown, for selecting all of it.
+    KeyIds(Box<KeyQuery>),
+    /// One key with its use, for the details.
+    Details(KeyId),
+    /// The keys that a destructive dialog is about.
+    Targets(Vec<KeyId>),
+    /// How many keys expire from one instant until before another.
+    MonthCount(ApplicationId, crate::domain::Instant, crate::domain::Instant),
+    /// Rows of the Applications.
+    Applications(String, Window<Application>),
+    /// All Applications' names to choose from, and whose name looks like another.
+    ApplicationChoices,
+    /// Rows of the users.
+    Users(String, Window<User>),
+    /// Rows of the audit log.
+    Audit(String, Window<AuditRow>),
+    /// Whether the chain is whole.
+    AuditChain,
+}
+
+/// Something to change.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// First start.
+    SetUp(Email, Name),
+    /// Create a key.
+    CreateKey(NewKey),
+    /// Note that the secret was handed over.
+    MarkDelivered(KeyId),
+    /// Delete keys.
+    DeleteKeys(Vec<Picked>),
+    /// Disable or enable keys.
+    SetDisabled(Vec<Picked>, bool),
+    /// Create an Application.
+    CreateApplication(Name),
+    /// Rename an Application that was seen in this version.
+    RenameApplication(ApplicationId, i64, Name),
+    /// Delete an Application that was seen in this version with so many keys and this name.
+    DeleteApplication(ApplicationId, i64, u64, Name),
+    /// Add a user.
+    AddUser(Email, Option<String>),
+    /// Disable a user that was seen in this version.
+    DisableUser(UserId, i64),
+    /// Enable a user that was seen in this version.
+    EnableUser(UserId, i64),
+    /// Delete a user that was seen in this version.
+    DeleteUser(UserId, i64),
+}
+
+/// What the worker says.
+#[derive(Debug)]
+pub enum Answer {
+    /// What was to be read, or why not.
+    Loaded(RequestId, Result<Loaded, StoreError>),
+    /// What was done, or why not.
+    Done(RequestId, Box<Result<Done, DeskError>>),
+    /// What became of a copy, a clearing.
+    Copied(RequestId, Result<Copied, CopyError>),
+    /// What became of writing a file: where it is, or a sentence saying why not.
+    Written(RequestId, Result<PathBuf, String>),
+    /// Another session has changed the data.
+    Changed,
+    /// The store waits for another session, or no longer.
+    Waiting(bool),
+    /// The database can't be reached any more (or can again): a sentence for a banner.
+    Banner(Option<String>),
+}
+
+/// Something read.
+#[derive(Debug)]
+pub enum Loaded {
+    /// See [`Load::Standing`].
+    Standing(Box<Standing>),
+    /// See [`Load::Keys`].
+    Keys(Page<Key>),
+    /// See [`Load::KeyCount`].
+    KeyCount(u64),
+    /// See [`Load::KeyIds`]; at most [`MOST_SELECTED`].
+    KeyIds(Vec<(KeyId, i64)>),
+    /// See [`Load::Details`]; none when the key is gone.
+    Details(Option<Box<KeyDetails>>),
+    /// See [`Load::Targets`].
+    Targets(Vec<KeyDetails>),
+    /// See [`Load::MonthCount`].
+    MonthCount(u64),
+    /// See [`Load::Applications`].
+    Applications(Page<Application>),
+    /// See [`Load::ApplicationChoices`].
+    ApplicationChoices(Vec<Application>),
+    /// See [`Load::Users`].
+    Users(Page<User>),
+    /// See [`Load::Audit`].
+    Audit(Page<AuditRow>),
+    /// See [`Load::AuditChain`].
+    AuditChain(Chain),
+}
+
+/// How many keys can be selected at once.
+pub const MOST_SELECTED: usize = 10_000;
+
+/// Who is here, and where.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The user at the keyboard.
+    pub who: Who,
+    /// The login name at the operating system.
+    pub login: String,
+    /// The Application whose keys are shown.
+    pub application: Option<Application>,
+    /// How many Applications there are.
+    pub applications: u64,
+    /// How many keys of this Application expire soon.
+    pub attention: u64,
+    /// The database's own warnings, such as a file that others can read.
+    pub warnings: Vec<String>,
+    /// How keys of this database begin.
+    pub prefix: String,
+    /// The email to suggest at the first start.
+    pub suggested_email: String,
+}
+
+/// A key and what it was used for.
+#[derive(Clone, Debug)]
+pub struct KeyDetails {
+    /// The key.
+    pub key: Key,
+    /// Uses of each of the last 30 days, the oldest first.
+    pub days: Vec<u64>,
+}
+
+impl KeyDetails {
+    /// Uses within the last 30 days.
+    #[must_use]
+    pub fn uses(&self) -> u64 {
+        self.days.iter().sum()
+    }
+}
+
+/// Whether the audit log is whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chain {
+    /// So many entries, each holding to the one before.
+    Whole(u64),
+    /// The first entry that does not hold, and why.
+    Broken(String),
+}
+
+/// Something changed.
+#[derive(Debug)]
+pub enum Done {
+    /// See [`Operation::SetUp`].
+    SetUp(SetUp),
+    /// See [`Operation::CreateKey`].
+    Created(CreatedKey),
+    /// See [`Operation::MarkDelivered`].
+    Delivered(KeyId),
+    /// See [`Operation::DeleteKeys`].
+    Deleted(Vec<Receipt>),
+    /// See [`Operation::SetDisabled`].
+    Disabled(Vec<Key>, bool),
+    /// A new Application.
+    ApplicationCreated(Application),
+    /// An Application with its new name.
+    ApplicationRenamed(Application),
+    /// A deleted Application's name and how many keys went with it.
+    ApplicationDeleted(Name, u64),
+    /// A new user.
+    UserAdded(User),
+    /// A user who may change nothing any more.
+    UserDisabled(User),
+    /// A user who may change things again.
+    UserEnabled(User),
+    /// The number of a deleted user, and how many keys go on working.
+    UserDeleted(UserId, u64),
+}

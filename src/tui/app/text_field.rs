@@ -1,0 +1,125 @@
+//! One line of text under edit.
+
+use tui_input::{Input, InputRequest};
+
+use crate::config::bindings::{Chord, Key};
+use crate::domain::text::is_unsafe;
+
+/// A line of text with a cursor and a limit. Control and invisible characters do not get in, neither typed nor
+/// pasted, and what exceeds the limit is cut.
+#[derive(Clone, Debug)]
+pub struct TextField {
+    input: Input,
+    limit: usize,
+}
+
+impl TextField {
+    /// An empty field for at most `limit` characters.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { input: Input::default(), limit }
+    }
+
+    /// The same with a text in it, the cursor behind it.
+    #[must_use]
+    pub fn with(limit: usize, text: &str) -> Self {
+        let mut field = Self::new(limit);
+        field.set(text);
+        field
+    }
+
+    /// Replaces the text.
+    pub fn set(&mut self, text: &str) {
+        let text: String = text.chars().filter(|c| !is_unsafe(*c)).take(self.limit).collect();
+        self.input = Input::new(text);
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.input.value()
+    }
+
+    /// How many cells stand before the cursor.
+    #[must_use]
+    pub fn cursor(&self) -> usize {
+        self.input.visual_cursor()
+    }
+
+    /// How many cells of the text are off to the left in a field of this width.
+    #[must_use]
+    pub fn scroll(&self, width: usize) -> usize {
+        self.input.visual_scroll(width)
+    }
+
+    /// Inserts what was pasted: line breaks become spaces, everything else invisible is dropped.
+    pub fn paste(&mut self, text: &str) {
+        // Ten megabytes may be pasted; look at no more than could fit.
+        for c in text.chars().take(self.limit.saturating_mul(4)) {
+            self.insert(if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
+        }
+    }
+
+    fn insert(&mut self, c: char) {
+        if !is_unsafe(c) && self.text().chars().count() < self.limit {
+            self.input.handle(InputRequest::InsertChar(c));
+        }
+    }
+
+    /// Takes a key if it is one that edits; says whether it was.
+    pub fn edit(&mut self, chord: &Chord) -> bool {
+        let request = match (chord.key, chord.ctrl, chord.alt) {
+            (Key::Char(c), false, false) => {
+                self.insert(c);
+                return true;
+            }
+            (Key::Space, false, false) => {
+                self.insert(' ');
+                return true;
+            }
+            (Key::Backspace, false, false) | (Key::Char('h'), true, false) => InputRequest::DeletePrevChar,
+            (Key::Delete, _, _) | (Key::Char('d'), true, false) => InputRequest::DeleteNextChar,
+            (Key::Left, false, false) | (Key::Char('b'), true, false) => InputRequest::GoToPrevChar,
+            (Key::Right, false, false) | (Key::Char('f'), true, false) => InputRequest::GoToNextChar,
+            (Key::Left, true, _) | (Key::Left | Key::Char('b'), _, true) => InputRequest::GoToPrevWord,
+            (Key::Right, true, _) | (Key::Right | Key::Char('f'), _, true) => InputRequest::GoToNextWord,
+            (Key::Home, _, _) | (Key::Char('a'), true, false) => InputRequest::GoToStart,
+            (Key::End, _, _) | (Key::Char('e'), true, false) => InputRequest::GoToEnd,
+            (Key::Char('w'), true, false) | (Key::Backspace, _, true) => InputRequest::DeletePrevWord,
+            (Key::Char('u'), true, false) => InputRequest::DeleteFromStart,
+            (Key::Char('k'), true, false) => InputRequest::DeleteTillEnd,
+            _ => return false,
+        };
+        self.input.handle(request);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chord(text: &str) -> Chord {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn hostile_pastes_are_filtered_and_cut() {
+        let mut field = TextField::new(8);
+        field.paste("a\u{1b}[2J\r\nb\u{202e}\u{200b}cdefghijkl");
+        assert_eq!(field.text(), "a[2J  bc");
+        field.paste(&"x".repeat(10_000_000));
+        assert_eq!(field.text(), "a[2J  bc");
+    }
+
+    #[test]
+    fn edits_as_people_expect() {
+        let mut field = TextField::with(20, "one two");
+        assert!(field.edit(&chord("ctrl-w")));
+        assert_eq!(field.text(), "one ");
+        assert!(field.edit(&chord("home")));
+        assert!(field.edit(&chord("X")));
+        assert_eq!(field.text(), "Xone ");
+        assert!(!field.edit(&chord("enter")));
+    }
+}

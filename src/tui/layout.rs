@@ -1,0 +1,51 @@
+//! Where things are on the screen: what the state must know of it, and what the view draws by.
+
+use ratatui::layout::Rect;
+
+/// Below this the program says "terminal too small" and waits: columns, rows.
+pub const SMALLEST: (u16, u16) = (40, 10);
+
+/// From this width on the details stand beside the list.
+pub const WIDE: u16 = 120;
+
+/// The parts of a screen, from top to bottom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Where one is, who one is; what needs attention. Two lines.
+    pub header: Rect,
+    /// The list, with a line for its filter above and its column names.
+    pub body: Rect,
+    /// One line for messages.
+    pub message: Rect,
+    /// One line for the keys that do something here.
+    pub footer: Rect,
+}
+
+/// The parts of a screen of this size.
+#[must_use]
+pub fn parts(area: Rect) -> Parts {
+    let line = |y: u16, height: u16| Rect { x: area.x, y: area.y + y, width: area.width, height };
+    let body = area.height.saturating_sub(4);
+    Parts {
+        header: line(0, 2.min(area.height)),
+        body: line(2.min(area.height), body),
+        message: line(area.height.saturating_sub(2), 1.min(area.height)),
+        footer: line(area.height.saturating_sub(1), 1.min(area.height)),
+    }
+}
+
+/// Lines of the body above the rows: what is shown (filter, state, sort), and the column names.
+pub const ABOVE_ROWS: u16 = 2;
+
+/// How many rows a list of this terminal shows.
+#[must_use]
+pub fn list_height(size: (u16, u16)) -> usize {
+    let body = parts(Rect::new(0, 0, size.0, size.1)).body;
+    usize::from(body.height.saturating_sub(ABOVE_ROWS)).max(1)
+}
+
+/// Whether the terminal is too small to draw on.
+#[must_use]
+pub fn is_too_small(size: (u16, u16)) -> bool {
+    size.0 < SMALLEST.0 || size.1 < SMALLEST.1
+}

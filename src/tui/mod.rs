@@ -1,0 +1,137 @@
+//! The screen: state and update in [`app`], drawing in [`view`], everything slow in [`worker`].
+
+pub mod app;
+pub mod input;
+pub mod layout;
+mod run;
+pub mod terminal;
+pub mod view;
+mod worker;
+
+use std::sync::Arc;
+
+use crate::config::settings::{Ascii, Settings, ThemeName};
+use crate::config::theme::{Theme, ThemeError};
+use crate::domain::user::Caller;
+use crate::host::clipboard::Clipboard;
+use crate::host::clock::{self, Zone};
+use crate::store::Store;
+use app::App;
+use app::action::UnknownAction;
+use app::context::Surroundings;
+use app::keymap::Keymap;
+use terminal::{Guard, TerminalError};
+use view::{Glyphs, Hits, Look};
+use worker::Worker;
+
+/// What the screen is opened with.
+#[derive(Debug)]
+pub struct Launch {
+    /// The database.
+    pub store: Store,
+    /// Who sits at the keyboard.
+    pub caller: Caller,
+    /// The settings.
+    pub settings: Settings,
+    /// The Application to show first, by name.
+    pub application: Option<String>,
+}
+
+/// Why the screen could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum TuiError {
+    /// The terminal cannot be used.
+    #[error(transparent)]
+    Terminal(#[from] TerminalError),
+    /// A shipped theme is wrong.
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+    /// A shipped binding is wrong.
+    #[error(transparent)]
+    Binding(#[from] UnknownAction),
+    /// The system gave no thread.
+    #[error("the system could not start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// The themes, and where one is among them.
+#[derive(Debug)]
+pub struct Looks {
+    looks: Vec<Look>,
+    first: usize,
+}
+
+impl Looks {
+    /// All themes, beginning with the one that is set; with `NO_COLOR` (no-color.org) the colourless one alone.
+    pub fn new(settings: &Settings, no_color: bool, utf8: bool) -> Result<Self, ThemeError> {
+        let ascii = match settings.ascii {
+            Ascii::Auto => !utf8,
+            Ascii::On => true,
+            Ascii::Off => false,
+        };
+        let glyphs = if ascii { Glyphs::ASCII } else { Glyphs::UNICODE };
+        if no_color {
+            return Ok(Self { looks: vec![Look { theme: Theme::colourless()?, glyphs }], first: 0 });
+        }
+        let looks = ThemeName::ALL
+            .into_iter()
+            .map(|name| Ok(Look { theme: Theme::named(name)?, glyphs }))
+            .collect::<Result<_, ThemeError>>()?;
+        let first = ThemeName::ALL.iter().position(|name| *name == settings.theme).unwrap_or_default();
+        Ok(Self { looks, first })
+    }
+
+    /// The theme so many steps after the first.
+    #[must_use]
+    pub fn get(&self, steps: usize) -> &Look {
+        &self.looks[(self.first + steps) % self.looks.len()]
+    }
+}
+
+/// Opens the screen and runs it until somebody leaves.
+pub fn run(launch: Launch) -> Result<(), TuiError> {
+    let Launch { store, caller, settings, application } = launch;
+    terminal::check()?;
+    let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let looks = Looks::new(&settings, var("NO_COLOR").is_some(), is_utf8(var))?;
+    let around = Surroundings {
+        keymap: Arc::new(Keymap::new(settings.bindings.clone())?),
+        catalogue: Arc::new(settings.catalogue.clone()),
+        zone: Zone::Local,
+        database: store.path().display().to_string(),
+        settings: Arc::new(settings),
+    };
+    let clipboard = Clipboard {
+        mode: around.settings.clipboard,
+        clear_after: around.settings.clipboard_clear_after,
+        keydesk: std::env::current_exe()?,
+    };
+    let (outgoing, incoming) = run::channel();
+    let worker = Worker::start(store, caller, &around.settings, clipboard, outgoing.clone())?;
+    terminal::install_panic_hook();
+    let guard = Guard::new(around.settings.mouse)?;
+    terminal::watch()?;
+    run::read_events(outgoing)?;
+    let size = crossterm::terminal::size().unwrap_or((80, 24));
+    let (app, effects) = App::new(around, size, clock::now(), application);
+    let looping = run::Loop {
+        app,
+        looks,
+        worker: &worker,
+        guard: &guard,
+        incoming,
+        hits: Hits::default(),
+        leaving: false,
+        redraw: false,
+    };
+    let result = looping.run(effects);
+    drop(guard);
+    worker.end();
+    Ok(result?)
+}
+
+/// Whether the locale is UTF-8, by the first of the three variables that is set (POSIX).
+fn is_utf8(var: impl Fn(&str) -> Option<String>) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(var).unwrap_or_default().to_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}

@@ -1,0 +1,161 @@
+//! The loop: wait, update, draw.
+
+use std::io::{Write, stdout};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant as Moment};
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use zeroize::Zeroizing;
+
+use super::app::App;
+use super::app::msg::{Answer, Effect, Msg};
+use super::terminal::{Guard, TerminalError};
+use super::view::{self, Hits, Look};
+use super::worker::{Job, Worker};
+use super::{Looks, input};
+use crate::host::clock;
+
+/// What reaches the loop.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    /// From the terminal.
+    Event(crossterm::event::Event),
+    /// From the worker.
+    Answer(Answer),
+    /// Bytes for the terminal, written between two frames, and then an answer.
+    Emit(Zeroizing<Vec<u8>>, Answer),
+}
+
+/// How often the times on the screen are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How often a change under way is looked at.
+const IMPATIENT_TICK: Duration = Duration::from_millis(200);
+
+/// After which time a change that is under way is said to wait for another session.
+const WAITING: Duration = Duration::from_millis(700);
+
+/// How long messages are taken before a frame is drawn: a flood of keys must not stop the picture.
+const BEFORE_A_FRAME: Duration = Duration::from_millis(8);
+
+pub(super) struct Loop<'a> {
+    pub(super) app: App,
+    pub(super) looks: Looks,
+    pub(super) worker: &'a Worker,
+    pub(super) guard: &'a Guard,
+    pub(super) incoming: Receiver<Incoming>,
+    pub(super) hits: Hits,
+    pub(super) leaving: bool,
+    pub(super) redraw: bool,
+}
+
+impl Loop<'_> {
+    /// Runs until somebody leaves.
+    pub(super) fn run(mut self, first: Vec<Effect>) -> Result<(), TerminalError> {
+        let mut terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        self.perform(first)?;
+        while !self.leaving {
+            self.draw(&mut terminal)?;
+            self.take_messages()?;
+        }
+        Ok(())
+    }
+
+    fn draw(
+        &mut self,
+        terminal: &mut Terminal<CrosstermBackend<std::io::Stdout>>,
+    ) -> Result<(), TerminalError> {
+        let look: &Look = self.looks.get(self.app.theme);
+        if std::mem::take(&mut self.redraw) {
+            // Not `clear`: that asks the terminal where its cursor is, and waits for the answer.
+            let size = terminal.size()?;
+            terminal.resize(Rect::new(0, 0, size.width, size.height))?;
+        }
+        let (app, hits) = (&self.app, &mut self.hits);
+        terminal.draw(|frame| *hits = view::draw(app, look, frame))?;
+        Ok(())
+    }
+
+    /// Waits for something to happen, and takes what else has happened by then.
+    fn take_messages(&mut self) -> Result<(), TerminalError> {
+        let patience = if self.worker.changing_since().is_some() { IMPATIENT_TICK } else { TICK };
+        match self.incoming.recv_timeout(patience) {
+            Ok(incoming) => self.take(incoming)?,
+            Err(RecvTimeoutError::Timeout) => self.update(Msg::Tick)?,
+            Err(RecvTimeoutError::Disconnected) => self.leaving = true,
+        }
+        let since = Moment::now();
+        while !self.leaving && !self.redraw && since.elapsed() < BEFORE_A_FRAME {
+            let Ok(incoming) = self.incoming.try_recv() else { break };
+            self.take(incoming)?;
+        }
+        let waiting = self.worker.changing_since().is_some_and(|since| since.elapsed() > WAITING);
+        if waiting != self.app.waiting {
+            self.update(Msg::Answer(Answer::Waiting(waiting)))?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, incoming: Incoming) -> Result<(), TerminalError> {
+        match incoming {
+            Incoming::Event(event) => match input::message(event, &self.hits) {
+                Some(msg) => self.update(msg),
+                None => Ok(()),
+            },
+            Incoming::Answer(answer) => self.update(Msg::Answer(answer)),
+            Incoming::Emit(bytes, answer) => {
+                let mut out = stdout();
+                let _ = out.write_all(&bytes).and_then(|()| out.flush());
+                self.update(Msg::Answer(answer))
+            }
+        }
+    }
+
+    fn update(&mut self, msg: Msg) -> Result<(), TerminalError> {
+        let effects = self.app.update(msg, clock::now());
+        self.perform(effects)
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) -> Result<(), TerminalError> {
+        for effect in effects {
+            match effect {
+                Effect::Load(request, load) => self.worker.send(Job::Load(request, load)),
+                Effect::Do(request, operation) => self.worker.send(Job::Do(request, operation)),
+                Effect::Scrub => self.worker.send(Job::Scrub),
+                Effect::Copy(request, secret) => self.worker.copy(request, secret),
+                Effect::ClearClipboard => self.worker.clear_clipboard(),
+                Effect::Write(request, path, secret) => self.worker.write(request, path, secret),
+                Effect::Mouse(on) => self.guard.set_mouse(on),
+                Effect::Redraw => self.redraw = true,
+                Effect::Suspend => {
+                    let mouse = self.app.wants_mouse();
+                    self.guard.suspend(mouse)?;
+                    let size = crossterm::terminal::size().unwrap_or(self.app.size);
+                    self.update(Msg::Resize(size.0, size.1))?;
+                    self.update(Msg::Resumed)?;
+                }
+                Effect::Quit => self.leaving = true,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the terminal's events on a thread of its own. It ends with the process: nothing can wake it.
+pub(super) fn read_events(outgoing: Sender<Incoming>) -> std::io::Result<()> {
+    std::thread::Builder::new().name("input".into()).spawn(move || {
+        while let Ok(event) = crossterm::event::read() {
+            if outgoing.send(Incoming::Event(event)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// The channel of the loop.
+pub(super) fn channel() -> (Sender<Incoming>, Receiver<Incoming>) {
+    mpsc::channel()
+}

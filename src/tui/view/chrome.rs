@@ -1,0 +1,149 @@
+//! What is around every screen: header, message line, footer.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::page::cells;
+use super::text::{cut, width};
+use super::{Hits, Look};
+use crate::desk::Who;
+use crate::domain::text::inert;
+use crate::tui::app::App;
+use crate::tui::app::action::{Action, ScreenId};
+use crate::tui::app::message::Tone;
+use crate::tui::app::msg::{Standing, Target};
+
+/// Where one is and who one is; the screens and what needs attention.
+pub fn header(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) {
+    let theme = &look.theme;
+    let room = usize::from(area.width);
+    let who = Line::styled(app.standing.as_ref().map(signed_in).unwrap_or_default(), theme.dim);
+    let here = location(app, look);
+    let here_room = room.saturating_sub(who.width() + 2).max(room / 2);
+    buffer.set_line(
+        area.x,
+        area.y,
+        &Line::styled(cut(&here, here_room, look.glyphs.cut), theme.accent),
+        area.width,
+    );
+    right(&who, area, room.saturating_sub(here_room.min(Line::raw(&here).width()) + 2), look, buffer);
+    if area.height < 2 {
+        return;
+    }
+    let line = Rect { y: area.y + 1, height: 1, ..area };
+    let mut x = line.x;
+    for (number, screen) in (1..).zip(ScreenId::ALL) {
+        let here = app.screen == screen;
+        let style = if here { theme.accent } else { theme.dim };
+        let name = if area.width < 64 && !here { String::new() } else { format!(" {}", screen.title()) };
+        let text = if here { format!("[{number}{name}]") } else { format!(" {number}{name} ") };
+        let width = cells(Span::raw(&text).width()).min(line.right().saturating_sub(x));
+        buffer.set_line(x, line.y, &Line::styled(text, style), width);
+        hits.add(Rect { x, width, ..line }, Target::Screen(screen));
+        x = x.saturating_add(width + 1).min(line.right());
+    }
+    let attention = app.standing.as_ref().filter(|s| s.attention > 0).map(|standing| {
+        let days = app.around.settings.expires_soon.num_days();
+        let keys = if standing.attention == 1 {
+            "1 key expires".into()
+        } else {
+            format!("{} keys expire", standing.attention)
+        };
+        format!("{} {keys} within {days} days", look.glyphs.soon)
+    });
+    if let Some(text) = attention {
+        let left = usize::from(line.right().saturating_sub(x));
+        if left > Span::raw(&text).width() {
+            right(&Line::styled(text, theme.warning), line, left, look, buffer);
+        }
+    }
+}
+
+fn right(line: &Line<'static>, area: Rect, room: usize, look: &Look, buffer: &mut Buffer) {
+    let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+    let line = Line::styled(cut(&text, room, look.glyphs.cut), line.style);
+    let width = width(&line).min(area.width);
+    buffer.set_line(area.right() - width, area.y, &line, width);
+}
+
+fn location(app: &App, look: &Look) -> String {
+    let step = format!(" {} ", look.glyphs.step);
+    let title = app.screen.title();
+    match app.screen {
+        ScreenId::Keys => {
+            let application = app.standing.as_ref().and_then(|s| s.application.as_ref());
+            let name = application.map_or_else(|| "No Application".to_owned(), |a| a.name.to_string());
+            [name.as_str(), "Settings", title].join(&step)
+        }
+        _ => ["keydesk", title].join(&step),
+    }
+}
+
+fn signed_in(standing: &Standing) -> String {
+    let email =
+        |user: &crate::domain::user::User| user.email.as_ref().map(ToString::to_string).unwrap_or_default();
+    match &standing.who {
+        Who::Active(user) => email(user),
+        Who::Disabled(user) => format!("{} (disabled: look only)", email(user)),
+        Who::Unknown => format!("{} (unknown: look only)", inert(&standing.login)),
+        Who::NotSetUp => String::new(),
+    }
+}
+
+/// What was done, what failed, what one waits for.
+pub fn message(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let theme = &look.theme;
+    let (sign, text, style) = if let Some(banner) = &app.banner {
+        ("!", inert(banner), theme.danger)
+    } else if app.waiting {
+        ("~", "Waiting for another session...".to_owned(), theme.warning)
+    } else if let Some(message) = &app.message {
+        match message.tone {
+            Tone::Done => ("+", message.text.clone(), theme.good),
+            Tone::Note => ("-", message.text.clone(), theme.text),
+            Tone::Error => ("!", format!("{} (Esc)", message.text), theme.danger),
+        }
+    } else {
+        return;
+    };
+    let text = cut(&format!("{sign} {text}"), usize::from(area.width), look.glyphs.cut);
+    buffer.set_line(area.x, area.y, &Line::styled(text, style), area.width);
+}
+
+/// The keys that do something here and now, as many as there is room for.
+pub fn footer(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) {
+    super::modal::hints(app, &app.contexts(), &useful(app), look, area, buffer, hits);
+}
+
+/// What can be done here and now, the most wanted first.
+fn useful(app: &App) -> Vec<Action> {
+    use Action::{
+        Add, ChooseApplication, Create, Delete, Disable, Dismiss, Enable, Filter, FilterState, Help, Open,
+        Palette, Quit, Rename, Reverse, Select, SelectAll, Sort, Usage,
+    };
+    if app.is_typing() {
+        return vec![Dismiss, Help];
+    }
+    let mut actions = match app.screen {
+        ScreenId::Keys if app.keys.list.is_empty() && !app.keys.is_narrowed() => vec![Create],
+        ScreenId::Keys => {
+            let disabled = app.keys.list.selected().is_some_and(|key| key.disabled.is_some());
+            let pause = if disabled && app.keys.picked.is_empty() { Enable } else { Disable };
+            let mut actions = vec![Create, Delete, pause];
+            if !app.keys.picked.is_empty() || app.keys.is_narrowed() {
+                actions.push(Dismiss);
+            }
+            actions.extend([Filter, FilterState, Sort, Usage, Open, Select, SelectAll, Reverse]);
+            actions
+        }
+        ScreenId::Applications => vec![Open, Create, Rename, Delete, Filter],
+        ScreenId::Users => vec![Add, Disable, Enable, Delete, Filter],
+        ScreenId::Audit => vec![Open, Filter],
+    };
+    // Help and the way out are never crowded out.
+    let last = [Help, Quit, Palette, ChooseApplication];
+    let at = actions.len().min(if app.size.0 < 100 { 5 } else { 9 });
+    actions.splice(at..at, last);
+    actions
+}

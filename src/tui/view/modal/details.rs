@@ -1,0 +1,144 @@
+//! A key's details, beside the list or as a modal; an audit entry's details.
+
+use ratatui::text::{Line, Span};
+
+use super::Panel;
+use crate::domain::expiry::{local, relative};
+use crate::domain::text::inert;
+use crate::tui::app::App;
+use crate::tui::app::action::Action;
+use crate::tui::app::modal::{AuditDetails, Details};
+use crate::tui::app::msg::KeyDetails;
+use crate::tui::view::Look;
+use crate::tui::view::page::Page;
+use crate::tui::view::screen::{actor, count, creator, exact, state, subject};
+
+/// All there is to say of a key.
+pub fn key(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
+    let look = page.look;
+    let theme = &look.theme;
+    let key = &details.key;
+    let zone = app.around.zone;
+    page.text(&key.name.to_string(), theme.accent);
+    let (word, style) = state(key.state(app.now, app.around.settings.expires_soon), look);
+    page.line(Span::styled(word, style)).blank();
+    page.fact("Key", &key.prefix, theme.text);
+    page.fact("Platform", &app.around.catalogue.label(&key.kind), theme.text);
+    page.fact("Type", key.key_type.as_str(), theme.text);
+    page.fact("Expires", &exact(app, key.expires), theme.text);
+    page.fact("Created", &exact(app, key.created), theme.text);
+    page.fact("Creator", &creator(&key.creator), theme.text);
+    if let Some(since) = key.disabled {
+        page.fact("Disabled", &format!("since {}", exact(app, since)), theme.warning);
+    }
+    match key.delivered {
+        Some(at) => page.fact("Secret", &format!("handed over {}", local(at, &zone)), theme.text),
+        None => page.fact(
+            "Secret",
+            "never shown: nobody has it. Delete the key and create another.",
+            theme.warning,
+        ),
+    };
+    if let Some(other) = key.replaces {
+        page.fact("Replaces", other.as_str(), theme.text);
+    }
+    if let Some(other) = key.replaced_by {
+        page.fact("Replaced by", other.as_str(), theme.text);
+    }
+    match key.last_used {
+        Some(at) => page.fact("Last used", &exact(app, at), theme.text),
+        None => page.fact("Last used", "never", theme.dim),
+    };
+    if let Some(from) = &key.last_used_from {
+        page.fact("From", &inert(from), theme.text);
+    }
+    page.blank();
+    page.line(vec![
+        Span::styled("Last 30 days  ", theme.dim),
+        Span::styled(count(details.uses(), "request"), theme.text),
+    ]);
+    let axis = axis(page.width);
+    page.line(bars(&details.days, look)).line(Line::styled(axis, theme.dim));
+}
+
+/// A bar for each day, the highest the tallest.
+fn bars(days: &[u64], look: &Look) -> Line<'static> {
+    let most = days.iter().copied().max().unwrap_or(0);
+    let text: String = days
+        .iter()
+        .map(|day| match (*day, most) {
+            (0, _) | (_, 0) => {
+                if look.glyphs.ascii {
+                    "_"
+                } else {
+                    " "
+                }
+            }
+            (day, most) => {
+                let place = usize::try_from((day * 7).div_ceil(most)).unwrap_or(7);
+                look.glyphs.bars[place.min(7)]
+            }
+        })
+        .collect();
+    Line::styled(text, look.theme.accent)
+}
+
+fn axis(width: usize) -> String {
+    if width >= 30 { format!("{:<25}today", "30 days ago") } else { "30 days ago to today".to_owned() }
+}
+
+/// A key's details as a modal.
+pub(super) fn panel<'a>(app: &App, details: &Details, look: &'a Look, room: usize) -> Panel<'a> {
+    let mut page = Page::new(look, room);
+    match &details.details {
+        None => page.text("Reading...", look.theme.dim),
+        Some(None) => page.text("This key is gone: another session has deleted it.", look.theme.warning),
+        Some(Some(found)) => {
+            key(app, found, &mut page);
+            &mut page
+        }
+    };
+    Panel {
+        title: "API key".into(),
+        page,
+        hints: vec![Action::Dismiss, Action::Usage, Action::Disable, Action::Delete],
+        scroll: details.scroll,
+        danger: false,
+    }
+}
+
+/// An audit entry's details.
+pub(super) fn audit<'a>(app: &App, details: &AuditDetails, look: &'a Look, room: usize) -> Panel<'a> {
+    let theme = &look.theme;
+    let (row, entry) = (&details.row, &details.row.entry);
+    let mut page = Page::new(look, room);
+    page.fact("Number", &entry.number.to_string(), theme.text);
+    page.fact(
+        "When",
+        &format!("{} ({})", app.around.zone.show(entry.at), relative(entry.at, app.now)),
+        theme.text,
+    );
+    page.fact("Who", &format!("{} (login number {})", actor(row), entry.actor_uid), theme.text);
+    page.fact("What", &entry.label(), theme.text);
+    page.fact("To", &subject(row), theme.text);
+    if let Some(application) = &row.application {
+        page.fact("Application", &application.to_string(), theme.text);
+    }
+    for change in entry.changes() {
+        let text = match (&change.before, &change.after) {
+            (Some(before), Some(after)) => format!("{} -> {}", inert(before), inert(after)),
+            (Some(before), None) => format!("was {}", inert(before)),
+            (None, Some(after)) => inert(after),
+            (None, None) => String::new(),
+        };
+        page.fact(&inert(&change.field), &text, theme.text);
+    }
+    page.blank().fact("Hash", &row.hash.to_string(), theme.dim);
+    Panel {
+        title: format!("Audit entry {}", entry.number),
+        page,
+        hints: vec![Action::Cancel],
+        scroll: details.scroll,
+        danger: false,
+    }
+}

@@ -1,0 +1,179 @@
+//! Forms, lists to choose from, and pages to read.
+
+use ratatui::text::Span;
+
+use super::{Panel, title};
+use crate::domain::text::inert;
+use crate::tui::app::App;
+use crate::tui::app::action::Action;
+use crate::tui::app::modal::form::{Form, Purpose};
+use crate::tui::app::modal::{Help, Palette, Picker, Usage};
+use crate::tui::view::Look;
+use crate::tui::view::page::{Page, pad};
+use crate::tui::view::screen::count;
+use crate::tui::view::text::cut;
+
+/// A form of a few fields.
+pub(super) fn form<'a>(form: &Form, look: &'a Look, room: usize) -> Panel<'a> {
+    let theme = &look.theme;
+    let mut page = Page::new(look, room);
+    let heading = match &form.purpose {
+        Purpose::SetUp => {
+            page.text(
+                "This database is empty. Your email becomes its first user, bound to your login; an Application is \
+                 what API keys belong to.",
+                theme.text,
+            );
+            page.blank();
+            "Welcome to keydesk".to_owned()
+        }
+        Purpose::CreateApplication => "Create Application".to_owned(),
+        Purpose::RenameApplication(application) => title(&format!("Rename {}", application.name), room, look),
+        Purpose::AddUser => {
+            page.text(
+                "With a login of this machine they can sign in from it; without one they are known by name only.",
+                theme.dim,
+            );
+            page.blank();
+            "Add user".to_owned()
+        }
+    };
+    for (place, (label, field)) in form.fields.iter().enumerate() {
+        page.field(label, field, form.focus == place, place);
+    }
+    page.blank();
+    if form.is_submitting() {
+        page.text("Writing...", theme.warning);
+    } else if let Some(error) = &form.error {
+        page.text(&inert(error), theme.danger);
+    } else if let Some(other) = form.look_alike() {
+        page.text(&format!("This looks like the Application {other}, but is another name."), theme.warning);
+    }
+    Panel {
+        title: heading,
+        page,
+        hints: vec![Action::Confirm, Action::Next, Action::Cancel],
+        scroll: 0,
+        danger: false,
+    }
+}
+
+/// Choose an Application.
+pub(super) fn picker<'a>(picker: &Picker, look: &'a Look, room: usize) -> Panel<'a> {
+    let theme = &look.theme;
+    let mut page = Page::new(look, room);
+    page.field("Filter", &picker.filter, true, usize::MAX).blank();
+    let cursor = page.cursor;
+    let matching = picker.matching();
+    if let Some(error) = &picker.error {
+        page.text(&inert(error), theme.danger);
+    } else if picker.all.is_none() {
+        page.text("Reading...", theme.dim);
+    } else if matching.is_empty() {
+        page.text("No Application matches.", theme.dim);
+    }
+    for (place, application) in matching.iter().enumerate() {
+        let keys = count(application.keys, "key");
+        let name = cut(&application.name.to_string(), room.saturating_sub(keys.len() + 4), look.glyphs.cut);
+        let name = pad(&name, room.saturating_sub(keys.len() + 3));
+        page.choice(
+            vec![Span::styled(name, theme.text), Span::styled(keys, theme.dim)],
+            place == picker.chosen,
+            place,
+        );
+    }
+    page.cursor = cursor;
+    Panel {
+        title: "Choose an Application".into(),
+        page,
+        hints: vec![Action::Confirm, Action::Next, Action::Cancel],
+        scroll: 0,
+        danger: false,
+    }
+}
+
+/// How to use a key.
+pub(super) fn usage<'a>(usage: &Usage, look: &'a Look, room: usize) -> Panel<'a> {
+    let theme = &look.theme;
+    let mut page = Page::new(look, room);
+    let Usage { prefix, usage, scroll } = usage;
+    page.text(&format!("Put the whole key ({prefix}_...) in the place of <key>."), theme.dim).blank();
+    page.text("Header", theme.heading).text(&usage.header, theme.text).blank();
+    page.text("With curl", theme.heading).text(&usage.curl, theme.text).blank();
+    page.text("Steps", theme.heading);
+    for (number, step) in (1..).zip(&usage.steps) {
+        page.text(&inert(&format!("{number}. {step}")), theme.text);
+    }
+    Panel {
+        title: title(&format!("How to use it: {}", usage.title), room, look),
+        page,
+        hints: vec![Action::Cancel],
+        scroll: *scroll,
+        danger: false,
+    }
+}
+
+/// The keys that do something on the screen or modal below.
+pub(super) fn help<'a>(app: &App, help: &Help, look: &'a Look, room: usize) -> Panel<'a> {
+    let theme = &look.theme;
+    let mut page = Page::new(look, room);
+    for context in &help.contexts {
+        let heading = match *context {
+            "list" => "In every list",
+            "global" => "Everywhere",
+            "modal" => "In every dialog",
+            "reveal" => "Where the secret is shown",
+            _ => help.title.as_str(),
+        };
+        page.text(heading, theme.heading);
+        for hint in app.around.keymap.hints(context).filter(|hint| !hint.chords.is_empty()) {
+            let keys = pad(&cut(&hint.keys(), 18, look.glyphs.cut), 18);
+            page.line(vec![
+                Span::styled(format!("  {keys} "), theme.accent),
+                Span::styled(hint.help.to_owned(), theme.text),
+            ]);
+        }
+        page.blank();
+    }
+    page.text(
+        &format!("keydesk {}   database {}", env!("CARGO_PKG_VERSION"), app.around.database),
+        theme.dim,
+    );
+    Panel {
+        title: title(&format!("Help: {}", help.title), room, look),
+        page,
+        hints: vec![Action::Cancel, Action::Next],
+        scroll: help.scroll,
+        danger: false,
+    }
+}
+
+/// Every action by name.
+pub(super) fn palette<'a>(palette: &Palette, look: &'a Look, room: usize) -> Panel<'a> {
+    let theme = &look.theme;
+    let mut page = Page::new(look, room);
+    page.field("", &palette.filter, true, usize::MAX).blank();
+    let cursor = page.cursor;
+    let entries = palette.entries();
+    if entries.is_empty() {
+        page.text("Nothing is called that.", theme.dim);
+    }
+    for (place, entry) in entries.iter().enumerate() {
+        let keys = cut(&entry.keys, 20, look.glyphs.cut);
+        let name = cut(&entry.name, room.saturating_sub(keys.len() + 4), look.glyphs.cut);
+        let name = pad(&name, room.saturating_sub(keys.len() + 3));
+        page.choice(
+            vec![Span::styled(name, theme.text), Span::styled(keys, theme.dim)],
+            place == palette.chosen,
+            place,
+        );
+    }
+    page.cursor = cursor;
+    Panel {
+        title: "Do something".into(),
+        page,
+        hints: vec![Action::Confirm, Action::Next, Action::Cancel],
+        scroll: 0,
+        danger: false,
+    }
+}

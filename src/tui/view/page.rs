@@ -1,0 +1,186 @@
+//! What a modal says, line by line, before it is put into its box.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::Look;
+use super::text::{cut, width, wrap};
+use crate::tui::app::msg::Target;
+use crate::tui::app::text_field::TextField;
+
+/// Lines with what can be clicked in them and where the cursor stands.
+#[derive(Debug)]
+pub struct Page<'a> {
+    /// The looks.
+    pub look: &'a Look,
+    /// The room, in cells.
+    pub width: usize,
+    /// The lines.
+    pub lines: Vec<Line<'static>>,
+    /// Line, first column, columns, what it is.
+    pub hits: Vec<(usize, u16, u16, Target)>,
+    /// Line and column of the cursor.
+    pub cursor: Option<(usize, u16)>,
+    /// A line that must be visible.
+    pub focus: Option<usize>,
+}
+
+impl<'a> Page<'a> {
+    /// An empty page of so many cells.
+    #[must_use]
+    pub fn new(look: &'a Look, width: usize) -> Self {
+        Self { look, width, lines: Vec::new(), hits: Vec::new(), cursor: None, focus: None }
+    }
+
+    /// A line as it is; cut by the frame where it is too long.
+    pub fn line(&mut self, line: impl Into<Line<'static>>) -> &mut Self {
+        self.lines.push(line.into());
+        self
+    }
+
+    /// An empty line.
+    pub fn blank(&mut self) -> &mut Self {
+        self.line("")
+    }
+
+    /// A paragraph, wrapped.
+    pub fn text(&mut self, text: &str, style: Style) -> &mut Self {
+        for line in wrap(text, self.width) {
+            self.line(Span::styled(line, style));
+        }
+        self
+    }
+
+    /// A fact: its name, and its value wrapped beside it.
+    pub fn fact(&mut self, name: &str, value: &str, style: Style) -> &mut Self {
+        let column = 14.min(self.width / 3);
+        for (place, line) in wrap(value, self.width.saturating_sub(column)).into_iter().enumerate() {
+            let name = if place == 0 { cut(name, column.saturating_sub(1), "") } else { String::new() };
+            self.line(vec![
+                Span::styled(format!("{name:column$}"), self.look.theme.dim),
+                Span::styled(line, style),
+            ]);
+        }
+        self
+    }
+
+    /// A field with its label in front; the cursor stands in it when it has the focus.
+    pub fn field(&mut self, label: &str, field: &TextField, focused: bool, place: usize) -> &mut Self {
+        let theme = &self.look.theme;
+        let column = if label.is_empty() { 0 } else { 18.min(self.width / 2) };
+        let room = self.width.saturating_sub(column).max(1);
+        // One cell is kept for the cursor behind the last letter.
+        let scroll = field.scroll(room.saturating_sub(1));
+        let shown = skip_cells(field.text(), scroll);
+        let shown = cut(&shown, room.saturating_sub(1), "");
+        let style = if focused { theme.field.patch(theme.cursor) } else { theme.field };
+        let label_style = if focused { theme.accent } else { theme.dim };
+        let at = self.lines.len();
+        self.line(vec![
+            Span::styled(format!("{:column$}", cut(label, column.saturating_sub(1), "")), label_style),
+            Span::styled(pad(&shown, room), style),
+        ]);
+        let (x, room) = (cells(column), cells(room));
+        self.hits.push((at, x, room, Target::Choice(place)));
+        if focused {
+            self.cursor =
+                Some((at, x + cells(field.cursor().saturating_sub(scroll)).min(room.saturating_sub(1))));
+            self.focus = Some(at);
+        }
+        self
+    }
+
+    /// Buttons in a row; the focused one is marked, and not by colour alone.
+    pub fn buttons(&mut self, buttons: &[Button<'_>]) -> &mut Self {
+        let theme = &self.look.theme;
+        let at = self.lines.len();
+        let mut spans = Vec::new();
+        let mut x = 0;
+        for button in buttons {
+            let style = match (button.focused, button.tone) {
+                (true, _) => theme.selection,
+                (false, ButtonTone::Danger) => theme.danger,
+                (false, ButtonTone::Off) => theme.dim,
+                (false, ButtonTone::Plain) => theme.text,
+            };
+            let (left, right) = if button.focused { ("[>", "<]") } else { ("[ ", " ]") };
+            let span = Span::styled(format!("{left}{}{right}", button.label), style);
+            let width = cells(span.width());
+            self.hits.push((at, x, width, button.target.clone()));
+            if button.focused {
+                self.cursor = Some((at, x + 2));
+                self.focus = Some(at);
+            }
+            spans.push(span);
+            spans.push(Span::raw("  "));
+            x += width + 2;
+        }
+        self.line(spans)
+    }
+
+    /// A choice of a list, one to a line.
+    pub fn choice(&mut self, line: Vec<Span<'static>>, chosen: bool, place: usize) -> &mut Self {
+        let theme = &self.look.theme;
+        let at = self.lines.len();
+        let sign = if chosen { self.look.glyphs.pointer } else { " " };
+        let mut spans = vec![Span::styled(format!("{sign} "), theme.accent)];
+        spans.extend(line);
+        let mut line = Line::from(spans);
+        if chosen {
+            line = line.patch_style(theme.selection);
+            self.focus = Some(at);
+            self.cursor.get_or_insert((at, 0));
+        }
+        self.hits.push((at, 0, cells(self.width).max(width(&line)), Target::Choice(place)));
+        self.line(line)
+    }
+}
+
+/// A button.
+#[derive(Debug)]
+pub struct Button<'a> {
+    /// What it says.
+    pub label: &'a str,
+    /// Whether it has the focus.
+    pub focused: bool,
+    /// How it looks.
+    pub tone: ButtonTone,
+    /// What clicking it does.
+    pub target: Target,
+}
+
+/// How a button looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ButtonTone {
+    /// As text.
+    Plain,
+    /// It destroys.
+    Danger,
+    /// It does nothing yet.
+    Off,
+}
+
+/// Cells as a coordinate of the terminal.
+#[must_use]
+pub fn cells(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
+}
+
+/// Fills a text up with spaces to a width in cells.
+#[must_use]
+pub fn pad(text: &str, to: usize) -> String {
+    use unicode_width::UnicodeWidthStr;
+    format!("{text}{}", " ".repeat(to.saturating_sub(text.width())))
+}
+
+fn skip_cells(text: &str, skip: usize) -> String {
+    use unicode_width::UnicodeWidthChar;
+    let mut left = skip;
+    text.chars()
+        .skip_while(|c| {
+            let before = left;
+            left = left.saturating_sub(c.width().unwrap_or(0));
+            before > 0
+        })
+        .collect()
+}

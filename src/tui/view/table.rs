@@ -1,0 +1,197 @@
+//! A table of a list's visible rows: columns aligned, the sort column marked, one row selected.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use super::text::cut;
+use super::{Hits, Look};
+use crate::tui::app::msg::Target;
+
+/// A column: its name, its room, on which side its cells stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// The name above it.
+    pub name: &'static str,
+    /// Cells that it needs in any case.
+    pub least: u16,
+    /// Its share of what is left over; 0 for none.
+    pub share: u16,
+    /// Cells that it can use at the most.
+    pub most: u16,
+    /// Numbers stand on the right.
+    pub right: bool,
+    /// The arrow of the order, when this is the column that sorts.
+    pub sorts: Option<bool>,
+}
+
+impl Column {
+    /// A column of exactly so many cells.
+    #[must_use]
+    pub fn fixed(name: &'static str, cells: u16) -> Self {
+        Self { name, least: cells, share: 0, most: cells, right: false, sorts: None }
+    }
+
+    /// A column that takes its share of what is left over.
+    #[must_use]
+    pub fn flexible(name: &'static str, least: u16, share: u16, most: u16) -> Self {
+        Self { name, least, share, most, right: false, sorts: None }
+    }
+
+    /// The same with its cells on the right.
+    #[must_use]
+    pub fn on_the_right(self) -> Self {
+        Self { right: true, ..self }
+    }
+
+    /// The same with the arrow of the order.
+    #[must_use]
+    pub fn sorted(self, descending: Option<bool>) -> Self {
+        Self { sorts: descending, ..self }
+    }
+}
+
+const GAP: u16 = 2;
+
+/// Widths of columns in so many cells; those without room at the end are left out.
+#[must_use]
+pub fn widths(columns: &[Column], room: u16) -> Vec<u16> {
+    let mut widths: Vec<u16> = columns.iter().map(|c| c.least).collect();
+    let gaps = GAP * u16::try_from(columns.len().saturating_sub(1)).unwrap_or(0);
+    let mut left = room.saturating_sub(widths.iter().sum::<u16>() + gaps);
+    // Handed out cell by cell: exact, and there are only some hundred of them.
+    while left > 0 {
+        let next = (0..columns.len())
+            .filter(|i| columns[*i].share > 0 && widths[*i] < columns[*i].most)
+            .min_by_key(|i| (widths[*i] - columns[*i].least) * 100 / columns[*i].share);
+        let Some(next) = next else { break };
+        widths[next] += 1;
+        left -= 1;
+    }
+    widths
+}
+
+/// Rows to draw, and which is selected.
+#[derive(Debug)]
+pub struct Table<'a> {
+    /// The columns.
+    pub columns: &'a [Column],
+    /// The cells of each row.
+    pub rows: Vec<Vec<Line<'static>>>,
+    /// The place of the selected row.
+    pub selected: Option<usize>,
+    /// Whether rows stand above and below.
+    pub more: (bool, bool),
+}
+
+impl Table<'_> {
+    /// Draws the column names on the first line and the rows below; returns where the selected row stands.
+    pub fn render(self, area: Rect, look: &Look, buffer: &mut Buffer, hits: &mut Hits) -> Option<(u16, u16)> {
+        if area.height == 0 || area.width < 4 {
+            return None;
+        }
+        let body = Rect { width: area.width - 1, ..area };
+        let widths = widths(self.columns, body.width);
+        let names: Vec<Line<'static>> = self
+            .columns
+            .iter()
+            .map(|column| {
+                let arrow = match column.sorts {
+                    None => "",
+                    Some(false) => look.glyphs.ascending,
+                    Some(true) => look.glyphs.descending,
+                };
+                Line::from(Span::styled(format!("{}{arrow}", column.name), look.theme.heading))
+            })
+            .collect();
+        draw(&names, self.columns, &widths, Rect { height: 1, ..body }, look, buffer);
+        for (place, row) in self.rows.iter().enumerate() {
+            let y = area.y + 1 + u16::try_from(place).unwrap_or(u16::MAX - area.y - 1);
+            if y >= area.bottom() {
+                break;
+            }
+            let line = Rect { y, height: 1, ..body };
+            draw(row, self.columns, &widths, line, look, buffer);
+            if self.selected == Some(place) {
+                buffer.set_style(line, look.theme.selection);
+            }
+            hits.add(line, Target::Row(place));
+        }
+        let edge = area.right() - 1;
+        if self.more.0 {
+            sign(look.glyphs.more_above, edge, area.y + 1, look.theme.dim, buffer);
+        }
+        if self.more.1 {
+            sign(look.glyphs.more_below, edge, area.bottom() - 1, look.theme.dim, buffer);
+        }
+        let place = u16::try_from(self.selected?).ok()?;
+        Some((area.x, area.y + 1 + place))
+    }
+}
+
+fn sign(text: &str, x: u16, y: u16, style: Style, buffer: &mut Buffer) {
+    if buffer.area.contains((x, y).into()) {
+        buffer.set_string(x, y, text, style);
+    }
+}
+
+fn draw(
+    cells: &[Line<'static>],
+    columns: &[Column],
+    widths: &[u16],
+    area: Rect,
+    look: &Look,
+    buffer: &mut Buffer,
+) {
+    let mut x = area.x;
+    for ((cell, column), width) in cells.iter().zip(columns).zip(widths) {
+        let room = (*width).min(area.right().saturating_sub(x));
+        if room == 0 {
+            break;
+        }
+        let alignment = if column.right { Alignment::Right } else { Alignment::Left };
+        fit(cell, usize::from(room), look.glyphs.cut)
+            .alignment(alignment)
+            .render(Rect { x, width: room, ..area }, buffer);
+        x = x.saturating_add(width + GAP);
+    }
+}
+
+/// Cuts a line to its column, showing that it was cut.
+fn fit(line: &Line<'static>, room: usize, sign: &str) -> Line<'static> {
+    if line.width() <= room {
+        return line.clone();
+    }
+    let mut left = room;
+    let mut spans = Vec::new();
+    for span in &line.spans {
+        if left == 0 {
+            break;
+        }
+        let is_last = span.width() >= left;
+        let text =
+            if is_last { cut(&format!("{}  ", span.content), left, sign) } else { span.content.to_string() };
+        left = left.saturating_sub(Span::raw(text.as_str()).width());
+        spans.push(Span::styled(text, span.style));
+        if is_last {
+            break;
+        }
+    }
+    Line::from(spans)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_over_is_shared() {
+        let columns =
+            [Column::fixed("a", 10), Column::flexible("b", 5, 2, 100), Column::flexible("c", 5, 1, 8)];
+        assert_eq!(widths(&columns, 24), [10, 5, 5]);
+        assert_eq!(widths(&columns, 33), [10, 11, 8]);
+        assert_eq!(widths(&columns, 60), [10, 38, 8]);
+    }
+}

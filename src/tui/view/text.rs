@@ -1,0 +1,128 @@
+//! Text in cells: cutting, wrapping, marking what matched.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::domain::text::fold;
+
+/// Cuts a text to a width in cells; what is cut ends in the sign for it.
+#[must_use]
+pub fn cut(text: &str, width: usize, sign: &str) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let room = width.saturating_sub(sign.width());
+    let mut used = 0;
+    let kept: String = text
+        .chars()
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= room
+        })
+        .collect();
+    if width < sign.width() { String::new() } else { kept + sign }
+}
+
+/// Breaks a text into lines of at most so many cells, at spaces where there are any.
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let joint = usize::from(!line.is_empty());
+        if line.width() + joint + word.width() > width && !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        let mut rest = word;
+        while rest.width() > width {
+            let mut used = 0;
+            let at = rest
+                .char_indices()
+                .find(|(_, c)| {
+                    used += c.width().unwrap_or(0);
+                    used > width
+                })
+                .map_or(rest.len(), |(at, c)| if at == 0 { c.len_utf8() } else { at });
+            let (head, tail) = rest.split_at(at);
+            lines.push(head.to_owned());
+            rest = tail;
+        }
+        line.push_str(rest);
+    }
+    lines.push(line);
+    lines
+}
+
+/// Marks where words stand in a text, without regard to case.
+#[must_use]
+pub fn mark(text: String, words: &[String], plain: Style, marked: Style) -> Vec<Span<'static>> {
+    let folded = fold(&text);
+    // Folding may change lengths (İ); then places do not agree and nothing is marked rather than the wrong thing.
+    if words.is_empty() || folded.len() != text.len() {
+        return vec![Span::styled(text, plain)];
+    }
+    let mut is_marked = vec![false; text.len()];
+    for word in words {
+        for (at, found) in folded.match_indices(word.as_str()) {
+            is_marked[at..at + found.len()].fill(true);
+        }
+    }
+    let mut spans: Vec<Span<'static>> = Vec::new();
+    let mut run = String::new();
+    let mut inside = false;
+    for (at, c) in text.char_indices() {
+        if is_marked[at] != inside && !run.is_empty() {
+            spans.push(Span::styled(std::mem::take(&mut run), if inside { marked } else { plain }));
+        }
+        inside = is_marked[at];
+        run.push(c);
+    }
+    spans.push(Span::styled(run, if inside { marked } else { plain }));
+    spans
+}
+
+/// The words of a filter.
+#[must_use]
+pub fn words(filter: &str) -> Vec<String> {
+    fold(filter).split_whitespace().map(str::to_owned).collect()
+}
+
+/// The cells that a line takes.
+#[must_use]
+pub fn width(line: &Line<'_>) -> u16 {
+    u16::try_from(line.width()).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_at_cells_and_not_at_bytes() {
+        assert_eq!(cut("Checkout", 8, "…"), "Checkout");
+        assert_eq!(cut("Checkout", 5, "…"), "Chec…");
+        assert_eq!(cut("支付支付", 5, "…"), "支付…");
+        assert_eq!(cut("支付", 0, "…"), "");
+    }
+
+    #[test]
+    fn wraps_at_spaces_and_breaks_what_has_none() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefghij kl", 4), ["abcd", "efgh", "ij", "kl"]);
+        assert_eq!(wrap("支付支付", 5), ["支付", "支付"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn marks_each_word() {
+        let spans = mark("Checkout Braze".into(), &words("BRA check"), Style::new(), Style::new().bold());
+        let texts: Vec<_> =
+            spans.iter().map(|s| (s.content.as_ref(), s.style == Style::new().bold())).collect();
+        assert_eq!(texts, [("Check", true), ("out ", false), ("Bra", true), ("ze", false)]);
+    }
+}
