@@ -1,4 +1,5 @@
 //! keydesk
+pub mod cli;
 pub mod config;
 pub mod desk;
 pub mod domain;

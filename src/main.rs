@@ -1,2 +1,16 @@
-//! keydesk
-fn main() {}
+//! keydesk: a keyboard-driven desk for the Integration API keys of your Applications.
+
+use std::process::ExitCode;
+
+use keydesk::host::clipboard::holder;
+use keydesk::{cli, host};
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    // The clipboard's helper is this program too; it has a life and an end of its own.
+    if arguments.next().is_some_and(|first| first == holder::WORD) {
+        return holder::main(arguments.next().as_deref().and_then(std::ffi::OsStr::to_str));
+    }
+    host::harden();
+    cli::main(std::env::args_os()).into()
+}

@@ -1,0 +1,60 @@
+//! The typed confirmation of what cannot be undone.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+
+use super::failure::{Failure, Stop};
+use crate::domain::text::inert;
+
+/// The longest answer that is read, in bytes.
+const LONGEST: u64 = 4_096;
+
+/// Asks for the text that stands for "yes", unless `--yes` has answered already.
+///
+/// `preview` is what will be touched, shown before the question. Without a terminal nobody can answer, and it is
+/// refused.
+pub(crate) fn ask(yes: bool, preview: &[String], wanted: &str) -> Result<(), Stop> {
+    if yes {
+        return Ok(());
+    }
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(Failure::usage(
+            "confirmation_needed",
+            "this cannot be undone, and there is no terminal to ask at: nothing was deleted",
+        )
+        .hint("Add --yes to go ahead without a question")
+        .into());
+    }
+    let mut screen = io::stderr().lock();
+    for line in preview {
+        writeln!(screen, "{line}")?;
+    }
+    write!(screen, "Type {} to confirm: ", inert(wanted))?;
+    screen.flush()?;
+    let mut answer = String::new();
+    // An answer that is no text matches nothing.
+    let _ = io::stdin().lock().take(LONGEST).read_line(&mut answer);
+    if matches(&answer, wanted) {
+        return Ok(());
+    }
+    Err(Failure::failed("not_confirmed", "that does not match: nothing was deleted").into())
+}
+
+/// Exactly the text, or the way it is shown where it holds invisible characters.
+fn matches(answer: &str, wanted: &str) -> bool {
+    let answer = answer.trim();
+    answer == wanted.trim() || answer == inert(wanted).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_exact_text_confirms() {
+        assert!(matches("Checkout\n", "Checkout"));
+        assert!(matches("a\\u{202e}b\r\n", "a\u{202e}b"));
+        for wrong in ["", "\n", "checkout", "Checkou", "yes", "Checkout 2"] {
+            assert!(!matches(wrong, "Checkout"), "{wrong:?}");
+        }
+    }
+}

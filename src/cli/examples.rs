@@ -1,0 +1,135 @@
+//! The examples under each command's help.
+
+pub(crate) const KEYDESK: &str = "\
+Examples:
+  keydesk                                              open the screen
+  keydesk init --email ana@example.com --app Storefront
+  keydesk keys create --name Checkout --platform braze --out checkout.key
+  keydesk keys list --state expires_soon
+  keydesk demo                                         try it out on made-up keys
+
+Exit codes: 0 done or yes, 1 no, 2 wrong command line, 3 could not be done, 4 not allowed";
+
+pub(crate) const INIT: &str = "\
+Examples:
+  keydesk init --email ana@example.com --app Storefront
+  keydesk init --email ana@example.com --app Storefront --db /srv/keydesk/keydesk.db";
+
+pub(crate) const DEMO: &str = "\
+Examples:
+  keydesk demo          nothing that you do there is kept";
+
+pub(crate) const APPS: &str = "\
+Examples:
+  keydesk apps list
+  keydesk apps create Storefront";
+
+pub(crate) const APPS_LIST: &str = "\
+Examples:
+  keydesk apps list
+  keydesk apps list --json";
+
+pub(crate) const APPS_CREATE: &str = "\
+Examples:
+  keydesk apps create Storefront";
+
+pub(crate) const APPS_RENAME: &str = "\
+Examples:
+  keydesk apps rename Storefront Shop      its keys go on working";
+
+pub(crate) const APPS_DELETE: &str = "\
+Examples:
+  keydesk apps delete Storefront           asks for the name
+  keydesk apps delete Storefront --yes     does not ask";
+
+pub(crate) const KEYS: &str = "\
+Examples:
+  keydesk keys list --app Storefront
+  keydesk keys create --name Checkout --expires 90d
+  keydesk keys show Checkout";
+
+pub(crate) const KEYS_LIST: &str = "\
+Examples:
+  keydesk keys list --state expires_soon --sort expires
+  keydesk keys list --platform braze --filter 'check ana@'
+  keydesk keys list --json | jq -r '.[].id'";
+
+pub(crate) const KEYS_CREATE: &str = "\
+The secret stands alone on standard output; everything else goes to standard error.
+
+Examples:
+  keydesk keys create --name Checkout
+  keydesk keys create --name Checkout --platform braze --type test --expires 2027-01-31
+  keydesk keys create --name Checkout --out checkout.key
+  keydesk keys create --name Checkout | vault kv put secret/checkout key=-";
+
+pub(crate) const KEYS_SHOW: &str = "\
+Examples:
+  keydesk keys show Checkout
+  keydesk keys show 7Qm2x9KdPa --json";
+
+pub(crate) const KEYS_DISABLE: &str = "\
+Examples:
+  keydesk keys disable Checkout
+  keydesk keys disable 7Qm2x9KdPa ik_live_3fT8bnW0qZ";
+
+pub(crate) const KEYS_ENABLE: &str = "\
+Examples:
+  keydesk keys enable Checkout";
+
+pub(crate) const KEYS_DELETE: &str = "\
+The software that uses a deleted key immediately loses access to the Integration API.
+
+Examples:
+  keydesk keys delete Checkout                         asks for the name
+  keydesk keys delete 7Qm2x9KdPa 3fT8bnW0qZ            asks for: delete 2 keys
+  keydesk keys delete Checkout --yes                   does not ask";
+
+pub(crate) const KEYS_USAGE: &str = "\
+Examples:
+  keydesk keys usage Checkout";
+
+pub(crate) const PLATFORMS: &str = "\
+Examples:
+  keydesk platforms
+  keydesk platforms --json";
+
+pub(crate) const USERS: &str = "\
+Examples:
+  keydesk users list
+  keydesk users add ben@example.com --login ben";
+
+pub(crate) const USERS_LIST: &str = "\
+Examples:
+  keydesk users list
+  keydesk users list --json";
+
+pub(crate) const USERS_ADD: &str = "\
+Examples:
+  keydesk users add ben@example.com --login ben
+  keydesk users add ben@example.com                    known by email only, until bound to a login";
+
+pub(crate) const USERS_DISABLE: &str = "\
+Examples:
+  keydesk users disable ben@example.com";
+
+pub(crate) const USERS_ENABLE: &str = "\
+Examples:
+  keydesk users enable ben@example.com";
+
+pub(crate) const USERS_DELETE: &str = "\
+Examples:
+  keydesk users delete ben@example.com                 asks for the email
+  keydesk users delete ben@example.com --yes           does not ask";
+
+pub(crate) const VERIFY: &str = "\
+Exit code 0 when the key is valid, 1 when it is refused.
+
+Examples:
+  keydesk verify < checkout.key
+  keydesk verify --file checkout.key --app Storefront --json
+  keydesk keys create --name Checkout | keydesk verify";
+
+pub(crate) const CONFIG: &str = "\
+Examples:
+  keydesk config --default > ~/.config/keydesk/config.toml";

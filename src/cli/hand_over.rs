@@ -1,0 +1,155 @@
+//! Where a new secret goes: to standard output, into a file, or to the clipboard.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::failure::Failure;
+use super::output::json;
+use super::output::key::KeyDocument;
+use super::run::Run;
+use crate::config::settings::{ClipboardMode, Settings};
+use crate::domain::secret::Secret;
+use crate::host::clipboard::{Clipboard, Copied};
+use crate::host::files;
+
+/// Room for a key's document with its secret, so that no buffer grows and leaves a copy behind.
+const DOCUMENT_BYTES: usize = 16 * 1024;
+
+/// Where the secret goes.
+pub(crate) enum Destination {
+    /// To standard output, alone on a line (or in the JSON document).
+    Output,
+    /// Into a new file of mode 0600.
+    File(PathBuf),
+    /// To the clipboard.
+    Clipboard,
+}
+
+impl Destination {
+    /// As the command line says.
+    pub(crate) fn choose(out: Option<PathBuf>, copy: bool) -> Self {
+        match (out, copy) {
+            (Some(path), _) => Self::File(path),
+            (None, true) => Self::Clipboard,
+            (None, false) => Self::Output,
+        }
+    }
+
+    /// Whether the secret can be handed over there, as far as can be told beforehand.
+    pub(crate) fn check(&self, settings: &Settings) -> Result<(), Failure> {
+        match self {
+            Self::File(path) => Ok(files::check_new(path)?),
+            Self::Clipboard if settings.clipboard == ClipboardMode::Off => Err(Failure::failed(
+                "clipboard_off",
+                "copying is off in the configuration (clipboard = \"off\")",
+            )
+            .hint("Use --out FILE; no key was created")),
+            Self::Output | Self::Clipboard => Ok(()),
+        }
+    }
+
+    /// Hands the secret over. `false`: it went where nobody can read it. An error is a reason, in words.
+    pub(crate) fn hand_over(
+        &self,
+        run: &Run,
+        secret: &Secret,
+        document: &KeyDocument<'_>,
+    ) -> Result<bool, String> {
+        match self {
+            Self::Output if run.output.is_json() => {
+                let mut bytes = Zeroizing::new(Vec::with_capacity(DOCUMENT_BYTES));
+                let document = document.clone().with_secret(secret.expose());
+                json::write(&mut *bytes, &document).map_err(|error| error.to_string())?;
+                print(run, bytes)
+            }
+            Self::Output => {
+                let text = secret.expose().as_bytes();
+                let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() + 1));
+                bytes.extend_from_slice(text);
+                print(run, bytes)
+            }
+            Self::File(path) => {
+                files::write_new(path, secret.expose()).map_err(|error| error.to_string())?;
+                run.output.say(&format!("The secret stands in {} (mode 0600).", path.display()));
+                without_secret(run, document);
+                Ok(true)
+            }
+            Self::Clipboard => {
+                copy(run, secret)?;
+                without_secret(run, document);
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// A whole line in one go, past every buffer that would keep a copy.
+fn print(run: &Run, mut line: Zeroizing<Vec<u8>>) -> Result<bool, String> {
+    let nowhere = leads_nowhere();
+    line.push(b'\n');
+    let mut out = io::stdout().lock();
+    out.write_all(&line)
+        .and_then(|()| out.flush())
+        .map_err(|error| format!("standard output did not take it: {error}"))?;
+    if nowhere {
+        run.output.warn(
+            "standard output leads nowhere (/dev/null): nobody has the secret, and the key is marked \
+             \"secret never shown\"",
+        );
+    }
+    Ok(!nowhere)
+}
+
+/// Whether standard output is the null device, which is also what a closed one has become by now.
+fn leads_nowhere() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let null = std::fs::metadata("/dev/null").map(|metadata| metadata.rdev());
+    let output = nix::sys::stat::fstat(io::stdout()).map(|stat| stat.st_rdev);
+    matches!((null, output), (Ok(null), Ok(output)) if null == output)
+}
+
+/// The document still goes to standard output. The secret has arrived already: nothing depends on this.
+fn without_secret(run: &Run, document: &KeyDocument<'_>) {
+    if run.output.is_json() {
+        let _ = run.output.document(document);
+    }
+}
+
+fn copy(run: &Run, secret: &Secret) -> Result<(), String> {
+    let keydesk =
+        std::env::current_exe().map_err(|error| format!("keydesk could not find itself: {error}"))?;
+    let settings = &run.settings;
+    let clipboard =
+        Clipboard { mode: settings.clipboard, clear_after: settings.clipboard_clear_after, keydesk };
+    let copied = clipboard.copy(secret, &mut Terminal).map_err(|error| in_a_command(&error.to_string()))?;
+    if copied.is_claimed() {
+        run.output.say(&in_a_command(&copied.to_string()));
+        return Ok(());
+    }
+    Err(match copied {
+        Copied::Deaf(terminal) => format!("{terminal} does not take copies: use --out FILE"),
+        other => other.to_string(),
+    })
+}
+
+/// The clipboard's sentences speak of a key of the screen; a command has an option for it.
+fn in_a_command(sentence: &str) -> String {
+    sentence.replace("press w to write a file", "use --out FILE").replace("press w", "use --out FILE")
+}
+
+/// The controlling terminal, opened when something is written: sequences for it never go where data goes.
+struct Terminal;
+
+impl Write for Terminal {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        OpenOptions::new().write(true).open("/dev/tty")?.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

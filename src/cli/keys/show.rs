@@ -1,0 +1,102 @@
+//! `keydesk keys show`: all that is known of one key.
+
+use super::super::exit::Exit;
+use super::super::failure::Stop;
+use super::super::output::key::KeyDocument;
+use super::super::resolve;
+use super::super::run::{Run, read};
+use crate::domain::key::{Key, KeyId};
+use crate::domain::text::inert;
+use crate::domain::user::UserStatus;
+use crate::store::{Reader, Store, applications, usage};
+
+/// A key with what stands around it.
+pub(super) struct Shown {
+    pub(super) key: Key,
+    /// The name of its Application.
+    pub(super) application: String,
+    /// Accepted uses within the last 30 days.
+    pub(super) uses_30d: u64,
+}
+
+impl Shown {
+    /// Reads what stands around a key.
+    pub(super) fn around(run: &Run, reader: &Reader<'_>, key: Key) -> Result<Self, Stop> {
+        let application = applications::get(reader, key.application)?;
+        let application =
+            application.map(|application| application.name.as_str().to_owned()).unwrap_or_default();
+        let uses_30d = usage::last_30_days(reader, key.id, run.now)?.iter().sum();
+        Ok(Self { key, application, uses_30d })
+    }
+
+    /// The same for several, in one transaction.
+    pub(super) fn around_all(run: &Run, store: &Store, keys: Vec<Key>) -> Result<Vec<Self>, Stop> {
+        read(store, |reader| keys.into_iter().map(|key| Self::around(run, reader, key)).collect())
+    }
+
+    /// The document for programs.
+    pub(super) fn document(&self, run: &Run) -> KeyDocument<'_> {
+        KeyDocument::new(&self.key, &self.application, run.now, run.settings.expires_soon, self.uses_30d)
+    }
+}
+
+pub(super) fn run(run: &Run, key: &str) -> Result<Exit, Stop> {
+    let store = run.store()?;
+    let shown = read(&store, |reader| Shown::around(run, reader, resolve::key(run, reader, key)?))?;
+    if run.output.is_json() {
+        run.output.document(&shown.document(run))?;
+    } else {
+        run.output.line(&text(run, &shown))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn text(run: &Run, shown: &Shown) -> String {
+    let key = &shown.key;
+    let id = |id: &Option<KeyId>| id.map(|id| id.to_string());
+    let fields = [
+        ("Key ID", Some(key.id.to_string())),
+        ("Prefix", Some(key.prefix.clone())),
+        ("Application", Some(inert(&shown.application))),
+        ("Platform", Some(run.settings.catalogue.label(&key.kind))),
+        ("Type", Some(key.key_type.as_str().to_owned())),
+        ("State", Some(key.state(run.now, run.settings.expires_soon).label().to_owned())),
+        ("Expires", Some(run.exact(key.expires))),
+        ("Disabled", key.disabled.map(|at| run.exact(at))),
+        ("Created", Some(run.exact(key.created))),
+        ("Creator", Some(creator(key))),
+        ("Secret", Some(delivered(run, key))),
+        ("Last used", Some(last_used(run, key))),
+        ("Uses in 30 days", Some(shown.uses_30d.to_string())),
+        ("Replaces", id(&key.replaces)),
+        ("Replaced by", id(&key.replaced_by)),
+    ];
+    let mut lines = vec![key.name.to_string()];
+    for (label, value) in fields {
+        lines.extend(value.map(|value| format!("  {label:<16}{value}")));
+    }
+    lines.join("\n")
+}
+
+fn creator(key: &Key) -> String {
+    match (&key.creator.email, key.creator.status) {
+        (None, _) => "(deleted)".into(),
+        (Some(email), UserStatus::Disabled) => format!("{email} (disabled)"),
+        (Some(email), _) => email.to_string(),
+    }
+}
+
+fn delivered(run: &Run, key: &Key) -> String {
+    match key.delivered {
+        Some(at) => format!("handed over {}", run.exact(at)),
+        None => "never shown: nobody has it".into(),
+    }
+}
+
+fn last_used(run: &Run, key: &Key) -> String {
+    match (key.last_used, &key.last_used_from) {
+        (None, _) => "never".into(),
+        (Some(at), None) => run.exact(at),
+        (Some(at), Some(from)) => format!("{} from {}", run.exact(at), inert(from)),
+    }
+}

@@ -1,0 +1,95 @@
+//! The command line: everything that the screen does to data, a command does too.
+//!
+//! [`main`] reads the arguments, does one command and returns the exit code. `args` says what can be typed and is
+//! also the help; each command has its own file; `resolve` turns what people type into what it names; `hand_over`
+//! is the one place where a secret leaves.
+//!
+//! | stream | what |
+//! |---|---|
+//! | standard output | data: a table, a JSON document, a new secret alone on its line |
+//! | standard error | everything else: what was done, warnings, questions, errors |
+
+mod apps;
+mod args;
+mod args_keys;
+mod config;
+mod confirm;
+pub mod demo;
+mod demo_data;
+mod examples;
+mod exit;
+mod failure;
+mod hand_over;
+mod init;
+mod keys;
+mod log;
+mod open;
+mod output;
+mod platforms;
+mod resolve;
+mod run;
+mod secret_guard;
+mod users;
+mod verify;
+mod wrong;
+
+pub use exit::Exit;
+pub use open::{Opening, open_tui};
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use args::{Command, CommandLine};
+use failure::{Failure, Stop};
+use output::{Output, to_stderr};
+use run::Run;
+
+/// Reads the arguments (the program's name first), does what they say, and tells how it ended.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let json = wrong::wants_json(&arguments);
+    if let Err(failure) = secret_guard::check(&arguments) {
+        return report(&failure, json);
+    }
+    let line = match CommandLine::try_parse_from(&arguments) {
+        Ok(line) => line,
+        Err(error) => return wrong::report(&error, json),
+    };
+    log::begin();
+    match dispatch(line) {
+        Ok(exit) => exit,
+        Err(Stop::PipeClosed) => Exit::Done,
+        Err(Stop::Failed(failure)) => {
+            tracing::warn!(code = failure.code(), "the command failed");
+            report(&failure, json)
+        }
+    }
+}
+
+fn report(failure: &Failure, json: bool) -> Exit {
+    to_stderr(&if json { failure.json() } else { failure.text() });
+    failure.exit()
+}
+
+fn dispatch(line: CommandLine) -> Result<Exit, Stop> {
+    let command = match line.command {
+        // It must work with broken settings too.
+        Some(Command::Config { .. }) => return config::print_default(&Output::new(line.global.json)),
+        Some(Command::Demo) => return demo::run(Run::new(line.global)?),
+        None => return open::run(Run::new(line.global)?),
+        Some(command) => command,
+    };
+    let run = Run::new(line.global)?;
+    let exit = match command {
+        Command::Init { email } => init::run(&run, &email),
+        Command::Apps(command) => apps::run(&run, command),
+        Command::Keys(command) => keys::run(&run, command),
+        Command::Platforms => platforms::run(&run),
+        Command::Users(command) => users::run(&run, command),
+        Command::Verify { file } => verify::run(&run, file.as_deref()),
+        Command::Config { .. } | Command::Demo => Ok(Exit::Done),
+    }?;
+    run.output.finish();
+    Ok(exit)
+}

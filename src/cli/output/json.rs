@@ -1,0 +1,105 @@
+//! JSON that keeps its data exact and can still be read in a terminal: control, bidirectional and zero-width
+//! characters stand as `\uXXXX`.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
+
+use crate::domain::text::is_unsafe;
+
+/// Compact, with a space after `:` and `,`, and nothing that acts on a terminal.
+struct Inert;
+
+impl Formatter for Inert {
+    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
+
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe(*c)) {
+            writer.write_all(rest.as_bytes().get(..at).unwrap_or_default())?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = rest.get(at + c.len_utf8()..).unwrap_or_default();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+/// Writes a value as JSON, without a newline.
+pub(crate) fn write<T: Serialize>(writer: impl Write, value: &T) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(writer, Inert)).map_err(io::Error::from)
+}
+
+/// A value as JSON text.
+pub(crate) fn to_string<T: Serialize>(value: &T) -> String {
+    let mut bytes = Vec::new();
+    // Our documents have text keys only and a vector takes every byte: this cannot fail.
+    let _ = write(&mut bytes, value);
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// An array that is written element by element, each on its own line.
+pub(crate) struct Array<W: Write> {
+    writer: W,
+    empty: bool,
+}
+
+impl<W: Write> Array<W> {
+    /// Opens the array.
+    pub(crate) fn open(mut writer: W) -> io::Result<Self> {
+        writer.write_all(b"[")?;
+        Ok(Self { writer, empty: true })
+    }
+
+    /// Adds an element.
+    pub(crate) fn add<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
+        self.writer.write_all(if self.empty { b"\n  " } else { b",\n  " })?;
+        self.empty = false;
+        write(&mut self.writer, value)
+    }
+
+    /// Closes the array and sees to it that all is written.
+    pub(crate) fn close(mut self) -> io::Result<()> {
+        self.writer.write_all(if self.empty { b"]\n" } else { b"\n]\n" })?;
+        self.writer.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_is_exact_and_inert() {
+        let hostile = "a\u{1b}[2J\u{9b}\u{202e}\u{e0001}\0\"\\é";
+        let text = to_string(&hostile);
+        assert!(!text.chars().any(is_unsafe), "{text}");
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), hostile);
+    }
+
+    #[test]
+    fn arrays_are_one_document() {
+        let written = |items: &[u32]| {
+            let mut bytes = Vec::new();
+            let mut array = Array::open(&mut bytes).unwrap();
+            items.iter().for_each(|item| array.add(item).unwrap());
+            array.close().unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        assert_eq!(written(&[]), "[]\n");
+        assert_eq!(written(&[1, 2]), "[\n  1,\n  2\n]\n");
+    }
+}

@@ -1,0 +1,67 @@
+//! A key as the contract shows it to programs.
+
+use serde::Serialize;
+
+use crate::domain::Instant;
+use crate::domain::expiry::rfc3339;
+use crate::domain::key::Key;
+
+/// The JSON of a key; the order of the fields is the contract's.
+#[derive(Clone, Serialize)]
+pub(crate) struct KeyDocument<'a> {
+    id: &'a str,
+    name: &'a str,
+    application: &'a str,
+    prefix: &'a str,
+    kind: &'static str,
+    platform: Option<&'a str>,
+    #[serde(rename = "type")]
+    key_type: &'static str,
+    state: &'static str,
+    created: String,
+    creator: Option<&'a str>,
+    expires: String,
+    last_used: Option<String>,
+    last_used_from: Option<&'a str>,
+    uses_30d: u64,
+    replaces: Option<&'a str>,
+    replaced_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'a str>,
+}
+
+impl<'a> KeyDocument<'a> {
+    /// The document of a key at an instant. `application` is the name of the one it belongs to.
+    pub(crate) fn new(
+        key: &'a Key,
+        application: &'a str,
+        now: Instant,
+        soon: chrono::TimeDelta,
+        uses_30d: u64,
+    ) -> Self {
+        Self {
+            id: key.id.as_str(),
+            name: key.name.as_str(),
+            application,
+            prefix: &key.prefix,
+            kind: key.kind.as_str(),
+            platform: key.kind.platform(),
+            key_type: key.key_type.as_str(),
+            state: key.state(now, soon).as_str(),
+            created: rfc3339(key.created),
+            creator: key.creator.email.as_ref().map(|email| email.as_str()),
+            expires: rfc3339(key.expires),
+            last_used: key.last_used.map(rfc3339),
+            last_used_from: key.last_used_from.as_deref(),
+            uses_30d,
+            replaces: key.replaces.as_ref().map(|id| id.as_str()),
+            replaced_by: key.replaced_by.as_ref().map(|id| id.as_str()),
+            secret: None,
+        }
+    }
+
+    /// The same with its secret, in the one step that may show it.
+    pub(crate) fn with_secret(self, secret: &'a str) -> Self {
+        Self { secret: Some(secret), ..self }
+    }
+}

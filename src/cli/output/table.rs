@@ -1,0 +1,190 @@
+//! Aligned columns, streamed: the widths are those of the first rows, and what comes after follows them, so that a
+//! list of a million keys takes no more memory than one of a thousand.
+
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+/// From how many rows the widths are taken.
+const MEASURED: usize = 1_000;
+/// Cells between two columns.
+const GAP: usize = 2;
+
+/// How a cell looks on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// As the rest.
+    Plain,
+    /// The head of a column.
+    Head,
+    /// All is well.
+    Good,
+    /// To be looked at.
+    Soon,
+    /// Refused.
+    Bad,
+    /// Of less weight.
+    Faint,
+}
+
+impl Style {
+    /// The sequence that turns it on, of the 16 colours that every terminal has.
+    fn on(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Head => "\u{1b}[1m",
+            Self::Good => "\u{1b}[32m",
+            Self::Soon => "\u{1b}[33m",
+            Self::Bad => "\u{1b}[31m",
+            Self::Faint => "\u{1b}[2m",
+        }
+    }
+}
+
+/// A text and how it looks. The text is inert already.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    text: String,
+    style: Style,
+    right: bool,
+}
+
+impl Cell {
+    /// A cell like the rest.
+    pub(crate) fn plain(text: impl Into<String>) -> Self {
+        Self { text: text.into(), style: Style::Plain, right: false }
+    }
+
+    /// A cell with a style of its own.
+    pub(crate) fn styled(text: impl Into<String>, style: Style) -> Self {
+        Self { style, ..Self::plain(text) }
+    }
+
+    /// A number, at the right.
+    pub(crate) fn number(number: u64) -> Self {
+        Self { right: true, ..Self::plain(number.to_string()) }
+    }
+}
+
+/// A table on its way out.
+pub(crate) struct Table<W: Write> {
+    writer: W,
+    colour: bool,
+    widths: Vec<usize>,
+    waiting: Vec<Vec<Cell>>,
+    measured: bool,
+    rows: u64,
+}
+
+impl<W: Write> Table<W> {
+    /// A table with these heads. Nothing is written before the first rows are known.
+    pub(crate) fn new(writer: W, colour: bool, heads: &[&str]) -> Self {
+        let head: Vec<Cell> = heads.iter().map(|head| Cell::styled(*head, Style::Head)).collect();
+        let widths = head.iter().map(|cell| cell.text.width()).collect();
+        Self { writer, colour, widths, waiting: vec![head], measured: false, rows: 0 }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(&mut self, cells: Vec<Cell>) -> io::Result<()> {
+        self.rows += 1;
+        if self.measured {
+            return self.write(&cells);
+        }
+        for (width, cell) in self.widths.iter_mut().zip(&cells) {
+            *width = (*width).max(cell.text.width());
+        }
+        self.waiting.push(cells);
+        if self.waiting.len() > MEASURED { self.release() } else { Ok(()) }
+    }
+
+    /// Writes what is left, and says how many rows there were. A table without rows writes nothing.
+    pub(crate) fn finish(mut self) -> io::Result<u64> {
+        if self.rows > 0 {
+            self.release()?;
+        }
+        self.writer.flush()?;
+        Ok(self.rows)
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        self.measured = true;
+        let numbers: Vec<bool> = match self.waiting.get(1) {
+            Some(first) => first.iter().map(|cell| cell.right).collect(),
+            None => Vec::new(),
+        };
+        if let Some(head) = self.waiting.first_mut() {
+            for (cell, right) in head.iter_mut().zip(numbers) {
+                cell.right = right;
+            }
+        }
+        for row in std::mem::take(&mut self.waiting) {
+            self.write(&row)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, cells: &[Cell]) -> io::Result<()> {
+        let mut line = String::new();
+        let last = cells.len().saturating_sub(1);
+        for (at, (cell, width)) in cells.iter().zip(&self.widths).enumerate() {
+            let pad = width.saturating_sub(cell.text.width());
+            if cell.right {
+                line.extend(std::iter::repeat_n(' ', pad));
+            }
+            let coloured = self.colour && cell.style != Style::Plain;
+            if coloured {
+                line.push_str(cell.style.on());
+            }
+            line.push_str(&cell.text);
+            if coloured {
+                line.push_str("\u{1b}[0m");
+            }
+            if at < last {
+                let after = if cell.right { 0 } else { pad };
+                line.extend(std::iter::repeat_n(' ', after + GAP));
+            }
+        }
+        writeln!(self.writer, "{line}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(colour: bool, rows: Vec<Vec<Cell>>) -> String {
+        let mut bytes = Vec::new();
+        let mut table = Table::new(&mut bytes, colour, &["NAME", "KEYS", "STATE"]);
+        for row in rows {
+            table.row(row).unwrap();
+        }
+        table.finish().unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn columns_are_aligned_by_what_they_take_on_the_screen() {
+        let rows = vec![
+            vec![Cell::plain("支付"), Cell::number(5), Cell::plain("Valid")],
+            vec![Cell::plain("Storefront"), Cell::number(1234), Cell::plain("")],
+        ];
+        assert_eq!(
+            drawn(false, rows),
+            "NAME        KEYS  STATE\n支付           5  Valid\nStorefront  1234  \n"
+        );
+    }
+
+    #[test]
+    fn colour_only_where_wanted_and_nothing_without_rows() {
+        let row = || vec![vec![Cell::plain("a"), Cell::number(1), Cell::styled("Expired", Style::Bad)]];
+        assert!(!drawn(false, row()).contains('\u{1b}'));
+        assert!(drawn(true, row()).contains("\u{1b}[31mExpired\u{1b}[0m"));
+        assert_eq!(drawn(true, vec![]), "");
+    }
+
+    #[test]
+    fn rows_beyond_those_measured_are_streamed() {
+        let rows = (0..MEASURED + 10).map(|n| vec![Cell::plain(n.to_string())]).collect();
+        assert_eq!(drawn(false, rows).lines().count(), MEASURED + 11);
+    }
+}

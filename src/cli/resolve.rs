@@ -1,0 +1,241 @@
+//! From what people type to what it names: Applications, keys, users, platforms.
+
+use super::failure::{Failure, Stop};
+use super::run::{Run, not_found};
+use crate::domain::application::Application;
+use crate::domain::expiry::relative;
+use crate::domain::key::{Key, KeyId, KeyKind};
+use crate::domain::platform::Catalogue;
+use crate::domain::text::{fold, inert};
+use crate::domain::token::displayed_id;
+use crate::domain::user::{Email, User};
+use crate::store::keys::{KeyQuery, KeySort};
+use crate::store::{Anchor, Reader, Window, applications, keys, users};
+
+/// How many candidates an error lists.
+const CANDIDATES: usize = 8;
+/// How many keys are looked at for a name that is near.
+const NEAR: usize = 200;
+
+/// The Application that was named, or the only one.
+pub(crate) fn application(run: &Run, reader: &Reader<'_>) -> Result<Application, Stop> {
+    match &run.application {
+        Some(name) => named_application(reader, name),
+        None => only_application(reader),
+    }
+}
+
+/// The Application of that name.
+pub(crate) fn named_application(reader: &Reader<'_>, name: &str) -> Result<Application, Stop> {
+    if let Some(application) = applications::named(reader, name.trim())? {
+        return Ok(application);
+    }
+    let all: Vec<String> = names(&applications::all(reader, CANDIDATES)?);
+    Err(not_found("Application", name, &all, "").into())
+}
+
+fn only_application(reader: &Reader<'_>) -> Result<Application, Stop> {
+    let mut all = applications::all(reader, CANDIDATES)?;
+    if all.len() > 1 {
+        let failure = Failure::usage(
+            "application_needed",
+            format!("there are several Applications: {}", names(&all).join(", ")),
+        );
+        return Err(failure.hint("Say which: --app NAME, or KEYDESK_APP in the environment").into());
+    }
+    all.pop().ok_or_else(|| {
+        Failure::failed("no_application", "there is no Application yet")
+            .hint("Create one: keydesk apps create NAME")
+            .into()
+    })
+}
+
+fn names(applications: &[Application]) -> Vec<String> {
+    applications.iter().map(|application| application.name.to_string()).collect()
+}
+
+/// The key that `text` names: a key ID or displayed prefix in the whole database (or in the Application, where one
+/// was named), else a name that is unique in the Application.
+pub(crate) fn key(run: &Run, reader: &Reader<'_>, text: &str) -> Result<Key, Stop> {
+    let text = text.trim();
+    let id = text.parse::<KeyId>().ok().or_else(|| displayed_id(text));
+    if let Some(id) = id {
+        if let Some(key) = keys::get(reader, id)? {
+            return in_the_application(run, reader, key, text);
+        }
+    }
+    let application = application(run, reader)?;
+    let mut named = keys::named(reader, application.id, text)?;
+    if named.len() > 1 {
+        return Err(ambiguous(run, text, &application, &named).into());
+    }
+    if let Some(key) = named.pop() {
+        return Ok(key);
+    }
+    if let Some(tombstone) = id.map(|id| keys::tombstone(reader, id)).transpose()?.flatten() {
+        let message = format!(
+            "the key {} ({}) is deleted, {}",
+            tombstone.prefix,
+            tombstone.name,
+            relative(tombstone.deleted, run.now)
+        );
+        return Err(Failure::failed("deleted", message).hint("Deleting a key cannot be undone").into());
+    }
+    let place = format!(" in {}", application.name);
+    let near = near(run, reader, &application, text)?;
+    Err(not_found("key", text, &near, &place).hint("keydesk keys list shows all of them").into())
+}
+
+/// A displayed prefix must be the key's own, and a named Application the one that it belongs to.
+fn in_the_application(run: &Run, reader: &Reader<'_>, key: Key, text: &str) -> Result<Key, Stop> {
+    if text.contains('_') && key.prefix != text {
+        let message = format!("there is no key {:?}; there is: {}", inert(text), described(&key));
+        return Err(Failure::failed("not_found", message).into());
+    }
+    let Some(name) = &run.application else { return Ok(key) };
+    let application = named_application(reader, name)?;
+    if application.id == key.application {
+        return Ok(key);
+    }
+    let message = format!("the key {} belongs to another Application than {}", key.prefix, application.name);
+    Err(Failure::failed("not_found", message)
+        .hint("Leave out --app and KEYDESK_APP, or name the right one")
+        .into())
+}
+
+/// All of them, each once, in the order in which they were named.
+pub(crate) fn several(run: &Run, reader: &Reader<'_>, texts: &[String]) -> Result<Vec<Key>, Stop> {
+    let mut found: Vec<Key> = Vec::with_capacity(texts.len());
+    for text in texts {
+        let key = key(run, reader, text)?;
+        if found.iter().all(|other| other.id != key.id) {
+            found.push(key);
+        }
+    }
+    Ok(found)
+}
+
+fn ambiguous(run: &Run, text: &str, application: &Application, keys: &[Key]) -> Failure {
+    let candidates: Vec<String> = keys
+        .iter()
+        .map(|key| format!("  {}  expires {}", key.prefix, relative(key.expires, run.now)))
+        .collect();
+    let message = format!(
+        "several keys of {} are named {:?}:\n{}",
+        application.name,
+        inert(text),
+        candidates.join("\n")
+    );
+    Failure::failed("ambiguous", message).hint("Name the key by its key ID")
+}
+
+fn described(key: &Key) -> String {
+    format!("{} ({})", key.name, key.id)
+}
+
+/// Keys whose name is near: those that contain it, else those that begin alike, nearest first.
+fn near(run: &Run, reader: &Reader<'_>, application: &Application, text: &str) -> Result<Vec<String>, Stop> {
+    let begin = |characters: usize| text.chars().take(characters).collect::<String>();
+    let length = text.chars().count();
+    for filter in [begin(length), begin(length / 2), begin(2), begin(1)] {
+        if filter.trim().is_empty() {
+            continue;
+        }
+        let query = KeyQuery {
+            application: application.id,
+            filter,
+            state: None,
+            platform: None,
+            sort: KeySort::Name,
+            descending: false,
+            now: run.now,
+            soon: run.settings.expires_soon,
+        };
+        let window = Window { anchor: Anchor::First, before: 0, after: NEAR };
+        let mut rows = keys::page(reader, &query, &run.settings.catalogue, &window)?.rows;
+        if !rows.is_empty() {
+            let wanted = fold(text);
+            rows.sort_by_key(|key| distance(&wanted, &fold(key.name.as_str())));
+            return Ok(rows.iter().take(CANDIDATES).map(described).collect());
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// How many letters must be added, dropped or changed to make one text of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, b) in row.iter_mut().skip(1).zip(&other) {
+            let cost = diagonal + usize::from(a != *b);
+            diagonal = *cell;
+            *cell = cost.min(left + 1).min(*cell + 1);
+            left = *cell;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// The user with that email.
+pub(crate) fn user(reader: &Reader<'_>, text: &str) -> Result<User, Stop> {
+    let email = Email::parse(text)?;
+    if let Some(user) = users::by_email(reader, &email)? {
+        return Ok(user);
+    }
+    let window = Window { anchor: Anchor::First, before: 0, after: CANDIDATES };
+    let page = users::page(reader, "", &window)?;
+    let candidates: Vec<String> =
+        page.rows.iter().filter_map(|user| user.email.as_ref()).map(ToString::to_string).collect();
+    Err(not_found("user", email.as_str(), &candidates, "").into())
+}
+
+/// `generic`, or a platform of the catalogue.
+pub(crate) fn kind(catalogue: &Catalogue, text: &str) -> Result<KeyKind, Failure> {
+    let slug = text.trim();
+    if slug.eq_ignore_ascii_case("generic") {
+        return Ok(KeyKind::Generic);
+    }
+    let by_name = |wanted: &str| catalogue.iter().find(|platform| fold(&platform.name) == fold(wanted));
+    match catalogue.get(slug).or_else(|| by_name(slug)) {
+        Some(platform) => Ok(KeyKind::ThirdParty { platform: platform.slug.clone() }),
+        None => {
+            let known: Vec<&str> = catalogue.iter().map(|platform| platform.slug.as_str()).collect();
+            Err(Failure::usage(
+                "unknown_platform",
+                format!("there is no platform {:?}; there is: generic, {}", inert(slug), known.join(", ")),
+            )
+            .hint("More platforms can be added to config.toml under [[platforms]]"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_apart() {
+        assert_eq!(distance("", ""), 0);
+        assert_eq!(distance("chekout", "checkout"), 1);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+    }
+
+    #[test]
+    fn platforms_by_slug_or_name() {
+        let catalogue = Catalogue::built_in().unwrap();
+        assert_eq!(kind(&catalogue, "generic").unwrap(), KeyKind::Generic);
+        let braze = KeyKind::ThirdParty { platform: "braze".into() };
+        assert_eq!(kind(&catalogue, "braze").unwrap(), braze);
+        assert_eq!(kind(&catalogue, "Braze").unwrap(), braze);
+        let failure = kind(&catalogue, "brase").unwrap_err();
+        assert!(failure.message().contains("braze") && failure.message().contains("generic"));
+        assert_eq!(failure.exit().code(), 2);
+    }
+}

@@ -1,0 +1,152 @@
+//! What every command needs: the settings, the database, who asks, and where to say what happened.
+
+use std::path::PathBuf;
+
+use super::args::Global;
+use super::failure::{Failure, Stop};
+use super::output::Output;
+use crate::config::settings::Settings;
+use crate::desk::{self, DeskError, Session, Who};
+use crate::domain::Instant;
+use crate::domain::expiry;
+use crate::domain::user::Caller;
+use crate::host::clock::Zone;
+use crate::host::entropy::SystemEntropy;
+use crate::host::{clock, identity, places};
+use crate::store::{NotAllowed, Reader, Store};
+
+/// One command under way.
+pub(crate) struct Run {
+    /// Where it says things.
+    pub(crate) output: Output,
+    /// The settings, checked.
+    pub(crate) settings: Settings,
+    /// The database file.
+    pub(crate) database: PathBuf,
+    /// The Application that was named.
+    pub(crate) application: Option<String>,
+    /// When it began: what lists and states refer to.
+    pub(crate) now: Instant,
+}
+
+impl Run {
+    /// Reads the settings and finds the database's place.
+    pub(crate) fn new(global: Global) -> Result<Self, Stop> {
+        let settings = Settings::read(&place(global.config, "the configuration", |places| places.config)?)?;
+        Ok(Self {
+            output: Output::new(global.json),
+            settings,
+            database: place(global.db, "the database", |places| places.database)?,
+            application: global.app.filter(|name| !name.trim().is_empty()),
+            now: clock::now(),
+        })
+    }
+
+    /// Opens the database that is there.
+    pub(crate) fn store(&self) -> Result<Store, Stop> {
+        let store = Store::open_existing(&self.database, &mut SystemEntropy)?;
+        self.warn_of(&store);
+        Ok(store)
+    }
+
+    /// Opens the database, or makes it.
+    pub(crate) fn store_or_new(&self) -> Result<Store, Stop> {
+        let store = Store::open(&self.database, &mut SystemEntropy)?;
+        self.warn_of(&store);
+        Ok(store)
+    }
+
+    fn warn_of(&self, store: &Store) {
+        for warning in store.warnings() {
+            self.output.warn(warning);
+        }
+    }
+
+    /// The database, for a command that changes something: refused at once when the caller may not, before any
+    /// question is asked or file made. The change itself looks again.
+    pub(crate) fn store_to_change(&self) -> Result<Store, Stop> {
+        let store = self.store()?;
+        let caller = identity::caller();
+        match desk::who(&store, &caller)? {
+            Who::Active(_) => Ok(store),
+            Who::Disabled(user) => {
+                let email = user.email.map(|email| email.to_string()).unwrap_or_default();
+                Err(NotAllowed::Disabled { email }.into())
+            }
+            Who::Unknown => Err(NotAllowed::Unknown { login: caller.login }.into()),
+            Who::NotSetUp => {
+                let message = format!("the database {} is not set up yet", self.database.display());
+                Err(Failure::failed("not_set_up", message)
+                    .hint("Set it up with: keydesk init --email EMAIL --app NAME")
+                    .into())
+            }
+        }
+    }
+
+    /// Does an operation of the desk. Its time is taken here, since a question may have stood open for long.
+    pub(crate) fn change<T>(
+        &self,
+        store: &mut Store,
+        operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
+    ) -> Result<T, Stop> {
+        let caller = identity::caller();
+        let mut entropy = SystemEntropy;
+        let now = clock::now();
+        Ok(operation(&mut Session { store, caller: &caller, now, entropy: &mut entropy })?)
+    }
+
+    /// After deletions: empties the write-ahead log, so that the deleted hashes are off the disk too.
+    pub(crate) fn scrub(&self, store: &Store) {
+        match store.scrub() {
+            Ok(true) => {}
+            Ok(false) => self.output.warn(
+                "what was deleted is refused from now on, but its hash stays in the database's -wal file while \
+                 another session reads; it goes with a later change",
+            ),
+            Err(error) => self.output.warn(&format!("the deletion is done; tidying up after it failed: {error}")),
+        }
+    }
+
+    /// Binding root is allowed, with a notice: people who share it cannot be told apart.
+    pub(crate) fn notice_root(&self, login: &Caller) {
+        if let Some(notice) = identity::notice(login) {
+            self.output.warn(notice);
+        }
+    }
+
+    /// An instant for people: exact, in the local zone, and how far off.
+    pub(crate) fn exact(&self, at: Instant) -> String {
+        format!("{} ({})", Zone::Local.show(at), expiry::relative(at, self.now))
+    }
+}
+
+/// The file that was named, or the one at its usual place.
+fn place(
+    named: Option<PathBuf>,
+    what: &str,
+    usual: fn(places::Places) -> PathBuf,
+) -> Result<PathBuf, Failure> {
+    named.or_else(|| places::default().map(usual)).ok_or_else(|| {
+        Failure::failed(
+            "no_home",
+            format!("could not tell where {what} belongs: this user has no home folder"),
+        )
+        .hint("Set HOME, or name the file")
+    })
+}
+
+/// Reads in one transaction, with our own errors.
+pub(crate) fn read<T>(store: &Store, f: impl FnOnce(&Reader<'_>) -> Result<T, Stop>) -> Result<T, Stop> {
+    store.read(|reader| Ok(f(reader)))?
+}
+
+/// A value that a person chose on the command line and that is not in a list.
+pub(crate) fn not_found(what: &str, named: &str, candidates: &[String], place: &str) -> Failure {
+    let named = crate::domain::text::inert(named);
+    let message = if candidates.is_empty() {
+        format!("there is no {what} {named:?}{place}")
+    } else {
+        format!("there is no {what} {named:?}{place}; there is: {}", candidates.join(", "))
+    };
+    Failure::failed("not_found", message)
+}

@@ -1,0 +1,192 @@
+//! `keydesk verify`: would this key be let in? The key comes on standard input or in a file, never as an argument.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::exit::Exit;
+use super::failure::{Failure, Stop};
+use super::output::to_stderr;
+use super::run::Run;
+use crate::domain::expiry::rfc3339;
+use crate::verify::{Accepted, Decision, Reason, Refusal, Verifier};
+
+/// More than any key has; what is longer is none.
+const MOST_BYTES: usize = 4_096;
+
+#[derive(Serialize)]
+struct KeyFacts<'a> {
+    id: &'a str,
+    application: &'a str,
+    platform: Option<&'a str>,
+    #[serde(rename = "type")]
+    key_type: &'static str,
+    expires: String,
+}
+
+#[derive(Serialize)]
+struct Valid<'a> {
+    valid: bool,
+    key: KeyFacts<'a>,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    valid: bool,
+    reason: &'static str,
+}
+
+/// Reads the key, decides, and says why.
+pub(crate) fn run(run: &Run, file: Option<&Path>) -> Result<Exit, Stop> {
+    let verifier = Verifier::open(&run.database)?;
+    let presented = match file {
+        Some(path) => from_file(path)?,
+        None => from_standard_input()?,
+    };
+    let decision = match &presented {
+        Some(text) => verifier.verify(text, run.application.as_deref())?,
+        None => Decision::Refused(Refusal { reason: Reason::Malformed, key: None }),
+    };
+    match decision {
+        Decision::Accepted(accepted) => say_valid(run, &accepted),
+        Decision::Refused(refusal) => say_refused(run, refusal),
+    }
+}
+
+fn say_valid(run: &Run, accepted: &Accepted) -> Result<Exit, Stop> {
+    if run.output.is_json() {
+        let key = KeyFacts {
+            id: accepted.id.as_str(),
+            application: accepted.application.as_str(),
+            platform: accepted.platform.as_deref(),
+            key_type: accepted.key_type.as_str(),
+            expires: rfc3339(accepted.expires),
+        };
+        run.output.document(&Valid { valid: true, key })?;
+    } else {
+        let platform = accepted.platform.as_deref().map_or_else(
+            || "Generic".to_owned(),
+            |slug| crate::domain::text::inert(run.settings.catalogue.name_of(slug)),
+        );
+        run.output.line(&format!(
+            "valid: {} ({}) of {}, {platform}, {}, expires {}",
+            accepted.name,
+            accepted.id,
+            accepted.application,
+            accepted.key_type.as_str(),
+            run.exact(accepted.expires)
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn say_refused(run: &Run, refusal: Refusal) -> Result<Exit, Stop> {
+    if run.output.is_json() {
+        run.output.document(&Refused { valid: false, reason: refusal.reason.as_str() })?;
+    } else {
+        let why = match refusal.reason {
+            Reason::Malformed => "this is not the text of a key: mistyped, cut off, or something else",
+            Reason::Unknown => "there is no such key",
+            Reason::Expired => "the key has expired",
+            Reason::Disabled => "the key is disabled",
+            Reason::Deleted => "the key was deleted",
+            Reason::WrongApplication => "the key belongs to another Application",
+        };
+        let key = refusal.key.map(|id| format!(" (key {id})")).unwrap_or_default();
+        run.output.line(&format!("refused: {}: {why}{key}", refusal.reason.as_str()))?;
+    }
+    Ok(Exit::No)
+}
+
+fn from_file(path: &Path) -> Result<Option<Zeroizing<String>>, Failure> {
+    let failed = |error: io::Error| {
+        Failure::failed("file", format!("could not read the key from {}: {error}", path.display()))
+    };
+    one_key(File::open(path).map_err(failed)?).map_err(failed)
+}
+
+fn from_standard_input() -> Result<Option<Zeroizing<String>>, Failure> {
+    let failed = |error: io::Error| {
+        Failure::failed("input", format!("could not read the key from standard input: {error}"))
+    };
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        to_stderr("Paste the key (it is not shown), then Enter:");
+        let _silence = Silence::begin();
+        return one_line().map_err(failed);
+    }
+    one_key(stdin).map_err(failed)
+}
+
+/// Everything there is, as one key with or without a newline at its end. None: it cannot be a key.
+fn one_key(source: impl Read) -> io::Result<Option<Zeroizing<String>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
+    source.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(text_of(&bytes))
+}
+
+/// One line from the terminal, byte by byte past the buffer of standard input, which is never wiped.
+fn one_line() -> io::Result<Option<Zeroizing<String>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
+    let mut byte = Zeroizing::new([0_u8; 1]);
+    while bytes.len() <= MOST_BYTES {
+        match nix::unistd::read(io::stdin(), byte.as_mut_slice()) {
+            Ok(0) => break,
+            Ok(_) => bytes.push(byte[0]),
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if bytes.ends_with(b"\n") {
+            break;
+        }
+    }
+    Ok(text_of(&bytes))
+}
+
+fn text_of(bytes: &[u8]) -> Option<Zeroizing<String>> {
+    if bytes.len() > MOST_BYTES {
+        return None;
+    }
+    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    std::str::from_utf8(line).ok().map(|text| Zeroizing::new(text.to_owned()))
+}
+
+/// The terminal does not show what is typed, as long as this lives.
+struct Silence(Termios);
+
+impl Silence {
+    fn begin() -> Option<Self> {
+        let before = tcgetattr(io::stdin()).ok()?;
+        let mut quiet = before.clone();
+        quiet.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &quiet).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_newline_at_the_end_is_no_part_of_the_key() {
+        let read = |text: &str| one_key(text.as_bytes()).unwrap().map(|text| text.to_string());
+        assert_eq!(read("key"), Some("key".into()));
+        assert_eq!(read("key\n"), Some("key".into()));
+        assert_eq!(read("key\r\n"), Some("key".into()));
+        assert_eq!(read("key\n\n"), Some("key\n".into()), "and no key for it");
+        assert_eq!(read(&"x".repeat(MOST_BYTES + 1)), None);
+        assert_eq!(one_key(&b"\xff"[..]).unwrap(), None);
+    }
+}
