@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use keydesk::host::clipboard::holder;
-use keydesk::{cli, host};
+use keydesk::{cli, host, tui};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -12,5 +12,10 @@ fn main() -> ExitCode {
         return holder::main(arguments.next().as_deref().and_then(std::ffi::OsStr::to_str));
     }
     host::harden();
-    cli::main(std::env::args_os()).into()
+    cli::main(std::env::args_os(), screen).into()
+}
+
+fn screen(opening: cli::Opening) -> Result<(), String> {
+    let cli::Opening { store, caller, settings, application } = opening;
+    tui::run(tui::Launch { store, caller, settings, application }).map_err(|error| error.to_string())
 }

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use super::demo_data::{APPLICATIONS, COLLEAGUES, PLACES, PURPOSES};
 use super::exit::Exit;
 use super::failure::{Failure, Stop};
-use super::open;
+use super::open::{self, OpenScreen};
 use super::run::Run;
 use crate::desk::{self, DeskError, Picked, Session};
 use crate::domain::Instant;
@@ -33,14 +33,14 @@ pub const KEYS: u64 = 300;
 const PAST: i64 = 400;
 
 /// Makes the database, opens the screen on it, and clears it away.
-pub(crate) fn run(mut run: Run) -> Result<Exit, Stop> {
+pub(crate) fn run(mut run: Run, open: OpenScreen) -> Result<Exit, Stop> {
     open::needs_terminal()?;
     let folder = Folder::create()?;
     run.database = folder.0.join("demo.db");
     run.application = None;
     let mut store = run.store_or_new()?;
     seed(&mut store, &identity::caller(), &run.settings.catalogue, run.now, &mut SystemEntropy)?;
-    open::show(run, store)
+    open::show(run, store, open)
 }
 
 /// A private folder that goes when it is dropped, with all that is in it.

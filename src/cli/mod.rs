@@ -34,7 +34,7 @@ mod verify;
 mod wrong;
 
 pub use exit::Exit;
-pub use open::{Opening, open_tui};
+pub use open::{OpenScreen, Opening};
 
 use std::ffi::OsString;
 
@@ -46,7 +46,8 @@ use output::{Output, to_stderr};
 use run::Run;
 
 /// Reads the arguments (the program's name first), does what they say, and tells how it ended.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+/// `open` opens the screen, for whoever asks for no command.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let json = wrong::wants_json(&arguments);
     if let Err(failure) = secret_guard::check(&arguments) {
@@ -57,7 +58,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return wrong::report(&error, json),
     };
     log::begin();
-    match dispatch(line) {
+    match dispatch(line, open) {
         Ok(exit) => exit,
         Err(Stop::PipeClosed) => Exit::Done,
         Err(Stop::Failed(failure)) => {
@@ -72,12 +73,12 @@ fn report(failure: &Failure, json: bool) -> Exit {
     failure.exit()
 }
 
-fn dispatch(line: CommandLine) -> Result<Exit, Stop> {
+fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
     let command = match line.command {
         // It must work with broken settings too.
         Some(Command::Config { .. }) => return config::print_default(&Output::new(line.global.json)),
-        Some(Command::Demo) => return demo::run(Run::new(line.global)?),
-        None => return open::run(Run::new(line.global)?),
+        Some(Command::Demo) => return demo::run(Run::new(line.global)?, open),
+        None => return open::run(Run::new(line.global)?, open),
         Some(command) => command,
     };
     let run = Run::new(line.global)?;

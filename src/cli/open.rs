@@ -23,17 +23,21 @@ pub struct Opening {
     pub application: Option<String>,
 }
 
+/// What opens the screen. It is handed in from `main`: the command line and the screen know nothing of each other.
+/// An error is a sentence.
+pub type OpenScreen = fn(Opening) -> Result<(), String>;
+
 /// `keydesk` alone.
-pub(crate) fn run(run: Run) -> Result<Exit, Stop> {
+pub(crate) fn run(run: Run, open: OpenScreen) -> Result<Exit, Stop> {
     needs_terminal()?;
     let store = run.store_or_new()?;
-    show(run, store)
+    show(run, store, open)
 }
 
 /// Opens the screen on a database.
-pub(crate) fn show(run: Run, store: Store) -> Result<Exit, Stop> {
+pub(crate) fn show(run: Run, store: Store, open: OpenScreen) -> Result<Exit, Stop> {
     let Run { settings, application, .. } = run;
-    open_tui(Opening { store, caller: identity::caller(), settings, application })
+    open(Opening { store, caller: identity::caller(), settings, application })
         .map_err(|reason| Failure::failed("screen", reason))?;
     Ok(Exit::Done)
 }
@@ -46,13 +50,4 @@ pub(crate) fn needs_terminal() -> Result<(), Failure> {
     }
     Err(Failure::failed("no_terminal", "the screen needs a terminal, and there is none here")
         .hint("Everything can be done with commands too: keydesk --help"))
-}
-
-/// The one place where the command line hands over to the screen. An error is a sentence.
-///
-/// # Errors
-/// When the screen cannot be opened.
-pub fn open_tui(opening: Opening) -> Result<(), String> {
-    drop(opening);
-    Err("this build has no screen; everything can be done with commands: keydesk --help".into())
 }
