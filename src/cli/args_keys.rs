@@ -1,5 +1,7 @@
 //! The command line of `keydesk keys`.
 
+#![expect(clippy::doc_markdown, reason = "these docs are the help, shown as they stand")]
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};

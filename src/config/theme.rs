@@ -28,6 +28,8 @@ pub struct Theme {
     pub good: Style,
     /// The edge of a modal.
     pub border: Style,
+    /// Everything below a modal.
+    pub backdrop: Style,
     /// A field to type in.
     pub field: Style,
     /// A field that has the focus.
@@ -47,6 +49,7 @@ struct Roles {
     danger: Look,
     good: Look,
     border: Look,
+    backdrop: Look,
     field: Look,
     cursor: Look,
 }
@@ -106,6 +109,7 @@ impl Theme {
             danger: style(roles.danger)?,
             good: style(roles.good)?,
             border: style(roles.border)?,
+            backdrop: style(roles.backdrop)?,
             field: style(roles.field)?,
             cursor: style(roles.cursor)?,
         })

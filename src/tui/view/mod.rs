@@ -149,6 +149,8 @@ pub fn draw(app: &App, look: &Look, frame: &mut Frame<'_>) -> Hits {
     chrome::footer(app, look, parts.footer, frame.buffer_mut(), &mut hits);
     let cursor = app.modals.iter().fold(cursor, |_, modal| {
         hits.clear();
+        // What is below can be read, and plainly is not where one is.
+        frame.buffer_mut().set_style(area, look.theme.backdrop);
         modal::draw(app, modal, look, area, frame.buffer_mut(), &mut hits)
     });
     // The real cursor stands on what has the focus: screen readers follow it.

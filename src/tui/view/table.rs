@@ -53,13 +53,16 @@ impl Column {
     }
 }
 
-const GAP: u16 = 2;
+/// Cells between two columns: one where room is short.
+fn gap(room: u16) -> u16 {
+    if room < 100 { 1 } else { 2 }
+}
 
 /// Widths of columns in so many cells; those without room at the end are left out.
 #[must_use]
 pub fn widths(columns: &[Column], room: u16) -> Vec<u16> {
     let mut widths: Vec<u16> = columns.iter().map(|c| c.least).collect();
-    let gaps = GAP * u16::try_from(columns.len().saturating_sub(1)).unwrap_or(0);
+    let gaps = gap(room) * u16::try_from(columns.len().saturating_sub(1)).unwrap_or(0);
     let mut left = room.saturating_sub(widths.iter().sum::<u16>() + gaps);
     // Handed out cell by cell: exact, and there are only some hundred of them.
     while left > 0 {
@@ -145,6 +148,7 @@ fn draw(
     look: &Look,
     buffer: &mut Buffer,
 ) {
+    let gap = gap(area.width);
     let mut x = area.x;
     for ((cell, column), width) in cells.iter().zip(columns).zip(widths) {
         let room = (*width).min(area.right().saturating_sub(x));
@@ -155,7 +159,7 @@ fn draw(
         fit(cell, usize::from(room), look.glyphs.cut)
             .alignment(alignment)
             .render(Rect { x, width: room, ..area }, buffer);
-        x = x.saturating_add(width + GAP);
+        x = x.saturating_add(width + gap);
     }
 }
 
@@ -190,8 +194,9 @@ mod tests {
     fn what_is_left_over_is_shared() {
         let columns =
             [Column::fixed("a", 10), Column::flexible("b", 5, 2, 100), Column::flexible("c", 5, 1, 8)];
-        assert_eq!(widths(&columns, 24), [10, 5, 5]);
-        assert_eq!(widths(&columns, 33), [10, 11, 8]);
-        assert_eq!(widths(&columns, 60), [10, 38, 8]);
+        assert_eq!(widths(&columns, 22), [10, 5, 5]);
+        assert_eq!(widths(&columns, 31), [10, 11, 8]);
+        assert_eq!(widths(&columns, 58), [10, 38, 8]);
+        assert_eq!(widths(&columns, 122), [10, 100, 8], "with wider gaps");
     }
 }
