@@ -85,13 +85,7 @@ fn count(keys: u64) -> String {
 
 fn deleted(receipts: &[Receipt]) -> String {
     match receipts {
-        [one] => {
-            let used = one.last_used.map_or_else(
-                || "It was never used".to_owned(),
-                |at| format!("Its last use was at {}", crate::domain::expiry::rfc3339(at)),
-            );
-            format!("Key {} deleted. Requests with it are refused. {used}.", one.tombstone.prefix)
-        }
+        [one] => format!("Key {} deleted. Requests with it are refused.", one.tombstone.prefix),
         many => format!("{} keys deleted. Requests with them are refused.", many.len()),
     }
 }

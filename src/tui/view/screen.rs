@@ -48,7 +48,7 @@ pub fn creator(creator: &Creator) -> String {
 pub fn keys(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) -> Cursor {
     let screen = &app.keys;
     let (list_area, pane) = if screen.has_pane {
-        let pane = (area.width * 3 / 10).clamp(42, 64);
+        let pane = (area.width * 3 / 10).clamp(38, 64);
         let list = Rect { width: area.width - pane - 2, ..area };
         (list, Some(Rect { x: list.right() + 2, width: pane, ..area }))
     } else {
@@ -111,7 +111,7 @@ fn key_columns(app: &App, width: u16) -> Vec<(Cell, Column)> {
         (Cell::Sorted(sort), column.sorted((screen.sort == sort).then_some(screen.descending)))
     };
     let mut columns = vec![(Cell::Mark, Column::fixed("", 1))];
-    columns.push(sorted(KeySort::Name, Column::flexible("NAME", 10, 5, 40)));
+    columns.push(sorted(KeySort::Name, Column::flexible("NAME", 10, 8, 40)));
     if width >= 70 {
         columns.push(sorted(KeySort::KeyId, Column::fixed("KEY ID", 10)));
     }

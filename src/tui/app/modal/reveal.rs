@@ -134,17 +134,16 @@ impl Reveal {
         cx.want(Effect::Mouse(cx.settings().mouse));
         // What was on the screen in full is overwritten, whatever comes next.
         cx.want(Effect::Redraw);
-        cx.say(Message::done(if self.noted {
-            format!(
-                "Key {} created. It opens the Integration API until its expiration date.",
-                self.key.prefix
-            )
+        let text = if self.noted {
+            let until = cx.around.zone.local(self.key.expires).date_naive();
+            format!("Key {} created. It works until {until}.", self.key.prefix)
         } else {
             format!(
-                "Key {} created, but its secret was never shown. Delete it and create another.",
+                "Key {} created, but its secret was never shown: delete it and create another.",
                 self.key.prefix
             )
-        }));
+        };
+        cx.say(Message::done(text));
         Flow::Close
     }
 
