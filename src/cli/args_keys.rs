@@ -1,5 +1,7 @@
 //! The command line of `keydesk keys`.
 
+#![expect(clippy::doc_markdown, reason = "these docs are the help, where backticks would be seen")]
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};

@@ -59,10 +59,8 @@ fn names(applications: &[Application]) -> Vec<String> {
 pub(crate) fn key(run: &Run, reader: &Reader<'_>, text: &str) -> Result<Key, Stop> {
     let text = text.trim();
     let id = text.parse::<KeyId>().ok().or_else(|| displayed_id(text));
-    if let Some(id) = id {
-        if let Some(key) = keys::get(reader, id)? {
-            return in_the_application(run, reader, key, text);
-        }
+    if let Some(key) = id.map(|id| keys::get(reader, id)).transpose()?.flatten() {
+        return in_the_application(run, reader, key, text);
     }
     let application = application(run, reader)?;
     let mut named = keys::named(reader, application.id, text)?;
@@ -202,17 +200,13 @@ pub(crate) fn kind(catalogue: &Catalogue, text: &str) -> Result<KeyKind, Failure
         return Ok(KeyKind::Generic);
     }
     let by_name = |wanted: &str| catalogue.iter().find(|platform| fold(&platform.name) == fold(wanted));
-    match catalogue.get(slug).or_else(|| by_name(slug)) {
-        Some(platform) => Ok(KeyKind::ThirdParty { platform: platform.slug.clone() }),
-        None => {
-            let known: Vec<&str> = catalogue.iter().map(|platform| platform.slug.as_str()).collect();
-            Err(Failure::usage(
-                "unknown_platform",
-                format!("there is no platform {:?}; there is: generic, {}", inert(slug), known.join(", ")),
-            )
-            .hint("More platforms can be added to config.toml under [[platforms]]"))
-        }
+    if let Some(platform) = catalogue.get(slug).or_else(|| by_name(slug)) {
+        return Ok(KeyKind::ThirdParty { platform: platform.slug.clone() });
     }
+    let known: Vec<&str> = catalogue.iter().map(|platform| platform.slug.as_str()).collect();
+    let message = format!("there is no platform {:?}; there is: generic, {}", inert(slug), known.join(", "));
+    Err(Failure::usage("unknown_platform", message)
+        .hint("More platforms can be added to config.toml under [[platforms]]"))
 }
 
 #[cfg(test)]
