@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::failure::Stop;
 use super::output::table::{Cell, Table};
 use super::resolve;
-use super::run::{Run, read};
+use super::run::{Run, change, read};
 use crate::desk;
 use crate::domain::application::Application;
 use crate::domain::expiry::{relative_short, rfc3339};
@@ -65,7 +65,7 @@ fn list(run: &Run) -> Result<Exit, Stop> {
 fn create(run: &Run, name: &str) -> Result<Exit, Stop> {
     let name = Name::parse(name)?;
     let mut store = run.store_to_change()?;
-    let application = run.change(&mut store, |session| desk::create_application(session, &name))?;
+    let application = change(&mut store, |session| desk::create_application(session, &name))?;
     run.output.say(&format!("Application {} created.", application.name));
     done(run, &application)
 }
@@ -75,7 +75,7 @@ fn rename(run: &Run, name: &str, new: &str) -> Result<Exit, Stop> {
     let mut store = run.store_to_change()?;
     let before = read(&store, |reader| resolve::named_application(reader, name))?;
     let application =
-        run.change(&mut store, |session| desk::rename_application(session, before.id, before.version, &new))?;
+        change(&mut store, |session| desk::rename_application(session, before.id, before.version, &new))?;
     run.output.say(&format!(
         "Application {} renamed to {}. Its keys go on working.",
         before.name, application.name
@@ -106,8 +106,8 @@ fn delete(run: &Run, name: &str, yes: bool) -> Result<Exit, Stop> {
             .to_owned(),
     ];
     confirm::ask(yes, &preview, seen.name.as_str())?;
-    let keys_deleted = run
-        .change(&mut store, |session| desk::delete_application(session, seen.id, seen.version, seen.keys))?;
+    let keys_deleted =
+        change(&mut store, |session| desk::delete_application(session, seen.id, seen.version, seen.keys))?;
     run.scrub(&store);
     run.output.say(&format!("Application {} deleted, with {}.", seen.name, keys(keys_deleted)));
     if run.output.is_json() {

@@ -1,6 +1,6 @@
 //! The command line of `keydesk keys`.
 
-#![expect(clippy::doc_markdown, reason = "these docs are the help, shown as they stand")]
+#![expect(clippy::doc_markdown, reason = "these docs are the help, where backticks would be seen")]
 
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::failure::{Failure, Stop};
-use super::run::Run;
+use super::run::{Run, change};
 use crate::desk;
 use crate::domain::text::Name;
 use crate::domain::user::Email;
@@ -27,7 +27,7 @@ pub(crate) fn run(run: &Run, email: &str) -> Result<Exit, Stop> {
     };
     let application = Name::parse(application)?;
     let mut store = run.store_or_new()?;
-    let set_up = run.change(&mut store, |session| desk::set_up(session, &email, &application))?;
+    let set_up = change(&mut store, |session| desk::set_up(session, &email, &application))?;
     let database = run.database.display().to_string();
     if set_up.already {
         run.output.say(&format!("{database} is set up already; nothing was changed."));

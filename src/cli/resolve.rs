@@ -59,9 +59,7 @@ fn names(applications: &[Application]) -> Vec<String> {
 pub(crate) fn key(run: &Run, reader: &Reader<'_>, text: &str) -> Result<Key, Stop> {
     let text = text.trim();
     let id = text.parse::<KeyId>().ok().or_else(|| displayed_id(text));
-    if let Some(id) = id
-        && let Some(key) = keys::get(reader, id)?
-    {
+    if let Some(key) = id.map(|id| keys::get(reader, id)).transpose()?.flatten() {
         return in_the_application(run, reader, key, text);
     }
     let application = application(run, reader)?;
@@ -203,15 +201,12 @@ pub(crate) fn kind(catalogue: &Catalogue, text: &str) -> Result<KeyKind, Failure
     }
     let by_name = |wanted: &str| catalogue.iter().find(|platform| fold(&platform.name) == fold(wanted));
     if let Some(platform) = catalogue.get(slug).or_else(|| by_name(slug)) {
-        Ok(KeyKind::ThirdParty { platform: platform.slug.clone() })
-    } else {
-        let known: Vec<&str> = catalogue.iter().map(|platform| platform.slug.as_str()).collect();
-        Err(Failure::usage(
-            "unknown_platform",
-            format!("there is no platform {:?}; there is: generic, {}", inert(slug), known.join(", ")),
-        )
-        .hint("More platforms can be added to config.toml under [[platforms]]"))
+        return Ok(KeyKind::ThirdParty { platform: platform.slug.clone() });
     }
+    let known: Vec<&str> = catalogue.iter().map(|platform| platform.slug.as_str()).collect();
+    let message = format!("there is no platform {:?}; there is: generic, {}", inert(slug), known.join(", "));
+    Err(Failure::usage("unknown_platform", message)
+        .hint("More platforms can be added to config.toml under [[platforms]]"))
 }
 
 #[cfg(test)]

@@ -83,18 +83,6 @@ impl Run {
         }
     }
 
-    /// Does an operation of the desk. Its time is taken here, since a question may have stood open for long.
-    pub(crate) fn change<T>(
-        &self,
-        store: &mut Store,
-        operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
-    ) -> Result<T, Stop> {
-        let caller = identity::caller();
-        let mut entropy = SystemEntropy;
-        let now = clock::now();
-        Ok(operation(&mut Session { store, caller: &caller, now, entropy: &mut entropy })?)
-    }
-
     /// After deletions: empties the write-ahead log, so that the deleted hashes are off the disk too.
     pub(crate) fn scrub(&self, store: &Store) {
         match store.scrub() {
@@ -133,6 +121,17 @@ fn place(
         )
         .hint("Set HOME, or name the file")
     })
+}
+
+/// Does an operation of the desk. Its time is taken here, since a question may have stood open for long.
+pub(crate) fn change<T>(
+    store: &mut Store,
+    operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
+) -> Result<T, Stop> {
+    let caller = identity::caller();
+    let mut entropy = SystemEntropy;
+    let now = clock::now();
+    Ok(operation(&mut Session { store, caller: &caller, now, entropy: &mut entropy })?)
 }
 
 /// Reads in one transaction, with our own errors.

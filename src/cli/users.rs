@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::failure::Stop;
 use super::output::table::{Cell, Style, Table};
 use super::resolve;
-use super::run::{Run, read};
+use super::run::{Run, change, read};
 use crate::desk::{self, DeskError, Session};
 use crate::domain::expiry::{relative_short, rfc3339};
 use crate::domain::text::inert;
@@ -90,7 +90,7 @@ fn add(run: &Run, email: &str, login: Option<&str>) -> Result<Exit, Stop> {
     let login = login.map(str::trim).filter(|login| !login.is_empty());
     let mut store = run.store_to_change()?;
     let uid = login.and_then(identity::uid_of);
-    let user = run.change(&mut store, |session| desk::add_user(session, &email, login, uid))?;
+    let user = change(&mut store, |session| desk::add_user(session, &email, login, uid))?;
     match (login, uid) {
         (Some(login), Some(uid)) => {
             run.output.say(&format!("User {email} added, bound to the login {} ({uid}).", inert(login)));
@@ -117,7 +117,7 @@ fn set(
 ) -> Result<Exit, Stop> {
     let mut store = run.store_to_change()?;
     let seen = read(&store, |reader| resolve::user(reader, email))?;
-    let user = run.change(&mut store, |session| operation(session, seen.id, seen.version))?;
+    let user = change(&mut store, |session| operation(session, seen.id, seen.version))?;
     let email = user.email.as_ref().map(ToString::to_string).unwrap_or_default();
     run.output.say(&format!("User {email} {sentence}"));
     done(run, &user)
@@ -133,7 +133,7 @@ fn delete(run: &Run, email: &str, yes: bool) -> Result<Exit, Stop> {
             .to_owned(),
     ];
     confirm::ask(yes, &preview, &shown)?;
-    let user = run.change(&mut store, |session| desk::delete_user(session, seen.id, seen.version))?;
+    let user = change(&mut store, |session| desk::delete_user(session, seen.id, seen.version))?;
     run.scrub(&store);
     run.output.say(&format!(
         "User {} deleted; the email is wiped. Their keys go on working until they expire.",

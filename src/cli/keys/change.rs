@@ -6,7 +6,7 @@ use super::super::confirm;
 use super::super::exit::Exit;
 use super::super::failure::Stop;
 use super::super::resolve;
-use super::super::run::{Run, read};
+use super::super::run::{Run, change, read};
 use super::picked;
 use super::show::Shown;
 use crate::desk::{self, Receipt};
@@ -17,7 +17,7 @@ use crate::domain::text::inert;
 pub(super) fn set_disabled(run: &Run, named: &[String], disabled: bool) -> Result<Exit, Stop> {
     let mut store = run.store_to_change()?;
     let keys = read(&store, |reader| resolve::several(run, reader, named))?;
-    let changed = run.change(&mut store, |session| desk::set_disabled(session, &picked(&keys), disabled))?;
+    let changed = change(&mut store, |session| desk::set_disabled(session, &picked(&keys), disabled))?;
     for (before, key) in keys.iter().zip(&changed) {
         let sentence = match (before.disabled.is_some() == disabled, disabled) {
             (true, true) => "was disabled already.",
@@ -66,7 +66,7 @@ pub(super) fn delete(run: &Run, named: &[String], yes: bool) -> Result<Exit, Sto
     };
     confirm::ask(yes, &preview(run, &shown), &wanted)?;
     let keys: Vec<Key> = shown.into_iter().map(|shown| shown.key).collect();
-    let receipts = run.change(&mut store, |session| desk::delete_keys(session, &picked(&keys)))?;
+    let receipts = change(&mut store, |session| desk::delete_keys(session, &picked(&keys)))?;
     run.scrub(&store);
     for receipt in &receipts {
         let tombstone = &receipt.tombstone;

@@ -5,7 +5,7 @@ use super::super::exit::Exit;
 use super::super::failure::{Failure, Stop};
 use super::super::hand_over::Destination;
 use super::super::resolve;
-use super::super::run::{Run, read};
+use super::super::run::{Run, change, read};
 use super::show::Shown;
 use crate::desk::{self, CreatedKey};
 use crate::domain::Instant;
@@ -27,7 +27,7 @@ pub(super) fn run(run: &Run, args: CreateArgs) -> Result<Exit, Stop> {
         run.output.warn(&warning.to_string());
     }
     let new = NewKey { application: application.id, name, kind, key_type: args.key_type, expires };
-    let created = run.change(&mut store, |session| desk::create_key(session, &new))?;
+    let created = change(&mut store, |session| desk::create_key(session, &new))?;
     let CreatedKey { key, secret } = created;
     let shown = Shown { key, application: application.name.as_str().to_owned(), uses_30d: 0 };
     run.output.say(&format!(
@@ -45,7 +45,7 @@ pub(super) fn run(run: &Run, args: CreateArgs) -> Result<Exit, Stop> {
             "You cannot display the API key after this step. If you lose the value, create a new API key.",
         );
         if let Err(Stop::Failed(failure)) =
-            run.change(&mut store, |session| desk::mark_delivered(session, shown.key.id))
+            change(&mut store, |session| desk::mark_delivered(session, shown.key.id))
         {
             run.output
                 .warn(&format!("that the secret was handed over could not be noted: {}", failure.message()));

@@ -95,7 +95,9 @@ mod tests {
         let written = |items: &[u32]| {
             let mut bytes = Vec::new();
             let mut array = Array::open(&mut bytes).unwrap();
-            items.iter().for_each(|item| array.add(item).unwrap());
+            for item in items {
+                array.add(item).unwrap();
+            }
             array.close().unwrap();
             String::from_utf8(bytes).unwrap()
         };

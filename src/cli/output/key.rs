@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::domain::Instant;
 use crate::domain::expiry::rfc3339;
-use crate::domain::key::Key;
+use crate::domain::key::{Key, KeyId};
+use crate::domain::user::Email;
 
 /// The JSON of a key; the order of the fields is the contract's.
 #[derive(Clone, Serialize)]
@@ -49,13 +50,13 @@ impl<'a> KeyDocument<'a> {
             key_type: key.key_type.as_str(),
             state: key.state(now, soon).as_str(),
             created: rfc3339(key.created),
-            creator: key.creator.email.as_ref().map(crate::domain::user::Email::as_str),
+            creator: key.creator.email.as_ref().map(Email::as_str),
             expires: rfc3339(key.expires),
             last_used: key.last_used.map(rfc3339),
             last_used_from: key.last_used_from.as_deref(),
             uses_30d,
-            replaces: key.replaces.as_ref().map(crate::domain::key::KeyId::as_str),
-            replaced_by: key.replaced_by.as_ref().map(crate::domain::key::KeyId::as_str),
+            replaces: key.replaces.as_ref().map(KeyId::as_str),
+            replaced_by: key.replaced_by.as_ref().map(KeyId::as_str),
             secret: None,
         }
     }
