@@ -1,6 +1,8 @@
-//! The screen: state and update in [`app`], drawing in [`view`], everything slow in [`worker`].
+//! The screen: state and update in [`app`], drawing in [`view`], everything slow in [`effects`],
+//! which a thread of its own carries out.
 
 pub mod app;
+pub mod effects;
 pub mod input;
 pub mod layout;
 mod run;

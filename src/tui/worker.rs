@@ -11,31 +11,19 @@ use std::time::{Duration, Instant as Moment};
 
 use zeroize::Zeroizing;
 
-use super::app::msg::{
-    Answer, Chain, Done, KeyDetails, Load, Loaded, MOST_SELECTED, Operation, RequestId, Standing,
-};
+use super::app::msg::{Answer, Load, Operation, RequestId};
+use super::effects::Desk;
 use super::run::Incoming;
 use crate::config::settings::Settings;
-use crate::desk::{self, DeskError, Session};
-use crate::domain::Instant;
-use crate::domain::application::ApplicationId;
-use crate::domain::audit::ChainHash;
-use crate::domain::key::KeyId;
 use crate::domain::secret::Secret;
 use crate::domain::user::Caller;
 use crate::host::clipboard::Clipboard;
 use crate::host::entropy::SystemEntropy;
-use crate::host::{clock, files, identity, places};
-use crate::store::audit::ChainReport;
-use crate::store::{
-    Interrupter, Reader, Store, StoreError, applications, audit, keys, settings, usage, users,
-};
+use crate::host::{clock, files, places};
+use crate::store::{Interrupter, Store, StoreError};
 
 /// How often other sessions' changes are looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(400);
-
-/// How many Applications can be chosen from at once.
-const MOST_CHOICES: usize = 1_000;
 
 /// Something for the worker to do.
 #[derive(Debug)]
@@ -117,18 +105,16 @@ impl Worker {
         let (jobs, incoming) = mpsc::channel();
         let under_way = Arc::new(Mutex::new(UnderWay::Nothing));
         let interrupter = store.interrupter();
-        let mut desk = Desk {
+        let mut thread = Thread {
             data_version: store.data_version().unwrap_or_default(),
-            store,
-            caller,
-            settings: Arc::clone(settings),
+            desk: Desk::new(store, caller, Arc::clone(settings), Box::new(SystemEntropy)),
             outgoing: outgoing.clone(),
             under_way: Arc::clone(&under_way),
-            checked: None,
             scrub_due: false,
             banner: false,
         };
-        let thread = std::thread::Builder::new().name("worker".into()).spawn(move || desk.run(&incoming))?;
+        let thread =
+            std::thread::Builder::new().name("worker".into()).spawn(move || thread.run(&incoming))?;
         Ok(Self { jobs, under_way, interrupter, outgoing, clipboard, thread: Some(thread) })
     }
 
@@ -202,20 +188,16 @@ fn lock(under_way: &Mutex<UnderWay>) -> MutexGuard<'_, UnderWay> {
 }
 
 /// The worker's side.
-struct Desk {
-    store: Store,
-    caller: Caller,
-    settings: Arc<Settings>,
+struct Thread {
+    desk: Desk,
     outgoing: Sender<Incoming>,
     under_way: Arc<Mutex<UnderWay>>,
     data_version: i64,
-    /// The last link of the audit chain that was found whole.
-    checked: Option<(u64, ChainHash)>,
     scrub_due: bool,
     banner: bool,
 }
 
-impl Desk {
+impl Thread {
     fn run(&mut self, incoming: &Receiver<Job>) {
         let mut queue = VecDeque::new();
         loop {
@@ -258,12 +240,12 @@ impl Desk {
         if self.scrub_due {
             self.scrub();
         }
-        let reachable = self.store.same_file();
+        let reachable = self.desk.store().same_file();
         if reachable.is_err() != self.banner {
             self.banner = reachable.is_err();
             self.say(Answer::Banner(reachable.err().map(|error| error.to_string())));
         }
-        if let Ok(version) = self.store.data_version()
+        if let Ok(version) = self.desk.store().data_version()
             && version != self.data_version
         {
             self.data_version = version;
@@ -272,149 +254,21 @@ impl Desk {
     }
 
     fn scrub(&mut self) {
-        self.scrub_due = !matches!(self.store.scrub(), Ok(true));
+        self.scrub_due = !matches!(self.desk.store().scrub(), Ok(true));
     }
 
     fn read(&mut self, request: RequestId, load: Load) {
         *lock(&self.under_way) = UnderWay::Reading(Kind::of(&load));
-        let result = self.load(load, clock::now());
+        let result = self.desk.load(load, clock::now());
         *lock(&self.under_way) = UnderWay::Nothing;
         self.say(Answer::Loaded(request, result));
     }
 
-    fn load(&mut self, load: Load, now: Instant) -> Result<Loaded, StoreError> {
-        let catalogue = &self.settings.catalogue;
-        Ok(match load {
-            Load::Standing { application, named } => {
-                Loaded::Standing(Box::new(self.standing(application, named.as_deref(), now)?))
-            }
-            Load::Keys(query, window) => {
-                Loaded::Keys(self.store.read(|r| keys::page(r, &query, catalogue, &window))?)
-            }
-            Load::KeyCount(query) => {
-                Loaded::KeyCount(self.store.read(|r| keys::count(r, &query, catalogue))?)
-            }
-            Load::KeyIds(query) => {
-                Loaded::KeyIds(self.store.read(|r| keys::ids(r, &query, catalogue, MOST_SELECTED))?)
-            }
-            Load::Details(id) => Loaded::Details(self.store.read(|r| details(r, id, now))?.map(Box::new)),
-            Load::Targets(ids) => Loaded::Targets(self.store.read(|r| {
-                let found: Result<Vec<_>, _> = ids.iter().map(|id| details(r, *id, now)).collect();
-                Ok(found?.into_iter().flatten().collect())
-            })?),
-            Load::MonthCount(application, from, until) => {
-                Loaded::MonthCount(self.store.read(|r| keys::expiring(r, application, from, until))?)
-            }
-            Load::Applications(filter, window) => {
-                Loaded::Applications(self.store.read(|r| applications::page(r, &filter, &window))?)
-            }
-            Load::ApplicationChoices => {
-                Loaded::ApplicationChoices(self.store.read(|r| applications::all(r, MOST_CHOICES))?)
-            }
-            Load::Users(filter, window) => {
-                Loaded::Users(self.store.read(|r| users::page(r, &filter, &window))?)
-            }
-            Load::Audit(filter, window) => {
-                Loaded::Audit(self.store.read(|r| audit::page(r, &filter, &window))?)
-            }
-            Load::AuditChain => Loaded::AuditChain(self.chain()?),
-        })
-    }
-
-    /// Whether the chain is whole: all of it the first time, then what has come since.
-    fn chain(&mut self) -> Result<Chain, StoreError> {
-        let checked = self.checked;
-        Ok(match self.store.read(|r| audit::verify(r, checked, &mut |_| {}))? {
-            ChainReport::Whole(number, hash) => {
-                self.checked = (number > 0).then_some((number, hash));
-                Chain::Whole(number)
-            }
-            ChainReport::Broken { number, reason } => {
-                self.checked = None;
-                Chain::Broken(format!("entry {number}: {reason}"))
-            }
-        })
-    }
-
-    fn standing(
-        &self,
-        wanted: Option<ApplicationId>,
-        named: Option<&str>,
-        now: Instant,
-    ) -> Result<Standing, StoreError> {
-        let who = desk::who(&self.store, &self.caller)?;
-        let soon = self.settings.expires_soon;
-        self.store.read(|r| {
-            let mut application = named.map_or(Ok(None), |name| applications::named(r, name))?;
-            if application.is_none() {
-                application = wanted.map_or(Ok(None), |id| applications::get(r, id))?;
-            }
-            if application.is_none() {
-                application = applications::first(r)?;
-            }
-            let attention =
-                application.as_ref().map_or(Ok(0), |here| keys::attention(r, here.id, now, soon))?;
-            Ok(Standing {
-                who,
-                login: self.caller.login.clone(),
-                application,
-                applications: applications::count(r)?,
-                attention,
-                warnings: self.store.warnings().to_vec(),
-                prefix: settings::prefix(r)?.to_string(),
-                suggested_email: identity::suggested_email(&self.caller),
-            })
-        })
-    }
-
     fn change(&mut self, request: RequestId, operation: Operation) {
         *lock(&self.under_way) = UnderWay::Changing(Moment::now());
-        let result = self.operate(operation);
+        let result = self.desk.operate(operation, clock::now());
         *lock(&self.under_way) = UnderWay::Nothing;
         self.say(Answer::Done(request, Box::new(result)));
-    }
-
-    fn operate(&mut self, operation: Operation) -> Result<Done, DeskError> {
-        let mut entropy = SystemEntropy;
-        let session = &mut Session {
-            store: &mut self.store,
-            caller: &self.caller,
-            now: clock::now(),
-            entropy: &mut entropy,
-        };
-        Ok(match operation {
-            Operation::SetUp(email, name) => Done::SetUp(desk::set_up(session, &email, &name)?),
-            Operation::CreateKey(new) => Done::Created(desk::create_key(session, &new)?),
-            Operation::MarkDelivered(id) => {
-                desk::mark_delivered(session, id)?;
-                Done::Delivered(id)
-            }
-            Operation::DeleteKeys(picked) => Done::Deleted(desk::delete_keys(session, &picked)?),
-            Operation::SetDisabled(picked, disabled) => {
-                Done::Disabled(desk::set_disabled(session, &picked, disabled)?, disabled)
-            }
-            Operation::CreateApplication(name) => {
-                Done::ApplicationCreated(desk::create_application(session, &name)?)
-            }
-            Operation::RenameApplication(id, version, name) => {
-                Done::ApplicationRenamed(desk::rename_application(session, id, version, &name)?)
-            }
-            Operation::DeleteApplication(id, version, keys, name) => {
-                Done::ApplicationDeleted(name, desk::delete_application(session, id, version, keys)?)
-            }
-            Operation::AddUser(email, login) => {
-                let uid = login.as_deref().and_then(identity::uid_of);
-                Done::UserAdded(desk::add_user(session, &email, login.as_deref(), uid)?)
-            }
-            Operation::DisableUser(id, version) => {
-                Done::UserDisabled(desk::disable_user(session, id, version)?)
-            }
-            Operation::EnableUser(id, version) => Done::UserEnabled(desk::enable_user(session, id, version)?),
-            Operation::DeleteUser(id, version) => {
-                let user = desk::delete_user(session, id, version)?;
-                Done::UserDeleted(user.id, user.keys)
-            }
-        })
     }
 }
 
@@ -423,9 +277,4 @@ fn is_overtaken(load: &Load, queue: &VecDeque<Job>) -> bool {
     queue
         .iter()
         .any(|job| matches!(job, Job::Load(_, newer) if Kind::voids(newer) && Kind::of(newer) == kind))
-}
-
-fn details(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Option<KeyDetails>, StoreError> {
-    let Some(key) = keys::get(r, id)? else { return Ok(None) };
-    Ok(Some(KeyDetails { key, days: usage::last_30_days(r, id, now)? }))
 }

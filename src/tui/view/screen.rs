@@ -111,7 +111,7 @@ fn key_columns(app: &App, width: u16) -> Vec<(Cell, Column)> {
         (Cell::Sorted(sort), column.sorted((screen.sort == sort).then_some(screen.descending)))
     };
     let mut columns = vec![(Cell::Mark, Column::fixed("", 1))];
-    columns.push(sorted(KeySort::Name, Column::flexible("NAME", 10, 8, 40)));
+    columns.push(sorted(KeySort::Name, Column::flexible("NAME", 10, 6, 36)));
     if width >= 70 {
         columns.push(sorted(KeySort::KeyId, Column::fixed("KEY ID", 10)));
     }
@@ -121,7 +121,7 @@ fn key_columns(app: &App, width: u16) -> Vec<(Cell, Column)> {
     columns.push(sorted(KeySort::Expires, Column::fixed("EXPIRES", 9).on_the_right()));
     columns.push(sorted(KeySort::State, Column::fixed("STATE", 14)));
     if width >= 76 {
-        columns.push(sorted(KeySort::Creator, Column::flexible("CREATOR", 11, 3, 34)));
+        columns.push(sorted(KeySort::Creator, Column::flexible("CREATOR", 11, 5, 36)));
     }
     if width >= 104 {
         columns.push(sorted(KeySort::LastUsed, Column::fixed("LAST USED", 11).on_the_right()));

@@ -1,0 +1,182 @@
+//! Carries out what the App asks of the database: reads through the store, changes through the desk.
+
+use std::sync::Arc;
+
+use super::app::msg::{Chain, Done, KeyDetails, Load, Loaded, MOST_SELECTED, Operation, Standing};
+use crate::config::settings::Settings;
+use crate::desk::{self, DeskError, Session};
+use crate::domain::Instant;
+use crate::domain::application::ApplicationId;
+use crate::domain::audit::ChainHash;
+use crate::domain::key::KeyId;
+use crate::domain::token::Entropy;
+use crate::domain::user::Caller;
+use crate::host::identity;
+use crate::store::audit::ChainReport;
+use crate::store::{Reader, Store, StoreError, applications, audit, keys, settings, usage, users};
+
+/// How many Applications can be chosen from at once.
+const MOST_CHOICES: usize = 1_000;
+
+/// The store, and who asks.
+pub struct Desk {
+    store: Store,
+    caller: Caller,
+    settings: Arc<Settings>,
+    entropy: Box<dyn Entropy + Send>,
+    /// The last link of the audit chain that was found whole.
+    checked: Option<(u64, ChainHash)>,
+}
+
+impl Desk {
+    /// Takes the store over.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        caller: Caller,
+        settings: Arc<Settings>,
+        entropy: Box<dyn Entropy + Send>,
+    ) -> Self {
+        Self { store, caller, settings, entropy, checked: None }
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Reads something.
+    pub fn load(&mut self, load: Load, now: Instant) -> Result<Loaded, StoreError> {
+        let catalogue = &self.settings.catalogue;
+        Ok(match load {
+            Load::Standing { application, named } => {
+                Loaded::Standing(Box::new(self.standing(application, named.as_deref(), now)?))
+            }
+            Load::Keys(query, window) => {
+                Loaded::Keys(self.store.read(|r| keys::page(r, &query, catalogue, &window))?)
+            }
+            Load::KeyCount(query) => {
+                Loaded::KeyCount(self.store.read(|r| keys::count(r, &query, catalogue))?)
+            }
+            Load::KeyIds(query) => {
+                Loaded::KeyIds(self.store.read(|r| keys::ids(r, &query, catalogue, MOST_SELECTED))?)
+            }
+            Load::Details(id) => Loaded::Details(self.store.read(|r| details(r, id, now))?.map(Box::new)),
+            Load::Targets(ids) => Loaded::Targets(self.store.read(|r| {
+                let found: Result<Vec<_>, _> = ids.iter().map(|id| details(r, *id, now)).collect();
+                Ok(found?.into_iter().flatten().collect())
+            })?),
+            Load::MonthCount(application, from, until) => {
+                Loaded::MonthCount(self.store.read(|r| keys::expiring(r, application, from, until))?)
+            }
+            Load::Applications(filter, window) => {
+                Loaded::Applications(self.store.read(|r| applications::page(r, &filter, &window))?)
+            }
+            Load::ApplicationChoices => {
+                Loaded::ApplicationChoices(self.store.read(|r| applications::all(r, MOST_CHOICES))?)
+            }
+            Load::Users(filter, window) => {
+                Loaded::Users(self.store.read(|r| users::page(r, &filter, &window))?)
+            }
+            Load::Audit(filter, window) => {
+                Loaded::Audit(self.store.read(|r| audit::page(r, &filter, &window))?)
+            }
+            Load::AuditChain => Loaded::AuditChain(self.chain()?),
+        })
+    }
+
+    /// Whether the chain is whole: all of it the first time, then what has come since.
+    fn chain(&mut self) -> Result<Chain, StoreError> {
+        let checked = self.checked;
+        Ok(match self.store.read(|r| audit::verify(r, checked, &mut |_| {}))? {
+            ChainReport::Whole(number, hash) => {
+                self.checked = (number > 0).then_some((number, hash));
+                Chain::Whole(number)
+            }
+            ChainReport::Broken { number, reason } => {
+                self.checked = None;
+                Chain::Broken(format!("entry {number}: {reason}"))
+            }
+        })
+    }
+
+    fn standing(
+        &self,
+        wanted: Option<ApplicationId>,
+        named: Option<&str>,
+        now: Instant,
+    ) -> Result<Standing, StoreError> {
+        let who = desk::who(&self.store, &self.caller)?;
+        let soon = self.settings.expires_soon;
+        self.store.read(|r| {
+            let mut application = named.map_or(Ok(None), |name| applications::named(r, name))?;
+            if application.is_none() {
+                application = wanted.map_or(Ok(None), |id| applications::get(r, id))?;
+            }
+            if application.is_none() {
+                application = applications::first(r)?;
+            }
+            let attention =
+                application.as_ref().map_or(Ok(0), |here| keys::attention(r, here.id, now, soon))?;
+            Ok(Standing {
+                who,
+                login: self.caller.login.clone(),
+                application,
+                applications: applications::count(r)?,
+                attention,
+                warnings: self.store.warnings().to_vec(),
+                prefix: settings::prefix(r)?.to_string(),
+                suggested_email: identity::suggested_email(&self.caller),
+            })
+        })
+    }
+
+    /// Changes something: one operation of the desk.
+    pub fn operate(&mut self, operation: Operation, now: Instant) -> Result<Done, DeskError> {
+        let session = &mut Session {
+            store: &mut self.store,
+            caller: &self.caller,
+            now,
+            entropy: self.entropy.as_mut(),
+        };
+        Ok(match operation {
+            Operation::SetUp(email, name) => Done::SetUp(desk::set_up(session, &email, &name)?),
+            Operation::CreateKey(new) => Done::Created(desk::create_key(session, &new)?),
+            Operation::MarkDelivered(id) => {
+                desk::mark_delivered(session, id)?;
+                Done::Delivered(id)
+            }
+            Operation::DeleteKeys(picked) => Done::Deleted(desk::delete_keys(session, &picked)?),
+            Operation::SetDisabled(picked, disabled) => {
+                Done::Disabled(desk::set_disabled(session, &picked, disabled)?, disabled)
+            }
+            Operation::CreateApplication(name) => {
+                Done::ApplicationCreated(desk::create_application(session, &name)?)
+            }
+            Operation::RenameApplication(id, version, name) => {
+                Done::ApplicationRenamed(desk::rename_application(session, id, version, &name)?)
+            }
+            Operation::DeleteApplication(id, version, keys, name) => {
+                Done::ApplicationDeleted(name, desk::delete_application(session, id, version, keys)?)
+            }
+            Operation::AddUser(email, login) => {
+                let uid = login.as_deref().and_then(identity::uid_of);
+                Done::UserAdded(desk::add_user(session, &email, login.as_deref(), uid)?)
+            }
+            Operation::DisableUser(id, version) => {
+                Done::UserDisabled(desk::disable_user(session, id, version)?)
+            }
+            Operation::EnableUser(id, version) => Done::UserEnabled(desk::enable_user(session, id, version)?),
+            Operation::DeleteUser(id, version) => {
+                let user = desk::delete_user(session, id, version)?;
+                Done::UserDeleted(user.id, user.keys)
+            }
+        })
+    }
+}
+
+fn details(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Option<KeyDetails>, StoreError> {
+    let Some(key) = keys::get(r, id)? else { return Ok(None) };
+    Ok(Some(KeyDetails { key, days: usage::last_30_days(r, id, now)? }))
+}

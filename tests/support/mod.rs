@@ -1,0 +1,96 @@
+//! What the tests share. Each test file uses a part of it.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(clippy::expect_used, clippy::print_stderr, reason = "a test says why it fails or is skipped")]
+
+pub mod pty;
+
+use std::path::{Path, PathBuf};
+
+use keydesk::desk::{self, Session};
+use keydesk::domain::Instant;
+use keydesk::domain::text::Name;
+use keydesk::domain::token::{Entropy, EntropyError};
+use keydesk::domain::user::{Caller, Email};
+use keydesk::store::Store;
+
+/// Random bits that repeat from run to run.
+#[derive(Debug, Clone)]
+pub struct Seeded(pub u64);
+
+impl Entropy for Seeded {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        for byte in bytes {
+            // SplitMix64, by Sebastiano Vigna: short and good enough for tests.
+            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            *byte = z.to_le_bytes()[3];
+        }
+        Ok(())
+    }
+}
+
+/// 2026-11-23 09:00:00 UTC, a Monday.
+pub fn noon() -> Instant {
+    Instant::from_timestamp(1_795_424_400, 0).expect("a time")
+}
+
+/// Ana, who sets databases up.
+pub fn ana() -> Caller {
+    Caller { uid: 1000, login: "ana".into() }
+}
+
+/// A database in a folder of its own, set up by Ana with the Application Storefront.
+pub struct Desk {
+    pub folder: tempfile::TempDir,
+    pub store: Store,
+    pub caller: Caller,
+    pub entropy: Seeded,
+    pub now: Instant,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut entropy = Seeded(7);
+        let store = Store::open(&folder.path().join("keydesk.db"), &mut entropy).expect("a database");
+        let mut desk = Self { folder, store, caller: ana(), entropy, now: noon() };
+        let email = Email::parse("ana@example.com").expect("an email");
+        let name = Name::parse("Storefront").expect("a name");
+        desk::set_up(&mut desk.session(), &email, &name).expect("set up");
+        desk
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.store.path().to_owned()
+    }
+
+    pub fn session(&mut self) -> Session<'_> {
+        Session { store: &mut self.store, caller: &self.caller, now: self.now, entropy: &mut self.entropy }
+    }
+}
+
+/// Whether a program is there; says so when a test is skipped for want of it.
+pub fn have(program: &str) -> bool {
+    let found = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()));
+    if !found {
+        eprintln!("skipped: {program} is not installed");
+    }
+    found
+}
+
+/// The bytes of a database and of its write-ahead log.
+pub fn all_bytes(database: &Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(database).unwrap_or_default();
+    let mut wal = database.as_os_str().to_owned();
+    wal.push("-wal");
+    bytes.extend(std::fs::read(wal).unwrap_or_default());
+    bytes
+}
+
+/// Whether a text stands anywhere in bytes.
+pub fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}

@@ -1,0 +1,154 @@
+//! The real program in a pseudo-terminal of the test's own, read as a terminal reads it.
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// A terminal with a program in it.
+pub struct Pty {
+    pub child: Box<dyn Child + Send + Sync>,
+    master: Option<Box<dyn MasterPty + Send>>,
+    writer: Option<Box<dyn Write + Send>>,
+    parser: Arc<Mutex<vt100::Parser>>,
+    raw: Arc<Mutex<Vec<u8>>>,
+}
+
+/// A size that a terminal can have.
+fn cells(count: u16) -> NonZero<u16> {
+    NonZero::new(count).unwrap_or(NonZero::<u16>::MIN)
+}
+
+/// How long a test waits for something to appear.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Pty {
+    /// Starts keydesk on a database, in an environment of nothing but what it needs.
+    pub fn keydesk(database: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_keydesk"));
+        command.args(arguments);
+        command.env_clear();
+        let home = database.parent().expect("a folder");
+        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("TZ", "UTC")] {
+            command.env(name, value);
+        }
+        command.env("HOME", home);
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("KEYDESK_DB", database);
+        command.cwd(home);
+        for (name, value) in environment {
+            command.env(name, value);
+        }
+        Self::start(command, 80, 24)
+    }
+
+    /// Starts a program.
+    pub fn start(command: CommandBuilder, columns: u16, rows: u16) -> Self {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let child = pair.slave.spawn_command(command).expect("the program starts");
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().expect("a reader");
+        let parser = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
+        let raw = Arc::new(Mutex::new(Vec::new()));
+        let (screen, bytes) = (Arc::clone(&parser), Arc::clone(&raw));
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count) = reader.read(&mut buffer) {
+                if count == 0 {
+                    break;
+                }
+                bytes.lock().expect("bytes").extend_from_slice(&buffer[..count]);
+                screen.lock().expect("a screen").process(&buffer[..count]);
+            }
+        });
+        let writer = pair.master.take_writer().expect("a writer");
+        Self { child, master: Some(pair.master), writer: Some(writer), parser, raw }
+    }
+
+    /// Types.
+    pub fn send(&mut self, keys: &str) {
+        if let Some(writer) = &mut self.writer {
+            writer.write_all(keys.as_bytes()).and_then(|()| writer.flush()).expect("keys arrive");
+        }
+    }
+
+    /// What stands on the screen.
+    pub fn screen(&self) -> String {
+        self.parser.lock().expect("a screen").screen().contents()
+    }
+
+    /// Everything that was written to the terminal.
+    pub fn raw(&self) -> Vec<u8> {
+        self.raw.lock().expect("bytes").clone()
+    }
+
+    /// Whether the terminal is as a shell expects it: main screen, cursor, no mouse, no bracketed paste.
+    pub fn is_restored(&self) -> bool {
+        let parser = self.parser.lock().expect("a screen");
+        let screen = parser.screen();
+        !screen.alternate_screen()
+            && !screen.hide_cursor()
+            && !screen.bracketed_paste()
+            && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
+    }
+
+    /// Waits until a text stands on the screen.
+    pub fn wait_for(&self, text: &str) {
+        self.wait(&format!("{text:?} on the screen"), |pty| pty.screen().contains(text));
+    }
+
+    /// Waits until something is so.
+    pub fn wait(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let since = Instant::now();
+        while !is_so(self) {
+            assert!(since.elapsed() < PATIENCE, "no {what} within 10 s:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until the program has ended; its exit code.
+    pub fn wait_for_end(&mut self, within: Duration) -> u32 {
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                // What it wrote last may still be on its way.
+                std::thread::sleep(Duration::from_millis(50));
+                return status.exit_code();
+            }
+            assert!(since.elapsed() < within, "still running after {within:?}:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Sends a signal to the program.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = i32::try_from(self.child.process_id().expect("a process")).expect("a number");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).expect("the signal is sent");
+    }
+
+    /// Closes the terminal under the program.
+    pub fn close(&mut self) {
+        self.writer = None;
+        self.master = None;
+    }
+
+    /// Another size.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        self.parser.lock().expect("a screen").screen_mut().set_size(cells(rows), cells(columns));
+        if let Some(master) = &self.master {
+            master.resize(size).expect("another size");
+        }
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

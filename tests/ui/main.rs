@@ -1,0 +1,11 @@
+//! The screen: key scripts on a test backend with a real database below, a snapshot of what is seen, and storms.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(unreachable_pub, reason = "nobody uses a test from outside")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod screens;
+mod script;
+mod storm;
+mod wizard;

@@ -1,0 +1,208 @@
+//! Drives the real App: keys in, frames out, the effects carried out at once against a real database.
+
+use std::sync::Arc;
+
+use keydesk::config::settings::Settings;
+use keydesk::domain::Instant;
+use keydesk::domain::secret::Secret;
+use keydesk::host::clipboard::Copied;
+use keydesk::host::clock::Zone;
+use keydesk::tui::Looks;
+use keydesk::tui::app::App;
+use keydesk::tui::app::context::Surroundings;
+use keydesk::tui::app::keymap::Keymap;
+use keydesk::tui::app::msg::{Answer, Effect, Msg};
+use keydesk::tui::effects::Desk as Effects;
+use keydesk::tui::view::{self, Hits};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use crate::support::{self, Seeded};
+
+/// The program without its threads and its terminal.
+pub struct Script {
+    pub app: App,
+    pub now: Instant,
+    pub hits: Hits,
+    pub quit: bool,
+    /// Secrets that were copied.
+    pub copied: Vec<Secret>,
+    effects: Effects,
+    looks: Looks,
+    terminal: Terminal<TestBackend>,
+    pub folder: tempfile::TempDir,
+}
+
+impl Script {
+    /// On an empty database.
+    pub fn first_start(columns: u16, rows: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut entropy = Seeded(7);
+        let store = keydesk::store::Store::open(&folder.path().join("keydesk.db"), &mut entropy).unwrap();
+        Self::over(folder, store, entropy, support::noon(), columns, rows)
+    }
+
+    /// On a database that is set up.
+    pub fn new(columns: u16, rows: u16) -> Self {
+        let desk = support::Desk::new();
+        Self::on(desk, columns, rows)
+    }
+
+    pub fn on(desk: support::Desk, columns: u16, rows: u16) -> Self {
+        Self::over(desk.folder, desk.store, desk.entropy, desk.now, columns, rows)
+    }
+
+    fn over(
+        folder: tempfile::TempDir,
+        store: keydesk::store::Store,
+        entropy: Seeded,
+        now: Instant,
+        columns: u16,
+        rows: u16,
+    ) -> Self {
+        let settings = Arc::new(Settings::parse(std::path::Path::new("config.toml"), "").unwrap());
+        let around = Surroundings {
+            keymap: Arc::new(Keymap::new(settings.bindings.clone()).unwrap()),
+            catalogue: Arc::new(settings.catalogue.clone()),
+            zone: Zone::utc(),
+            database: "keydesk.db".into(),
+            settings: Arc::clone(&settings),
+        };
+        let effects = Effects::new(store, support::ana(), Arc::clone(&settings), Box::new(entropy));
+        let looks = Looks::new(&settings, false, true).unwrap();
+        let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+        let (app, first) = App::new(around, (columns, rows), now, None);
+        let hits = Hits::default();
+        let mut script =
+            Self { app, now, hits, quit: false, copied: Vec::new(), effects, looks, terminal, folder };
+        script.perform(first);
+        script.draw();
+        script
+    }
+
+    /// Presses keys, written as in the bindings and separated by spaces: `n enter ctrl-c`.
+    pub fn press(&mut self, keys: &str) -> &mut Self {
+        for key in keys.split_whitespace() {
+            self.msg(Msg::Key(key.parse().unwrap()));
+        }
+        self
+    }
+
+    /// Types a text.
+    pub fn text(&mut self, text: &str) -> &mut Self {
+        for c in text.chars() {
+            self.msg(Msg::Key(c.to_string().parse().unwrap()));
+        }
+        self
+    }
+
+    pub fn msg(&mut self, msg: Msg) -> &mut Self {
+        if let Msg::Resize(columns, rows) = &msg {
+            self.terminal.backend_mut().resize(*columns, *rows);
+        }
+        let effects = self.app.update(msg, self.now);
+        self.perform(effects);
+        self.draw();
+        self
+    }
+
+    /// Another session works on the same database.
+    pub fn elsewhere(&mut self, f: impl FnOnce(&mut keydesk::desk::Session<'_>)) -> &mut Self {
+        let mut entropy = Seeded(99);
+        let path = self.folder.path().join("keydesk.db");
+        let mut store = keydesk::store::Store::open(&path, &mut entropy).unwrap();
+        let caller = support::ana();
+        f(&mut keydesk::desk::Session {
+            store: &mut store,
+            caller: &caller,
+            now: self.now,
+            entropy: &mut entropy,
+        });
+        self.msg(Msg::Answer(Answer::Changed))
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        let mut queue = std::collections::VecDeque::from(effects);
+        while let Some(effect) = queue.pop_front() {
+            let answer = match effect {
+                Effect::Load(request, load) => Answer::Loaded(request, self.effects.load(load, self.now)),
+                Effect::Do(request, operation) => {
+                    Answer::Done(request, Box::new(self.effects.operate(operation, self.now)))
+                }
+                Effect::Copy(request, secret) => {
+                    self.copied.push(secret);
+                    Answer::Copied(request, Ok(Copied::System { seconds: 45, until_logout: false }))
+                }
+                Effect::Write(request, path, secret) => {
+                    let path = self.folder.path().join(path);
+                    let written = keydesk::host::files::write_new(&path, secret.expose());
+                    let shown = std::path::PathBuf::from("/home/ana").join(path.file_name().unwrap());
+                    Answer::Written(request, written.map(|()| shown).map_err(|error| error.to_string()))
+                }
+                Effect::Quit => {
+                    self.quit = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            queue.extend(self.app.update(Msg::Answer(answer), self.now));
+        }
+    }
+
+    fn draw(&mut self) {
+        let look = self.looks.get(self.app.theme);
+        let (app, hits) = (&self.app, &mut self.hits);
+        self.terminal.draw(|frame| *hits = view::draw(app, look, frame)).unwrap();
+    }
+
+    /// The frame as text: the cells, and below them runs of cells that look alike, so that colours show in a diff.
+    pub fn screen(&self) -> String {
+        let buffer = self.terminal.backend().buffer();
+        let mut text = String::new();
+        for y in 0..buffer.area.height {
+            let line: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The same with the looks of each line's words.
+    pub fn picture(&self) -> String {
+        let theme = &self.looks.get(self.app.theme).theme;
+        let buffer = self.terminal.backend().buffer();
+        let roles = [
+            ('a', theme.accent),
+            ('h', theme.heading),
+            ('s', theme.selection),
+            ('m', theme.matched),
+            ('w', theme.warning),
+            ('d', theme.danger),
+            ('g', theme.good),
+            ('c', theme.cursor),
+            ('f', theme.field),
+            ('b', theme.border),
+            ('-', theme.dim),
+        ];
+        let mut text = self.screen();
+        text.push_str("looks:\n");
+        for y in 0..buffer.area.height {
+            let line: String = (0..buffer.area.width)
+                .map(|x| {
+                    let style = buffer[(x, y)].style();
+                    roles
+                        .iter()
+                        .find(|(_, role)| {
+                            role.fg == style.fg.filter(|_| role.fg.is_some())
+                                && (role.bg.is_none() || role.bg == style.bg)
+                                && style.add_modifier == role.add_modifier
+                        })
+                        .map_or(' ', |(letter, _)| *letter)
+                })
+                .collect();
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text.trim_end().to_owned()
+    }
+}

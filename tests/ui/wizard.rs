@@ -1,0 +1,243 @@
+//! From an empty database to a key created, copied and deleted, with the keyboard alone.
+
+use insta::assert_snapshot;
+use keydesk::domain::key::KeyState;
+use keydesk::store::{applications, keys};
+use keydesk::tui::app::modal::Modal;
+
+use crate::script::Script;
+
+fn key_count(script: &mut Script) -> u64 {
+    let mut count = 0;
+    script.elsewhere(|session| {
+        count = session
+            .store
+            .read(|r| Ok(applications::all(r, 10)?.iter().map(|application| application.keys).sum()))
+            .unwrap();
+    });
+    count
+}
+
+#[test]
+fn first_start() {
+    let mut script = Script::first_start(80, 24);
+    assert!(script.screen().contains("Welcome to keydesk"));
+    script.press("ctrl-u").text("ana@example.com").press("enter enter");
+    assert!(script.screen().contains("a name is needed"));
+    script.text("Storefront");
+    assert_snapshot!("first_start", script.picture());
+    script.press("enter");
+    assert!(script.screen().contains("Storefront has no API keys yet"));
+    assert_snapshot!("empty_list", script.picture());
+}
+
+#[test]
+fn leaving_the_first_start_leaves_the_program() {
+    let mut script = Script::first_start(80, 24);
+    script.press("esc");
+    assert!(script.quit);
+}
+
+#[test]
+fn a_generic_key() {
+    let mut script = Script::new(80, 24);
+    script.press("n");
+    assert_snapshot!("wizard_service", script.picture());
+    script.press("n");
+    assert!(script.screen().contains("step 2 of 3") && script.screen().contains("Generic November 2026"));
+    script.press("enter");
+    assert!(script.screen().contains("Create API Key"));
+    assert_eq!(key_count(&mut script), 0, "nothing is written before the last step");
+    script.press("enter");
+    assert!(script.screen().contains("You cannot display the API key after this step"));
+    assert_eq!(key_count(&mut script), 1);
+}
+
+#[test]
+fn a_braze_key_until_a_date() {
+    for (columns, rows) in [(80, 24), (140, 40)] {
+        let mut script = Script::new(columns, rows);
+        let snapshot = |name: &str, script: &Script| {
+            assert_snapshot!(format!("{name}_{columns}"), script.picture());
+        };
+        script.press("n y");
+        snapshot("wizard_platform", &script);
+        script.text("bra").press("enter");
+        snapshot("wizard_details", &script);
+        script.press("tab tab right right right tab");
+        snapshot("wizard_calendar", &script);
+        // Walked: a week and a day on. Typed: the same field.
+        script.press("down right");
+        assert!(script.screen().contains("2027-03-01"));
+        script.press("backspace backspace").text("15");
+        assert!(script.screen().contains("2027-03-15 23:59:59 UTC"), "{}", script.screen());
+        script.press("enter");
+        snapshot("wizard_review", &script);
+        script.press("enter");
+        snapshot("reveal_hidden", &script);
+        script.press("u");
+        snapshot("reveal_usage", &script);
+        script.press("esc c");
+        snapshot("reveal_copied", &script);
+        script.press("esc");
+        assert!(script.app.modals.is_empty(), "copied: it closes without a question");
+        snapshot("list_with_one_key", &script);
+    }
+}
+
+#[test]
+fn a_date_in_the_past_is_refused_at_once() {
+    let mut script = Script::new(80, 24);
+    script.press("n n tab tab right right right tab");
+    script.press(&"backspace ".repeat(10)).text("2026-11-22");
+    assert!(script.screen().contains("2026-11-22 is in the past"), "{}", script.screen());
+    script.press("enter");
+    assert!(script.screen().contains("step 2 of 3"), "it goes no further");
+}
+
+#[test]
+fn a_weekend_and_the_end_of_the_year_are_warned_of() {
+    let mut script = Script::new(80, 24);
+    script.press("n n tab tab right right right tab");
+    script.press(&"backspace ".repeat(10)).text("2026-12-26");
+    let screen = script.screen();
+    assert!(screen.contains("That is a Saturday") && screen.contains("turn of the year"), "{screen}");
+}
+
+#[test]
+fn back_and_cancel_everywhere() {
+    let mut script = Script::new(80, 24);
+    script.press("n y enter enter");
+    assert!(script.screen().contains("step 4 of 4"));
+    for step in ["step 3 of 4", "step 2 of 4", "step 1 of 4"] {
+        script.press("esc");
+        assert!(script.screen().contains(step), "{step}");
+    }
+    script.press("esc");
+    assert!(script.app.modals.is_empty());
+    assert_eq!(key_count(&mut script), 0);
+}
+
+fn revealed(columns: u16, rows: u16) -> Script {
+    let mut script = Script::new(columns, rows);
+    script.press("n n enter enter");
+    script
+}
+
+/// The secret, as the clipboard got it.
+fn secret_of(script: &mut Script) -> String {
+    script.press("c");
+    script.copied.last().expect("copied").expose().to_owned()
+}
+
+#[test]
+fn the_secret_is_asked_about_before_it_is_lost() {
+    let mut script = revealed(80, 24);
+    script.press("esc");
+    assert!(script.screen().contains("You have not copied this key. Close anyway?"));
+    assert!(script.screen().contains("[>No<]"), "the default is No");
+    assert_snapshot!("reveal_question", script.picture());
+    script.press("enter");
+    assert!(matches!(script.app.modals.last(), Some(Modal::Reveal(_))), "No stays");
+    script.press("ctrl-c");
+    assert!(!script.quit && script.screen().contains("Close anyway?"), "Ctrl-C asks too");
+    script.press("y");
+    assert!(script.quit);
+}
+
+#[test]
+fn a_secret_that_was_never_shown_is_listed_as_such() {
+    let mut script = revealed(140, 40);
+    script.press("esc y");
+    assert!(script.screen().contains("never shown"), "{}", script.screen());
+}
+
+#[test]
+fn the_secret_is_in_no_frame_but_the_reveals_and_in_no_debug() {
+    let mut script = revealed(80, 24);
+    let hidden = script.screen();
+    let secret = secret_of(&mut script);
+    let tail = &secret["ik_live_0123456789_".len()..];
+    assert!(!hidden.contains(tail) && !script.screen().contains(tail), "masked at first");
+    script.press("v");
+    assert!(script.screen().lines().any(|line| line == secret), "on a line of its own, nothing beside it");
+    assert!(!format!("{:?}", script.app).contains(&tail[..12]));
+    script.press("v");
+    assert!(!script.screen().contains(tail));
+    script.press("v u");
+    assert!(!script.screen().contains(tail), "hidden while one reads how to use it");
+    script.press("esc esc");
+    assert!(!script.screen().contains(tail));
+    assert!(!format!("{:?}", script.app).contains(&tail[..12]));
+}
+
+#[test]
+fn too_narrow_for_one_line_it_stands_in_numbered_pieces() {
+    let mut script = revealed(50, 24);
+    let secret = secret_of(&mut script);
+    script.press("v");
+    let pieces: String = script
+        .screen()
+        .lines()
+        .filter_map(|line| line.strip_prefix("1 ").or_else(|| line.strip_prefix("2 ")).map(str::to_owned))
+        .collect();
+    assert_eq!(pieces, secret);
+}
+
+#[test]
+fn the_secret_goes_into_a_new_file_and_over_none() {
+    let mut script = revealed(80, 24);
+    std::fs::write(script.folder.path().join("there.key"), "old").unwrap();
+    script.press("w ctrl-u").text("there.key").press("enter");
+    assert!(script.screen().contains("is there already"), "{}", script.screen());
+    assert_eq!(std::fs::read_to_string(script.folder.path().join("there.key")).unwrap(), "old");
+    script.press("w ctrl-u").text("new.key").press("enter");
+    assert!(script.screen().contains("Written to /home/ana/new.key"), "{}", script.screen());
+    let secret = secret_of(&mut script);
+    assert_eq!(std::fs::read_to_string(script.folder.path().join("new.key")).unwrap().trim_end(), secret);
+    script.press("esc");
+    assert!(script.app.modals.is_empty());
+}
+
+#[test]
+fn deleting_needs_the_exact_name() {
+    let mut script = revealed(80, 24);
+    script.press("c esc d");
+    assert_snapshot!("delete", script.picture());
+    script.press("enter").text("Generic").press("enter");
+    assert!(script.screen().contains("It does not match"));
+    script.press("tab tab enter");
+    assert!(matches!(script.app.modals.last(), Some(Modal::Delete(_))), "the button does nothing either");
+    assert_eq!(key_count(&mut script), 1);
+    script.press("tab").text(" November 2026");
+    assert_snapshot!("delete_matching", script.picture());
+    script.press("enter");
+    assert_eq!(key_count(&mut script), 0);
+    assert!(script.screen().contains("deleted. Requests with it are refused."), "{}", script.screen());
+}
+
+#[test]
+fn disabling_asks_and_defaults_to_no() {
+    let mut script = revealed(80, 24);
+    script.press("c esc x");
+    assert_snapshot!("disable", script.picture());
+    script.press("enter");
+    let state = |script: &mut Script| {
+        let mut state = None;
+        let now = script.now;
+        script.elsewhere(|session| {
+            let found = session.store.read(|r| {
+                let application = applications::all(r, 1)?[0].id;
+                keys::named(r, application, "Generic November 2026")
+            });
+            state = found.unwrap().first().map(|key| key.state(now, chrono::TimeDelta::days(7)));
+        });
+        state
+    };
+    assert_eq!(state(&mut script), Some(KeyState::Valid));
+    script.press("x right enter");
+    assert_eq!(state(&mut script), Some(KeyState::Disabled));
+    assert!(script.screen().contains("Disabled"));
+    script.press("e y");
+    assert_eq!(state(&mut script), Some(KeyState::Valid));
+}
