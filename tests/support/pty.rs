@@ -11,8 +11,8 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 /// A terminal with a program in it.
 pub struct Pty {
     pub child: Box<dyn Child + Send + Sync>,
-    master: Option<Box<dyn MasterPty + Send>>,
-    writer: Option<Box<dyn Write + Send>>,
+    master: Box<dyn MasterPty + Send>,
+    writer: Box<dyn Write + Send>,
     parser: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
 }
@@ -66,14 +66,12 @@ impl Pty {
             }
         });
         let writer = pair.master.take_writer().expect("a writer");
-        Self { child, master: Some(pair.master), writer: Some(writer), parser, raw }
+        Self { child, master: pair.master, writer, parser, raw }
     }
 
     /// Types.
     pub fn send(&mut self, keys: &str) {
-        if let Some(writer) = &mut self.writer {
-            writer.write_all(keys.as_bytes()).and_then(|()| writer.flush()).expect("keys arrive");
-        }
+        self.writer.write_all(keys.as_bytes()).and_then(|()| self.writer.flush()).expect("keys arrive");
     }
 
     /// What stands on the screen.
@@ -130,19 +128,11 @@ impl Pty {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).expect("the signal is sent");
     }
 
-    /// Closes the terminal under the program.
-    pub fn close(&mut self) {
-        self.writer = None;
-        self.master = None;
-    }
-
     /// Another size.
     pub fn resize(&self, columns: u16, rows: u16) {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         self.parser.lock().expect("a screen").screen_mut().set_size(cells(rows), cells(columns));
-        if let Some(master) = &self.master {
-            master.resize(size).expect("another size");
-        }
+        self.master.resize(size).expect("another size");
     }
 }
 

@@ -87,17 +87,29 @@ fn blow() -> impl Strategy<Value = Blow> {
 
 fn strike(script: &mut Script, blow: &Blow) -> ControlFlow<()> {
     match blow {
-        Blow::Key(key) => drop(script.press(key)),
-        Blow::Letter(' ') => drop(script.press("space")),
+        Blow::Key(key) => {
+            script.press(key);
+        }
+        Blow::Letter(' ') => {
+            script.press("space");
+        }
         Blow::Letter(c) if c.is_control() => {}
-        Blow::Letter(c) => drop(script.text(&c.to_string())),
-        Blow::Paste(text) => drop(script.msg(Msg::Paste(text.clone()))),
-        Blow::Size(columns, rows) => drop(script.msg(Msg::Resize(*columns, *rows))),
+        Blow::Letter(c) => {
+            script.text(&c.to_string());
+        }
+        Blow::Paste(text) => {
+            script.msg(Msg::Paste(text.clone()));
+        }
+        Blow::Size(columns, rows) => {
+            script.msg(Msg::Resize(*columns, *rows));
+        }
         Blow::Click(place) => {
             let target = if place % 2 == 0 { Target::Row(*place) } else { Target::Choice(*place / 4) };
-            drop(script.msg(Msg::Click(target)));
+            script.msg(Msg::Click(target));
         }
-        Blow::Tick => drop(script.msg(Msg::Tick)),
+        Blow::Tick => {
+            script.msg(Msg::Tick);
+        }
     }
     if script.quit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

@@ -127,7 +127,7 @@ fn revealed(columns: u16, rows: u16) -> Script {
 /// The secret, as the clipboard got it.
 fn secret_of(script: &mut Script) -> String {
     script.press("c");
-    script.copied.last().expect("copied").expose().to_owned()
+    script.copied.last().unwrap().expose().to_owned()
 }
 
 #[test]
