@@ -4,14 +4,15 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test ends where something it rests on fails")]
 
-#[path = "support/desk.rs"]
-mod desk;
+#[path = "support/command_desk.rs"]
+mod command_desk;
 #[path = "support/display.rs"]
 mod display;
+mod support;
 
 use std::time::{Duration, Instant};
 
-use desk::{Desk, KEYDESK, said, until};
+use command_desk::{CommandDesk, KEYDESK, said, until};
 use display::{Display, Holder, MuteDisplay, holders};
 use nix::sys::signal::Signal;
 
@@ -32,7 +33,7 @@ fn ready(display: &Display, text: &str, seconds: u64) -> Holder {
 #[test]
 fn a_copied_key_outlives_the_program_and_then_goes() {
     for display in displays() {
-        let desk = Desk::new(4);
+        let desk = CommandDesk::new(4);
         let output = desk
             .command("setsid")
             .args(["--wait", KEYDESK, "keys", "create", "--name", "Checkout", "--copy"])
@@ -122,7 +123,7 @@ fn a_display_that_never_answers_is_given_up() {
     // A time that no other test uses, by which the helper is found among the processes.
     const MINE: u64 = 37;
     let display = MuteDisplay::new();
-    let desk = Desk::new(MINE);
+    let desk = CommandDesk::new(MINE);
     let since = Instant::now();
     // In a session without a terminal, so that no other way is left.
     let output = desk

@@ -12,7 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::desk::{KEYDESK, has, until};
+use crate::command_desk::{KEYDESK, until};
+use crate::support::have;
 
 /// The user without rights, for a server that refuses to be root.
 const NOBODY: u32 = 65_534;
@@ -28,7 +29,7 @@ pub(crate) struct Display {
 impl Display {
     /// An X11 display under a number that nobody has; none when Xvfb or xclip is missing.
     pub(crate) fn x11() -> Option<Self> {
-        if !(has("Xvfb") && has("xclip")) {
+        if !(have("Xvfb") && have("xclip")) {
             return None;
         }
         let mut server = Command::new("Xvfb")
@@ -50,7 +51,7 @@ impl Display {
     /// sway refuses to be root, so root starts it as somebody else.
     #[expect(clippy::print_stderr, reason = "a test that was skipped must say why")]
     pub(crate) fn wayland() -> Option<Self> {
-        if !(has("sway") && has("wl-paste")) {
+        if !(have("sway") && have("wl-paste")) {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -58,7 +59,7 @@ impl Display {
         std::fs::DirBuilder::new().mode(0o700).create(&runtime).unwrap();
         let mut command = Command::new("sway");
         if nix::unistd::getuid().is_root() {
-            if !has("setpriv") {
+            if !have("setpriv") {
                 return None;
             }
             std::fs::set_permissions(folder.path(), Permissions::from_mode(0o711)).unwrap();
@@ -81,7 +82,8 @@ impl Display {
             .spawn()
             .unwrap();
         let runtime_name = runtime.display().to_string();
-        let mut display = Self { server, variables: vec![("XDG_RUNTIME_DIR", runtime_name)], _folder: folder };
+        let mut display =
+            Self { server, variables: vec![("XDG_RUNTIME_DIR", runtime_name)], _folder: folder };
         let socket = || {
             let entries = std::fs::read_dir(&runtime).ok()?.flatten();
             entries

@@ -11,11 +11,11 @@ use tempfile::TempDir;
 pub(crate) const KEYDESK: &str = env!("CARGO_BIN_EXE_keydesk");
 
 /// A folder with a database and a configuration; gone when dropped.
-pub(crate) struct Desk {
+pub(crate) struct CommandDesk {
     folder: TempDir,
 }
 
-impl Desk {
+impl CommandDesk {
     /// A new database; the display's clipboard is emptied after so many seconds.
     pub(crate) fn new(clear_after: u64) -> Self {
         let desk = Self { folder: tempfile::tempdir().unwrap() };
@@ -64,17 +64,6 @@ impl Desk {
 /// What a program said, for the message of a failed test.
 pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-/// Whether a program that a test needs is there; says so when the test is skipped for its lack.
-#[expect(clippy::print_stderr, reason = "a test that was skipped must say why")]
-pub(crate) fn has(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if !found {
-        eprintln!("skipped: {program} is not installed");
-    }
-    found
 }
 
 /// Waits until something is so, and tells whether it came about in time.
