@@ -34,9 +34,20 @@ fn wanted_mode(folder: &Path) -> u32 {
     if mode & 0o2070 == 0o2070 { 0o660 } else { 0o600 }
 }
 
-/// Makes a folder and those above it, with mode 0700. One that is there is left as it is.
+/// Makes a folder and those above it, with mode 0700 whatever the umask. One that is there is left as it is.
 pub fn private_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+        private_folder(above)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        // Another session was quicker.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        // The umask may have taken our own rights away.
+        other => other.and_then(|()| std::fs::set_permissions(path, Permissions::from_mode(0o700))),
+    }
 }
 
 /// Makes an empty database file with its mode, before SQLite opens it, in a folder that is made when missing.
@@ -80,46 +91,72 @@ pub fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
-/// What others may do with a database that they should not: a sentence.
+/// What others may do with a database that they should not: a sentence that says how to mend it.
+///
+/// Looks at the file, at SQLite's two beside it, and at the folder: who may write there can put another file in the
+/// database's place, unless the folder is sticky.
 #[must_use]
 pub fn too_open(path: &Path) -> Option<String> {
-    let allowed = wanted_mode(folder_of(path));
-    let mode = std::fs::symlink_metadata(path).ok()?.mode() & 0o777;
-    (mode & !allowed != 0).then(|| {
-        format!("Others can get at {} (mode {mode:04o}): run chmod {allowed:04o} on it.", path.display())
+    let folder = folder_of(path);
+    let allowed = wanted_mode(folder);
+    let beside = |end: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    for file in [path.to_owned(), beside("-wal"), beside("-shm")] {
+        let Ok(metadata) = std::fs::symlink_metadata(&file) else { continue };
+        let mode = metadata.mode() & 0o777;
+        if mode & !allowed != 0 {
+            let file = file.display();
+            return Some(format!(
+                "Others can get at {file} (mode {mode:04o}): run chmod {allowed:04o} on it."
+            ));
+        }
+    }
+    let mode = std::fs::metadata(folder).ok()?.mode();
+    (mode & 0o1002 == 0o0002).then(|| {
+        let (path, folder) = (path.display(), folder.display());
+        format!("Others can put another file in the place of {path}: run chmod o-w on {folder}.")
     })
 }
 
-/// The network file system that a path is on, if it is on one that is known to be. SQLite's write-ahead log needs
-/// shared memory, which several machines do not have.
+/// The network file system that a path is on, if it is on one that is clearly one: NFS, SMB/CIFS, Ceph, AFS and
+/// Coda, and on macOS also AFP and `WebDAV`. SQLite's write-ahead log needs shared memory, which several machines
+/// do not have.
+///
+/// FUSE and 9p do not say whether a network is behind them, so they are let in. A path that is not there yet is
+/// judged by the nearest folder above it that is.
 #[must_use]
 pub fn network_file_system(path: &Path) -> Option<&'static str> {
+    let stat = path.ancestors().skip(1).find_map(|folder| {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        nix::sys::statfs::statfs(folder).ok()
+    })?;
     #[cfg(target_os = "linux")]
     {
-        use nix::sys::statfs;
-        const CIFS: i64 = 0xFF53_4D42;
-        const SMB2: i64 = 0xFE53_4D42;
-        const CEPH: i64 = 0x00C3_6400;
-        const AFS: i64 = 0x5346_414F;
-        let stat = statfs::statfs(folder_of(path)).ok()?;
-        let kind = stat.filesystem_type();
-        if kind == statfs::NFS_SUPER_MAGIC {
-            return Some("NFS");
-        }
-        if kind == statfs::SMB_SUPER_MAGIC {
-            return Some("SMB");
-        }
-        match kind.0 {
-            CIFS | SMB2 => Some("SMB"),
-            CEPH => Some("Ceph"),
-            AFS => Some("AFS"),
-            _ => None,
-        }
+        use nix::sys::statfs::{CODA_SUPER_MAGIC, FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC};
+        // linux/magic.h, and fs/smb/client and fs/ceph of the kernel.
+        const KINDS: [(FsType, &str); 8] = [
+            (NFS_SUPER_MAGIC, "NFS"),
+            (SMB_SUPER_MAGIC, "SMB"),
+            (FsType(0xFF53_4D42), "SMB"),
+            (FsType(0xFE53_4D42), "SMB"),
+            (FsType(0x00C3_6400), "Ceph"),
+            (FsType(0x5346_414F), "AFS"),
+            (FsType(0x6B41_4653), "AFS"),
+            (CODA_SUPER_MAGIC, "Coda"),
+        ];
+        let found = stat.filesystem_type();
+        KINDS.into_iter().find(|(kind, _)| *kind == found).map(|(_, name)| name)
     }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = path;
-        None
+    #[cfg(target_os = "macos")]
+    match stat.filesystem_type_name() {
+        "nfs" => Some("NFS"),
+        "smbfs" => Some("SMB"),
+        "afpfs" => Some("AFP"),
+        "webdav" => Some("WebDAV"),
+        _ => None,
     }
 }
 
@@ -152,32 +189,62 @@ pub fn check_new(path: &Path) -> Result<(), WriteError> {
     nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).map_err(|error| failed(error.to_string()))
 }
 
-/// Writes a new file, mode 0600, whole or not at all, never over anything that is there.
+/// Writes a new file, mode 0600, with a line end after the text, whole or not at all, never over anything that is
+/// there.
 ///
-/// The text goes into a file of another name first, which is then given its own by a link: that fails where the
-/// name is taken, so that nobody ever sees half a file and nothing is ever replaced.
+/// The text goes into a file of another name first, which then gets its own in a way that fails where the name is
+/// taken: nobody ever sees half a file, and nothing is ever replaced. After an error nothing is left of it.
 pub fn write_new(path: &Path, text: &str) -> Result<(), WriteError> {
     check_new(path)?;
-    let folder = folder_of(path);
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.part", std::process::id()));
-    let part = folder.join(name);
     let failed = |error: io::Error| WriteError::Failed { path: path.to_owned(), reason: error.to_string() };
-    let written = create(&part, 0o600).map_err(failed).and_then(|mut file| {
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.write_all(b"\n"))
-            .and_then(|()| file.sync_all())
-            .and_then(|()| std::fs::hard_link(&part, path))
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => WriteError::Exists(path.to_owned()),
-                _ => failed(error),
-            })
-    });
+    // Opened before anything is made: what fails here fails without a trace.
+    let folder = File::open(folder_of(path)).map_err(failed)?;
+    let (part, mut file) = part_of(folder_of(path)).map_err(failed)?;
+    let named = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| give_name(&part, path));
     let _ = std::fs::remove_file(&part);
-    written?;
-    // The name must survive a power cut too.
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    named.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => WriteError::Exists(path.to_owned()),
+        _ => failed(error),
+    })?;
+    // The name must survive a power cut too. Some file systems cannot sync a folder and say so.
+    match folder.sync_all() {
+        Err(error) if error.raw_os_error() != Some(libc::EINVAL) => {
+            let _ = std::fs::remove_file(path);
+            Err(failed(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A new file in a folder, under a name that nobody has; a run that was killed may have left some behind.
+fn part_of(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let mut tries = 0..100_u8;
+    loop {
+        let number = tries.next();
+        let name = format!(".keydesk-{}-{}.part", std::process::id(), number.unwrap_or(u8::MAX));
+        let part = folder.join(name);
+        match create(&part, 0o600) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number.is_some() => {}
+            other => return other.map(|file| (part, file)),
+        }
+    }
+}
+
+/// Gives a file its name, unless that is taken: by a link, or where the file system has none, by a renaming that
+/// replaces nothing.
+fn give_name(part: &Path, path: &Path) -> io::Result<()> {
+    match std::fs::hard_link(part, path) {
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EPERM | libc::EOPNOTSUPP | libc::ENOSYS)) => {
+            use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+            Ok(renameat2(AT_FDCWD, part, AT_FDCWD, path, RenameFlags::RENAME_NOREPLACE)?)
+        }
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -225,5 +292,37 @@ mod tests {
         assert_eq!(too_open(&path), None);
         std::fs::set_permissions(&path, Permissions::from_mode(0o664)).unwrap();
         assert!(too_open(&path).unwrap().contains("chmod 0660"));
+    }
+    #[test]
+    fn what_lets_others_in_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keydesk.db");
+        create_database(&path).unwrap();
+        assert_eq!(too_open(&path), None);
+        let wal = folder.path().join("keydesk.db-wal");
+        std::fs::write(&wal, "").unwrap();
+        std::fs::set_permissions(&wal, Permissions::from_mode(0o644)).unwrap();
+        assert!(too_open(&path).unwrap().contains("keydesk.db-wal"));
+        std::fs::remove_file(&wal).unwrap();
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+        assert!(too_open(&path).unwrap().contains("chmod o-w"));
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o1777)).unwrap();
+        assert_eq!(too_open(&path), None, "in a sticky folder nobody can replace it");
+    }
+
+    #[test]
+    fn leftovers_of_a_killed_run_are_no_obstacle() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = folder.path().join(format!(".keydesk-{}-0.part", std::process::id()));
+        std::fs::write(part, "half").unwrap();
+        let path = folder.path().join("x".repeat(255));
+        write_new(&path, "text").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "text\n", "the longest name there is");
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_yet_has_a_file_system() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(network_file_system(&folder.path().join("a/b/keydesk.db")), None);
     }
 }

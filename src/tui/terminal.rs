@@ -4,7 +4,7 @@
 //! nothing else and waits for nothing.
 
 use std::io::{self, IsTerminal, Write, stdout};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -65,6 +65,10 @@ impl Guard {
 
     /// Reports mouse events, or leaves the mouse to the terminal for selecting text.
     pub fn set_mouse(&self, on: bool) {
+        let _one_at_a_time = stdout().lock();
+        if !TAKEN.load(Ordering::SeqCst) {
+            return;
+        }
         let _ =
             if on { execute!(stdout(), EnableMouseCapture) } else { execute!(stdout(), DisableMouseCapture) };
     }
@@ -98,26 +102,44 @@ pub fn restore() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
-    let mut out = stdout();
-    // The cells that held anything are overwritten before the screen is left.
-    let _ = out.write_all(b"\x1b[0m\x1b[2J");
+    let mut out = stdout().lock();
+    wipe(&mut out);
     let _ = execute!(out, DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
     let _ = disable_raw_mode();
 }
 
+/// Overwrites every cell of the screen, so that nothing that stood there is left when it is put away. Errors are
+/// ignored: the terminal may be gone.
+pub fn wipe(out: &mut impl Write) {
+    let _ = out.write_all(b"\x1b[0m\x1b[2J").and_then(|()| out.flush());
+}
+
 /// Restores the terminal when something panics. The message names the place and nothing that was in memory: the text
-/// of a panic may hold anything.
+/// of a panic may hold anything. A panic on a thread other than the loop's ends the process, since the loop would
+/// go on drawing on a terminal that is no longer ours.
 pub fn install_panic_hook() {
-    std::panic::set_hook(Box::new(|info| {
-        restore();
+    let main = std::thread::current().id();
+    std::panic::set_hook(Box::new(move |info| {
         let place = info.location().map(|l| format!("{}:{}", l.file(), l.line())).unwrap_or_default();
-        tracing::error!(place, "panic");
-        let _ = writeln!(
-            io::stderr(),
-            "keydesk stopped by a fault of its own at {place}. What was reported as done is done."
-        );
+        let tell = || {
+            let _ = writeln!(
+                io::stderr(),
+                "keydesk stopped by a fault of its own at {place}. What was reported as done is done."
+            );
+            // Last: what panicked may hold the log's lock.
+            tracing::error!(place, "panic");
+        };
+        if std::thread::current().id() == main {
+            restore();
+            tell();
+        } else {
+            leave(PANICKED, tell);
+        }
     }));
 }
+
+/// The exit code of a Rust program that panicked.
+const PANICKED: i32 = 101;
 
 /// Leaves on signals and when the terminal is gone, without waiting for the loop: with the terminal gone,
 /// waiting for its events never ends.
@@ -125,24 +147,26 @@ pub fn watch() -> io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
-            leave(128 + signal);
+            leave(128 + signal, || {});
         }
     })?;
     std::thread::Builder::new().name("hangup".into()).spawn(|| {
-        // SIGHUP may be ignored (nohup), and then nothing else tells.
-        if let Ok(terminal) = std::fs::File::open("/dev/tty") {
-            wait_for_hangup(&terminal);
-            leave(129);
+        // SIGHUP may be ignored (nohup), and then nothing else tells. macOS cannot poll `/dev/tty`.
+        let terminal = std::fs::File::open("/dev/tty").ok().filter(|_| !cfg!(target_os = "macos"));
+        match &terminal {
+            Some(terminal) => wait_for_hangup(terminal.as_fd()),
+            None => wait_for_hangup(io::stdin().as_fd()),
         }
+        leave(128 + SIGHUP, || {});
     })?;
     Ok(())
 }
 
-fn wait_for_hangup(terminal: &std::fs::File) {
+fn wait_for_hangup(terminal: BorrowedFd<'_>) {
     loop {
-        let mut places = [PollFd::new(terminal.as_fd(), PollFlags::empty())];
+        let mut places = [PollFd::new(terminal, PollFlags::empty())];
         let _ = poll(&mut places, PollTimeout::from(500_u16));
-        let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+        let gone = PollFlags::POLLHUP | PollFlags::POLLERR;
         if places[0].revents().is_some_and(|events| events.intersects(gone)) {
             return;
         }
@@ -151,11 +175,62 @@ fn wait_for_hangup(terminal: &std::fs::File) {
     }
 }
 
+/// How long a terminal that takes no bytes may hold up the end.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// Gives the terminal back, says something, and ends the process, within a second whatever the terminal does.
+///
+/// Standard output stays locked until the end: a frame that the loop still draws would land, with whatever is on it,
+/// on the screen that the terminal keeps.
+fn leave(code: i32, tell: impl FnOnce()) {
+    // The loop may be stuck in a write to a terminal that takes none, and then the lock is never free.
+    let _ = std::thread::Builder::new().spawn(move || {
+        std::thread::sleep(PATIENCE);
+        let _ = disable_raw_mode();
+        exit(code);
+    });
+    let _no_more_frames = stdout().lock();
+    restore();
+    tell();
+    exit(code);
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "no other thread can be waited for; a commit under way is SQLite's to keep whole"
 )]
-fn leave(code: i32) {
-    restore();
-    std::process::exit(code);
+fn exit(code: i32) -> ! {
+    std::process::exit(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes nothing, as a terminal that is gone.
+    struct Dead;
+
+    impl Write for Dead {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    #[test]
+    fn wiping_works_on_any_terminal() {
+        let mut alive = Vec::new();
+        wipe(&mut alive);
+        assert_eq!(alive, b"\x1b[0m\x1b[2J");
+        wipe(&mut Dead);
+    }
+
+    #[test]
+    fn what_was_not_taken_is_not_given_back() {
+        restore();
+        assert!(!TAKEN.load(Ordering::SeqCst));
+    }
 }

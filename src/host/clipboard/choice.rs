@@ -65,18 +65,18 @@ pub enum Way {
 #[must_use]
 pub fn ways(facts: &Facts, mode: ClipboardMode) -> Vec<Way> {
     let terminal = if facts.tmux {
-        Way::Tmux
+        vec![Way::Tmux, Way::Terminal(Wrapping::Tmux)]
     } else if facts.screen {
-        Way::Terminal(Wrapping::Screen)
+        vec![Way::Terminal(Wrapping::Screen)]
     } else {
-        Way::Terminal(Wrapping::Plain)
+        vec![Way::Terminal(Wrapping::Plain)]
     };
     match mode {
         ClipboardMode::Off => vec![],
         ClipboardMode::System => vec![Way::System],
         // Over SSH a forwarded display is used on request only: holding it hangs the logout.
-        ClipboardMode::Auto if facts.display && !facts.remote => vec![Way::System, terminal],
-        ClipboardMode::Auto | ClipboardMode::Osc52 => vec![terminal],
+        ClipboardMode::Auto if facts.display && !facts.remote => [vec![Way::System], terminal].concat(),
+        ClipboardMode::Auto | ClipboardMode::Osc52 => terminal,
     }
 }
 
@@ -93,6 +93,7 @@ mod tests {
         Facts::gather(var, tmux_remote)
     }
 
+    const PAST_TMUX: Way = Way::Terminal(Wrapping::Tmux);
     const PLAIN: Way = Way::Terminal(Wrapping::Plain);
     const SSH: (&str, &str) = ("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22");
 
@@ -104,18 +105,23 @@ mod tests {
         assert_eq!(chosen(&[SSH], None), [PLAIN], "SSH");
         assert_eq!(chosen(&[("SSH_TTY", "/dev/pts/1")], None), [PLAIN], "SSH, by its terminal");
         assert_eq!(chosen(&[SSH, ("DISPLAY", "localhost:10.0")], None), [PLAIN], "SSH with X forwarding");
-        assert_eq!(chosen(&[SSH, ("TMUX", "x")], Some(true)), [Way::Tmux], "tmux, remote");
+        assert_eq!(chosen(&[SSH, ("TMUX", "x")], Some(true)), [Way::Tmux, PAST_TMUX], "tmux, remote");
         assert_eq!(
             chosen(&[("DISPLAY", ":0"), ("TMUX", "x")], Some(true)),
-            [Way::Tmux],
+            [Way::Tmux, PAST_TMUX],
             "tmux started locally, attached over SSH"
         );
         assert_eq!(
             chosen(&[SSH, ("DISPLAY", ":0"), ("TMUX", "x")], Some(false)),
-            [Way::System, Way::Tmux],
+            [Way::System, Way::Tmux, PAST_TMUX],
             "tmux started over SSH, attached locally"
         );
         assert_eq!(chosen(&[SSH, ("STY", "1.x")], None), [Way::Terminal(Wrapping::Screen)], "GNU screen");
+        assert_eq!(
+            chosen(&[SSH, ("STY", "1.x"), ("TMUX", "x")], Some(true)),
+            [Way::Tmux, PAST_TMUX],
+            "tmux inside screen"
+        );
         assert_eq!(chosen(&[SSH, ("ZELLIJ", "0")], None), [PLAIN], "zellij");
         assert_eq!(chosen(&[], None), [PLAIN], "no display, no SSH: the console");
     }

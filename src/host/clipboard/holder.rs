@@ -18,7 +18,7 @@ pub const WORD: &str = "__hold-clipboard";
 /// What the helper says when it owns the clipboard.
 pub(super) const READY: &[u8; 6] = b"READY\n";
 
-/// More than any secret has.
+/// More than any secret has; a longer text is refused, never cut.
 const MOST_BYTES: u64 = 4_096;
 
 /// How long the helper tries to see its own text in the clipboard before it gives up.
@@ -46,8 +46,12 @@ pub fn main(seconds: Option<&str>) -> ExitCode {
 }
 
 fn hold(time: Duration) -> Option<()> {
-    let mut text = Zeroizing::new(String::new());
+    // Room for all of it at once: growing would leave copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(8_192));
     std::io::stdin().lock().take(MOST_BYTES).read_to_string(&mut text).ok()?;
+    if text.len() as u64 == MOST_BYTES {
+        return None;
+    }
     let mut clipboard = Clipboard::new().ok()?;
     let (events, happened) = mpsc::channel();
     watch_signals(events.clone()).ok()?;

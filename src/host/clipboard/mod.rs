@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use choice::{Facts, Way, ways};
-use osc52::sequence;
+use osc52::{Wrapping, sequence};
 
 use crate::config::settings::ClipboardMode;
 use crate::domain::secret::Secret;
@@ -120,7 +120,11 @@ impl Clipboard {
                 system::copy(secret, &self.keydesk, self.clear_after)?;
                 Ok(Copied::System { seconds: self.clear_after.as_secs(), until_logout: facts.remote })
             }
-            Way::Tmux => tmux::copy(secret).map(|()| Copied::Tmux),
+            Way::Tmux => tmux::forward(secret).map(|()| Copied::Tmux),
+            Way::Terminal(Wrapping::Tmux) => {
+                tmux::check_passthrough()?;
+                write(terminal, &sequence(secret.expose(), Wrapping::Tmux)).map(|()| Copied::Tmux)
+            }
             Way::Terminal(wrapping) => {
                 write(terminal, &sequence(secret.expose(), wrapping))?;
                 Ok(facts.deaf.map_or(Copied::Terminal, Copied::Deaf))
@@ -128,12 +132,26 @@ impl Clipboard {
         }
     }
 
-    /// Asks the terminal to empty its clipboard.
+    /// Asks the terminal to empty its clipboard, by the way that a copy to it takes.
     pub fn clear_terminal(&self, terminal: &mut dyn Write) -> Result<(), String> {
-        match ways(&facts(), ClipboardMode::Osc52).first() {
-            Some(Way::Terminal(wrapping)) => write(terminal, &sequence("", *wrapping)),
-            _ => tmux::clear(),
+        let mut reasons = Vec::new();
+        for way in ways(&facts(), ClipboardMode::Osc52) {
+            let asked = match way {
+                // tmux loads no empty buffer; a space is the nearest to nothing.
+                Way::Tmux => tmux::forward(&Secret::new(" ".into())),
+                Way::Terminal(Wrapping::Tmux) => {
+                    tmux::check_passthrough().and_then(|()| write(terminal, &sequence("", Wrapping::Tmux)))
+                }
+                Way::Terminal(wrapping) => write(terminal, &sequence("", wrapping)),
+                // Emptied by its helper.
+                Way::System => continue,
+            };
+            match asked {
+                Ok(()) => return Ok(()),
+                Err(reason) => reasons.push(reason),
+            }
         }
+        Err(reasons.join("; "))
     }
 }
 

@@ -24,26 +24,22 @@ pub enum Wrapping {
 #[must_use]
 pub fn sequence(text: &str, wrapping: Wrapping) -> Zeroizing<String> {
     let encoded = base64(text.as_bytes());
-    let mut out = Zeroizing::new(String::with_capacity(encoded.len() * 2 + 64));
+    let mut plain = Zeroizing::new(String::with_capacity(encoded.len() + 8));
+    let _ = write!(plain, "\x1b]52;c;{}\x07", encoded.as_str());
+    let pieces = plain.len().div_ceil(SCREEN_CHUNK);
+    let mut out = Zeroizing::new(String::with_capacity(plain.len() + 4 * pieces + 16));
     match wrapping {
-        Wrapping::Plain => {
-            let _ = write!(out, "\x1b]52;c;{}\x07", encoded.as_str());
-        }
+        Wrapping::Plain => return plain,
         Wrapping::Tmux => {
-            let _ = write!(out, "\x1bPtmux;\x1b\x1b]52;c;{}\x07\x1b\\", encoded.as_str());
+            // Every ESC inside is doubled, and there is one.
+            let _ = write!(out, "\x1bPtmux;\x1b{}\x1b\\", plain.as_str());
         }
         Wrapping::Screen => {
-            let mut rest = encoded.as_str();
-            let mut first = true;
-            loop {
-                let head = if first { "\x1b]52;c;" } else { "" };
-                let (piece, tail) = rest.split_at(rest.len().min(SCREEN_CHUNK - head.len()));
-                let end = if tail.is_empty() { "\x07" } else { "" };
-                let _ = write!(out, "\x1bP{head}{piece}{end}\x1b\\");
-                (rest, first) = (tail, false);
-                if rest.is_empty() {
-                    break;
-                }
+            let mut rest = plain.as_str();
+            while !rest.is_empty() {
+                let (piece, tail) = rest.split_at(rest.len().min(SCREEN_CHUNK));
+                let _ = write!(out, "\x1bP{piece}\x1b\\");
+                rest = tail;
             }
         }
     }
@@ -96,11 +92,16 @@ mod tests {
 
     #[test]
     fn screen_gets_pieces_that_make_a_whole() {
-        let text = "ik_live_7Qm2x9KdPa_0123456789012345678901234567890123456789012345678";
-        let out = sequence(text, Wrapping::Screen);
-        let pieces: Vec<&str> =
-            out.split("\x1b\\").filter(|p| !p.is_empty()).map(|p| p.strip_prefix("\x1bP").unwrap()).collect();
-        assert!(pieces.len() > 1 && pieces.iter().all(|p| p.len() <= SCREEN_CHUNK + 1));
-        assert_eq!(pieces.concat(), sequence(text, Wrapping::Plain).as_str());
+        for length in 0..300 {
+            let text = "k".repeat(length);
+            let out = sequence(&text, Wrapping::Screen);
+            let pieces: Vec<&str> = out
+                .split("\x1b\\")
+                .filter(|piece| !piece.is_empty())
+                .map(|piece| piece.strip_prefix("\x1bP").unwrap())
+                .collect();
+            assert!(pieces.iter().all(|piece| piece.len() <= 76), "{length}: {pieces:?}");
+            assert_eq!(pieces.concat(), sequence(&text, Wrapping::Plain).as_str());
+        }
     }
 }

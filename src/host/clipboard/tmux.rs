@@ -16,29 +16,29 @@ pub fn is_remote() -> Option<bool> {
     Some(output.starts_with("SSH_CONNECTION="))
 }
 
-/// Sends the secret to the terminal outside. With `set-clipboard` off tmux forwards nothing, and nobody can tell.
-pub(super) fn copy(secret: &Secret) -> Result<(), String> {
+/// Sends a text to the terminal outside. With `set-clipboard` off tmux forwards nothing, and that is an error.
+pub(super) fn forward(text: &Secret) -> Result<(), String> {
     let mode = run(Command::new("tmux").args(["show-options", "-sv", "set-clipboard"]), None)?;
     if mode.trim() == "off" {
         return Err("tmux forwards no copies here (set-clipboard is off)".into());
     }
     // A name of its own, so that nobody else's buffer is touched.
     let name = format!("keydesk-{}", std::process::id());
-    let loaded = run(Command::new("tmux").args(["load-buffer", "-w", "-b", &name, "-"]), Some(secret));
+    let loaded = run(Command::new("tmux").args(["load-buffer", "-w", "-b", &name, "-"]), Some(text));
     // Whatever came of it: nothing of it may stay behind.
     let deleted = run(Command::new("tmux").args(["delete-buffer", "-b", &name]), None);
     loaded?;
     deleted.map(drop)
 }
 
-/// Asks the terminal outside to empty its clipboard.
-pub(super) fn clear() -> Result<(), String> {
-    let name = format!("keydesk-{}", std::process::id());
-    // tmux loads no empty buffer; a space is the nearest to nothing.
-    let blank = Secret::new(" ".into());
-    let loaded = run(Command::new("tmux").args(["load-buffer", "-w", "-b", &name, "-"]), Some(&blank));
-    let _ = run(Command::new("tmux").args(["delete-buffer", "-b", &name]), None);
-    loaded.map(drop)
+/// Makes sure that this pane may write to the terminal outside past tmux.
+pub(super) fn check_passthrough() -> Result<(), String> {
+    let options = ["show-options", "-Aqpv", "allow-passthrough"];
+    match run(Command::new("tmux").args(options), None)?.trim() {
+        "off" => Err("tmux passes nothing through (allow-passthrough is off)".into()),
+        // Before 3.3 there was no such option, and everything passed.
+        _ => Ok(()),
+    }
 }
 
 /// Runs tmux with a text on its standard input; a tmux that does not end is ended.
@@ -51,7 +51,8 @@ fn run(command: &mut Command, input: Option<&Secret>) -> Result<String, String> 
         .spawn()
         .map_err(failed)?;
     if let (Some(mut stdin), Some(secret)) = (child.stdin.take(), input) {
-        stdin.write_all(secret.expose().as_bytes()).map_err(failed)?;
+        // A tmux that does not read says why by how it ends.
+        let _ = stdin.write_all(secret.expose().as_bytes());
     }
     let since = Instant::now();
     while child.try_wait().map_err(failed)?.is_none() {
