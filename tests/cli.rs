@@ -107,6 +107,17 @@ fn files_are_private_and_where_they_belong() {
 }
 
 #[test]
+fn a_database_that_others_can_read_is_warned_of() {
+    let home = Home::set_up();
+    std::fs::set_permissions(home.database(), PermissionsExt::from_mode(0o644)).unwrap();
+    let said = home.run(&["apps", "list", "--json"]);
+    assert_eq!(said.code, 0);
+    assert!(said.err.starts_with("warning: ") && said.err.contains("chmod 0600"), "{}", said.err);
+    // A warning never spoils the error document.
+    assert_eq!(home.run(&["keys", "show", "nothing", "--json"]).error().0, "not_found");
+}
+
+#[test]
 fn the_database_is_where_one_says() {
     let home = Home::empty();
     let path = home.path("elsewhere/here.db").display().to_string();

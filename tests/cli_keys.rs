@@ -188,6 +188,20 @@ fn disabled_keys_come_back_and_deleted_ones_do_not() {
 }
 
 #[test]
+fn gentle_warnings_stop_nobody() {
+    let home = Home::set_up();
+    let create = |when: &str| home.run(&["keys", "create", "--name", "A", "--expires", when]);
+    let said = create("2098-03-01T12:00:00Z");
+    assert!(said.code == 0 && said.err.contains("Saturday"), "{}", said.err);
+    assert!(create("2098-12-29").err.contains("turn of the year"));
+    for _ in 0..10 {
+        assert!(!create("2098-05-13").err.contains("warning"));
+    }
+    let said = create("2098-05-14");
+    assert!(said.code == 0 && said.err.contains("10 keys expire in that month already"), "{}", said.err);
+}
+
+#[test]
 fn how_to_use_a_key_never_has_its_secret() {
     let home = Home::set_up();
     let (id, secret) = home.key("Checkout", &["--platform", "braze"]);

@@ -126,3 +126,29 @@ fn a_key_that_is_pasted_for_verifying_is_not_shown() {
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains("valid: A") && !shown.contains(&secret), "{shown}");
 }
+
+#[test]
+fn a_copy_over_ssh_goes_to_the_terminal_once_and_not_to_the_screen() {
+    let home = Home::set_up();
+    let arguments = ["keys", "create", "--name", "A", "--expires", "2098-05-13", "--copy"];
+    let (shown, code) = at_terminal(&home, &arguments, &[("SSH_TTY", "/dev/pts/9")], "", "");
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(shown.matches("\u{1b}]52;c;").count(), 1, "{shown}");
+    assert!(shown.contains("OSC 52") && !shown.contains("press w"), "{shown}");
+    let id = home.run(&["keys", "list", "--json"]).json()[0]["id"].as_str().unwrap().to_owned();
+    assert!(!shown.contains(&format!("{id}_")), "{shown}");
+    assert!(home.run(&["keys", "show", &id]).out.contains("handed over"));
+}
+
+#[test]
+fn a_copy_that_cannot_be_made_is_said_and_noted() {
+    let home = Home::set_up();
+    // No display, and in a session of its own, so that there is no terminal to send to.
+    let mut command = assert_cmd::Command::new("setsid");
+    command.env_clear().envs(home.environment()).arg(env!("CARGO_BIN_EXE_keydesk"));
+    let said = cli_support::said(command.args(["keys", "create", "--name", "A", "--copy", "--json"]));
+    let (code, message, hint) = said.error();
+    assert_eq!((said.code, said.out.as_str(), code.as_str()), (3, "", "secret_not_delivered"), "{message}");
+    assert!(!message.contains("press w") && hint.contains("keydesk keys delete"), "{message} {hint}");
+    assert!(home.run(&["keys", "show", "A"]).out.contains("never shown"));
+}
