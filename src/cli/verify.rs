@@ -115,8 +115,9 @@ fn from_standard_input() -> Result<Option<Zeroizing<String>>, Failure> {
     };
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        to_stderr("Paste the key (it is not shown), then Enter:");
+        // First silence, then the question: beginning it drops what was typed before.
         let _silence = Silence::begin();
+        to_stderr("Paste the key (it is not shown), then Enter:");
         return one_line().map_err(failed);
     }
     one_key(stdin).map_err(failed)

@@ -1,5 +1,7 @@
 //! `keydesk keys create`: the one step in which a secret is handed over.
 
+use chrono::{Datelike, Months};
+
 use super::super::args_keys::CreateArgs;
 use super::super::exit::Exit;
 use super::super::failure::{Failure, Stop};
@@ -9,10 +11,12 @@ use super::super::run::{Run, change, read};
 use super::show::Shown;
 use crate::desk::{self, CreatedKey};
 use crate::domain::Instant;
+use crate::domain::application::Application;
 use crate::domain::expiry::{expires_after, parse_when, warnings};
 use crate::domain::key::{Key, NewKey};
 use crate::domain::text::Name;
 use crate::host::clock::Zone;
+use crate::store::{Reader, StoreError, keys};
 
 pub(super) fn run(run: &Run, args: CreateArgs) -> Result<Exit, Stop> {
     let name = Name::parse(&args.name)?;
@@ -20,10 +24,14 @@ pub(super) fn run(run: &Run, args: CreateArgs) -> Result<Exit, Stop> {
     let expires = expires(run, args.expires.as_deref())?;
     let destination = Destination::choose(args.out, args.copy);
     let mut store = run.store_to_change()?;
-    let application = read(&store, |reader| resolve::application(run, reader))?;
+    let (application, in_month) = read(&store, |reader| {
+        let application = resolve::application(run, reader)?;
+        let in_month = in_month(reader, &application, expires)?;
+        Ok((application, in_month))
+    })?;
     // Nothing is made that could not be handed over afterwards.
     destination.check(&run.settings)?;
-    for warning in warnings(expires, &Zone::Local, 0) {
+    for warning in warnings(expires, &Zone::Local, in_month) {
         run.output.warn(&warning.to_string());
     }
     let new = NewKey { application: application.id, name, kind, key_type: args.key_type, expires };
@@ -59,6 +67,17 @@ fn expires(run: &Run, when: Option<&str>) -> Result<Instant, Failure> {
         Some(text) => parse_when(text, run.now, &Zone::Local)?,
         None => expires_after(run.now, i64::from(run.settings.default_expiry))?,
     })
+}
+
+/// How many keys of the Application expire in the month of that instant, here.
+fn in_month(reader: &Reader<'_>, application: &Application, expires: Instant) -> Result<u64, StoreError> {
+    let zone = Zone::Local;
+    let first = zone.local(expires).date_naive().with_day(1);
+    let next = first.and_then(|first| first.checked_add_months(Months::new(1)));
+    match (first.and_then(|date| zone.start_of(date)), next.and_then(|date| zone.start_of(date))) {
+        (Some(from), Some(until)) => keys::expiring(reader, application.id, from, until),
+        _ => Ok(0),
+    }
 }
 
 /// The key is there and nobody has its secret: that must be said plainly.
