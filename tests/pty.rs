@@ -135,6 +135,9 @@ fn outlive_the_terminal(before: &str) {
     let database = set_up(&folder);
     let size = nix::pty::Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
     let pty = nix::pty::openpty(Some(&size), None).unwrap();
+    // The program must not hold on to the other end itself.
+    let own = nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC);
+    nix::fcntl::fcntl(&pty.master, own).unwrap();
     let terminal = || std::process::Stdio::from(pty.slave.try_clone().unwrap());
     let line = format!("{before} exec {} --db {}", env!("CARGO_BIN_EXE_keydesk"), database.display());
     let mut child = std::process::Command::new("setsid")
@@ -179,18 +182,39 @@ fn it_ends_when_the_terminal_is_gone_and_hangups_are_ignored() {
 
 #[test]
 fn it_goes_to_the_background_and_comes_back() {
+    if !support::have("bash") {
+        return;
+    }
     let folder = folder();
     let database = set_up(&folder);
-    let mut pty = started(&database);
+    // A shell with job control: without one there is no background to go to.
+    let mut command = portable_pty::CommandBuilder::new("bash");
+    command.args(["--norc", "--noprofile", "-i"]);
+    for (name, value) in
+        [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PS1", "prompt> "), ("SSH_TTY", "x")]
+    {
+        command.env(name, value);
+    }
+    command.env("HOME", folder.path());
+    let mut pty = Pty::start(command, 80, 24);
+    pty.wait_for("prompt>");
+    pty.send(&format!("{} --db {}\r", env!("CARGO_BIN_EXE_keydesk"), database.display()));
+    pty.wait_for("has no API keys yet");
     let secret = reveal(&mut pty);
     pty.send("\x1a");
     pty.wait("main screen", Pty::is_restored);
+    pty.wait_for("Stopped");
     assert!(!pty.screen().contains(&secret[20..]));
-    pty.signal(Signal::SIGCONT);
+    pty.send("fg\r");
     pty.wait_for("You cannot display the API key");
     assert!(!pty.screen().contains(&secret[20..]), "hidden before");
     pty.send("c");
     pty.wait_for("OSC 52");
+    pty.send(ESC);
+    pty.wait_for("It works until");
+    pty.send("q");
+    pty.wait("main screen", Pty::is_restored);
+    pty.send("exit\r");
 }
 
 #[test]
