@@ -202,7 +202,6 @@ fn it_goes_to_the_background_and_comes_back() {
     pty.wait_for("has no API keys yet");
     let secret = reveal(&mut pty);
     pty.send("\x1a");
-    pty.wait("main screen", Pty::is_restored);
     pty.wait_for("Stopped");
     assert!(!pty.screen().contains(&secret[20..]));
     pty.send("fg\r");
@@ -213,8 +212,9 @@ fn it_goes_to_the_background_and_comes_back() {
     pty.send(ESC);
     pty.wait_for("It works until");
     pty.send("q");
-    pty.wait("main screen", Pty::is_restored);
+    pty.wait_for("Stopped");
     pty.send("exit\r");
+    pty.wait_for_end(GONE);
 }
 
 #[test]

@@ -1,0 +1,216 @@
+//! The file: how it is made, what is refused and left as it is, upgrades, two connections.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use keydesk::desk;
+use keydesk::store::{Store, StoreError, migrate, open};
+
+use crate::furnish::{create, name};
+use crate::support::{Desk, Seeded};
+
+fn open(path: &Path) -> Result<Store, StoreError> {
+    Store::open(path, &mut Seeded(3))
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn the_sqlite_inside_loses_nothing() {
+    assert!(rusqlite::version_number() >= open::OLDEST_SQLITE, "{}", rusqlite::version());
+    open::check_sqlite().unwrap();
+}
+
+#[test]
+fn all_files_are_private_in_a_private_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a/b/keydesk.db");
+    let _store = open(&path).unwrap();
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    for end in ["", "-wal", "-shm", "-reserve"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(end);
+        assert_eq!(mode(Path::new(&file)), 0o600, "{end}");
+    }
+}
+
+#[test]
+fn a_shared_folder_makes_shared_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = folder.path().join("shared");
+    std::fs::create_dir(&shared).unwrap();
+    std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o2770)).unwrap();
+    let path = shared.join("keydesk.db");
+    let store = open(&path).unwrap();
+    assert!(store.warnings().is_empty(), "{:?}", store.warnings());
+    for end in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(end);
+        assert_eq!(mode(Path::new(&file)), 0o660, "{end}");
+    }
+}
+
+#[test]
+fn a_file_that_others_can_read_is_warned_of() {
+    let desk = Desk::new();
+    std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let store = open(&desk.path()).unwrap();
+    assert!(store.warnings().iter().any(|warning| warning.contains("chmod")), "{:?}", store.warnings());
+}
+
+#[test]
+fn what_is_not_ours_is_refused_and_never_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keydesk.db");
+    let foreign = folder.path().join("foreign.db");
+    let other = rusqlite::Connection::open(&foreign).unwrap();
+    other.execute_batch("CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('mine')").unwrap();
+    drop(other);
+    for bytes in [std::fs::read(&foreign).unwrap(), b"just a text, of some length".to_vec()] {
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(matches!(open(&path), Err(StoreError::Foreign { .. })), "{:?}", open(&path).err());
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn a_newer_file_is_refused_and_never_touched() {
+    let desk = Desk::new();
+    let path = desk.path();
+    let folder = desk.folder;
+    drop(desk.store);
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.pragma_update(None, "user_version", 99).unwrap();
+    raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(raw);
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(matches!(open(&path), Err(StoreError::Newer { found: 99, .. })));
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    assert!(keydesk::Verifier::open(&path).is_err());
+    drop(folder);
+}
+
+#[test]
+fn a_cut_or_scribbled_file_never_panics_and_never_lets_anybody_in() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    let secret = created.secret.expose().to_owned();
+    let path = desk.path();
+    let folder = desk.folder;
+    drop(desk.store);
+    let whole = std::fs::read(&path).unwrap();
+    let mut changed = 0_u64;
+    for round in 0..60_usize {
+        let mut bytes = whole.clone();
+        if round % 3 == 0 {
+            bytes.truncate(whole.len() * round / 60);
+        } else {
+            for step in 0..40 {
+                let at = (round * 7_919 + step * 104_729) % bytes.len();
+                bytes[at] ^= 0x5a;
+            }
+        }
+        let damaged = folder.path().join(format!("damaged-{round}.db"));
+        std::fs::write(&damaged, &bytes).unwrap();
+        if let Ok(store) = open(&damaged) {
+            let _ = store.quick_check();
+            let _ = store.read(keydesk::store::audit::head);
+        } else {
+            changed += 1;
+        }
+        if let Ok(verifier) = keydesk::Verifier::open(&damaged) {
+            // The right key may still be found whole; another never is.
+            let _ = verifier.verify(&secret, None);
+            let stranger = {
+                let mut other = Desk::new();
+                other.entropy.0 = round as u64 + 1_000;
+                create(&mut other, "Checkout").secret.expose().to_owned()
+            };
+            let decision = verifier.verify(&stranger, None);
+            assert!(!decision.is_ok_and(|decision| decision.is_accepted()), "round {round}");
+        }
+    }
+    assert!(changed > 0, "some of it is refused at once");
+}
+
+#[test]
+fn a_link_in_the_place_of_the_file_is_refused() {
+    let desk = Desk::new();
+    let link = desk.folder.path().join("link.db");
+    std::os::unix::fs::symlink(desk.path(), &link).unwrap();
+    assert!(open(&link).is_err());
+}
+
+#[test]
+fn an_old_file_is_brought_up_to_date_and_equals_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keydesk.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../fixtures/version_1.sql")).unwrap();
+    old.pragma_update(None, "application_id", open::APPLICATION_ID).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    drop(old);
+    let store = open(&path).unwrap();
+    let schema = |path: &Path| -> Vec<(String, String)> {
+        let raw = rusqlite::Connection::open(path).unwrap();
+        let mut statement = raw
+            .prepare("SELECT name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name")
+            .unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    };
+    let fresh = Desk::new();
+    assert_eq!(schema(&path), schema(&fresh.path()));
+    let key = store.read(|r| keydesk::store::keys::get(r, "7Qm2x9KdPa".parse().unwrap())).unwrap().unwrap();
+    assert_eq!(key.name.as_str(), "Checkout", "what was in it is in it");
+    drop(store);
+    let again = open(&path).unwrap();
+    let version: i64 = rusqlite::Connection::open(again.path())
+        .unwrap()
+        .pragma_query_value(None, "user_version", |r| r.get(0))
+        .unwrap();
+    assert_eq!(version, migrate::NEWEST);
+}
+
+#[test]
+fn two_connections_see_each_others_changes() {
+    let mut desk = Desk::new();
+    let other = open(&desk.path()).unwrap();
+    let before = other.data_version().unwrap();
+    desk::create_application(&mut desk.session(), &name("Billing")).unwrap();
+    assert_ne!(other.data_version().unwrap(), before);
+    assert_eq!(other.read(keydesk::store::applications::count).unwrap(), 2);
+    assert!(matches!(
+        desk::create_application(&mut desk.session(), &name("BILLING")),
+        Err(desk::DeskError::Taken { .. })
+    ));
+}
+
+#[test]
+fn a_lock_held_elsewhere_is_waited_for_and_then_said() {
+    let mut desk = Desk::new();
+    let other = rusqlite::Connection::open(desk.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let since = std::time::Instant::now();
+    let result = desk::create_application(&mut desk.session(), &name("Billing"));
+    assert!(matches!(result, Err(desk::DeskError::Store(StoreError::Busy))), "{result:?}");
+    assert!(since.elapsed() >= open::BUSY_TIMEOUT);
+    other.execute_batch("ROLLBACK").unwrap();
+    desk::create_application(&mut desk.session(), &name("Billing")).unwrap();
+}
+
+#[test]
+fn what_was_deleted_is_off_the_disk_once_nobody_reads() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    desk::delete_keys(&mut desk.session(), &crate::furnish::picked(&created.key)).unwrap();
+    let reader = rusqlite::Connection::open(desk.path()).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM keys").unwrap();
+    assert!(!desk.store.scrub().unwrap(), "another session reads: later");
+    reader.execute_batch("COMMIT").unwrap();
+    assert!(desk.store.scrub().unwrap());
+    let wal = desk.folder.path().join("keydesk.db-wal");
+    assert_eq!(std::fs::metadata(wal).unwrap().len(), 0);
+}

@@ -1,0 +1,53 @@
+//! Keys, users and secrets for the tests of the store.
+
+use chrono::TimeDelta;
+use keydesk::desk::{self, CreatedKey, Picked};
+use keydesk::domain::application::ApplicationId;
+use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
+use keydesk::domain::text::Name;
+use keydesk::domain::user::{Email, User};
+use keydesk::store::{applications, users};
+
+use crate::support::Desk;
+
+pub fn application(desk: &Desk) -> ApplicationId {
+    desk.store.read(applications::first).unwrap().unwrap().id
+}
+
+pub fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+pub fn email(text: &str) -> Email {
+    Email::parse(text).unwrap()
+}
+
+/// A generic key of Storefront for so many days.
+pub fn wanted(desk: &Desk, key: &str, days: i64) -> NewKey {
+    NewKey {
+        application: application(desk),
+        name: name(key),
+        kind: KeyKind::Generic,
+        key_type: KeyType::Production,
+        expires: desk.now + TimeDelta::days(days),
+    }
+}
+
+pub fn create(desk: &mut Desk, key: &str) -> CreatedKey {
+    let new = wanted(desk, key, 90);
+    desk::create_key(&mut desk.session(), &new).unwrap()
+}
+
+pub fn picked(key: &Key) -> [Picked; 1] {
+    [Picked { id: key.id, version: key.version }]
+}
+
+/// Another user, signed in by their own login.
+pub fn colleague(desk: &mut Desk, login: &str, uid: u32) -> User {
+    let email = email(&format!("{login}@example.com"));
+    desk::add_user(&mut desk.session(), &email, Some(login), Some(uid)).unwrap()
+}
+
+pub fn user(desk: &Desk, login: &str) -> User {
+    desk.store.read(|r| users::by_email(r, &email(&format!("{login}@example.com")))).unwrap().unwrap()
+}

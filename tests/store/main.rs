@@ -1,0 +1,12 @@
+//! The store and the desk on real files: the rules of the product page, faults, lists, upgrades, the chain.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(unreachable_pub, reason = "nobody uses a test from outside")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod files;
+mod furnish;
+mod lists;
+mod log;
+mod rules;

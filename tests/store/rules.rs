@@ -1,0 +1,244 @@
+//! The nine rules that hold everywhere (product page).
+
+use chrono::TimeDelta;
+use keydesk::desk::{self, DeskError, Who};
+use keydesk::domain::Instant;
+use keydesk::domain::user::{Caller, UserStatus};
+use keydesk::store::{audit, keys};
+use keydesk::{Decision, Reason, Verifier};
+
+use crate::furnish::{colleague, create, email, name, picked, user, wanted};
+use crate::support::{self, Desk};
+
+fn verifier(desk: &Desk) -> Verifier {
+    Verifier::with_clock(desk.path(), support::noon).unwrap()
+}
+
+fn reason(decision: &Decision) -> Option<Reason> {
+    match decision {
+        Decision::Accepted(_) => None,
+        Decision::Refused(refusal) => Some(refusal.reason),
+    }
+}
+
+fn verified(desk: &Desk, secret: &str, application: Option<&str>) -> Option<Reason> {
+    reason(&verifier(desk).verify(secret, application).unwrap())
+}
+
+#[test]
+fn rule_1_a_key_opens_its_own_application_only() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    desk::create_application(&mut desk.session(), &name("Billing")).unwrap();
+    let secret = created.secret.expose();
+    assert_eq!(verified(&desk, secret, Some("storefront")), None, "without regard to case");
+    assert_eq!(verified(&desk, secret, Some("Billing")), Some(Reason::WrongApplication));
+    assert_eq!(verified(&desk, secret, Some("Nowhere")), Some(Reason::WrongApplication));
+    assert_eq!(verified(&desk, secret, None), None);
+}
+
+#[test]
+fn rule_2_only_the_hash_is_kept() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    let bytes = support::all_bytes(&desk.path());
+    let random_part = &created.secret.expose()["ik_live_0123456789_".len()..];
+    assert!(!support::contains(&bytes, random_part) && !support::contains(&bytes, &random_part[..16]));
+    let hash = created.secret.hash();
+    assert!(bytes.windows(32).any(|window| window == hash.as_bytes()), "the hash is");
+}
+
+#[test]
+fn rule_3_a_disabled_creators_key_works_and_shows_the_email() {
+    let mut desk = Desk::new();
+    colleague(&mut desk, "ben", 1001);
+    desk.caller = Caller { uid: 1001, login: "ben".into() };
+    let created = create(&mut desk, "Checkout");
+    desk.caller = support::ana();
+    let ben = user(&desk, "ben");
+    desk::disable_user(&mut desk.session(), ben.id, ben.version).unwrap();
+    assert_eq!(verified(&desk, created.secret.expose(), None), None);
+    let key = desk.store.read(|r| keys::get(r, created.key.id)).unwrap().unwrap();
+    assert_eq!(key.creator.email.unwrap().as_str(), "ben@example.com");
+    assert_eq!(key.creator.status, UserStatus::Disabled);
+}
+
+#[test]
+fn rule_4_a_deleted_creators_key_works_and_the_email_is_nowhere() {
+    let mut desk = Desk::new();
+    colleague(&mut desk, "benedikta", 1001);
+    desk.caller = Caller { uid: 1001, login: "benedikta".into() };
+    let created = create(&mut desk, "Checkout");
+    desk.caller = support::ana();
+    let user = user(&desk, "benedikta");
+    desk::delete_user(&mut desk.session(), user.id, user.version).unwrap();
+    assert!(desk.store.scrub().unwrap(), "nobody else reads");
+    assert_eq!(verified(&desk, created.secret.expose(), None), None, "until it expires");
+    let key = desk.store.read(|r| keys::get(r, created.key.id)).unwrap().unwrap();
+    assert_eq!((key.creator.email, key.creator.id), (None, user.id), "the number remains");
+    let bytes = support::all_bytes(&desk.path());
+    assert!(!support::contains(&bytes, "benedikta"), "neither email nor login, in database or log");
+    // The last thing that could still have it: a file that is not folded back yet.
+    drop(desk.store);
+    assert!(!support::contains(&support::all_bytes(&desk.folder.path().join("keydesk.db")), "benedikta"));
+}
+
+#[test]
+fn rule_5_a_deleted_key_stays_deleted_and_leaves_a_tombstone() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    let verifier = verifier(&desk);
+    assert!(verifier.verify(created.secret.expose(), None).unwrap().is_accepted());
+    let receipts = desk::delete_keys(&mut desk.session(), &picked(&created.key)).unwrap();
+    let decision = verifier.verify(created.secret.expose(), None).unwrap();
+    assert_eq!(reason(&decision), Some(Reason::Deleted), "the very next verification, by any connection");
+    assert!(matches!(decision, Decision::Refused(refusal) if refusal.key == Some(created.key.id)));
+    let tombstone = desk.store.read(|r| keys::tombstone(r, created.key.id)).unwrap().unwrap();
+    assert_eq!(tombstone, receipts[0].tombstone);
+    assert_eq!(
+        (tombstone.name.as_str(), tombstone.deleted, tombstone.deleted_by.0),
+        ("Checkout", desk.now, 1)
+    );
+    let again = desk::delete_keys(&mut desk.session(), &picked(&created.key));
+    assert!(matches!(again, Err(DeskError::Deleted { .. })), "the other is told what happened");
+    // Not even by hand: the database holds the rule.
+    let raw = rusqlite::Connection::open(desk.path()).unwrap();
+    assert!(raw.execute("DELETE FROM tombstones", []).is_err());
+    let back = raw.execute(
+        "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, created, \
+         expires) SELECT key_id, hash, application_id, name, name, prefix, type, platform, 1, 1, 2 FROM tombstones",
+        [],
+    );
+    assert!(back.unwrap_err().to_string().contains("does not come back"));
+}
+
+#[test]
+fn rule_6_deleting_an_application_deletes_its_keys() {
+    let mut desk = Desk::new();
+    let other = desk::create_application(&mut desk.session(), &name("Billing")).unwrap();
+    let mut new = wanted(&desk, "Invoices", 30);
+    new.application = other.id;
+    let created = desk::create_key(&mut desk.session(), &new).unwrap();
+    let wrong = desk::delete_application(&mut desk.session(), other.id, other.version, 0);
+    assert!(matches!(wrong, Err(DeskError::Changed { .. })), "confirmed with another number of keys");
+    assert_eq!(verified(&desk, created.secret.expose(), None), None);
+    let gone = desk::delete_application(&mut desk.session(), other.id, other.version, 1).unwrap();
+    assert_eq!(gone, 1);
+    assert_eq!(verified(&desk, created.secret.expose(), None), Some(Reason::Deleted));
+}
+
+#[test]
+fn rule_7_a_change_that_fails_leaves_nothing_and_no_entry() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    let before = desk.store.read(audit::head).unwrap();
+    let both = [picked(&created.key)[0], desk::Picked { id: "0000000000".parse().unwrap(), version: 1 }];
+    assert!(matches!(desk::delete_keys(&mut desk.session(), &both), Err(DeskError::NotFound { .. })));
+    assert_eq!(verified(&desk, created.secret.expose(), None), None, "all or none");
+    assert_eq!(desk.store.read(audit::head).unwrap(), before);
+    desk::delete_keys(&mut desk.session(), &picked(&created.key)).unwrap();
+    assert_eq!(desk.store.read(audit::head).unwrap().0, before.0 + 1);
+}
+
+#[test]
+fn rule_8_every_refusal_has_a_reason_for_the_admin() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    let secret = created.secret.expose().to_owned();
+    let mut mistyped = secret.clone();
+    mistyped.replace_range(30..31, if &secret[30..31] == "a" { "b" } else { "a" });
+    assert_eq!(verified(&desk, &mistyped, None), Some(Reason::Malformed));
+    assert_eq!(verified(&desk, "", None), Some(Reason::Malformed));
+    let mut foreign = Desk::new();
+    foreign.entropy.0 = 4_711;
+    let stranger = create(&mut foreign, "Checkout");
+    assert_eq!(verified(&desk, stranger.secret.expose(), None), Some(Reason::Unknown));
+    desk::set_disabled(&mut desk.session(), &picked(&created.key), true).unwrap();
+    assert_eq!(verified(&desk, &secret, None), Some(Reason::Disabled));
+    let later = Verifier::with_clock(desk.path(), || support::noon() + TimeDelta::days(90)).unwrap();
+    assert_eq!(reason(&later.verify(&secret, None).unwrap()), Some(Reason::Expired), "from the very second");
+}
+
+#[test]
+fn rule_9_who_may_not_changes_nothing() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    let ana = user(&desk, "ana");
+    for result in [
+        desk::disable_user(&mut desk.session(), ana.id, ana.version).map(drop),
+        desk::delete_user(&mut desk.session(), ana.id, ana.version).map(drop),
+    ] {
+        assert!(matches!(result, Err(DeskError::LastActiveUser)));
+    }
+    let ben = colleague(&mut desk, "ben", 1001);
+    desk::disable_user(&mut desk.session(), ben.id, ben.version).unwrap();
+    for (uid, login) in [(1001, "ben"), (1002, "stranger"), (1000, "impostor"), (4_000, "ana")] {
+        desk.caller = Caller { uid, login: login.into() };
+        let result = desk::delete_keys(&mut desk.session(), &picked(&created.key));
+        assert!(matches!(result, Err(DeskError::NotAllowed(_))), "{login}: {result:?}");
+        let result = desk::add_user(&mut desk.session(), &email("x@example.com"), None, None);
+        assert!(matches!(result, Err(DeskError::NotAllowed(_))), "{login}: {result:?}");
+    }
+    assert_eq!(desk::who(&desk.store, &desk.caller).unwrap(), Who::Unknown);
+    assert_eq!(verified(&desk, created.secret.expose(), None), None);
+}
+
+#[test]
+fn a_clock_set_back_brings_no_expired_key_back() {
+    static NOW: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+    fn clock() -> Instant {
+        Instant::from_timestamp(NOW.load(std::sync::atomic::Ordering::SeqCst), 0).unwrap()
+    }
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    let set = |at: Instant| NOW.store(at.timestamp(), std::sync::atomic::Ordering::SeqCst);
+    set(support::noon());
+    let verifier = Verifier::with_clock(desk.path(), clock).unwrap();
+    assert!(verifier.verify(created.secret.expose(), None).unwrap().is_accepted());
+    set(created.key.expires);
+    assert!(!verifier.verify(created.secret.expose(), None).unwrap().is_accepted());
+    set(support::noon());
+    assert!(!verifier.verify(created.secret.expose(), None).unwrap().is_accepted());
+}
+
+#[test]
+fn a_replaced_database_lets_nobody_in() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    let verifier = verifier(&desk);
+    std::fs::rename(desk.path(), desk.folder.path().join("old.db")).unwrap();
+    assert!(verifier.verify(created.secret.expose(), None).is_err());
+    std::fs::copy(desk.folder.path().join("old.db"), desk.path()).unwrap();
+    assert!(verifier.verify(created.secret.expose(), None).is_err(), "another file at the same path");
+    let result = desk::delete_keys(&mut desk.session(), &picked(&created.key));
+    assert!(matches!(result, Err(DeskError::Store(keydesk::store::StoreError::Moved { .. }))), "{result:?}");
+}
+
+#[test]
+fn two_admins_at_once_one_wins_and_the_other_is_told() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    let mut other = keydesk::store::Store::open(&desk.path(), &mut support::Seeded(1)).unwrap();
+    let caller = support::ana();
+    let mut entropy = support::Seeded(2);
+    let mut elsewhere =
+        desk::Session { store: &mut other, caller: &caller, now: support::noon(), entropy: &mut entropy };
+    desk::set_disabled(&mut elsewhere, &picked(&created.key), true).unwrap();
+    let stale = desk::delete_keys(&mut desk.session(), &picked(&created.key));
+    assert!(matches!(stale, Err(DeskError::Changed { .. })), "decided on another version");
+    let renewed = desk.store.read(|r| keys::get(r, created.key.id)).unwrap().unwrap();
+    desk::delete_keys(&mut desk.session(), &picked(&renewed)).unwrap();
+}
+
+#[test]
+fn a_key_that_was_never_shown_is_known_as_such() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    assert_eq!(created.key.delivered, None);
+    desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
+    let head = desk.store.read(audit::head).unwrap();
+    desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
+    assert_eq!(desk.store.read(audit::head).unwrap(), head, "a second time changes nothing");
+    let key = desk.store.read(|r| keys::get(r, created.key.id)).unwrap().unwrap();
+    assert_eq!(key.delivered, Some(desk.now));
+}
