@@ -14,6 +14,8 @@ CREATE TABLE users (
     status     TEXT NOT NULL CHECK (status IN ('active', 'disabled', 'deleted')),
     created    INTEGER NOT NULL,
     version    INTEGER NOT NULL DEFAULT 1,
+    -- How many keys they created that exist: counting a million takes too long for a list.
+    key_count  INTEGER NOT NULL DEFAULT 0 CHECK (key_count >= 0),
     -- By email, the deleted ones last: '~' comes after every letter of an address.
     sort_email TEXT NOT NULL GENERATED ALWAYS AS (coalesce(email, '~' || printf('%020d', id))) VIRTUAL,
     -- A deleted user leaves a number and nothing else.
@@ -30,7 +32,8 @@ CREATE TABLE applications (
     -- The name without regard to case: unique, and what lists are ordered by.
     folded  TEXT NOT NULL UNIQUE,
     created INTEGER NOT NULL,
-    version INTEGER NOT NULL DEFAULT 1
+    version INTEGER NOT NULL DEFAULT 1,
+    key_count INTEGER NOT NULL DEFAULT 0 CHECK (key_count >= 0)
 ) STRICT;
 
 -- Without a rowid, so that a verification walks down one tree and not two.
@@ -66,7 +69,17 @@ CREATE INDEX keys_by_expires ON keys (application_id, expires, key_id);
 CREATE INDEX keys_by_state ON keys (application_id, is_disabled, expires, key_id);
 CREATE INDEX keys_by_creator ON keys (application_id, creator_id, key_id);
 CREATE INDEX keys_by_used ON keys (application_id, used_order, key_id);
-CREATE INDEX keys_of_creator ON keys (creator_id);
+
+CREATE TRIGGER keys_are_counted AFTER INSERT ON keys
+BEGIN
+    UPDATE applications SET key_count = key_count + 1 WHERE id = NEW.application_id;
+    UPDATE users SET key_count = key_count + 1 WHERE id = NEW.creator_id;
+END;
+CREATE TRIGGER keys_are_counted_off AFTER DELETE ON keys
+BEGIN
+    UPDATE applications SET key_count = key_count - 1 WHERE id = OLD.application_id;
+    UPDATE users SET key_count = key_count - 1 WHERE id = OLD.creator_id;
+END;
 
 -- What remains of a deleted key. No foreign key to the Application: that may go too.
 CREATE TABLE tombstones (

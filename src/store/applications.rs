@@ -9,8 +9,7 @@ use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::text::{Name, fold};
 
-const COLUMNS: &str = "a.id, a.name, a.created, \
-    (SELECT count(*) FROM keys k INDEXED BY keys_by_id WHERE k.application_id = a.id), a.version";
+const COLUMNS: &str = "a.id, a.name, a.created, a.key_count, a.version";
 
 /// The rows of a window, by name.
 pub fn page(

@@ -310,6 +310,9 @@ pub fn each(
 
 /// How many keys match.
 pub fn count(r: &Reader<'_>, query: &KeyQuery, catalogue: &Catalogue) -> Result<u64, StoreError> {
+    if query.filter.trim().is_empty() && query.state.is_none() && query.platform.is_none() {
+        return Ok(super::applications::get(r, query.application)?.map_or(0, |application| application.keys));
+    }
     let condition = Condition::of(r, query, catalogue)?;
     let sql = format!("SELECT count(*) FROM keys k WHERE {}", condition.sql);
     r.connection

@@ -9,8 +9,7 @@ use crate::domain::Instant;
 use crate::domain::text::fold;
 use crate::domain::user::{Caller, Creator, Email, User, UserId, UserStatus};
 
-const COLUMNS: &str = "u.id, u.email, u.login, u.uid, u.status, u.created, \
-    (SELECT count(*) FROM keys k WHERE k.creator_id = u.id), u.version";
+const COLUMNS: &str = "u.id, u.email, u.login, u.uid, u.status, u.created, u.key_count, u.version";
 
 /// What `sort_email` is for this creator, as the schema computes it.
 pub(super) fn sort_email(creator: &Creator) -> String {
