@@ -170,6 +170,35 @@ fn outlive_the_terminal(before: &str) {
     }
 }
 
+/// What the next test runs in a terminal of its own; alone it does nothing.
+#[test]
+fn a_fault_of_its_own() {
+    if std::env::var_os("KEYDESK_TEST_PANIC").is_none() {
+        return;
+    }
+    keydesk::tui::terminal::install_panic_hook();
+    let _guard = keydesk::tui::terminal::Guard::new(true).unwrap();
+    panic!("ik_live_canary in a panic's message");
+}
+
+#[test]
+fn the_terminal_is_given_back_after_a_panic() {
+    let mut command = portable_pty::CommandBuilder::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "a_fault_of_its_own", "--nocapture", "--test-threads=1"]);
+    command.env("KEYDESK_TEST_PANIC", "1");
+    command.env("TERM", "xterm-256color");
+    let mut pty = Pty::start(command, 80, 24);
+    pty.wait_for_end(GONE);
+    assert!(pty.is_restored());
+    let raw = String::from_utf8_lossy(&pty.raw()).into_owned();
+    assert!(
+        raw.contains("[?1049h") && raw.contains("[?1049l"),
+        "the screen was taken and given back: {raw:?}"
+    );
+    assert!(pty.screen().contains("keydesk stopped by a fault of its own"), "{}", pty.screen());
+    assert!(!raw.contains("canary"), "the message may hold anything, and is not shown");
+}
+
 #[test]
 fn it_ends_when_the_terminal_is_gone() {
     outlive_the_terminal("");
@@ -294,4 +323,25 @@ fn sizes_change_under_it() {
     pty.wait_for("has no API keys yet");
     pty.send("q");
     assert_eq!(pty.wait_for_end(GONE), 0);
+}
+
+#[test]
+fn the_demo_leaves_nothing_behind() {
+    let folder = folder();
+    for end in ["q", "SIGTERM"] {
+        let place = folder.path().join("tmp");
+        std::fs::create_dir_all(&place).unwrap();
+        let database = folder.path().join("unused.db");
+        let mut pty = Pty::keydesk(&database, &["demo"], &[("TMPDIR", place.to_str().unwrap())]);
+        pty.wait_for("Developer settings");
+        assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1);
+        if end == "q" {
+            pty.send(end);
+        } else {
+            pty.signal(Signal::SIGTERM);
+        }
+        pty.wait_for_end(GONE);
+        assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0, "after {end}");
+        assert!(!database.exists());
+    }
 }

@@ -40,7 +40,7 @@ pub(crate) fn run(mut run: Run, open: OpenScreen) -> Result<Exit, Stop> {
     run.application = None;
     let mut store = run.store_or_new()?;
     seed(&mut store, &identity::caller(), &run.settings.catalogue, run.now, &mut SystemEntropy)?;
-    open::show(run, store, open)
+    open::show(run, store, Some(folder.0.clone()), open)
 }
 
 /// A private folder that goes when it is dropped, with all that is in it.

@@ -1,6 +1,7 @@
 //! From the command line to the screen.
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 
 use super::exit::Exit;
 use super::failure::{Failure, Stop};
@@ -21,6 +22,8 @@ pub struct Opening {
     pub settings: Settings,
     /// The Application that was named on the command line.
     pub application: Option<String>,
+    /// A folder that is to go with the program, however that ends.
+    pub throwaway: Option<PathBuf>,
 }
 
 /// What opens the screen. It is handed in from `main`: the command line and the screen know nothing of each other.
@@ -31,13 +34,18 @@ pub type OpenScreen = fn(Opening) -> Result<(), String>;
 pub(crate) fn run(run: Run, open: OpenScreen) -> Result<Exit, Stop> {
     needs_terminal()?;
     let store = run.store_or_new()?;
-    show(run, store, open)
+    show(run, store, None, open)
 }
 
 /// Opens the screen on a database.
-pub(crate) fn show(run: Run, store: Store, open: OpenScreen) -> Result<Exit, Stop> {
+pub(crate) fn show(
+    run: Run,
+    store: Store,
+    throwaway: Option<PathBuf>,
+    open: OpenScreen,
+) -> Result<Exit, Stop> {
     let Run { settings, application, .. } = run;
-    open(Opening { store, caller: identity::caller(), settings, application })
+    open(Opening { store, caller: identity::caller(), settings, application, throwaway })
         .map_err(|reason| Failure::failed("screen", reason))?;
     Ok(Exit::Done)
 }

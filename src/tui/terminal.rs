@@ -5,6 +5,8 @@
 
 use std::io::{self, IsTerminal, Write, stdout};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -19,6 +21,14 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Whether the terminal is ours at the moment.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// A folder that goes when the program is made to leave, as that of `keydesk demo`.
+static THROWAWAY: OnceLock<PathBuf> = OnceLock::new();
+
+/// Names a folder that is to go when the program is made to leave.
+pub fn throw_away(folder: PathBuf) {
+    let _ = THROWAWAY.set(folder);
+}
 
 /// Why the screen cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -200,6 +210,9 @@ fn leave(code: i32, tell: impl FnOnce()) {
     reason = "no other thread can be waited for; a commit under way is SQLite's to keep whole"
 )]
 fn exit(code: i32) -> ! {
+    if let Some(folder) = THROWAWAY.get() {
+        let _ = std::fs::remove_dir_all(folder);
+    }
     std::process::exit(code)
 }
 
