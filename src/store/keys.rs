@@ -129,6 +129,13 @@ pub struct KeyQuery {
     pub soon: TimeDelta,
 }
 
+impl KeyQuery {
+    /// Whether it leaves keys out.
+    fn is_filtered(&self) -> bool {
+        !self.filter.trim().is_empty() || self.state.is_some() || self.platform.is_some()
+    }
+}
+
 /// A condition with its values.
 struct Condition {
     sql: String,
@@ -143,13 +150,13 @@ impl Condition {
         match query.state {
             None => {}
             Some(KeyState::Valid) => {
-                condition.and("k.disabled IS NULL AND k.expires > ?", [soon.into()]);
+                condition.and("k.is_disabled = 0 AND k.expires > ?", [soon.into()]);
             }
             Some(KeyState::ExpiresSoon) => condition
-                .and("k.disabled IS NULL AND k.expires > ? AND k.expires <= ?", [now.into(), soon.into()]),
+                .and("k.is_disabled = 0 AND k.expires > ? AND k.expires <= ?", [now.into(), soon.into()]),
             Some(KeyState::Expired) => condition.and("k.expires <= ?", [now.into()]),
             Some(KeyState::Disabled) => {
-                condition.and("k.disabled IS NOT NULL AND k.expires > ?", [now.into()]);
+                condition.and("k.is_disabled = 1 AND k.expires > ?", [now.into()]);
             }
         }
         if let Some(kind) = &query.platform {
@@ -191,20 +198,29 @@ impl Condition {
     }
 }
 
+/// How a step of a list is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Along the index of the order, until there are enough rows.
+    Along,
+    /// The same, but looking at so many rows only: where matches are common that is enough.
+    AlongFor(usize),
+    /// One walk over the index that has all that a filter looks at; only the first rows are kept and ordered.
+    Through,
+}
+
+/// How many rows are looked at along the order before a filter goes through all of them.
+const GLANCE: usize = 3_000;
+
 /// The statement of one step through a list.
-fn statement(query: &KeyQuery, condition: &str, from: bool, forward: bool) -> String {
+fn statement(query: &KeyQuery, condition: &str, from: bool, forward: bool, way: Way) -> String {
     let sort = query.sort;
     let mut columns = sort.columns().to_vec();
     columns.push("k.key_id");
     let ascending = forward != query.descending;
     let direction = if ascending { "" } else { " DESC" };
     let order: Vec<String> = columns.iter().map(|column| format!("{column}{direction}")).collect();
-    // The creators in the order of their emails outside, the keys of each inside: no sorting of a million rows.
-    let source = if sort == KeySort::Creator {
-        "users u CROSS JOIN keys k INDEXED BY keys_by_creator ON k.creator_id = u.id".to_owned()
-    } else {
-        format!("keys k INDEXED BY {} CROSS JOIN users u ON u.id = k.creator_id", sort.index())
-    };
+    let order = order.join(", ");
     let compare = match (forward, ascending) {
         (true, true) => ">=",
         (true, false) => "<=",
@@ -220,10 +236,51 @@ fn statement(query: &KeyQuery, condition: &str, from: bool, forward: bool) -> St
     } else {
         format!(" AND ({}) {compare} ({})", columns.join(", "), vec!["?"; columns.len()].join(", "))
     };
-    format!(
-        "SELECT {KEY_COLUMNS} FROM {source} WHERE {condition}{start} ORDER BY {} LIMIT ?",
-        order.join(", ")
-    )
+    let along = if sort == KeySort::Creator {
+        // The creators in the order of their emails outside, the keys of each inside: no sorting of a million rows.
+        "users u CROSS JOIN keys k INDEXED BY keys_by_creator ON k.creator_id = u.id".to_owned()
+    } else {
+        format!("keys k INDEXED BY {} CROSS JOIN users u ON u.id = k.creator_id", sort.index())
+    };
+    match way {
+        Way::Along => {
+            format!("SELECT {KEY_COLUMNS} FROM {along} WHERE {condition}{start} ORDER BY {order} LIMIT ?")
+        }
+        Way::AlongFor(rows) => format!(
+            "SELECT {KEY_COLUMNS} FROM (SELECT k.key_id FROM {along} WHERE k.application_id = {app}{start} \
+             ORDER BY {order} LIMIT {rows}) m CROSS JOIN keys k ON k.key_id = m.key_id \
+             CROSS JOIN users u ON u.id = k.creator_id WHERE {condition} ORDER BY {order} LIMIT ?",
+            app = query.application.0
+        ),
+        Way::Through => format!(
+            "SELECT {KEY_COLUMNS} FROM (SELECT k.key_id FROM keys k INDEXED BY keys_by_name \
+             CROSS JOIN users u ON u.id = k.creator_id WHERE {condition}{start} ORDER BY {order} LIMIT ?) m \
+             CROSS JOIN keys k ON k.key_id = m.key_id CROSS JOIN users u ON u.id = k.creator_id ORDER BY {order}"
+        ),
+    }
+}
+
+/// The values of a statement, in its order.
+fn values(
+    query: &KeyQuery,
+    condition: &Condition,
+    from: Option<&Vec<Value>>,
+    way: Way,
+    limit: usize,
+) -> Vec<Value> {
+    let mut start = Vec::new();
+    if let Some(cursor) = from {
+        if query.sort == KeySort::Creator {
+            start.extend(cursor.first().cloned());
+        }
+        start.extend(cursor.iter().cloned());
+    }
+    let mut values = match way {
+        Way::AlongFor(_) => [start, condition.values.clone()].concat(),
+        Way::Along | Way::Through => [condition.values.clone(), start].concat(),
+    };
+    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+    values
 }
 
 /// The rows of a window.
@@ -243,16 +300,16 @@ pub fn page(
             Step::Forward(from) => (*from, true),
             Step::Backward(from) => (*from, false),
         };
-        let sql = statement(query, &condition.sql, from.is_some(), forward);
-        let mut values = condition.values.clone();
-        if let Some(cursor) = from {
-            if query.sort == KeySort::Creator {
-                values.extend(cursor.first().cloned());
-            }
-            values.extend(cursor.iter().cloned());
+        let read = |way| {
+            let sql = statement(query, &condition.sql, from.is_some(), forward, way);
+            select(r, &sql, values(query, &condition, from, way, limit))
+        };
+        // The index of the names has all that a filter looks at, and so has no need of a second way.
+        if !query.is_filtered() || query.sort == KeySort::Name {
+            return read(Way::Along);
         }
-        values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-        select(r, &sql, values)
+        let glanced = read(Way::AlongFor(GLANCE))?;
+        if glanced.len() >= limit { Ok(glanced) } else { read(Way::Through) }
     })
 }
 
@@ -263,7 +320,7 @@ fn select(r: &Reader<'_>, sql: &str, values: Vec<Value>) -> Result<Vec<Key>, Sto
     rows.collect::<Result<_, _>>().map_err(&fault)
 }
 
-/// What SQLite intends to do for a step of a list: a test looks that it never sorts.
+/// What SQLite intends to do for a step of a list: a test looks that it never sorts all rows, nor looks at them all.
 pub fn plan(
     r: &Reader<'_>,
     query: &KeyQuery,
@@ -272,14 +329,9 @@ pub fn plan(
 ) -> Result<String, StoreError> {
     let fault = r.fault("planning");
     let condition = Condition::of(r, query, catalogue)?;
-    let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &condition.sql, true, true));
-    let mut values = condition.values;
-    let cursor = query.sort.cursor(from);
-    if query.sort == KeySort::Creator {
-        values.extend(cursor.first().cloned());
-    }
-    values.extend(cursor);
-    values.push(10.into());
+    let way = if query.is_filtered() { Way::Through } else { Way::Along };
+    let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &condition.sql, true, true, way));
+    let values = values(query, &condition, Some(&query.sort.cursor(from)), way, 10);
     let mut statement = r.connection.prepare(&sql).map_err(&fault)?;
     let steps =
         statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).map_err(&fault)?;
@@ -295,9 +347,8 @@ pub fn each(
 ) -> Result<(), StoreError> {
     let fault = r.fault("reading the keys");
     let condition = Condition::of(r, query, catalogue)?;
-    let sql = statement(query, &condition.sql, false, true);
-    let mut values = condition.values;
-    values.push(i64::MAX.into());
+    let sql = statement(query, &condition.sql, false, true, Way::Along);
+    let values = values(query, &condition, None, Way::Along, usize::MAX);
     let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
     let rows = statement.query_map(params_from_iter(values), convert::key).map_err(&fault)?;
     for key in rows {
@@ -310,11 +361,11 @@ pub fn each(
 
 /// How many keys match.
 pub fn count(r: &Reader<'_>, query: &KeyQuery, catalogue: &Catalogue) -> Result<u64, StoreError> {
-    if query.filter.trim().is_empty() && query.state.is_none() && query.platform.is_none() {
+    if !query.is_filtered() {
         return Ok(super::applications::get(r, query.application)?.map_or(0, |application| application.keys));
     }
     let condition = Condition::of(r, query, catalogue)?;
-    let sql = format!("SELECT count(*) FROM keys k WHERE {}", condition.sql);
+    let sql = format!("SELECT count(*) FROM keys k INDEXED BY keys_by_name WHERE {}", condition.sql);
     r.connection
         .prepare_cached(&sql)
         .and_then(|mut statement| statement.query_row(params_from_iter(condition.values), |row| row.get(0)))
@@ -474,7 +525,7 @@ pub fn set_delivered(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), St
 pub fn set_disabled(tx: &WriteTx<'_>, id: KeyId, since: Option<Instant>) -> Result<(), StoreError> {
     tx.connection
         .execute(
-            "UPDATE keys SET disabled = ?2, version = version + 1 WHERE key_id = ?1",
+            "UPDATE keys SET disabled = ?2, is_disabled = (?2 IS NOT NULL), version = version + 1 WHERE key_id = ?1",
             params![id.as_str(), since.map(|at| at.timestamp())],
         )
         .map(drop)
