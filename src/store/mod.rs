@@ -7,6 +7,7 @@ pub mod applications;
 pub mod audit;
 mod convert;
 mod error;
+mod key_list;
 pub mod keys;
 pub mod lookup;
 pub mod migrate;

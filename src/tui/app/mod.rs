@@ -4,8 +4,10 @@
 //! comes back as [`Effect`]s.
 
 pub mod action;
+mod answers;
 pub mod context;
 mod done;
+mod input;
 pub mod keymap;
 pub mod list;
 pub mod message;
@@ -18,13 +20,12 @@ use crate::config::bindings::Chord;
 use crate::desk::Who;
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
-use crate::tui::layout;
 
 use action::{Action, ScreenId};
 use context::{Context, Surroundings};
 use message::Message;
-use modal::{Dialog, Flow, Form, Help, Modal, Palette, Picker, Press};
-use msg::{Answer, Effect, Load, Loaded, Msg, RequestId, Standing, Target};
+use modal::{Dialog, Flow, Help, Modal, Palette, Picker, Press};
+use msg::{Effect, Load, Msg, RequestId, Standing};
 use screen::{ApplicationsScreen, AuditScreen, KeysScreen, UsersScreen};
 
 /// All state of the screen.
@@ -148,40 +149,6 @@ impl App {
     #[must_use]
     pub fn contexts(&self) -> [&'static str; 3] {
         [self.screen.context(), "list", "global"]
-    }
-
-    fn key(&mut self, chord: Chord, effects: &mut Vec<Effect>) {
-        let keymap = std::sync::Arc::clone(&self.around.keymap);
-        let global = keymap.action(&["global"], &chord);
-        if chord == Chord::ctrl_c() {
-            // Whatever is bound to it: the way out that everybody knows.
-            return self.quit(effects);
-        }
-        match (global, self.modals.last()) {
-            (Some(Action::Suspend), _) => return self.suspend(effects),
-            (Some(Action::Redraw), _) => return effects.push(Effect::Redraw),
-            (Some(Action::Help), Some(modal)) if !modal.takes_text() && !matches!(modal, Modal::Help(_)) => {
-                let help = Help::new("this dialog", modal.contexts());
-                return self.modals.push(Modal::Help(Box::new(help)));
-            }
-            _ => {}
-        }
-        if let Some(modal) = self.modals.last() {
-            // A letter typed into a field is a letter, whatever it is bound to.
-            let bound = !(modal.takes_text() && chord.is_text());
-            let action = keymap.action(modal.contexts(), &chord).filter(|_| bound);
-            return self.hand_to_modal(effects, |modal, cx| modal.press(Press { chord, action }, cx));
-        }
-        let typing = self.is_typing();
-        let action = keymap.action(&self.contexts(), &chord).filter(|_| !(typing && chord.is_text()));
-        let press = Press { chord, action };
-        if !typing
-            && let Some(action) = action
-            && self.global(action, effects)
-        {
-            return;
-        }
-        self.hand_to_screen(effects, &press);
     }
 
     /// Whether a filter takes the keys.
@@ -374,200 +341,5 @@ impl App {
         let request =
             self.with(effects, |_| (), |(), cx| cx.load(Load::Standing { application, named }), |_, ()| ());
         self.awaited_standing = Some(request);
-    }
-
-    fn paste(&mut self, text: &str, effects: &mut Vec<Effect>) {
-        if self.modals.is_empty() {
-            match self.screen {
-                ScreenId::Keys => self.in_keys(effects, |screen, cx| screen.paste(text, cx)),
-                ScreenId::Applications => self.in_applications(effects, |screen, cx| screen.paste(text, cx)),
-                ScreenId::Users => self.in_users(effects, |screen, cx| screen.paste(text, cx)),
-                ScreenId::Audit => self.in_audit(effects, |screen, cx| screen.paste(text, cx)),
-            }
-        } else {
-            self.hand_to_modal(effects, |modal, cx| {
-                modal.paste(text, cx);
-                Flow::Stay
-            });
-        }
-    }
-
-    fn click(&mut self, target: &Target, effects: &mut Vec<Effect>) {
-        if !self.modals.is_empty() {
-            return self.hand_to_modal(effects, |modal, cx| modal.click(target, cx));
-        }
-        match target {
-            Target::Screen(screen) => self.go(*screen, effects),
-            Target::Action(action) => {
-                if !self.global(*action, effects) {
-                    self.act(*action, effects);
-                }
-            }
-            Target::Row(place) => {
-                let modal = match self.screen {
-                    ScreenId::Keys => self.in_keys(effects, |screen, cx| screen.click(*place, cx)),
-                    ScreenId::Audit => self.in_audit(effects, |screen, cx| screen.click(*place, cx)),
-                    ScreenId::Applications => {
-                        let asked = self.in_applications(effects, |screen, cx| screen.click(*place, cx));
-                        return self.asked(asked, effects);
-                    }
-                    ScreenId::Users => {
-                        self.users.click(*place);
-                        None
-                    }
-                };
-                self.modals.extend(modal);
-            }
-            Target::Choice(_) | Target::Day(_) => {}
-        }
-    }
-
-    fn scroll(&mut self, rows: isize, effects: &mut Vec<Effect>) {
-        if let Some(modal) = self.modals.last_mut() {
-            return modal.scroll(rows);
-        }
-        let action = if rows < 0 { Action::Up } else { Action::Down };
-        for _ in 0..rows.unsigned_abs().min(10) {
-            self.act(action, effects);
-        }
-    }
-
-    fn resize(&mut self, size: (u16, u16), effects: &mut Vec<Effect>) {
-        self.size = size;
-        let height = layout::list_height(size);
-        self.keys.list.set_height(height);
-        self.applications.list.set_height(height);
-        self.users.list.set_height(height);
-        self.audit.list.set_height(height);
-        self.in_keys(effects, |screen, cx| screen.set_pane(size.0 >= layout::WIDE, cx));
-        if self.standing.is_some() {
-            // More rows may be visible now than were fetched.
-            self.reload(effects);
-        }
-    }
-
-    /// Leaves, through the secret's question when one is open.
-    fn quit(&mut self, effects: &mut Vec<Effect>) {
-        let revealing = self.modals.iter_mut().rposition(|modal| match modal {
-            Modal::Reveal(reveal) => !reveal.may_close(),
-            _ => false,
-        });
-        match revealing {
-            Some(place) => {
-                self.modals.truncate(place + 1);
-                self.quitting = true;
-            }
-            None => effects.push(Effect::Quit),
-        }
-    }
-
-    /// Whether mouse events are wanted: not where the secret is, there the mouse selects text.
-    #[must_use]
-    pub fn wants_mouse(&self) -> bool {
-        let revealing = self.modals.iter().any(|modal| matches!(modal, Modal::Reveal(_)));
-        self.around.settings.mouse && !revealing
-    }
-
-    /// Goes to the background; the secret is hidden before.
-    fn suspend(&mut self, effects: &mut Vec<Effect>) {
-        for modal in &mut self.modals {
-            if let Modal::Reveal(reveal) = modal {
-                reveal.hide();
-            }
-        }
-        effects.push(Effect::Suspend);
-    }
-
-    fn answer(&mut self, mut answer: Answer, effects: &mut Vec<Effect>) {
-        match &mut answer {
-            Answer::Changed => return self.changed(effects),
-            Answer::Waiting(waiting) => return self.waiting = *waiting,
-            Answer::Banner(banner) => return self.banner = banner.take(),
-            Answer::Loaded(request, result) if self.awaited_standing == Some(*request) => {
-                match result {
-                    Ok(Loaded::Standing(standing)) => self.stand((**standing).clone(), effects),
-                    Err(error) if !error.is_interrupted() => self.banner = Some(error.to_string()),
-                    _ => {}
-                }
-                return;
-            }
-            _ => {}
-        }
-        // Before a modal takes anything out of the answer.
-        self.done(&answer, effects);
-        for place in (0..self.modals.len()).rev() {
-            self.answer_modal(place, &mut answer, effects);
-        }
-        self.in_keys(effects, |screen, cx| screen.answer(&mut answer, cx));
-        self.in_applications(effects, |screen, cx| screen.answer(&mut answer, cx));
-        self.in_users(effects, |screen, cx| screen.answer(&mut answer, cx));
-        self.in_audit(effects, |screen, cx| screen.answer(&mut answer, cx));
-    }
-
-    /// Hands an answer to a modal, wherever it is in the stack.
-    fn answer_modal(&mut self, place: usize, answer: &mut Answer, effects: &mut Vec<Effect>) {
-        let above = self.modals.split_off((place + 1).min(self.modals.len()));
-        self.hand_to_modal(effects, |modal, cx| modal.answer(answer, cx));
-        self.modals.extend(above);
-    }
-
-    /// Takes who is here, and where.
-    fn stand(&mut self, standing: Standing, effects: &mut Vec<Effect>) {
-        let first = self.standing.is_none();
-        let application = standing.application.as_ref().map(|a| a.id);
-        if first {
-            match &standing.who {
-                Who::NotSetUp => {
-                    let form = Form::set_up(&standing.suggested_email);
-                    self.modals.push(Modal::Form(Box::new(form)));
-                }
-                Who::Unknown => {
-                    self.message = Some(Message::note(format!(
-                        "Your login {:?} is not known here: you can look, and change nothing. Ask an active user \
-                         to add you (screen 3).",
-                        standing.login
-                    )));
-                }
-                Who::Disabled(_) => {
-                    self.message =
-                        Some(Message::note("You are disabled here: you can look, and change nothing."));
-                }
-                Who::Active(_) => {}
-            }
-            if let Some(warning) = standing.warnings.first() {
-                self.message = Some(Message::error(warning));
-            }
-        }
-        if let Some(name) = self.wanted_application.take()
-            && standing.application.as_ref().is_none_or(|a| !a.name.as_str().eq_ignore_ascii_case(&name))
-        {
-            self.message = Some(Message::error(format!("No Application is called {name:?}.")));
-        }
-        self.standing = Some(standing);
-        self.banner = None;
-        if first || self.keys.application != application {
-            self.in_keys(effects, |screen, cx| screen.show(application, cx));
-        }
-    }
-
-    /// Another session, or an operation, has changed the data.
-    fn changed(&mut self, effects: &mut Vec<Effect>) {
-        self.load_standing(effects);
-        self.reload(effects);
-        for place in 0..self.modals.len() {
-            if let Some(Modal::Details(_)) = self.modals.get(place) {
-                let modal = self.modals.remove(place);
-                self.with(
-                    effects,
-                    |_| modal,
-                    |modal, cx| {
-                        if let Modal::Details(details) = modal {
-                            details.reload(cx);
-                        }
-                    },
-                    |app, modal| app.modals.insert(place, modal),
-                );
-            }
-        }
     }
 }

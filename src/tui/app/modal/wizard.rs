@@ -124,17 +124,6 @@ impl Wizard {
     }
 
     /// The instant from which the key will be refused, or what is wrong with the date.
-    pub fn expires(&self, cx: &Context<'_>) -> Result<Instant, String> {
-        match self.preset.and_then(|place| PRESETS.get(place)) {
-            Some(preset) => {
-                expiry::expires_after(cx.now, i64::from(preset.days)).map_err(|error| error.to_string())
-            }
-            None => expiry::parse_when(self.calendar.text(), cx.now, &cx.around.zone)
-                .map_err(|error| error.to_string()),
-        }
-    }
-
-    /// The instant, for a view that has only the state to look at.
     pub fn expires_at(&self, now: Instant, zone: &crate::host::clock::Zone) -> Result<Instant, String> {
         match self.preset.and_then(|place| PRESETS.get(place)) {
             Some(preset) => expiry::expires_after(now, i64::from(preset.days)).map_err(|e| e.to_string()),
@@ -184,7 +173,7 @@ impl Wizard {
     fn date_changed(&mut self, cx: &mut Context<'_>) {
         self.error = None;
         self.month = None;
-        let Ok(expires) = self.expires(cx) else { return };
+        let Ok(expires) = self.expires_at(cx.now, &cx.around.zone) else { return };
         let date = cx.around.zone.local(expires).date_naive();
         if let Some((from, until)) = month_of(date, cx) {
             self.month = Some((cx.load(Load::MonthCount(self.application, from, until)), 0));
@@ -231,7 +220,7 @@ impl Wizard {
             name: Name::parse(self.name.text()).map_err(|error| error.to_string())?,
             kind: self.kind(),
             key_type: self.key_type,
-            expires: self.expires(cx)?,
+            expires: self.expires_at(cx.now, &cx.around.zone)?,
         })
     }
 

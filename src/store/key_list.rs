@@ -1,0 +1,387 @@
+//! The list of keys as windows: every order by key from an index, filters that go through a covering one.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use chrono::TimeDelta;
+use rusqlite::params_from_iter;
+use rusqlite::types::Value;
+
+use super::convert::{self, KEY_COLUMNS};
+use super::keys::get;
+use super::page::{self, Page, Step, Window};
+use super::{Reader, StoreError};
+use crate::domain::Instant;
+use crate::domain::application::ApplicationId;
+use crate::domain::key::{Key, KeyId, KeyKind, KeyState, UnknownWord};
+use crate::domain::platform::Catalogue;
+use crate::domain::text::fold;
+
+/// The columns that a list can be ordered by. Within one value keys are ordered by their IDs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeySort {
+    /// By name, without regard to case.
+    Name,
+    /// By key ID.
+    KeyId,
+    /// By the platform's slug, generic keys first.
+    Platform,
+    /// By expiration date.
+    Expires,
+    /// What needs attention first: by expiration date, disabled keys last.
+    State,
+    /// By the creator's email, deleted creators last.
+    Creator,
+    /// By last use, never used keys first.
+    LastUsed,
+}
+
+impl KeySort {
+    /// All, in the order of the columns.
+    pub const ALL: [Self; 7] =
+        [Self::Name, Self::KeyId, Self::Platform, Self::Expires, Self::State, Self::Creator, Self::LastUsed];
+
+    /// The word on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::KeyId => "id",
+            Self::Platform => "platform",
+            Self::Expires => "expires",
+            Self::State => "state",
+            Self::Creator => "creator",
+            Self::LastUsed => "last_used",
+        }
+    }
+
+    /// The columns that order, without the key ID.
+    fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Name => &["k.folded"],
+            Self::KeyId => &[],
+            Self::Platform => &["k.platform"],
+            Self::Expires => &["k.expires"],
+            Self::State => &["k.is_disabled", "k.expires"],
+            Self::Creator => &["u.sort_email"],
+            Self::LastUsed => &["k.used_order"],
+        }
+    }
+
+    fn index(self) -> &'static str {
+        match self {
+            Self::Name => "keys_by_name",
+            Self::KeyId => "keys_by_id",
+            Self::Platform => "keys_by_platform",
+            Self::Expires => "keys_by_expires",
+            Self::State => "keys_by_state",
+            Self::Creator => "keys_by_creator",
+            Self::LastUsed => "keys_by_used",
+        }
+    }
+
+    /// Where a key stands in this order.
+    fn cursor(self, key: &Key) -> Vec<Value> {
+        let mut cursor = match self {
+            Self::Name => vec![convert::folded(&key.name, key.id, &key.kind).into()],
+            Self::KeyId => vec![],
+            Self::Platform => vec![key.kind.platform().unwrap_or_default().to_owned().into()],
+            Self::Expires => vec![key.expires.timestamp().into()],
+            Self::State => vec![i64::from(key.disabled.is_some()).into(), key.expires.timestamp().into()],
+            Self::Creator => vec![super::users::sort_email(&key.creator).into()],
+            Self::LastUsed => vec![key.last_used.map_or(0, |at| at.timestamp()).into()],
+        };
+        cursor.push(key.id.to_string().into());
+        cursor
+    }
+}
+
+impl FromStr for KeySort {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|s| s.as_str() == text)
+            .ok_or(UnknownWord { allowed: "name, id, platform, expires, state, creator, last_used" })
+    }
+}
+
+/// Which keys, in which order.
+#[derive(Clone, Debug)]
+pub struct KeyQuery {
+    /// Of which Application.
+    pub application: ApplicationId,
+    /// Words, each found anywhere in name, key ID, platform or creator.
+    pub filter: String,
+    /// In which state.
+    pub state: Option<KeyState>,
+    /// Generic, or of which platform.
+    pub platform: Option<KeyKind>,
+    /// The column to order by.
+    pub sort: KeySort,
+    /// From the other end.
+    pub descending: bool,
+    /// The instant at which states are judged.
+    pub now: Instant,
+    /// How long before its end a key expires soon.
+    pub soon: TimeDelta,
+}
+
+impl KeyQuery {
+    /// Whether it leaves keys out.
+    fn is_filtered(&self) -> bool {
+        !self.filter.trim().is_empty() || self.state.is_some() || self.platform.is_some()
+    }
+}
+
+/// A condition with its values.
+struct Condition {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Condition {
+    fn of(r: &Reader<'_>, query: &KeyQuery, catalogue: &Catalogue) -> Result<Self, StoreError> {
+        let mut condition =
+            Self { sql: "k.application_id = ?".into(), values: vec![query.application.0.into()] };
+        let (now, soon) = (query.now.timestamp(), (query.now + query.soon).timestamp());
+        match query.state {
+            None => {}
+            Some(KeyState::Valid) => {
+                condition.and("k.is_disabled = 0 AND k.expires > ?", [soon.into()]);
+            }
+            Some(KeyState::ExpiresSoon) => condition
+                .and("k.is_disabled = 0 AND k.expires > ? AND k.expires <= ?", [now.into(), soon.into()]),
+            Some(KeyState::Expired) => condition.and("k.expires <= ?", [now.into()]),
+            Some(KeyState::Disabled) => {
+                condition.and("k.is_disabled = 1 AND k.expires > ?", [now.into()]);
+            }
+        }
+        if let Some(kind) = &query.platform {
+            condition.and("k.platform = ?", [kind.platform().unwrap_or_default().to_owned().into()]);
+        }
+        for word in fold(&query.filter).split_whitespace() {
+            condition.word(r, word, catalogue)?;
+        }
+        Ok(condition)
+    }
+
+    fn and(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
+        let _ = write!(self.sql, " AND {sql}");
+        self.values.extend(values);
+    }
+
+    /// One word, in name, ID, slug, the platform's name or the creator's email. Users and platforms are few: those
+    /// that match are looked up first, so that a million keys need no join for it.
+    fn word(&mut self, r: &Reader<'_>, word: &str, catalogue: &Catalogue) -> Result<(), StoreError> {
+        let mut sql = "(instr(k.folded, ?) > 0".to_owned();
+        self.values.push(word.to_owned().into());
+        let creators = super::users::matching(r, word)?;
+        if !creators.is_empty() {
+            let ids: Vec<String> = creators.iter().map(|id| id.0.to_string()).collect();
+            let _ = write!(sql, " OR k.creator_id IN ({})", ids.join(","));
+        }
+        let slugs: Vec<&str> = catalogue
+            .iter()
+            .filter(|platform| fold(&platform.name).contains(word))
+            .map(|platform| platform.slug.as_str())
+            .collect();
+        if !slugs.is_empty() {
+            let _ = write!(sql, " OR k.platform IN ({})", vec!["?"; slugs.len()].join(","));
+            self.values.extend(slugs.iter().map(|slug| Value::from((*slug).to_owned())));
+        }
+        sql.push(')');
+        self.and(&sql, []);
+        Ok(())
+    }
+}
+
+/// How a step of a list is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Along the index of the order, until there are enough rows.
+    Along,
+    /// The same, but looking at so many rows only: where matches are common that is enough.
+    AlongFor(usize),
+    /// One walk over the index that has all that a filter looks at; only the first rows are kept and ordered.
+    Through,
+}
+
+/// How many rows are looked at along the order before a filter goes through all of them.
+const GLANCE: usize = 3_000;
+
+/// The statement of one step through a list.
+fn statement(query: &KeyQuery, condition: &str, from: bool, forward: bool, way: Way) -> String {
+    let sort = query.sort;
+    let mut columns = sort.columns().to_vec();
+    columns.push("k.key_id");
+    let ascending = forward != query.descending;
+    let direction = if ascending { "" } else { " DESC" };
+    let order: Vec<String> = columns.iter().map(|column| format!("{column}{direction}")).collect();
+    let order = order.join(", ");
+    let compare = match (forward, ascending) {
+        (true, true) => ">=",
+        (true, false) => "<=",
+        (false, true) => ">",
+        (false, false) => "<",
+    };
+    let start = if !from {
+        String::new()
+    } else if sort == KeySort::Creator {
+        // A row value over two tables uses no index: the creator bounds the outer loop.
+        let edge = if ascending { ">=" } else { "<=" };
+        format!(" AND u.sort_email {edge} ? AND (u.sort_email, k.key_id) {compare} (?, ?)")
+    } else {
+        format!(" AND ({}) {compare} ({})", columns.join(", "), vec!["?"; columns.len()].join(", "))
+    };
+    let along = if sort == KeySort::Creator {
+        // The creators in the order of their emails outside, the keys of each inside: no sorting of a million rows.
+        "users u CROSS JOIN keys k INDEXED BY keys_by_creator ON k.creator_id = u.id".to_owned()
+    } else {
+        format!("keys k INDEXED BY {} CROSS JOIN users u ON u.id = k.creator_id", sort.index())
+    };
+    match way {
+        Way::Along => {
+            format!("SELECT {KEY_COLUMNS} FROM {along} WHERE {condition}{start} ORDER BY {order} LIMIT ?")
+        }
+        Way::AlongFor(rows) => format!(
+            "SELECT {KEY_COLUMNS} FROM (SELECT k.key_id FROM {along} WHERE k.application_id = {app}{start} \
+             ORDER BY {order} LIMIT {rows}) m CROSS JOIN keys k ON k.key_id = m.key_id \
+             CROSS JOIN users u ON u.id = k.creator_id WHERE {condition} ORDER BY {order} LIMIT ?",
+            app = query.application.0
+        ),
+        Way::Through => format!(
+            "SELECT {KEY_COLUMNS} FROM (SELECT k.key_id FROM keys k INDEXED BY keys_by_name \
+             CROSS JOIN users u ON u.id = k.creator_id WHERE {condition}{start} ORDER BY {order} LIMIT ?) m \
+             CROSS JOIN keys k ON k.key_id = m.key_id CROSS JOIN users u ON u.id = k.creator_id ORDER BY {order}"
+        ),
+    }
+}
+
+/// The values of a statement, in its order.
+fn values(
+    query: &KeyQuery,
+    condition: &Condition,
+    from: Option<&Vec<Value>>,
+    way: Way,
+    limit: usize,
+) -> Vec<Value> {
+    let mut start = Vec::new();
+    if let Some(cursor) = from {
+        if query.sort == KeySort::Creator {
+            start.extend(cursor.first().cloned());
+        }
+        start.extend(cursor.iter().cloned());
+    }
+    let mut values = match way {
+        Way::AlongFor(_) => [start, condition.values.clone()].concat(),
+        Way::Along | Way::Through => [condition.values.clone(), start].concat(),
+    };
+    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+    values
+}
+
+/// The rows of a window.
+pub fn page(
+    r: &Reader<'_>,
+    query: &KeyQuery,
+    catalogue: &Catalogue,
+    window: &Window<Key>,
+) -> Result<Page<Key>, StoreError> {
+    let condition = Condition::of(r, query, catalogue)?;
+    let cursor = |key: &Key| -> Result<Vec<Value>, StoreError> {
+        // Where it stands now; where it stood, if it is gone.
+        Ok(query.sort.cursor(get(r, key.id)?.as_ref().unwrap_or(key)))
+    };
+    page::fetch(window, cursor, |step, limit| {
+        let (from, forward) = match &step {
+            Step::Forward(from) => (*from, true),
+            Step::Backward(from) => (*from, false),
+        };
+        let read = |way| {
+            let sql = statement(query, &condition.sql, from.is_some(), forward, way);
+            select(r, &sql, values(query, &condition, from, way, limit))
+        };
+        // The index of the names has all that a filter looks at, and so has no need of a second way.
+        if !query.is_filtered() || query.sort == KeySort::Name {
+            return read(Way::Along);
+        }
+        let glanced = read(Way::AlongFor(GLANCE))?;
+        if glanced.len() >= limit { Ok(glanced) } else { read(Way::Through) }
+    })
+}
+
+pub(super) fn select(r: &Reader<'_>, sql: &str, values: Vec<Value>) -> Result<Vec<Key>, StoreError> {
+    let fault = r.fault("reading the keys");
+    let mut statement = r.connection.prepare_cached(sql).map_err(&fault)?;
+    let rows = statement.query_map(params_from_iter(values), convert::key).map_err(&fault)?;
+    rows.collect::<Result<_, _>>().map_err(&fault)
+}
+
+/// What SQLite intends to do for a step of a list: a test looks that it never sorts all rows, nor looks at them all.
+pub fn plan(
+    r: &Reader<'_>,
+    query: &KeyQuery,
+    catalogue: &Catalogue,
+    from: &Key,
+) -> Result<String, StoreError> {
+    let fault = r.fault("planning");
+    let condition = Condition::of(r, query, catalogue)?;
+    let way = if query.is_filtered() { Way::Through } else { Way::Along };
+    let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &condition.sql, true, true, way));
+    let values = values(query, &condition, Some(&query.sort.cursor(from)), way, 10);
+    let mut statement = r.connection.prepare(&sql).map_err(&fault)?;
+    let steps =
+        statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).map_err(&fault)?;
+    Ok(steps.collect::<Result<Vec<_>, _>>().map_err(&fault)?.join("; "))
+}
+
+/// Hands every key to `f`, in order, until it says stop.
+pub fn each(
+    r: &Reader<'_>,
+    query: &KeyQuery,
+    catalogue: &Catalogue,
+    f: &mut dyn FnMut(Key) -> bool,
+) -> Result<(), StoreError> {
+    let fault = r.fault("reading the keys");
+    let condition = Condition::of(r, query, catalogue)?;
+    let sql = statement(query, &condition.sql, false, true, Way::Along);
+    let values = values(query, &condition, None, Way::Along, usize::MAX);
+    let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
+    let rows = statement.query_map(params_from_iter(values), convert::key).map_err(&fault)?;
+    for key in rows {
+        if !f(key.map_err(&fault)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// How many keys match.
+pub fn count(r: &Reader<'_>, query: &KeyQuery, catalogue: &Catalogue) -> Result<u64, StoreError> {
+    if !query.is_filtered() {
+        return Ok(super::applications::get(r, query.application)?.map_or(0, |application| application.keys));
+    }
+    let condition = Condition::of(r, query, catalogue)?;
+    let sql = format!("SELECT count(*) FROM keys k INDEXED BY keys_by_name WHERE {}", condition.sql);
+    r.connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| statement.query_row(params_from_iter(condition.values), |row| row.get(0)))
+        .map_err(r.fault("counting the keys"))
+}
+
+/// Identities and versions of the keys that match, at most `limit`.
+pub fn ids(
+    r: &Reader<'_>,
+    query: &KeyQuery,
+    catalogue: &Catalogue,
+    limit: usize,
+) -> Result<Vec<(KeyId, i64)>, StoreError> {
+    let mut ids = Vec::new();
+    each(r, query, catalogue, &mut |key| {
+        ids.push((key.id, key.version));
+        ids.len() < limit
+    })?;
+    Ok(ids)
+}

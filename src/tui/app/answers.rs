@@ -1,0 +1,103 @@
+//! What the worker answers: to whoever waits for it, and to the header.
+
+use crate::desk::Who;
+
+use super::App;
+use super::message::Message;
+use super::modal::{Dialog, Form, Modal};
+use super::msg::{Answer, Effect, Loaded, Standing};
+
+impl App {
+    pub(super) fn answer(&mut self, mut answer: Answer, effects: &mut Vec<Effect>) {
+        match &mut answer {
+            Answer::Changed => return self.changed(effects),
+            Answer::Waiting(waiting) => return self.waiting = *waiting,
+            Answer::Banner(banner) => return self.banner = banner.take(),
+            Answer::Loaded(request, result) if self.awaited_standing == Some(*request) => {
+                match result {
+                    Ok(Loaded::Standing(standing)) => self.stand((**standing).clone(), effects),
+                    Err(error) if !error.is_interrupted() => self.banner = Some(error.to_string()),
+                    _ => {}
+                }
+                return;
+            }
+            _ => {}
+        }
+        // Before a modal takes anything out of the answer.
+        self.done(&answer, effects);
+        for place in (0..self.modals.len()).rev() {
+            self.answer_modal(place, &mut answer, effects);
+        }
+        self.in_keys(effects, |screen, cx| screen.answer(&mut answer, cx));
+        self.in_applications(effects, |screen, cx| screen.answer(&mut answer, cx));
+        self.in_users(effects, |screen, cx| screen.answer(&mut answer, cx));
+        self.in_audit(effects, |screen, cx| screen.answer(&mut answer, cx));
+    }
+
+    /// Hands an answer to a modal, wherever it is in the stack.
+    pub(super) fn answer_modal(&mut self, place: usize, answer: &mut Answer, effects: &mut Vec<Effect>) {
+        let above = self.modals.split_off((place + 1).min(self.modals.len()));
+        self.hand_to_modal(effects, |modal, cx| modal.answer(answer, cx));
+        self.modals.extend(above);
+    }
+
+    /// Takes who is here, and where.
+    pub(super) fn stand(&mut self, standing: Standing, effects: &mut Vec<Effect>) {
+        let first = self.standing.is_none();
+        let application = standing.application.as_ref().map(|a| a.id);
+        if first {
+            match &standing.who {
+                Who::NotSetUp => {
+                    let form = Form::set_up(&standing.suggested_email);
+                    self.modals.push(Modal::Form(Box::new(form)));
+                }
+                Who::Unknown => {
+                    self.message = Some(Message::note(format!(
+                        "Your login {:?} is not known here: you can look, and change nothing. Ask an active user \
+                         to add you (screen 3).",
+                        standing.login
+                    )));
+                }
+                Who::Disabled(_) => {
+                    self.message =
+                        Some(Message::note("You are disabled here: you can look, and change nothing."));
+                }
+                Who::Active(_) => {}
+            }
+            if let Some(warning) = standing.warnings.first() {
+                self.message = Some(Message::error(warning));
+            }
+        }
+        if let Some(name) = self.wanted_application.take()
+            && standing.application.as_ref().is_none_or(|a| !a.name.as_str().eq_ignore_ascii_case(&name))
+        {
+            self.message = Some(Message::error(format!("No Application is called {name:?}.")));
+        }
+        self.standing = Some(standing);
+        self.banner = None;
+        if first || self.keys.application != application {
+            self.in_keys(effects, |screen, cx| screen.show(application, cx));
+        }
+    }
+
+    /// Another session, or an operation, has changed the data.
+    pub(super) fn changed(&mut self, effects: &mut Vec<Effect>) {
+        self.load_standing(effects);
+        self.reload(effects);
+        for place in 0..self.modals.len() {
+            if let Some(Modal::Details(_)) = self.modals.get(place) {
+                let modal = self.modals.remove(place);
+                self.with(
+                    effects,
+                    |_| modal,
+                    |modal, cx| {
+                        if let Modal::Details(details) = modal {
+                            details.reload(cx);
+                        }
+                    },
+                    |app, modal| app.modals.insert(place, modal),
+                );
+            }
+        }
+    }
+}

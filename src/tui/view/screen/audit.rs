@@ -1,0 +1,102 @@
+//! Screen 4: Audit log.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{Cursor, filter_line, nothing, paragraph};
+use crate::domain::expiry::relative_short;
+use crate::domain::text::inert;
+use crate::store::audit::AuditRow;
+use crate::tui::app::App;
+use crate::tui::app::msg::Chain;
+use crate::tui::view::table::{Column, Table};
+use crate::tui::view::text::{mark, words};
+use crate::tui::view::{Hits, Look};
+
+/// Who did an entry, as the log may show it.
+#[must_use]
+pub fn actor(row: &AuditRow) -> String {
+    row.actor_email.as_ref().map_or_else(|| format!("user {}", row.entry.actor.0), ToString::to_string)
+}
+
+/// What an entry is about: the key, the user or the Application.
+#[must_use]
+pub fn subject(row: &AuditRow) -> String {
+    if let Some(key) = row.entry.key {
+        let name = row.key.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
+        return format!("{name}{key}");
+    }
+    if let Some(user) = row.entry.user {
+        return row.user_email.as_ref().map_or_else(|| format!("user {}", user.0), ToString::to_string);
+    }
+    let logged = || {
+        let changes = row.entry.changes();
+        let name = changes.iter().find(|c| c.field == "name")?;
+        name.after.as_deref().or(name.before.as_deref()).map(inert)
+    };
+    row.application.as_ref().map(ToString::to_string).or_else(logged).unwrap_or_default()
+}
+
+/// Screen 4: Audit log.
+pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) -> Cursor {
+    let screen = &app.audit;
+    let chain = match &screen.chain {
+        None => Span::styled("checking the chain...", look.theme.dim),
+        Some(Chain::Whole(entries)) => Span::styled(
+            format!("{} chain whole, {}", look.glyphs.valid, entry_count(*entries)),
+            look.theme.good,
+        ),
+        Some(Chain::Broken(reason)) => Span::styled(format!("! CHAIN BROKEN: {reason}"), look.theme.danger),
+    };
+    let cursor = filter_line(
+        &screen.filter,
+        vec![chain],
+        screen.list.is_stale() && screen.list.is_loaded(),
+        look,
+        area,
+        buffer,
+    );
+    let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let narrowed = !screen.filter.text().is_empty();
+    if let Some(text) = nothing(&screen.list, screen.error.as_deref(), narrowed, "Nothing has happened yet.")
+    {
+        paragraph(&text, look, below, buffer);
+        return cursor;
+    }
+    let found = words(screen.filter.text());
+    let columns = [
+        Column::fixed("#", 7).on_the_right(),
+        Column::fixed("WHEN", 11).on_the_right(),
+        Column::flexible("WHO", 14, 2, 34),
+        Column::fixed("WHAT", 19),
+        Column::flexible("TO", 10, 3, 50),
+        Column::flexible(
+            "APPLICATION",
+            if area.width >= 100 { 11 } else { 0 },
+            u16::from(area.width >= 100),
+            30,
+        ),
+    ];
+    let (rows, selected) = screen.list.visible();
+    let marked = |text: String| Line::from(mark(text, &found, look.theme.text, look.theme.matched));
+    let rows = rows
+        .iter()
+        .map(|row| {
+            vec![
+                Line::styled(row.entry.number.to_string(), look.theme.dim),
+                Line::raw(relative_short(row.entry.at, app.now)),
+                marked(actor(row)),
+                marked(row.entry.label()),
+                marked(subject(row)),
+                Line::raw(row.application.as_ref().map(ToString::to_string).unwrap_or_default()),
+            ]
+        })
+        .collect();
+    let table = Table { columns: &columns, rows, selected, more: screen.list.more() };
+    cursor.or(table.render(below, look, buffer, hits))
+}
+
+fn entry_count(entries: u64) -> String {
+    if entries == 1 { "1 entry".into() } else { format!("{entries} entries") }
+}
