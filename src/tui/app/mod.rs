@@ -24,7 +24,7 @@ use crate::domain::application::ApplicationId;
 use action::{Action, ScreenId};
 use context::{Context, Surroundings};
 use message::Message;
-use modal::{Dialog, Flow, Help, Modal, Palette, Picker, Press};
+use modal::{Flow, Help, Modal, Palette, Picker, Press};
 use msg::{Effect, Load, Msg, RequestId, Standing};
 use screen::{ApplicationsScreen, AuditScreen, KeysScreen, UsersScreen};
 

@@ -9,6 +9,7 @@ use super::text::{cut, width};
 use super::{Hits, Look};
 use crate::desk::Who;
 use crate::domain::text::inert;
+use crate::store::keys::MOST_ATTENTION;
 use crate::tui::app::App;
 use crate::tui::app::action::{Action, ScreenId};
 use crate::tui::app::message::Tone;
@@ -45,10 +46,10 @@ pub fn header(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mu
     }
     let attention = app.standing.as_ref().filter(|s| s.attention > 0).map(|standing| {
         let days = app.around.settings.expires_soon.num_days();
-        let keys = if standing.attention == 1 {
-            "1 key expires".into()
-        } else {
-            format!("{} keys expire", standing.attention)
+        let keys = match standing.attention {
+            1 => "1 key expires".to_owned(),
+            MOST_ATTENTION.. => format!("{MOST_ATTENTION}+ keys expire"),
+            keys => format!("{keys} keys expire"),
         };
         format!("{} {keys} within {days} days", look.glyphs.soon)
     });
