@@ -49,7 +49,7 @@ impl App {
                 ScreenId::Keys => self.in_keys(effects, |screen, cx| screen.paste(text, cx)),
                 ScreenId::Applications => self.in_applications(effects, |screen, cx| screen.paste(text, cx)),
                 ScreenId::Users => self.in_users(effects, |screen, cx| screen.paste(text, cx)),
-                ScreenId::Audit => self.in_audit(effects, |screen, cx| screen.paste(text, cx)),
+                ScreenId::Audit => self.in_audit(effects, |screen, cx| screen.rows.paste(text, cx)),
             }
         } else {
             self.hand_to_modal(effects, |modal, cx| {
@@ -73,9 +73,9 @@ impl App {
             Target::Row(place) => {
                 let modal = match self.screen {
                     ScreenId::Keys => self.in_keys(effects, |screen, cx| screen.click(*place, cx)),
-                    ScreenId::Audit => self.in_audit(effects, |screen, cx| screen.click(*place, cx)),
+                    ScreenId::Audit => self.audit.clicked(*place),
                     ScreenId::Applications => {
-                        let asked = self.in_applications(effects, |screen, cx| screen.click(*place, cx));
+                        let asked = self.applications.clicked(*place);
                         return self.asked(asked, effects);
                     }
                     ScreenId::Users => {
@@ -105,7 +105,7 @@ impl App {
         self.keys.list.set_height(height);
         self.applications.list.set_height(height);
         self.users.list.set_height(height);
-        self.audit.list.set_height(height);
+        self.audit.rows.list.set_height(height);
         self.in_keys(effects, |screen, cx| screen.set_pane(size.0 >= layout::WIDE, cx));
         if self.standing.is_some() {
             // More rows may be visible now than were fetched.

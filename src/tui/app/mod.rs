@@ -158,7 +158,7 @@ impl App {
             ScreenId::Keys => self.keys.filter.typing,
             ScreenId::Applications => self.applications.filter.typing,
             ScreenId::Users => self.users.filter.typing,
-            ScreenId::Audit => self.audit.filter.typing,
+            ScreenId::Audit => self.audit.rows.filter.typing,
         }
     }
 
@@ -304,10 +304,10 @@ impl App {
     fn hand_to_screen(&mut self, effects: &mut Vec<Effect>, press: &Press) {
         let modal = match self.screen {
             ScreenId::Keys => self.in_keys(effects, |screen, cx| screen.press(press, cx)),
-            ScreenId::Users => self.in_users(effects, |screen, cx| screen.press(press, cx)),
-            ScreenId::Audit => self.in_audit(effects, |screen, cx| screen.press(press, cx)),
+            ScreenId::Users => self.in_users(effects, |screen, cx| screen.pressed(press, cx)),
+            ScreenId::Audit => self.in_audit(effects, |screen, cx| screen.pressed(press, cx)),
             ScreenId::Applications => {
-                let asked = self.in_applications(effects, |screen, cx| screen.press(press, cx));
+                let asked = self.in_applications(effects, |screen, cx| screen.pressed(press, cx));
                 return self.asked(asked, effects);
             }
         };

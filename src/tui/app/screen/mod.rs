@@ -2,6 +2,7 @@
 
 pub mod applications;
 pub mod audit;
+pub mod browse;
 pub mod keys;
 pub mod users;
 

@@ -40,8 +40,8 @@ pub fn subject(row: &AuditRow) -> String {
 
 /// Screen 4: Audit log.
 pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) -> Cursor {
-    let screen = &app.audit;
-    let chain = match &screen.chain {
+    let screen = &app.audit.rows;
+    let chain = match &app.audit.chain {
         None => Span::styled("checking the chain...", look.theme.dim),
         Some(Chain::Whole(entries)) => Span::styled(
             format!("{} chain whole, {}", look.glyphs.valid, entry_count(*entries)),
