@@ -13,7 +13,7 @@ use crate::domain::token::Entropy;
 use crate::domain::user::Caller;
 use crate::host::identity;
 use crate::store::audit::ChainReport;
-use crate::store::{Reader, Store, StoreError, applications, audit, keys, settings, usage, users};
+use crate::store::{Reader, Store, StoreError, applications, audit, keys, usage, users};
 
 /// How many Applications can be chosen from at once.
 const MOST_CHOICES: usize = 1_000;
@@ -126,7 +126,7 @@ impl Desk {
                 applications: applications::count(r)?,
                 attention,
                 warnings: self.store.warnings().to_vec(),
-                prefix: settings::prefix(r)?.to_string(),
+                notice: identity::notice(&self.caller),
                 suggested_email: identity::suggested_email(&self.caller),
             })
         })

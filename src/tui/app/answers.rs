@@ -48,7 +48,7 @@ impl App {
         if first {
             match &standing.who {
                 Who::NotSetUp => {
-                    let form = Form::set_up(&standing.suggested_email);
+                    let form = Form::set_up(&standing.suggested_email, standing.notice);
                     self.modals.push(Modal::Form(Box::new(form)));
                 }
                 Who::Unknown => {

@@ -287,8 +287,7 @@ impl App {
             effects.push(Effect::Quit);
         }
         // The program cannot work on an empty database: leaving its form is leaving.
-        let set_up =
-            matches!(&closed, Some(Modal::Form(form)) if matches!(form.purpose, modal::form::Purpose::SetUp));
+        let set_up = matches!(&closed, Some(Modal::Form(form)) if matches!(form.purpose, modal::form::Purpose::SetUp { .. }));
         let done = self.standing.as_ref().is_none_or(|standing| standing.who != Who::NotSetUp);
         if set_up && !done && !matches!(&closed, Some(Modal::Form(form)) if form.is_submitting()) {
             effects.push(Effect::Quit);

@@ -210,8 +210,8 @@ pub struct Standing {
     pub attention: u64,
     /// The database's own warnings, such as a file that others can read.
     pub warnings: Vec<String>,
-    /// How keys of this database begin.
-    pub prefix: String,
+    /// What whoever sets the database up must know of their login.
+    pub notice: Option<&'static str>,
     /// The email to suggest at the first start.
     pub suggested_email: String,
 }

@@ -121,15 +121,7 @@ impl Dialog for Confirm {
                 }
                 Flow::Stay
             }
-            Answer::Done(request, result) if self.submitting == Some(*request) => match &**result {
-                Ok(_) => Flow::Close,
-                Err(error) => {
-                    self.submitting = None;
-                    self.error = Some(super::sentence(error));
-                    Flow::Stay
-                }
-            },
-            _ => Flow::Stay,
+            answer => super::settle(&mut self.submitting, &mut self.error, answer),
         }
     }
 }

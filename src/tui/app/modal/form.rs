@@ -30,7 +30,10 @@ pub struct Form {
 #[derive(Clone, Debug)]
 pub enum Purpose {
     /// The first start: one's email and the first Application.
-    SetUp,
+    SetUp {
+        /// What one must know of one's login.
+        notice: Option<&'static str>,
+    },
     /// A new Application.
     CreateApplication,
     /// Another name for an Application.
@@ -42,9 +45,9 @@ pub enum Purpose {
 impl Form {
     /// The first start.
     #[must_use]
-    pub fn set_up(suggested_email: &str) -> Self {
+    pub fn set_up(suggested_email: &str, notice: Option<&'static str>) -> Self {
         Self::new(
-            Purpose::SetUp,
+            Purpose::SetUp { notice },
             vec![
                 ("Your email", TextField::with(Email::MAX_BYTES, suggested_email)),
                 ("First Application", TextField::new(Name::MAX_CHARS)),
@@ -123,7 +126,7 @@ impl Form {
 
     fn operation(&self) -> Result<Operation, (usize, String)> {
         Ok(match &self.purpose {
-            Purpose::SetUp => Operation::SetUp(self.email()?, self.name(1)?),
+            Purpose::SetUp { .. } => Operation::SetUp(self.email()?, self.name(1)?),
             Purpose::CreateApplication => Operation::CreateApplication(self.name(0)?),
             Purpose::RenameApplication(application) => {
                 Operation::RenameApplication(application.id, application.version, self.name(0)?)
@@ -210,15 +213,7 @@ impl Dialog for Form {
                 }
                 Flow::Stay
             }
-            Answer::Done(request, result) if self.submitting == Some(*request) => match &**result {
-                Ok(_) => Flow::Close,
-                Err(error) => {
-                    self.submitting = None;
-                    self.error = Some(super::sentence(error));
-                    Flow::Stay
-                }
-            },
-            _ => Flow::Stay,
+            answer => super::settle(&mut self.submitting, &mut self.error, answer),
         }
     }
 }

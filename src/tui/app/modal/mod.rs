@@ -16,7 +16,7 @@ use crate::config::bindings::Chord;
 
 use super::action::Action;
 use super::context::Context;
-use super::msg::{Answer, Target};
+use super::msg::{Answer, RequestId, Target};
 
 pub use confirm::Confirm;
 pub use delete::Delete;
@@ -164,6 +164,22 @@ impl Dialog for Modal {
 
     fn answer(&mut self, answer: &mut Answer, cx: &mut Context<'_>) -> Flow {
         each!(self, modal => modal.answer(answer, cx))
+    }
+}
+
+/// What becomes of a dialog that waits for an operation: it closes when that is done, and says why when it is not.
+fn settle(submitting: &mut Option<RequestId>, error: &mut Option<String>, answer: &Answer) -> Flow {
+    let Answer::Done(request, result) = answer else { return Flow::Stay };
+    if *submitting != Some(*request) {
+        return Flow::Stay;
+    }
+    match &**result {
+        Ok(_) => Flow::Close,
+        Err(fault) => {
+            *submitting = None;
+            *error = Some(sentence(fault));
+            Flow::Stay
+        }
     }
 }
 

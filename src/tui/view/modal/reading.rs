@@ -18,12 +18,15 @@ pub(super) fn form<'a>(form: &Form, look: &'a Look, room: usize) -> Panel<'a> {
     let theme = &look.theme;
     let mut page = Page::new(look, room);
     let heading = match &form.purpose {
-        Purpose::SetUp => {
+        Purpose::SetUp { notice } => {
             page.text(
                 "This database is empty. Your email becomes its first user, bound to your login; an Application is \
                  what API keys belong to.",
                 theme.text,
             );
+            if let Some(notice) = notice {
+                page.blank().text(notice, theme.warning);
+            }
             page.blank();
             "Welcome to keydesk".to_owned()
         }
