@@ -1,99 +1,11 @@
-//! The real program in a real pseudo-terminal: first start, create, copy, quit; the terminal given back whatever
-//! happens; two sessions that see each other.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::panic, reason = "it says more than an assertion")]
-
-mod support;
+//! The life of the program in its terminal: taken, given back, gone, in the background, resized.
 
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use support::pty::Pty;
 
-const ENTER: &str = "\r";
-const ESC: &str = "\x1b";
-
-/// Within this time a program is gone after its terminal is (the design allows one second where it is not there).
-const GONE: Duration = Duration::from_secs(3);
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap()
-}
-
-/// A database that is set up, made by the program itself.
-fn set_up(folder: &tempfile::TempDir) -> std::path::PathBuf {
-    let database = folder.path().join("keydesk.db");
-    let mut pty = Pty::keydesk(&database, &[], &[]);
-    first_start(&mut pty);
-    pty.send("q");
-    assert_eq!(pty.wait_for_end(GONE), 0);
-    database
-}
-
-fn first_start(pty: &mut Pty) {
-    pty.wait_for("Welcome to keydesk");
-    pty.send("\x15");
-    pty.send("ana@example.com\r");
-    pty.send("Storefront\r");
-    pty.wait_for("Storefront has no API keys yet");
-}
-
-fn started(database: &std::path::Path) -> Pty {
-    let pty = Pty::keydesk(database, &[], &[]);
-    pty.wait_for("Developer settings");
-    pty
-}
-
-/// Creates a generic key up to where its secret is shown in full; the secret.
-fn reveal(pty: &mut Pty) -> String {
-    for keys in ["n", "n"] {
-        pty.send(keys);
-        std::thread::sleep(Duration::from_millis(80));
-    }
-    pty.wait_for("step 2 of 3");
-    pty.send(ENTER);
-    pty.wait_for("[>Create API Key<]");
-    pty.send(ENTER);
-    pty.wait_for("You cannot display the API key");
-    pty.send("v");
-    pty.wait("whole secret", |pty| secret_on(&pty.screen()).is_some());
-    secret_on(&pty.screen()).unwrap()
-}
-
-fn secret_on(screen: &str) -> Option<String> {
-    let is_secret = |line: &&str| keydesk::domain::token::parse(line).is_ok();
-    screen.lines().map(str::trim_end).find(is_secret).map(str::to_owned)
-}
-
-#[test]
-fn from_an_empty_machine_to_a_key_in_use() {
-    let folder = folder();
-    let database = folder.path().join("keydesk.db");
-    let mut pty = Pty::keydesk(&database, &[], &[("SSH_TTY", "/dev/pts/9")]);
-    first_start(&mut pty);
-    let secret = reveal(&mut pty);
-    pty.send("c");
-    pty.wait_for("Sent to your terminal's clipboard (OSC 52)");
-    let raw = String::from_utf8_lossy(&pty.raw()).into_owned();
-    assert_eq!(raw.matches("\x1b]52;c;").count(), 1, "exactly one copy is sent");
-    pty.send(ESC);
-    pty.wait_for("It works until");
-    assert!(!pty.screen().contains(&secret[20..]));
-    let verifier = keydesk::Verifier::open(&database).unwrap();
-    assert!(verifier.verify(&secret, Some("Storefront")).unwrap().is_accepted());
-    pty.send("d");
-    pty.wait_for("To confirm, type");
-    let month = keydesk::host::clock::now().format("%B %Y");
-    pty.send(&format!("Generic {month}"));
-    pty.wait_for("It matches");
-    pty.send(ENTER);
-    pty.wait_for("Requests with it are refused");
-    assert!(!verifier.verify(&secret, None).unwrap().is_accepted(), "with the very next request");
-    pty.send("q");
-    assert_eq!(pty.wait_for_end(GONE), 0);
-    assert!(pty.is_restored());
-    assert!(!pty.screen().contains(&secret[20..]), "nothing of it on the main screen");
-}
+use crate::support::pty::Pty;
+use crate::{ESC, GONE, folder, reveal, secret_on, set_up, started, support};
 
 #[test]
 fn the_terminal_is_given_back_after_quitting() {
@@ -184,7 +96,7 @@ fn a_fault_of_its_own() {
 #[test]
 fn the_terminal_is_given_back_after_a_panic() {
     let mut command = portable_pty::CommandBuilder::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "a_fault_of_its_own", "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", "life::a_fault_of_its_own", "--nocapture", "--test-threads=1"]);
     command.env("KEYDESK_TEST_PANIC", "1");
     command.env("TERM", "xterm-256color");
     let mut pty = Pty::start(command, 80, 24);
@@ -247,34 +159,6 @@ fn it_goes_to_the_background_and_comes_back() {
 }
 
 #[test]
-fn two_sessions_see_each_other_within_a_second() {
-    let folder = folder();
-    let database = set_up(&folder);
-    let other = started(&database);
-    other.wait_for("has no API keys yet");
-    let mut pty = started(&database);
-    let secret = reveal(&mut pty);
-    let since = Instant::now();
-    other.wait_for(&secret["ik_live_".len()..][..10]);
-    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
-}
-
-#[test]
-fn a_database_that_is_moved_away_is_seen_and_never_written() {
-    let folder = folder();
-    let database = set_up(&folder);
-    let mut pty = started(&database);
-    std::fs::rename(&database, folder.path().join("elsewhere.db")).unwrap();
-    pty.wait_for("was moved, removed or replaced");
-    pty.send("2");
-    pty.send("n");
-    pty.wait_for("Create Application");
-    pty.send("Orphan\r");
-    pty.wait_for("was moved, removed");
-    assert!(!database.exists(), "nothing is made in its place");
-}
-
-#[test]
 fn without_a_terminal_it_says_so() {
     let folder = folder();
     let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_keydesk"));
@@ -285,30 +169,6 @@ fn without_a_terminal_it_says_so() {
     let mut pty = Pty::keydesk(&folder.path().join("keydesk.db"), &[], &[("TERM", "dumb")]);
     assert_eq!(pty.wait_for_end(GONE), 3);
     assert!(!pty.raw().contains(&0x1b), "a terminal that cannot be drawn on gets no sequences");
-}
-
-#[test]
-fn no_color_is_no_colour() {
-    let folder = folder();
-    let database = set_up(&folder);
-    let mut pty = Pty::keydesk(&database, &[], &[("NO_COLOR", "1")]);
-    pty.wait_for("has no API keys yet");
-    pty.send("q");
-    pty.wait_for_end(GONE);
-    let raw = String::from_utf8_lossy(&pty.raw()).into_owned();
-    assert!(!raw.contains("\x1b[38;") && !raw.contains("\x1b[48;2"), "{raw:?}");
-    assert!(raw.contains("\x1b[1m"), "bold is left");
-}
-
-#[test]
-fn without_utf8_there_is_ascii_only() {
-    let folder = folder();
-    let database = set_up(&folder);
-    let mut pty = Pty::keydesk(&database, &[], &[("LANG", "C")]);
-    pty.wait_for("Storefront > Settings > Developer settings");
-    pty.send("n");
-    pty.wait_for("Create API Key");
-    assert!(pty.screen().is_ascii(), "{}", pty.screen());
 }
 
 #[test]
@@ -344,4 +204,70 @@ fn the_demo_leaves_nothing_behind() {
         assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0, "after {end}");
         assert!(!database.exists());
     }
+}
+
+#[test]
+fn nothing_of_the_secret_is_left_in_the_terminals_memory() {
+    if !support::have("tmux") {
+        return;
+    }
+    let folder = folder();
+    let database = set_up(&folder);
+    let socket = folder.path().join("tmux.sock");
+    let tmux = |arguments: &[&str]| -> String {
+        let output = std::process::Command::new("tmux")
+            .arg("-S")
+            .arg(&socket)
+            .args(["-f", "/dev/null"])
+            .args(arguments)
+            .env("TERM", "xterm-256color")
+            .env_remove("TMUX")
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let shown = |text: &str| {
+        let since = Instant::now();
+        loop {
+            let screen = tmux(&["capture-pane", "-p"]);
+            if screen.contains(text) {
+                return screen;
+            }
+            assert!(since.elapsed() < Duration::from_secs(10), "no {text:?}:\n{screen}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let line =
+        format!("LANG=C.UTF-8 {} --db {}; sleep 60", env!("CARGO_BIN_EXE_keydesk"), database.display());
+    tmux(&["new-session", "-d", "-x", "80", "-y", "24", &line]);
+    shown("has no API keys yet");
+    for (key, next) in [
+        ("n", "3rd party service"),
+        ("n", "step 2 of 3"),
+        ("Enter", "[>Create API Key<]"),
+        ("Enter", "You cannot display the API key"),
+    ] {
+        tmux(&["send-keys", key]);
+        shown(next);
+    }
+    tmux(&["send-keys", "v"]);
+    let since = Instant::now();
+    let secret = loop {
+        if let Some(secret) = secret_on(&tmux(&["capture-pane", "-p"])) {
+            break secret;
+        }
+        assert!(since.elapsed() < Duration::from_secs(10));
+    };
+    tmux(&["send-keys", "c"]);
+    shown("tmux");
+    tmux(&["send-keys", "Escape"]);
+    shown("It works until");
+    tmux(&["send-keys", "q"]);
+    std::thread::sleep(Duration::from_millis(500));
+    let memory = tmux(&["capture-pane", "-p", "-S", "-"]);
+    let buffers = tmux(&["list-buffers"]);
+    tmux(&["kill-server"]);
+    assert!(!memory.contains("Developer settings"), "the program has left:\n{memory}");
+    assert!(!memory.contains(&secret[20..40]), "{memory}");
+    assert!(buffers.is_empty(), "{buffers}");
 }
