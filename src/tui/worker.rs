@@ -123,14 +123,20 @@ impl Worker {
         if let Job::Load(_, load) = &job
             && Kind::voids(load)
         {
-            let under_way = lock(&self.under_way);
-            // The worker cannot begin with something else while the lock is held.
-            if matches!(*under_way, UnderWay::Reading(kind) if kind == Kind::of(load)) {
-                self.interrupter.interrupt();
-            }
+            self.interrupt_if(|kind| kind == Kind::of(load));
         }
         // The thread lives as long as this handle.
         let _ = self.jobs.send(job);
+    }
+
+    /// Stops what is being read, if it is of such a kind. Never a change: whoever asked for it would not learn whether
+    /// it was made.
+    fn interrupt_if(&self, is_void: impl FnOnce(Kind) -> bool) {
+        let under_way = lock(&self.under_way);
+        // The worker cannot begin with something else while the lock is held.
+        if matches!(*under_way, UnderWay::Reading(kind) if is_void(kind)) {
+            self.interrupter.interrupt();
+        }
     }
 
     /// Since when a change has been under way.
@@ -176,7 +182,7 @@ impl Worker {
     /// Lets the worker finish what it has begun.
     pub(super) fn end(mut self) {
         let _ = self.jobs.send(Job::End);
-        self.interrupter.interrupt();
+        self.interrupt_if(|_| true);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
