@@ -160,6 +160,13 @@ pub fn network_file_system(path: &Path) -> Option<&'static str> {
     }
 }
 
+/// Whether the disk of a path has no room left worth the name: less than 64 KiB.
+#[must_use]
+pub fn is_disk_full(path: &Path) -> bool {
+    nix::sys::statvfs::statvfs(folder_of(path))
+        .is_ok_and(|disk| disk.blocks_available().saturating_mul(disk.fragment_size()) < 64 * 1_024)
+}
+
 /// A file was not written; nothing is left of it.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {

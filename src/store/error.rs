@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 
 use crate::domain::token::EntropyError;
+use crate::host::files;
 
 /// The database could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -173,6 +174,8 @@ impl StoreError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::OperationInterrupted) => Self::Interrupted,
             Some(ErrorCode::DiskFull) => Self::Full { path },
+            // Where the index of the log cannot grow, SQLite speaks of input and output.
+            Some(ErrorCode::SystemIoFailure) if files::is_disk_full(&path) => Self::Full { path },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
                 Self::ReadOnly { path, reason }
             }

@@ -132,6 +132,14 @@ impl Store {
 
     /// Opens the database; one that is not there is an error.
     pub fn open_existing(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
+        match Self::try_open(path, entropy) {
+            // On a full disk not even the index of the log can be made, and a key could not be deleted.
+            Err(StoreError::Full { .. }) if reserve::release(path) => Self::try_open(path, entropy),
+            opened => opened,
+        }
+    }
+
+    fn try_open(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
         if !path.exists() {
             return Err(StoreError::NoDatabase { path: path.to_owned() });
         }

@@ -214,3 +214,58 @@ fn what_was_deleted_is_off_the_disk_once_nobody_reads() {
     let wal = desk.folder.path().join("keydesk.db-wal");
     assert_eq!(std::fs::metadata(wal).unwrap().len(), 0);
 }
+
+/// A file system of two megabytes, taken away when dropped; none where it cannot be had.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=2200k", "tmpfs"])
+            .arg(folder.path())
+            .stderr(std::process::Stdio::null())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("skipped: a small file system cannot be mounted here");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn on_a_full_disk_a_key_can_be_deleted() {
+    for opened_before in [true, false] {
+        let Some(small) = SmallDisk::mount() else { return };
+        let path = small.0.path().join("keydesk.db");
+        let mut desk = Desk::new();
+        desk.store = open(&path).unwrap();
+        desk::set_up(&mut desk.session(), &crate::furnish::email("ana@example.com"), &name("Storefront"))
+            .unwrap();
+        let created = create(&mut desk, "Checkout");
+        if !opened_before {
+            // The last one who closes it takes the log away; it cannot be made again.
+            desk.store = Store::open(&desk.folder.path().join("other.db"), &mut Seeded(5)).unwrap();
+        }
+        let fill = std::process::Command::new("dd")
+            .args(["if=/dev/zero", "bs=1k"])
+            .arg(format!("of={}", small.0.path().join("fill").display()))
+            .stderr(std::process::Stdio::null())
+            .status();
+        assert!(fill.is_ok_and(|status| !status.success()), "the disk is full");
+        if !opened_before {
+            desk.store = open(&path).unwrap();
+        }
+        desk::delete_keys(&mut desk.session(), &crate::furnish::picked(&created.key)).unwrap();
+        let verifier = keydesk::Verifier::open(&path).unwrap();
+        assert!(!verifier.verify(created.secret.expose(), None).unwrap().is_accepted());
+        drop(desk);
+    }
+}
