@@ -99,14 +99,24 @@ pub fn parse_when<Z: TimeZone>(text: &str, now: Instant, zone: &Z) -> Result<Ins
     }
 }
 
-/// The first instant of a date in a zone. Where the clock is put forward over midnight it is the first that exists.
+/// The first instant of a date in a zone. Where the clock is put forward over midnight it is the first that exists;
+/// where midnight comes twice it is the first of the two.
 #[must_use]
 pub fn start_of<Z: TimeZone>(date: NaiveDate, zone: &Z) -> Option<Instant> {
+    let step = TimeDelta::minutes(30);
     let midnight = date.and_time(NaiveTime::MIN);
-    (0..=8)
-        .filter_map(|quarter| midnight.checked_add_signed(TimeDelta::minutes(30 * quarter)))
-        .find_map(|at| zone.from_local_datetime(&at).earliest())
-        .map(|at| at.with_timezone(&Utc))
+    let mut start = (0..=8)
+        .filter_map(|steps| midnight.checked_add_signed(step * steps))
+        .find_map(|at| zone.from_local_datetime(&at).earliest())?
+        .with_timezone(&Utc);
+    // Of a clock put back to midnight exactly, `chrono::Local` knows the second midnight only (Havana, the Azores).
+    for _ in 0..4 {
+        match start.checked_sub_signed(step) {
+            Some(before) if before.with_timezone(zone).date_naive() == date => start = before,
+            _ => break,
+        }
+    }
+    Some(start)
 }
 
 /// The last second of a date in a zone: 23:59:59 there.
@@ -232,7 +242,7 @@ fn distance(at: Instant, now: Instant) -> (i64, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::FixedOffset;
+    use chrono::{FixedOffset, MappedLocalTime, NaiveDateTime};
     use proptest::prelude::*;
 
     fn at(text: &str) -> Instant {
@@ -241,6 +251,56 @@ mod tests {
 
     fn east() -> FixedOffset {
         FixedOffset::east_opt(3_600).unwrap()
+    }
+
+    /// A zone whose clock is put from one offset to another at an instant, as `chrono::Local` sees it: of times that
+    /// come twice it knows the second only where they begin.
+    #[derive(Clone, Copy, Debug)]
+    struct Turning {
+        at: Instant,
+        before: FixedOffset,
+        after: FixedOffset,
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    struct TurningOffset(Turning, FixedOffset);
+
+    impl Offset for TurningOffset {
+        fn fix(&self) -> FixedOffset {
+            self.1
+        }
+    }
+
+    impl TimeZone for Turning {
+        type Offset = TurningOffset;
+
+        fn from_offset(offset: &TurningOffset) -> Self {
+            offset.0
+        }
+
+        fn offset_from_local_date(&self, local: &NaiveDate) -> MappedLocalTime<TurningOffset> {
+            self.offset_from_local_datetime(&local.and_time(NaiveTime::MIN))
+        }
+
+        fn offset_from_local_datetime(&self, local: &NaiveDateTime) -> MappedLocalTime<TurningOffset> {
+            let old = self.at.with_timezone(&self.before).naive_local();
+            let new = self.at.with_timezone(&self.after).naive_local();
+            match (*local < old, *local >= new) {
+                (true, true) if *local > new => MappedLocalTime::Ambiguous(self.before, self.after),
+                (_, true) => MappedLocalTime::Single(self.after),
+                (true, false) => MappedLocalTime::Single(self.before),
+                (false, false) => MappedLocalTime::None,
+            }
+            .map(|offset| TurningOffset(*self, offset))
+        }
+
+        fn offset_from_utc_date(&self, utc: &NaiveDate) -> TurningOffset {
+            self.offset_from_utc_datetime(&utc.and_time(NaiveTime::MIN))
+        }
+
+        fn offset_from_utc_datetime(&self, utc: &NaiveDateTime) -> TurningOffset {
+            TurningOffset(*self, if utc.and_utc() < self.at { self.before } else { self.after })
+        }
     }
 
     const NOW: &str = "2026-11-23T09:00:00Z";
@@ -253,6 +313,49 @@ mod tests {
         assert_eq!(when("2027-01-31"), Ok(at("2027-01-31T22:59:59Z")), "the end of that day, there");
         assert_eq!(when("2027-01-31T12:00:00+02:00"), Ok(at("2027-01-31T10:00:00Z")));
         assert_eq!(when("2026-11-23"), Ok(at("2026-11-23T22:59:59Z")), "today still has an end");
+    }
+
+    #[test]
+    fn a_day_ends_once_whatever_the_clock_does() {
+        for (place, turn, before, after, day, end) in [
+            (
+                "Havana, back to midnight",
+                "2027-11-07T05:00:00Z",
+                -4,
+                -5,
+                "2027-11-06",
+                "2027-11-07T03:59:59Z",
+            ),
+            ("Havana, the day after", "2027-11-07T05:00:00Z", -4, -5, "2027-11-07", "2027-11-08T04:59:59Z"),
+            (
+                "Beirut, back from midnight",
+                "2027-10-30T21:00:00Z",
+                3,
+                2,
+                "2027-10-30",
+                "2027-10-30T21:59:59Z",
+            ),
+            (
+                "Cairo, forward from midnight",
+                "2027-04-29T22:00:00Z",
+                2,
+                3,
+                "2027-04-29",
+                "2027-04-29T21:59:59Z",
+            ),
+            (
+                "Scoresbysund, forward to midnight",
+                "2027-03-28T01:00:00Z",
+                -2,
+                -1,
+                "2027-03-27",
+                "2027-03-28T00:59:59Z",
+            ),
+        ] {
+            let offset = |hours: i32| FixedOffset::east_opt(hours * 3_600).unwrap();
+            let zone = Turning { at: at(turn), before: offset(before), after: offset(after) };
+            assert_eq!(parse_when(day, at(NOW), &zone), Ok(at(end)), "{place}");
+        }
     }
 
     #[test]
