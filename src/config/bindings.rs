@@ -1,177 +1,10 @@
 //! Which key does what: one table, from which footer, help and palette are made too.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::Deserialize;
 
-/// A key without its modifiers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
-    /// A letter, digit or sign; capital letters stand for themselves.
-    Char(char),
-    /// The space bar.
-    Space,
-    /// Enter.
-    Enter,
-    /// Esc.
-    Esc,
-    /// Tab.
-    Tab,
-    /// Shift-Tab.
-    BackTab,
-    /// Backspace.
-    Backspace,
-    /// Delete.
-    Delete,
-    /// Insert.
-    Insert,
-    /// Arrow up.
-    Up,
-    /// Arrow down.
-    Down,
-    /// Arrow left.
-    Left,
-    /// Arrow right.
-    Right,
-    /// Home.
-    Home,
-    /// End.
-    End,
-    /// Page up.
-    PageUp,
-    /// Page down.
-    PageDown,
-    /// A function key.
-    F(u8),
-    /// No key at all: an action that came from the mouse or the palette.
-    None,
-}
-
-const NAMED: [(&str, Key); 17] = [
-    ("space", Key::Space),
-    ("enter", Key::Enter),
-    ("esc", Key::Esc),
-    ("tab", Key::Tab),
-    ("shift-tab", Key::BackTab),
-    ("backspace", Key::Backspace),
-    ("delete", Key::Delete),
-    ("insert", Key::Insert),
-    ("up", Key::Up),
-    ("down", Key::Down),
-    ("left", Key::Left),
-    ("right", Key::Right),
-    ("home", Key::Home),
-    ("end", Key::End),
-    ("pageup", Key::PageUp),
-    ("pagedown", Key::PageDown),
-    ("none", Key::None),
-];
-
-/// A key with its modifiers, written `ctrl-p`, `alt-x`, `G`, `enter`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Chord {
-    /// The key.
-    pub key: Key,
-    /// With Ctrl.
-    pub ctrl: bool,
-    /// With Alt.
-    pub alt: bool,
-}
-
-impl Chord {
-    /// A key without modifiers.
-    #[must_use]
-    pub fn plain(key: Key) -> Self {
-        Self { key, ctrl: false, alt: false }
-    }
-
-    /// No key.
-    #[must_use]
-    pub fn none() -> Self {
-        Self::plain(Key::None)
-    }
-
-    /// Ctrl-C.
-    #[must_use]
-    pub fn ctrl_c() -> Self {
-        Self { key: Key::Char('c'), ctrl: true, alt: false }
-    }
-
-    /// Whether it writes a letter into a text.
-    #[must_use]
-    pub fn is_text(&self) -> bool {
-        !self.ctrl && !self.alt && matches!(self.key, Key::Char(_) | Key::Space)
-    }
-}
-
-/// A text names no key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is no key: write a letter or sign, enter, esc, space, tab, up, down, left, right, home, end, pageup, \
-     pagedown, backspace, delete, f1 to f12, with ctrl- or alt- in front where wanted"
-)]
-pub struct NotAKey(pub String);
-
-impl FromStr for Chord {
-    type Err = NotAKey;
-
-    fn from_str(text: &str) -> Result<Self, NotAKey> {
-        let wrong = || NotAKey(text.to_owned());
-        let (mut rest, mut ctrl, mut alt) = (text, false, false);
-        loop {
-            if let Some(tail) = rest.strip_prefix("ctrl-").filter(|tail| !tail.is_empty() && !ctrl) {
-                (rest, ctrl) = (tail, true);
-            } else if let Some(tail) = rest.strip_prefix("alt-").filter(|tail| !tail.is_empty() && !alt) {
-                (rest, alt) = (tail, true);
-            } else {
-                break;
-            }
-        }
-        let mut chars = rest.chars();
-        let key = match (chars.next(), chars.next()) {
-            (Some(' '), None) => Key::Space,
-            (Some(c), None) if !c.is_control() => Key::Char(c),
-            _ => {
-                if let Some((_, key)) = NAMED.iter().find(|(name, _)| *name == rest) {
-                    *key
-                } else {
-                    let number = rest.strip_prefix('f').and_then(|n| n.parse::<u8>().ok());
-                    Key::F(number.filter(|n| (1..=12).contains(n)).ok_or_else(wrong)?)
-                }
-            }
-        };
-        Ok(Self { key, ctrl, alt })
-    }
-}
-
-impl fmt::Display for Chord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::new();
-        if self.ctrl {
-            text.push_str("Ctrl-");
-        }
-        if self.alt {
-            text.push_str("Alt-");
-        }
-        match self.key {
-            Key::Char(c) if self.ctrl => text.extend(c.to_uppercase()),
-            Key::Char(c) => text.push(c),
-            Key::F(number) => text = format!("{text}F{number}"),
-            Key::BackTab => text.push_str("Shift-Tab"),
-            Key::PageUp => text.push_str("PgUp"),
-            Key::PageDown => text.push_str("PgDn"),
-            key => {
-                let name = NAMED.iter().find(|(_, known)| *known == key).map_or("", |(name, _)| name);
-                let mut letters = name.chars();
-                text.extend(letters.next().map(|c| c.to_ascii_uppercase()));
-                text.push_str(letters.as_str());
-            }
-        }
-        f.pad(&text)
-    }
-}
+pub use super::chord::{Chord, Key, NotAKey};
 
 /// A line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,7 +90,25 @@ pub enum BindingError {
         /// The other.
         second: String,
     },
+    /// A key that keeps its meaning was taken from it.
+    #[error("[keys.{context}] {action}: {chord} must stay among its keys, so that there is always a way out")]
+    Fixed {
+        /// Where.
+        context: String,
+        /// What it does there.
+        action: String,
+        /// The key.
+        chord: String,
+    },
 }
+
+/// Keys that keep their meaning whatever people bind: Esc always leads home, Ctrl-C always leaves.
+const FIXED: [(&str, &str, Chord); 4] = [
+    ("global", "quit", Chord::ctrl_c()),
+    ("global", "dismiss", Chord::plain(Key::Esc)),
+    ("modal", "cancel", Chord::plain(Key::Esc)),
+    ("reveal", "close", Chord::plain(Key::Esc)),
+];
 
 /// Which contexts are active together, so that a key in both is a clash.
 fn together(a: &str, b: &str) -> bool {
@@ -301,6 +152,12 @@ impl Bindings {
                     return Err(BindingError::Action { context, action, allowed });
                 };
                 entry.chords = chords(context, action, keys)?;
+            }
+        }
+        for (context, action, chord) in FIXED {
+            if !self.chords_for(context, action).contains(&chord) {
+                let (context, action, chord) = (context.into(), action.into(), chord.to_string());
+                return Err(BindingError::Fixed { context, action, chord });
             }
         }
         self.check()?;
@@ -363,23 +220,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chords_read_and_show() {
-        for (text, shown) in [
-            ("q", "q"),
-            ("G", "G"),
-            ("ctrl-p", "Ctrl-P"),
-            ("shift-tab", "Shift-Tab"),
-            ("f5", "F5"),
-            ("-", "-"),
-        ] {
-            assert_eq!(text.parse::<Chord>().unwrap().to_string(), shown);
-        }
-        for wrong in ["", "ctrl-", "f13", "meta-x", "\u{1b}"] {
-            assert!(wrong.parse::<Chord>().is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
     fn the_shipped_table_is_sound() {
         let bindings = Bindings::built_in().unwrap();
         assert_eq!(bindings.lookup("keys", &"n".parse().unwrap()), Some("create"));
@@ -394,6 +234,20 @@ mod tests {
         let own = Overrides::from([("keys".into(), BTreeMap::from([("create".into(), vec!["q".into()])]))]);
         let error = Bindings::built_in().unwrap().overridden(&own).unwrap_err().to_string();
         assert!(error.contains("keys.create") && error.contains("global.quit"), "{error}");
+    }
+
+    #[test]
+    fn the_ways_out_stay() {
+        for (context, action, chord) in FIXED {
+            let own = |keys: Vec<String>| {
+                Overrides::from([(context.into(), BTreeMap::from([(action.into(), keys)]))])
+            };
+            let error =
+                Bindings::built_in().unwrap().overridden(&own(vec!["f9".into()])).unwrap_err().to_string();
+            assert!(error.contains(action) && error.contains(&chord.to_string()), "{error}");
+            let both = own(vec!["f9".into(), chord.to_string()]);
+            assert!(Bindings::built_in().unwrap().overridden(&both).is_ok(), "{action}");
+        }
     }
 
     #[test]

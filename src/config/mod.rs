@@ -4,6 +4,7 @@
 //! prints is what keydesk does.
 
 pub mod bindings;
+pub mod chord;
 pub mod settings;
 pub mod theme;
 
