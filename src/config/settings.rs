@@ -1,5 +1,6 @@
 //! The settings of `config.toml`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::ConfigError;
-use super::bindings::{Bindings, Overrides};
-use crate::domain::expiry::{MOST_DAYS, parse_duration};
-use crate::domain::platform::{Catalogue, Platform};
+use super::bindings::{BindingError, Bindings, Overrides};
+use crate::domain::expiry::parse_duration;
+use crate::domain::platform::{Catalogue, CatalogueError, Platform};
 
 /// The documented defaults: what `keydesk config --default` prints.
 pub const DEFAULT: &str = include_str!("../../assets/config.toml");
@@ -101,9 +102,12 @@ struct Written {
     expires_soon: Option<Spanned<String>>,
     clipboard: Option<Spanned<String>>,
     clipboard_clear_after: Option<Spanned<String>>,
-    keys: Option<Spanned<Overrides>>,
-    platforms: Option<Spanned<Vec<Platform>>>,
+    keys: Option<Keys>,
+    platforms: Option<Vec<Spanned<Platform>>>,
 }
+
+/// [`Overrides`], each word with its place.
+type Keys = BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Vec<Spanned<String>>>>;
 
 impl Settings {
     /// Reads a file; one that is not there leaves the defaults.
@@ -137,18 +141,17 @@ impl Settings {
                 .unwrap_or(Duration::from_secs(45)),
             bindings: match own.keys {
                 None => bindings,
-                Some(keys) => {
-                    let at = keys.span().start;
-                    bindings.overridden(keys.get_ref()).map_err(|error| wrong(at, error.to_string()))?
-                }
+                Some(keys) => bindings
+                    .overridden(&plain(&keys))
+                    .map_err(|error| wrong(place_of_key(&keys, &error), error.to_string()))?,
             },
             catalogue: match own.platforms {
                 None => catalogue,
                 Some(platforms) => {
-                    let at = platforms.span().start;
+                    let listed = platforms.iter().map(|platform| platform.get_ref().clone()).collect();
                     catalogue
-                        .extended(platforms.into_inner())
-                        .map_err(|error| wrong(at, error.to_string()))?
+                        .extended(listed)
+                        .map_err(|error| wrong(place_of_platform(&platforms, &error), error.to_string()))?
                 }
             },
         })
@@ -174,6 +177,55 @@ fn read(path: &Path, text: &str) -> Result<Written, ConfigError> {
         let at = error.span().map_or(0, |span| span.start);
         ConfigError::at(path, text, at, error.message().trim())
     })
+}
+
+fn plain(keys: &Keys) -> Overrides {
+    let texts = |chords: &Vec<Spanned<String>>| chords.iter().map(|chord| chord.get_ref().clone()).collect();
+    keys.iter()
+        .map(|(context, actions)| {
+            let actions = actions.iter().map(|(action, chords)| (action.get_ref().clone(), texts(chords)));
+            (context.get_ref().clone(), actions.collect())
+        })
+        .collect()
+}
+
+/// Where a mistake in the bindings stands: the key, else the action, else the part.
+fn place_of_key(keys: &Keys, error: &BindingError) -> usize {
+    let action = |context: &str, action: &str| {
+        keys.get(context).and_then(|actions| actions.get_key_value(action)).map(|(word, _)| word.span().start)
+    };
+    let dotted = |both: &str| both.split_once('.').and_then(|(context, word)| action(context, word));
+    match error {
+        BindingError::Toml(_) => None,
+        BindingError::Context { context, .. } => {
+            keys.get_key_value(context.as_str()).map(|(word, _)| word.span().start)
+        }
+        BindingError::Action { context, action: word, .. }
+        | BindingError::Fixed { context, action: word, .. } => action(context, word),
+        BindingError::Key { context, action: word, error } => keys
+            .get(context.as_str())
+            .and_then(|actions| actions.get(word.as_str()))
+            .and_then(|chords| chords.iter().find(|chord| *chord.get_ref() == error.0))
+            .map(|chord| chord.span().start),
+        // The later of the two lines, where both are the user's.
+        BindingError::Clash { first, second, .. } => dotted(first).max(dotted(second)),
+    }
+    .unwrap_or(0)
+}
+
+/// Where the platform stands that has a mistake; of two alike it is the second.
+fn place_of_platform(platforms: &[Spanned<Platform>], error: &CatalogueError) -> usize {
+    let (CatalogueError::Slug(slug) | CatalogueError::NoName(slug) | CatalogueError::Twice(slug)) = error
+    else {
+        return 0;
+    };
+    let mut alike = platforms.iter().filter(|platform| {
+        let platform = platform.get_ref();
+        platform.slug == *slug
+            && (!matches!(error, CatalogueError::NoName(_)) || platform.name.trim().is_empty())
+    });
+    let found = if matches!(error, CatalogueError::Twice(_)) { alike.nth(1) } else { alike.next() };
+    found.map_or(0, |platform| platform.span().start)
 }
 
 /// Reads values, and knows where they stand when they are wrong.
@@ -229,11 +281,10 @@ impl Reader<'_> {
         own: Option<&Spanned<String>>,
         default: Option<&Spanned<String>>,
     ) -> Result<u32, ConfigError> {
-        let place = own;
-        let days = self.length(own, default, "90d")?.num_days();
-        match (u32::try_from(days), place) {
-            (Ok(days), _) if days >= 1 && i64::from(days) <= MOST_DAYS => Ok(days),
-            (_, Some(value)) => Err(self.wrong(value, "must be at least 1d")),
+        let length = self.length(own, default, "90d")?;
+        match (u32::try_from(length.num_days()), own) {
+            (Ok(days), _) if days >= 1 && TimeDelta::days(days.into()) == length => Ok(days),
+            (_, Some(value)) => Err(self.wrong(value, "must be whole days: write 90d or 12w")),
             _ => Ok(90),
         }
     }
@@ -287,7 +338,32 @@ mod tests {
         assert!(error.contains("keys.create") && error.contains("keys.delete"), "{error}");
         let error = parse("[[platforms]]\nslug = \"A\"\nname = \"A\"\npresents = \"header\"").unwrap_err();
         assert!(error.contains("lower case"), "{error}");
-        assert!(parse("default_expiry = \"5h\"").is_err());
+        for text in ["5h", "36h"] {
+            let error = parse(&format!("default_expiry = \"{text}\"")).unwrap_err();
+            assert!(error.contains("whole days"), "{text}: {error}");
+        }
+        assert_eq!(parse("default_expiry = \"48h\"").unwrap().default_expiry, 2);
         assert!(parse("= nonsense").is_err());
+    }
+    #[test]
+    fn a_mistake_far_down_has_its_own_line() {
+        let fine = "mouse = true\n[keys.list]\nup = [\"w\"]\n";
+        for (text, place) in [
+            ("[keys.keys]\nselect = [\"y\"]\nexplode = [\"d\"]", "6:1"),
+            ("[keys.keys]\ncreate = [\"n\", \"hyper-x\"]", "5:16"),
+            ("[keys.keys]\nselect = [\"y\"]\ncreate = [\"d\"]", "6:1"),
+            ("[keys.keys]\nselect = [\"y\"]\ncreate = [\"y\"]", "6:1"),
+            ("[keys.cellar]\nup = [\"w\"]", "4:7"),
+            ("[keys.modal]\ncancel = [\"x\"]", "5:1"),
+        ] {
+            let error = parse(&format!("{fine}{text}")).unwrap_err();
+            assert!(error.starts_with(&format!("config.toml:{place}:")), "{text:?}: {error}");
+        }
+        let platform =
+            |slug: &str| format!("[[platforms]]\nslug = \"{slug}\"\nname = \"N\"\npresents = \"header\"\n");
+        for wrong in ["A", "fine"] {
+            let error = parse(&format!("{}{}", platform("fine"), platform(wrong))).unwrap_err();
+            assert!(error.starts_with("config.toml:5:"), "{wrong}: {error}");
+        }
     }
 }
