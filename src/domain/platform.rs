@@ -53,7 +53,7 @@ pub enum CatalogueError {
     #[error("{0}")]
     Toml(String),
     /// A slug with other characters, or none, or too many.
-    #[error("platform slug {0:?}: use 1 to 40 lower case letters, digits and _")]
+    #[error("platform slug {0:?}: use 1 to 40 lower case letters, digits and _, and not generic")]
     Slug(String),
     /// A platform without a name.
     #[error("platform {0:?} has no name")]
