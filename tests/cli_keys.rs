@@ -184,7 +184,7 @@ fn disabled_keys_come_back_and_deleted_ones_do_not() {
     assert_eq!(reason(), "deleted");
     let said = home.run(&["keys", "delete", "Two", "--yes"]);
     assert_eq!((said.code, said.out.as_str()), (0, ""));
-    assert!(said.err.contains("deleted. Requests with it are refused."), "{}", said.err);
+    assert!(said.err.contains("deleted. Requests with it are refused since"), "{}", said.err);
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod manage_users;
 mod set_up;
 
 pub use create_key::{CreatedKey, create_key, mark_delivered};
-pub use delete_keys::{Receipt, delete_keys};
+pub use delete_keys::delete_keys;
 pub use disable_keys::set_disabled;
 pub use error::DeskError;
 pub use manage_applications::{create_application, delete_application, rename_application};

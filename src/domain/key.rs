@@ -269,6 +269,14 @@ pub struct Tombstone {
     pub deleted: Instant,
     /// Who deleted it.
     pub deleted_by: UserId,
+    /// The last accepted use before, if there was one.
+    pub last_used: Option<Instant>,
+    /// Where that came from.
+    pub last_used_from: Option<String>,
+    /// When somebody was first refused with it after the deletion.
+    pub first_refused: Option<Instant>,
+    /// Where that came from.
+    pub first_refused_from: Option<String>,
 }
 
 /// What one asks for when creating a key.

@@ -77,7 +77,8 @@ pub fn expiring(
 pub fn tombstone(r: &Reader<'_>, id: KeyId) -> Result<Option<Tombstone>, StoreError> {
     r.connection
         .query_row(
-            "SELECT key_id, name, application_id, prefix, deleted, deleted_by FROM tombstones WHERE key_id = ?1",
+            "SELECT key_id, name, application_id, prefix, deleted, deleted_by, last_used, last_used_from, \
+             first_refused, first_refused_from FROM tombstones WHERE key_id = ?1",
             [id.as_str()],
             |row| {
                 Ok(Tombstone {
@@ -87,6 +88,10 @@ pub fn tombstone(r: &Reader<'_>, id: KeyId) -> Result<Option<Tombstone>, StoreEr
                     prefix: row.get(3)?,
                     deleted: convert::instant(row, 4)?,
                     deleted_by: UserId(row.get(5)?),
+                    last_used: convert::maybe_instant(row, 6)?,
+                    last_used_from: row.get(7)?,
+                    first_refused: convert::maybe_instant(row, 8)?,
+                    first_refused_from: row.get(9)?,
                 })
             },
         )
@@ -168,8 +173,9 @@ pub fn delete(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), StoreErro
     let fault = tx.fault("deleting a key");
     tx.connection
         .prepare_cached(
-            "INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, deleted, deleted_by) \
-             SELECT key_id, hash, application_id, name, prefix, type, platform, ?2, ?3 FROM keys WHERE key_id = ?1",
+            "INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, deleted, deleted_by, \
+             last_used, last_used_from) \
+             SELECT key_id, hash, application_id, name, prefix, type, platform, ?2, ?3, last_used, last_used_from FROM keys WHERE key_id = ?1",
         )
         .and_then(|mut statement| statement.execute(params![id.as_str(), now.timestamp(), tx.actor().0]))
         .map_err(&fault)?;

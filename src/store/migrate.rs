@@ -8,15 +8,16 @@ use super::error::StoreError;
 use super::open::APPLICATION_ID;
 use crate::domain::token::Entropy;
 
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("../../assets/migrations/0001_base.sql"),
     include_str!("../../assets/migrations/0002_usage.sql"),
+    include_str!("../../assets/migrations/0003_receipts.sql"),
 ];
 
 /// The newest format that is known here.
-pub const NEWEST: i64 = 2;
+pub const NEWEST: i64 = 3;
 
-const _: () = assert!(STEPS.len() == 2, "the newest format is that of the last step");
+const _: () = assert!(STEPS.len() == 3, "the newest format is that of the last step");
 
 /// The format of a file.
 pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {

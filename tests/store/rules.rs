@@ -94,7 +94,7 @@ fn rule_5_a_deleted_key_stays_deleted_and_leaves_a_tombstone() {
     assert_eq!(reason(&decision), Some(Reason::Deleted), "the very next verification, by any connection");
     assert!(matches!(decision, Decision::Refused(refusal) if refusal.key == Some(created.key.id)));
     let tombstone = desk.store.read(|r| keys::tombstone(r, created.key.id)).unwrap().unwrap();
-    assert_eq!(tombstone, receipts[0].tombstone);
+    assert_eq!(tombstone, receipts[0]);
     assert_eq!(
         (tombstone.name.as_str(), tombstone.deleted, tombstone.deleted_by.0),
         ("Checkout", desk.now, 1)

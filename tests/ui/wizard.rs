@@ -213,7 +213,11 @@ fn deleting_needs_the_exact_name() {
     assert_snapshot!("delete_matching", script.picture());
     script.press("enter");
     assert_eq!(key_count(&mut script), 0);
-    assert!(script.screen().contains("deleted. Requests with it are refused."), "{}", script.screen());
+    assert!(
+        script.screen().contains("Requests with it are refused. It\nwas never used."),
+        "{}",
+        script.screen()
+    );
 }
 
 #[test]

@@ -9,10 +9,12 @@ use super::super::resolve;
 use super::super::run::{Run, change, read};
 use super::picked;
 use super::show::Shown;
-use crate::desk::{self, Receipt};
+use crate::desk;
+use crate::domain::Instant;
 use crate::domain::expiry::{relative, rfc3339};
-use crate::domain::key::Key;
+use crate::domain::key::{Key, Tombstone};
 use crate::domain::text::inert;
+use crate::host::clock::{self, Zone};
 
 pub(super) fn set_disabled(run: &Run, named: &[String], disabled: bool) -> Result<Exit, Stop> {
     let mut store = run.store_to_change()?;
@@ -36,20 +38,24 @@ pub(super) fn set_disabled(run: &Run, named: &[String], disabled: bool) -> Resul
 }
 
 #[derive(Serialize)]
-struct ReceiptDocument<'a> {
+struct Receipt<'a> {
     id: &'a str,
     name: &'a str,
     deleted: String,
+    committed: String,
     last_used: Option<String>,
+    last_used_from: Option<&'a str>,
 }
 
-impl<'a> From<&'a Receipt> for ReceiptDocument<'a> {
-    fn from(receipt: &'a Receipt) -> Self {
+impl<'a> Receipt<'a> {
+    fn of(tombstone: &'a Tombstone, committed: Instant) -> Self {
         Self {
-            id: receipt.tombstone.id.as_str(),
-            name: receipt.tombstone.name.as_str(),
-            deleted: rfc3339(receipt.tombstone.deleted),
-            last_used: receipt.last_used.map(rfc3339),
+            id: tombstone.id.as_str(),
+            name: tombstone.name.as_str(),
+            deleted: rfc3339(tombstone.deleted),
+            committed: rfc3339(committed),
+            last_used: tombstone.last_used.map(rfc3339),
+            last_used_from: tombstone.last_used_from.as_deref(),
         }
     }
 }
@@ -66,17 +72,23 @@ pub(super) fn delete(run: &Run, named: &[String], yes: bool) -> Result<Exit, Sto
     };
     confirm::ask(yes, &preview(run, &shown), &wanted)?;
     let keys: Vec<Key> = shown.into_iter().map(|shown| shown.key).collect();
-    let receipts = change(&mut store, |session| desk::delete_keys(session, &picked(&keys)))?;
+    let tombstones = change(&mut store, |session| desk::delete_keys(session, &picked(&keys)))?;
+    let committed = clock::now();
     run.scrub(&store);
-    for receipt in &receipts {
-        let tombstone = &receipt.tombstone;
+    for tombstone in &tombstones {
+        let last = tombstone.last_used.map_or("It was never used.".to_owned(), |at| {
+            let from = tombstone.last_used_from.as_deref().map(|from| format!(" from {}", inert(from)));
+            format!("Last let in: {}{}.", run.exact(at), from.unwrap_or_default())
+        });
         run.output.say(&format!(
-            "Key {} ({}) deleted. Requests with it are refused.",
-            tombstone.prefix, tombstone.name
+            "Key {} ({}) deleted. Requests with it are refused since {}. {last}",
+            tombstone.prefix,
+            tombstone.name,
+            Zone::Local.show(committed)
         ));
     }
     if run.output.is_json() {
-        run.output.document(&receipts.iter().map(ReceiptDocument::from).collect::<Vec<_>>())?;
+        run.output.document(&tombstones.iter().map(|t| Receipt::of(t, committed)).collect::<Vec<_>>())?;
     }
     Ok(Exit::Done)
 }

@@ -1,7 +1,9 @@
 //! What is said when an operation is done, and what is read anew.
 
-use crate::desk::Receipt;
-use crate::domain::key::Key;
+use crate::domain::Instant;
+use crate::domain::expiry;
+use crate::domain::key::{Key, Tombstone};
+use crate::host::clock::Zone;
 
 use super::App;
 use super::message::Message;
@@ -14,12 +16,12 @@ impl App {
         let Answer::Done(_, result) = answer else { return };
         match &**result {
             Ok(done) => {
-                if let Some(text) = sentence(done) {
+                if let Some(text) = sentence(done, self.now, self.around.zone) {
                     self.message = Some(Message::done(text));
                 }
                 match done {
-                    Done::Deleted(receipts) => {
-                        self.keys.forget(receipts.iter().map(|r| r.tombstone.id));
+                    Done::Deleted(tombstones) => {
+                        self.keys.forget(tombstones.iter().map(|tombstone| tombstone.id));
                         effects.push(Effect::Scrub);
                     }
                     Done::ApplicationDeleted(..) | Done::UserDeleted(..) => effects.push(Effect::Scrub),
@@ -43,14 +45,14 @@ impl App {
     }
 }
 
-fn sentence(done: &Done) -> Option<String> {
+fn sentence(done: &Done, at: Instant, zone: Zone) -> Option<String> {
     Some(match done {
         // The secret is on the screen: nothing needs to be said beside it.
         Done::Created(_) | Done::Delivered(_) => return None,
         Done::SetUp(set_up) => {
             format!("{} is set up. Press n to create its first API key.", set_up.application.name)
         }
-        Done::Deleted(receipts) => deleted(receipts),
+        Done::Deleted(tombstones) => deleted(tombstones, at, zone),
         Done::Disabled(keys, now) => disabled(keys, *now),
         Done::ApplicationCreated(application) => format!("Application {} created.", application.name),
         Done::ApplicationRenamed(application) => format!("Application renamed to {}.", application.name),
@@ -83,10 +85,19 @@ fn count(keys: u64) -> String {
     if keys == 1 { "1 key remains that".into() } else { format!("{keys} keys remain that") }
 }
 
-fn deleted(receipts: &[Receipt]) -> String {
-    match receipts {
-        [one] => format!("Key {} deleted. Requests with it are refused.", one.tombstone.prefix),
-        many => format!("{} keys deleted. Requests with them are refused.", many.len()),
+/// The receipt: it is on the disk, and what was let in last.
+fn deleted(tombstones: &[Tombstone], now: Instant, zone: Zone) -> String {
+    let at = zone.local(now).format("%H:%M:%S");
+    match tombstones {
+        [one] => {
+            let last = match (one.last_used, one.last_used_from.as_deref()) {
+                (None, _) => "It was never used".to_owned(),
+                (Some(at), None) => format!("Last let in {}", expiry::relative(at, now)),
+                (Some(at), Some(from)) => format!("Last let in {} from {from}", expiry::relative(at, now)),
+            };
+            format!("Key {} deleted at {at}. Requests with it are refused. {last}.", one.prefix)
+        }
+        many => format!("{} keys deleted at {at}. Requests with them are refused.", many.len()),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crate::config::bindings::Chord;
-use crate::desk::{CreatedKey, DeskError, Picked, Receipt, SetUp, Who};
+use crate::desk::{CreatedKey, DeskError, Picked, SetUp, Who};
 use crate::domain::application::{Application, ApplicationId};
-use crate::domain::key::{Key, KeyId, NewKey};
+use crate::domain::key::{Key, KeyId, NewKey, Tombstone};
 use crate::domain::secret::Secret;
 use crate::domain::text::Name;
 use crate::domain::user::{Email, User, UserId};
@@ -252,7 +252,7 @@ pub enum Done {
     /// See [`Operation::MarkDelivered`].
     Delivered(KeyId),
     /// See [`Operation::DeleteKeys`].
-    Deleted(Vec<Receipt>),
+    Deleted(Vec<Tombstone>),
     /// See [`Operation::SetDisabled`].
     Disabled(Vec<Key>, bool),
     /// A new Application.

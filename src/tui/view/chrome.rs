@@ -3,9 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Widget};
 
 use super::page::cells;
-use super::text::{cut, width};
+use super::text::{cut, width, wrap};
 use super::{Hits, Look};
 use crate::desk::Who;
 use crate::domain::text::inert;
@@ -92,6 +93,9 @@ fn signed_in(standing: &Standing) -> String {
     }
 }
 
+/// How many lines a message may take: those above the first cover the end of the list for as long as it stands.
+const MOST_LINES: usize = 3;
+
 /// What was done, what failed, what one waits for.
 pub fn message(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
     let theme = &look.theme;
@@ -108,8 +112,18 @@ pub fn message(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
     } else {
         return;
     };
-    let text = cut(&format!("{sign} {text}"), usize::from(area.width), look.glyphs.cut);
-    buffer.set_line(area.x, area.y, &Line::styled(text, style), area.width);
+    let mut lines = wrap(&format!("{sign} {text}"), usize::from(area.width));
+    if lines.len() > MOST_LINES {
+        let rest = lines.drain(MOST_LINES - 1..).collect::<Vec<_>>().join(" ");
+        lines.push(cut(&rest, usize::from(area.width), look.glyphs.cut));
+    }
+    let above = u16::try_from(lines.len()).unwrap_or(1).saturating_sub(1).min(area.y);
+    let area = Rect { y: area.y - above, height: above + 1, ..area };
+    Clear.render(area, buffer);
+    buffer.set_style(area, theme.text);
+    for (y, line) in area.rows().map(|row| row.y).zip(lines) {
+        buffer.set_line(area.x, y, &Line::styled(line, style), area.width);
+    }
 }
 
 /// The keys that do something here and now, as many as there is room for.
