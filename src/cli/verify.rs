@@ -95,6 +95,7 @@ fn say_refused(run: &Run, refusal: Refusal) -> Result<Exit, Stop> {
             Reason::Disabled => "the key is disabled",
             Reason::Deleted => "the key was deleted",
             Reason::WrongApplication => "the key belongs to another Application",
+            Reason::WrongType => "it is a test key, and only production keys are let in",
         };
         let key = refusal.key.map(|id| format!(" (key {id})")).unwrap_or_default();
         run.output.line(&format!("refused: {}: {why}{key}", refusal.reason.as_str()))?;

@@ -1,6 +1,7 @@
 //! The one read of a verification: a point lookup by key ID on a read-only connection.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -48,12 +49,29 @@ pub struct KnownKey {
 }
 
 impl Lookup {
-    /// Opens the database for reading.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    /// Opens the database for reading; waits `patience` where a lock keeps readers out.
+    pub fn open(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         if !path.exists() {
             return Err(StoreError::NoDatabase { path: path.to_owned() });
         }
-        Ok(Self { connection: open::readable(path)?, path: path.to_owned() })
+        let connection = open::readable(path)?;
+        connection
+            .busy_timeout(patience)
+            .map_err(|error| StoreError::from_sqlite(&error, "opening it", path))?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// What stands under several IDs, at one moment; `judge` gets each with its place.
+    pub fn find_all<T>(
+        &self,
+        ids: impl IntoIterator<Item = KeyId>,
+        mut judge: impl FnMut(usize, Found) -> T,
+    ) -> Result<Vec<T>, StoreError> {
+        let fault = |error| StoreError::from_sqlite(&error, "looking up keys", &self.path);
+        let transaction = self.connection.unchecked_transaction().map_err(fault)?;
+        let found = ids.into_iter().enumerate().map(|(place, id)| Ok(judge(place, self.find(id)?))).collect();
+        drop(transaction);
+        found
     }
 
     /// What stands under an ID at this moment.

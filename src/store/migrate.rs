@@ -53,6 +53,18 @@ pub(super) fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(),
     Ok(())
 }
 
+/// Refuses a file that is not ours or not of the newest format.
+pub(super) fn refuse_other(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    refuse_foreign(connection, path)?;
+    if version(connection, path)? == NEWEST {
+        return Ok(());
+    }
+    Err(StoreError::Sqlite {
+        what: "opening it",
+        reason: "it is of an older format: start keydesk once to bring it up to date".into(),
+    })
+}
+
 /// Brings a file to the newest format; an empty one gets the whole schema and an identity of its own.
 pub(super) fn upgrade(
     connection: &mut Connection,

@@ -16,6 +16,7 @@ mod page;
 mod reserve;
 pub mod settings;
 pub mod usage;
+pub mod use_book;
 pub mod users;
 
 use std::ops::Deref;

@@ -35,16 +35,8 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
 /// Opens an existing file for reading only.
 pub(crate) fn readable(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    migrate::refuse_foreign(&connection, path)?;
-    let version = migrate::version(&connection, path)?;
-    if version == migrate::NEWEST {
-        Ok(connection)
-    } else {
-        Err(StoreError::Sqlite {
-            what: "opening it for reading",
-            reason: "it is of an older format: start keydesk once to bring it up to date".into(),
-        })
-    }
+    migrate::refuse_other(&connection, path)?;
+    Ok(connection)
 }
 
 fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {

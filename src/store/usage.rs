@@ -1,9 +1,9 @@
-//! What keys were used for: counts by day. Written in batches by whoever serves verifications.
+//! What keys were used for, and what was refused: counts by day, days being those of UTC. `use_book` writes them.
 
 use chrono::{DateTime, NaiveDate};
 use rusqlite::params;
 
-use super::{Reader, StoreError};
+use super::{Reader, StoreError, convert};
 use crate::domain::Instant;
 use crate::domain::key::KeyId;
 
@@ -38,4 +38,46 @@ pub fn last_30_days(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<u64>,
         }
     }
     Ok(days)
+}
+
+/// Who was refused with a key, and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The word of the reason, as in logs and metrics.
+    pub reason: String,
+    /// How often today (UTC).
+    pub today: u64,
+    /// How often in the last 30 days.
+    pub count: u64,
+    /// The last time.
+    pub last: Instant,
+    /// Where that came from.
+    pub last_from: Option<String>,
+}
+
+/// Refusals of the last 30 days that can be put down to a key, deleted or not; the latest reason first.
+pub fn refused(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<Refused>, StoreError> {
+    let fault = r.fault("reading the refusals of a key");
+    let today = day_of(now);
+    let mut statement = r
+        .connection
+        // With max() alone, SQLite takes the other columns from the row that has it (sqlite.org/lang_select.html).
+        .prepare_cached(
+            "SELECT reason, sum(CASE WHEN day = ?2 THEN count ELSE 0 END), sum(count), max(last), last_from \
+             FROM refusals INDEXED BY refusals_by_key WHERE key_id = ?1 AND day > ?2 - 30 \
+             GROUP BY reason ORDER BY max(last) DESC",
+        )
+        .map_err(&fault)?;
+    let rows = statement
+        .query_map(params![id.as_str(), today], |row| {
+            Ok(Refused {
+                reason: row.get(0)?,
+                today: row.get(1)?,
+                count: row.get(2)?,
+                last: convert::instant(row, 3)?,
+                last_from: row.get(4)?,
+            })
+        })
+        .map_err(&fault)?;
+    rows.collect::<Result<_, _>>().map_err(&fault)
 }

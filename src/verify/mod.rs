@@ -3,9 +3,14 @@
 //! Each verification reads the database afresh: no cache that could outlive a change. It fails closed: what cannot
 //! be read is an error, never a yes.
 
+pub mod credential;
+pub mod recorder;
+
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::domain::Instant;
 use crate::domain::key::{KeyId, KeyType};
@@ -14,8 +19,11 @@ use crate::domain::text::{Name, fold};
 use crate::domain::token;
 use crate::host::clock;
 use crate::host::files::{self, FileIdentity};
-use crate::store::StoreError;
 use crate::store::lookup::{Found, Lookup};
+use crate::store::{StoreError, open};
+
+use credential::CredentialFault;
+use recorder::Recorder;
 
 /// What the predicate says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +83,8 @@ pub enum Reason {
     Deleted,
     /// It opens another Application.
     WrongApplication,
+    /// A test key where only production keys are let in (`keydesk serve --require-type production`).
+    WrongType,
 }
 
 impl Reason {
@@ -88,7 +98,28 @@ impl Reason {
             Self::Disabled => "disabled",
             Self::Deleted => "deleted",
             Self::WrongApplication => "wrong_application",
+            Self::WrongType => "wrong_type",
         }
+    }
+}
+
+/// A well-formed text, to be judged: its secret is a hash already.
+#[derive(Debug)]
+pub struct Question {
+    id: KeyId,
+    hash: KeyHash,
+    application: Option<String>,
+}
+
+impl Question {
+    /// Reads a presented text; with an Application's name (without regard to case) only its keys pass.
+    ///
+    /// # Errors
+    /// A malformed text and a wrong checksum are refused here, without a read of the database.
+    pub fn new(presented: &str, application: Option<&str>) -> Result<Self, Refusal> {
+        let claim = token::parse(presented).map_err(|_| Refusal { reason: Reason::Malformed, key: None })?;
+        let application = application.map(|name| fold(name.trim()));
+        Ok(Self { id: claim.id, hash: KeyHash::of(presented), application })
     }
 }
 
@@ -105,7 +136,10 @@ impl VerifyError {
     }
 }
 
-/// Verifies keys against a database. Share one among threads and call it for each request.
+/// Verifies keys against a database, and records their use. Share one among threads and call it for each request.
+///
+/// A thread of its own records use twice a second, and what is left when the verifier is dropped. Where the database
+/// cannot be written, verification goes on without.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -136,10 +170,13 @@ pub struct Verifier {
     clock: fn() -> Instant,
     /// The latest instant seen, in seconds: a clock that is set back brings no expired key back to life.
     latest: AtomicI64,
+    /// How long a read waits for a lock that keeps readers out (which is rare).
+    patience: Duration,
+    recorder: Option<Recorder>,
 }
 
 impl Verifier {
-    /// Opens a database for verifying, read-only, with the system's clock.
+    /// Opens a database for verifying, with the system's clock.
     ///
     /// # Errors
     /// When there is no database, or it is foreign, damaged, of another format or not readable.
@@ -154,8 +191,26 @@ impl Verifier {
     pub fn with_clock(path: impl AsRef<Path>, clock: fn() -> Instant) -> Result<Self, VerifyError> {
         let path = path.as_ref().to_owned();
         let file = files::identity(&path).ok_or_else(|| StoreError::NoDatabase { path: path.clone() })?;
-        let first = Lookup::open(&path)?;
-        Ok(Self { path, file, idle: Mutex::new(vec![first]), clock, latest: AtomicI64::new(i64::MIN) })
+        let patience = open::BUSY_TIMEOUT;
+        let first = Lookup::open(&path, patience)?;
+        let recorder = Some(Recorder::start(&path));
+        let (idle, latest) = (Mutex::new(vec![first]), AtomicI64::new(i64::MIN));
+        Ok(Self { path, file, idle, clock, latest, patience, recorder })
+    }
+
+    /// Verifies without recording use: the database is only read.
+    #[must_use]
+    pub fn without_recording(self) -> Self {
+        Self { recorder: None, ..self }
+    }
+
+    /// Waits so long, and no longer, for a lock that keeps readers out; 5 seconds unless told otherwise.
+    ///
+    /// # Errors
+    /// As [`Verifier::open`].
+    pub fn with_patience(self, patience: Duration) -> Result<Self, VerifyError> {
+        let first = Lookup::open(&self.path, patience)?;
+        Ok(Self { idle: Mutex::new(vec![first]), patience, ..self })
     }
 
     /// Decides about a presented text; with an Application's name (without regard to case) only its keys pass.
@@ -165,29 +220,80 @@ impl Verifier {
     /// # Errors
     /// When the database cannot be read, or was moved away or replaced: then nobody passes.
     pub fn verify(&self, presented: &str, application: Option<&str>) -> Result<Decision, VerifyError> {
-        let Ok(claim) = token::parse(presented) else {
-            return Ok(Decision::Refused(Refusal { reason: Reason::Malformed, key: None }));
-        };
-        let hash = KeyHash::of(presented);
-        // A database that was replaced would go on answering from the file that nobody sees any more.
-        if files::identity(&self.path) != Some(self.file) {
-            return Err(StoreError::Moved { path: self.path.clone() }.into());
-        }
-        let lookup = self.take()?;
-        let found = lookup.find(claim.id)?;
-        self.give_back(lookup);
-        Ok(self.decide(claim.id, &hash, found, application))
+        self.verify_from(presented, application, None)
     }
 
-    fn decide(&self, id: KeyId, hash: &KeyHash, found: Found, application: Option<&str>) -> Decision {
+    /// The same, and notes the address that the request came from.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub fn verify_from(
+        &self,
+        presented: &str,
+        application: Option<&str>,
+        from: Option<IpAddr>,
+    ) -> Result<Decision, VerifyError> {
+        let decision = match Question::new(presented, application) {
+            Err(refusal) => Decision::Refused(refusal),
+            Ok(question) => {
+                let lookup = self.take()?;
+                let found = lookup.find(question.id)?;
+                self.give_back(lookup);
+                self.decide(&question, found)
+            }
+        };
+        self.record(&decision, from);
+        Ok(decision)
+    }
+
+    /// Decides about all of them on one state of the database, read after this was called; records nothing.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`], for all of them.
+    pub fn decide_all(&self, questions: &[Question]) -> Result<Vec<Decision>, VerifyError> {
+        let lookup = self.take()?;
+        let decisions = lookup.find_all(questions.iter().map(|question| question.id), |place, found| {
+            self.decide(&questions[place], found)
+        })?;
+        self.give_back(lookup);
+        Ok(decisions)
+    }
+
+    /// Takes a decision down, in memory; it is written soon.
+    pub fn record(&self, decision: &Decision, from: Option<IpAddr>) {
+        let Some(recorder) = &self.recorder else { return };
+        match decision {
+            Decision::Accepted(key) => recorder.used(key.id, self.now(), from),
+            Decision::Refused(refusal) => {
+                recorder.refused(refusal.reason.as_str(), refusal.key, self.now(), from);
+            }
+        }
+    }
+
+    /// Takes down that there was nothing to decide about.
+    pub fn record_fault(&self, fault: CredentialFault, from: Option<IpAddr>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.refused(fault.as_str(), None, self.now(), from);
+        }
+    }
+
+    /// How many uses and refusals could not be recorded.
+    #[must_use]
+    pub fn lost_records(&self) -> u64 {
+        self.recorder.as_ref().map_or(0, Recorder::lost)
+    }
+
+    fn decide(&self, question: &Question, found: Found) -> Decision {
         let refused = |reason, key| Decision::Refused(Refusal { reason, key });
+        let Question { id, hash, application } = question;
+        let id = *id;
         let key = match found {
             Found::Key(key) if key.hash.matches(hash) => key,
             Found::Tombstone(known) if known.matches(hash) => return refused(Reason::Deleted, Some(id)),
             // The right ID with another secret is nobody's key.
             Found::Key(_) | Found::Tombstone(_) | Found::Nothing => return refused(Reason::Unknown, None),
         };
-        if application.is_some_and(|wanted| fold(wanted.trim()) != fold(key.application.as_str())) {
+        if application.as_ref().is_some_and(|wanted| *wanted != fold(key.application.as_str())) {
             return refused(Reason::WrongApplication, Some(id));
         }
         if key.expires <= self.now() {
@@ -214,8 +320,12 @@ impl Verifier {
 
     /// A connection for this thread: one that is idle, or a new one.
     fn take(&self) -> Result<Lookup, StoreError> {
+        // A database that was replaced would go on answering from the file that nobody sees any more.
+        if files::identity(&self.path) != Some(self.file) {
+            return Err(StoreError::Moved { path: self.path.clone() });
+        }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| Lookup::open(&self.path), Ok)
+        idle.map_or_else(|| Lookup::open(&self.path, self.patience), Ok)
     }
 
     fn give_back(&self, lookup: Lookup) {
