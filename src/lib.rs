@@ -35,6 +35,7 @@ pub mod config;
 pub mod desk;
 pub mod domain;
 pub mod host;
+pub mod serve;
 pub mod store;
 pub mod tui;
 pub mod verify;

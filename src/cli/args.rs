@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::args_keys::KeysCommand;
+use super::args_serve::ServeArgs;
 use super::examples;
 
 /// A keyboard-driven desk for the Integration API keys of your Applications
@@ -69,6 +70,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "F")]
         file: Option<PathBuf>,
     },
+    /// Answer proxies whether a request may pass: forward auth for nginx, Caddy, Traefik
+    #[command(after_help = examples::SERVE)]
+    Serve(Box<ServeArgs>),
     /// Print the settings
     #[command(after_help = examples::CONFIG)]
     Config {

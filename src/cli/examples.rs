@@ -130,6 +130,16 @@ Examples:
   keydesk verify --file checkout.key --app Storefront --json
   keydesk keys create --name Checkout | keydesk verify";
 
+pub(crate) const SERVE: &str = "\
+/auth and /auth/<application> answer 204 or 401, /healthz says whether the database answers, /metrics is for
+Prometheus. Refusals are logged on standard error (KEYDESK_LOG=keydesk=debug also logs who is let in).
+The README has examples for nginx, Caddy, Traefik and systemd.
+
+Examples:
+  keydesk serve
+  keydesk serve --listen 127.0.0.1:8080 --require-type production --trusted-proxy 127.0.0.1
+  keydesk serve --unix /run/keydesk/auth.sock --unix-mode 666 --trusted-proxy unix";
+
 pub(crate) const CONFIG: &str = "\
 Examples:
   keydesk config --default > ~/.config/keydesk/config.toml";

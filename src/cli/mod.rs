@@ -12,6 +12,7 @@
 mod apps;
 mod args;
 mod args_keys;
+mod args_serve;
 mod config;
 mod confirm;
 pub mod demo;
@@ -29,6 +30,7 @@ mod platforms;
 mod resolve;
 mod run;
 mod secret_guard;
+mod serve;
 mod users;
 mod verify;
 mod wrong;
@@ -57,7 +59,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> 
         Ok(line) => line,
         Err(error) => return wrong::report(&error, json),
     };
-    log::begin();
+    if !matches!(line.command, Some(Command::Serve(_))) {
+        log::begin();
+    }
     match dispatch(line, open) {
         Ok(exit) => exit,
         Err(Stop::PipeClosed) => Exit::Done,
@@ -89,6 +93,7 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
         Command::Platforms => platforms::run(&run),
         Command::Users(command) => users::run(&run, command),
         Command::Verify { file } => verify::run(&run, file.as_deref()),
+        Command::Serve(args) => serve::run(&run, *args),
         Command::Config { .. } | Command::Demo => Ok(Exit::Done),
     }?;
     run.output.finish();

@@ -18,6 +18,9 @@ impl KeyId {
     /// Characters of a key ID.
     pub const LENGTH: usize = 10;
 
+    /// An ID to look up when it does not matter which.
+    pub const PROBE: Self = Self([b'0'; Self::LENGTH]);
+
     /// The ID as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

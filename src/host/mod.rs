@@ -9,6 +9,16 @@ pub mod files;
 pub mod identity;
 pub mod places;
 
+/// Lets this process open as many files and connections as its hard limit allows; most systems begin with 1,024.
+pub fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
 /// Keeps secrets out of core dumps and away from debuggers of the same user: no dumps, core limit 0.
 ///
 /// What the system refuses is left as it is: the program is then no worse than any other.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{StoreError, convert, open};
@@ -27,6 +28,19 @@ pub enum Found {
     Tombstone(KeyHash),
     /// Nothing, now or before.
     Nothing,
+}
+
+/// How many keys there are in each state, of all Applications.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyCounts {
+    /// They work, and will for longer than "soon".
+    pub valid: u64,
+    /// They work, and not for long.
+    pub expires_soon: u64,
+    /// Their time has come.
+    pub expired: u64,
+    /// They are paused.
+    pub disabled: u64,
 }
 
 /// What a verification must know of a key.
@@ -72,6 +86,28 @@ impl Lookup {
         let found = ids.into_iter().enumerate().map(|(place, id)| Ok(judge(place, self.find(id)?))).collect();
         drop(transaction);
         found
+    }
+
+    /// How many keys there are in each state; it looks at every key, in an index.
+    pub fn counts(&self, now: Instant, soon: TimeDelta) -> Result<KeyCounts, StoreError> {
+        self.connection
+            .query_row(
+                "SELECT count(*) FILTER (WHERE expires <= ?1), \
+                 count(*) FILTER (WHERE expires > ?1 AND is_disabled), \
+                 count(*) FILTER (WHERE expires > ?1 AND expires <= ?2 AND NOT is_disabled), \
+                 count(*) FILTER (WHERE expires > ?1 AND expires > ?2 AND NOT is_disabled) \
+                 FROM keys INDEXED BY keys_by_state",
+                [now.timestamp(), (now + soon).timestamp()],
+                |row| {
+                    Ok(KeyCounts {
+                        expired: row.get(0)?,
+                        disabled: row.get(1)?,
+                        expires_soon: row.get(2)?,
+                        valid: row.get(3)?,
+                    })
+                },
+            )
+            .map_err(|error| StoreError::from_sqlite(&error, "counting keys", &self.path))
     }
 
     /// What stands under an ID at this moment.

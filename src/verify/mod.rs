@@ -121,6 +121,12 @@ impl Question {
         let application = application.map(|name| fold(name.trim()));
         Ok(Self { id: claim.id, hash: KeyHash::of(presented), application })
     }
+
+    /// A question that is never answered with yes: it asks whether the database can be read.
+    #[must_use]
+    pub fn probe() -> Self {
+        Self { id: KeyId::PROBE, hash: KeyHash::of(""), application: None }
+    }
 }
 
 /// The question could not be answered: treat it as a no, and as an alarm.

@@ -1,0 +1,132 @@
+//! Where a request came from: the peer, or what a trusted proxy says of it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::HeaderMap;
+use ipnet::IpNet;
+
+/// The proxies whose word on the client's address counts. Nobody's, unless configured.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    unix: bool,
+}
+
+impl TrustedProxies {
+    /// From what people write: an address, a network (`10.0.0.0/8`), or `unix` for whoever connects to the Unix
+    /// socket.
+    ///
+    /// # Errors
+    /// A sentence on the first that is none of these.
+    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let mut trusted = Self::default();
+        for text in texts {
+            if text == "unix" {
+                trusted.unix = true;
+            } else if let Ok(network) = text.parse::<IpNet>() {
+                trusted.networks.push(network);
+            } else if let Ok(address) = text.parse::<IpAddr>() {
+                trusted.networks.push(address.into());
+            } else {
+                return Err(format!(
+                    "{text:?} is no address, no network like 10.0.0.0/8, and not the word unix"
+                ));
+            }
+        }
+        Ok(trusted)
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&address))
+    }
+
+    /// The address that a request came from; none when only a Unix socket stands behind it.
+    ///
+    /// Of `X-Forwarded-For` the last address counts that is not a trusted proxy's own: those before it are the
+    /// client's word. Where a trusted proxy sends none, its `X-Real-IP` counts.
+    #[must_use]
+    pub fn origin(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        let peer = peer.map(|address| address.to_canonical());
+        if !peer.map_or(self.unix, |address| self.trusts(address)) {
+            return peer;
+        }
+        let lines: Vec<&str> =
+            headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+        if lines.is_empty() {
+            let real = headers.get("x-real-ip").and_then(|line| line.to_str().ok());
+            return real.and_then(address).or(peer);
+        }
+        let mut last_known = peer;
+        for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+            let Some(hop) = address(hop) else { break };
+            last_known = Some(hop);
+            if !self.trusts(hop) {
+                break;
+            }
+        }
+        last_known
+    }
+}
+
+/// An address, with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn from(trusted: &[&str], peer: Option<&str>, lines: &[(&'static str, &'static str)]) -> Option<String> {
+        let trusted = TrustedProxies::parse(trusted.iter().copied()).unwrap();
+        let peer = peer.map(|peer| peer.parse().unwrap());
+        trusted.origin(peer, &headers(lines)).map(|address| address.to_string())
+    }
+
+    #[test]
+    fn nobody_is_believed_unless_configured() {
+        let lines = [("x-forwarded-for", "6.6.6.6"), ("x-real-ip", "6.6.6.6")];
+        assert_eq!(from(&[], Some("127.0.0.1"), &lines).as_deref(), Some("127.0.0.1"));
+        assert_eq!(from(&["10.0.0.0/8"], Some("127.0.0.1"), &lines).as_deref(), Some("127.0.0.1"));
+        assert_eq!(from(&["127.0.0.1"], None, &lines), None, "a Unix socket is another matter");
+    }
+
+    #[test]
+    fn the_last_address_that_is_no_proxy_of_ours_counts() {
+        let ours = ["127.0.0.1", "10.0.0.0/8", "unix"];
+        let forwarded =
+            |value| from(&ours, Some("127.0.0.1"), &[("x-forwarded-for", value)]).unwrap_or_default();
+        assert_eq!(forwarded("203.0.113.9"), "203.0.113.9");
+        assert_eq!(forwarded("6.6.6.6, 203.0.113.9"), "203.0.113.9", "6.6.6.6 is the client's own word");
+        assert_eq!(forwarded("203.0.113.9, 10.1.2.3"), "203.0.113.9");
+        assert_eq!(forwarded("10.1.2.3"), "10.1.2.3");
+        assert_eq!(forwarded("203.0.113.9:4711"), "203.0.113.9");
+        assert_eq!(forwarded("[2001:db8::1]:443"), "2001:db8::1");
+        assert_eq!(forwarded("::ffff:203.0.113.9"), "203.0.113.9");
+        assert_eq!(forwarded("unknown, 10.1.2.3"), "10.1.2.3");
+        assert_eq!(forwarded("nonsense"), "127.0.0.1");
+        assert_eq!(forwarded(""), "127.0.0.1");
+        let lines = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "203.0.113.9")];
+        assert_eq!(from(&ours, None, &lines).as_deref(), Some("203.0.113.9"));
+        let both = [("x-real-ip", "6.6.6.6"), ("x-forwarded-for", "203.0.113.9")];
+        assert_eq!(from(&ours, None, &both).as_deref(), Some("203.0.113.9"));
+        assert_eq!(from(&ours, None, &[("x-real-ip", "203.0.113.9")]).as_deref(), Some("203.0.113.9"));
+    }
+
+    #[test]
+    fn what_is_no_network_is_said() {
+        assert!(TrustedProxies::parse(["10.0.0.0/33"]).unwrap_err().contains("10.0.0.0/33"));
+        assert!(TrustedProxies::parse(["localhost"]).is_err());
+    }
+}

@@ -1,0 +1,210 @@
+//! What the endpoint answers to which request.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Extension, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, HeaderValue, Response};
+use axum::middleware::{self, Next};
+use axum::routing::{any, get};
+use percent_encoding::percent_decode_str;
+use tokio::time::Instant;
+
+use super::answers;
+use super::batch::{Batch, Unanswered};
+use super::metrics::{self, Metrics};
+use super::origin::TrustedProxies;
+use crate::domain::key::KeyType;
+use crate::store::lookup::{KeyCounts, Lookup};
+use crate::verify::credential::{self, CredentialFault};
+use crate::verify::{Accepted, Decision, Question, Reason, Refusal};
+
+/// How long the numbers of keys stay good: counting a million takes a while.
+const COUNTS_FOR: Duration = Duration::from_secs(10);
+
+/// The address at the other end of a connection; none at a Unix socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub Option<IpAddr>);
+
+/// What all requests share.
+pub(super) struct Shared {
+    /// Who decides.
+    pub batch: Arc<Batch>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Whose word on a client's address counts.
+    pub trusted: TrustedProxies,
+    /// The Application whose keys pass at `/auth`; any where none is named.
+    pub application: Option<String>,
+    /// The only type of key that passes.
+    pub required: Option<KeyType>,
+    /// Counts keys, on a connection of its own.
+    pub census: Arc<Mutex<Census>>,
+}
+
+/// The routes.
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/auth", any(auth))
+        .route("/auth/{application}", any(auth_for))
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(metrics_text))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_found)
+        .layer(middleware::from_fn(one_meaning))
+        .with_state(shared)
+}
+
+async fn not_found() -> Response<Body> {
+    answers::not_found()
+}
+
+/// Refuses a request whose length is told twice.
+async fn one_meaning(request: Request, next: Next) -> Response<Body> {
+    let headers = request.headers();
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return answers::ambiguous();
+    }
+    next.run(request).await
+}
+
+async fn auth(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response<Body> {
+    shared.answer(peer, request.headers(), shared.application.as_deref()).await
+}
+
+async fn auth_for(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response<Body> {
+    let named = request.uri().path().strip_prefix("/auth/").unwrap_or_default();
+    // Bytes that are no text become a name that no Application has.
+    let application = percent_decode_str(named).decode_utf8_lossy();
+    shared.answer(peer, request.headers(), Some(&application)).await
+}
+
+async fn healthz(State(shared): State<Arc<Shared>>) -> Response<Body> {
+    match shared.batch.decide(Question::probe()).await {
+        Ok(_) => answers::text("text/plain; charset=utf-8", "ok"),
+        Err(Unanswered) => answers::unanswered(),
+    }
+}
+
+async fn metrics_text(State(shared): State<Arc<Shared>>) -> Response<Body> {
+    let census = Arc::clone(&shared.census);
+    let counts = tokio::task::spawn_blocking(move || {
+        census.lock().unwrap_or_else(PoisonError::into_inner).counts(Instant::now())
+    });
+    let counts = counts.await.unwrap_or_default();
+    let lost = shared.batch.verifier().lost_records();
+    answers::text(metrics::CONTENT_TYPE, shared.metrics.text(counts, lost))
+}
+
+/// Why a request is refused: there is no credential, or its key does not pass.
+enum No {
+    Fault(CredentialFault),
+    Refusal(Refusal),
+    Unanswered,
+}
+
+impl From<Unanswered> for No {
+    fn from(_: Unanswered) -> Self {
+        Self::Unanswered
+    }
+}
+
+impl Shared {
+    async fn answer(&self, peer: Peer, headers: &HeaderMap, application: Option<&str>) -> Response<Body> {
+        let began = Instant::now();
+        let from = self.trusted.origin(peer.0, headers);
+        let decided = self.decide(headers, application).await;
+        let took = began.elapsed();
+        let verifier = self.batch.verifier();
+        match decided {
+            Ok(key) => {
+                tracing::debug!(key = %key.id, from = from.map(tracing::field::display), "let in");
+                self.metrics.accepted(took);
+                let response = answers::let_in(&key);
+                verifier.record(&Decision::Accepted(key), from);
+                response
+            }
+            Err(No::Refusal(refusal)) => {
+                let reason = refusal.reason.as_str();
+                let key = refusal.key.map(tracing::field::display);
+                tracing::info!(key, reason, from = from.map(tracing::field::display), application, "refused");
+                self.metrics.refused(reason, took);
+                verifier.record(&Decision::Refused(refusal), from);
+                answers::refused(application)
+            }
+            Err(No::Fault(fault)) => {
+                tracing::info!(
+                    reason = fault.as_str(),
+                    from = from.map(tracing::field::display),
+                    application,
+                    "refused"
+                );
+                self.metrics.refused(fault.as_str(), took);
+                verifier.record_fault(fault, from);
+                answers::refused(application)
+            }
+            Err(No::Unanswered) => {
+                self.metrics.unanswered(took);
+                answers::unanswered()
+            }
+        }
+    }
+
+    async fn decide(&self, headers: &HeaderMap, application: Option<&str>) -> Result<Accepted, No> {
+        let question = {
+            let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+            let credential = credential::read(values(AUTHORIZATION.as_str()), values("x-api-key"));
+            let credential = credential.map_err(No::Fault)?;
+            Question::new(credential.expose(), application).map_err(No::Refusal)?
+        };
+        match self.batch.decide(question).await? {
+            Decision::Accepted(key) if self.required.is_some_and(|required| required != key.key_type) => {
+                Err(No::Refusal(Refusal { reason: Reason::WrongType, key: Some(key.id) }))
+            }
+            Decision::Accepted(key) => Ok(key),
+            Decision::Refused(refusal) => Err(No::Refusal(refusal)),
+        }
+    }
+}
+
+/// The numbers of keys, counted again when they are asked for and old.
+pub(super) struct Census {
+    lookup: Lookup,
+    clock: fn() -> crate::domain::Instant,
+    soon: chrono::TimeDelta,
+    counted: Option<(Instant, KeyCounts)>,
+}
+
+impl Census {
+    /// Counts on a connection of its own; `soon` is how long before its end a key counts as expiring soon.
+    pub(super) fn new(
+        lookup: Lookup,
+        clock: fn() -> crate::domain::Instant,
+        soon: chrono::TimeDelta,
+    ) -> Self {
+        Self { lookup, clock, soon, counted: None }
+    }
+
+    fn counts(&mut self, now: Instant) -> Option<KeyCounts> {
+        if let Some((at, counts)) = self.counted
+            && now < at + COUNTS_FOR
+        {
+            return Some(counts);
+        }
+        let counts = self.lookup.counts((self.clock)(), self.soon).ok()?;
+        self.counted = Some((now, counts));
+        Some(counts)
+    }
+}
