@@ -7,6 +7,7 @@ use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use nix::libc;
 
@@ -22,6 +23,44 @@ pub struct FileIdentity {
 pub fn identity(path: &Path) -> Option<FileIdentity> {
     let metadata = std::fs::symlink_metadata(path).ok()?;
     Some(FileIdentity { device: metadata.dev(), inode: metadata.ino() })
+}
+
+/// A database's three files, as they were when it was opened: the database, its write-ahead log and the index of that.
+///
+/// Whoever goes on with files that are no longer at their places reads and writes what nobody else sees: a change
+/// would be lost, and a deletion not seen.
+#[derive(Debug)]
+pub struct DatabaseFiles {
+    path: PathBuf,
+    database: FileIdentity,
+    /// They may come only with the first read.
+    beside: [(PathBuf, OnceLock<FileIdentity>); 2],
+}
+
+impl DatabaseFiles {
+    /// The files of the database at a path, if there is one.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        let beside = ["-wal", "-shm"].map(|end| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(end);
+            let place = PathBuf::from(name);
+            let known = identity(&place).map_or_else(OnceLock::new, OnceLock::from);
+            (place, known)
+        });
+        Some(Self { path: path.to_owned(), database: identity(path)?, beside })
+    }
+
+    /// Whether they are still in their places.
+    #[must_use]
+    pub fn are_in_place(&self) -> bool {
+        identity(&self.path) == Some(self.database)
+            && self.beside.iter().all(|(place, known)| match (known.get(), identity(place)) {
+                (None, None) => true,
+                (None, Some(found)) => *known.get_or_init(|| found) == found,
+                (Some(known), found) => found.as_ref() == Some(known),
+            })
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -1,7 +1,7 @@
 //! The answers of the endpoint, to the letter of its contract.
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -83,13 +83,6 @@ pub(super) fn unanswered() -> Response<Body> {
 /// 404: there is nothing else here.
 pub(super) fn not_found() -> Response<Body> {
     json(StatusCode::NOT_FOUND, r#"{"message": "Not found", "StatusCode": 404}"#)
-}
-
-/// 400, and the connection ends: two readers could see different requests in it (RFC 9112, section 6.3).
-pub(super) fn ambiguous() -> Response<Body> {
-    let mut response = json(StatusCode::BAD_REQUEST, r#"{"message": "Bad request", "StatusCode": 400}"#);
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
 }
 
 /// 200 with a text.

@@ -32,14 +32,14 @@ use crate::domain::Instant;
 use crate::domain::audit::AuditRecord;
 use crate::domain::token::Entropy;
 use crate::domain::user::{Caller, UserId, UserStatus};
-use crate::host::files::{self, FileIdentity};
+use crate::host::files::{self, DatabaseFiles};
 
 /// The database: one connection, whose file is checked to be the same before each write.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
     path: PathBuf,
-    file: FileIdentity,
+    files: DatabaseFiles,
     warnings: Vec<String>,
 }
 
@@ -147,9 +147,9 @@ impl Store {
         let mut connection = open::writable(path)?;
         migrate::upgrade(&mut connection, path, entropy)?;
         open::confirm(&connection, path)?;
-        let file = files::identity(path).ok_or_else(|| StoreError::Moved { path: path.to_owned() })?;
+        let files = DatabaseFiles::of(path).ok_or_else(|| StoreError::Moved { path: path.to_owned() })?;
         let warnings = files::too_open(path).into_iter().collect();
-        let store = Self { connection, path: path.to_owned(), file, warnings };
+        let store = Self { connection, path: path.to_owned(), files, warnings };
         reserve::take(path);
         Ok(store)
     }
@@ -253,11 +253,7 @@ impl Store {
 
     /// Refuses to write into a file that is no longer the one at its path.
     pub fn same_file(&self) -> Result<(), StoreError> {
-        if files::identity(&self.path).as_ref() == Some(&self.file) {
-            Ok(())
-        } else {
-            Err(StoreError::Moved { path: self.path.clone() })
-        }
+        if self.files.are_in_place() { Ok(()) } else { Err(StoreError::Moved { path: self.path.clone() }) }
     }
 
     /// A number that changes when another connection has committed something.

@@ -14,7 +14,7 @@ use super::usage::day_of;
 use super::{StoreError, migrate, open};
 use crate::domain::Instant;
 use crate::domain::key::KeyId;
-use crate::host::files::{self, FileIdentity};
+use crate::host::files::DatabaseFiles;
 
 /// How long counts are kept, in days; details show 30.
 pub const DAYS_KEPT: i64 = 90;
@@ -54,25 +54,26 @@ pub enum Line {
 pub struct UseBook {
     connection: Connection,
     path: PathBuf,
-    file: FileIdentity,
+    files: DatabaseFiles,
 }
 
 impl UseBook {
     /// Opens a database of the newest format for writing; waits `patience` for the lock of others.
     pub fn open(path: &Path, patience: Duration) -> Result<Self, StoreError> {
-        let file = files::identity(path).ok_or_else(|| StoreError::NoDatabase { path: path.to_owned() })?;
         let connection = open::writable(path)?;
         migrate::refuse_other(&connection, path)?;
         let fault = |error| StoreError::from_sqlite(&error, "opening it", path);
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(fault)?;
         connection.busy_timeout(patience).map_err(fault)?;
-        Ok(Self { connection, path: path.to_owned(), file })
+        let files =
+            DatabaseFiles::of(path).ok_or_else(|| StoreError::NoDatabase { path: path.to_owned() })?;
+        Ok(Self { connection, path: path.to_owned(), files })
     }
 
     /// Writes lines from the front of a list and takes them off it; on an error the rest is still there.
     pub fn write(&mut self, lines: &mut Vec<Line>) -> Result<(), StoreError> {
         while !lines.is_empty() {
-            if files::identity(&self.path) != Some(self.file) {
+            if !self.files.are_in_place() {
                 return Err(StoreError::Moved { path: self.path.clone() });
             }
             let some = lines.len().min(BATCH);

@@ -18,7 +18,7 @@ use crate::domain::secret::KeyHash;
 use crate::domain::text::{Name, fold};
 use crate::domain::token;
 use crate::host::clock;
-use crate::host::files::{self, FileIdentity};
+use crate::host::files::DatabaseFiles;
 use crate::store::lookup::{Found, Lookup};
 use crate::store::{StoreError, open};
 
@@ -171,7 +171,7 @@ impl VerifyError {
 #[derive(Debug)]
 pub struct Verifier {
     path: PathBuf,
-    file: FileIdentity,
+    files: DatabaseFiles,
     idle: Mutex<Vec<Lookup>>,
     clock: fn() -> Instant,
     /// The latest instant seen, in seconds: a clock that is set back brings no expired key back to life.
@@ -196,12 +196,12 @@ impl Verifier {
     /// As [`Verifier::open`].
     pub fn with_clock(path: impl AsRef<Path>, clock: fn() -> Instant) -> Result<Self, VerifyError> {
         let path = path.as_ref().to_owned();
-        let file = files::identity(&path).ok_or_else(|| StoreError::NoDatabase { path: path.clone() })?;
         let patience = open::BUSY_TIMEOUT;
         let first = Lookup::open(&path, patience)?;
+        let files = DatabaseFiles::of(&path).ok_or_else(|| StoreError::NoDatabase { path: path.clone() })?;
         let recorder = Some(Recorder::start(&path));
         let (idle, latest) = (Mutex::new(vec![first]), AtomicI64::new(i64::MIN));
-        Ok(Self { path, file, idle, clock, latest, patience, recorder })
+        Ok(Self { path, files, idle, clock, latest, patience, recorder })
     }
 
     /// Verifies without recording use: the database is only read.
@@ -327,7 +327,7 @@ impl Verifier {
     /// A connection for this thread: one that is idle, or a new one.
     fn take(&self) -> Result<Lookup, StoreError> {
         // A database that was replaced would go on answering from the file that nobody sees any more.
-        if files::identity(&self.path) != Some(self.file) {
+        if !self.files.are_in_place() {
             return Err(StoreError::Moved { path: self.path.clone() });
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();

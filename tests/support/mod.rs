@@ -52,7 +52,17 @@ pub struct Desk {
 
 impl Desk {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::within(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// In memory, where the system has such a place: for tests that make many changes.
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self::within(folder.expect("a folder"))
+    }
+
+    fn within(folder: tempfile::TempDir) -> Self {
         let mut entropy = Seeded(7);
         let store = Store::open(&folder.path().join("keydesk.db"), &mut entropy).expect("a database");
         let mut desk = Self { folder, store, caller: ana(), entropy, now: noon() };

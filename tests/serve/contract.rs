@@ -1,0 +1,245 @@
+//! What the contract says of the endpoint, line by line.
+
+use chrono::TimeDelta;
+use keydesk::desk;
+use keydesk::domain::expiry::rfc3339;
+use keydesk::domain::key::{KeyKind, KeyType};
+use keydesk::domain::text::Name;
+
+use crate::endpoint::{Answer, Endpoint};
+use crate::{create, delete, desk as new_desk, key, new_key};
+
+const BODY: &str = r#"{"message": "Invalid API key", "StatusCode": 401}"#;
+
+fn is_refused(answer: &Answer, realm: &str) {
+    assert_eq!(answer.status, 401, "{answer:?}");
+    assert_eq!(answer.body, BODY);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("www-authenticate"), Some(format!("ApiKey-v1 realm=\"{realm}\"").as_str()));
+}
+
+fn bearer(secret: &str) -> String {
+    format!("Bearer {secret}")
+}
+
+#[test]
+fn a_valid_key_is_let_in_with_what_is_known_of_it() {
+    let mut desk = new_desk();
+    let mut new = new_key(&desk, "Kassé & Co");
+    new.kind = KeyKind::from_platform(Some("braze".into()));
+    let created = create(&mut desk, &new);
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let secret = created.secret.expose();
+    for path in ["/auth", "/auth?x=1", "/auth/Storefront", "/auth/storefront", "/auth/%53torefront"] {
+        let answer = endpoint.get(path, &[("Authorization", &format!("ApiKey-v1 {secret}"))]);
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{path}");
+        let expires = rfc3339(created.key.expires);
+        for (name, value) in [
+            ("x-keydesk-key-id", created.key.id.as_str()),
+            ("x-keydesk-key-name", "Kass%C3%A9%20%26%20Co"),
+            ("x-keydesk-application", "Storefront"),
+            ("x-keydesk-platform", "braze"),
+            ("x-keydesk-type", "production"),
+            ("x-keydesk-expires", expires.as_str()),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_method_is_answered_alike() {
+    let mut desk = new_desk();
+    let (_, secret) = key(&mut desk, "Checkout");
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"] {
+        let request =
+            format!("{method} /auth HTTP/1.1\r\nHost: x\r\nX-API-Key: {secret}\r\nContent-Length: 0\r\n\r\n");
+        let answer = endpoint.connect().say(request.as_bytes()).unwrap();
+        assert_eq!(answer.status, 204, "{method}");
+        let request = format!("{method} /auth HTTP/1.0\r\n\r\n");
+        let mut client = endpoint.connect();
+        let answer = if method == "HEAD" { None } else { client.say(request.as_bytes()) };
+        assert!(answer.is_none_or(|answer| answer.status == 401), "{method}");
+    }
+}
+
+#[test]
+fn every_form_of_a_credential_is_read_and_no_other() {
+    let mut desk = new_desk();
+    let (_, secret) = key(&mut desk, "Checkout");
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let base64 = |text: &str| {
+        use base64::Engine;
+        base64::engine::general_purpose::STANDARD.encode(text)
+    };
+    let authorization = |value: &str| endpoint.get("/auth", &[("Authorization", value)]).status;
+    for value in [
+        format!("ApiKey-v1 {secret}"),
+        format!("APIKEY-V1 {secret}"),
+        format!("Bearer {secret}"),
+        format!("bearer {secret}"),
+        format!("Basic {}", base64(&format!("ApiKey-v1 {secret}:"))),
+        format!("basic {}", base64(&format!("{secret}:"))),
+    ] {
+        assert_eq!(authorization(&value), 204, "{value}");
+    }
+    for value in [
+        secret.clone(),
+        format!("Token {secret}"),
+        format!("Bearer {secret}x"),
+        format!("Bearer {}", &secret[..secret.len() - 1]),
+        format!("Bearer {}", secret.to_uppercase()),
+        format!("Bearer {secret} {secret}"),
+        format!("Basic {}", base64(&secret)),
+        format!("Basic {}", base64(&format!("{secret}:x"))),
+        format!("Basic {secret}"),
+        String::new(),
+    ] {
+        assert_eq!(authorization(&value), 401, "{value}");
+    }
+    assert_eq!(endpoint.get("/auth", &[("X-API-Key", &secret)]).status, 204);
+    is_refused(&endpoint.get("/auth", &[]), "keydesk");
+    for path in [format!("/auth?key={secret}"), format!("/auth?api_key={secret}&X-API-Key={secret}")] {
+        is_refused(&endpoint.get(&path, &[]), "keydesk");
+    }
+    for several in [
+        [("X-API-Key", secret.as_str()), ("X-API-Key", secret.as_str())],
+        [("Authorization", &bearer(&secret)), ("X-API-Key", &secret)],
+        [("Authorization", &bearer(&secret)), ("Authorization", &bearer(&secret))],
+        [("Authorization", "Basic Og=="), ("X-API-Key", &secret)],
+    ] {
+        is_refused(&endpoint.get("/auth", &several), "keydesk");
+    }
+}
+
+#[test]
+fn every_refusal_looks_the_same() {
+    let mut desk = new_desk();
+    let (disabled, disabled_secret) = key(&mut desk, "Disabled");
+    let picked = [desk::Picked { id: disabled.key.id, version: disabled.key.version }];
+    desk::set_disabled(&mut desk.session(), &picked, true).unwrap();
+    let (gone, deleted_secret) = key(&mut desk, "Deleted");
+    delete(&mut desk, &gone);
+    let mut new = new_key(&desk, "Expired");
+    new.expires = desk.now + TimeDelta::seconds(1);
+    let expired_secret = create(&mut desk, &new).secret.expose().to_owned();
+    let (_, secret) = key(&mut desk, "Checkout");
+    desk::create_application(&mut desk.session(), &Name::parse("My Other").unwrap()).unwrap();
+    let mut elsewhere = crate::support::Desk::new();
+    elsewhere.entropy.0 = 99;
+    let foreign = key(&mut elsewhere, "Foreign").1;
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let refused = |path: &str, secret: &str| endpoint.get(path, &[("Authorization", &bearer(secret))]);
+    for secret in [&disabled_secret, &deleted_secret, &expired_secret, &foreign] {
+        is_refused(&refused("/auth", secret), "keydesk");
+        is_refused(&refused("/auth/Storefront", secret), "Storefront");
+    }
+    is_refused(&refused("/auth/My%20Other", &secret), "My Other");
+    is_refused(&refused("/auth/Nobody", &secret), "Nobody");
+    is_refused(&refused("/auth/%22%0d%0aX-Evil:%201", &secret), "%22%0D%0AX-Evil: 1");
+    is_refused(&refused("/auth/%ff", &secret), "%EF%BF%BD");
+    assert_eq!(refused("/auth/Storefront", &secret).status, 204);
+}
+
+#[test]
+fn a_named_application_holds_for_auth_too() {
+    let mut desk = new_desk();
+    let (_, secret) = key(&mut desk, "Checkout");
+    desk::create_application(&mut desk.session(), &Name::parse("Other").unwrap()).unwrap();
+    let endpoint = Endpoint::start(&desk.path(), &["--app", "Other"]);
+    is_refused(&endpoint.get("/auth", &[("X-API-Key", &secret)]), "Other");
+    assert_eq!(endpoint.get("/auth/Storefront", &[("X-API-Key", &secret)]).status, 204);
+}
+
+#[test]
+fn test_keys_pass_unless_production_is_required() {
+    let mut desk = new_desk();
+    let mut new = new_key(&desk, "Trial");
+    new.key_type = KeyType::Test;
+    let trial = create(&mut desk, &new).secret.expose().to_owned();
+    let (_, live) = key(&mut desk, "Live");
+    let anything = Endpoint::start(&desk.path(), &[]);
+    let answer = anything.get("/auth", &[("X-API-Key", &trial)]);
+    assert_eq!((answer.status, answer.header("x-keydesk-type")), (204, Some("test")));
+    let production = Endpoint::start(&desk.path(), &["--require-type", "production"]);
+    is_refused(&production.get("/auth", &[("X-API-Key", &trial)]), "keydesk");
+    assert!(production.lets_in(&live));
+}
+
+#[test]
+fn there_is_nothing_else() {
+    let desk = new_desk();
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let healthy = endpoint.get("/healthz", &[]);
+    assert_eq!((healthy.status, healthy.body.as_str()), (200, "ok"));
+    for path in ["/", "/auth/", "/auth/a/b", "/Auth", "/healthz/", "/metrics/x", "/favicon.ico", "/../auth"] {
+        assert_eq!(endpoint.get(path, &[]).status, 404, "{path}");
+    }
+    for path in ["/healthz", "/metrics"] {
+        let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(endpoint.connect().say(request.as_bytes()).unwrap().status, 404, "{path}");
+    }
+}
+
+#[test]
+fn the_metrics_are_what_prometheus_reads() {
+    use prometheus_parse::{Scrape, Value};
+    let mut desk = new_desk();
+    let (created, secret) = key(&mut desk, "Checkout");
+    let (_, _) = key(&mut desk, "Another");
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    for _ in 0..3 {
+        assert!(endpoint.lets_in(&secret));
+    }
+    endpoint.get("/auth", &[]);
+    delete(&mut desk, &created);
+    assert!(!endpoint.lets_in(&secret));
+    let answer = endpoint.get("/metrics", &[]);
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert!(!answer.body.contains(&secret));
+    let scrape = Scrape::parse(answer.body.lines().map(|line| Ok(line.to_owned()))).unwrap();
+    let value = |metric: &str, labels: &[(&str, &str)]| {
+        let sample = scrape.samples.iter().find(|sample| {
+            sample.metric == metric
+                && labels.iter().all(|(name, value)| sample.labels.get(name) == Some(*value))
+        });
+        match &sample.unwrap_or_else(|| panic!("no {metric} {labels:?} in {}", answer.body)).value {
+            Value::Counter(value) | Value::Gauge(value) | Value::Untyped(value) => *value,
+            Value::Histogram(buckets) => buckets.last().unwrap().count,
+            Value::Summary(_) => panic!("a summary"),
+        }
+    };
+    let is = |metric: &str, labels: &[(&str, &str)], wanted: f64| {
+        let found = value(metric, labels);
+        assert!((found - wanted).abs() < f64::EPSILON, "{metric} {labels:?}: {found}, not {wanted}");
+    };
+    is("keydesk_decisions_total", &[("outcome", "accepted")], 3.0);
+    is("keydesk_decisions_total", &[("outcome", "refused"), ("reason", "missing")], 1.0);
+    is("keydesk_decisions_total", &[("outcome", "refused"), ("reason", "deleted")], 1.0);
+    is("keydesk_decision_seconds", &[], 5.0);
+    is("keydesk_keys", &[("state", "valid")], 1.0);
+    is("keydesk_keys", &[("state", "expired")], 0.0);
+}
+
+#[test]
+fn other_machines_are_kept_out_unless_allowed() {
+    let desk = new_desk();
+    let serve = |arguments: &[&str]| {
+        let mut command = crate::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &desk.path());
+        command.arg("serve").args(arguments).output().unwrap()
+    };
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:7766"] {
+        let output = serve(&["--listen", address]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("--allow-remote"), "{said}");
+    }
+    let mut command = crate::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &desk.path());
+    command.args(["serve", "--listen", "0.0.0.0:0", "--allow-remote"]);
+    let mut endpoint = Endpoint::from_command(command);
+    endpoint.address.set_ip([127, 0, 0, 1].into());
+    assert_eq!(endpoint.get("/healthz", &[]).status, 200);
+}

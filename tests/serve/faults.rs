@@ -1,0 +1,123 @@
+//! When the database cannot be trusted or read, nobody is let in: 503 or 401, never 204.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use keydesk::Verifier;
+
+use crate::endpoint::Endpoint;
+use crate::support::Desk;
+use crate::{desk as new_desk, key};
+
+fn beside(database: &Path, end: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Breaks something under a running endpoint and a running library; from then on nobody gets in.
+fn after(what: &str, break_it: impl FnOnce(&Path)) {
+    let mut desk = new_desk();
+    let (_, secret) = key(&mut desk, "Checkout");
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let verifier = Verifier::open(desk.path()).unwrap();
+    let mut client = endpoint.connect();
+    assert_eq!(client.get("/auth", &[("X-API-Key", &secret)]).status, 204);
+    assert!(verifier.verify(&secret, None).unwrap().is_accepted());
+    break_it(&desk.path());
+    for _ in 0..20 {
+        let answer = client.get("/auth", &[("X-API-Key", &secret)]);
+        assert_eq!(answer.status, 503, "{what}: {answer:?}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert!(verifier.verify(&secret, None).is_err(), "{what}");
+    }
+    assert_eq!(endpoint.get("/healthz", &[]).status, 503, "{what}");
+    assert_eq!(endpoint.get("/auth", &[]).status, 401, "{what}: no credential needs no database");
+    assert_eq!(endpoint.get("/metrics", &[]).status, 200, "{what}: the alarm still rings");
+    let errors = endpoint.log().into_iter().filter(|line| line.contains("ERROR")).count();
+    assert_eq!(errors, 1, "{what}: it is said once");
+}
+
+#[test]
+fn a_database_that_is_gone_lets_nobody_in() {
+    after("removed", |path| std::fs::remove_file(path).unwrap());
+    after("renamed", |path| std::fs::rename(path, beside(path, ".old")).unwrap());
+    after("log removed", |path| std::fs::remove_file(beside(path, "-wal")).unwrap());
+    after("index removed", |path| std::fs::remove_file(beside(path, "-shm")).unwrap());
+    after("folder renamed", |path| {
+        let folder = path.parent().unwrap();
+        std::fs::rename(folder, beside(folder, ".moved")).unwrap();
+        // For the test's own tidying up.
+        std::fs::create_dir(folder).unwrap();
+    });
+}
+
+#[test]
+fn a_database_that_was_replaced_lets_nobody_in() {
+    let mut other = new_desk();
+    other.entropy.0 = 1_000;
+    key(&mut other, "Another");
+    other.store.scrub().unwrap();
+    let copy = other.path();
+    after("replaced", |path| {
+        let new = beside(path, ".new");
+        std::fs::copy(&copy, &new).unwrap();
+        std::fs::rename(new, path).unwrap();
+    });
+}
+
+#[test]
+fn damage_is_never_a_yes() {
+    let mut desk = new_desk();
+    let (_, secret) = key(&mut desk, "Checkout");
+    desk.store.scrub().unwrap();
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let length = std::fs::metadata(desk.path()).unwrap().len();
+    let file = std::fs::OpenOptions::new().write(true).open(desk.path()).unwrap();
+    file.set_len(4_096).unwrap();
+    let cut = endpoint.get("/auth", &[("X-API-Key", &secret)]).status;
+    assert!([401, 503].contains(&cut), "cut off: {cut}");
+    file.set_len(length).unwrap();
+    let zeros = endpoint.get("/auth", &[("X-API-Key", &secret)]).status;
+    assert!([401, 503].contains(&zeros), "filled with zeros: {zeros}");
+}
+
+#[test]
+fn what_keeps_readers_out_is_waited_for_and_then_said() {
+    let mut desk = new_desk();
+    let (_, secret) = key(&mut desk, "Checkout");
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let mut client = endpoint.connect();
+    assert_eq!(client.get("/auth", &[("X-API-Key", &secret)]).status, 204);
+    let index =
+        std::fs::OpenOptions::new().read(true).write(true).open(beside(&desk.path(), "-shm")).unwrap();
+    // All locks of SQLite's index (bytes 120 to 127; sqlite.org/walformat.html), as during a recovery.
+    let all = nix::libc::flock {
+        l_type: i16::try_from(nix::libc::F_WRLCK).unwrap(),
+        l_whence: i16::try_from(nix::libc::SEEK_SET).unwrap(),
+        l_start: 120,
+        l_len: 8,
+        l_pid: 0,
+    };
+    let Desk { folder: _folder, store, .. } = desk;
+    drop(store);
+    nix::fcntl::fcntl(&index, nix::fcntl::FcntlArg::F_SETLK(&all)).unwrap();
+    let since = Instant::now();
+    let answer = client.get("/auth", &[("X-API-Key", &secret)]);
+    assert_eq!(answer.status, 503);
+    // SQLite itself tries for ten seconds before it gives up (walTryBeginRead), whatever the busy timeout.
+    assert!(since.elapsed() < Duration::from_secs(15), "{:?}", since.elapsed());
+    drop(index);
+    assert_eq!(client.get("/auth", &[("X-API-Key", &secret)]).status, 204, "it was nothing but a lock");
+}
+
+#[test]
+fn without_a_database_it_does_not_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none.db");
+    let output =
+        crate::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &path).arg("serve").output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no database"));
+    assert!(!path.exists());
+}
