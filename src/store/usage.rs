@@ -6,6 +6,7 @@ use rusqlite::params;
 use super::{Reader, StoreError, convert};
 use crate::domain::Instant;
 use crate::domain::key::KeyId;
+use crate::domain::text::Name;
 
 /// The number of a day: days since 1970-01-01, UTC.
 #[must_use]
@@ -74,6 +75,46 @@ pub fn refused(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<Refused>, 
                 reason: row.get(0)?,
                 today: row.get(1)?,
                 count: row.get(2)?,
+                last: convert::instant(row, 3)?,
+                last_from: row.get(4)?,
+            })
+        })
+        .map_err(&fault)?;
+    rows.collect::<Result<_, _>>().map_err(&fault)
+}
+
+/// A deleted key that somebody still presents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presented {
+    /// Which key it was.
+    pub key: KeyId,
+    /// What people called it.
+    pub name: Name,
+    /// How often today (UTC).
+    pub today: u64,
+    /// The last time.
+    pub last: Instant,
+    /// Where that came from.
+    pub last_from: Option<String>,
+}
+
+/// Deleted keys of all Applications that were presented today (UTC), the latest first, at most `most`.
+pub fn presented_today(r: &Reader<'_>, now: Instant, most: usize) -> Result<Vec<Presented>, StoreError> {
+    let fault = r.fault("reading which deleted keys are still presented");
+    let mut statement = r
+        .connection
+        .prepare_cached(
+            "SELECT f.key_id, t.name, f.count, f.last, f.last_from FROM refusals f \
+             JOIN tombstones t ON t.key_id = f.key_id \
+             WHERE f.day = ?1 AND f.reason = 'deleted' ORDER BY f.last DESC, f.key_id LIMIT ?2",
+        )
+        .map_err(&fault)?;
+    let rows = statement
+        .query_map(params![day_of(now), most], |row| {
+            Ok(Presented {
+                key: convert::key_id(row, 0)?,
+                name: convert::name(row, 1)?,
+                today: row.get(2)?,
                 last: convert::instant(row, 3)?,
                 last_from: row.get(4)?,
             })

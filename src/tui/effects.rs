@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::app::msg::{Chain, Done, KeyDetails, Load, Loaded, MOST_SELECTED, Operation, Standing};
+use super::app::msg::{
+    Chain, Done, KeyDetails, Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Remains, Standing,
+};
 use crate::config::settings::Settings;
 use crate::desk::{self, DeskError, Session};
 use crate::domain::Instant;
@@ -83,6 +85,13 @@ impl Desk {
                 Loaded::Audit(self.store.read(|r| audit::page(r, &filter, &window))?)
             }
             Load::AuditChain => Loaded::AuditChain(self.chain()?),
+            Load::Presented => {
+                Loaded::Presented(self.store.read(|r| usage::presented_today(r, now, MOST_PRESENTED))?)
+            }
+            Load::Remains(id) => Loaded::Remains(self.store.read(|r| {
+                let Some(tombstone) = keys::tombstone(r, id)? else { return Ok(None) };
+                Ok(Some(Box::new(Remains { tombstone, refused: usage::refused(r, id, now)? })))
+            })?),
         })
     }
 
@@ -178,5 +187,6 @@ impl Desk {
 
 fn details(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Option<KeyDetails>, StoreError> {
     let Some(key) = keys::get(r, id)? else { return Ok(None) };
-    Ok(Some(KeyDetails { key, days: usage::last_30_days(r, id, now)? }))
+    let (days, refused) = (usage::last_30_days(r, id, now)?, usage::refused(r, id, now)?);
+    Ok(Some(KeyDetails { key, days, refused }))
 }

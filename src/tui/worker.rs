@@ -56,6 +56,7 @@ enum Kind {
     Users,
     Audit,
     Chain,
+    Presented,
     /// Never void.
     Own,
 }
@@ -70,9 +71,12 @@ impl Kind {
             Load::Users(..) => Self::Users,
             Load::Audit(..) => Self::Audit,
             Load::AuditChain => Self::Chain,
-            Load::Details(_) | Load::Targets(_) | Load::MonthCount(..) | Load::ApplicationChoices => {
-                Self::Own
-            }
+            Load::Presented => Self::Presented,
+            Load::Details(_)
+            | Load::Remains(_)
+            | Load::Targets(_)
+            | Load::MonthCount(..)
+            | Load::ApplicationChoices => Self::Own,
         }
     }
 

@@ -8,4 +8,5 @@ mod support;
 mod screens;
 mod script;
 mod storm;
+mod use_seen;
 mod wizard;

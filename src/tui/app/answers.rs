@@ -85,15 +85,15 @@ impl App {
         self.load_standing(effects);
         self.reload(effects);
         for place in 0..self.modals.len() {
-            if let Some(Modal::Details(_)) = self.modals.get(place) {
+            if let Some(Modal::Details(_) | Modal::AuditDetails(_)) = self.modals.get(place) {
                 let modal = self.modals.remove(place);
                 self.with(
                     effects,
                     |_| modal,
-                    |modal, cx| {
-                        if let Modal::Details(details) = modal {
-                            details.reload(cx);
-                        }
+                    |modal, cx| match modal {
+                        Modal::Details(details) => details.reload(cx),
+                        Modal::AuditDetails(details) => details.reload(cx),
+                        _ => {}
                     },
                     |app, modal| app.modals.insert(place, modal),
                 );

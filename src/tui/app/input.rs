@@ -73,7 +73,7 @@ impl App {
             Target::Row(place) => {
                 let modal = match self.screen {
                     ScreenId::Keys => self.in_keys(effects, |screen, cx| screen.click(*place, cx)),
-                    ScreenId::Audit => self.audit.clicked(*place),
+                    ScreenId::Audit => self.in_audit(effects, |screen, cx| screen.clicked(*place, cx)),
                     ScreenId::Applications => {
                         let asked = self.applications.clicked(*place);
                         return self.asked(asked, effects);

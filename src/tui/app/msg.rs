@@ -12,6 +12,7 @@ use crate::domain::user::{Email, User, UserId};
 use crate::host::clipboard::{Copied, CopyError};
 use crate::store::audit::AuditRow;
 use crate::store::keys::KeyQuery;
+use crate::store::usage::{Presented, Refused};
 use crate::store::{Page, StoreError, Window};
 
 use super::action::{Action, ScreenId};
@@ -113,6 +114,10 @@ pub enum Load {
     Audit(String, Window<AuditRow>),
     /// Whether the chain is whole.
     AuditChain,
+    /// Deleted keys that somebody still presents.
+    Presented,
+    /// What remains of a deleted key.
+    Remains(KeyId),
 }
 
 /// Something to change.
@@ -190,7 +195,14 @@ pub enum Loaded {
     Audit(Page<AuditRow>),
     /// See [`Load::AuditChain`].
     AuditChain(Chain),
+    /// See [`Load::Presented`]; at most [`MOST_PRESENTED`].
+    Presented(Vec<Presented>),
+    /// See [`Load::Remains`]; none when no such key was deleted.
+    Remains(Option<Box<Remains>>),
 }
+
+/// How many deleted keys that are still presented are looked at.
+pub const MOST_PRESENTED: usize = 100;
 
 /// How many keys can be selected at once.
 pub const MOST_SELECTED: usize = 10_000;
@@ -223,6 +235,17 @@ pub struct KeyDetails {
     pub key: Key,
     /// Uses of each of the last 30 days, the oldest first.
     pub days: Vec<u64>,
+    /// Refusals within the last 30 days, the latest reason first.
+    pub refused: Vec<Refused>,
+}
+
+/// What remains of a deleted key, and who still presents it.
+#[derive(Clone, Debug)]
+pub struct Remains {
+    /// The tombstone.
+    pub tombstone: Tombstone,
+    /// Refusals within the last 30 days, the latest reason first.
+    pub refused: Vec<Refused>,
 }
 
 impl KeyDetails {

@@ -6,7 +6,8 @@ use crate::store::audit::AuditRow;
 use super::{Dialog, Flow, Press};
 use crate::tui::app::action::Action;
 use crate::tui::app::context::Context;
-use crate::tui::app::msg::{Answer, KeyDetails, Load, Loaded, RequestId};
+use crate::tui::app::msg::{Answer, KeyDetails, Load, Loaded, Remains, RequestId};
+use crate::tui::app::screen::audit::deleted_key;
 
 /// A key's details. Actions on the key work in here too: it closes and they are carried out.
 #[derive(Debug)]
@@ -68,8 +69,25 @@ impl Dialog for Details {
 pub struct AuditDetails {
     /// The entry.
     pub row: AuditRow,
+    /// What remains of the key whose deletion it tells of.
+    pub remains: Option<Remains>,
     /// How many lines are scrolled off the top.
     pub scroll: usize,
+    awaited: Option<RequestId>,
+}
+
+impl AuditDetails {
+    /// Opens on an entry.
+    pub fn new(row: AuditRow, cx: &mut Context<'_>) -> Self {
+        let mut details = Self { row, remains: None, scroll: 0, awaited: None };
+        details.reload(cx);
+        details
+    }
+
+    /// Asks anew, after a change.
+    pub fn reload(&mut self, cx: &mut Context<'_>) {
+        self.awaited = deleted_key(&self.row).map(|key| cx.load(Load::Remains(key)));
+    }
 }
 
 impl Dialog for AuditDetails {
@@ -78,6 +96,15 @@ impl Dialog for AuditDetails {
             return Flow::Close;
         }
         scroll_by(&mut self.scroll, press.action);
+        Flow::Stay
+    }
+
+    fn answer(&mut self, answer: &mut Answer, _cx: &mut Context<'_>) -> Flow {
+        if let Answer::Loaded(request, Ok(Loaded::Remains(remains))) = answer
+            && self.awaited == Some(*request)
+        {
+            self.remains = remains.take().map(|remains| *remains);
+        }
         Flow::Stay
     }
 

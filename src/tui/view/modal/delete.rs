@@ -114,9 +114,10 @@ fn used(app: &App, one: &KeyDetails) -> String {
     let Some(at) = one.key.last_used else { return "never used".to_owned() };
     let from =
         one.key.last_used_from.as_deref().map(|from| format!(" from {}", inert(from))).unwrap_or_default();
-    let today = one.days.last().copied().unwrap_or(0);
+    let mut days = one.days.iter().rev().copied();
+    let (today, yesterday) = (days.next().unwrap_or(0), days.next().unwrap_or(0));
     format!(
-        "{} today, {} in 30 days; the last {}{from}",
+        "{} today, {yesterday} yesterday, {} in 30 days; the last {}{from}",
         count(today, "request"),
         one.uses(),
         relative(at, app.now)

@@ -5,10 +5,11 @@ use ratatui::text::{Line, Span};
 use super::Panel;
 use crate::domain::expiry::{local, relative};
 use crate::domain::text::inert;
+use crate::store::usage::Refused;
 use crate::tui::app::App;
 use crate::tui::app::action::Action;
 use crate::tui::app::modal::{AuditDetails, Details};
-use crate::tui::app::msg::KeyDetails;
+use crate::tui::app::msg::{KeyDetails, Remains};
 use crate::tui::view::Look;
 use crate::tui::view::page::Page;
 use crate::tui::view::screen::{actor, count, creator, exact, state, subject};
@@ -52,6 +53,7 @@ pub fn key(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
     if let Some(from) = &key.last_used_from {
         page.fact("From", &inert(from), theme.text);
     }
+    refusals(app, &details.refused, page);
     page.blank();
     page.line(vec![
         Span::styled("Last 30 days  ", theme.dim),
@@ -59,6 +61,47 @@ pub fn key(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
     ]);
     let axis = axis(page.width);
     page.line(bars(&details.days, look)).line(Line::styled(axis, theme.dim));
+}
+
+/// Who was refused with the key, why, and how often.
+fn refusals(app: &App, refused: &[Refused], page: &mut Page<'_>) {
+    for refused in refused {
+        let from = refused.last_from.as_deref().map(|from| format!(" from {}", inert(from)));
+        let text = format!(
+            "{} today, {} in 30 days ({}); the last {}{}",
+            count(refused.today, "time"),
+            refused.count,
+            inert(&refused.reason).replace('_', " "),
+            relative(refused.last, app.now),
+            from.unwrap_or_default()
+        );
+        page.fact("Refused", &text, page.look.theme.warning);
+    }
+}
+
+/// The receipt of a deletion, and who goes on as if nothing had happened.
+fn remains(app: &App, remains: &Remains, page: &mut Page<'_>) {
+    let theme = &page.look.theme;
+    let Remains { tombstone, refused } = remains;
+    let at = |at, from: &Option<String>| {
+        let from = from.as_deref().map(|from| format!(" from {}", inert(from)));
+        format!("{}{}", exact(app, at), from.unwrap_or_default())
+    };
+    page.blank().fact("Key", &tombstone.prefix, theme.text);
+    let last = tombstone.last_used.map(|last| at(last, &tombstone.last_used_from));
+    page.fact("Last let in", &last.unwrap_or_else(|| "never".into()), theme.text);
+    match tombstone.first_refused {
+        Some(first) => {
+            page.fact("First refused", &at(first, &tombstone.first_refused_from), theme.warning);
+        }
+        None => drop(page.fact("First refused", "not presented since it was deleted", theme.dim)),
+    }
+    if let Some(still) = refused.iter().find(|refused| refused.today > 0) {
+        let by = still.last_from.as_deref().map_or("somebody".to_owned(), inert);
+        let text = format!("Still presented by {by}, {} today.", count(still.today, "time"));
+        page.text(&text, theme.warning);
+    }
+    refusals(app, refused, page);
 }
 
 /// A bar for each day, the highest the tallest.
@@ -90,6 +133,8 @@ fn axis(width: usize) -> String {
 /// A key's details as a modal.
 pub(super) fn panel<'a>(app: &App, details: &Details, look: &'a Look, room: usize) -> Panel<'a> {
     let mut page = Page::new(look, room);
+    let found = details.details.as_ref().and_then(Option::as_ref);
+    let is_disabled = found.is_some_and(|found| found.key.disabled.is_some());
     match &details.details {
         None => page.text("Reading...", look.theme.dim),
         Some(None) => page.text("This key is gone: another session has deleted it.", look.theme.warning),
@@ -101,7 +146,12 @@ pub(super) fn panel<'a>(app: &App, details: &Details, look: &'a Look, room: usiz
     Panel {
         title: "API key".into(),
         page,
-        hints: vec![Action::Dismiss, Action::Usage, Action::Disable, Action::Delete],
+        hints: vec![
+            Action::Dismiss,
+            Action::Usage,
+            if is_disabled { Action::Enable } else { Action::Disable },
+            Action::Delete,
+        ],
         scroll: details.scroll,
         danger: false,
     }
@@ -132,6 +182,9 @@ pub(super) fn audit<'a>(app: &App, details: &AuditDetails, look: &'a Look, room:
             (None, None) => String::new(),
         };
         page.fact(&inert(&change.field), &text, theme.text);
+    }
+    if let Some(found) = &details.remains {
+        remains(app, found, &mut page);
     }
     page.blank().fact("Hash", &row.hash.to_string(), theme.dim);
     Panel {

@@ -4,14 +4,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Cursor, filter_line, nothing, paragraph};
+use super::{Cursor, count, filter_line, nothing, paragraph};
 use crate::domain::expiry::relative_short;
 use crate::domain::text::inert;
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
-use crate::tui::app::msg::Chain;
+use crate::tui::app::msg::{Chain, MOST_PRESENTED};
 use crate::tui::view::table::{Column, Table};
-use crate::tui::view::text::{mark, words};
+use crate::tui::view::text::{mark, words, wrap};
 use crate::tui::view::{Hits, Look};
 
 /// Who did an entry, as the log may show it.
@@ -57,7 +57,8 @@ pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut
         area,
         buffer,
     );
-    let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let told = still_presented(app, look, Rect { y: area.y + 1, ..area }, buffer);
+    let below = Rect { y: area.y + 1 + told, height: area.height.saturating_sub(1 + told), ..area };
     let narrowed = !screen.filter.text().is_empty();
     if let Some(text) = nothing(&screen.list, screen.error.as_deref(), narrowed, "Nothing has happened yet.")
     {
@@ -87,7 +88,11 @@ pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut
                 Line::styled(row.entry.number.to_string(), look.theme.dim),
                 Line::raw(relative_short(row.entry.at, app.now)),
                 marked(actor(row)),
-                marked(row.entry.label()),
+                if app.audit.is_still_presented(row) {
+                    Line::styled(format!("! {}", row.entry.label()), look.theme.warning)
+                } else {
+                    marked(row.entry.label())
+                },
                 marked(subject(row)),
                 Line::raw(row.application.as_ref().map(ToString::to_string).unwrap_or_default()),
             ]
@@ -95,6 +100,33 @@ pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut
         .collect();
     let table = Table { columns: &columns, rows, selected, more: screen.list.more() };
     cursor.or(table.render(below, look, buffer, hits))
+}
+
+/// Says which deleted key somebody still presents; the lines that it took.
+fn still_presented(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
+    let Some(latest) = app.audit.presented.first() else { return 0 };
+    if area.height < 6 {
+        return 0;
+    }
+    let by = latest.last_from.as_deref().map_or("somebody".to_owned(), inert);
+    let more = match app.audit.presented.len() - 1 {
+        0 => String::new(),
+        1 => "; so is 1 more".into(),
+        more if more + 1 >= MOST_PRESENTED => format!("; so are {more}+ more"),
+        more => format!("; so are {more} more"),
+    };
+    let text = format!(
+        "! Deleted key {} {} is still presented by {by}, {} today{more}",
+        latest.name,
+        latest.key,
+        count(latest.today, "time")
+    );
+    let mut taken = 0;
+    for line in wrap(&text, usize::from(area.width)).into_iter().take(2) {
+        buffer.set_line(area.x, area.y + taken, &Line::styled(line, look.theme.warning), area.width);
+        taken += 1;
+    }
+    taken
 }
 
 fn entry_count(entries: u64) -> String {
