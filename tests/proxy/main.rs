@@ -1,0 +1,74 @@
+//! The whole way of a request: a client, the real nginx or the real Caddy with the configuration of `assets/`, the
+//! endpoint, and an API behind them.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+#[path = "../support/endpoint.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::format_push_string,
+    reason = "shared"
+)]
+mod endpoint;
+#[path = "../support/proxies.rs"]
+#[allow(dead_code, unreachable_pub, clippy::panic, clippy::expect_used, reason = "shared")]
+mod proxies;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod storm;
+mod way;
+mod with_systemd;
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use keydesk::config::settings::Settings;
+use keydesk::desk::{self, CreatedKey, Picked};
+use keydesk::domain::key::{KeyKind, KeyType, NewKey};
+use keydesk::domain::text::Name;
+use keydesk::host::clock;
+use keydesk::store::{Store, applications};
+use keydesk::tui::app::msg::{Done, Operation};
+use keydesk::tui::effects::Desk as Screen;
+
+use support::{Desk, Seeded, ana};
+
+/// A database of today.
+fn desk() -> Desk {
+    let mut desk = Desk::new();
+    desk.now = clock::now();
+    desk
+}
+
+fn new_key(desk: &Desk, name: &str) -> NewKey {
+    NewKey {
+        application: desk.store.read(applications::first).unwrap().unwrap().id,
+        name: Name::parse(name).unwrap(),
+        kind: KeyKind::Generic,
+        key_type: KeyType::Production,
+        expires: desk.now + TimeDelta::days(90),
+    }
+}
+
+fn key(desk: &mut Desk, name: &str) -> CreatedKey {
+    let new = new_key(desk, name);
+    desk::create_key(&mut desk.session(), &new).unwrap()
+}
+
+/// What carries out the screen's operations, on a connection of its own.
+fn screen(desk: &Desk, seed: u64) -> Screen {
+    let mut entropy = Seeded(seed);
+    let store = Store::open_existing(&desk.path(), &mut entropy).unwrap();
+    let settings = Settings::parse(std::path::Path::new("config.toml"), "").unwrap();
+    Screen::new(store, ana(), Arc::new(settings), Box::new(entropy))
+}
+
+/// Deletes as the delete dialog does.
+fn delete(screen: &mut Screen, created: &CreatedKey) {
+    let picked = Picked { id: created.key.id, version: created.key.version };
+    let done = screen.operate(Operation::DeleteKeys(vec![picked]), clock::now()).unwrap();
+    assert!(matches!(done, Done::Deleted(tombstones) if tombstones.len() == 1));
+}
