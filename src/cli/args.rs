@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::args_keys::KeysCommand;
 use super::args_serve::ServeArgs;
+use super::doctor::DoctorArgs;
 use super::examples;
 
 /// A keyboard-driven desk for the Integration API keys of your Applications
@@ -73,6 +74,9 @@ pub(crate) enum Command {
     /// Answer proxies whether a request may pass: forward auth for nginx, Caddy, Traefik
     #[command(after_help = examples::SERVE)]
     Serve(Box<ServeArgs>),
+    /// Look at what keydesk rests on, and say what to mend
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(DoctorArgs),
     /// Print the settings
     #[command(after_help = examples::CONFIG)]
     Config {

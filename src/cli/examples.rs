@@ -140,6 +140,16 @@ Examples:
   keydesk serve --listen 127.0.0.1:8080 --require-type production --trusted-proxy 127.0.0.1
   keydesk serve --unix /run/keydesk/auth.sock --unix-mode 666 --trusted-proxy unix";
 
+pub(crate) const DOCTOR: &str = "\
+With --proxy it makes a throwaway key, goes through the proxy with it, deletes it, and goes again: a deleted key must
+be refused with the very next request. The key is deleted whatever happens, and expires after 5 minutes.
+
+Exit code 0 when all is well, 1 when a fault was found.
+
+Examples:
+  keydesk doctor --proxy https://api.example.com/orders
+  keydesk doctor --proxy http://127.0.0.1:8080/ --app Storefront --json";
+
 pub(crate) const CONFIG: &str = "\
 Examples:
   keydesk config --default > ~/.config/keydesk/config.toml";

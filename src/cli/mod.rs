@@ -17,6 +17,7 @@ mod config;
 mod confirm;
 pub mod demo;
 mod demo_data;
+mod doctor;
 mod examples;
 mod exit;
 mod failure;
@@ -94,6 +95,7 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
         Command::Users(command) => users::run(&run, command),
         Command::Verify { file } => verify::run(&run, file.as_deref()),
         Command::Serve(args) => serve::run(&run, *args),
+        Command::Doctor(args) => doctor::run(&run, &args),
         Command::Config { .. } | Command::Demo => Ok(Exit::Done),
     }?;
     run.output.finish();

@@ -257,6 +257,9 @@ impl Key {
     }
 }
 
+/// The name of keys that `keydesk doctor` makes to try something, and deletes again.
+pub const TRIAL: &str = "keydesk doctor (throwaway)";
+
 /// What remains of a deleted key. It can never make the key valid again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tombstone {

@@ -2,6 +2,8 @@
 //! endpoint, and an API behind them.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+#[path = "../cli_support/mod.rs"]
+mod cli_support;
 #[path = "../support/endpoint.rs"]
 #[allow(
     dead_code,
@@ -18,6 +20,7 @@ mod proxies;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod doctor;
 mod storm;
 mod way;
 mod with_systemd;

@@ -1,0 +1,85 @@
+//! A key for trying something out: deleted when it goes out of scope, and expired soon in any case.
+
+use chrono::TimeDelta;
+
+use super::super::failure::Stop;
+use super::super::resolve;
+use super::super::run::{Run, change, read};
+use crate::desk::{self, CreatedKey, Picked};
+use crate::domain::key::{Key, KeyKind, KeyType, NewKey, TRIAL};
+use crate::domain::secret::Secret;
+use crate::domain::text::Name;
+use crate::host::clock;
+use crate::store::{Store, keys, usage};
+
+/// How long it works if even this program cannot delete it: killed, or the machine gone.
+const LIFE: TimeDelta = TimeDelta::minutes(5);
+
+/// The key, while it is there.
+pub(super) struct Throwaway<'a> {
+    run: &'a Run,
+    store: Store,
+    key: Key,
+    secret: Secret,
+    deleted: bool,
+}
+
+impl<'a> Throwaway<'a> {
+    /// Makes one in the Application that was named, or in the only one.
+    pub(super) fn make(run: &'a Run) -> Result<Self, Stop> {
+        let mut store = run.store_to_change()?;
+        let application = read(&store, |reader| resolve::application(run, reader))?;
+        let new = NewKey {
+            application: application.id,
+            name: Name::parse(TRIAL)?,
+            kind: KeyKind::Generic,
+            key_type: KeyType::Production,
+            expires: clock::now() + LIFE,
+        };
+        let CreatedKey { key, secret } = change(&mut store, |session| desk::create_key(session, &new))?;
+        Ok(Self { run, store, key, secret, deleted: false })
+    }
+
+    /// Its public part.
+    pub(super) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Its text, for the request.
+    pub(super) fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// How often it was let in, as far as that is recorded by now.
+    pub(super) fn uses(&self) -> Result<u64, Stop> {
+        read(&self.store, |reader| Ok(usage::last_30_days(reader, self.key.id, clock::now())?.iter().sum()))
+    }
+
+    /// Deletes it; from then on it must be refused.
+    pub(super) fn delete(&mut self) -> Result<(), Stop> {
+        // Its use is no reason not to delete it: as it is now.
+        let now = read(&self.store, |reader| Ok(keys::get(reader, self.key.id)?))?;
+        if let Some(key) = now {
+            let picked = [Picked { id: key.id, version: key.version }];
+            change(&mut self.store, |session| desk::delete_keys(session, &picked))?;
+        }
+        self.deleted = true;
+        Ok(())
+    }
+}
+
+impl Drop for Throwaway<'_> {
+    fn drop(&mut self) {
+        if !self.deleted && self.delete().is_err() {
+            self.run.output.warn(&format!(
+                "the throwaway key {} could not be deleted; it expires {}. Delete it: keydesk keys delete {} --yes",
+                self.key.prefix,
+                self.run.exact(self.key.expires),
+                self.key.id
+            ));
+        }
+        if self.deleted {
+            self.run.scrub(&self.store);
+        }
+    }
+}
