@@ -10,12 +10,13 @@
 //! | [`store`] | what is remembered: the only rooms that know SQL |
 //! | [`desk`] | what people do: one file for one operation, each one transaction with its audit entry |
 //! | [`verify`] | the one predicate: may this text pass? |
+//! | [`serve`] | the forward-auth endpoint: HTTP before the predicate |
 //! | [`cli`] | the commands |
 //! | [`tui`] | the screen |
 //! | [`host`] | the machine outside: clock, randomness, users, files, clipboard |
 //! | [`config`] | settings, bindings, themes |
 //!
-//! The floors: `domain` < `store` < `desk` < `cli`, `tui`, and `store` < `verify` < `cli`. No arrow runs upward;
+//! The floors: `domain` < `store` < `desk` < `cli`, `tui`, and `store` < `verify` < `serve` < `cli`. No arrow runs upward;
 //! `cli` and `tui` know nothing of each other.
 //!
 //! # The screen

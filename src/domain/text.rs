@@ -1,6 +1,7 @@
 //! Names that people type, and how stored text is made harmless before anyone sees it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use unicode_width::UnicodeWidthChar;
 
@@ -9,7 +10,7 @@ use unicode_width::UnicodeWidthChar;
 /// Hostile characters are stored as they came and made visible wherever the name is shown, since
 /// `Display` goes through [`inert`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Name(String);
+pub struct Name(Arc<str>);
 
 impl Name {
     /// The longest name, in characters.
@@ -27,13 +28,13 @@ impl Name {
         if text.contains(['\n', '\r', '\0']) {
             return Err(NameError::LineBreak);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// A name as it was stored once; no check.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 
     /// The name as it was typed. For the screen use `Display`, which is inert.

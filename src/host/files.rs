@@ -7,9 +7,11 @@ use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use nix::libc;
+
+use super::clock;
 
 /// What makes a file this one and no other: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,37 @@ pub struct DatabaseFiles {
     database: FileIdentity,
     /// They may come only with the first read.
     beside: [(PathBuf, OnceLock<FileIdentity>); 2],
+    /// Their folder, as it was when all were in their places. While nothing comes into it or leaves it, they are.
+    quiet: Mutex<Option<FolderStamp>>,
+}
+
+/// What changes when a file comes into a folder, leaves it or is replaced in it, or the folder itself is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FolderStamp {
+    folder: FileIdentity,
+    /// Seconds and nanoseconds since 1970.
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// Kernels count the time of files in ticks of some milliseconds: a folder that has changed just now may change once
+/// more without another time.
+const TICK: i64 = 1;
+
+impl FolderStamp {
+    fn of(folder: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(folder).ok()?;
+        Some(Self {
+            folder: FileIdentity { device: metadata.dev(), inode: metadata.ino() },
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    /// Whether a later change would have another time.
+    fn is_settled(&self) -> bool {
+        self.modified.0.max(self.changed.0).saturating_add(TICK) < clock::now().timestamp()
+    }
 }
 
 impl DatabaseFiles {
@@ -48,12 +81,25 @@ impl DatabaseFiles {
             let known = identity(&place).map_or_else(OnceLock::new, OnceLock::from);
             (place, known)
         });
-        Some(Self { path: path.to_owned(), database: identity(path)?, beside })
+        let quiet = Mutex::new(None);
+        Some(Self { path: path.to_owned(), database: identity(path)?, beside, quiet })
     }
 
     /// Whether they are still in their places.
     #[must_use]
     pub fn are_in_place(&self) -> bool {
+        // Taken before the look at the files: what changes after it is seen the next time.
+        let stamp = FolderStamp::of(folder_of(&self.path));
+        let mut quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        if stamp.is_some() && *quiet == stamp {
+            return true;
+        }
+        let in_place = self.all_in_place();
+        *quiet = stamp.filter(|stamp| in_place && stamp.is_settled());
+        in_place
+    }
+
+    fn all_in_place(&self) -> bool {
         identity(&self.path) == Some(self.database)
             && self.beside.iter().all(|(place, known)| match (known.get(), identity(place)) {
                 (None, None) => true,

@@ -1,11 +1,15 @@
 //! The answers of the endpoint, to the letter of its contract.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::domain::expiry::rfc3339;
+use crate::domain::key::KeyId;
 use crate::verify::Accepted;
 use crate::verify::credential::SCHEME;
 
@@ -21,6 +25,9 @@ const APPLICATION: HeaderName = HeaderName::from_static("x-keydesk-application")
 const PLATFORM: HeaderName = HeaderName::from_static("x-keydesk-platform");
 const TYPE: HeaderName = HeaderName::from_static("x-keydesk-type");
 const EXPIRES: HeaderName = HeaderName::from_static("x-keydesk-expires");
+
+/// A proxy that kept an answer would let a deleted key in.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// All but the unreserved characters of RFC 3986.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -39,8 +46,7 @@ fn encoded(text: &str, set: &'static AsciiSet) -> HeaderValue {
 fn answer(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
-    // A proxy that kept an answer would let a deleted key in.
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
     response
 }
 
@@ -50,17 +56,43 @@ fn json(status: StatusCode, body: &'static str) -> Response<Body> {
     response
 }
 
-/// 204, with what the application behind the proxy may want to know of the key.
-pub(super) fn let_in(key: &Accepted) -> Response<Body> {
-    let mut response = answer(StatusCode::NO_CONTENT, Body::empty());
-    let headers = response.headers_mut();
-    headers.insert(KEY_ID, encoded(key.id.as_str(), LITERAL));
-    headers.insert(KEY_NAME, encoded(key.name.as_str(), NAME));
-    headers.insert(APPLICATION, encoded(key.application.as_str(), LITERAL));
-    headers.insert(PLATFORM, encoded(key.platform.as_deref().unwrap_or("generic"), LITERAL));
-    headers.insert(TYPE, HeaderValue::from_static(key.key_type.as_str()));
-    headers.insert(EXPIRES, encoded(&rfc3339(key.expires), LITERAL));
-    response
+/// The answers to those who are let in, kept with the key that they tell of: writing its headers out for each request
+/// would cost more than the decision.
+#[derive(Debug, Default)]
+pub(super) struct Welcome(Mutex<HashMap<KeyId, (Accepted, HeaderMap)>>);
+
+/// How many are kept at most.
+const MOST_KEPT: usize = 10_000;
+
+impl Welcome {
+    /// 204, with what the application behind the proxy may want to know of the key.
+    pub(super) fn let_in(&self, key: &Accepted) -> Response<Body> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MOST_KEPT {
+            kept.clear();
+        }
+        let (told, headers) = kept.entry(key.id).or_insert_with(|| (key.clone(), headers(key)));
+        if told != key {
+            (*told, *headers) = (key.clone(), self::headers(key));
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response.headers_mut().clone_from(headers);
+        response
+    }
+}
+
+fn headers(key: &Accepted) -> HeaderMap {
+    let platform = key.platform.as_deref().unwrap_or("generic");
+    HeaderMap::from_iter([
+        (CACHE_CONTROL, NO_STORE),
+        (KEY_ID, encoded(key.id.as_str(), LITERAL)),
+        (KEY_NAME, encoded(key.name.as_str(), NAME)),
+        (APPLICATION, encoded(key.application.as_str(), LITERAL)),
+        (PLATFORM, encoded(platform, LITERAL)),
+        (TYPE, HeaderValue::from_static(key.key_type.as_str())),
+        (EXPIRES, encoded(&rfc3339(key.expires), LITERAL)),
+    ])
 }
 
 /// 401; the realm is the Application that was asked for.
@@ -105,7 +137,8 @@ mod tests {
 
     #[test]
     fn any_name_fits_into_a_header() {
-        let key = Accepted {
+        let welcome = Welcome::default();
+        let mut key = Accepted {
             id: "7Qm2x9KdPa".parse().unwrap(),
             name: Name::from_stored("Kassé 100% \r\nX-Evil: 1 \u{202e}".into()),
             application: Name::from_stored("Größe & 100%\r\n".into()),
@@ -113,7 +146,7 @@ mod tests {
             key_type: KeyType::Production,
             expires: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
         };
-        let response = let_in(&key);
+        let response = welcome.let_in(&key);
         assert_eq!(response.status(), 204);
         assert_eq!(
             header(&response, "x-keydesk-key-name"),
@@ -124,6 +157,10 @@ mod tests {
         assert_eq!(header(&response, "x-keydesk-type"), "production");
         assert_eq!(header(&response, "x-keydesk-expires"), "2027-01-15T08:00:00Z");
         assert_eq!(header(&response, "cache-control"), "no-store");
+        key.name = Name::from_stored("Renamed".into());
+        for _ in 0..2 {
+            assert_eq!(header(&welcome.let_in(&key), "x-keydesk-key-name"), "Renamed");
+        }
     }
 
     #[test]

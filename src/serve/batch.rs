@@ -23,15 +23,18 @@ const TRY_AGAIN: Duration = Duration::from_millis(5);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unanswered;
 
+/// Questions, and where their answers go. Both lists are kept and filled again: they are the only memory that a request
+/// would need of its own.
+#[derive(Default)]
 struct Asked {
-    question: Question,
-    answer: oneshot::Sender<Result<Decision, Unanswered>>,
+    questions: Vec<Question>,
+    answers: Vec<oneshot::Sender<Decision>>,
 }
 
 /// The queue before the verifier.
 pub(super) struct Batch {
     verifier: Verifier,
-    waiting: Mutex<Vec<Asked>>,
+    waiting: Mutex<Asked>,
     wake: Notify,
 }
 
@@ -51,53 +54,59 @@ impl Batch {
         let (answer, decision) = oneshot::channel();
         let first = {
             let mut waiting = self.lock();
-            waiting.push(Asked { question, answer });
-            waiting.len() == 1
+            waiting.questions.push(question);
+            waiting.answers.push(answer);
+            waiting.questions.len() == 1
         };
         if first {
             self.wake.notify_one();
         }
-        decision.await.unwrap_or(Err(Unanswered))
+        // A sender that goes away without an answer says that there is none.
+        decision.await.map_err(|_| Unanswered)
     }
 
     /// Answers for ever.
     pub(super) async fn run(self: Arc<Self>) {
         let mut failing = false;
+        let mut asked = Asked::default();
         loop {
             self.wake.notified().await;
-            let asked = std::mem::take(&mut *self.lock());
-            if asked.is_empty() {
+            std::mem::swap(&mut asked, &mut *self.lock());
+            if asked.questions.is_empty() {
                 continue;
             }
-            let (questions, answers): (Vec<_>, Vec<_>) =
-                asked.into_iter().map(|asked| (asked.question, asked.answer)).unzip();
-            match self.decide_all(&questions).await {
-                Ok(decisions) => {
+            match self.decide_all(&mut asked).await {
+                Ok(()) => {
                     if std::mem::take(&mut failing) {
                         tracing::info!("the database answers again");
-                    }
-                    for (answer, decision) in answers.into_iter().zip(decisions) {
-                        // Whoever is gone meanwhile needs none.
-                        let _ = answer.send(Ok(decision));
                     }
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
                         tracing::error!(%error, "nobody is let in: the database cannot be read");
                     }
-                    for answer in answers {
-                        let _ = answer.send(Err(Unanswered));
-                    }
                 }
             }
+            asked.questions.clear();
+            asked.answers.clear();
         }
     }
 
-    async fn decide_all(&self, questions: &[Question]) -> Result<Vec<Decision>, VerifyError> {
+    async fn decide_all(&self, asked: &mut Asked) -> Result<(), VerifyError> {
         let until = Instant::now() + PATIENCE;
         loop {
-            match self.verifier.decide_all(questions) {
+            let mut answers = asked.answers.drain(..);
+            let decided = self.verifier.decide_all(&asked.questions, |decision| {
+                if let Some(answer) = answers.next() {
+                    // Whoever is gone meanwhile needs none.
+                    let _ = answer.send(decision);
+                }
+            });
+            match decided {
                 Err(error) if matches!(error.store(), StoreError::Busy) && Instant::now() < until => {
+                    // None was answered: they all wait on.
+                    let all = answers.collect();
+                    asked.answers = all;
                     tokio::time::sleep(TRY_AGAIN).await;
                 }
                 decided => return decided,
@@ -105,7 +114,7 @@ impl Batch {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Asked>> {
+    fn lock(&self) -> MutexGuard<'_, Asked> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

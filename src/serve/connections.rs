@@ -1,25 +1,25 @@
 //! Connections: how many there may be, how they begin, what one too many is told, how they end.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tower_service::Service;
 
 use super::Bounds;
 use super::guard::Guarded;
 use super::listen::{Listener, Stream};
-use super::routes::{self, Peer, Shared};
+use super::routes::{Routes, Shared};
 
 /// What one connection too many is told.
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\
@@ -36,7 +36,7 @@ const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
 
 /// Accepts connections and answers on them.
 pub(super) struct Connections {
-    router: Router,
+    routes: Routes,
     shared: Arc<Shared>,
     bounds: Bounds,
     places: Arc<Semaphore>,
@@ -47,7 +47,7 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(shared: Arc<Shared>, bounds: Bounds) -> Self {
         Self {
-            router: routes::router(Arc::clone(&shared)),
+            routes: Routes::new(Arc::clone(&shared)),
             shared,
             bounds,
             places: Arc::new(Semaphore::new(bounds.connections)),
@@ -115,12 +115,12 @@ impl Connections {
             return;
         };
         let watcher = self.closing.watcher();
-        let router = self.router.clone();
+        let routes = self.routes.clone();
         let shared = Arc::clone(&self.shared);
         let bounds = self.bounds;
         tokio::spawn(async move {
             shared.metrics.connections.inc();
-            answer(stream, peer, router, bounds, watcher, place).await;
+            answer(stream, peer, routes, bounds, watcher, place).await;
             shared.metrics.connections.dec();
         });
     }
@@ -146,17 +146,18 @@ impl Connections {
 async fn answer(
     stream: Stream,
     peer: Option<IpAddr>,
-    router: Router,
+    routes: Routes,
     bounds: Bounds,
     watcher: Watcher,
     place: OwnedSemaphorePermit,
 ) {
     let stream = Guarded::new(stream, bounds.head_timeout);
     let phase = stream.phase();
-    let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+    let routes = Arc::new(routes);
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         phase.answering();
-        request.extensions_mut().insert(Peer(peer));
-        router.clone().call(request.map(Body::new))
+        let routes = Arc::clone(&routes);
+        async move { Ok::<_, Infallible>(routes.answer(peer, request).await) }
     });
     let connection = http1::Builder::new()
         // `Guarded` has the deadlines.

@@ -48,9 +48,12 @@ pub(super) struct Guarded<S> {
     stream: S,
     phase: Phase,
     patience: Duration,
-    deadline: Instant,
+    /// When what is waited for must have come; set when the waiting begins.
+    deadline: Option<Instant>,
     /// Set again only when it fires: a timer for each request would cost more than the request.
     alarm: Pin<Box<Sleep>>,
+    /// Whether the alarm will wake the task.
+    is_set: bool,
     /// Since when an answer waits to be read.
     stuck: Option<Instant>,
 }
@@ -61,7 +64,7 @@ impl<S> Guarded<S> {
         let deadline = Instant::now() + patience;
         let phase = Phase(Arc::new(AtomicU8::new(READING)));
         let alarm = Box::pin(tokio::time::sleep_until(deadline));
-        Self { stream, phase, patience, deadline, alarm, stuck: None }
+        Self { stream, phase, patience, deadline: Some(deadline), alarm, is_set: false, stuck: None }
     }
 
     /// Where it stands.
@@ -71,6 +74,9 @@ impl<S> Guarded<S> {
 
     /// Whether the deadline has passed; if not, the task wakes when it does.
     fn is_over(&mut self, deadline: Instant, cx: &mut Context<'_>) -> bool {
+        if self.is_set && !self.alarm.is_elapsed() && self.alarm.deadline() <= deadline {
+            return false;
+        }
         loop {
             if deadline <= Instant::now() {
                 return true;
@@ -78,7 +84,8 @@ impl<S> Guarded<S> {
             if self.alarm.deadline() > deadline || self.alarm.is_elapsed() {
                 self.alarm.as_mut().reset(deadline);
             }
-            if self.alarm.as_mut().poll(cx).is_pending() {
+            self.is_set = self.alarm.as_mut().poll(cx).is_pending();
+            if self.is_set {
                 return false;
             }
         }
@@ -95,12 +102,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
         if let Poll::Ready(result) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
             if buffer.filled().len() > before && self.phase.is(RESTING) {
                 self.phase.set(READING);
-                self.deadline = Instant::now() + self.patience;
+                self.deadline = None;
             }
             return Poll::Ready(result);
         }
-        let deadline = self.deadline;
-        if self.phase.is(ANSWERING) || !self.is_over(deadline, cx) {
+        if self.phase.is(ANSWERING) {
+            return Poll::Pending;
+        }
+        let time = if self.phase.is(READING) { self.patience } else { REST };
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + time);
+        if !self.is_over(deadline, cx) {
             return Poll::Pending;
         }
         if self.phase.is(READING) {
@@ -124,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             self.stuck = None;
             if self.phase.is(ANSWERING) {
                 self.phase.set(RESTING);
-                self.deadline = Instant::now() + REST;
+                self.deadline = None;
             }
             return Poll::Ready(result);
         }

@@ -38,6 +38,7 @@ use crate::verify::{Verifier, VerifyError};
 pub use listen::{Handed, Place};
 pub use origin::TrustedProxies;
 
+use answers::Welcome;
 use batch::Batch;
 use connections::Connections;
 use metrics::Metrics;
@@ -153,6 +154,7 @@ impl Server {
             trusted: options.trusted,
             application: options.application,
             required: options.required,
+            welcome: Welcome::default(),
             census: Arc::new(Mutex::new(Census::new(census, clock::now, options.soon))),
         });
         Ok(Self { connections: Connections::new(shared, options.bounds), listeners, batch })

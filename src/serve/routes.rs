@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Extension, Request, State};
+use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, CONNECTION, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, HeaderValue, Response};
-use axum::middleware::{self, Next};
-use axum::routing::{any, get};
+use axum::http::{HeaderMap, HeaderValue, Request, Response};
+use axum::routing::get;
+use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
+use tower_service::Service;
 
-use super::answers;
+use super::answers::{self, Welcome};
 use super::batch::{Batch, Unanswered};
 use super::metrics::{self, Metrics};
 use super::origin::TrustedProxies;
@@ -26,10 +27,6 @@ use crate::verify::{Accepted, Decision, Question, Reason, Refusal};
 
 /// How long the numbers of keys stay good: counting a million takes a while.
 const COUNTS_FOR: Duration = Duration::from_secs(10);
-
-/// The address at the other end of a connection; none at a Unix socket.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub Option<IpAddr>);
 
 /// What all requests share.
 pub(super) struct Shared {
@@ -43,55 +40,81 @@ pub(super) struct Shared {
     pub application: Option<String>,
     /// The only type of key that passes.
     pub required: Option<KeyType>,
+    /// The answers to those who are let in.
+    pub welcome: Welcome,
     /// Counts keys, on a connection of its own.
     pub census: Arc<Mutex<Census>>,
 }
 
-/// The routes.
-pub(super) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/auth", any(auth))
-        .route("/auth/{application}", any(auth_for))
-        .route("/healthz", get(healthz))
-        .route("/metrics", get(metrics_text))
-        .fallback(not_found)
-        .method_not_allowed_fallback(not_found)
-        .layer(middleware::from_fn(one_meaning))
-        .with_state(shared)
+/// The routes, for one connection.
+#[derive(Clone)]
+pub(super) struct Routes {
+    shared: Arc<Shared>,
+    /// All but `/auth`.
+    others: Router,
+}
+
+impl Routes {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let others = Router::new()
+            .route("/healthz", get(healthz))
+            .route("/metrics", get(metrics_text))
+            .fallback(not_found)
+            .method_not_allowed_fallback(not_found)
+            .with_state(Arc::clone(&shared));
+        Self { shared, others }
+    }
+
+    /// Answers a request of this peer. `/auth` is most of what is asked and is answered here: a router's own boxes and
+    /// clones would cost as much as the decision.
+    pub(super) async fn answer(&self, peer: Option<IpAddr>, request: Request<Incoming>) -> Response<Body> {
+        // Such a request may have told its length in another way too, which hyper drops without a word: a proxy before
+        // us could see another request in what follows, so the connection ends with it (RFC 9112, section 6.1).
+        let chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        let mut response = match asked_for(request.uri().path()) {
+            Asked::Decision => {
+                self.shared.answer(peer, request.headers(), self.shared.application.as_deref()).await
+            }
+            Asked::DecisionFor(named) => {
+                // Bytes that are no text become a name that no Application has.
+                let application = percent_decode_str(named).decode_utf8_lossy();
+                self.shared.answer(peer, request.headers(), Some(&application)).await
+            }
+            Asked::Other => match self.others.clone().call(request.map(Body::new)).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            },
+        };
+        if chunked {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// What a path asks for.
+enum Asked<'a> {
+    /// Whether the key passes.
+    Decision,
+    /// Whether it passes as a key of this Application; percent-encoded.
+    DecisionFor(&'a str),
+    /// Something else.
+    Other,
+}
+
+fn asked_for(path: &str) -> Asked<'_> {
+    match path.strip_prefix("/auth") {
+        Some("") => Asked::Decision,
+        Some(named) => match named.strip_prefix('/') {
+            Some(named) if !named.is_empty() && !named.contains('/') => Asked::DecisionFor(named),
+            _ => Asked::Other,
+        },
+        None => Asked::Other,
+    }
 }
 
 async fn not_found() -> Response<Body> {
     answers::not_found()
-}
-
-/// Ends the connection after a request in chunks. Such a request may have told its length in another way too, which
-/// hyper drops without a word: a proxy before us could see another request in what follows (RFC 9112, section 6.1).
-async fn one_meaning(request: Request, next: Next) -> Response<Body> {
-    let chunked = request.headers().contains_key(TRANSFER_ENCODING);
-    let mut response = next.run(request).await;
-    if chunked {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
-}
-
-async fn auth(
-    State(shared): State<Arc<Shared>>,
-    Extension(peer): Extension<Peer>,
-    request: Request,
-) -> Response<Body> {
-    shared.answer(peer, request.headers(), shared.application.as_deref()).await
-}
-
-async fn auth_for(
-    State(shared): State<Arc<Shared>>,
-    Extension(peer): Extension<Peer>,
-    request: Request,
-) -> Response<Body> {
-    let named = request.uri().path().strip_prefix("/auth/").unwrap_or_default();
-    // Bytes that are no text become a name that no Application has.
-    let application = percent_decode_str(named).decode_utf8_lossy();
-    shared.answer(peer, request.headers(), Some(&application)).await
 }
 
 async fn healthz(State(shared): State<Arc<Shared>>) -> Response<Body> {
@@ -125,9 +148,14 @@ impl From<Unanswered> for No {
 }
 
 impl Shared {
-    async fn answer(&self, peer: Peer, headers: &HeaderMap, application: Option<&str>) -> Response<Body> {
+    async fn answer(
+        &self,
+        peer: Option<IpAddr>,
+        headers: &HeaderMap,
+        application: Option<&str>,
+    ) -> Response<Body> {
         let began = Instant::now();
-        let from = self.trusted.origin(peer.0, headers);
+        let from = self.trusted.origin(peer, headers);
         let decided = self.decide(headers, application).await;
         let took = began.elapsed();
         // Whoever mistakes the path for the place of the key shall not find it in the log.
@@ -137,7 +165,7 @@ impl Shared {
             Ok(key) => {
                 tracing::debug!(key = %key.id, from = from.map(tracing::field::display), "let in");
                 self.metrics.accepted(took);
-                let response = answers::let_in(&key);
+                let response = self.welcome.let_in(&key);
                 verifier.record(&Decision::Accepted(key), from);
                 response
             }

@@ -1,5 +1,6 @@
 //! The one read of a verification: a point lookup by key ID on a read-only connection.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,11 +13,19 @@ use crate::domain::key::{KeyId, KeyType};
 use crate::domain::secret::KeyHash;
 use crate::domain::text::Name;
 
-/// A read-only connection.
+/// How many keys are kept in memory, at some hundred bytes each.
+const MOST_KEPT: usize = 10_000;
+
+/// A read-only connection, and what was read through it since the database last changed.
+///
+/// SQLite's own counter of changes is read each time, from the database (`PRAGMA data_version`). While it stands, so
+/// does what was read before; one committed change anywhere, and everything is read anew.
 #[derive(Debug)]
 pub struct Lookup {
     connection: Connection,
     path: PathBuf,
+    version: Option<i64>,
+    kept: HashMap<KeyId, Found>,
 }
 
 /// What stands under a key ID.
@@ -72,20 +81,72 @@ impl Lookup {
         connection
             .busy_timeout(patience)
             .map_err(|error| StoreError::from_sqlite(&error, "opening it", path))?;
-        Ok(Self { connection, path: path.to_owned() })
+        Ok(Self { connection, path: path.to_owned(), version: None, kept: HashMap::new() })
     }
 
-    /// What stands under several IDs, at one moment; `judge` gets each with its place.
-    pub fn find_all<T>(
-        &self,
-        ids: impl IntoIterator<Item = KeyId>,
-        mut judge: impl FnMut(usize, Found) -> T,
-    ) -> Result<Vec<T>, StoreError> {
-        let fault = |error| StoreError::from_sqlite(&error, "looking up keys", &self.path);
-        let transaction = self.connection.unchecked_transaction().map_err(fault)?;
-        let found = ids.into_iter().enumerate().map(|(place, id)| Ok(judge(place, self.find(id)?))).collect();
-        drop(transaction);
-        found
+    /// What stands under an ID at this moment.
+    pub fn find<T>(&mut self, id: KeyId, judge: impl FnOnce(&Found) -> T) -> Result<T, StoreError> {
+        self.renew()?;
+        if let Some(found) = self.kept.get(&id) {
+            return Ok(judge(found));
+        }
+        let found = self.read(id)?;
+        let judged = judge(&found);
+        if self.kept.len() >= MOST_KEPT {
+            self.kept.clear();
+        }
+        self.kept.insert(id, found);
+        Ok(judged)
+    }
+
+    /// What stands under several IDs, at one moment: `judge` gets each in its turn, or none where this fails.
+    pub fn find_all(
+        &mut self,
+        ids: impl Iterator<Item = KeyId> + Clone,
+        mut judge: impl FnMut(&Found),
+    ) -> Result<(), StoreError> {
+        self.renew()?;
+        if ids.clone().any(|id| !self.kept.contains_key(&id)) {
+            if self.kept.len() >= MOST_KEPT {
+                self.kept.clear();
+            }
+            // All that is missing in one read.
+            self.say("BEGIN")?;
+            let read = ids.clone().try_for_each(|id| -> Result<(), StoreError> {
+                if !self.kept.contains_key(&id) {
+                    let found = self.read(id)?;
+                    self.kept.insert(id, found);
+                }
+                Ok(())
+            });
+            self.say("COMMIT")?;
+            read?;
+        }
+        ids.for_each(|id| judge(self.kept.get(&id).unwrap_or(&Found::Nothing)));
+        Ok(())
+    }
+
+    /// Forgets what was read if the database has changed since.
+    fn renew(&mut self) -> Result<(), StoreError> {
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)))
+            .map_err(|error| self.fault(&error))?;
+        if self.version != Some(version) {
+            self.kept.clear();
+            self.version = Some(version);
+        }
+        Ok(())
+    }
+
+    fn say(&self, sql: &str) -> Result<(), StoreError> {
+        let said = self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+        said.map(drop).map_err(|error| self.fault(&error))
+    }
+
+    fn fault(&self, error: &rusqlite::Error) -> StoreError {
+        StoreError::from_sqlite(error, "looking up a key", &self.path)
     }
 
     /// How many keys there are in each state; it looks at every key, in an index.
@@ -110,9 +171,7 @@ impl Lookup {
             .map_err(|error| StoreError::from_sqlite(&error, "counting keys", &self.path))
     }
 
-    /// What stands under an ID at this moment.
-    pub fn find(&self, id: KeyId) -> Result<Found, StoreError> {
-        let fault = |error| StoreError::from_sqlite(&error, "looking up a key", &self.path);
+    fn read(&self, id: KeyId) -> Result<Found, StoreError> {
         let key = self
             .connection
             .prepare_cached(
@@ -134,7 +193,7 @@ impl Lookup {
                     })
                     .optional()
             })
-            .map_err(fault)?;
+            .map_err(|error| self.fault(&error))?;
         if let Some(key) = key {
             return Ok(Found::Key(key));
         }
@@ -142,7 +201,7 @@ impl Lookup {
             .connection
             .prepare_cached("SELECT hash FROM tombstones WHERE key_id = ?1")
             .and_then(|mut statement| statement.query_row([id.as_str()], |row| row.get(0)).optional())
-            .map_err(fault)?;
+            .map_err(|error| self.fault(&error))?;
         Ok(hash.map_or(Found::Nothing, |hash| Found::Tombstone(KeyHash::from_bytes(hash))))
     }
 }

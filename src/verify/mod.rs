@@ -1,6 +1,6 @@
 //! The one predicate: is this text a key that opens this Application, now?
 //!
-//! Each verification reads the database afresh: no cache that could outlive a change. It fails closed: what cannot
+//! Each verification asks the database afresh whether it has changed: nothing that was read outlives a change. It fails closed: what cannot
 //! be read is an error, never a yes.
 
 pub mod credential;
@@ -242,36 +242,47 @@ impl Verifier {
         let decision = match Question::new(presented, application) {
             Err(refusal) => Decision::Refused(refusal),
             Ok(question) => {
-                let lookup = self.take()?;
-                let found = lookup.find(question.id)?;
+                let mut lookup = self.take()?;
+                let decision = lookup.find(question.id, |found| judge(&question, found, self.now()))?;
                 self.give_back(lookup);
-                self.decide(&question, found)
+                decision
             }
         };
         self.record(&decision, from);
         Ok(decision)
     }
 
-    /// Decides about all of them on one state of the database, read after this was called; records nothing.
+    /// Decides about all of them on one state of the database, read after this was called: `judged` gets each decision
+    /// in its turn, or none where this fails. Records nothing.
     ///
     /// # Errors
     /// As [`Verifier::verify`], for all of them.
-    pub fn decide_all(&self, questions: &[Question]) -> Result<Vec<Decision>, VerifyError> {
-        let lookup = self.take()?;
-        let decisions = lookup.find_all(questions.iter().map(|question| question.id), |place, found| {
-            self.decide(&questions[place], found)
+    pub fn decide_all(
+        &self,
+        questions: &[Question],
+        mut judged: impl FnMut(Decision),
+    ) -> Result<(), VerifyError> {
+        let mut lookup = self.take()?;
+        let mut turn = questions.iter();
+        let now = self.now();
+        lookup.find_all(questions.iter().map(|question| question.id), |found| {
+            if let Some(question) = turn.next() {
+                judged(judge(question, found, now));
+            }
         })?;
         self.give_back(lookup);
-        Ok(decisions)
+        Ok(())
     }
 
     /// Takes a decision down, in memory; it is written soon.
     pub fn record(&self, decision: &Decision, from: Option<IpAddr>) {
         let Some(recorder) = &self.recorder else { return };
         match decision {
-            Decision::Accepted(key) => recorder.used(key.id, self.now(), from),
+            Decision::Accepted(key) => recorder.used(key.id, self.just_now(), from),
             Decision::Refused(refusal) => {
-                recorder.refused(refusal.reason.as_str(), refusal.key, self.now(), from);
+                // Whether a text is malformed is decided without the clock.
+                let at = if refusal.reason == Reason::Malformed { self.now() } else { self.just_now() };
+                recorder.refused(refusal.reason.as_str(), refusal.key, at, from);
             }
         }
     }
@@ -289,39 +300,15 @@ impl Verifier {
         self.recorder.as_ref().map_or(0, Recorder::lost)
     }
 
-    fn decide(&self, question: &Question, found: Found) -> Decision {
-        let refused = |reason, key| Decision::Refused(Refusal { reason, key });
-        let Question { id, hash, application } = question;
-        let id = *id;
-        let key = match found {
-            Found::Key(key) if key.hash.matches(hash) => key,
-            Found::Tombstone(known) if known.matches(hash) => return refused(Reason::Deleted, Some(id)),
-            // The right ID with another secret is nobody's key.
-            Found::Key(_) | Found::Tombstone(_) | Found::Nothing => return refused(Reason::Unknown, None),
-        };
-        if application.as_ref().is_some_and(|wanted| *wanted != fold(key.application.as_str())) {
-            return refused(Reason::WrongApplication, Some(id));
-        }
-        if key.expires <= self.now() {
-            return refused(Reason::Expired, Some(id));
-        }
-        if key.disabled {
-            return refused(Reason::Disabled, Some(id));
-        }
-        Decision::Accepted(Accepted {
-            id,
-            name: key.name,
-            application: key.application,
-            platform: key.platform,
-            key_type: key.key_type,
-            expires: key.expires,
-        })
-    }
-
     fn now(&self) -> Instant {
         let now = (self.clock)();
         let latest = self.latest.fetch_max(now.timestamp(), Ordering::Relaxed).max(now.timestamp());
         Instant::from_timestamp(latest, 0).unwrap_or(now)
+    }
+
+    /// When it was last decided, without a look at the clock.
+    fn just_now(&self) -> Instant {
+        Instant::from_timestamp(self.latest.load(Ordering::Relaxed), 0).unwrap_or_else(|| self.now())
     }
 
     /// A connection for this thread: one that is idle, or a new one.
@@ -337,4 +324,34 @@ impl Verifier {
     fn give_back(&self, lookup: Lookup) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lookup);
     }
+}
+
+/// The predicate.
+fn judge(question: &Question, found: &Found, now: Instant) -> Decision {
+    let refused = |reason, key| Decision::Refused(Refusal { reason, key });
+    let Question { id, hash, application } = question;
+    let id = *id;
+    let key = match found {
+        Found::Key(key) if key.hash.matches(hash) => key,
+        Found::Tombstone(known) if known.matches(hash) => return refused(Reason::Deleted, Some(id)),
+        // The right ID with another secret is nobody's key.
+        Found::Key(_) | Found::Tombstone(_) | Found::Nothing => return refused(Reason::Unknown, None),
+    };
+    if application.as_ref().is_some_and(|wanted| *wanted != fold(key.application.as_str())) {
+        return refused(Reason::WrongApplication, Some(id));
+    }
+    if key.expires <= now {
+        return refused(Reason::Expired, Some(id));
+    }
+    if key.disabled {
+        return refused(Reason::Disabled, Some(id));
+    }
+    Decision::Accepted(Accepted {
+        id,
+        name: key.name.clone(),
+        application: key.application.clone(),
+        platform: key.platform.clone(),
+        key_type: key.key_type,
+        expires: key.expires,
+    })
 }

@@ -1,0 +1,189 @@
+//! `/auth` with a valid key against a bare 204 from the same libraries in the same set-up: one thread, axum's routes on
+//! hyper's HTTP/1. Both are processes of their own; 64 connections ask as fast as they are answered.
+//!
+//! `cargo bench --bench serve`; performance.md wants 0.75 of the bare answers at least, and 99 % within 3 ms.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_precision_loss,
+    reason = "a measurement, not a product"
+)]
+
+#[allow(dead_code, unreachable_pub, reason = "shared")]
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::routing::any;
+use hyper_util::rt::TokioIo;
+use support::Many;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tower_service::Service;
+
+const CONNECTIONS: usize = 64;
+const ROUNDS: usize = 7;
+const ROUND: Duration = Duration::from_secs(2);
+
+fn main() {
+    if std::env::var_os("BARE").is_some() {
+        return one_thread().block_on(bare());
+    }
+    let many = Many::keys(1_000);
+    let (bare, at_bare) = start(Command::new(std::env::current_exe().unwrap()).env("BARE", "1"));
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_keydesk"));
+    let (serve, at_serve) =
+        start(serve.args(["serve", "--listen", "127.0.0.1:0"]).env("KEYDESK_DB", many.path()));
+    let requests: Vec<Vec<u8>> = many
+        .secrets
+        .iter()
+        .map(|secret| {
+            format!("GET /auth HTTP/1.1\r\nHost: keydesk\r\nAuthorization: ApiKey-v1 {secret}\r\n\r\n")
+                .into_bytes()
+        })
+        .collect();
+    let requests = Arc::new(requests);
+    let mut rounds = Vec::new();
+    for round in 0..=ROUNDS {
+        let bare = measure(&bare, at_bare, &requests);
+        let auth = measure(&serve, at_serve, &requests);
+        // The first round warms up.
+        if round > 0 {
+            println!("bare {bare}\n/auth {auth}");
+            rounds.push((
+                auth.rate / bare.rate,
+                bare.processor / auth.processor,
+                auth.p99.as_secs_f64() * 1e3,
+            ));
+        }
+    }
+    let median = |of: fn(&(f64, f64, f64)) -> f64| {
+        let mut all: Vec<f64> = rounds.iter().map(of).collect();
+        all.sort_by(f64::total_cmp);
+        all[ROUNDS / 2]
+    };
+    println!(
+        "/auth of a bare 204: {:.2} by answers a second, {:.2} by the server's processor time; p99 {:.1} ms (medians of \
+         {ROUNDS} rounds)",
+        median(|round| round.0),
+        median(|round| round.1),
+        median(|round| round.2)
+    );
+    for mut child in [bare, serve] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+/// What one round says of a server.
+struct Measured {
+    /// Answers a second.
+    rate: f64,
+    /// Processor time for an answer, in microseconds: it says more than the rate where others use the machine too.
+    processor: f64,
+    p99: Duration,
+}
+
+impl std::fmt::Display for Measured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:>8.0}/s {:>6.2} us of processor each, p99 {:?}", self.rate, self.processor, self.p99)
+    }
+}
+
+fn measure(server: &Child, address: SocketAddr, requests: &Arc<Vec<Vec<u8>>>) -> Measured {
+    let before = processor_time(server);
+    let mut took = one_thread().block_on(load(address, Arc::clone(requests)));
+    let spent = processor_time(server).saturating_sub(before);
+    took.sort_unstable();
+    let answers = took.len() as f64;
+    Measured {
+        rate: answers / ROUND.as_secs_f64(),
+        processor: spent.as_secs_f64() * 1e6 / answers,
+        p99: took[took.len() * 99 / 100],
+    }
+}
+
+/// What a process has used so far (proc(5): fields 14 and 15 of `stat`, in ticks of 10 ms).
+fn processor_time(child: &Child) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+    let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
+    Duration::from_millis(10 * fields.map(|ticks| ticks.parse::<u64>().unwrap()).sum::<u64>())
+}
+
+fn one_thread() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Starts a server and reads from its standard error where it listens.
+fn start(command: &mut Command) -> (Child, SocketAddr) {
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let address = lines.find_map(|line| Some(line.split_once("http://")?.1.trim_end_matches('"').to_owned()));
+    std::thread::spawn(move || lines.for_each(drop));
+    (child, address.unwrap().parse().unwrap())
+}
+
+/// Nothing but 204.
+async fn bare() {
+    let router = Router::new().route("/auth", any(async || StatusCode::NO_CONTENT));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    eprintln!("http://{}", listener.local_addr().unwrap());
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let router = router.clone();
+        tokio::spawn(async move {
+            let service =
+                hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+                    router.clone().call(request.map(Body::new))
+                });
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+/// Asks over all connections for a while; how long each answer took.
+async fn load(address: SocketAddr, requests: Arc<Vec<Vec<u8>>>) -> Vec<Duration> {
+    let until = Instant::now() + ROUND;
+    let clients: Vec<_> = (0..CONNECTIONS)
+        .map(|number| {
+            let requests = Arc::clone(&requests);
+            tokio::spawn(async move {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                let mut took = Vec::new();
+                let mut buffer = [0; 2_048];
+                let mut turn = number;
+                while Instant::now() < until {
+                    turn += CONNECTIONS + 1;
+                    let asked = Instant::now();
+                    stream.write_all(&requests[turn % requests.len()]).await.unwrap();
+                    let mut filled = 0;
+                    while !buffer[..filled].ends_with(b"\r\n\r\n") {
+                        let read = stream.read(&mut buffer[filled..]).await.unwrap();
+                        assert!(read > 0, "the connection ended");
+                        filled += read;
+                    }
+                    assert!(buffer.starts_with(b"HTTP/1.1 204 "), "not let in");
+                    took.push(asked.elapsed());
+                }
+                took
+            })
+        })
+        .collect();
+    let mut all = Vec::new();
+    for client in clients {
+        all.extend(client.await.unwrap());
+    }
+    all
+}
