@@ -5,10 +5,13 @@
 
 pub mod application;
 pub mod audit;
+pub mod audit_filter;
 pub mod expiry;
 pub mod key;
+pub mod ledger;
 pub mod platform;
 pub mod secret;
+pub mod since;
 pub mod text;
 pub mod token;
 pub mod user;

@@ -10,9 +10,11 @@ use crate::desk::{self, DeskError, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::audit::ChainHash;
+use crate::domain::audit_filter::AuditFilter;
 use crate::domain::key::KeyId;
 use crate::domain::token::Entropy;
 use crate::domain::user::Caller;
+use crate::host::clock::Zone;
 use crate::host::identity;
 use crate::store::audit::ChainReport;
 use crate::store::{Reader, Store, StoreError, applications, audit, keys, usage, users};
@@ -82,6 +84,7 @@ impl Desk {
                 Loaded::Users(self.store.read(|r| users::page(r, &filter, &window))?)
             }
             Load::Audit(filter, window) => {
+                let (filter, _) = AuditFilter::parse(&filter, now, &Zone::Local);
                 Loaded::Audit(self.store.read(|r| audit::page(r, &filter, &window))?)
             }
             Load::AuditChain => Loaded::AuditChain(self.chain()?),

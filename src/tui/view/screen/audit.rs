@@ -20,24 +20,6 @@ pub fn actor(row: &AuditRow) -> String {
     row.actor_email.as_ref().map_or_else(|| format!("user {}", row.entry.actor.0), ToString::to_string)
 }
 
-/// What an entry is about: the key, the user or the Application.
-#[must_use]
-pub fn subject(row: &AuditRow) -> String {
-    if let Some(key) = row.entry.key {
-        let name = row.key.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
-        return format!("{name}{key}");
-    }
-    if let Some(user) = row.entry.user {
-        return row.user_email.as_ref().map_or_else(|| format!("user {}", user.0), ToString::to_string);
-    }
-    let logged = || {
-        let changes = row.entry.changes();
-        let name = changes.iter().find(|c| c.field == "name")?;
-        name.after.as_deref().or(name.before.as_deref()).map(inert)
-    };
-    row.application.as_ref().map(ToString::to_string).or_else(logged).unwrap_or_default()
-}
-
 /// Screen 4: Audit log.
 pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) -> Cursor {
     let screen = &app.audit.rows;
@@ -93,7 +75,7 @@ pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut
                 } else {
                     marked(row.entry.label())
                 },
-                marked(subject(row)),
+                marked(row.subject()),
                 Line::raw(row.application.as_ref().map(ToString::to_string).unwrap_or_default()),
             ]
         })

@@ -1,0 +1,173 @@
+//! The audit log by command: listed, checked, witnessed.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cli_support;
+
+use cli_support::Home;
+use serde_json::{Value, json};
+
+fn actions(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn entries_are_listed_newest_first_and_narrowed() {
+    let home = Home::set_up();
+    let (checkout, _) = home.key("Checkout", &[]);
+    home.key("Billing", &[]);
+    home.run(&["users", "add", "ben@example.com"]);
+    assert_eq!(home.run(&["keys", "delete", "Checkout", "--yes"]).code, 0);
+    let list = |more: &[&str]| home.run(&[&["audit", "list", "--json"], more].concat());
+    let all = list(&[]).json();
+    assert_eq!((all[0]["action"].as_str(), all[0]["key"].as_str()), (Some("key.deleted"), Some(&*checkout)));
+    assert_eq!(all[0]["user"], "ana@example.com");
+    assert_eq!(all[0]["key_name"], "Checkout", "also of a deleted key");
+    assert_eq!(all[0]["changes"][0], json!({"field": "name", "before": "Checkout"}));
+    let first = all.as_array().unwrap().last().unwrap();
+    assert_eq!((&first["number"], &first["action"]), (&json!(1), &json!("set_up")));
+    assert!(all[0]["hash"].as_str().unwrap().len() == 64 && all[0]["at"].as_str().unwrap().ends_with('Z'));
+
+    for name in [checkout.as_str(), "Checkout", &format!("ik_live_{checkout}")] {
+        let found = list(&["--key", name]).json();
+        assert_eq!(actions(&found), ["key.deleted", "key.delivered", "key.created"], "{name}");
+    }
+    assert_eq!(actions(&list(&["--action", "DELETED"]).json()), ["key.deleted"]);
+    assert_eq!(actions(&list(&["--user", "ben@example.com"]).json()), ["user.added"]);
+    assert_eq!(list(&["--user", "ana@example.com"]).json(), all);
+    assert_eq!(list(&["--limit", "2"]).json().as_array().unwrap().len(), 2);
+    for (since, some) in [("1h", true), ("2020-01-01", true), ("2099-01-01T00:00:00Z", false)] {
+        let found = list(&["--since", since]).json();
+        assert_eq!(!found.as_array().unwrap().is_empty(), some, "{since}");
+    }
+    let text = home.run(&["audit", "list", "--limit", "1"]).out;
+    assert!(text.contains("Key deleted") && text.contains("ana@example.com"), "{text}");
+
+    let said = list(&["--since", "yesterday"]);
+    assert_eq!((said.code, said.error().0.as_str()), (2, "bad_date"));
+    let said = list(&["--action", "key.exploded"]);
+    assert_eq!((said.code, said.error().0.as_str()), (2, "unknown_action"));
+    assert!(said.error().1.contains("key.deleted"));
+    assert_eq!(list(&["--key", "Nothing"]).code, 3);
+    assert_eq!(list(&["--user", "nobody@example.com"]).code, 3);
+}
+
+#[test]
+fn a_whole_log_is_said_to_be_whole_and_heads_are_recognized() {
+    let home = Home::set_up();
+    let (id, _) = home.key("Checkout", &[]);
+    let head = home.run(&["audit", "head"]).out.trim().to_owned();
+    assert_eq!(home.run(&["keys", "disable", "Checkout"]).code, 0);
+    assert_eq!(home.run(&["apps", "rename", "Storefront", "Shop"]).code, 0);
+    let said = home.run(&["audit", "verify", "--expect", &head]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert!(said.out.starts_with("whole: 6 entries, since "), "{}", said.out);
+    let document = home.run(&["audit", "verify", "--json"]).json();
+    assert_eq!((&document["whole"], &document["entries"]), (&json!(true), &json!(6)));
+    assert_eq!((&document["expected"], &document["broken"]), (&json!(null), &json!(null)));
+    let now = home.run(&["audit", "head", "--json"]).json();
+    assert_eq!((&now["head"], &now["number"]), (&document["head"], &json!(6)));
+    let hash = head.split_once(':').unwrap().1;
+    let said = home.run(&["audit", "verify", "--expect", hash, "--json"]);
+    assert_eq!((said.code, &said.json()["expected"]), (0, &json!(true)), "the hash alone will do");
+    let other = format!("3:{}", "0".repeat(64));
+    let said = home.run(&["audit", "verify", "--expect", &other, "--json"]);
+    assert_eq!((said.code, &said.json()["expected"]), (1, &json!(false)));
+    let said = home.run(&["audit", "verify", "--expect", &id, "--json"]);
+    assert_eq!((said.code, said.error().0.as_str()), (2, "bad_head"));
+}
+
+/// Drops what stops accidental edits, and edits.
+fn tamper(home: &Home, sql: &str) {
+    let triggers = "DROP TRIGGER IF EXISTS audit_is_not_changed; DROP TRIGGER IF EXISTS audit_is_not_shortened; \
+        DROP TRIGGER IF EXISTS tombstones_stay; DROP TRIGGER IF EXISTS keys_leave_a_tombstone; \
+        DROP TRIGGER IF EXISTS keys_never_return;";
+    home.sql(&format!("{triggers}{sql}"));
+}
+
+fn broken(home: &Home) -> Value {
+    let said = home.run(&["audit", "verify", "--json"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let text = home.run(&["audit", "verify"]);
+    assert!(text.code == 1 && text.out.starts_with("broken: "), "{text:?}");
+    said.json()
+}
+
+#[test]
+fn entries_that_were_changed_removed_inserted_or_reordered_are_found() {
+    for (sql, number) in [
+        ("UPDATE audit SET actor = 2 WHERE number = 4", 4),
+        ("UPDATE audit SET changes = '[]' WHERE number = 4", 4),
+        ("UPDATE audit SET key_id = 'nonsense' WHERE number = 3", 3),
+        ("DELETE FROM audit WHERE number = 4", 4),
+        ("DELETE FROM audit WHERE number = 1", 1),
+        (
+            "INSERT INTO audit SELECT number + 1, at, actor, actor_uid, 'key.deleted', application_id, key_id, \
+             user_id, changes, hash FROM audit ORDER BY number DESC LIMIT 1",
+            7,
+        ),
+        (
+            "UPDATE audit SET number = 100 WHERE number = 3; UPDATE audit SET number = 3 WHERE number = 4; \
+             UPDATE audit SET number = 4 WHERE number = 100",
+            3,
+        ),
+    ] {
+        let home = Home::set_up();
+        home.run(&["users", "add", "ben@example.com"]);
+        home.key("Checkout", &[]);
+        home.run(&["keys", "disable", "Checkout"]);
+        assert_eq!(home.run(&["audit", "verify"]).code, 0);
+        tamper(&home, sql);
+        assert_eq!(broken(&home)["broken"]["number"], number, "{sql}");
+    }
+}
+
+#[test]
+fn what_no_entry_tells_of_is_found_and_named() {
+    let insert = "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, \
+        created, expires) SELECT 'AAAAAAAAAA', hash, application_id, name, folded, prefix, type, platform, \
+        creator_id, created, expires FROM keys LIMIT 1";
+    for (sql, kind, words) in [
+        ("DELETE FROM keys WHERE name = 'Checkout'", "key", "no entry tells of its deletion"),
+        (
+            "INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, deleted, \
+             deleted_by) SELECT key_id, hash, application_id, name, prefix, type, platform, 5, 1 FROM keys; \
+             DELETE FROM keys WHERE name = 'Checkout'",
+            "key",
+            "no entry tells of its deletion",
+        ),
+        (insert, "key", "no entry tells of its creation"),
+        ("UPDATE keys SET expires = expires + 60 WHERE name = 'Checkout'", "key", "expires is 20"),
+        ("UPDATE keys SET disabled = NULL, is_disabled = 0", "key", "disabled is nothing, and was 20"),
+        ("UPDATE keys SET creator_id = 2 WHERE name = 'Checkout'", "key", "its creator"),
+        ("DELETE FROM tombstones", "key", "its tombstone is gone"),
+        ("UPDATE tombstones SET deleted = deleted - 60", "key", "at another time"),
+        ("UPDATE applications SET name = 'Shop'", "application", "is called \"Shop\""),
+        (
+            "INSERT INTO applications (name, folded, created) VALUES ('X', 'x', 5)",
+            "application",
+            "no entry tells of its creation",
+        ),
+        ("UPDATE users SET status = 'active' WHERE id = 2", "user", "was disabled by the log"),
+        (
+            "INSERT INTO users (email, status, created) VALUES ('eve@example.com', 'active', 5)",
+            "user",
+            "no entry tells that they were added",
+        ),
+    ] {
+        let home = Home::set_up();
+        home.run(&["users", "add", "ben@example.com"]);
+        home.run(&["users", "disable", "ben@example.com"]);
+        home.key("Checkout", &[]);
+        home.run(&["keys", "disable", "Checkout"]);
+        home.key("Old", &[]);
+        home.run(&["keys", "delete", "Old", "--yes"]);
+        assert_eq!(home.run(&["audit", "verify"]).code, 0);
+        tamper(&home, sql);
+        let document = broken(&home);
+        let findings = document["findings"].as_array().unwrap();
+        assert!(!findings.is_empty() && document["broken"].is_null(), "{sql}: {document}");
+        assert_eq!(findings[0]["kind"], kind, "{sql}: {document}");
+        assert!(findings[0]["what"].as_str().unwrap().contains(words), "{sql}: {document}");
+    }
+}
