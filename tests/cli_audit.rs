@@ -171,3 +171,117 @@ fn what_no_entry_tells_of_is_found_and_named() {
         assert!(findings[0]["what"].as_str().unwrap().contains(words), "{sql}: {document}");
     }
 }
+
+/// A copy of the database, as a backup of it that is put back later.
+fn restored(home: &Home, between: impl FnOnce()) {
+    let (database, copy) = (home.database(), home.path("copy.db"));
+    std::fs::copy(&database, &copy).unwrap();
+    between();
+    std::fs::copy(&copy, &database).unwrap();
+}
+
+#[test]
+fn a_restored_backup_is_noticed_and_the_keys_that_it_revives_are_named() {
+    let home = Home::set_up();
+    let (checkout, secret) = home.key("Checkout", &[]);
+    let (billing, _) = home.key("Billing", &[]);
+    home.key("Old", &[]);
+    home.run(&["keys", "delete", "Old", "--yes"]);
+    assert_eq!(home.run(&["audit", "verify", "--json"]).json()["witnessed"], true);
+    restored(&home, || {
+        assert_eq!(
+            home.run(&["keys", "delete", "Checkout", "Billing", "--yes"]).err.matches("warning").count(),
+            0
+        );
+    });
+    assert_eq!(home.run_with(secret.clone(), &["verify"]).code, 0, "it is alive again");
+
+    let line = format!("keydesk keys delete {checkout} {billing}");
+    for _ in 0..2 {
+        let said = home.run(&["keys", "list"]);
+        assert_eq!(said.code, 0, "nobody is stopped");
+        assert!(said.err.contains("you saw 11 entries, and it has 9"), "{}", said.err);
+        assert!(said.err.contains("2 deleted keys are alive again, and let in: Checkout"), "{}", said.err);
+        assert!(said.err.contains(&line) && said.err.contains("keydesk audit accept"), "{}", said.err);
+        assert!(!said.err.contains("Old"), "{}", said.err);
+    }
+    let said = home.run(&["keys", "list", "--json"]);
+    assert!(said.json().is_array() && said.err.contains(&line));
+    let said = home.run(&["audit", "verify"]);
+    assert!(said.code == 1 && said.out.starts_with("broken: the audit log is not the one"), "{said:?}");
+    let said = home.run(&["audit", "verify", "--json"]);
+    let document = said.json();
+    assert_eq!((said.code, &document["whole"], &document["witnessed"]), (1, &json!(false), &json!(false)));
+    assert_eq!((&document["revived"], &document["broken"]), (&json!([checkout, billing]), &json!(null)));
+
+    // Work goes on, and then as it is told.
+    home.key("New", &[]);
+    let arguments: Vec<&str> = line.split(' ').skip(1).chain(["--yes"]).collect();
+    assert_eq!(home.run(&arguments).code, 0);
+    assert_eq!(home.run_with(secret, &["verify"]).code, 1);
+    let said = home.run(&["keys", "list"]);
+    assert!(!said.err.contains("alive") && said.err.contains("its entry 11 is another"), "{}", said.err);
+    let said = home.run(&["audit", "accept"]);
+    assert_eq!(said.code, 2, "it asks: {said:?}");
+    assert_eq!(home.run(&["audit", "accept", "--yes"]).code, 0);
+    assert_eq!((home.run(&["audit", "verify"]).code, home.run(&["keys", "list"]).err.as_str()), (0, ""));
+    let again = home.run(&["audit", "verify", "--json"]).json();
+    assert_eq!((&again["witnessed"], &again["revived"]), (&json!(true), &json!([])));
+}
+
+#[test]
+fn a_key_that_was_accepted_alive_is_not_named_again() {
+    let home = Home::set_up();
+    let (id, _) = home.key("Checkout", &[]);
+    restored(&home, || drop(home.run(&["keys", "delete", "Checkout", "--yes"])));
+    assert!(home.run(&["keys", "list"]).err.contains("a deleted key is alive again, and let in: Checkout"));
+    assert_eq!(home.run(&["audit", "accept", "--yes"]).code, 0);
+    restored(&home, || drop(home.key("Another", &[])));
+    let said = home.run(&["keys", "list"]);
+    assert!(said.err.contains("was shortened") && !said.err.contains("alive"), "{}", said.err);
+    assert!(home.run(&["keys", "list", "--json"]).json()[0]["id"] == id.as_str());
+}
+
+#[test]
+fn a_log_that_was_written_anew_is_noticed_by_its_witness_and_by_nobody_else() {
+    let home = Home::set_up();
+    home.key("Checkout", &[]);
+    // What whoever may write the file can do: take the end away, and go on as if nothing had been.
+    let database = home.database();
+    restored(&home, || drop(home.run(&["keys", "disable", "Checkout"])));
+    let mut other = home.command(&["users", "add", "ben@example.com"]);
+    let said = cli_support::said(other.env("XDG_STATE_HOME", home.path("elsewhere")));
+    assert_eq!((said.code, said.err.matches("warning").count()), (0, 0), "{said:?}");
+    let said = home.run(&["keys", "list"]);
+    assert!(said.err.contains("its entry 5 is another"), "{}", said.err);
+    assert_eq!(home.run(&["audit", "verify"]).code, 1);
+    let mut other = home.command(&["audit", "verify"]);
+    assert_eq!(cli_support::said(other.env("XDG_STATE_HOME", home.path("elsewhere"))).code, 0);
+    assert!(database.exists());
+}
+
+#[test]
+fn the_memory_is_private_and_its_faults_stop_nobody() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::set_up();
+    home.key("Checkout", &[]);
+    let folder = home.path("state/keydesk/witness");
+    let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains('@') && !text.contains("Checkout"), "{text}");
+
+    for damaged in ["", "keydesk witness 1\nhead 3:00\n", "\u{0}\u{1}"] {
+        std::fs::write(&file, damaged).unwrap();
+        let said = home.run(&["audit", "verify"]);
+        assert!(said.code == 0 && said.err.contains("was damaged"), "{said:?}");
+        assert_eq!(home.run(&["audit", "verify"]).err, "", "it begins anew");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "in the way").unwrap();
+    let said = home.run(&["keys", "create", "--name", "Billing"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(home.run(&["audit", "verify"]).code, 0);
+}

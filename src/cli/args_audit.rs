@@ -36,4 +36,11 @@ pub(crate) enum AuditCommand {
     /// Print the head: the number and the hash of the last entry, for keeping elsewhere
     #[command(after_help = examples::HEAD)]
     Head,
+    /// Take the log as it is for the one that you saw, after a backup was restored on purpose
+    #[command(after_help = examples::ACCEPT)]
+    Accept {
+        /// Answers the question, for scripts
+        #[arg(long)]
+        yes: bool,
+    },
 }

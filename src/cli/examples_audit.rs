@@ -25,3 +25,12 @@ Who holds a head can tell whether anything before it was changed since: audit ve
 Examples:
   keydesk audit head
   keydesk audit head | mail -s 'keydesk head' auditor@example.com";
+
+pub(crate) const ACCEPT: &str = "\
+Each start compares the log with the last head that you saw, which is remembered in your own state folder. When it is
+not in the log any more, the log was shortened or written anew, or a backup was restored. Keys that were deleted since
+and are alive again are named; delete them first.
+
+Examples:
+  keydesk audit accept                     asks
+  keydesk audit accept --yes               does not ask";

@@ -15,6 +15,7 @@ pub mod since;
 pub mod text;
 pub mod token;
 pub mod user;
+pub mod witness;
 
 /// An instant in UTC. keydesk keeps whole seconds.
 pub type Instant = chrono::DateTime<chrono::Utc>;

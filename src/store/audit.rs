@@ -30,12 +30,15 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<(AuditEntry, ChainHash)> 
     Ok((entry, ChainHash(row.get(9)?)))
 }
 
-/// The random identity with which the chain starts.
-pub(super) fn genesis(r: &Reader<'_>) -> Result<ChainHash, StoreError> {
+/// The random identity of this database, with which the chain starts.
+pub fn identity(r: &Reader<'_>) -> Result<[u8; 16], StoreError> {
     r.connection
-        .query_row("SELECT identity FROM database", [], |row| row.get::<_, [u8; 16]>(0))
-        .map(|identity| ChainHash::genesis(&identity))
+        .query_row("SELECT identity FROM database", [], |row| row.get(0))
         .map_err(r.fault("reading the database's identity"))
+}
+
+pub(super) fn genesis(r: &Reader<'_>) -> Result<ChainHash, StoreError> {
+    identity(r).map(|identity| ChainHash::genesis(&identity))
 }
 
 /// The number of the last entry and its hash; 0 and the start of the chain when there is none.

@@ -3,9 +3,12 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::audit::{ENTRY, entry, genesis};
+
+pub use super::audit::identity;
 use super::{Reader, StoreError};
 use crate::domain::Instant;
-use crate::domain::audit::{AuditEntry, ChainHash};
+use crate::domain::audit::{AuditAction, AuditEntry, ChainHash};
+use crate::domain::key::KeyId;
 
 /// What the chain says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,4 +84,25 @@ pub fn begun(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
         .query_row("SELECT at FROM audit ORDER BY number LIMIT 1", [], |row| super::convert::instant(row, 0))
         .optional()
         .map_err(r.fault("reading the audit log"))
+}
+
+/// How far back deletions are looked for when a long log is seen for the first time: nobody is to wait for it.
+const LOOKED_BACK: u64 = 20_000;
+
+/// Keys that were deleted after one entry and until another, the latest last.
+pub fn deletions(r: &Reader<'_>, after: u64, until: u64) -> Result<Vec<KeyId>, StoreError> {
+    let fault = r.fault("reading the audit log");
+    let after = after.max(until.saturating_sub(LOOKED_BACK));
+    let mut statement = r
+        .connection
+        .prepare_cached(
+            "SELECT key_id FROM audit WHERE number > ?1 AND number <= ?2 AND action = ?3 ORDER BY number",
+        )
+        .map_err(&fault)?;
+    let action = AuditAction::KeyDeleted.as_str();
+    let rows = statement
+        .query_map(params![after, until, action], |row| super::convert::maybe_key_id(row, 0))
+        .map_err(&fault)?;
+    let found: Result<Vec<_>, _> = rows.collect();
+    Ok(found.map_err(&fault)?.into_iter().flatten().collect())
 }

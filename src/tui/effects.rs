@@ -6,6 +6,7 @@ use super::app::msg::{
     Chain, Done, KeyDetails, Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Remains, Standing,
 };
 use crate::config::settings::Settings;
+use crate::desk::witness::{Sight, Witness};
 use crate::desk::{self, DeskError, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
@@ -30,6 +31,7 @@ pub struct Desk {
     entropy: Box<dyn Entropy + Send>,
     /// The last link of the audit chain that was found whole.
     checked: Option<(u64, ChainHash)>,
+    witness: Option<Witness>,
 }
 
 impl Desk {
@@ -41,7 +43,13 @@ impl Desk {
         settings: Arc<Settings>,
         entropy: Box<dyn Entropy + Send>,
     ) -> Self {
-        Self { store, caller, settings, entropy, checked: None }
+        Self { store, caller, settings, entropy, checked: None, witness: None }
+    }
+
+    /// Remembers the last head seen of the audit log there.
+    #[must_use]
+    pub fn with_witness(self, witness: Option<Witness>) -> Self {
+        Self { witness, ..self }
     }
 
     /// The store.
@@ -146,6 +154,18 @@ impl Desk {
 
     /// Changes something: one operation of the desk.
     pub fn operate(&mut self, operation: Operation, now: Instant) -> Result<Done, DeskError> {
+        let done = self.carry_out(operation, now)?;
+        // A deletion that is not remembered could be undone by a restored backup, and nobody would know.
+        drop(self.look());
+        Ok(done)
+    }
+
+    /// Whether the audit log is the one that was seen last.
+    fn look(&self) -> Sight {
+        self.witness.as_ref().map(|witness| witness.look(&self.store)).unwrap_or_default()
+    }
+
+    fn carry_out(&mut self, operation: Operation, now: Instant) -> Result<Done, DeskError> {
         let session = &mut Session {
             store: &mut self.store,
             caller: &self.caller,

@@ -15,6 +15,7 @@ use super::app::msg::{Answer, Load, Operation, RequestId};
 use super::effects::Desk;
 use super::run::Incoming;
 use crate::config::settings::Settings;
+use crate::desk::witness::Witness;
 use crate::domain::secret::Secret;
 use crate::domain::user::Caller;
 use crate::host::clipboard::Clipboard;
@@ -104,6 +105,7 @@ impl Worker {
         caller: Caller,
         settings: &Arc<Settings>,
         clipboard: Clipboard,
+        witness: Option<Witness>,
         outgoing: Sender<Incoming>,
     ) -> std::io::Result<Self> {
         let (jobs, incoming) = mpsc::channel();
@@ -111,7 +113,8 @@ impl Worker {
         let interrupter = store.interrupter();
         let mut thread = Thread {
             data_version: store.data_version().unwrap_or_default(),
-            desk: Desk::new(store, caller, Arc::clone(settings), Box::new(SystemEntropy)),
+            desk: Desk::new(store, caller, Arc::clone(settings), Box::new(SystemEntropy))
+                .with_witness(witness),
             outgoing: outgoing.clone(),
             under_way: Arc::clone(&under_way),
             scrub_due: false,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stop};
 use crate::cli::run::Run;
+use crate::desk::witness::Doubt;
 use crate::domain::Instant;
 use crate::domain::audit::{ChainHash, ChainHead};
 use crate::domain::expiry::rfc3339;
@@ -23,6 +24,10 @@ struct Verdict {
     findings: Findings,
     /// Whether the expected head is in the chain; none when nothing was expected.
     expected: Option<bool>,
+    /// The head that was seen last is not in it.
+    doubt: Option<Doubt>,
+    /// What to do about that.
+    advice: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -33,6 +38,10 @@ struct Document {
     head: Option<String>,
     broken: Option<Broken>,
     expected: Option<bool>,
+    /// Whether the head that was seen last from here is in it; none when none was remembered.
+    witnessed: Option<bool>,
+    /// Deleted keys that are alive again.
+    revived: Vec<String>,
     findings: Vec<Found>,
     findings_in_all: usize,
 }
@@ -53,11 +62,18 @@ struct Found {
 /// Checks it.
 pub(crate) fn run(run: &Run, expect: Option<&str>) -> Result<Exit, Stop> {
     let expect = expect.map(Expected::parse).transpose()?;
-    let store = run.store()?;
-    let verdict = store.read(|reader| look(run, reader, expect))?;
+    let store = run.store_unwitnessed()?;
+    let mut verdict = store.read(|reader| look(run, reader, expect))?;
+    let sight = run.look(&store);
+    if let Some(trouble) = &sight.trouble {
+        run.output.warn(trouble);
+    }
+    let witnessed = sight.seen.map(|_| sight.doubt.is_none());
+    verdict.advice = sight.doubt.as_ref().map(|doubt| run.what_to_do(doubt)).unwrap_or_default();
+    verdict.doubt = sight.doubt;
     let whole = verdict.is_whole();
     if run.output.is_json() {
-        run.output.document(&verdict.document(whole))?;
+        run.output.document(&verdict.document(whole, witnessed))?;
     } else {
         for line in verdict.lines() {
             run.output.line(&line)?;
@@ -112,7 +128,7 @@ fn look(run: &Run, reader: &Reader<'_>, expect: Option<Expected>) -> Result<Verd
         ChainReport::Whole(..) => replay::compare(reader, &ledger)?,
         ChainReport::Broken { .. } => Findings::default(),
     };
-    Ok(Verdict { report, since: chain::begun(reader)?, findings, expected })
+    Ok(Verdict { report, since: chain::begun(reader)?, findings, expected, doubt: None, advice: Vec::new() })
 }
 
 impl Verdict {
@@ -120,9 +136,10 @@ impl Verdict {
         matches!(self.report, ChainReport::Whole(..))
             && self.findings.all == 0
             && self.expected != Some(false)
+            && self.doubt.is_none()
     }
 
-    fn document(self, whole: bool) -> Document {
+    fn document(self, whole: bool, witnessed: Option<bool>) -> Document {
         let found = |Finding { kind, id, what }| Found { kind, id, what };
         let (entries, head, broken) = match self.report {
             ChainReport::Whole(number, hash) => (number, Some(ChainHead { number, hash }.to_string()), None),
@@ -137,6 +154,13 @@ impl Verdict {
             head,
             broken,
             expected: self.expected,
+            witnessed,
+            revived: self
+                .doubt
+                .iter()
+                .flat_map(|doubt| &doubt.revived)
+                .map(|r| r.key.id.to_string())
+                .collect(),
             findings_in_all: self.findings.all,
             findings: self.findings.listed.into_iter().map(found).collect(),
         }
@@ -145,10 +169,12 @@ impl Verdict {
     fn lines(&self) -> Vec<String> {
         let (number, hash) = match &self.report {
             ChainReport::Broken { number, reason } => {
-                return vec![
+                let mut lines = vec![
                     format!("broken: entry {number}: {reason}"),
-                    format!("The {} before it hold.", entries(number.saturating_sub(1))),
+                    format!("Entries before it that hold: {}.", number.saturating_sub(1)),
                 ];
+                lines.extend(self.doubted());
+                return lines;
             }
             ChainReport::Whole(number, hash) => (*number, *hash),
         };
@@ -165,6 +191,7 @@ impl Verdict {
             lines
                 .push("broken: the expected head is not in the log: it was shortened or written anew".into());
         }
+        lines.extend(self.doubted());
         if lines.is_empty() {
             lines.push(format!(
                 "whole: {}{since}; keys, users and Applications are as it tells",
@@ -175,6 +202,17 @@ impl Verdict {
             }
         }
         lines.push(format!("head {}", ChainHead { number, hash }));
+        lines
+    }
+}
+
+impl Verdict {
+    /// That the log is not the one that was seen, what is alive again, and what to do.
+    fn doubted(&self) -> Vec<String> {
+        let Some(doubt) = &self.doubt else { return Vec::new() };
+        let mut lines = vec![format!("broken: {doubt}")];
+        lines.extend(doubt.alive_again().map(|alive| format!("  {alive}")));
+        lines.extend(self.advice.iter().map(|line| format!("  {line}")));
         lines
     }
 }
