@@ -25,13 +25,20 @@ pub struct Finding {
     pub what: String,
 }
 
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.kind == "application" { "Application" } else { self.kind };
+        write!(f, "{kind} {} {}", self.id, self.what)
+    }
+}
+
 /// How many findings are listed at the most.
 pub const MOST_FINDINGS: usize = 100;
 /// Of how many changed keys the fields are looked up: each takes a walk over the whole log.
 const MOST_EXPLAINED: usize = 10;
 
 /// Everything that does not fit; empty where the log tells all.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     /// The first [`MOST_FINDINGS`].
     pub listed: Vec<Finding>,

@@ -2,6 +2,7 @@
 //! which a thread of its own carries out.
 
 pub mod app;
+mod audit_check;
 pub mod effects;
 pub mod input;
 pub mod layout;

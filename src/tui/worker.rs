@@ -77,6 +77,7 @@ impl Kind {
             | Load::Remains(_)
             | Load::Targets(_)
             | Load::MonthCount(..)
+            | Load::Witness
             | Load::ApplicationChoices => Self::Own,
         }
     }
@@ -127,10 +128,12 @@ impl Worker {
 
     /// Hands a job over. It never waits.
     pub(super) fn send(&self, job: Job) {
-        if let Job::Load(_, load) = &job
-            && Kind::voids(load)
-        {
-            self.interrupt_if(|kind| kind == Kind::of(load));
+        match &job {
+            Job::Load(_, load) if Kind::voids(load) => {
+                self.interrupt_if(|kind| kind == Kind::of(load) || kind == Kind::Chain);
+            }
+            // Checking the log is what there is time for when nobody waits; it goes on where it was.
+            _ => self.interrupt_if(|kind| kind == Kind::Chain),
         }
         // The thread lives as long as this handle.
         let _ = self.jobs.send(job);

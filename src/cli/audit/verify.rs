@@ -182,7 +182,7 @@ impl Verdict {
         let mut lines = Vec::new();
         if self.findings.all > 0 {
             lines.push(format!("broken: the chain is whole, and does not tell all ({}):", self.findings.all));
-            lines.extend(self.findings.listed.iter().map(|f| format!("  {} {} {}", f.kind, f.id, f.what)));
+            lines.extend(self.findings.listed.iter().map(|f| format!("  {f}")));
             if self.findings.all > self.findings.listed.len() {
                 lines.push(format!("  and {} more", self.findings.all - self.findings.listed.len()));
             }
