@@ -194,7 +194,9 @@ fn a_restored_backup_is_noticed_and_the_keys_that_it_revives_are_named() {
             0
         );
     });
-    assert_eq!(home.run_with(secret.clone(), &["verify"]).code, 0, "it is alive again");
+    let said = home.run_with(secret.clone(), &["verify"]);
+    assert_eq!(said.code, 0, "it is alive again");
+    assert!(said.err.contains("alive again"), "{}", said.err);
 
     let line = format!("keydesk keys delete {checkout} {billing}");
     for _ in 0..2 {
@@ -266,10 +268,13 @@ fn the_memory_is_private_and_its_faults_stop_nobody() {
     let home = Home::set_up();
     home.key("Checkout", &[]);
     let folder = home.path("state/keydesk/witness");
-    let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let (places, files): (Vec<_>, Vec<_>) =
+        files.partition(|file| file.display().to_string().contains("at-"));
+    let file = files[0].clone();
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    assert_eq!((files.len(), places.len(), mode(&places[0])), (1, 1, 0o600));
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(!text.contains('@') && !text.contains("Checkout"), "{text}");
 
@@ -284,4 +289,30 @@ fn the_memory_is_private_and_its_faults_stop_nobody() {
     let said = home.run(&["keys", "create", "--name", "Billing"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(home.run(&["audit", "verify"]).code, 0);
+}
+
+#[test]
+fn another_database_in_the_place_of_the_one_that_was_seen_is_noticed() {
+    let (home, other) = (Home::set_up(), Home::set_up());
+    home.key("Checkout", &[]);
+    other.key("Backdoor", &[]);
+    let own = home.path("own.db");
+    std::fs::rename(home.database(), &own).unwrap();
+    std::fs::copy(other.database(), home.database()).unwrap();
+    for _ in 0..2 {
+        let said = home.run(&["keys", "list"]);
+        assert!(said.err.contains("not the one that you saw last in this place, with 4 entries"), "{said:?}");
+    }
+    let said = home.run(&["audit", "verify", "--json"]);
+    assert_eq!((said.code, &said.json()["witnessed"]), (1, &json!(false)));
+
+    // The own one is known wherever it is, and in its place again.
+    assert_eq!(home.run(&["keys", "list", "--db", own.to_str().unwrap()]).err, "");
+    std::fs::rename(&own, home.database()).unwrap();
+    assert_eq!(home.run(&["keys", "list"]).err, "");
+    // And who makes it anew knows that.
+    std::fs::remove_file(home.database()).unwrap();
+    let said = home.run(&["init", "--email", "ana@example.com", "--app", "Storefront"]);
+    assert!(said.code == 0 && !said.err.contains("that you saw"), "{said:?}");
+    assert_eq!(home.run(&["audit", "verify", "--json"]).json()["witnessed"], true);
 }

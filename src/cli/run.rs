@@ -49,10 +49,15 @@ impl Run {
     /// Opens the database that is there.
     pub(crate) fn store(&self) -> Result<Store, Stop> {
         let store = self.store_unwitnessed()?;
-        if let Some(doubt) = self.look(&store).doubt {
+        self.look_and_warn(&store);
+        Ok(store)
+    }
+
+    /// Looks whether the audit log is the one that was seen last, and says so when it is not.
+    pub(crate) fn look_and_warn(&self, store: &Store) {
+        if let Some(doubt) = self.look(store).doubt {
             self.warn_of_doubt(&doubt);
         }
-        Ok(store)
     }
 
     /// The same for a command that looks at the witness itself.

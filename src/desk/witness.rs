@@ -8,12 +8,15 @@
 //! | the log holds that head | all is well; the present head is remembered |
 //! | the log ends before it | it was shortened, or a backup was restored |
 //! | another entry stands there | it was written anew, or a backup was restored and worked with |
+//! | another database stands in its place | the file was replaced, or written anew with another identity |
 //!
 //! In doubt the old head stays remembered until somebody accepts the log as it is, and the keys that were seen to be
 //! deleted and are alive again are named.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
 
 use crate::domain::application::ApplicationId;
 use crate::domain::audit::{ChainHash, ChainHead};
@@ -49,6 +52,8 @@ pub struct Doubt {
     pub seen: ChainHead,
     /// The head that there is.
     pub now: ChainHead,
+    /// Whether another database stands in the place of the one that was seen.
+    pub replaced: bool,
     /// Keys that were seen to be deleted, and are alive.
     pub revived: Vec<Revived>,
 }
@@ -123,6 +128,13 @@ fn on(database: Option<&Path>) -> String {
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seen, now) = (self.seen.number, self.now.number);
+        if self.replaced {
+            return write!(
+                f,
+                "the database is not the one that you saw last in this place, with {seen} entries in its log. It was \
+                 replaced, or made anew"
+            );
+        }
         write!(f, "the audit log is not the one that you saw last: ")?;
         if now < seen {
             write!(f, "you saw {seen} entries, and it has {now}. It was shortened, or a backup was restored")
@@ -159,7 +171,8 @@ impl Witness {
 
     /// Takes the log as it is for the one that was seen. Keys that are alive are not remembered as deleted any more.
     pub fn accept(&self, store: &Store) -> Result<ChainHead, StoreError> {
-        let path = self.file(&store.read(chain::identity)?);
+        let identity = store.read(chain::identity)?;
+        let path = self.file(&identity);
         let mut remembered =
             recall(&path).unwrap_or_default().map(|memory| memory.deleted).unwrap_or_default();
         let (head, more) = store.read(|r| {
@@ -176,6 +189,7 @@ impl Witness {
             path: path.clone(),
             reason,
         })?;
+        self.settle(store, &identity).map_err(|reason| StoreError::File { what: "write", path, reason })?;
         Ok(head)
     }
 
@@ -186,8 +200,16 @@ impl Witness {
             Ok(memory) => (memory, None),
             Err(reason) => (None, Some(reason)),
         };
+        if memory.is_none()
+            && let Some(doubt) = self.stranger(store, &identity).map_err(|error| error.to_string())?
+        {
+            return Ok(Sight { seen: Some(doubt.seen), doubt: Some(doubt), trouble: damaged });
+        }
         let (sight, next) = store.read(|r| compare(r, memory.as_ref())).map_err(|error| error.to_string())?;
         let mut trouble = damaged;
+        if let Err(reason) = self.settle(store, &identity) {
+            trouble = Some(format!("could not write to {}: {reason}", self.folder.display()));
+        }
         if let Some(next) = next
             && let Err(reason) = self.remember(&path, &next)
         {
@@ -196,8 +218,49 @@ impl Witness {
         Ok(Sight { trouble, ..sight })
     }
 
+    /// Whether a database that was never seen stands where another one was seen. An empty one is no stranger: nothing
+    /// can be hidden in it, and whoever makes a database anew begins with one.
+    fn stranger(&self, store: &Store, identity: &[u8; 16]) -> Result<Option<Doubt>, StoreError> {
+        let known = self.place(store).and_then(|place| files::read_own(&place).ok());
+        let Some(known) = known.as_deref().map(str::trim).filter(|known| *known != name(identity)) else {
+            return Ok(None);
+        };
+        // A memory that is gone, or no name of one, tells nothing.
+        let is_name = known.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let memory = if is_name { recall(&self.folder.join(known)).ok().flatten() } else { None };
+        let Some(memory) = memory else { return Ok(None) };
+        store.read(|r| {
+            let now = present(r)?;
+            if now.number == 0 {
+                return Ok(None);
+            }
+            let revived = revived(r, &memory.deleted)?;
+            Ok(Some(Doubt { seen: memory.head, now, replaced: true, revived }))
+        })
+    }
+
+    /// Remembers which database stands in this place.
+    fn settle(&self, store: &Store, identity: &[u8; 16]) -> Result<(), String> {
+        let Some(place) = self.place(store) else { return Ok(()) };
+        let text = format!("{}\n", name(identity));
+        if files::read_own(&place).is_ok_and(|known| known == text) {
+            return Ok(());
+        }
+        files::private_folder(&self.folder)
+            .and_then(|()| files::replace(&place, &text))
+            .map_err(|error| error.to_string())
+    }
+
+    /// Where it is remembered which database stands at a path.
+    fn place(&self, store: &Store) -> Option<PathBuf> {
+        let path = store.path().canonicalize().ok()?;
+        let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+        let short: &[u8; 16] = digest.first_chunk()?;
+        Some(self.folder.join(format!("at-{}", name(short))))
+    }
+
     fn file(&self, identity: &[u8; 16]) -> PathBuf {
-        self.folder.join(format!("{:032x}", u128::from_be_bytes(*identity)))
+        self.folder.join(name(identity))
     }
 
     fn remember(&self, path: &Path, memory: &Memory) -> Result<(), String> {
@@ -205,6 +268,10 @@ impl Witness {
             .and_then(|()| files::replace(path, &memory.to_text()))
             .map_err(|error| error.to_string())
     }
+}
+
+fn name(identity: &[u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(*identity))
 }
 
 /// Reads a memory, if there is one.
@@ -244,7 +311,10 @@ fn compare(r: &Reader<'_>, memory: Option<&Memory>) -> Result<(Sight, Option<Mem
         return Ok((Sight { seen: Some(seen), ..Sight::default() }, next));
     }
     let revived = revived(r, &memory.deleted)?;
-    Ok((Sight { seen: Some(seen), doubt: Some(Doubt { seen, now, revived }), trouble: None }, None))
+    Ok((
+        Sight { seen: Some(seen), doubt: Some(Doubt { seen, now, replaced: false, revived }), trouble: None },
+        None,
+    ))
 }
 
 /// Which of these keys are alive.
