@@ -63,10 +63,16 @@ fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
     })
 }
 
-const ACTION: &str = "replace(l.action, '.', ' ') || ' ' || l.action";
-const KEY: &str = "coalesce(l.key_id, '') || ' ' || coalesce(k.name, t.name, '')";
-const USER: &str = "coalesce(a.email, '') || ' ' || coalesce(s.email, '')";
-const APPLICATION: &str = "coalesce(p.name, '')";
+/// What a text is looked for in. Only columns of the log itself stand here, and sets that are put together once: no
+/// entry that does not match costs a look into another table.
+const ACTION: &str = "instr(replace(l.action, '.', ' ') || ' ' || l.action, ?) > 0";
+const KEY: &str = "(instr(lower(l.key_id), ?) > 0 OR l.key_id IN \
+    (SELECT key_id FROM keys WHERE instr(substr(folded, 1, instr(folded, char(10))), ?) > 0 \
+     UNION ALL SELECT key_id FROM tombstones WHERE instr(lower(name), ?) > 0))";
+const USER: &str = "(l.actor IN (SELECT id FROM users WHERE instr(lower(email), ?) > 0) OR \
+    l.user_id IN (SELECT id FROM users WHERE instr(lower(email), ?) > 0))";
+const APPLICATION: &str = "l.application_id IN (SELECT id FROM applications WHERE instr(folded, ?) > 0)";
+const CHANGES: &str = "instr(lower(l.changes), ?) > 0";
 
 /// What a filter asks for, as SQL with its values.
 struct Condition {
@@ -77,18 +83,8 @@ struct Condition {
 impl Condition {
     fn of(filter: &AuditFilter) -> Self {
         let mut condition = Self { sql: "1".into(), values: Vec::new() };
-        let anywhere = [ACTION, KEY, USER, APPLICATION, "l.changes"].join(" || ' ' || ");
-        for (texts, place) in [
-            (&filter.words, anywhere.as_str()),
-            (&filter.key, KEY),
-            (&filter.user, USER),
-            (&filter.action, ACTION),
-            (&filter.application, APPLICATION),
-        ] {
-            for text in texts {
-                condition.add(&format!("instr(lower({place}), ?) > 0"), text.clone());
-            }
-        }
+        // The cheapest first: the rest is asked of what does not match so far.
+        let anywhere = format!("({})", [ACTION, CHANGES, APPLICATION, USER, KEY].join(" OR "));
         if let Some(since) = filter.since {
             condition.add("l.at >= ?", since.timestamp());
         }
@@ -101,23 +97,47 @@ impl Condition {
         if let Some(user) = filter.user_id {
             condition.add("? IN (l.actor, l.user_id)", user.0);
         }
+        for (texts, place) in [
+            (&filter.action, ACTION),
+            (&filter.application, APPLICATION),
+            (&filter.user, USER),
+            (&filter.key, KEY),
+            (&filter.words, anywhere.as_str()),
+        ] {
+            for text in texts {
+                condition.add(place, text.clone());
+            }
+        }
         condition
     }
 
+    /// Adds what must hold too; the value stands for every question mark in it.
     fn add(&mut self, sql: &str, value: impl Into<Value>) {
         self.sql.push_str(" AND ");
         self.sql.push_str(sql);
-        self.values.push(value.into());
+        let value = value.into();
+        self.values.extend(std::iter::repeat_n(value, sql.matches('?').count()));
     }
 }
 
-fn statement(condition: &str, direction: &str, limit: usize) -> String {
+const NAMES: &str = "LEFT JOIN users a ON a.id = l.actor LEFT JOIN users s ON s.id = l.user_id \
+    LEFT JOIN applications p ON p.id = l.application_id LEFT JOIN keys k ON k.key_id = l.key_id \
+    LEFT JOIN tombstones t ON t.key_id = l.key_id";
+const NAMED: &str = "a.email, p.name, coalesce(k.name, t.name), s.email";
+
+/// A few rows: found first, and their names looked up then.
+fn some(condition: &str, direction: &str, limit: usize) -> String {
     format!(
-        "SELECT {ENTRY}, a.email, p.name, coalesce(k.name, t.name), s.email FROM audit l \
-         LEFT JOIN users a ON a.id = l.actor LEFT JOIN users s ON s.id = l.user_id \
-         LEFT JOIN applications p ON p.id = l.application_id LEFT JOIN keys k ON k.key_id = l.key_id \
-         LEFT JOIN tombstones t ON t.key_id = l.key_id \
-         WHERE {condition} ORDER BY l.number {direction} LIMIT {limit}"
+        "SELECT {ENTRY}, {NAMED} \
+         FROM (SELECT * FROM audit l WHERE {condition} ORDER BY l.number {direction} LIMIT {limit}) l {NAMES} \
+         ORDER BY l.number {direction}"
+    )
+}
+
+/// Any number of rows, as they are found: nothing is sorted.
+fn streamed(condition: &str, limit: usize) -> String {
+    format!(
+        "SELECT {ENTRY}, {NAMED} FROM audit l {NAMES} WHERE {condition} ORDER BY l.number DESC LIMIT {limit}"
     )
 }
 
@@ -137,7 +157,7 @@ pub fn page(
             Step::Backward(from) => (from, ">", "ASC"),
         };
         let start = from.map_or_else(String::new, |_| format!(" AND l.number {compare} ?"));
-        let sql = statement(&format!("{condition}{start}"), direction, limit);
+        let sql = some(&format!("{condition}{start}"), direction, limit);
         let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
         let values = values.iter().cloned().chain(from.map(|from| Value::from(*from)));
         let rows = statement.query_map(params_from_iter(values), audit_row).map_err(&fault)?;
@@ -155,7 +175,7 @@ pub fn each(
     let fault = r.fault("reading the audit log");
     let Condition { sql, values } = Condition::of(filter);
     let most = limit.unwrap_or(usize::MAX).min(usize::try_from(i64::MAX).unwrap_or(usize::MAX));
-    let mut statement = r.connection.prepare(&statement(&sql, "DESC", most)).map_err(&fault)?;
+    let mut statement = r.connection.prepare(&streamed(&sql, most)).map_err(&fault)?;
     let rows = statement.query_map(params_from_iter(values), audit_row).map_err(&fault)?;
     for row in rows {
         if !f(row.map_err(&fault)?) {
