@@ -140,6 +140,12 @@ fn what_no_entry_tells_of_is_found_and_named() {
         ("UPDATE keys SET expires = expires + 60 WHERE name = 'Checkout'", "key", "expires is 20"),
         ("UPDATE keys SET disabled = NULL, is_disabled = 0", "key", "disabled is nothing, and was 20"),
         ("UPDATE keys SET creator_id = 2 WHERE name = 'Checkout'", "key", "its creator"),
+        ("UPDATE keys SET key_id = 'no!key!id!'", "key", "is gone"),
+        (
+            "UPDATE keys SET platform = 'x', created = 9223372036854775, expires = 9223372036854776",
+            "key",
+            "is gone",
+        ),
         ("DELETE FROM tombstones", "key", "its tombstone is gone"),
         ("UPDATE tombstones SET deleted = deleted - 60", "key", "at another time"),
         ("UPDATE applications SET name = 'Shop'", "application", "is called \"Shop\""),

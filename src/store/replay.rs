@@ -68,20 +68,29 @@ pub fn compare(r: &Reader<'_>, ledger: &Ledger) -> Result<Findings, StoreError> 
     Ok(findings)
 }
 
-/// Walks along a table and along what the log tells, both in the same order.
+/// Walks along a table and along what the log tells, both in the same order. Rows that keydesk has not written so
+/// cannot be read; their IDs are the answer.
 fn side_by_side<K: Ord + Copy, L, T>(
     r: &Reader<'_>,
     sql: &str,
     logged: &BTreeMap<K, L>,
     row: impl Fn(&Row<'_>) -> rusqlite::Result<(K, T)>,
     mut differ: impl FnMut(K, Option<&L>, Option<T>),
-) -> Result<(), StoreError> {
+) -> Result<Vec<String>, StoreError> {
     let fault = r.fault("comparing the audit log");
+    let mut unreadable = Vec::new();
     let mut statement = r.connection.prepare(sql).map_err(&fault)?;
     let mut rows = statement.query([]).map_err(&fault)?;
     let mut logged = logged.iter().peekable();
     while let Some(found) = rows.next().map_err(&fault)? {
-        let (key, there) = row(found).map_err(&fault)?;
+        let Ok((key, there)) = row(found) else {
+            let id: rusqlite::types::Value = found.get(0).map_err(&fault)?;
+            unreadable.push(match id {
+                rusqlite::types::Value::Text(text) => inert(&text),
+                other => format!("{other:?}"),
+            });
+            continue;
+        };
         while let Some((missing, told)) = logged.next_if(|(other, _)| **other < key) {
             differ(*missing, Some(told), None);
         }
@@ -91,7 +100,14 @@ fn side_by_side<K: Ord + Copy, L, T>(
     for (missing, told) in logged {
         differ(*missing, Some(told), None);
     }
-    Ok(())
+    Ok(unreadable)
+}
+
+/// Names the rows that cannot be read.
+fn unreadable(kind: &'static str, ids: Vec<String>, findings: &mut Findings) {
+    for id in ids {
+        findings.add(kind, id, "cannot be read: keydesk has not written it so");
+    }
 }
 
 fn key_values(row: &Row<'_>) -> rusqlite::Result<[Option<String>; 5]> {
@@ -118,8 +134,12 @@ fn keys(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(), 
         });
         Ok((convert::key_id(row, 0)?, facts))
     };
-    side_by_side(r, &format!("{KEY_VALUES} ORDER BY key_id"), &ledger.keys, row, |id, told, there| {
-        match (told, there) {
+    let odd = side_by_side(
+        r,
+        &format!("{KEY_VALUES} ORDER BY key_id"),
+        &ledger.keys,
+        row,
+        |id, told, there| match (told, there) {
             (Some(told), Some(there)) if *told == there => {}
             (Some(_), Some(_)) => changed.push(id),
             (Some(_), None) => findings.add("key", id, "is gone, and no entry tells of its deletion"),
@@ -127,8 +147,9 @@ fn keys(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(), 
                 findings.add("key", id, "exists, and an entry tells that it was deleted");
             }
             (None, _) => findings.add("key", id, "exists, and no entry tells of its creation"),
-        }
-    })?;
+        },
+    )?;
+    unreadable("key", odd, findings);
     for (number, id) in changed.into_iter().enumerate() {
         let fields = if number < MOST_EXPLAINED { explain(r, id)? } else { String::new() };
         findings.add("key", id, format!("was changed, and no entry tells of it{fields}"));
@@ -176,7 +197,7 @@ fn tombstones(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Resul
         let at: Instant = convert::instant(row, 1)?;
         Ok((convert::key_id(row, 0)?, Facts::default().by(row.get(2)?, None, at)))
     };
-    side_by_side(r, sql, &ledger.deleted, row, |id, told, there| match (told, there) {
+    let odd = side_by_side(r, sql, &ledger.deleted, row, |id, told, there| match (told, there) {
         (Some(told), Some(there)) if *told == there => {}
         (Some(_), Some(_)) => {
             findings.add("key", id, "was deleted by another or at another time than logged");
@@ -185,13 +206,15 @@ fn tombstones(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Resul
         // A deletion that no entry tells of; it has been named, if the key was ever created.
         (None, _) if ledger.keys.contains_key(&id) => {}
         (None, _) => findings.add("key", id, "has a tombstone, and no entry tells of it"),
-    })
+    })?;
+    unreadable("key", odd, findings);
+    Ok(())
 }
 
 fn applications(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(), StoreError> {
     let sql = "SELECT id, name FROM applications ORDER BY id";
     let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?));
-    side_by_side(r, sql, &ledger.applications, row, |id, told, there| match (told, there) {
+    let odd = side_by_side(r, sql, &ledger.applications, row, |id, told, there| match (told, there) {
         (Some(told), Some(there)) if *told == there => {}
         (Some(told), Some(there)) => {
             let what = format!(
@@ -209,12 +232,14 @@ fn applications(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Res
             let name = there.as_deref().map(inert).unwrap_or_default();
             findings.add("application", id, format!("({name}) exists, and no entry tells of its creation"));
         }
-    })
+    })?;
+    unreadable("application", odd, findings);
+    Ok(())
 }
 
 fn users(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(), StoreError> {
     let row = |row: &Row<'_>| Ok((row.get(0)?, convert::status(row, 1)?));
-    side_by_side(
+    let odd = side_by_side(
         r,
         "SELECT id, status FROM users ORDER BY id",
         &ledger.users,
@@ -228,5 +253,7 @@ fn users(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(),
             (Some(_), None) => findings.add("user", id, "is gone; even deleted users keep their number"),
             (None, _) => findings.add("user", id, "exists, and no entry tells that they were added"),
         },
-    )
+    )?;
+    unreadable("user", odd, findings);
+    Ok(())
 }

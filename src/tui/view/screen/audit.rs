@@ -113,7 +113,13 @@ fn notices(app: &App, complaint: Option<String>, look: &Look, area: Rect, buffer
     let theme = &look.theme;
     let mut said: Vec<(String, Style)> = Vec::new();
     let head = match &app.audit.chain {
-        Some(Chain::Whole { head, .. }) => Some(head),
+        Some(Chain::Whole { head, compared, .. }) => {
+            if !compared {
+                let text = "So long a log is compared with the keys by: keydesk audit verify";
+                said.push((text.into(), theme.dim));
+            }
+            Some(head)
+        }
         Some(Chain::Untrue { head, findings }) => {
             let first: Vec<String> =
                 findings.listed.iter().take(MOST_SAID).map(|found| format!("{found}")).collect();
