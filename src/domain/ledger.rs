@@ -2,7 +2,9 @@
 //!
 //! Of each key only a fingerprint of what the log says is kept, in eight bytes, so that a log of a million entries
 //! can be replayed in little memory. Fields come and go by exclusive or: a change takes the old value out and puts the
-//! new one in.
+//! new one in. So an operation that changes one of [`KEY_FIELDS`] must log the value before and the value after, and one
+//! that makes or deletes a key must say so with [`AuditAction::KeyCreated`] or [`AuditAction::KeyDeleted`], whatever
+//! else it says.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -184,8 +184,8 @@ fn changes(changes: &[Change]) -> String {
     let one = |change: &Change| {
         let field = inert(&change.field);
         match (&change.before, &change.after) {
-            (Some(before), Some(after)) => format!("{field}: {} to {}", inert(before), inert(after)),
-            (Some(before), None) => format!("{field}: not {} any more", inert(before)),
+            (Some(before), Some(after)) => format!("{field}: {} -> {}", inert(before), inert(after)),
+            (Some(before), None) => format!("{field} was {}", inert(before)),
             (None, Some(after)) => format!("{field}: {}", inert(after)),
             (None, None) => field,
         }
