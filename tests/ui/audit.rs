@@ -9,6 +9,7 @@ use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
 use keydesk::domain::text::Name;
 use keydesk::domain::user::Email;
 use keydesk::store::{Store, applications, keys};
+use keydesk::tui::app::msg::Msg;
 
 use crate::script::Script;
 use crate::support::{Desk, Seeded};
@@ -165,5 +166,17 @@ fn the_help_explains_the_filter() {
         let mut script = Script::on(worked(), columns, rows);
         script.press("4 ?");
         assert_snapshot!(format!("audit_help_{columns}"), script.picture());
+    }
+}
+
+#[test]
+fn the_question_and_the_screen_are_drawn_at_any_size() {
+    let (desk, witness) = restored();
+    let mut script = Script::witnessed(desk, witness, 80, 24);
+    for keys in ["", "tab", "shift-tab shift-tab enter", "esc esc 4", "/"] {
+        script.press(keys);
+        for (columns, rows) in [(1, 1), (20, 5), (40, 10), (60, 15), (61, 8), (200, 3), (300, 100)] {
+            script.msg(Msg::Resize(columns, rows));
+        }
     }
 }
