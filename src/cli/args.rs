@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::args_audit::AuditCommand;
 use super::args_keys::KeysCommand;
 use super::args_serve::ServeArgs;
 use super::doctor::DoctorArgs;
-use super::examples;
+use super::{examples, examples_audit};
 
 /// A keyboard-driven desk for the Integration API keys of your Applications
 ///
@@ -64,6 +65,9 @@ pub(crate) enum Command {
     /// List, add, disable, enable and delete users
     #[command(subcommand, after_help = examples::USERS)]
     Users(UsersCommand),
+    /// List the audit log, check it, print its head
+    #[command(subcommand, after_help = examples_audit::AUDIT)]
+    Audit(AuditCommand),
     /// Tell whether a key would be let in, and why not: the key comes on standard input
     #[command(after_help = examples::VERIFY)]
     Verify {

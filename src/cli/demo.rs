@@ -38,6 +38,7 @@ pub(crate) fn run(mut run: Run, open: OpenScreen) -> Result<Exit, Stop> {
     let folder = Folder::create()?;
     run.database = folder.0.join("demo.db");
     run.application = None;
+    run.witness = None;
     let mut store = run.store_or_new()?;
     seed(&mut store, &identity::caller(), &run.settings.catalogue, run.now, &mut SystemEntropy)?;
     open::show(run, store, Some(folder.0.clone()), open)

@@ -27,6 +27,7 @@ pub(crate) fn run(run: &Run, email: &str) -> Result<Exit, Stop> {
     };
     let application = Name::parse(application)?;
     let mut store = run.store_or_new()?;
+    run.look_and_warn(&store);
     let set_up = change(&mut store, |session| desk::set_up(session, &email, &application))?;
     let database = run.database.display().to_string();
     if set_up.already {

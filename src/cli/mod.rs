@@ -11,14 +11,17 @@
 
 mod apps;
 mod args;
+mod args_audit;
 mod args_keys;
 mod args_serve;
+mod audit;
 mod config;
 mod confirm;
 pub mod demo;
 mod demo_data;
 mod doctor;
 mod examples;
+mod examples_audit;
 mod exit;
 mod failure;
 mod hand_over;
@@ -93,6 +96,7 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
         Command::Keys(command) => keys::run(&run, command),
         Command::Platforms => platforms::run(&run),
         Command::Users(command) => users::run(&run, command),
+        Command::Audit(command) => audit::run(&run, command),
         Command::Verify { file } => verify::run(&run, file.as_deref()),
         Command::Serve(args) => serve::run(&run, *args),
         Command::Doctor(args) => doctor::run(&run, &args),

@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::failure::{Failure, Stop};
 use super::run::Run;
 use crate::config::settings::Settings;
+use crate::desk::witness::Witness;
 use crate::domain::user::Caller;
 use crate::host::identity;
 use crate::store::Store;
@@ -22,6 +23,8 @@ pub struct Opening {
     pub settings: Settings,
     /// The Application that was named on the command line.
     pub application: Option<String>,
+    /// What remembers the last head seen of the audit log.
+    pub witness: Option<Witness>,
     /// A folder that is to go with the program, however that ends.
     pub throwaway: Option<PathBuf>,
 }
@@ -44,8 +47,8 @@ pub(crate) fn show(
     throwaway: Option<PathBuf>,
     open: OpenScreen,
 ) -> Result<Exit, Stop> {
-    let Run { settings, application, .. } = run;
-    open(Opening { store, caller: identity::caller(), settings, application, throwaway })
+    let Run { settings, application, witness, .. } = run;
+    open(Opening { store, caller: identity::caller(), settings, application, witness, throwaway })
         .map_err(|reason| Failure::failed("screen", reason))?;
     Ok(Exit::Done)
 }

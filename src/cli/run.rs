@@ -6,6 +6,7 @@ use super::args::Global;
 use super::failure::{Failure, Stop};
 use super::output::Output;
 use crate::config::settings::Settings;
+use crate::desk::witness::{Doubt, Sight, Witness};
 use crate::desk::{self, DeskError, Session, Who};
 use crate::domain::Instant;
 use crate::domain::expiry;
@@ -27,6 +28,8 @@ pub(crate) struct Run {
     pub(crate) application: Option<String>,
     /// When it began: what lists and states refer to.
     pub(crate) now: Instant,
+    /// What remembers the last head seen of the audit log; none where nothing is worth remembering.
+    pub(crate) witness: Option<Witness>,
 }
 
 impl Run {
@@ -39,14 +42,54 @@ impl Run {
             database: place(global.db, "the database", |places| places.database)?,
             application: global.app.filter(|name| !name.trim().is_empty()),
             now: clock::now(),
+            witness: Witness::usual(),
         })
     }
 
     /// Opens the database that is there.
     pub(crate) fn store(&self) -> Result<Store, Stop> {
+        let store = self.store_unwitnessed()?;
+        self.look_and_warn(&store);
+        Ok(store)
+    }
+
+    /// Looks whether the audit log is the one that was seen last, and says so when it is not.
+    pub(crate) fn look_and_warn(&self, store: &Store) {
+        if let Some(doubt) = self.look(store).doubt {
+            self.warn_of_doubt(&doubt);
+        }
+    }
+
+    /// The same for a command that looks at the witness itself.
+    pub(crate) fn store_unwitnessed(&self) -> Result<Store, Stop> {
         let store = Store::open_existing(&self.database, &mut SystemEntropy)?;
         self.warn_of(&store);
         Ok(store)
+    }
+
+    /// Whether the audit log is the one that was seen last.
+    pub(crate) fn look(&self, store: &Store) -> Sight {
+        self.witness.as_ref().map(|witness| witness.look(store)).unwrap_or_default()
+    }
+
+    /// Says that it is not, what is alive again, and what to do.
+    fn warn_of_doubt(&self, doubt: &Doubt) {
+        self.output.warn(&doubt.to_string());
+        if let Some(alive) = doubt.alive_again() {
+            self.output.warn(&alive);
+        }
+        for line in self.what_to_do(doubt) {
+            self.output.warn(&line);
+        }
+    }
+
+    /// The commands with which the doubt is settled.
+    pub(crate) fn what_to_do(&self, doubt: &Doubt) -> Vec<String> {
+        let usual = places::default().is_some_and(|places| places.database == self.database);
+        let database = (!usual).then_some(self.database.as_path());
+        let delete = doubt.deletion(database).map(|line| format!("delete them with: {line}"));
+        let accept = format!("when you know why it differs: {}", Doubt::acceptance(database));
+        delete.into_iter().chain([accept]).collect()
     }
 
     /// Opens the database, or makes it.
@@ -131,7 +174,12 @@ pub(crate) fn change<T>(
     let caller = identity::caller();
     let mut entropy = SystemEntropy;
     let now = clock::now();
-    Ok(operation(&mut Session { store, caller: &caller, now, entropy: &mut entropy })?)
+    let done = operation(&mut Session { store, caller: &caller, now, entropy: &mut entropy })?;
+    // A deletion that is not remembered could be undone by a restored backup, and nobody would know.
+    if let Some(witness) = Witness::usual() {
+        drop(witness.look(store));
+    }
+    Ok(done)
 }
 
 /// Reads in one transaction, with our own errors.

@@ -13,6 +13,8 @@ use super::failure::{Failure, Stop};
 use super::output::to_stderr;
 use super::run::Run;
 use crate::domain::expiry::rfc3339;
+use crate::host::entropy::SystemEntropy;
+use crate::store::Store;
 use crate::verify::{Accepted, Decision, Reason, Refusal, Verifier};
 
 /// More than any key has; what is longer is none.
@@ -52,7 +54,13 @@ pub(crate) fn run(run: &Run, file: Option<&Path>) -> Result<Exit, Stop> {
         None => Decision::Refused(Refusal { reason: Reason::Malformed, key: None }),
     };
     match decision {
-        Decision::Accepted(accepted) => say_valid(run, &accepted),
+        Decision::Accepted(accepted) => {
+            // A key that a restored backup has brought back to life is let in: whoever tries it is to know.
+            if let Ok(store) = Store::open_existing(&run.database, &mut SystemEntropy) {
+                run.look_and_warn(&store);
+            }
+            say_valid(run, &accepted)
+        }
         Decision::Refused(refusal) => say_refused(run, refusal),
     }
 }

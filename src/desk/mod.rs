@@ -9,6 +9,7 @@ mod error;
 mod manage_applications;
 mod manage_users;
 mod set_up;
+pub mod witness;
 
 pub use create_key::{CreatedKey, create_key, mark_delivered};
 pub use delete_keys::delete_keys;

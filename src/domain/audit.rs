@@ -5,6 +5,7 @@
 //! name user numbers, so that a deleted user's email can go and the log stays whole.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -277,6 +278,50 @@ impl fmt::Display for ChainHash {
     }
 }
 
+/// A text is no hash of the chain, or no head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("that is no link of an audit log")]
+pub struct NotALink;
+
+impl FromStr for ChainHash {
+    type Err = NotALink;
+
+    fn from_str(text: &str) -> Result<Self, NotALink> {
+        let bytes: &[u8; 64] = text.as_bytes().try_into().map_err(|_| NotALink)?;
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let mut hash = [0; 32];
+        for (byte, pair) in hash.iter_mut().zip(bytes.chunks_exact(2)) {
+            let [high, low] = [digit(pair[0]).ok_or(NotALink)?, digit(pair[1]).ok_or(NotALink)?];
+            *byte = high << 4 | low;
+        }
+        Ok(Self(hash))
+    }
+}
+
+/// The end of the chain as somebody saw it: `12:3f9a...`, the number of the last entry and its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainHead {
+    /// The number of the last entry; 0 when there is none.
+    pub number: u64,
+    /// Its hash, or where the chain starts.
+    pub hash: ChainHash,
+}
+
+impl fmt::Display for ChainHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.number, self.hash)
+    }
+}
+
+impl FromStr for ChainHead {
+    type Err = NotALink;
+
+    fn from_str(text: &str) -> Result<Self, NotALink> {
+        let (number, hash) = text.split_once(':').ok_or(NotALink)?;
+        Ok(Self { number: number.parse().map_err(|_| NotALink)?, hash: hash.parse()? })
+    }
+}
+
 impl fmt::Debug for ChainHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
@@ -329,6 +374,15 @@ mod tests {
         assert_eq!(entry().changes(), vec![Change::to("name", "Checkout")]);
         assert_eq!(AuditEntry { changes: "not json".into(), ..entry() }.changes(), vec![]);
         assert_eq!(entry().label(), "Key created");
+    }
+
+    #[test]
+    fn heads_are_read_as_they_are_written() {
+        let head = ChainHead { number: 12, hash: ChainHash::genesis(b"x") };
+        assert_eq!(head.to_string().parse(), Ok(head));
+        for text in ["", "12", "12:", "x:00", "12:zz"] {
+            assert_eq!(text.parse::<ChainHead>(), Err(NotALink), "{text}");
+        }
     }
 
     #[test]

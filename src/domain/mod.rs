@@ -5,13 +5,17 @@
 
 pub mod application;
 pub mod audit;
+pub mod audit_filter;
 pub mod expiry;
 pub mod key;
+pub mod ledger;
 pub mod platform;
 pub mod secret;
+pub mod since;
 pub mod text;
 pub mod token;
 pub mod user;
+pub mod witness;
 
 /// An instant in UTC. keydesk keeps whole seconds.
 pub type Instant = chrono::DateTime<chrono::Utc>;

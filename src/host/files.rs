@@ -4,7 +4,7 @@
 //! would drop SQLite's locks in this process (POSIX).
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -310,6 +310,29 @@ pub fn write_new(path: &Path, text: &str) -> Result<(), WriteError> {
         }
         _ => Ok(()),
     }
+}
+
+/// The most that a file of our own has, in bytes.
+const MOST_OWN: u64 = 1 << 20;
+
+/// Reads a small text of our own, links not followed.
+pub fn read_own(path: &Path) -> io::Result<String> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    let mut text = String::new();
+    file.take(MOST_OWN).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Writes a file of our own, mode 0600, in the place of the one that is there: old or new, whole.
+///
+/// It is not synced: after a power cut the old text may be there, or none. Only for what can be done without.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let (part, mut file) = part_of(folder_of(path))?;
+    let replaced = file.write_all(text.as_bytes()).and_then(|()| std::fs::rename(&part, path));
+    if replaced.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    replaced
 }
 
 /// A new file in a folder, under a name that nobody has; a run that was killed may have left some behind.

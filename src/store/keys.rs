@@ -1,7 +1,7 @@
 //! Keys and tombstones: one by one, and the changes that the desk makes. The list is in `key_list`.
 
 use chrono::TimeDelta;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::convert::{self, KEY_COLUMNS};
 use super::key_list::select;
@@ -73,30 +73,39 @@ pub fn expiring(
         .map_err(r.fault("counting the keys of a month"))
 }
 
+const TOMBSTONE: &str = "key_id, name, application_id, prefix, deleted, deleted_by, last_used, last_used_from, \
+     first_refused, first_refused_from";
+
+fn tombstone_of(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
+    Ok(Tombstone {
+        id: convert::key_id(row, 0)?,
+        name: convert::name(row, 1)?,
+        application: ApplicationId(row.get(2)?),
+        prefix: row.get(3)?,
+        deleted: convert::instant(row, 4)?,
+        deleted_by: UserId(row.get(5)?),
+        last_used: convert::maybe_instant(row, 6)?,
+        last_used_from: row.get(7)?,
+        first_refused: convert::maybe_instant(row, 8)?,
+        first_refused_from: row.get(9)?,
+    })
+}
+
 /// What remains of a deleted key.
 pub fn tombstone(r: &Reader<'_>, id: KeyId) -> Result<Option<Tombstone>, StoreError> {
     r.connection
-        .query_row(
-            "SELECT key_id, name, application_id, prefix, deleted, deleted_by, last_used, last_used_from, \
-             first_refused, first_refused_from FROM tombstones WHERE key_id = ?1",
-            [id.as_str()],
-            |row| {
-                Ok(Tombstone {
-                    id: convert::key_id(row, 0)?,
-                    name: convert::name(row, 1)?,
-                    application: ApplicationId(row.get(2)?),
-                    prefix: row.get(3)?,
-                    deleted: convert::instant(row, 4)?,
-                    deleted_by: UserId(row.get(5)?),
-                    last_used: convert::maybe_instant(row, 6)?,
-                    last_used_from: row.get(7)?,
-                    first_refused: convert::maybe_instant(row, 8)?,
-                    first_refused_from: row.get(9)?,
-                })
-            },
-        )
-        .optional()
+        .prepare_cached(&format!("SELECT {TOMBSTONE} FROM tombstones WHERE key_id = ?1"))
+        .and_then(|mut statement| statement.query_row([id.as_str()], tombstone_of).optional())
         .map_err(r.fault("reading a tombstone"))
+}
+
+/// Deleted keys that were called exactly so, at most 20. It looks at all tombstones.
+pub fn deleted_named(r: &Reader<'_>, name: &str) -> Result<Vec<Tombstone>, StoreError> {
+    let fault = r.fault("reading the tombstones");
+    let sql = format!("SELECT {TOMBSTONE} FROM tombstones WHERE name = ?1 ORDER BY deleted LIMIT 20");
+    let mut statement = r.connection.prepare(&sql).map_err(&fault)?;
+    let rows = statement.query_map([name], tombstone_of).map_err(&fault)?;
+    rows.collect::<Result<_, _>>().map_err(&fault)
 }
 
 /// All keys of an Application, for deleting them with it.

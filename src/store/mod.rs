@@ -5,6 +5,8 @@
 
 pub mod applications;
 pub mod audit;
+mod audit_list;
+pub mod chain;
 mod convert;
 mod error;
 mod key_list;
@@ -13,6 +15,7 @@ pub mod lookup;
 pub mod migrate;
 pub mod open;
 mod page;
+pub mod replay;
 mod reserve;
 pub mod settings;
 pub mod usage;

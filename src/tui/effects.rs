@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use super::app::msg::{
-    Chain, Done, KeyDetails, Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Remains, Standing,
+    Done, KeyDetails, Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Remains, Standing,
 };
+use super::audit_check::AuditCheck;
 use crate::config::settings::Settings;
+use crate::desk::witness::{Sight, Witness};
 use crate::desk::{self, DeskError, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
-use crate::domain::audit::ChainHash;
+use crate::domain::audit_filter::AuditFilter;
 use crate::domain::key::KeyId;
 use crate::domain::token::Entropy;
 use crate::domain::user::Caller;
+use crate::host::clock::Zone;
 use crate::host::identity;
-use crate::store::audit::ChainReport;
 use crate::store::{Reader, Store, StoreError, applications, audit, keys, usage, users};
 
 /// How many Applications can be chosen from at once.
@@ -26,8 +28,8 @@ pub struct Desk {
     caller: Caller,
     settings: Arc<Settings>,
     entropy: Box<dyn Entropy + Send>,
-    /// The last link of the audit chain that was found whole.
-    checked: Option<(u64, ChainHash)>,
+    check: AuditCheck,
+    witness: Option<Witness>,
 }
 
 impl Desk {
@@ -39,7 +41,13 @@ impl Desk {
         settings: Arc<Settings>,
         entropy: Box<dyn Entropy + Send>,
     ) -> Self {
-        Self { store, caller, settings, entropy, checked: None }
+        Self { store, caller, settings, entropy, check: AuditCheck::default(), witness: None }
+    }
+
+    /// Remembers the last head seen of the audit log there.
+    #[must_use]
+    pub fn with_witness(self, witness: Option<Witness>) -> Self {
+        Self { witness, ..self }
     }
 
     /// The store.
@@ -82,9 +90,11 @@ impl Desk {
                 Loaded::Users(self.store.read(|r| users::page(r, &filter, &window))?)
             }
             Load::Audit(filter, window) => {
+                let (filter, _) = AuditFilter::parse(&filter, now, &Zone::Local);
                 Loaded::Audit(self.store.read(|r| audit::page(r, &filter, &window))?)
             }
-            Load::AuditChain => Loaded::AuditChain(self.chain()?),
+            Load::AuditChain => Loaded::AuditChain(self.check.step(&self.store)?),
+            Load::Witness => Loaded::Witness(Box::new(self.look())),
             Load::Presented => {
                 Loaded::Presented(self.store.read(|r| usage::presented_today(r, now, MOST_PRESENTED))?)
             }
@@ -92,21 +102,6 @@ impl Desk {
                 let Some(tombstone) = keys::tombstone(r, id)? else { return Ok(None) };
                 Ok(Some(Box::new(Remains { tombstone, refused: usage::refused(r, id, now)? })))
             })?),
-        })
-    }
-
-    /// Whether the chain is whole: all of it the first time, then what has come since.
-    fn chain(&mut self) -> Result<Chain, StoreError> {
-        let checked = self.checked;
-        Ok(match self.store.read(|r| audit::verify(r, checked, &mut |_| {}))? {
-            ChainReport::Whole(number, hash) => {
-                self.checked = (number > 0).then_some((number, hash));
-                Chain::Whole(number)
-            }
-            ChainReport::Broken { number, reason } => {
-                self.checked = None;
-                Chain::Broken(format!("entry {number}: {reason}"))
-            }
         })
     }
 
@@ -143,6 +138,26 @@ impl Desk {
 
     /// Changes something: one operation of the desk.
     pub fn operate(&mut self, operation: Operation, now: Instant) -> Result<Done, DeskError> {
+        let done = self.carry_out(operation, now)?;
+        // A deletion that is not remembered could be undone by a restored backup, and nobody would know.
+        drop(self.look());
+        Ok(done)
+    }
+
+    /// Whether the audit log is the one that was seen last.
+    fn look(&self) -> Sight {
+        self.witness.as_ref().map(|witness| witness.look(&self.store)).unwrap_or_default()
+    }
+
+    fn accept_log(&self) -> Result<Done, DeskError> {
+        let witness = self
+            .witness
+            .as_ref()
+            .ok_or_else(|| DeskError::NotFound { what: "folder in which a head could be kept".into() })?;
+        Ok(Done::LogAccepted(witness.accept(&self.store)?))
+    }
+
+    fn carry_out(&mut self, operation: Operation, now: Instant) -> Result<Done, DeskError> {
         let session = &mut Session {
             store: &mut self.store,
             caller: &self.caller,
@@ -169,6 +184,7 @@ impl Desk {
             Operation::DeleteApplication(id, version, keys, name) => {
                 Done::ApplicationDeleted(name, desk::delete_application(session, id, version, keys)?)
             }
+            Operation::AcceptLog => return self.accept_log(),
             Operation::AddUser(email, login) => {
                 let uid = login.as_deref().and_then(identity::uid_of);
                 Done::UserAdded(desk::add_user(session, &email, login.as_deref(), uid)?)

@@ -15,6 +15,7 @@ use super::app::msg::{Answer, Load, Operation, RequestId};
 use super::effects::Desk;
 use super::run::Incoming;
 use crate::config::settings::Settings;
+use crate::desk::witness::Witness;
 use crate::domain::secret::Secret;
 use crate::domain::user::Caller;
 use crate::host::clipboard::Clipboard;
@@ -76,6 +77,7 @@ impl Kind {
             | Load::Remains(_)
             | Load::Targets(_)
             | Load::MonthCount(..)
+            | Load::Witness
             | Load::ApplicationChoices => Self::Own,
         }
     }
@@ -104,6 +106,7 @@ impl Worker {
         caller: Caller,
         settings: &Arc<Settings>,
         clipboard: Clipboard,
+        witness: Option<Witness>,
         outgoing: Sender<Incoming>,
     ) -> std::io::Result<Self> {
         let (jobs, incoming) = mpsc::channel();
@@ -111,7 +114,8 @@ impl Worker {
         let interrupter = store.interrupter();
         let mut thread = Thread {
             data_version: store.data_version().unwrap_or_default(),
-            desk: Desk::new(store, caller, Arc::clone(settings), Box::new(SystemEntropy)),
+            desk: Desk::new(store, caller, Arc::clone(settings), Box::new(SystemEntropy))
+                .with_witness(witness),
             outgoing: outgoing.clone(),
             under_way: Arc::clone(&under_way),
             scrub_due: false,
@@ -124,10 +128,12 @@ impl Worker {
 
     /// Hands a job over. It never waits.
     pub(super) fn send(&self, job: Job) {
-        if let Job::Load(_, load) = &job
-            && Kind::voids(load)
-        {
-            self.interrupt_if(|kind| kind == Kind::of(load));
+        match &job {
+            Job::Load(_, load) if Kind::voids(load) => {
+                self.interrupt_if(|kind| kind == Kind::of(load) || kind == Kind::Chain);
+            }
+            // Checking the log is what there is time for when nobody waits; it goes on where it was.
+            _ => self.interrupt_if(|kind| kind == Kind::Chain),
         }
         // The thread lives as long as this handle.
         let _ = self.jobs.send(job);

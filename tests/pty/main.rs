@@ -8,6 +8,7 @@ mod support;
 
 mod life;
 mod sessions;
+mod witness;
 
 use std::time::Duration;
 

@@ -3,6 +3,8 @@
 use chrono::TimeDelta;
 use keydesk::desk::{self, Picked};
 use keydesk::domain::audit::AuditAction;
+use keydesk::domain::audit_filter::AuditFilter;
+use keydesk::host::clock::Zone;
 use keydesk::store::audit::{self, ChainReport};
 use keydesk::store::{Anchor, Window, keys};
 use proptest::prelude::*;
@@ -16,7 +18,8 @@ fn report(desk: &Desk) -> ChainReport {
 
 fn entries(desk: &Desk, filter: &str) -> Vec<audit::AuditRow> {
     let window = Window { anchor: Anchor::First, before: 0, after: 1_000 };
-    desk.store.read(|r| audit::page(r, filter, &window)).unwrap().rows
+    let (filter, _) = AuditFilter::parse(filter, desk.now, &Zone::utc());
+    desk.store.read(|r| audit::page(r, &filter, &window)).unwrap().rows
 }
 
 #[test]

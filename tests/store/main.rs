@@ -10,4 +10,7 @@ mod files;
 mod furnish;
 mod lists;
 mod log;
+mod machine;
+mod model;
 mod rules;
+mod steps;

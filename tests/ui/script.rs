@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use keydesk::config::settings::Settings;
+use keydesk::desk::witness::Witness;
 use keydesk::domain::Instant;
 use keydesk::domain::secret::Secret;
 use keydesk::host::clipboard::Copied;
@@ -39,7 +40,7 @@ impl Script {
         let folder = tempfile::tempdir().unwrap();
         let mut entropy = Seeded(7);
         let store = keydesk::store::Store::open(&folder.path().join("keydesk.db"), &mut entropy).unwrap();
-        Self::over(folder, store, entropy, support::noon(), columns, rows)
+        Self::over(folder, store, entropy, support::noon(), None, (columns, rows))
     }
 
     /// On a database that is set up.
@@ -49,7 +50,12 @@ impl Script {
     }
 
     pub fn on(desk: support::Desk, columns: u16, rows: u16) -> Self {
-        Self::over(desk.folder, desk.store, desk.entropy, desk.now, columns, rows)
+        Self::over(desk.folder, desk.store, desk.entropy, desk.now, None, (columns, rows))
+    }
+
+    /// On a database whose audit log somebody has seen before.
+    pub fn witnessed(desk: support::Desk, witness: Witness, columns: u16, rows: u16) -> Self {
+        Self::over(desk.folder, desk.store, desk.entropy, desk.now, Some(witness), (columns, rows))
     }
 
     fn over(
@@ -57,8 +63,8 @@ impl Script {
         store: keydesk::store::Store,
         entropy: Seeded,
         now: Instant,
-        columns: u16,
-        rows: u16,
+        witness: Option<Witness>,
+        (columns, rows): (u16, u16),
     ) -> Self {
         let settings = Arc::new(Settings::parse(std::path::Path::new("config.toml"), "").unwrap());
         let around = Surroundings {
@@ -68,7 +74,8 @@ impl Script {
             database: "keydesk.db".into(),
             settings: Arc::clone(&settings),
         };
-        let effects = Effects::new(store, support::ana(), Arc::clone(&settings), Box::new(entropy));
+        let effects = Effects::new(store, support::ana(), Arc::clone(&settings), Box::new(entropy))
+            .with_witness(witness);
         let looks = Looks::new(&settings, false, true).unwrap();
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let (app, first) = App::new(around, (columns, rows), now, None);

@@ -4,6 +4,7 @@
 
 use std::ops::ControlFlow;
 
+use keydesk::domain::audit_filter::AuditFilter;
 use keydesk::store::{applications, audit};
 use keydesk::tui::app::modal::Modal;
 use keydesk::tui::app::modal::reveal::Mode;
@@ -124,7 +125,8 @@ fn deletions(script: &mut Script) -> usize {
     script.elsewhere(|session| {
         let window =
             keydesk::store::Window { anchor: keydesk::store::Anchor::First, before: 0, after: 10_000 };
-        let page = session.store.read(|r| audit::page(r, "deleted", &window)).unwrap();
+        let filter = AuditFilter { action: vec!["deleted".into()], ..AuditFilter::default() };
+        let page = session.store.read(|r| audit::page(r, &filter, &window)).unwrap();
         found = page.rows.iter().filter(|row| row.entry.action.ends_with(".deleted")).count();
     });
     found

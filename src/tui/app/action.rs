@@ -132,6 +132,8 @@ actions! {
     FilterState = "filter-state",
     /// Sort by the next column.
     Sort = "sort",
+    /// Show how the audit log differs from the one that was seen.
+    Review = "review",
     /// Turn the order round.
     Reverse = "reverse",
     /// Add the row to the selection, or take it out.

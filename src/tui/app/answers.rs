@@ -1,11 +1,12 @@
 //! What the worker answers: to whoever waits for it, and to the header.
 
 use crate::desk::Who;
+use crate::desk::witness::Doubt;
 
 use super::App;
 use super::message::Message;
-use super::modal::{Dialog, Form, Modal};
-use super::msg::{Answer, Effect, Loaded, Standing};
+use super::modal::{Dialog, DoubtDialog, Form, Modal};
+use super::msg::{Answer, Effect, Load, Loaded, Standing};
 
 impl App {
     pub(super) fn answer(&mut self, mut answer: Answer, effects: &mut Vec<Effect>) {
@@ -20,6 +21,9 @@ impl App {
                     _ => {}
                 }
                 return;
+            }
+            Answer::Loaded(request, Ok(Loaded::Witness(sight))) if self.awaited_witness == Some(*request) => {
+                return self.doubted(sight.doubt.take());
             }
             _ => {}
         }
@@ -78,12 +82,42 @@ impl App {
         if first || self.keys.application != application {
             self.in_keys(effects, |screen, cx| screen.show(application, cx));
         }
+        if first {
+            // After the rows: nobody is to wait for it.
+            self.load_witness(effects);
+        }
+    }
+
+    /// Asks whether the audit log is the one that was seen last.
+    fn load_witness(&mut self, effects: &mut Vec<Effect>) {
+        let request = self.with(effects, |_| (), |(), cx| cx.load(Load::Witness), |_, ()| ());
+        self.awaited_witness = Some(request);
+    }
+
+    /// Takes how the audit log differs from the one that was seen, and asks what to do when that is news.
+    fn doubted(&mut self, doubt: Option<Doubt>) {
+        if let (None, Some(doubt)) = (&self.doubt, &doubt) {
+            // Below what somebody is in the middle of.
+            self.modals.insert(0, Modal::Doubt(Box::new(DoubtDialog::new(doubt.clone()))));
+        }
+        self.doubt = doubt;
+    }
+
+    /// Asks once more what to do about it.
+    pub(super) fn review(&mut self) {
+        match &self.doubt {
+            Some(doubt) => self.modals.push(Modal::Doubt(Box::new(DoubtDialog::new(doubt.clone())))),
+            None => {
+                self.message = Some(Message::note("The audit log is the one that you saw last."));
+            }
+        }
     }
 
     /// Another session, or an operation, has changed the data.
     pub(super) fn changed(&mut self, effects: &mut Vec<Effect>) {
         self.load_standing(effects);
         self.reload(effects);
+        self.load_witness(effects);
         for place in 0..self.modals.len() {
             if let Some(Modal::Details(_) | Modal::AuditDetails(_)) = self.modals.get(place) {
                 let modal = self.modals.remove(place);

@@ -34,7 +34,14 @@ impl App {
             Err(error) => {
                 // The modal that asked says it too, if it is still there; the line below is for when it is not.
                 let asked = self.modals.last().is_some_and(|modal| {
-                    matches!(modal, Modal::Wizard(_) | Modal::Delete(_) | Modal::Confirm(_) | Modal::Form(_))
+                    matches!(
+                        modal,
+                        Modal::Wizard(_)
+                            | Modal::Delete(_)
+                            | Modal::Confirm(_)
+                            | Modal::Form(_)
+                            | Modal::Doubt(_)
+                    )
                 });
                 if !asked {
                     self.message = Some(Message::error(error.to_string()));
@@ -68,6 +75,9 @@ fn sentence(done: &Done, at: Instant, zone: Zone) -> Option<String> {
             format!("User {} disabled. Their keys work until they expire.", email(user))
         }
         Done::UserEnabled(user) => format!("User {} enabled.", email(user)),
+        Done::LogAccepted(head) => {
+            format!("The audit log is accepted as it is, with {} entries.", head.number)
+        }
         Done::UserDeleted(id, 0) => format!("User {} deleted and their email wiped.", id.0),
         Done::UserDeleted(id, keys) => format!(
             "User {} deleted and their email wiped. {} they created: they work until they expire.",

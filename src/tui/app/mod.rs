@@ -18,6 +18,7 @@ pub mod text_field;
 
 use crate::config::bindings::Chord;
 use crate::desk::Who;
+use crate::desk::witness::Doubt;
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 
@@ -55,6 +56,8 @@ pub struct App {
     pub message: Option<Message>,
     /// Something that stays wrong until it is mended, such as a database that was moved away.
     pub banner: Option<String>,
+    /// The audit log is not the one that was seen last.
+    pub doubt: Option<Doubt>,
     /// Whether the store waits for another session.
     pub waiting: bool,
     /// Which theme of the list of themes.
@@ -63,6 +66,7 @@ pub struct App {
     quitting: bool,
     last_request: RequestId,
     awaited_standing: Option<RequestId>,
+    awaited_witness: Option<RequestId>,
     wanted_application: Option<String>,
 }
 
@@ -88,11 +92,13 @@ impl App {
             modals: Vec::new(),
             message: None,
             banner: None,
+            doubt: None,
             waiting: false,
             theme: 0,
             quitting: false,
             last_request: RequestId(0),
             awaited_standing: None,
+            awaited_witness: None,
             wanted_application: application,
         };
         let mut effects = Vec::new();
@@ -185,6 +191,7 @@ impl App {
                 self.theme += 1;
                 effects.push(Effect::Redraw);
             }
+            Action::Review => self.review(),
             Action::Dismiss if self.message.is_some() => self.message = None,
             action => match action.screen() {
                 Some(screen) => self.go(screen, effects),

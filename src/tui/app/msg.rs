@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use crate::config::bindings::Chord;
+use crate::desk::witness::Sight;
 use crate::desk::{CreatedKey, DeskError, Picked, SetUp, Who};
+use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
+use crate::domain::audit::ChainHead;
 use crate::domain::key::{Key, KeyId, NewKey, Tombstone};
 use crate::domain::secret::Secret;
 use crate::domain::text::Name;
@@ -12,6 +15,7 @@ use crate::domain::user::{Email, User, UserId};
 use crate::host::clipboard::{Copied, CopyError};
 use crate::store::audit::AuditRow;
 use crate::store::keys::KeyQuery;
+use crate::store::replay::Findings;
 use crate::store::usage::{Presented, Refused};
 use crate::store::{Page, StoreError, Window};
 
@@ -103,7 +107,7 @@ pub enum Load {
     /// The keys that a destructive dialog is about.
     Targets(Vec<KeyId>),
     /// How many keys expire from one instant until before another.
-    MonthCount(ApplicationId, crate::domain::Instant, crate::domain::Instant),
+    MonthCount(ApplicationId, Instant, Instant),
     /// Rows of the Applications.
     Applications(String, Window<Application>),
     /// All Applications' names to choose from, and whose name looks like another.
@@ -112,8 +116,10 @@ pub enum Load {
     Users(String, Window<User>),
     /// Rows of the audit log.
     Audit(String, Window<AuditRow>),
-    /// Whether the chain is whole.
+    /// Whether the chain is whole: the next piece of it.
     AuditChain,
+    /// Whether the log is the one that was seen last.
+    Witness,
     /// Deleted keys that somebody still presents.
     Presented,
     /// What remains of a deleted key.
@@ -147,6 +153,8 @@ pub enum Operation {
     EnableUser(UserId, i64),
     /// Delete a user that was seen in this version.
     DeleteUser(UserId, i64),
+    /// Take the audit log as it is for the one that was seen.
+    AcceptLog,
 }
 
 /// What the worker says.
@@ -195,6 +203,8 @@ pub enum Loaded {
     Audit(Page<AuditRow>),
     /// See [`Load::AuditChain`].
     AuditChain(Chain),
+    /// See [`Load::Witness`].
+    Witness(Box<Sight>),
     /// See [`Load::Presented`]; at most [`MOST_PRESENTED`].
     Presented(Vec<Presented>),
     /// See [`Load::Remains`]; none when no such key was deleted.
@@ -259,8 +269,29 @@ impl KeyDetails {
 /// Whether the audit log is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chain {
-    /// So many entries, each holding to the one before.
-    Whole(u64),
+    /// So many entries were looked at.
+    Checking {
+        /// How many.
+        done: u64,
+        /// Of how many.
+        of: u64,
+    },
+    /// Each entry holds to the one before.
+    Whole {
+        /// The last one.
+        head: ChainHead,
+        /// When the first one was written.
+        since: Option<Instant>,
+        /// Whether it was compared with the keys, users and Applications too.
+        compared: bool,
+    },
+    /// Each entry holds to the one before, and there is something that they do not tell.
+    Untrue {
+        /// The last one.
+        head: ChainHead,
+        /// What.
+        findings: Findings,
+    },
     /// The first entry that does not hold, and why.
     Broken(String),
 }
@@ -292,4 +323,6 @@ pub enum Done {
     UserEnabled(User),
     /// The number of a deleted user, and how many keys go on working.
     UserDeleted(UserId, u64),
+    /// From now on this head is the one that was seen.
+    LogAccepted(ChainHead),
 }

@@ -45,6 +45,8 @@ pub fn header(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mu
         hits.add(Rect { x, width, ..line }, Target::Screen(screen));
         x = x.saturating_add(width + 1).min(line.right());
     }
+    let doubt = app.doubt.as_ref().map(|_| "! log differs".to_owned());
+    let style = if doubt.is_some() { theme.danger } else { theme.warning };
     let attention = app.standing.as_ref().filter(|s| s.attention > 0).map(|standing| {
         let days = app.around.settings.expires_soon.num_days();
         let keys = match standing.attention {
@@ -54,10 +56,10 @@ pub fn header(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mu
         };
         format!("{} {keys} within {days} days", look.glyphs.soon)
     });
-    if let Some(text) = attention {
+    if let Some(text) = doubt.or(attention) {
         let left = usize::from(line.right().saturating_sub(x));
         if left > Span::raw(&text).width() {
-            right(&Line::styled(text, theme.warning), line, left, look, buffer);
+            right(&Line::styled(text, style), line, left, look, buffer);
         }
     }
 }
@@ -109,6 +111,8 @@ pub fn message(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
             Tone::Note => ("-", message.text.clone(), theme.text),
             Tone::Error => ("!", format!("{} (Esc)", message.text), theme.danger),
         }
+    } else if let Some(doubt) = app.doubt.as_ref().filter(|_| app.screen != ScreenId::Audit) {
+        ("!", format!("{} (screen 4, v)", super::text::sentence(&doubt.to_string())), theme.danger)
     } else {
         return;
     };
@@ -135,7 +139,7 @@ pub fn footer(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mu
 fn useful(app: &App) -> Vec<Action> {
     use Action::{
         Add, ChooseApplication, Create, Delete, Disable, Dismiss, Enable, Filter, FilterState, Help, Open,
-        Palette, Quit, Rename, Reverse, Select, SelectAll, Sort, Usage,
+        Palette, Quit, Rename, Reverse, Review, Select, SelectAll, Sort, Usage,
     };
     if app.is_typing() {
         return vec![Dismiss, Help];
@@ -154,6 +158,7 @@ fn useful(app: &App) -> Vec<Action> {
         }
         ScreenId::Applications => vec![Open, Create, Rename, Delete, Filter],
         ScreenId::Users => vec![Add, Disable, Enable, Delete, Filter],
+        ScreenId::Audit if app.doubt.is_some() => vec![Review, Open, Filter],
         ScreenId::Audit => vec![Open, Filter],
     };
     // Help and the way out are never crowded out.

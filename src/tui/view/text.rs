@@ -4,7 +4,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::domain::text::fold;
+use crate::domain::text::{fold, inert};
 
 /// Cuts a text to a width in cells; what is cut ends in the sign for it.
 #[must_use]
@@ -90,6 +90,15 @@ pub fn mark(text: String, words: &[String], plain: Style, marked: Style) -> Vec<
 #[must_use]
 pub fn words(filter: &str) -> Vec<String> {
     fold(filter).split_whitespace().map(str::to_owned).collect()
+}
+
+/// A text of ours as a sentence: with a capital and a full stop, inert.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let text = inert(text);
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 /// The cells that a line takes.

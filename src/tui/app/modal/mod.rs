@@ -4,6 +4,7 @@ pub mod calendar;
 pub mod confirm;
 pub mod delete;
 pub mod details;
+pub mod doubt;
 pub mod form;
 pub mod help;
 pub mod palette;
@@ -21,6 +22,7 @@ use super::msg::{Answer, RequestId, Target};
 pub use confirm::Confirm;
 pub use delete::Delete;
 pub use details::{AuditDetails, Details};
+pub use doubt::DoubtDialog;
 pub use form::Form;
 pub use help::Help;
 pub use palette::Palette;
@@ -46,6 +48,8 @@ pub enum Modal {
     Delete(Box<Delete>),
     /// Yes or No for what can be undone.
     Confirm(Box<Confirm>),
+    /// The audit log is not the one that was seen.
+    Doubt(Box<DoubtDialog>),
     /// Choose an Application.
     Picker(Box<Picker>),
     /// How to use a key.
@@ -92,6 +96,7 @@ macro_rules! each {
             Modal::AuditDetails($inner) => $result,
             Modal::Delete($inner) => $result,
             Modal::Confirm($inner) => $result,
+            Modal::Doubt($inner) => $result,
             Modal::Picker($inner) => $result,
             Modal::Usage($inner) => $result,
             Modal::Help($inner) => $result,

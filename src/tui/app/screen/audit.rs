@@ -82,7 +82,12 @@ impl AuditScreen {
             Answer::Loaded(request, Ok(Loaded::AuditChain(chain)))
                 if self.awaited_chain == Some(*request) =>
             {
+                let more = matches!(chain, Chain::Checking { .. });
+                self.awaited_chain = more.then(|| cx.load(Load::AuditChain));
                 self.chain = Some(chain.clone());
+            }
+            Answer::Loaded(request, Err(error)) if self.awaited_chain == Some(*request) => {
+                self.awaited_chain = error.is_interrupted().then(|| cx.load(Load::AuditChain));
             }
             Answer::Loaded(request, Ok(Loaded::Presented(presented)))
                 if self.awaited_presented == Some(*request) =>

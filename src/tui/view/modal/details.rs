@@ -12,7 +12,7 @@ use crate::tui::app::modal::{AuditDetails, Details};
 use crate::tui::app::msg::{KeyDetails, Remains};
 use crate::tui::view::Look;
 use crate::tui::view::page::Page;
-use crate::tui::view::screen::{actor, count, creator, exact, state, subject};
+use crate::tui::view::screen::{actor, count, creator, exact, state};
 
 /// All there is to say of a key.
 pub fn key(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
@@ -170,7 +170,7 @@ pub(super) fn audit<'a>(app: &App, details: &AuditDetails, look: &'a Look, room:
     );
     page.fact("Who", &format!("{} (login number {})", actor(row), entry.actor_uid), theme.text);
     page.fact("What", &entry.label(), theme.text);
-    page.fact("To", &subject(row), theme.text);
+    page.fact("To", &row.subject(), theme.text);
     if let Some(application) = &row.application {
         page.fact("Application", &application.to_string(), theme.text);
     }

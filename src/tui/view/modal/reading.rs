@@ -3,6 +3,7 @@
 use ratatui::text::Span;
 
 use super::{Panel, title};
+use crate::domain::audit_filter::NAMED;
 use crate::domain::text::inert;
 use crate::tui::app::App;
 use crate::tui::app::action::Action;
@@ -135,6 +136,15 @@ pub(super) fn help<'a>(app: &App, help: &Help, look: &'a Look, room: usize) -> P
                 Span::styled(format!("  {keys} "), theme.accent),
                 Span::styled(hint.help.to_owned(), theme.text),
             ]);
+        }
+        if *context == "audit" {
+            page.blank().text("In its filter", theme.heading);
+            for (word, help) in NAMED {
+                page.line(vec![
+                    Span::styled(format!("  {} ", pad(word, 18)), theme.accent),
+                    Span::styled(help, theme.text),
+                ]);
+            }
         }
         page.blank();
     }

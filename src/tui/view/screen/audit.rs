@@ -2,16 +2,18 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::{Cursor, count, filter_line, nothing, paragraph};
+use crate::domain::audit_filter::AuditFilter;
 use crate::domain::expiry::relative_short;
 use crate::domain::text::inert;
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
 use crate::tui::app::msg::{Chain, MOST_PRESENTED};
 use crate::tui::view::table::{Column, Table};
-use crate::tui::view::text::{mark, words, wrap};
+use crate::tui::view::text::{cut, mark, sentence, wrap};
 use crate::tui::view::{Hits, Look};
 
 /// Who did an entry, as the log may show it.
@@ -20,44 +22,19 @@ pub fn actor(row: &AuditRow) -> String {
     row.actor_email.as_ref().map_or_else(|| format!("user {}", row.entry.actor.0), ToString::to_string)
 }
 
-/// What an entry is about: the key, the user or the Application.
-#[must_use]
-pub fn subject(row: &AuditRow) -> String {
-    if let Some(key) = row.entry.key {
-        let name = row.key.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
-        return format!("{name}{key}");
-    }
-    if let Some(user) = row.entry.user {
-        return row.user_email.as_ref().map_or_else(|| format!("user {}", user.0), ToString::to_string);
-    }
-    let logged = || {
-        let changes = row.entry.changes();
-        let name = changes.iter().find(|c| c.field == "name")?;
-        name.after.as_deref().or(name.before.as_deref()).map(inert)
-    };
-    row.application.as_ref().map(ToString::to_string).or_else(logged).unwrap_or_default()
-}
-
 /// Screen 4: Audit log.
 pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) -> Cursor {
     let screen = &app.audit.rows;
-    let chain = match &app.audit.chain {
-        None => Span::styled("checking the chain...", look.theme.dim),
-        Some(Chain::Whole(entries)) => Span::styled(
-            format!("{} chain whole, {}", look.glyphs.valid, entry_count(*entries)),
-            look.theme.good,
-        ),
-        Some(Chain::Broken(reason)) => Span::styled(format!("! CHAIN BROKEN: {reason}"), look.theme.danger),
-    };
+    let (filter, complaint) = AuditFilter::parse(screen.filter.text(), app.now, &app.around.zone);
     let cursor = filter_line(
         &screen.filter,
-        vec![chain],
+        vec![chain(app, look)],
         screen.list.is_stale() && screen.list.is_loaded(),
         look,
         area,
         buffer,
     );
-    let told = still_presented(app, look, Rect { y: area.y + 1, ..area }, buffer);
+    let told = notices(app, complaint, look, Rect { y: area.y + 1, ..area }, buffer);
     let below = Rect { y: area.y + 1 + told, height: area.height.saturating_sub(1 + told), ..area };
     let narrowed = !screen.filter.text().is_empty();
     if let Some(text) = nothing(&screen.list, screen.error.as_deref(), narrowed, "Nothing has happened yet.")
@@ -65,7 +42,7 @@ pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut
         paragraph(&text, look, below, buffer);
         return cursor;
     }
-    let found = words(screen.filter.text());
+    let found: Vec<String> = filter.texts().cloned().collect();
     let columns = [
         Column::fixed("#", 7).on_the_right(),
         Column::fixed("WHEN", 11).on_the_right(),
@@ -93,7 +70,7 @@ pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut
                 } else {
                     marked(row.entry.label())
                 },
-                marked(subject(row)),
+                marked(row.subject()),
                 Line::raw(row.application.as_ref().map(ToString::to_string).unwrap_or_default()),
             ]
         })
@@ -102,12 +79,92 @@ pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut
     cursor.or(table.render(below, look, buffer, hits))
 }
 
-/// Says which deleted key somebody still presents; the lines that it took.
-fn still_presented(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
-    let Some(latest) = app.audit.presented.first() else { return 0 };
-    if area.height < 6 {
-        return 0;
+/// Whether the log is whole, in a few words.
+fn chain(app: &App, look: &Look) -> Span<'static> {
+    let theme = &look.theme;
+    match &app.audit.chain {
+        Some(Chain::Whole { .. }) if app.doubt.is_some() => {
+            Span::styled("! NOT THE LOG THAT YOU SAW", theme.danger)
+        }
+        None => Span::styled("checking the chain...", theme.dim),
+        Some(Chain::Checking { done, of }) => {
+            Span::styled(format!("checking the chain... {}%", done * 100 / of.max(&1)), theme.dim)
+        }
+        Some(Chain::Whole { head, since, .. }) => {
+            let since = since.map(|at| format!(" since {}", app.around.zone.local(at).format("%Y-%m-%d")));
+            let text = format!(
+                "{} whole, {}{}",
+                look.glyphs.valid,
+                entry_count(head.number),
+                since.unwrap_or_default()
+            );
+            Span::styled(text, theme.good)
+        }
+        Some(Chain::Untrue { .. }) => Span::styled("! DOES NOT TELL ALL", theme.danger),
+        Some(Chain::Broken(_)) => Span::styled("! CHAIN BROKEN", theme.danger),
     }
+}
+
+/// How many findings are said; `keydesk audit verify` lists all.
+const MOST_SAID: usize = 2;
+
+/// Says what is wrong, what somebody still presents, and the head; the lines that it took.
+fn notices(app: &App, complaint: Option<String>, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
+    let theme = &look.theme;
+    let mut said: Vec<(String, Style)> = Vec::new();
+    let head = match &app.audit.chain {
+        Some(Chain::Whole { head, compared, .. }) => {
+            if !compared {
+                let text = "So long a log is compared with the keys by: keydesk audit verify";
+                said.push((text.into(), theme.dim));
+            }
+            Some(head)
+        }
+        Some(Chain::Untrue { head, findings }) => {
+            let first: Vec<String> =
+                findings.listed.iter().take(MOST_SAID).map(|found| format!("{found}")).collect();
+            let more = match findings.all.saturating_sub(first.len()) {
+                0 => String::new(),
+                more => format!("; and {more} more: keydesk audit verify"),
+            };
+            said.push((format!("! {}", sentence(&format!("{}{more}", first.join("; ")))), theme.danger));
+            Some(head)
+        }
+        Some(Chain::Broken(reason)) => {
+            said.push((format!("! {}", sentence(reason)), theme.danger));
+            None
+        }
+        Some(Chain::Checking { .. }) | None => None,
+    };
+    said.extend(
+        app.doubt.as_ref().map(|doubt| (format!("! {}", sentence(&doubt.to_string())), theme.danger)),
+    );
+    said.extend(complaint.map(|complaint| (sentence(&complaint), theme.warning)));
+    said.extend(still_presented(app).map(|text| (text, theme.warning)));
+    let mut taken = 0;
+    // The list keeps most of the room.
+    let most = (area.height / 3).min(7);
+    for (text, style) in said {
+        for line in wrap(&text, usize::from(area.width)).into_iter().take(3) {
+            if taken < most {
+                buffer.set_line(area.x, area.y + taken, &Line::styled(line, style), area.width);
+                taken += 1;
+            }
+        }
+    }
+    if let Some(head) = head
+        && taken < most
+    {
+        let line = cut(&format!("head {head}"), usize::from(area.width), look.glyphs.cut);
+        buffer.set_line(area.x, area.y + taken, &Line::styled(line, theme.dim), area.width);
+        taken += 1;
+    }
+    taken
+}
+
+/// Which deleted key somebody still presents.
+fn still_presented(app: &App) -> Option<String> {
+    let latest = app.audit.presented.first()?;
     let by = latest.last_from.as_deref().map_or("somebody".to_owned(), inert);
     let more = match app.audit.presented.len() - 1 {
         0 => String::new(),
@@ -115,18 +172,12 @@ fn still_presented(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) -> u
         more if more + 1 >= MOST_PRESENTED => format!("; so are {more}+ more"),
         more => format!("; so are {more} more"),
     };
-    let text = format!(
+    Some(format!(
         "! Deleted key {} {} is still presented by {by}, {} today{more}",
         latest.name,
         latest.key,
         count(latest.today, "time")
-    );
-    let mut taken = 0;
-    for line in wrap(&text, usize::from(area.width)).into_iter().take(2) {
-        buffer.set_line(area.x, area.y + taken, &Line::styled(line, look.theme.warning), area.width);
-        taken += 1;
-    }
-    taken
+    ))
 }
 
 fn entry_count(entries: u64) -> String {

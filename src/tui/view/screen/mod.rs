@@ -20,7 +20,7 @@ use crate::tui::app::App;
 use crate::tui::app::list::{List, Row};
 use crate::tui::app::screen::Filter;
 
-pub use audit::{actor, audit, subject};
+pub use audit::{actor, audit};
 pub use keys::keys;
 pub use people::{applications, users};
 

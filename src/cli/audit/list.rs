@@ -1,0 +1,194 @@
+//! `keydesk audit list`: who did what, newest first, streamed.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
+use crate::cli::output::json::Array;
+use crate::cli::output::table::{Cell, Style, Table};
+use crate::cli::resolve;
+use crate::cli::run::{Run, read};
+use crate::domain::audit::{AuditAction, Change};
+use crate::domain::audit_filter::AuditFilter;
+use crate::domain::expiry::rfc3339;
+use crate::domain::key::KeyId;
+use crate::domain::since::parse_since;
+use crate::domain::text::{Name, fold, inert};
+use crate::domain::token::displayed_id;
+use crate::domain::user::Email;
+use crate::host::clock::Zone;
+use crate::store::audit::{self, AuditRow};
+use crate::store::{Reader, keys};
+
+/// What is wanted, as it was typed.
+pub(crate) struct Wanted {
+    pub(crate) key: Option<String>,
+    pub(crate) since: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) action: Option<String>,
+    pub(crate) limit: Option<usize>,
+}
+
+/// Lists it.
+pub(crate) fn run(run: &Run, wanted: &Wanted) -> Result<Exit, Stop> {
+    let since = wanted.since.as_deref().map(|text| parse_since(text, run.now, &Zone::Local)).transpose();
+    let since = since.map_err(|error| Failure::usage("bad_date", error.to_string()))?;
+    let action = wanted.action.as_deref().map(action).transpose()?;
+    let store = run.store()?;
+    read(&store, |reader| {
+        let filter = AuditFilter {
+            since,
+            action: action.into_iter().collect(),
+            key_id: wanted.key.as_deref().map(|text| key(run, reader, text)).transpose()?,
+            user_id: match &wanted.user {
+                Some(text) => Some(resolve::user(reader, text)?.id),
+                None => None,
+            },
+            ..AuditFilter::default()
+        };
+        if run.output.is_json() {
+            documents(run, reader, &filter, wanted.limit)?;
+        } else if table(run, reader, &filter, wanted.limit)? == 0 {
+            run.output.say("No such entries.");
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// A word for what was done, or a part of one.
+fn action(text: &str) -> Result<String, Failure> {
+    let folded = fold(text.trim());
+    let known = || AuditAction::ALL.into_iter().map(AuditAction::as_str);
+    if !folded.is_empty() && known().any(|word| word.contains(&folded)) {
+        return Ok(folded);
+    }
+    let message =
+        format!("there is no action {:?}; there is: {}", inert(text), known().collect::<Vec<_>>().join(", "));
+    Err(Failure::usage("unknown_action", message).hint("A part will do: deleted, key, user.added"))
+}
+
+/// The key that is meant; the log tells of deleted keys too, and they may be named by their name as well.
+fn key(run: &Run, reader: &Reader<'_>, text: &str) -> Result<KeyId, Stop> {
+    let id = text.trim().parse::<KeyId>().ok().or_else(|| displayed_id(text.trim()));
+    if let Some(id) = id
+        && (keys::get(reader, id)?.is_some() || keys::tombstone(reader, id)?.is_some())
+    {
+        return Ok(id);
+    }
+    match resolve::key(run, reader, text) {
+        Ok(key) => Ok(key.id),
+        Err(Stop::Failed(failure)) if failure.code() == "not_found" => {
+            let mut deleted = keys::deleted_named(reader, text.trim())?;
+            match (deleted.pop(), deleted.as_slice()) {
+                (Some(one), []) => Ok(one.id),
+                (Some(one), more) => {
+                    deleted_ambiguous(text, more.iter().chain([&one]).map(|key| key.id)).map_err(Into::into)
+                }
+                (None, _) => Err(Stop::Failed(failure)),
+            }
+        }
+        Err(stop) => Err(stop),
+    }
+}
+
+fn deleted_ambiguous(text: &str, ids: impl Iterator<Item = KeyId>) -> Result<KeyId, Failure> {
+    let ids: Vec<String> = ids.map(|id| id.to_string()).collect();
+    let message = format!("several deleted keys were named {:?}: {}", inert(text), ids.join(", "));
+    Err(Failure::failed("ambiguous", message).hint("Name the key by its key ID"))
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    number: u64,
+    at: String,
+    user: Option<&'a str>,
+    user_number: i64,
+    uid: u32,
+    action: &'a str,
+    application: Option<&'a str>,
+    application_number: Option<i64>,
+    key: Option<&'a str>,
+    key_name: Option<&'a str>,
+    target_user: Option<&'a str>,
+    target_user_number: Option<i64>,
+    changes: Vec<Change>,
+    hash: String,
+}
+
+impl<'a> From<&'a AuditRow> for Document<'a> {
+    fn from(row: &'a AuditRow) -> Self {
+        let entry = &row.entry;
+        Self {
+            number: entry.number,
+            at: rfc3339(entry.at),
+            user: row.actor_email.as_ref().map(Email::as_str),
+            user_number: entry.actor.0,
+            uid: entry.actor_uid,
+            action: &entry.action,
+            application: row.application.as_ref().map(Name::as_str),
+            application_number: entry.application.map(|application| application.0),
+            key: entry.key.as_ref().map(KeyId::as_str),
+            key_name: row.key.as_ref().map(Name::as_str),
+            target_user: row.user_email.as_ref().map(Email::as_str),
+            target_user_number: entry.user.map(|user| user.0),
+            changes: entry.changes(),
+            hash: row.hash.to_string(),
+        }
+    }
+}
+
+/// Goes through the entries until one cannot be written.
+fn each(
+    reader: &Reader<'_>,
+    filter: &AuditFilter,
+    limit: Option<usize>,
+    mut write: impl FnMut(&AuditRow) -> io::Result<()>,
+) -> Result<(), Stop> {
+    let mut outcome = Ok(());
+    audit::each(reader, filter, limit, &mut |row| {
+        outcome = write(&row);
+        outcome.is_ok()
+    })?;
+    Ok(outcome?)
+}
+
+fn documents(run: &Run, reader: &Reader<'_>, filter: &AuditFilter, limit: Option<usize>) -> Result<(), Stop> {
+    let mut array = Array::open(run.output.data())?;
+    each(reader, filter, limit, |row| array.add(&Document::from(row)))?;
+    Ok(array.close()?)
+}
+
+fn table(run: &Run, reader: &Reader<'_>, filter: &AuditFilter, limit: Option<usize>) -> Result<u64, Stop> {
+    let heads = ["#", "WHEN", "WHO", "WHAT", "TO", "CHANGES"];
+    let mut table = Table::new(run.output.data(), run.output.has_colour(), &heads);
+    each(reader, filter, limit, |row| {
+        let entry = &row.entry;
+        table.row(vec![
+            Cell::number(entry.number),
+            Cell::plain(Zone::Local.local(entry.at).format("%Y-%m-%d %H:%M:%S").to_string()),
+            match &row.actor_email {
+                Some(email) => Cell::plain(email.to_string()),
+                None => Cell::styled(format!("(user {})", entry.actor.0), Style::Faint),
+            },
+            Cell::plain(entry.label()),
+            Cell::plain(row.subject()),
+            Cell::styled(changes(&entry.changes()), Style::Faint),
+        ])
+    })?;
+    Ok(table.finish()?)
+}
+
+fn changes(changes: &[Change]) -> String {
+    let one = |change: &Change| {
+        let field = inert(&change.field);
+        match (&change.before, &change.after) {
+            (Some(before), Some(after)) => format!("{field}: {} -> {}", inert(before), inert(after)),
+            (Some(before), None) => format!("{field} was {}", inert(before)),
+            (None, Some(after)) => format!("{field}: {}", inert(after)),
+            (None, None) => field,
+        }
+    };
+    changes.iter().map(one).collect::<Vec<_>>().join("; ")
+}

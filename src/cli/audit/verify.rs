@@ -1,0 +1,263 @@
+//! `keydesk audit verify`: is the log whole, and does it tell all there is?
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
+use crate::cli::run::Run;
+use crate::desk::witness::Doubt;
+use crate::domain::Instant;
+use crate::domain::audit::{ChainHash, ChainHead};
+use crate::domain::expiry::rfc3339;
+use crate::domain::ledger::Ledger;
+use crate::host::clock::Zone;
+use crate::store::audit::{self, ChainReport};
+use crate::store::replay::{self, Finding, Findings};
+use crate::store::{Reader, StoreError, chain};
+
+/// What was found.
+struct Verdict {
+    report: ChainReport,
+    since: Option<Instant>,
+    findings: Findings,
+    /// Whether the expected head is in the chain; none when nothing was expected.
+    expected: Option<bool>,
+    /// The head that was seen last is not in it.
+    doubt: Option<Doubt>,
+    /// What to do about that.
+    advice: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Document {
+    whole: bool,
+    entries: u64,
+    since: Option<String>,
+    head: Option<String>,
+    broken: Option<Broken>,
+    expected: Option<bool>,
+    /// Whether the head that was seen last from here is in it; none when none was remembered.
+    witnessed: Option<bool>,
+    /// Deleted keys that are alive again.
+    revived: Vec<String>,
+    findings: Vec<Found>,
+    findings_in_all: usize,
+}
+
+#[derive(Serialize)]
+struct Broken {
+    number: u64,
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Found {
+    kind: &'static str,
+    id: String,
+    what: String,
+}
+
+/// Checks it.
+pub(crate) fn run(run: &Run, expect: Option<&str>) -> Result<Exit, Stop> {
+    let expect = expect.map(Expected::parse).transpose()?;
+    let store = run.store_unwitnessed()?;
+    let mut verdict = store.read(|reader| look(run, reader, expect))?;
+    let sight = run.look(&store);
+    if let Some(trouble) = &sight.trouble {
+        run.output.warn(trouble);
+    }
+    let witnessed = sight.seen.map(|_| sight.doubt.is_none());
+    verdict.advice = sight.doubt.as_ref().map(|doubt| run.what_to_do(doubt)).unwrap_or_default();
+    verdict.doubt = sight.doubt;
+    let whole = verdict.is_whole();
+    if run.output.is_json() {
+        run.output.document(&verdict.document(whole, witnessed))?;
+    } else {
+        for line in verdict.lines() {
+            run.output.line(&line)?;
+        }
+    }
+    Ok(if whole { Exit::Done } else { Exit::No })
+}
+
+/// A head that somebody held: with its number, or its hash alone.
+#[derive(Clone, Copy)]
+struct Expected {
+    number: Option<u64>,
+    hash: ChainHash,
+}
+
+impl Expected {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let text = text.trim();
+        if let Ok(ChainHead { number, hash }) = text.parse() {
+            return Ok(Self { number: Some(number), hash });
+        }
+        let hash = text.parse().map_err(|_| {
+            let message = "that is no head: it is a number, a colon and 64 hexadecimal digits";
+            Failure::usage("bad_head", message).hint("keydesk audit head prints one")
+        })?;
+        Ok(Self { number: None, hash })
+    }
+
+    fn is(&self, number: u64, hash: &ChainHash) -> bool {
+        self.hash == *hash && self.number.is_none_or(|expected| expected == number)
+    }
+}
+
+fn look(run: &Run, reader: &Reader<'_>, expect: Option<Expected>) -> Result<Verdict, StoreError> {
+    let (last, _) = audit::head(reader)?;
+    let mut bar = Bar::new(last, run);
+    let mut ledger = Ledger::default();
+    let mut expected = expect.map(|_| false);
+    if let (Some(wanted), Some(start)) = (&expect, chain::link(reader, 0)?) {
+        expected = Some(wanted.is(0, &start));
+    }
+    let report = audit::walk(reader, None, None, &mut |entry, hash| {
+        ledger.take(entry);
+        if expect.is_some_and(|expect| expect.is(entry.number, hash)) {
+            expected = Some(true);
+        }
+        bar.show(entry.number);
+    })?;
+    bar.clear();
+    // What a broken log tells is nothing to compare with.
+    let findings = match report {
+        ChainReport::Whole(..) => replay::compare(reader, &ledger)?,
+        ChainReport::Broken { .. } => Findings::default(),
+    };
+    Ok(Verdict { report, since: chain::begun(reader)?, findings, expected, doubt: None, advice: Vec::new() })
+}
+
+impl Verdict {
+    fn is_whole(&self) -> bool {
+        matches!(self.report, ChainReport::Whole(..))
+            && self.findings.all == 0
+            && self.expected != Some(false)
+            && self.doubt.is_none()
+    }
+
+    fn document(self, whole: bool, witnessed: Option<bool>) -> Document {
+        let found = |Finding { kind, id, what }| Found { kind, id, what };
+        let (entries, head, broken) = match self.report {
+            ChainReport::Whole(number, hash) => (number, Some(ChainHead { number, hash }.to_string()), None),
+            ChainReport::Broken { number, reason } => {
+                (number.saturating_sub(1), None, Some(Broken { number, reason }))
+            }
+        };
+        Document {
+            whole,
+            entries,
+            since: self.since.map(rfc3339),
+            head,
+            broken,
+            expected: self.expected,
+            witnessed,
+            revived: self
+                .doubt
+                .iter()
+                .flat_map(|doubt| &doubt.revived)
+                .map(|r| r.key.id.to_string())
+                .collect(),
+            findings_in_all: self.findings.all,
+            findings: self.findings.listed.into_iter().map(found).collect(),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let (number, hash) = match &self.report {
+            ChainReport::Broken { number, reason } => {
+                let mut lines = vec![
+                    format!("broken: entry {number}: {reason}"),
+                    format!("Entries before it that hold: {}.", number.saturating_sub(1)),
+                ];
+                lines.extend(self.doubted());
+                return lines;
+            }
+            ChainReport::Whole(number, hash) => (*number, *hash),
+        };
+        let since = self.since.map(|at| format!(", since {}", Zone::Local.show(at))).unwrap_or_default();
+        let mut lines = Vec::new();
+        if self.findings.all > 0 {
+            lines.push(format!("broken: the chain is whole, and does not tell all ({}):", self.findings.all));
+            lines.extend(self.findings.listed.iter().map(|f| format!("  {f}")));
+            if self.findings.all > self.findings.listed.len() {
+                lines.push(format!("  and {} more", self.findings.all - self.findings.listed.len()));
+            }
+        }
+        if self.expected == Some(false) {
+            lines
+                .push("broken: the expected head is not in the log: it was shortened or written anew".into());
+        }
+        lines.extend(self.doubted());
+        if lines.is_empty() {
+            lines.push(format!(
+                "whole: {}{since}; keys, users and Applications are as it tells",
+                entries(number)
+            ));
+            if self.expected == Some(true) {
+                lines.push("The expected head is in it.".into());
+            }
+        }
+        lines.push(format!("head {}", ChainHead { number, hash }));
+        lines
+    }
+}
+
+impl Verdict {
+    /// That the log is not the one that was seen, what is alive again, and what to do.
+    fn doubted(&self) -> Vec<String> {
+        let Some(doubt) = &self.doubt else { return Vec::new() };
+        let mut lines = vec![format!("broken: {doubt}")];
+        lines.extend(doubt.alive_again().map(|alive| format!("  {alive}")));
+        lines.extend(self.advice.iter().map(|line| format!("  {line}")));
+        lines
+    }
+}
+
+fn entries(number: u64) -> String {
+    if number == 1 { "1 entry".into() } else { format!("{number} entries") }
+}
+
+/// How far it is, on a terminal only.
+struct Bar {
+    last: u64,
+    shown: Option<u64>,
+}
+
+/// Its cells.
+const CELLS: usize = 40;
+/// A log that is checked in the blink of an eye needs none.
+const WORTH_IT: u64 = 50_000;
+
+impl Bar {
+    fn new(last: u64, run: &Run) -> Self {
+        let wanted = last >= WORTH_IT && io::stderr().is_terminal() && !run.output.is_json();
+        Self { last: if wanted { last } else { 0 }, shown: None }
+    }
+
+    fn show(&mut self, number: u64) {
+        // Looking at the time for each entry would take longer than the entry.
+        if self.last == 0 || !number.is_multiple_of(4_096) {
+            return;
+        }
+        let percent = number * 100 / self.last.max(1);
+        if self.shown == Some(percent) {
+            return;
+        }
+        self.shown = Some(percent);
+        let full = usize::try_from(percent).unwrap_or_default().min(100) * CELLS / 100;
+        let bar = format!("{}{}", "#".repeat(full), ".".repeat(CELLS - full));
+        let mut screen = io::stderr().lock();
+        let _ = write!(screen, "\r[{bar}] {percent:>3}% of {}", entries(self.last));
+        let _ = screen.flush();
+    }
+
+    fn clear(&self) {
+        if self.shown.is_some() {
+            let _ = write!(io::stderr().lock(), "\r\u{1b}[K");
+        }
+    }
+}

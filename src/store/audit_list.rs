@@ -1,0 +1,186 @@
+//! The audit log as a list: newest first, by windows for the screen, one by one for a command.
+
+use rusqlite::types::Value;
+use rusqlite::{Row, params_from_iter};
+
+use super::audit::{ENTRY, entry};
+use super::page::{self, Page, Step, Window};
+use super::{Reader, StoreError, convert};
+use crate::domain::audit::{AuditEntry, ChainHash};
+use crate::domain::audit_filter::AuditFilter;
+use crate::domain::text::{Name, inert};
+use crate::domain::user::Email;
+
+/// An entry with the names of what it is about, as they are now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// The entry.
+    pub entry: AuditEntry,
+    /// Its link of the chain.
+    pub hash: ChainHash,
+    /// The actor's email; none once they are deleted.
+    pub actor_email: Option<Email>,
+    /// The Application's name, while there is such an Application.
+    pub application: Option<Name>,
+    /// The key's name, also of a deleted key.
+    pub key: Option<Name>,
+    /// The email of the user it was done to; none once they are deleted.
+    pub user_email: Option<Email>,
+}
+
+impl AuditRow {
+    /// What it is about, for people: the key, the user or the Application.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        if let Some(key) = self.entry.key {
+            let name = self.key.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
+            return format!("{name}{key}");
+        }
+        if let Some(user) = self.entry.user {
+            return self.user_email.as_ref().map_or_else(|| format!("user {}", user.0), ToString::to_string);
+        }
+        let logged = || {
+            let changes = self.entry.changes();
+            let name = changes.iter().find(|c| c.field == "name")?;
+            name.after.as_deref().or(name.before.as_deref()).map(inert)
+        };
+        self.application.as_ref().map(ToString::to_string).or_else(logged).unwrap_or_default()
+    }
+}
+
+fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
+    let (entry, hash) = entry(row)?;
+    let name = |column| -> rusqlite::Result<Option<Name>> {
+        Ok(row.get::<_, Option<String>>(column)?.map(Name::from_stored))
+    };
+    Ok(AuditRow {
+        entry,
+        hash,
+        actor_email: convert::email(row, 10)?,
+        application: name(11)?,
+        key: name(12)?,
+        user_email: convert::email(row, 13)?,
+    })
+}
+
+/// What a text is looked for in. Only columns of the log itself stand here, and sets that are put together once: no
+/// entry that does not match costs a look into another table.
+const ACTION: &str = "instr(replace(l.action, '.', ' ') || ' ' || l.action, ?) > 0";
+const KEY: &str = "(instr(lower(l.key_id), ?) > 0 OR l.key_id IN \
+    (SELECT key_id FROM keys WHERE instr(substr(folded, 1, instr(folded, char(10))), ?) > 0 \
+     UNION ALL SELECT key_id FROM tombstones WHERE instr(lower(name), ?) > 0))";
+const USER: &str = "(l.actor IN (SELECT id FROM users WHERE instr(lower(email), ?) > 0) OR \
+    l.user_id IN (SELECT id FROM users WHERE instr(lower(email), ?) > 0))";
+const APPLICATION: &str = "l.application_id IN (SELECT id FROM applications WHERE instr(folded, ?) > 0)";
+const CHANGES: &str = "instr(lower(l.changes), ?) > 0";
+
+/// What a filter asks for, as SQL with its values.
+struct Condition {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Condition {
+    fn of(filter: &AuditFilter) -> Self {
+        let mut condition = Self { sql: "1".into(), values: Vec::new() };
+        // The cheapest first: the rest is asked of what does not match so far.
+        let anywhere = format!("({})", [ACTION, CHANGES, APPLICATION, USER, KEY].join(" OR "));
+        if let Some(since) = filter.since {
+            condition.add("l.at >= ?", since.timestamp());
+        }
+        if let Some(until) = filter.until {
+            condition.add("l.at < ?", until.timestamp());
+        }
+        if let Some(key) = filter.key_id {
+            condition.add("l.key_id = ?", key.as_str().to_owned());
+        }
+        if let Some(user) = filter.user_id {
+            condition.add("? IN (l.actor, l.user_id)", user.0);
+        }
+        for (texts, place) in [
+            (&filter.action, ACTION),
+            (&filter.application, APPLICATION),
+            (&filter.user, USER),
+            (&filter.key, KEY),
+            (&filter.words, anywhere.as_str()),
+        ] {
+            for text in texts {
+                condition.add(place, text.clone());
+            }
+        }
+        condition
+    }
+
+    /// Adds what must hold too; the value stands for every question mark in it.
+    fn add(&mut self, sql: &str, value: impl Into<Value>) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(sql);
+        let value = value.into();
+        self.values.extend(std::iter::repeat_n(value, sql.matches('?').count()));
+    }
+}
+
+const NAMES: &str = "LEFT JOIN users a ON a.id = l.actor LEFT JOIN users s ON s.id = l.user_id \
+    LEFT JOIN applications p ON p.id = l.application_id LEFT JOIN keys k ON k.key_id = l.key_id \
+    LEFT JOIN tombstones t ON t.key_id = l.key_id";
+const NAMED: &str = "a.email, p.name, coalesce(k.name, t.name), s.email";
+
+/// A few rows: found first, and their names looked up then.
+fn some(condition: &str, direction: &str, limit: usize) -> String {
+    format!(
+        "SELECT {ENTRY}, {NAMED} \
+         FROM (SELECT * FROM audit l WHERE {condition} ORDER BY l.number {direction} LIMIT {limit}) l {NAMES} \
+         ORDER BY l.number {direction}"
+    )
+}
+
+/// Any number of rows, as they are found: nothing is sorted.
+fn streamed(condition: &str, limit: usize) -> String {
+    format!(
+        "SELECT {ENTRY}, {NAMED} FROM audit l {NAMES} WHERE {condition} ORDER BY l.number DESC LIMIT {limit}"
+    )
+}
+
+/// The rows of a window, newest first.
+pub fn page(
+    r: &Reader<'_>,
+    filter: &AuditFilter,
+    window: &Window<AuditRow>,
+) -> Result<Page<AuditRow>, StoreError> {
+    let fault = r.fault("reading the audit log");
+    let Condition { sql: condition, values } = Condition::of(filter);
+    let cursor = |seen: &AuditRow| Ok(i64::try_from(seen.entry.number).unwrap_or(i64::MAX));
+    page::fetch(window, cursor, |step, limit| {
+        // Newest first: forward is towards smaller numbers.
+        let (from, compare, direction) = match step {
+            Step::Forward(from) => (from, "<=", "DESC"),
+            Step::Backward(from) => (from, ">", "ASC"),
+        };
+        let start = from.map_or_else(String::new, |_| format!(" AND l.number {compare} ?"));
+        let sql = some(&format!("{condition}{start}"), direction, limit);
+        let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
+        let values = values.iter().cloned().chain(from.map(|from| Value::from(*from)));
+        let rows = statement.query_map(params_from_iter(values), audit_row).map_err(&fault)?;
+        rows.collect::<Result<_, _>>().map_err(&fault)
+    })
+}
+
+/// Hands every entry that matches to `f`, newest first, until there were `limit` or it says stop.
+pub fn each(
+    r: &Reader<'_>,
+    filter: &AuditFilter,
+    limit: Option<usize>,
+    f: &mut dyn FnMut(AuditRow) -> bool,
+) -> Result<(), StoreError> {
+    let fault = r.fault("reading the audit log");
+    let Condition { sql, values } = Condition::of(filter);
+    let most = limit.unwrap_or(usize::MAX).min(usize::try_from(i64::MAX).unwrap_or(usize::MAX));
+    let mut statement = r.connection.prepare(&streamed(&sql, most)).map_err(&fault)?;
+    let rows = statement.query_map(params_from_iter(values), audit_row).map_err(&fault)?;
+    for row in rows {
+        if !f(row.map_err(&fault)?) {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! The chain of the audit log, checked link by link.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::audit::{ENTRY, entry, genesis};
+
+pub use super::audit::identity;
+use super::{Reader, StoreError};
+use crate::domain::Instant;
+use crate::domain::audit::{AuditAction, AuditEntry, ChainHash};
+use crate::domain::key::KeyId;
+
+/// What the chain says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChainReport {
+    /// Every entry holds to the one before; the last one's number and hash.
+    Whole(u64, ChainHash),
+    /// The first entry that does not hold, and why.
+    Broken {
+        /// Its number.
+        number: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+/// Walks the chain, from the start or from a link that is known to hold.
+pub fn verify(
+    r: &Reader<'_>,
+    from: Option<(u64, ChainHash)>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<ChainReport, StoreError> {
+    walk(r, from, None, &mut |entry, _| progress(entry.number))
+}
+
+/// Walks the chain for at most so many entries, and hands over each one that holds.
+pub fn walk(
+    r: &Reader<'_>,
+    from: Option<(u64, ChainHash)>,
+    most: Option<u32>,
+    f: &mut dyn FnMut(&AuditEntry, &ChainHash),
+) -> Result<ChainReport, StoreError> {
+    let fault = r.fault("checking the audit log");
+    let (mut number, mut previous) = match from {
+        Some(link) => link,
+        None => (0, genesis(r)?),
+    };
+    let sql = format!("SELECT {ENTRY} FROM audit l WHERE l.number > ?1 ORDER BY l.number LIMIT ?2");
+    let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
+    let most = most.map_or(-1, i64::from);
+    let mut rows = statement.query(params![number, most]).map_err(&fault)?;
+    while let Some(row) = rows.next().map_err(&fault)? {
+        let Ok((entry, hash)) = entry(row) else {
+            return Ok(ChainReport::Broken { number: number + 1, reason: "the entry cannot be read" });
+        };
+        if entry.number != number + 1 {
+            return Ok(ChainReport::Broken { number: number + 1, reason: "the entry is missing" });
+        }
+        number = entry.number;
+        if entry.hash(&previous) != hash {
+            return Ok(ChainReport::Broken { number, reason: "the entry was changed after it was written" });
+        }
+        previous = hash;
+        f(&entry, &hash);
+    }
+    Ok(ChainReport::Whole(number, previous))
+}
+
+/// The hash that stands at a number; the start of the chain at 0.
+pub fn link(r: &Reader<'_>, number: u64) -> Result<Option<ChainHash>, StoreError> {
+    if number == 0 {
+        return genesis(r).map(Some);
+    }
+    r.connection
+        .prepare_cached("SELECT hash FROM audit WHERE number = ?1")
+        .and_then(|mut statement| statement.query_row([number], |row| row.get(0)).optional())
+        .map(|hash| hash.map(ChainHash))
+        .map_err(r.fault("reading the audit log"))
+}
+
+/// When the first entry was written.
+pub fn begun(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
+    r.connection
+        .query_row("SELECT at FROM audit ORDER BY number LIMIT 1", [], |row| super::convert::instant(row, 0))
+        .optional()
+        .map_err(r.fault("reading the audit log"))
+}
+
+/// How far back deletions are looked for when a long log is seen for the first time: nobody is to wait for it.
+const LOOKED_BACK: u64 = 20_000;
+
+/// Keys that were deleted after one entry and until another, the latest last.
+pub fn deletions(r: &Reader<'_>, after: u64, until: u64) -> Result<Vec<KeyId>, StoreError> {
+    let fault = r.fault("reading the audit log");
+    let after = after.max(until.saturating_sub(LOOKED_BACK));
+    let mut statement = r
+        .connection
+        .prepare_cached(
+            "SELECT key_id FROM audit WHERE number > ?1 AND number <= ?2 AND action = ?3 ORDER BY number",
+        )
+        .map_err(&fault)?;
+    let action = AuditAction::KeyDeleted.as_str();
+    let rows = statement
+        .query_map(params![after, until, action], |row| super::convert::maybe_key_id(row, 0))
+        .map_err(&fault)?;
+    let found: Result<Vec<_>, _> = rows.collect();
+    Ok(found.map_err(&fault)?.into_iter().flatten().collect())
+}

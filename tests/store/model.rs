@@ -1,0 +1,143 @@
+//! What the desk must do, in memory and without a database: the rules, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use keydesk::Reason;
+use keydesk::desk::DeskError;
+use keydesk::domain::Instant;
+use keydesk::domain::application::ApplicationId;
+use keydesk::domain::key::KeyId;
+use keydesk::domain::user::{UserId, UserStatus};
+use keydesk::store::NotAllowed;
+
+/// How an operation ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Done,
+    Unknown,
+    Disabled,
+    NotFound,
+    Deleted,
+    Changed,
+    Taken,
+    Last,
+    Past,
+}
+
+impl End {
+    pub fn of<T>(result: &Result<T, DeskError>) -> Self {
+        match result {
+            Ok(_) => Self::Done,
+            Err(DeskError::NotAllowed(NotAllowed::Unknown { .. })) => Self::Unknown,
+            Err(DeskError::NotAllowed(NotAllowed::Disabled { .. })) => Self::Disabled,
+            Err(DeskError::NotFound { .. }) => Self::NotFound,
+            Err(DeskError::Deleted { .. }) => Self::Deleted,
+            Err(DeskError::Changed { .. }) => Self::Changed,
+            Err(DeskError::Taken { .. }) => Self::Taken,
+            Err(DeskError::LastActiveUser) => Self::Last,
+            Err(DeskError::Past { .. }) => Self::Past,
+            Err(error) => unreachable!("{error:?}"),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct ModelKey {
+    pub application: ApplicationId,
+    pub name: String,
+    pub creator: UserId,
+    pub expires: Instant,
+    pub disabled: bool,
+    pub delivered: bool,
+    pub version: i64,
+    pub secret: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct ModelUser {
+    pub name: String,
+    pub status: UserStatus,
+    pub version: i64,
+}
+
+/// What there is.
+#[derive(Debug, Default)]
+pub struct Model {
+    pub keys: BTreeMap<KeyId, ModelKey>,
+    pub deleted: BTreeMap<KeyId, String>,
+    pub applications: BTreeMap<i64, (String, i64)>,
+    pub users: BTreeMap<i64, ModelUser>,
+    pub entries: u64,
+}
+
+impl Model {
+    /// The user who works under a login.
+    pub fn actor(&self, login: &str) -> Result<UserId, End> {
+        let found = self.users.iter().find(|(_, u)| u.status != UserStatus::Deleted && u.name == login);
+        match found {
+            None => Err(End::Unknown),
+            Some((_, user)) if user.status == UserStatus::Disabled => Err(End::Disabled),
+            Some((id, _)) => Ok(UserId(*id)),
+        }
+    }
+
+    pub fn keys_of(&self, application: i64) -> BTreeSet<KeyId> {
+        self.keys.iter().filter(|(_, key)| key.application.0 == application).map(|(id, _)| *id).collect()
+    }
+
+    pub fn is_called(&self, name: &str, but: Option<i64>) -> bool {
+        self.applications.iter().any(|(id, (other, _))| Some(*id) != but && other.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a picked key may be touched.
+    pub fn picked(&self, id: KeyId, version: i64) -> Result<(), End> {
+        match self.keys.get(&id) {
+            Some(key) if key.version == version => Ok(()),
+            Some(_) => Err(End::Changed),
+            None if self.deleted.contains_key(&id) => Err(End::Deleted),
+            None => Err(End::NotFound),
+        }
+    }
+
+    pub fn delete_key(&mut self, id: KeyId) {
+        if let Some(key) = self.keys.remove(&id) {
+            self.deleted.insert(id, key.secret);
+            self.entries += 1;
+        }
+    }
+
+    /// What becomes of a user who gets another status.
+    pub fn set_status(&mut self, id: i64, version: i64, status: UserStatus) -> End {
+        let active = self.users.values().filter(|user| user.status == UserStatus::Active).count();
+        let Some(user) = self.users.get_mut(&id).filter(|user| user.status != UserStatus::Deleted) else {
+            return End::NotFound;
+        };
+        if user.version != version {
+            return End::Changed;
+        }
+        if user.status == status {
+            return End::Done;
+        }
+        if user.status == UserStatus::Active && active == 1 {
+            return End::Last;
+        }
+        (user.status, user.version) = (status, version + 1);
+        self.entries += 1;
+        End::Done
+    }
+
+    /// Why a key is refused at an instant, or that it is not; with every secret there ever was.
+    pub fn verdicts(&self, now: Instant) -> Vec<(&str, Option<Reason>)> {
+        let alive = self.keys.values().map(|key| {
+            let reason = if key.expires - now <= TimeDelta::zero() {
+                Some(Reason::Expired)
+            } else {
+                key.disabled.then_some(Reason::Disabled)
+            };
+            (key.secret.as_str(), reason)
+        });
+        let dead = self.deleted.values().map(|secret| (secret.as_str(), Some(Reason::Deleted)));
+        alive.chain(dead).collect()
+    }
+}

@@ -1,0 +1,49 @@
+//! What people may do at the desk, drawn at random: also with what is stale, gone or never was.
+
+use keydesk::domain::user::UserStatus;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// People who may come to the desk, by login; the first one sets it up.
+pub const PEOPLE: [&str; 4] = ["ana", "ben", "eve", "kim"];
+pub const NAMES: [&str; 4] = ["Storefront", "storeFRONT", "Billing", "Loyalty"];
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Create { application: Index, days: i64, test: bool, braze: bool },
+    Deliver(Index),
+    SetDisabled { picks: Vec<Index>, disabled: bool, stale: bool },
+    Delete { picks: Vec<Index>, stale: bool },
+    CreateApplication(usize),
+    Rename { application: Index, to: usize, stale: bool },
+    DeleteApplication { application: Index, stale: bool, miscounted: bool },
+    AddUser(usize),
+    SetUser { user: Index, to: UserStatus, stale: bool },
+    Sit(usize),
+    Wait(i64),
+    Reopen,
+}
+
+pub fn step() -> impl Strategy<Value = Step> {
+    let picks = || proptest::collection::vec(any::<Index>(), 1..4);
+    let rare = || proptest::bool::weighted(0.15);
+    let to = prop_oneof![Just(UserStatus::Active), Just(UserStatus::Disabled), Just(UserStatus::Deleted)];
+    prop_oneof![
+        6 => (any::<Index>(), -1..60_i64, any::<bool>(), any::<bool>())
+            .prop_map(|(application, days, test, braze)| Step::Create { application, days, test, braze }),
+        2 => any::<Index>().prop_map(Step::Deliver),
+        3 => (picks(), any::<bool>(), rare())
+            .prop_map(|(picks, disabled, stale)| Step::SetDisabled { picks, disabled, stale }),
+        3 => (picks(), rare()).prop_map(|(picks, stale)| Step::Delete { picks, stale }),
+        2 => (0..NAMES.len()).prop_map(Step::CreateApplication),
+        2 => (any::<Index>(), 0..NAMES.len(), rare())
+            .prop_map(|(application, to, stale)| Step::Rename { application, to, stale }),
+        1 => (any::<Index>(), rare(), rare())
+            .prop_map(|(application, stale, miscounted)| Step::DeleteApplication { application, stale, miscounted }),
+        3 => (0..PEOPLE.len()).prop_map(Step::AddUser),
+        3 => (any::<Index>(), to, rare()).prop_map(|(user, to, stale)| Step::SetUser { user, to, stale }),
+        3 => (0..PEOPLE.len()).prop_map(Step::Sit),
+        2 => (0..2_000_000_i64).prop_map(Step::Wait),
+        1 => Just(Step::Reopen),
+    ]
+}

@@ -1,0 +1,182 @@
+//! The Audit log screen: narrowed, found wanting, and not the one that was seen.
+
+use std::os::unix::fs::PermissionsExt;
+
+use insta::assert_snapshot;
+use keydesk::desk::witness::Witness;
+use keydesk::desk::{self, Picked};
+use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
+use keydesk::domain::text::Name;
+use keydesk::domain::user::Email;
+use keydesk::store::{Store, applications, keys};
+use keydesk::tui::app::msg::Msg;
+
+use crate::script::Script;
+use crate::support::{Desk, Seeded};
+
+const SIZES: [(u16, u16); 2] = [(80, 24), (140, 40)];
+
+fn create(desk: &mut Desk, name: &str) -> Key {
+    let new = NewKey {
+        application: desk.store.read(applications::first).unwrap().unwrap().id,
+        name: Name::parse(name).unwrap(),
+        kind: KeyKind::Generic,
+        key_type: KeyType::Production,
+        expires: desk.now + chrono::TimeDelta::days(90),
+    };
+    desk::create_key(&mut desk.session(), &new).unwrap().key
+}
+
+fn delete(desk: &mut Desk, gone: &[&Key]) {
+    let picked: Vec<Picked> = gone.iter().map(|key| Picked { id: key.id, version: key.version }).collect();
+    desk::delete_keys(&mut desk.session(), &picked).unwrap();
+}
+
+/// Some work of two weeks.
+fn worked() -> Desk {
+    let mut desk = Desk::new();
+    desk.now -= chrono::TimeDelta::days(14);
+    create(&mut desk, "Checkout");
+    let old = create(&mut desk, "Old shop");
+    desk::add_user(&mut desk.session(), &Email::parse("ben@example.com").unwrap(), None, None).unwrap();
+    desk.now += chrono::TimeDelta::days(13);
+    delete(&mut desk, &[&old]);
+    desk.now += chrono::TimeDelta::days(1);
+    desk
+}
+
+#[test]
+fn named_words_narrow_the_log() {
+    let mut script = Script::on(worked(), 140, 40);
+    let rows = |script: &mut Script, filter: &str| {
+        script.press("4 esc /").text(filter);
+        let screen = script.screen();
+        ["Database set up", "Application created", "Key created", "User added", "Key deleted"]
+            .map(|label| screen.matches(label).count())
+    };
+    assert_eq!(rows(&mut script, ""), [1, 1, 2, 1, 1]);
+    assert_eq!(rows(&mut script, "action:deleted"), [0, 0, 0, 0, 1]);
+    assert_eq!(rows(&mut script, "since:7d"), [1, 1, 0, 0, 1], "set up today, by the tests' clock");
+    assert_eq!(rows(&mut script, "until:7d"), [0, 0, 2, 1, 0]);
+    assert_eq!(rows(&mut script, "user:ben@"), [0, 0, 0, 1, 0]);
+    assert_eq!(rows(&mut script, "key:old"), [0, 0, 1, 0, 1]);
+    assert_eq!(rows(&mut script, "key:old action:created user:ANA app:store"), [0, 0, 1, 0, 0]);
+    assert_eq!(rows(&mut script, "action:"), [1, 1, 2, 1, 1], "still typing");
+    rows(&mut script, "since:yesterday");
+    assert_snapshot!("audit_complaint", script.picture());
+}
+
+#[test]
+fn what_the_entries_do_not_tell_is_said() {
+    for (columns, rows) in SIZES {
+        let desk = worked();
+        let raw = rusqlite::Connection::open(desk.path()).unwrap();
+        raw.execute_batch(
+            "DROP TRIGGER keys_leave_a_tombstone; DELETE FROM keys; UPDATE users SET status = 'disabled' WHERE id = 2",
+        )
+        .unwrap();
+        let mut script = Script::on(desk, columns, rows);
+        script.press("4");
+        assert_snapshot!(format!("audit_untrue_{columns}"), script.picture());
+        raw.execute_batch("DROP TRIGGER audit_is_not_changed; UPDATE audit SET at = 0 WHERE number = 3")
+            .unwrap();
+        let mut again = Desk::new();
+        again.store = Store::open(&script.folder.path().join("keydesk.db"), &mut Seeded(5)).unwrap();
+        let mut script = Script::on(again, columns, rows);
+        script.press("4");
+        assert_snapshot!(format!("audit_broken_{columns}"), script.picture());
+    }
+}
+
+/// A database that was restored after two deletions, and the witness of one who saw them.
+fn restored() -> (Desk, Witness) {
+    let mut desk = Desk::new();
+    let witness = Witness::new(desk.folder.path().join("witness"));
+    let doomed = [create(&mut desk, "Checkout"), create(&mut desk, "Billing run")];
+    create(&mut desk, "Newsletter");
+    let copy = desk.folder.path().join("copy.db");
+    let raw = rusqlite::Connection::open(desk.path()).unwrap();
+    raw.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o600)).unwrap();
+    delete(&mut desk, &[&doomed[0], &doomed[1]]);
+    assert!(witness.look(&desk.store).doubt.is_none());
+    desk.store = Store::open(&copy, &mut Seeded(5)).unwrap();
+    desk.now += chrono::TimeDelta::hours(1);
+    (desk, witness)
+}
+
+#[test]
+fn a_restored_backup_is_told_at_the_start_with_the_keys_that_live_again() {
+    for (columns, rows) in SIZES {
+        let (desk, witness) = restored();
+        let mut script = Script::witnessed(desk, witness, columns, rows);
+        assert_snapshot!(format!("doubt_{columns}"), script.picture());
+        script.press("esc");
+        assert!(script.app.modals.is_empty() && script.app.doubt.is_some());
+        assert_snapshot!(format!("doubt_later_{columns}"), script.picture());
+        script.press("4 v tab tab enter");
+        assert_snapshot!(format!("doubt_accept_{columns}"), script.picture());
+        script.press("enter esc");
+        assert!(script.app.doubt.is_some(), "No had the focus");
+    }
+}
+
+#[test]
+fn they_are_deleted_and_the_log_is_accepted() {
+    let (desk, witness) = restored();
+    let mut script = Script::witnessed(desk, witness, 140, 40);
+    script.press("tab enter").text("delete 2 keys").press("enter");
+    let screen = script.screen();
+    assert!(screen.contains("2 keys deleted") && screen.contains("! log differs"), "{screen}");
+    assert!(!screen.contains("Checkout") && screen.contains("Newsletter"), "{screen}");
+    assert!(script.app.doubt.as_ref().unwrap().revived.is_empty());
+    script.press("4 v");
+    assert!(!script.screen().contains("alive again"));
+    script.press("tab enter tab enter");
+    let screen = script.screen();
+    assert!(screen.contains("accepted as it is") && !screen.contains("! log differs"), "{screen}");
+    assert!(script.app.doubt.is_none() && script.app.modals.is_empty());
+    script.press("v");
+    assert!(script.screen().contains("is the one that you saw last"));
+}
+
+#[test]
+fn accepting_needs_two_answers_and_leaves_the_keys_alive() {
+    let (desk, witness) = restored();
+    let path = desk.path();
+    let mut script = Script::witnessed(desk, witness, 80, 24);
+    script.press("shift-tab enter esc");
+    assert!(
+        script.app.doubt.is_some() && script.app.modals.len() == 1,
+        "Esc goes back to the first question"
+    );
+    script.press("shift-tab enter tab enter");
+    assert!(script.app.doubt.is_none());
+    let store = Store::open(&path, &mut Seeded(9)).unwrap();
+    let named = |name| {
+        let here = store.read(applications::first).unwrap().unwrap().id;
+        store.read(|r| keys::named(r, here, name)).unwrap().len()
+    };
+    assert_eq!((named("Checkout"), named("Billing run")), (1, 1));
+}
+
+#[test]
+fn the_help_explains_the_filter() {
+    for (columns, rows) in SIZES {
+        let mut script = Script::on(worked(), columns, rows);
+        script.press("4 ?");
+        assert_snapshot!(format!("audit_help_{columns}"), script.picture());
+    }
+}
+
+#[test]
+fn the_question_and_the_screen_are_drawn_at_any_size() {
+    let (desk, witness) = restored();
+    let mut script = Script::witnessed(desk, witness, 80, 24);
+    for keys in ["", "tab", "shift-tab shift-tab enter", "esc esc 4", "/"] {
+        script.press(keys);
+        for (columns, rows) in [(1, 1), (20, 5), (40, 10), (60, 15), (61, 8), (200, 3), (300, 100)] {
+            script.msg(Msg::Resize(columns, rows));
+        }
+    }
+}
