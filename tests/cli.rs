@@ -34,6 +34,8 @@ const COMMANDS: &[&[&str]] = &[
     &["verify"],
     &["serve"],
     &["doctor"],
+    &["completions"],
+    &["man"],
     &["config"],
 ];
 

@@ -77,6 +77,19 @@ pub(crate) enum Command {
     /// Look at what keydesk rests on, and say what to mend
     #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
+    /// Print what your shell needs to complete keydesk's commands at the Tab key
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder, one for each command
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// The folder; made when missing
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// Print the settings
     #[command(after_help = examples::CONFIG)]
     Config {

@@ -150,6 +150,17 @@ Examples:
   keydesk doctor --proxy https://api.example.com/orders
   keydesk doctor --proxy http://127.0.0.1:8080/ --app Storefront --json";
 
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  keydesk completions bash > ~/.local/share/bash-completion/completions/keydesk
+  keydesk completions zsh > ~/.zfunc/_keydesk          with fpath+=~/.zfunc before compinit in ~/.zshrc
+  keydesk completions fish > ~/.config/fish/completions/keydesk.fish";
+
+pub(crate) const MAN: &str = "\
+Examples:
+  keydesk man ~/.local/share/man/man1                  then: man keydesk, man keydesk-keys-create
+  keydesk man ./man1";
+
 pub(crate) const CONFIG: &str = "\
 Examples:
   keydesk config --default > ~/.config/keydesk/config.toml";

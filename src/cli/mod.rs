@@ -13,6 +13,7 @@ mod apps;
 mod args;
 mod args_keys;
 mod args_serve;
+mod completions;
 mod config;
 mod confirm;
 pub mod demo;
@@ -25,6 +26,7 @@ mod hand_over;
 mod init;
 mod keys;
 mod log;
+mod man;
 mod open;
 mod output;
 mod platforms;
@@ -82,6 +84,11 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
     let command = match line.command {
         // It must work with broken settings too.
         Some(Command::Config { .. }) => return config::print_default(&Output::new(line.global.json)),
+        // Packagers run these two where there is no home.
+        Some(Command::Completions { shell }) => {
+            return completions::print(&Output::new(line.global.json), shell);
+        }
+        Some(Command::Man { folder }) => return man::write(&Output::new(line.global.json), &folder),
         Some(Command::Demo) => return demo::run(Run::new(line.global)?, open),
         None => return open::run(Run::new(line.global)?, open),
         Some(command) => command,
@@ -96,7 +103,9 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
         Command::Verify { file } => verify::run(&run, file.as_deref()),
         Command::Serve(args) => serve::run(&run, *args),
         Command::Doctor(args) => doctor::run(&run, &args),
-        Command::Config { .. } | Command::Demo => Ok(Exit::Done),
+        Command::Config { .. } | Command::Demo | Command::Completions { .. } | Command::Man { .. } => {
+            Ok(Exit::Done)
+        }
     }?;
     run.output.finish();
     Ok(exit)
