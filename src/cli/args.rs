@@ -8,6 +8,7 @@ use super::args_keys::KeysCommand;
 use super::args_serve::ServeArgs;
 use super::doctor::DoctorArgs;
 use super::examples;
+use super::export::ExportArgs;
 
 /// A keyboard-driven desk for the Integration API keys of your Applications
 ///
@@ -74,6 +75,15 @@ pub(crate) enum Command {
     /// Answer proxies whether a request may pass: forward auth for nginx, Caddy, Traefik
     #[command(after_help = examples::SERVE)]
     Serve(Box<ServeArgs>),
+    /// Make a consistent copy of the database while others work
+    #[command(after_help = examples::BACKUP)]
+    Backup {
+        /// The new file (mode 0600); never over an existing one
+        file: PathBuf,
+    },
+    /// Export the list of keys, without secrets or hashes
+    #[command(after_help = examples::EXPORT)]
+    Export(ExportArgs),
     /// Look at what keydesk rests on, and say what to mend
     #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),

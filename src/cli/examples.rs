@@ -150,6 +150,23 @@ Examples:
   keydesk doctor --proxy https://api.example.com/orders
   keydesk doctor --proxy http://127.0.0.1:8080/ --app Storefront --json";
 
+pub(crate) const BACKUP: &str = "\
+The copy is one file that is whole, checked and on the disk when the command ends; before that, nothing has its name.
+To restore it, stop keydesk everywhere, put the old database with its -wal and -shm aside, and copy the backup to its
+place. Keys that were deleted since are alive again then: delete them again before you open the door.
+
+Examples:
+  keydesk backup /srv/backup/keydesk-$(date +%F).db
+  keydesk backup keydesk.bak --json";
+
+pub(crate) const EXPORT: &str = "\
+The keys of all Applications, unless --app names one. In CSV a text that a spreadsheet would run as a formula (it begins
+with = + - @) gets an apostrophe in front, and controls are made visible; JSON has every text to the letter.
+
+Examples:
+  keydesk export --format csv --out keys.csv
+  keydesk export --format json --app Storefront | jq -r '.[].name'";
+
 pub(crate) const COMPLETIONS: &str = "\
 Examples:
   keydesk completions bash > ~/.local/share/bash-completion/completions/keydesk

@@ -13,6 +13,7 @@ mod apps;
 mod args;
 mod args_keys;
 mod args_serve;
+mod backup;
 mod completions;
 mod config;
 mod confirm;
@@ -21,6 +22,7 @@ mod demo_data;
 mod doctor;
 mod examples;
 mod exit;
+mod export;
 mod failure;
 mod hand_over;
 mod init;
@@ -102,6 +104,8 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
         Command::Users(command) => users::run(&run, command),
         Command::Verify { file } => verify::run(&run, file.as_deref()),
         Command::Serve(args) => serve::run(&run, *args),
+        Command::Backup { file } => backup::run(&run, &file),
+        Command::Export(args) => export::run(&run, &args),
         Command::Doctor(args) => doctor::run(&run, &args),
         Command::Config { .. } | Command::Demo | Command::Completions { .. } | Command::Man { .. } => {
             Ok(Exit::Done)

@@ -5,6 +5,7 @@
 
 pub mod applications;
 pub mod audit;
+pub mod backup;
 mod convert;
 mod error;
 mod key_list;
