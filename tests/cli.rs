@@ -33,6 +33,7 @@ const COMMANDS: &[&[&str]] = &[
     &["users", "delete"],
     &["verify"],
     &["serve"],
+    &["check"],
     &["backup"],
     &["export"],
     &["doctor"],

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::args_keys::KeysCommand;
 use super::args_serve::ServeArgs;
+use super::check::CheckArgs;
 use super::doctor::DoctorArgs;
 use super::examples;
 use super::export::ExportArgs;
@@ -75,6 +76,9 @@ pub(crate) enum Command {
     /// Answer proxies whether a request may pass: forward auth for nginx, Caddy, Traefik
     #[command(after_help = examples::SERVE)]
     Serve(Box<ServeArgs>),
+    /// Tell which keys expire soon, for cron and monitoring
+    #[command(after_help = examples::CHECK)]
+    Check(CheckArgs),
     /// Make a consistent copy of the database while others work
     #[command(after_help = examples::BACKUP)]
     Backup {

@@ -150,6 +150,18 @@ Examples:
   keydesk doctor --proxy https://api.example.com/orders
   keydesk doctor --proxy http://127.0.0.1:8080/ --app Storefront --json";
 
+pub(crate) const CHECK: &str = "\
+Looks at all Applications, unless --app names one. It also lists, without an effect on the exit code: replaced keys that
+end within the time and were used in the last 7 days, keys that were not used for 90 days, and keys whose secret was
+never shown. A systemd timer for it stands in assets/systemd.
+
+Exit code 0 when nothing expires within the time, 1 when something does.
+
+Examples:
+  keydesk check --within 14d
+  keydesk check --within 24h --app Storefront --json | jq -r '.expiring[].name'
+  0 7 * * * keydesk check --within 14d >/tmp/k || mail -s 'keys expire' ops@example.com </tmp/k";
+
 pub(crate) const BACKUP: &str = "\
 The copy is one file that is whole, checked and on the disk when the command ends; before that, nothing has its name.
 To restore it, stop keydesk everywhere, put the old database with its -wal and -shm aside, and copy the backup to its

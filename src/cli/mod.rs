@@ -14,6 +14,7 @@ mod args;
 mod args_keys;
 mod args_serve;
 mod backup;
+mod check;
 mod completions;
 mod config;
 mod confirm;
@@ -104,6 +105,7 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
         Command::Users(command) => users::run(&run, command),
         Command::Verify { file } => verify::run(&run, file.as_deref()),
         Command::Serve(args) => serve::run(&run, *args),
+        Command::Check(args) => check::run(&run, &args),
         Command::Backup { file } => backup::run(&run, &file),
         Command::Export(args) => export::run(&run, &args),
         Command::Doctor(args) => doctor::run(&run, &args),

@@ -19,6 +19,7 @@ pub mod settings;
 pub mod usage;
 pub mod use_book;
 pub mod users;
+pub mod watch;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
