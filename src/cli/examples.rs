@@ -141,12 +141,17 @@ Examples:
   keydesk serve --unix /run/keydesk/auth.sock --unix-mode 666 --trusted-proxy unix";
 
 pub(crate) const DOCTOR: &str = "\
+Looks at the database and its files, users, the audit log, the clock, settings, log, clipboard and terminal, and writes
+nothing into the database. Each fault comes with what mends it; a note is no fault.
+
 With --proxy it makes a throwaway key, goes through the proxy with it, deletes it, and goes again: a deleted key must
 be refused with the very next request. The key is deleted whatever happens, and expires after 5 minutes.
 
 Exit code 0 when all is well, 1 when a fault was found.
 
 Examples:
+  keydesk doctor
+  keydesk doctor --json | jq '.checks[] | select(.ok | not)'
   keydesk doctor --proxy https://api.example.com/orders
   keydesk doctor --proxy http://127.0.0.1:8080/ --app Storefront --json";
 

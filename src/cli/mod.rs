@@ -87,6 +87,7 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
     let command = match line.command {
         // It must work with broken settings too.
         Some(Command::Config { .. }) => return config::print_default(&Output::new(line.global.json)),
+        Some(Command::Doctor(args)) => return doctor::run(line.global, &args),
         // Packagers run these two where there is no home.
         Some(Command::Completions { shell }) => {
             return completions::print(&Output::new(line.global.json), shell);
@@ -108,10 +109,11 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
         Command::Check(args) => check::run(&run, &args),
         Command::Backup { file } => backup::run(&run, &file),
         Command::Export(args) => export::run(&run, &args),
-        Command::Doctor(args) => doctor::run(&run, &args),
-        Command::Config { .. } | Command::Demo | Command::Completions { .. } | Command::Man { .. } => {
-            Ok(Exit::Done)
-        }
+        Command::Config { .. }
+        | Command::Demo
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Doctor(_) => Ok(Exit::Done),
     }?;
     run.output.finish();
     Ok(exit)

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod backup;
 mod convert;
 mod error;
+pub mod examine;
 mod key_list;
 pub mod keys;
 pub mod lookup;
