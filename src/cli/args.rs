@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use super::args_audit::AuditCommand;
 use super::args_keys::KeysCommand;
 use super::args_serve::ServeArgs;
+use super::check::CheckArgs;
 use super::doctor::DoctorArgs;
+use super::export::ExportArgs;
 use super::{examples, examples_audit};
 
 /// A keyboard-driven desk for the Integration API keys of your Applications
@@ -78,9 +80,34 @@ pub(crate) enum Command {
     /// Answer proxies whether a request may pass: forward auth for nginx, Caddy, Traefik
     #[command(after_help = examples::SERVE)]
     Serve(Box<ServeArgs>),
+    /// Tell which keys expire soon, for cron and monitoring
+    #[command(after_help = examples::CHECK)]
+    Check(CheckArgs),
+    /// Make a consistent copy of the database while others work
+    #[command(after_help = examples::BACKUP)]
+    Backup {
+        /// The new file (mode 0600); never over an existing one
+        file: PathBuf,
+    },
+    /// Export the list of keys, without secrets or hashes
+    #[command(after_help = examples::EXPORT)]
+    Export(ExportArgs),
     /// Look at what keydesk rests on, and say what to mend
     #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
+    /// Print what your shell needs to complete keydesk's commands at the Tab key
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder, one for each command
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// The folder; made when missing
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// Print the settings
     #[command(after_help = examples::CONFIG)]
     Config {

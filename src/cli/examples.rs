@@ -141,14 +141,59 @@ Examples:
   keydesk serve --unix /run/keydesk/auth.sock --unix-mode 666 --trusted-proxy unix";
 
 pub(crate) const DOCTOR: &str = "\
+Looks at the database and its files, users, the audit log, the clock, settings, log, clipboard and terminal, and writes
+nothing into the database. Each fault comes with what mends it; a note is no fault.
+
 With --proxy it makes a throwaway key, goes through the proxy with it, deletes it, and goes again: a deleted key must
 be refused with the very next request. The key is deleted whatever happens, and expires after 5 minutes.
 
 Exit code 0 when all is well, 1 when a fault was found.
 
 Examples:
+  keydesk doctor
+  keydesk doctor --json | jq '.checks[] | select(.ok | not)'
   keydesk doctor --proxy https://api.example.com/orders
   keydesk doctor --proxy http://127.0.0.1:8080/ --app Storefront --json";
+
+pub(crate) const CHECK: &str = "\
+Looks at all Applications, unless --app names one. It also lists, without an effect on the exit code: replaced keys that
+end within the time and were used in the last 7 days, keys that were not used for 90 days, and keys whose secret was
+never shown. A systemd timer for it stands in assets/systemd.
+
+Exit code 0 when nothing expires within the time, 1 when something does.
+
+Examples:
+  keydesk check --within 14d
+  keydesk check --within 24h --app Storefront --json | jq -r '.expiring[].name'
+  0 7 * * * keydesk check --within 14d >/tmp/k || mail -s 'keys expire' ops@example.com </tmp/k";
+
+pub(crate) const BACKUP: &str = "\
+The copy is one file that is whole, checked and on the disk when the command ends; before that, nothing has its name.
+To restore it, stop keydesk everywhere, put the old database with its -wal and -shm aside, and copy the backup to its
+place. Keys that were deleted since are alive again then: delete them again before you open the door.
+
+Examples:
+  keydesk backup /srv/backup/keydesk-$(date +%F).db
+  keydesk backup keydesk.bak --json";
+
+pub(crate) const EXPORT: &str = "\
+The keys of all Applications, unless --app names one. In CSV a text that a spreadsheet would run as a formula (it begins
+with = + - @) gets an apostrophe in front, and controls are made visible; JSON has every text to the letter.
+
+Examples:
+  keydesk export --format csv --out keys.csv
+  keydesk export --format json --app Storefront | jq -r '.[].name'";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  keydesk completions bash > ~/.local/share/bash-completion/completions/keydesk
+  keydesk completions zsh > ~/.zfunc/_keydesk          with fpath+=~/.zfunc before compinit in ~/.zshrc
+  keydesk completions fish > ~/.config/fish/completions/keydesk.fish";
+
+pub(crate) const MAN: &str = "\
+Examples:
+  keydesk man ~/.local/share/man/man1                  then: man keydesk, man keydesk-keys-create
+  keydesk man ./man1";
 
 pub(crate) const CONFIG: &str = "\
 Examples:

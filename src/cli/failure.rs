@@ -45,6 +45,11 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// Says in front what it means for what was asked.
+    pub(crate) fn because(self, outcome: &str) -> Self {
+        Self { message: format!("{outcome}: {}", self.message), ..self }
+    }
+
     /// The exit code it leads to.
     pub(crate) fn exit(&self) -> Exit {
         self.exit

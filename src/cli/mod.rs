@@ -15,6 +15,9 @@ mod args_audit;
 mod args_keys;
 mod args_serve;
 mod audit;
+mod backup;
+mod check;
+mod completions;
 mod config;
 mod confirm;
 pub mod demo;
@@ -23,11 +26,13 @@ mod doctor;
 mod examples;
 mod examples_audit;
 mod exit;
+mod export;
 mod failure;
 mod hand_over;
 mod init;
 mod keys;
 mod log;
+mod man;
 mod open;
 mod output;
 mod platforms;
@@ -85,6 +90,12 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
     let command = match line.command {
         // It must work with broken settings too.
         Some(Command::Config { .. }) => return config::print_default(&Output::new(line.global.json)),
+        Some(Command::Doctor(args)) => return doctor::run(line.global, &args),
+        // Packagers run these two where there is no home.
+        Some(Command::Completions { shell }) => {
+            return completions::print(&Output::new(line.global.json), shell);
+        }
+        Some(Command::Man { folder }) => return man::write(&Output::new(line.global.json), &folder),
         Some(Command::Demo) => return demo::run(Run::new(line.global)?, open),
         None => return open::run(Run::new(line.global)?, open),
         Some(command) => command,
@@ -99,8 +110,14 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
         Command::Audit(command) => audit::run(&run, command),
         Command::Verify { file } => verify::run(&run, file.as_deref()),
         Command::Serve(args) => serve::run(&run, *args),
-        Command::Doctor(args) => doctor::run(&run, &args),
-        Command::Config { .. } | Command::Demo => Ok(Exit::Done),
+        Command::Check(args) => check::run(&run, &args),
+        Command::Backup { file } => backup::run(&run, &file),
+        Command::Export(args) => export::run(&run, &args),
+        Command::Config { .. }
+        | Command::Demo
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Doctor(_) => Ok(Exit::Done),
     }?;
     run.output.finish();
     Ok(exit)

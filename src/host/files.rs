@@ -109,7 +109,7 @@ impl DatabaseFiles {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -336,7 +336,7 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// A new file in a folder, under a name that nobody has; a run that was killed may have left some behind.
-fn part_of(folder: &Path) -> io::Result<(PathBuf, File)> {
+pub(super) fn part_of(folder: &Path) -> io::Result<(PathBuf, File)> {
     let mut tries = 0..100_u8;
     loop {
         let number = tries.next();
@@ -351,7 +351,7 @@ fn part_of(folder: &Path) -> io::Result<(PathBuf, File)> {
 
 /// Gives a file its name, unless that is taken: by a link, or where the file system has none, by a renaming that
 /// replaces nothing.
-fn give_name(part: &Path, path: &Path) -> io::Result<()> {
+pub(super) fn give_name(part: &Path, path: &Path) -> io::Result<()> {
     match std::fs::hard_link(part, path) {
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         Err(error) if matches!(error.raw_os_error(), Some(libc::EPERM | libc::EOPNOTSUPP | libc::ENOSYS)) => {

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod entropy;
 pub mod files;
 pub mod identity;
+pub mod new_file;
 pub mod places;
 
 /// Lets this process open as many files and connections as its hard limit allows; most systems begin with 1,024.

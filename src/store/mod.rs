@@ -6,9 +6,11 @@
 pub mod applications;
 pub mod audit;
 mod audit_list;
+pub mod backup;
 pub mod chain;
 mod convert;
 mod error;
+pub mod examine;
 mod key_list;
 pub mod keys;
 pub mod lookup;
@@ -21,6 +23,7 @@ pub mod settings;
 pub mod usage;
 pub mod use_book;
 pub mod users;
+pub mod watch;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};

@@ -39,6 +39,19 @@ pub(crate) fn readable(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens an existing file for reading only, of whatever format we know.
+pub(super) fn for_looking(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    migrate::refuse_foreign(&connection, path)?;
+    Ok(connection)
+}
+
+/// The version of SQLite in this program.
+#[must_use]
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {
     check_sqlite()?;
     if let Some(kind) = files::network_file_system(path) {

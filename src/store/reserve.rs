@@ -27,6 +27,11 @@ pub(super) fn take(database: &Path) {
     }
 }
 
+/// Whether the room is there, all of it.
+pub(super) fn is_there(database: &Path) -> bool {
+    std::fs::symlink_metadata(place(database)).is_ok_and(|metadata| metadata.len() >= BYTES as u64)
+}
+
 /// Gives the room back to the disk; says whether there was any.
 pub(super) fn release(database: &Path) -> bool {
     std::fs::remove_file(place(database)).is_ok()

@@ -1,21 +1,28 @@
 //! `keydesk doctor`: looks at what keydesk rests on, and says what to mend.
 
+mod database;
+mod files;
+mod local;
 mod proxy;
+mod surroundings;
 mod throwaway;
 
 use clap::Args;
 use serde::Serialize;
 
+use super::args::Global;
 use super::exit::Exit;
 use super::failure::Stop;
+use super::output::Output;
+use super::output::table::Style;
 use super::run::Run;
 
 /// What to look at.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// Go through the proxy at this URL with a throwaway key, delete it, go again: finds a proxy that caches answers
-    #[arg(long, value_name = "URL", required = true)]
-    pub(crate) proxy: String,
+    /// Instead go through the proxy at this URL with a throwaway key, delete it, go again: finds a proxy that caches answers
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
 }
 
 /// One thing that was looked at.
@@ -36,6 +43,11 @@ impl Finding {
         Self { check, ok: true, message: message.into(), hint: None }
     }
 
+    /// All is well, and could be better.
+    fn note(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { ok: true, ..Self::fault(check, message, hint) }
+    }
+
     fn fault(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { check, ok: false, message: message.into(), hint: Some(hint.into()) }
     }
@@ -47,20 +59,41 @@ struct Report<'a> {
     checks: &'a [Finding],
 }
 
-/// Looks, and says what it found.
-pub(crate) fn run(run: &Run, args: &DoctorArgs) -> Result<Exit, Stop> {
-    let findings = proxy::check(run, &args.proxy)?;
+/// Looks, and says what it found. Broken settings are a finding and no obstacle.
+pub(crate) fn run(global: Global, args: &DoctorArgs) -> Result<Exit, Stop> {
+    if let Some(url) = &args.proxy {
+        let run = Run::new(global)?;
+        let exit = report(&run.output, &proxy::check(&run, url)?)?;
+        run.output.finish();
+        return Ok(exit);
+    }
+    let output = Output::new(global.json);
+    report(&output, &local::check(global))
+}
+
+fn report(output: &Output, findings: &[Finding]) -> Result<Exit, Stop> {
     let ok = findings.iter().all(|finding| finding.ok);
-    if run.output.is_json() {
-        run.output.document(&Report { ok, checks: &findings })?;
+    if output.is_json() {
+        output.document(&Report { ok, checks: findings })?;
     } else {
-        for finding in &findings {
-            let state = if finding.ok { "ok   " } else { "FAULT" };
-            run.output.line(&format!("{state}  {}: {}", finding.check, finding.message))?;
+        for finding in findings {
+            let (state, style) = match (finding.ok, &finding.hint) {
+                (true, None) => ("ok   ", Style::Good),
+                (true, Some(_)) => ("note ", Style::Soon),
+                (false, _) => ("FAULT", Style::Bad),
+            };
+            let state = style.on_terminal(state, output.has_colour());
+            output.line(&format!("{state}  {}: {}", finding.check, finding.message))?;
             if let Some(hint) = &finding.hint {
-                run.output.line(&format!("       {hint}"))?;
+                output.line(&format!("       {hint}"))?;
             }
         }
+        let faults = findings.iter().filter(|finding| !finding.ok).count();
+        output.say(&match faults {
+            0 => "All is well.".to_owned(),
+            1 => "1 fault.".to_owned(),
+            faults => format!("{faults} faults."),
+        });
     }
     Ok(if ok { Exit::Done } else { Exit::No })
 }

@@ -28,6 +28,11 @@ pub(crate) enum Style {
 }
 
 impl Style {
+    /// A text in this style, where there are colours.
+    pub(crate) fn on_terminal(self, text: &str, colour: bool) -> String {
+        if colour { format!("{}{text}\u{1b}[0m", self.on()) } else { text.to_owned() }
+    }
+
     /// The sequence that turns it on, of the 16 colours that every terminal has.
     fn on(self) -> &'static str {
         match self {

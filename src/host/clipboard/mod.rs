@@ -155,7 +155,9 @@ impl Clipboard {
     }
 }
 
-fn facts() -> Facts {
+/// The facts of this session.
+#[must_use]
+pub fn facts() -> Facts {
     let var = |name: &str| std::env::var(name).ok();
     let in_tmux = var("TMUX").is_some_and(|value| !value.is_empty());
     Facts::gather(var, if in_tmux { tmux::is_remote() } else { None })

@@ -16,10 +16,15 @@ pub fn is_remote() -> Option<bool> {
     Some(output.starts_with("SSH_CONNECTION="))
 }
 
+/// What tmux's option `set-clipboard` is: `on`, `external` or `off`.
+pub fn set_clipboard() -> Result<String, String> {
+    let mode = run(Command::new("tmux").args(["show-options", "-sv", "set-clipboard"]), None)?;
+    Ok(mode.trim().to_owned())
+}
+
 /// Sends a text to the terminal outside. With `set-clipboard` off tmux forwards nothing, and that is an error.
 pub(super) fn forward(text: &Secret) -> Result<(), String> {
-    let mode = run(Command::new("tmux").args(["show-options", "-sv", "set-clipboard"]), None)?;
-    if mode.trim() == "off" {
+    if set_clipboard()? == "off" {
         return Err("tmux forwards no copies here (set-clipboard is off)".into());
     }
     // A name of its own, so that nobody else's buffer is touched.

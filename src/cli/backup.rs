@@ -1,0 +1,131 @@
+//! `keydesk backup FILE`: a consistent copy while others work.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::exit::Exit;
+use super::failure::{Failure, Stop};
+use super::run::Run;
+use crate::domain::expiry::rfc3339;
+use crate::domain::text::inert;
+use crate::host::new_file::NewFile;
+use crate::store::backup::{self, Stage};
+
+/// How often progress is told.
+const PACE: Duration = Duration::from_millis(100);
+
+#[derive(Serialize)]
+struct Document {
+    file: String,
+    bytes: u64,
+    keys: u64,
+    taken: String,
+    audit_entries: u64,
+    audit_head: String,
+}
+
+/// Makes the copy under another name in the same folder, checks it, and only then gives it its own.
+pub(crate) fn run(run: &Run, path: &Path) -> Result<Exit, Stop> {
+    let stopped = stopped_by_signals()?;
+    let file = NewFile::begin(path)?;
+    let store = run.store()?;
+    let mut progress = Progress::new(run);
+    let copied = backup::copy(&store, file.part(), &mut |stage| {
+        progress.tell(stage);
+        !stopped.load(Ordering::Relaxed)
+    });
+    progress.clear();
+    let place = inert(&path.display().to_string());
+    let copied =
+        copied.map_err(|error| Failure::from(error).because(&format!("no backup was made at {place}")))?;
+    let Some(copied) = copied.filter(|_| !stopped.load(Ordering::Relaxed)) else {
+        return Err(Failure::failed("interrupted", format!("stopped; no backup was made at {place}")).into());
+    };
+    let bytes = file.finish()?;
+    if run.output.is_json() {
+        run.output.document(&Document {
+            file: path.display().to_string(),
+            bytes,
+            keys: copied.keys,
+            taken: rfc3339(run.now),
+            audit_entries: copied.entries,
+            audit_head: copied.head.to_string(),
+        })?;
+    }
+    run.output.say(&format!(
+        "{place} holds {} and {} of the audit log, and was checked ({}).\nKeep its head elsewhere: {}",
+        counted(copied.keys, "key", "keys"),
+        counted(copied.entries, "entry", "entries"),
+        size(bytes),
+        copied.head
+    ));
+    Ok(Exit::Done)
+}
+
+/// Whoever presses Ctrl-C gets the folder back as it was.
+fn stopped_by_signals() -> Result<Arc<AtomicBool>, Failure> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&stopped))
+            .map_err(|error| Failure::failed("signals", format!("could not listen for signals: {error}")))?;
+    }
+    Ok(stopped)
+}
+
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// A number of bytes for people.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} bytes"),
+        1_024..1_048_576 => format!("{} KiB", bytes / 1_024),
+        1_048_576..1_073_741_824 => format!("{} MiB", bytes / 1_048_576),
+        _ => format!("{} GiB", bytes / 1_073_741_824),
+    }
+}
+
+/// A line on a terminal that is written over, for whatever takes long enough to wonder.
+struct Progress {
+    shown: bool,
+    terminal: bool,
+    last: Instant,
+}
+
+impl Progress {
+    fn new(run: &Run) -> Self {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let terminal = io::stderr().is_terminal() && !run.output.is_json() && !dumb;
+        Self { shown: false, terminal, last: Instant::now() }
+    }
+
+    fn tell(&mut self, stage: Stage) {
+        if !self.terminal || (self.last.elapsed() < PACE && stage != Stage::Checking) {
+            return;
+        }
+        self.last = Instant::now();
+        self.shown = true;
+        let text = match stage {
+            Stage::Copying(done, all) => {
+                let tenths = usize::try_from(done * 20 / all.max(1)).unwrap_or(0).min(20);
+                let bar = format!("{}{}", "#".repeat(tenths), "-".repeat(20 - tenths));
+                format!("Copying   [{bar}] {} %", done * 100 / all.max(1))
+            }
+            Stage::Checking => "Checking the copy ...".to_owned(),
+        };
+        let _ = write!(io::stderr().lock(), "\r\u{1b}[K{text}");
+    }
+
+    fn clear(&self) {
+        if self.shown {
+            let _ = write!(io::stderr().lock(), "\r\u{1b}[K");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! `keydesk check --within DURATION`: for cron and monitoring.
+
+use chrono::TimeDelta;
+use clap::Args;
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::failure::Stop;
+use super::output::key::KeyDocument;
+use super::output::table::{Cell, Style, Table};
+use super::resolve;
+use super::run::{Run, read};
+use crate::domain::Instant;
+use crate::domain::application::Application;
+use crate::domain::expiry::{parse_duration, relative_short, rfc3339};
+use crate::domain::key::Key;
+use crate::domain::text::inert;
+use crate::store::watch::{self, Found};
+use crate::store::{Reader, StoreError, applications, usage};
+
+/// How many keys of each sort are listed: who has more needs no longer list.
+const MOST: usize = 1_000;
+/// How many of those that are mere information a person is shown.
+const SHOWN: usize = 20;
+/// Used within so many days counts as in use.
+const IN_USE_DAYS: i64 = 7;
+/// Not used for so many days counts as no longer needed.
+const IDLE_DAYS: i64 = 90;
+
+const HEADS: [&str; 7] = ["NAME", "KEY ID", "APPLICATION", "PLATFORM", "EXPIRES", "LAST USED", "REPLACED BY"];
+
+/// What to look ahead for.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// How far ahead: 24h, 14d, 12w
+    #[arg(long, value_name = "DURATION")]
+    within: String,
+}
+
+/// Keys of one sort, each with its Application.
+#[derive(Default)]
+struct Sort {
+    keys: Vec<(Key, String)>,
+    more: bool,
+}
+
+impl Sort {
+    fn add(&mut self, application: &Application, found: Found) {
+        self.more |= found.more;
+        self.keys.extend(found.keys.into_iter().map(|key| (key, application.name.to_string())));
+    }
+
+    /// How many rows of it are still wanted.
+    fn room(&self) -> usize {
+        MOST.saturating_sub(self.keys.len())
+    }
+}
+
+/// All that was found.
+#[derive(Default)]
+struct Answer {
+    expiring: Sort,
+    still_used: Sort,
+    idle: Sort,
+    undelivered: Sort,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    ok: bool,
+    within: &'a str,
+    until: String,
+    expiring: Vec<KeyDocument<'a>>,
+    still_used: Vec<KeyDocument<'a>>,
+    idle: Vec<KeyDocument<'a>>,
+    undelivered: Vec<KeyDocument<'a>>,
+    more: bool,
+}
+
+/// Tells what ends within the time: then the answer is no. The other sorts are information.
+pub(crate) fn run(run: &Run, args: &CheckArgs) -> Result<Exit, Stop> {
+    let until = run.now + parse_duration(&args.within)?;
+    let store = run.store()?;
+    read(&store, |reader| {
+        let chosen = match &run.application {
+            Some(name) => vec![resolve::named_application(reader, name)?],
+            None => applications::all(reader, i32::MAX as usize)?,
+        };
+        let answer = ask(reader, &chosen, run.now, until)?;
+        let within = inert(args.within.trim());
+        if run.output.is_json() {
+            document(run, reader, &answer, &within, until)?;
+        } else {
+            tell(run, &answer, &within)?;
+        }
+        Ok(if answer.expiring.keys.is_empty() { Exit::Done } else { Exit::No })
+    })
+}
+
+fn ask(
+    reader: &Reader<'_>,
+    chosen: &[Application],
+    now: Instant,
+    until: Instant,
+) -> Result<Answer, StoreError> {
+    let mut answer = Answer::default();
+    let in_use = now - TimeDelta::days(IN_USE_DAYS);
+    let idle = now - TimeDelta::days(IDLE_DAYS);
+    for application in chosen {
+        let id = application.id;
+        let Answer { expiring, still_used, idle: unused, undelivered } = &mut answer;
+        expiring.add(application, watch::expiring(reader, id, now, until, expiring.room())?);
+        let found = watch::still_used(reader, id, now, until, in_use, still_used.room())?;
+        still_used.add(application, found);
+        unused.add(application, watch::idle(reader, id, now, idle, unused.room())?);
+        undelivered.add(application, watch::undelivered(reader, id, now, undelivered.room())?);
+    }
+    for sort in [&mut answer.expiring, &mut answer.still_used] {
+        sort.keys.sort_by_key(|(key, _)| key.expires);
+    }
+    Ok(answer)
+}
+
+fn document(
+    run: &Run,
+    reader: &Reader<'_>,
+    answer: &Answer,
+    within: &str,
+    until: Instant,
+) -> Result<(), Stop> {
+    let documents = |sort| documents(run, reader, sort);
+    let Answer { expiring, still_used, idle, undelivered } = answer;
+    run.output.document(&Document {
+        ok: expiring.keys.is_empty(),
+        within,
+        until: rfc3339(until),
+        expiring: documents(expiring)?,
+        still_used: documents(still_used)?,
+        idle: documents(idle)?,
+        undelivered: documents(undelivered)?,
+        more: expiring.more || still_used.more || idle.more || undelivered.more,
+    })
+}
+
+fn documents<'a>(run: &Run, reader: &Reader<'_>, sort: &'a Sort) -> Result<Vec<KeyDocument<'a>>, StoreError> {
+    let document = |(key, application): &'a (Key, String)| {
+        let uses = usage::last_30_days(reader, key.id, run.now)?.iter().sum();
+        Ok(KeyDocument::new(key, application, run.now, run.settings.expires_soon, uses))
+    };
+    sort.keys.iter().map(document).collect()
+}
+
+fn tell(run: &Run, answer: &Answer, within: &str) -> Result<(), Stop> {
+    let Answer { expiring, still_used, idle, undelivered } = answer;
+    if expiring.keys.is_empty() {
+        run.output.line(&format!("Nothing expires within {within}."))?;
+    } else {
+        let heading = format!("{} within {within}:", counted(expiring, "expires", "expire"));
+        group(run, &heading, expiring, MOST)?;
+    }
+    if !still_used.keys.is_empty() {
+        let who = counted(still_used, "is replaced, ends soon", "are replaced, end soon");
+        let heading =
+            format!("{who}, and still in use: change over what uses it, or it stops working at its end:");
+        group(run, &heading, still_used, SHOWN)?;
+    }
+    if !idle.keys.is_empty() {
+        let who = counted(idle, "works and was not used", "work and were not used");
+        let heading = format!("{who} for {IDLE_DAYS} days: perhaps nobody needs it any more:");
+        group(run, &heading, idle, SHOWN)?;
+    }
+    if !undelivered.keys.is_empty() {
+        let who = counted(undelivered, "works although its secret was", "work although their secrets were");
+        let heading = format!("{who} never shown: rotate or delete, nobody has the secret:");
+        group(run, &heading, undelivered, SHOWN)?;
+    }
+    Ok(())
+}
+
+fn counted(sort: &Sort, one: &str, many: &str) -> String {
+    match sort.keys.len() {
+        1 if !sort.more => format!("1 key {one}"),
+        count if sort.more => format!("{count} keys or more {many}"),
+        count => format!("{count} keys {many}"),
+    }
+}
+
+fn group(run: &Run, heading: &str, sort: &Sort, shown: usize) -> Result<(), Stop> {
+    run.output.line(heading)?;
+    let mut table = Table::new(run.output.data(), run.output.has_colour(), &HEADS);
+    for (key, application) in sort.keys.iter().take(shown) {
+        table.row(vec![
+            Cell::plain(key.name.to_string()),
+            Cell::plain(key.id.as_str()),
+            Cell::plain(application.clone()),
+            Cell::plain(run.settings.catalogue.label(&key.kind)),
+            Cell::plain(relative_short(key.expires, run.now)),
+            match key.last_used {
+                Some(at) => Cell::plain(relative_short(at, run.now)),
+                None => Cell::styled("never", Style::Faint),
+            },
+            Cell::plain(key.replaced_by.map(|id| id.to_string()).unwrap_or_default()),
+        ])?;
+    }
+    table.finish()?;
+    if let Some(rest) = sort.keys.len().checked_sub(shown).filter(|rest| *rest > 0) {
+        run.output.line(&format!("... and {rest} more (--json lists them)"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! The database: is it there, ours, sound; who may change it; does its log hold.
+
+use std::path::Path;
+
+use super::Finding;
+use crate::domain::expiry::relative;
+use crate::domain::text::inert;
+use crate::domain::user::UserStatus;
+use crate::domain::{Instant, audit::ChainHash};
+use crate::host::identity;
+use crate::store::audit::{self, ChainReport};
+use crate::store::examine::Examined;
+use crate::store::{StoreError, migrate, open, users};
+
+const RESTORE: &str = "Keep a copy of the file and of its -wal, then put the latest backup in its place";
+
+/// Looks at the file that is there, or says what is.
+pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
+    let mut findings = vec![sqlite()];
+    let examined = match Examined::open(path) {
+        Ok(examined) => examined,
+        Err(error) => {
+            findings.push(failed("database", &error));
+            return findings;
+        }
+    };
+    findings.push(format(path, &examined));
+    let sound = examined.integrity();
+    let damaged = sound.is_err();
+    findings.push(match sound {
+        Ok(()) => Finding::good("integrity", "every page, index and reference is sound"),
+        Err(error) => Finding::fault("integrity", inert(&error.to_string()), RESTORE),
+    });
+    findings.extend(people(&examined));
+    findings.push(chain(&examined, damaged));
+    findings.push(clock(&examined, now));
+    findings
+}
+
+fn failed(check: &'static str, error: &StoreError) -> Finding {
+    let hint =
+        error.hint().unwrap_or_else(|| "Look at the owner and mode of the file and of its folder.".into());
+    Finding::fault(check, inert(&error.to_string()), hint)
+}
+
+fn sqlite() -> Finding {
+    match open::check_sqlite() {
+        Ok(()) => Finding::good("sqlite", format!("SQLite {}", open::sqlite_version())),
+        Err(error) => {
+            Finding::fault("sqlite", error.to_string(), "Build keydesk with the SQLite that it brings along")
+        }
+    }
+}
+
+fn format(path: &Path, examined: &Examined) -> Finding {
+    let place = inert(&path.display().to_string());
+    match examined.format() {
+        Ok(found) if found == migrate::NEWEST => {
+            Finding::good("database", format!("{place}, format {found}"))
+        }
+        Ok(found) => Finding::note(
+            "database",
+            format!("{place}, format {found}; this keydesk writes {}", migrate::NEWEST),
+            "Make a copy of the file, then start keydesk once: it brings it up to date",
+        ),
+        Err(error) => failed("database", &error),
+    }
+}
+
+fn people(examined: &Examined) -> Vec<Finding> {
+    let caller = identity::caller();
+    let login = inert(&caller.login);
+    let found = examined.read(|reader| Ok((users::of_caller(reader, &caller)?, users::active(reader)?)));
+    let (user, active) = match found {
+        Ok(found) => found,
+        Err(error) => return vec![failed("users", &error)],
+    };
+    let email = user
+        .as_ref()
+        .and_then(|user| user.email.as_ref())
+        .map(|email| inert(email.as_str()))
+        .unwrap_or_default();
+    let you = match &user {
+        _ if active == 0 => Finding::fault(
+            "caller",
+            "there is no active user: nobody can change anything",
+            "keydesk init --email EMAIL --app NAME",
+        ),
+        Some(user) if user.status == UserStatus::Active => {
+            Finding::good("caller", format!("the login {login} is {email}, active"))
+        }
+        Some(_) => Finding::fault(
+            "caller",
+            format!("{email} is disabled, and may look but change nothing"),
+            format!("Ask an active user to run: keydesk users enable {email}"),
+        ),
+        None => Finding::fault(
+            "caller",
+            format!("the login {login} belongs to no user, and may look but change nothing"),
+            format!("Ask an active user to run: keydesk users add YOU@EXAMPLE.COM --login {login}"),
+        ),
+    };
+    let many = if active == 1 {
+        Finding::note(
+            "users",
+            "1 active user: when they are away, nobody can revoke a key",
+            "keydesk users add EMAIL --login LOGIN",
+        )
+    } else {
+        Finding::good("users", format!("{active} active users"))
+    };
+    let deleted = match examined.leftovers() {
+        Ok(0) => Finding::good("deleted users", "nothing of them but their numbers"),
+        Ok(count) => Finding::fault(
+            "deleted users",
+            format!("{count} of them left an email or a login: the file was changed by hand"),
+            RESTORE,
+        ),
+        Err(error) => failed("deleted users", &error),
+    };
+    vec![you, many, deleted]
+}
+
+fn chain(examined: &Examined, damaged: bool) -> Finding {
+    const CHECK: &str = "audit log";
+    match examined.read(|reader| audit::verify(reader, None, &mut |_| {})) {
+        Ok(ChainReport::Whole(number, head)) => Finding::good(CHECK, whole(number, &head)),
+        Ok(ChainReport::Broken { number, reason }) => Finding::fault(
+            CHECK,
+            format!("entry {number} does not hold: {reason}"),
+            if damaged { RESTORE } else { "Somebody changed the file by hand: compare it with a backup" },
+        ),
+        Err(error) => failed(CHECK, &error),
+    }
+}
+
+fn whole(number: u64, head: &ChainHash) -> String {
+    format!("{number} entries, each holds to the one before; head {head}")
+}
+
+fn clock(examined: &Examined, now: Instant) -> Finding {
+    const CHECK: &str = "clock";
+    // Two machines' clocks may differ a little.
+    const LEEWAY: i64 = 60;
+    match examined.last_entry() {
+        Ok(Some(at)) if at > now.timestamp() + LEEWAY => {
+            let last = Instant::from_timestamp(at, 0).unwrap_or(now);
+            Finding::fault(
+                CHECK,
+                format!("it is behind the last entry of the audit log, which is {}", relative(last, now)),
+                "Set the clock, best by NTP (timedatectl set-ntp true): by it keys expire",
+            )
+        }
+        Ok(_) => Finding::good(CHECK, "not behind the audit log"),
+        Err(error) => failed(CHECK, &error),
+    }
+}

@@ -1,0 +1,134 @@
+//! The files: who can get at the database, what lies beside it, how much room there is.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::sys::statvfs::statvfs;
+use nix::unistd::{AccessFlags, access};
+
+use super::super::backup::size;
+use super::Finding;
+use crate::domain::text::inert;
+use crate::host::files;
+use crate::store::examine;
+
+/// Less room than this is a fault.
+const LITTLE: u64 = 32 << 20;
+/// A log longer than this was not emptied for long: somebody reads without end.
+const LONG_LOG: u64 = 64 << 20;
+
+/// Looks at them, by `stat` alone: to open and close the database would drop SQLite's locks.
+pub(super) fn check(path: &Path) -> Vec<Finding> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut findings = vec![file_system(path)];
+    if std::fs::symlink_metadata(path).is_ok() {
+        findings.extend([mode(path), rights(path, folder), log(path), reserve(path)]);
+    }
+    findings.extend(room(folder));
+    findings
+}
+
+fn file_system(path: &Path) -> Finding {
+    match files::network_file_system(path) {
+        None => Finding::good("file system", "not known to be one of the network"),
+        Some(kind) => Finding::fault(
+            "file system",
+            format!("{kind}: SQLite's write-ahead log does not work on a network file system"),
+            "Put the database on a local disk, and name it with --db or KEYDESK_DB",
+        ),
+    }
+}
+
+fn mode(path: &Path) -> Finding {
+    const CHECK: &str = "permissions";
+    if let Some(sentence) = files::too_open(path) {
+        let (what, mend) = sentence.split_once(": run ").unwrap_or((&sentence, "chmod"));
+        let place = path.display();
+        let mend = mend.trim_end_matches('.');
+        let command = match mend.strip_suffix(" on it") {
+            // What opens a file that others can read makes the two beside it readable too.
+            Some(chmod) => format!("{chmod} {place} {place}-wal {place}-shm"),
+            None => mend.replacen(" on ", " ", 1),
+        };
+        return Finding::fault(CHECK, inert(what), inert(&command));
+    }
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.file_type().is_symlink() => Finding::fault(
+            CHECK,
+            "it is a symbolic link, which keydesk does not follow",
+            "Name the file itself with --db or KEYDESK_DB",
+        ),
+        Ok(metadata) => {
+            let owner = nix::unistd::User::from_uid(metadata.uid().into())
+                .ok()
+                .flatten()
+                .map_or_else(|| metadata.uid().to_string(), |user| inert(&user.name));
+            Finding::good(CHECK, format!("mode {:04o}, owner {owner}; nobody else", metadata.mode() & 0o7777))
+        }
+        Err(error) => Finding::fault(CHECK, error.to_string(), "Look at the file and its folder"),
+    }
+}
+
+fn rights(path: &Path, folder: &Path) -> Finding {
+    let both = AccessFlags::R_OK | AccessFlags::W_OK;
+    for place in [path, folder] {
+        if let Err(error) = access(place, both) {
+            let place = inert(&place.display().to_string());
+            return Finding::fault(
+                "access",
+                format!("you cannot read and write {place}: {}", error.desc()),
+                format!("As its owner: ls -ld {place}, then chown or chmod u+rw"),
+            );
+        }
+    }
+    Finding::good("access", "you can read and write it")
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+fn log(path: &Path) -> Finding {
+    const CHECK: &str = "write-ahead log";
+    let close =
+        "Close every session (also keydesk serve): the last one to leave empties it; or delete any key later";
+    match std::fs::symlink_metadata(beside(path, "-wal")).map_or(0, |metadata| metadata.len()) {
+        0 => Finding::good(CHECK, "empty: no hash or email that was deleted is left in it"),
+        bytes if bytes > LONG_LOG => Finding::fault(
+            CHECK,
+            format!("{}: it was not emptied for long, some session reads without end", size(bytes)),
+            close,
+        ),
+        bytes => Finding::note(
+            CHECK,
+            format!("{}: hashes and emails that were deleted lately may still be in it", size(bytes)),
+            close,
+        ),
+    }
+}
+
+fn reserve(path: &Path) -> Finding {
+    if examine::has_reserve(path) {
+        return Finding::good("reserve", "there: keys can be deleted on a full disk too");
+    }
+    Finding::note(
+        "reserve",
+        "not there: on a full disk a key could not be deleted",
+        "Make room and start keydesk once: it takes it again",
+    )
+}
+
+fn room(folder: &Path) -> Option<Finding> {
+    let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let disk = statvfs(there).ok()?;
+    // On some systems these are narrower than 64 bits.
+    #[allow(clippy::useless_conversion, reason = "not on every system")]
+    let free = u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()));
+    Some(if free < LITTLE {
+        Finding::fault("disk", format!("{} are free", size(free)), "Make room: soon nothing can be changed")
+    } else {
+        Finding::good("disk", format!("{} are free", size(free)))
+    })
+}

@@ -1,0 +1,147 @@
+//! What keydesk works in: settings, log, clipboard, terminal, process.
+
+use std::io::IsTerminal;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::sys::resource::{Resource, getrlimit};
+use nix::unistd::{AccessFlags, access};
+
+use super::Finding;
+use crate::config::settings::{ClipboardMode, Settings};
+use crate::domain::text::inert;
+use crate::host::clipboard::choice::{Way, ways};
+use crate::host::clipboard::{self, tmux};
+
+fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The settings: where they are and whether they can be read.
+pub(super) fn settings(path: &Path, read: &Result<Settings, String>) -> Finding {
+    let place = inert(&path.display().to_string());
+    match read {
+        Ok(_) if path.exists() => Finding::good("settings", place),
+        Ok(_) => Finding::good("settings", format!("the defaults; {place} is not there")),
+        Err(reason) => Finding::fault(
+            "settings",
+            inert(reason),
+            "Mend that line; keydesk config --default prints every setting with its default",
+        ),
+    }
+}
+
+/// The log file and its folder.
+pub(super) fn log(path: Option<PathBuf>) -> Finding {
+    const CHECK: &str = "log";
+    let Some(path) = path else {
+        return Finding::fault(CHECK, "this user has no home folder", "Set HOME");
+    };
+    let place = inert(&path.display().to_string());
+    match std::fs::symlink_metadata(&path) {
+        Ok(metadata) if metadata.mode() & 0o077 != 0 => {
+            Finding::fault(CHECK, format!("others can read {place}"), format!("chmod 0600 {place}"))
+        }
+        Ok(_) if access(&path, AccessFlags::W_OK).is_err() => {
+            Finding::fault(CHECK, format!("{place} cannot be written"), format!("chmod 0600 {place}"))
+        }
+        Ok(_) => Finding::good(CHECK, place),
+        Err(error) => Finding::fault(
+            CHECK,
+            format!("{place} cannot be made: {error}"),
+            "Make its folder yours, with mode 0700",
+        ),
+    }
+}
+
+/// Where a copy would go from here, and why.
+pub(super) fn clipboard(mode: ClipboardMode) -> Finding {
+    const CHECK: &str = "clipboard";
+    let facts = clipboard::facts();
+    let through_tmux = || match tmux::set_clipboard() {
+        Ok(mode) if mode == "off" => Finding::note(
+            CHECK,
+            "through tmux, which forwards no copies here (set-clipboard is off)",
+            "tmux set-option -s set-clipboard on",
+        ),
+        Ok(mode) => Finding::good(
+            CHECK,
+            format!("through tmux to the terminal outside (set-clipboard is {})", inert(&mode)),
+        ),
+        Err(reason) => Finding::note(
+            CHECK,
+            format!("through tmux, but {reason}"),
+            "Write a file instead: --out FILE, or w",
+        ),
+    };
+    match ways(&facts, mode).first() {
+        None => Finding::good(CHECK, "off, by the settings (clipboard = \"off\")"),
+        Some(Way::System) if mode == ClipboardMode::System && !facts.display => Finding::fault(
+            CHECK,
+            "the settings want a display's (clipboard = \"system\"), and there is none",
+            "Set clipboard = \"auto\" in config.toml",
+        ),
+        Some(Way::System) => Finding::good(CHECK, "the display's: this is a local session with a display"),
+        Some(Way::Tmux) => through_tmux(),
+        Some(Way::Terminal(_)) => {
+            if let Some(terminal) = facts.deaf {
+                let instead = "Select with the mouse, or write a file: --out FILE, or w";
+                return Finding::note(CHECK, format!("{terminal} takes no copies"), instead);
+            }
+            let why = if facts.remote { "this is a remote session" } else { "there is no display" };
+            Finding::good(
+                CHECK,
+                format!("the terminal's (OSC 52): {why}; whether it arrives only pasting tells"),
+            )
+        }
+    }
+}
+
+/// The terminal: whether the screen can be drawn, in which size, with which letters and colours.
+pub(super) fn terminal() -> Finding {
+    const CHECK: &str = "terminal";
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return Finding::good(CHECK, "none here; the screen needs one, the commands do not");
+    }
+    let kind = var("TERM").unwrap_or_default();
+    if kind.is_empty() || kind == "dumb" {
+        return Finding::note(
+            CHECK,
+            format!("TERM is {kind:?}: the screen cannot be drawn, the commands work"),
+            "Set TERM to what your terminal is, such as xterm-256color",
+        );
+    }
+    let (columns, rows) = crossterm::terminal::size().unwrap_or_default();
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(var).unwrap_or_default().to_lowercase();
+    let utf8 = locale.contains("utf-8") || locale.contains("utf8");
+    let colours = match var("COLORTERM").as_deref() {
+        _ if var("NO_COLOR").is_some() => "no colours (NO_COLOR)",
+        Some("truecolor" | "24bit") => "16 million colours",
+        _ if kind.contains("256color") => "256 colours",
+        _ => "16 colours",
+    };
+    let letters = if utf8 { "UTF-8" } else { "ASCII" };
+    let seen = format!("{}, {columns}x{rows}, {letters}, {colours}", inert(&kind));
+    if columns < 80 || rows < 24 {
+        Finding::note(CHECK, format!("{seen}: small"), "Make it 80x24 or larger")
+    } else if !utf8 {
+        Finding::note(CHECK, seen, "For lines and marks set a UTF-8 locale: export LANG=C.UTF-8")
+    } else {
+        Finding::good(CHECK, seen)
+    }
+}
+
+/// Whether a crash could leave secrets in a file.
+pub(super) fn core_dumps() -> Finding {
+    const CHECK: &str = "core dumps";
+    let limit = getrlimit(Resource::RLIMIT_CORE).map_or(u64::MAX, |(soft, _)| soft);
+    #[cfg(target_os = "linux")]
+    let dumpable = nix::sys::prctl::get_dumpable().unwrap_or(true);
+    #[cfg(not(target_os = "linux"))]
+    let dumpable = false;
+    if limit == 0 && !dumpable {
+        Finding::good(CHECK, "off: a crash leaves no secret in a file")
+    } else {
+        Finding::fault(CHECK, "on: a crash could leave a secret in a file", "ulimit -c 0")
+    }
+}

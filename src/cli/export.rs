@@ -1,0 +1,224 @@
+//! `keydesk export`: the list of keys for other programs, without secrets or hashes, streamed.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::failure::{Failure, Stop};
+use super::output::json::Array;
+use super::output::key::KeyDocument;
+use super::resolve;
+use super::run::{Run, read};
+use crate::domain::application::Application;
+use crate::domain::expiry::rfc3339;
+use crate::domain::key::{Key, KeyId};
+use crate::domain::text::inert;
+use crate::domain::user::Email;
+use crate::host::new_file::NewFile;
+use crate::store::keys::{KeyQuery, KeySort};
+use crate::store::{Reader, StoreError, applications, keys, usage};
+
+/// What is exported, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The form: csv for spreadsheets, json for programs
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Format,
+    /// Write to this new file (mode 0600), whole or not at all
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Csv,
+    Json,
+}
+
+/// The columns of the CSV: the fields of the JSON, in its order.
+const COLUMNS: [&str; 16] = [
+    "id",
+    "name",
+    "application",
+    "prefix",
+    "kind",
+    "platform",
+    "type",
+    "state",
+    "created",
+    "creator",
+    "expires",
+    "last_used",
+    "last_used_from",
+    "uses_30d",
+    "replaces",
+    "replaced_by",
+];
+
+#[derive(Serialize)]
+struct Done {
+    file: String,
+    keys: u64,
+    bytes: u64,
+}
+
+/// Exports the keys of all Applications, or of the one that was named.
+pub(crate) fn run(run: &Run, args: &ExportArgs) -> Result<Exit, Stop> {
+    if run.output.is_json() && args.format == Format::Csv && args.out.is_none() {
+        return Err(Failure::usage(
+            "one_format",
+            "--json and --format csv want two forms of the same output",
+        )
+        .hint("Use --format json, or write the CSV to a file with --out FILE")
+        .into());
+    }
+    let Some(path) = &args.out else {
+        let store = run.store()?;
+        read(&store, |reader| write(run, reader, args.format, &mut run.output.data()))?;
+        return Ok(Exit::Done);
+    };
+    let file = NewFile::begin(path)?;
+    let store = run.store()?;
+    let place = inert(&path.display().to_string());
+    let (file, keys) = read(&store, |reader| {
+        let mut buffer = BufWriter::with_capacity(64 * 1024, file);
+        let keys = write(run, reader, args.format, &mut buffer).map_err(|stop| match stop {
+            Stop::Failed(failure) if failure.code() == "output" => not_written(&place, failure.message()),
+            other => other,
+        })?;
+        let file = buffer.into_inner().map_err(|error| not_written(&place, &error.to_string()))?;
+        Ok((file, keys))
+    })?;
+    let bytes = file.finish()?;
+    if run.output.is_json() {
+        run.output.document(&Done { file: path.display().to_string(), keys, bytes })?;
+    }
+    let word = if keys == 1 { "key" } else { "keys" };
+    run.output.say(&format!("{keys} {word} written to {place}"));
+    Ok(Exit::Done)
+}
+
+fn not_written(place: &str, reason: &str) -> Stop {
+    let reason = reason.strip_prefix("could not write to standard output: ").unwrap_or(reason);
+    Failure::failed("file", format!("could not write {place}: {reason}"))
+        .hint("Nothing is left of it.")
+        .into()
+}
+
+/// Writes them, and says how many there were.
+fn write(run: &Run, reader: &Reader<'_>, format: Format, out: &mut impl Write) -> Result<u64, Stop> {
+    let chosen = match &run.application {
+        Some(name) => vec![resolve::named_application(reader, name)?],
+        None => applications::all(reader, i32::MAX as usize)?,
+    };
+    let mut count = 0;
+    match format {
+        Format::Json => {
+            let mut array = Array::open(&mut *out)?;
+            each(run, reader, &chosen, &mut |application, key, uses| {
+                count += 1;
+                let soon = run.settings.expires_soon;
+                array.add(&KeyDocument::new(key, application.name.as_str(), run.now, soon, uses))
+            })?;
+            array.close()?;
+        }
+        Format::Csv => {
+            let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut *out);
+            csv.write_record(COLUMNS).map_err(io::Error::from)?;
+            each(run, reader, &chosen, &mut |application, key, uses| {
+                count += 1;
+                csv.write_record(record(run, application, key, uses)).map_err(io::Error::from)
+            })?;
+            csv.flush()?;
+        }
+    }
+    out.flush()?;
+    Ok(count)
+}
+
+/// Goes through the keys of Applications, by name, until one cannot be written.
+fn each(
+    run: &Run,
+    reader: &Reader<'_>,
+    chosen: &[Application],
+    write: &mut dyn FnMut(&Application, &Key, u64) -> io::Result<()>,
+) -> Result<(), Stop> {
+    for application in chosen {
+        let query = KeyQuery {
+            application: application.id,
+            filter: String::new(),
+            state: None,
+            platform: None,
+            sort: KeySort::Name,
+            descending: false,
+            now: run.now,
+            soon: run.settings.expires_soon,
+        };
+        let mut outcome: Result<io::Result<()>, StoreError> = Ok(Ok(()));
+        keys::each(reader, &query, &run.settings.catalogue, &mut |key| {
+            outcome = usage::last_30_days(reader, key.id, run.now)
+                .map(|days| write(application, &key, days.iter().sum()));
+            matches!(outcome, Ok(Ok(())))
+        })?;
+        outcome??;
+    }
+    Ok(())
+}
+
+fn record(run: &Run, application: &Application, key: &Key, uses: u64) -> [String; 16] {
+    [
+        key.id.to_string(),
+        safe(key.name.as_str()),
+        safe(application.name.as_str()),
+        safe(&key.prefix),
+        key.kind.as_str().to_owned(),
+        safe(key.kind.platform().unwrap_or_default()),
+        key.key_type.as_str().to_owned(),
+        key.state(run.now, run.settings.expires_soon).as_str().to_owned(),
+        rfc3339(key.created),
+        safe(key.creator.email.as_ref().map_or("", Email::as_str)),
+        rfc3339(key.expires),
+        key.last_used.map(rfc3339).unwrap_or_default(),
+        safe(key.last_used_from.as_deref().unwrap_or_default()),
+        uses.to_string(),
+        key.replaces.as_ref().map(KeyId::to_string).unwrap_or_default(),
+        key.replaced_by.as_ref().map(KeyId::to_string).unwrap_or_default(),
+    ]
+}
+
+/// A text that a spreadsheet shows and does not run.
+///
+/// Spreadsheets take what begins with `=`, `+`, `-` or `@` for a formula, some also behind a tab or a carriage return,
+/// and a formula can send the sheet elsewhere. Quotes do not help: they are the CSV's own and are gone by then. An
+/// apostrophe in front makes it text in all of them. Controls, and what turns the direction of text, are made visible
+/// first. Who needs names to the letter takes JSON.
+fn safe(text: &str) -> String {
+    let shown = inert(text);
+    // Full-width forms too: some spreadsheets read them as the plain ones. Blanks in front are dropped by some.
+    let begins = |text: &str| {
+        text.trim_start().starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
+    };
+    if begins(&shown) || begins(text) || text.starts_with(['\t', '\r']) { format!("'{shown}") } else { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe;
+    use crate::domain::text::is_unsafe;
+
+    #[test]
+    fn formulas_become_text() {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1"] {
+            let shown = safe(formula);
+            assert!(shown.starts_with('\''), "{formula:?}: {shown:?}");
+            assert!(!shown.chars().any(is_unsafe), "{formula:?}: {shown:?}");
+        }
+        for plain in ["Checkout", "a=b", "a-b", "ana@example.com", "127.0.0.1", "", "支付"] {
+            assert_eq!(safe(plain), plain);
+        }
+    }
+}

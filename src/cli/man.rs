@@ -1,0 +1,133 @@
+//! `keydesk man DIR`: a manual page for each command, from the same types as the help.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
+use serde::Serialize;
+
+use super::args::CommandLine;
+use super::exit::Exit;
+use super::failure::{Failure, Stop};
+use super::output::Output;
+use crate::domain::text::inert;
+
+#[derive(Serialize)]
+struct Document {
+    files: Vec<String>,
+}
+
+/// Writes the pages into a folder, which is made when missing. Pages of an earlier run are replaced.
+pub(crate) fn write(output: &Output, folder: &Path) -> Result<Exit, Stop> {
+    let failed = |path: &Path, error: &io::Error| {
+        Failure::failed("file", format!("could not write {}: {error}", inert(&path.display().to_string())))
+    };
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    let mut command = CommandLine::command().disable_help_subcommand(true);
+    command.build();
+    let mut pages = Vec::new();
+    collect(&command, &mut pages);
+    let mut files = Vec::new();
+    for (name, text) in pages {
+        let path = folder.join(name);
+        replace(&path, &text).map_err(|error| failed(&path, &error))?;
+        files.push(path.display().to_string());
+    }
+    if output.is_json() {
+        output.document(&Document { files })?;
+    } else {
+        let folder = inert(&folder.display().to_string());
+        output.say(&format!(
+            "{} pages written to {folder}; the first: man {}",
+            files.len(),
+            inert(&Path::new(&folder).join("keydesk.1").display().to_string())
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// A page is never half there, and a link in its place is replaced, not followed.
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".{}.part", std::process::id()));
+    let part = PathBuf::from(part);
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&part)
+        .and_then(|mut file| io::Write::write_all(&mut file, text))
+        .and_then(|()| std::fs::rename(&part, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    written
+}
+
+/// The pages of a command and of those below it; hidden ones have none.
+fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) {
+    let man =
+        Man::new(command.clone()).manual("keydesk").source(format!("keydesk {}", env!("CARGO_PKG_VERSION")));
+    // A vector takes every byte: writing to it cannot fail.
+    let mut page = Vec::new();
+    let _ = render(&man, command, &mut page);
+    pages.push((man.get_filename(), page));
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        collect(below, pages);
+    }
+}
+
+fn render(man: &Man, command: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    if command.get_subcommands().any(|below| !below.is_hide_set()) {
+        man.render_subcommands_section(page)?;
+    }
+    if let Some(after) = command.get_after_help() {
+        notes(&after.to_string()).to_writer(page)?;
+    }
+    Ok(())
+}
+
+/// What stands below a command's help: its examples line by line, the rest as text.
+fn notes(text: &str) -> Roff {
+    let mut roff = Roff::new();
+    let mut noted = false;
+    for block in text.split("\n\n") {
+        if let Some(examples) = block.strip_prefix("Examples:\n") {
+            roff.control("SH", ["EXAMPLES"]).control("nf", []);
+            for line in examples.lines() {
+                roff.text([roman(line)]);
+            }
+            roff.control("fi", []);
+        } else {
+            if block.starts_with("Exit code") {
+                roff.control("SH", ["EXIT STATUS"]);
+            } else if noted {
+                roff.control("PP", []);
+            } else {
+                roff.control("SH", ["NOTES"]);
+                noted = true;
+            }
+            roff.text([roman(block)]);
+        }
+    }
+    roff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::notes;
+
+    #[test]
+    fn examples_keep_their_lines_and_nothing_is_a_request() {
+        let page = notes("Why.\n\nExit code 0.\n\nExamples:\n  keydesk a-b\n  .x\n'y").render();
+        assert!(page.contains(".SH NOTES\nWhy.\n.SH \"EXIT STATUS\""), "{page}");
+        assert!(page.contains(".nf\n  keydesk a\\-b\n"), "{page}");
+        assert!(!page.lines().any(|line| line.starts_with("'y")), "{page}");
+    }
+}

@@ -1,0 +1,118 @@
+//! A consistent copy of the database in one file, made while others work.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::StoreError;
+use super::{Store, audit, open};
+use crate::domain::audit::ChainHash;
+
+/// Pages in one step: short enough that one can be stopped between two, long enough to be quick.
+const PAGES: i32 = 1_000;
+
+/// What the copy holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// How many keys.
+    pub keys: u64,
+    /// The number of the last entry of its audit log.
+    pub entries: u64,
+    /// That entry's hash: who keeps it can tell later that nothing before it was changed.
+    pub head: ChainHash,
+}
+
+/// How far a copy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Pages copied, of so many.
+    Copying(u64, u64),
+    /// All are there; now the copy is looked through.
+    Checking,
+}
+
+/// Copies a database into an empty file, and looks whether the copy is sound. `go_on` is told how far it is and says
+/// whether to go on; `None` means that it said no.
+///
+/// All is read in one transaction, so that the copy is of one moment and nobody's changes make it begin again. The
+/// write-ahead log grows meanwhile, and shrinks with the next change after.
+pub fn copy(
+    store: &Store,
+    into: &Path,
+    go_on: &mut dyn FnMut(Stage) -> bool,
+) -> Result<Option<Copied>, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let fault = |what| move |error: rusqlite::Error| StoreError::from_sqlite(&error, what, into);
+    let mut target = Connection::open_with_flags(into, flags).map_err(fault("opening the copy"))?;
+    // Nobody looks at the file before it is whole, and it is synced as a whole then: no journal, no syncing.
+    target.pragma_update(None, "journal_mode", "OFF").map_err(fault("opening the copy"))?;
+    target.pragma_update(None, "synchronous", "OFF").map_err(fault("opening the copy"))?;
+    let copied = store.read(|reader| {
+        // Reading takes the snapshot; from here on others write beside it.
+        let (entries, head) = audit::head(reader)?;
+        let keys = reader
+            .connection
+            .query_row("SELECT coalesce(sum(key_count), 0) FROM applications", [], |row| row.get(0))
+            .map_err(reader.fault("counting the keys"))?;
+        let backup = Backup::new(reader.connection, &mut target).map_err(reader.fault("copying it"))?;
+        loop {
+            match backup.step(PAGES) {
+                Ok(StepResult::Done) => return Ok(Some(Copied { keys, entries, head })),
+                Ok(StepResult::More) => {}
+                // The target is nobody else's; so it is the source, for a moment.
+                Ok(_) => std::thread::sleep(Duration::from_millis(20)),
+                Err(error) => return Err(cause(&error, reader.path, into)),
+            }
+            let progress = backup.progress();
+            let number = |pages: i32| u64::try_from(pages).unwrap_or(0);
+            let all = number(progress.pagecount);
+            if !go_on(Stage::Copying(all.saturating_sub(number(progress.remaining)), all)) {
+                return Ok(None);
+            }
+        }
+    })?;
+    if copied.is_none() || !go_on(Stage::Checking) {
+        return Ok(None);
+    }
+    // The mark of a write-ahead log goes too: the copy is one file, readable where nothing can be written.
+    let mode: String = target
+        .pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))
+        .map_err(fault("finishing the copy"))?;
+    if mode != "delete" {
+        return Err(StoreError::Sqlite {
+            what: "finishing the copy",
+            reason: format!("it is in mode {mode}"),
+        });
+    }
+    check(&target, into)?;
+    target.close().map_err(|(_, error)| fault("finishing the copy")(error))?;
+    Ok(copied)
+}
+
+/// Whether it is the disk of the copy that is full, or damage in what is copied.
+fn cause(error: &rusqlite::Error, source: &Path, into: &Path) -> StoreError {
+    match StoreError::from_sqlite(error, "copying it", into) {
+        full @ StoreError::Full { .. } => full,
+        _ => StoreError::from_sqlite(error, "copying it", source),
+    }
+}
+
+fn check(target: &Connection, path: &Path) -> Result<(), StoreError> {
+    let fault = |error| StoreError::from_sqlite(&error, "checking the copy", path);
+    let damaged = |reason| StoreError::Damaged { path: path.to_owned(), reason };
+    let ours: i64 = target.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(fault)?;
+    if ours != open::APPLICATION_ID {
+        return Err(damaged("the copy is not marked as keydesk's".into()));
+    }
+    let found: String = target.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(fault)?;
+    if found != "ok" {
+        return Err(damaged(found));
+    }
+    let mut statement = target.prepare("PRAGMA foreign_key_check").map_err(fault)?;
+    if statement.exists([]).map_err(fault)? {
+        return Err(damaged("a row points at one that is not there".into()));
+    }
+    Ok(())
+}

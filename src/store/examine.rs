@@ -1,0 +1,79 @@
+//! The database as `keydesk doctor` looks at it: for reading only, old formats too, nothing brought up to date.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::error::StoreError;
+use super::{Reader, migrate, open, reserve};
+
+/// A database that is only looked at.
+#[derive(Debug)]
+pub struct Examined {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Examined {
+    /// Opens it; refuses what is not keydesk's, or newer than this program.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::NoDatabase { path: path.to_owned() });
+        }
+        let connection = open::for_looking(path)?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// The number of its format.
+    pub fn format(&self) -> Result<i64, StoreError> {
+        migrate::version(&self.connection, &self.path)
+    }
+
+    /// Reads within one transaction.
+    pub fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let fault = |error| StoreError::from_sqlite(&error, "reading", &self.path);
+        let transaction = self.connection.unchecked_transaction().map_err(fault)?;
+        f(&Reader { connection: &transaction, path: &self.path })
+    }
+
+    /// Whether every page and index is as SQLite wrote it, and every row points at one that is there.
+    pub fn integrity(&self) -> Result<(), StoreError> {
+        let fault = |error| StoreError::from_sqlite(&error, "checking it", &self.path);
+        let damaged = |reason| StoreError::Damaged { path: self.path.clone(), reason };
+        let found: String =
+            self.connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(fault)?;
+        if found != "ok" {
+            return Err(damaged(found));
+        }
+        let mut statement = self.connection.prepare("PRAGMA foreign_key_check").map_err(fault)?;
+        if statement.exists([]).map_err(fault)? {
+            return Err(damaged("a row points at one that is not there".into()));
+        }
+        Ok(())
+    }
+
+    /// How many deleted users have left more than their number.
+    pub fn leftovers(&self) -> Result<u64, StoreError> {
+        self.connection
+            .query_row(
+                "SELECT count(*) FROM users WHERE status = 'deleted' \
+                 AND (email IS NOT NULL OR login IS NOT NULL OR uid IS NOT NULL)",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(|error| StoreError::from_sqlite(&error, "looking at deleted users", &self.path))
+    }
+
+    /// When the last entry of the audit log was written, in seconds since 1970.
+    pub fn last_entry(&self) -> Result<Option<i64>, StoreError> {
+        self.connection
+            .query_row("SELECT (SELECT at FROM audit ORDER BY number DESC LIMIT 1)", [], |row| row.get(0))
+            .map_err(|error| StoreError::from_sqlite(&error, "reading the audit log", &self.path))
+    }
+}
+
+/// Whether the room for deletions on a full disk is there.
+#[must_use]
+pub fn has_reserve(path: &Path) -> bool {
+    reserve::is_there(path)
+}

@@ -1,0 +1,148 @@
+//! What `keydesk check` asks: which keys want somebody's attention. Each question walks an index, and no further than
+//! so many rows, so that a million keys cost no more than some thousands.
+
+use rusqlite::params;
+use rusqlite::types::Value;
+
+use super::convert::KEY_COLUMNS;
+use super::key_list::select;
+use super::{Reader, StoreError};
+use crate::domain::Instant;
+use crate::domain::application::ApplicationId;
+use crate::domain::key::{Key, TRIAL};
+
+/// How many rows of an index one question looks at.
+pub const LOOKED_AT: u64 = 50_000;
+
+/// Keys that were found, and whether there may be more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// They.
+    pub keys: Vec<Key>,
+    /// Whether the answer was cut.
+    pub more: bool,
+}
+
+impl Found {
+    fn cut(mut keys: Vec<Key>, most: usize) -> Self {
+        let more = keys.len() > most;
+        keys.truncate(most);
+        Self { keys, more }
+    }
+}
+
+fn number(value: usize) -> Value {
+    Value::from(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// Keys of an Application that work now and end until an instant, the first to end first. Keys that `keydesk doctor`
+/// tries a proxy with are not among them.
+pub fn expiring(
+    r: &Reader<'_>,
+    application: ApplicationId,
+    now: Instant,
+    until: Instant,
+    most: usize,
+) -> Result<Found, StoreError> {
+    let sql = format!(
+        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_state CROSS JOIN users u ON u.id = k.creator_id \
+         WHERE k.application_id = ? AND k.is_disabled = 0 AND k.expires > ? AND k.expires <= ? AND k.name <> ? \
+         ORDER BY k.expires, k.key_id LIMIT ?"
+    );
+    let values = vec![
+        application.0.into(),
+        now.timestamp().into(),
+        until.timestamp().into(),
+        TRIAL.to_owned().into(),
+        number(most + 1),
+    ];
+    Ok(Found::cut(select(r, &sql, values)?, most))
+}
+
+/// Replaced keys of an Application that end until an instant and were used since another: somebody has not changed
+/// over yet. Looked for among the first to end.
+pub fn still_used(
+    r: &Reader<'_>,
+    application: ApplicationId,
+    now: Instant,
+    until: Instant,
+    used_since: Instant,
+    most: usize,
+) -> Result<Found, StoreError> {
+    let sql = format!(
+        "SELECT {KEY_COLUMNS} FROM (SELECT key_id FROM keys INDEXED BY keys_by_state \
+         WHERE application_id = ? AND is_disabled = 0 AND expires > ? AND expires <= ? \
+         ORDER BY expires, key_id LIMIT {LOOKED_AT}) m \
+         CROSS JOIN keys k ON k.key_id = m.key_id CROSS JOIN users u ON u.id = k.creator_id \
+         WHERE k.replaced_by IS NOT NULL AND k.used_order >= ? ORDER BY k.expires, k.key_id LIMIT ?"
+    );
+    let values = vec![
+        application.0.into(),
+        now.timestamp().into(),
+        until.timestamp().into(),
+        used_since.timestamp().into(),
+        number(most + 1),
+    ];
+    Ok(Found::cut(select(r, &sql, values)?, most))
+}
+
+/// Keys of an Application that work, were handed over before an instant, and were not used since, those never used
+/// first.
+pub fn idle(
+    r: &Reader<'_>,
+    application: ApplicationId,
+    now: Instant,
+    since: Instant,
+    most: usize,
+) -> Result<Found, StoreError> {
+    by_use(r, application, now, since, "k.delivered < ?5", most)
+}
+
+/// Keys of an Application that work and whose secret never left: nobody can have it.
+pub fn undelivered(
+    r: &Reader<'_>,
+    application: ApplicationId,
+    now: Instant,
+    most: usize,
+) -> Result<Found, StoreError> {
+    // A secret that nobody has was never used: 1 is the first instant of use.
+    let first = Instant::from_timestamp(1, 0).unwrap_or(now);
+    by_use(r, application, now, first, "k.delivered IS NULL AND ?5 > 0", most)
+}
+
+fn by_use(
+    r: &Reader<'_>,
+    application: ApplicationId,
+    now: Instant,
+    unused_since: Instant,
+    condition: &str,
+    most: usize,
+) -> Result<Found, StoreError> {
+    let sql = format!(
+        "SELECT {KEY_COLUMNS} FROM (SELECT key_id FROM keys INDEXED BY keys_by_used \
+         WHERE application_id = ?1 AND used_order < ?2 ORDER BY used_order, key_id LIMIT {LOOKED_AT}) m \
+         CROSS JOIN keys k ON k.key_id = m.key_id CROSS JOIN users u ON u.id = k.creator_id \
+         WHERE k.is_disabled = 0 AND k.expires > ?3 AND {condition} ORDER BY k.used_order, k.key_id LIMIT ?4"
+    );
+    let values = vec![
+        application.0.into(),
+        unused_since.timestamp().into(),
+        now.timestamp().into(),
+        number(most + 1),
+        unused_since.timestamp().into(),
+    ];
+    let mut found = Found::cut(select(r, &sql, values)?, most);
+    if !found.more {
+        let looked_at: u64 = r
+            .connection
+            .query_row(
+                "SELECT count(*) FROM (SELECT 1 FROM keys INDEXED BY keys_by_used \
+                 WHERE application_id = ?1 AND used_order < ?2 LIMIT ?3)",
+                params![application.0, unused_since.timestamp(), LOOKED_AT],
+                |row| row.get(0),
+            )
+            .map_err(r.fault("looking for keys that are not used"))?;
+        found.more = looked_at == LOOKED_AT;
+    }
+    Ok(found)
+}
