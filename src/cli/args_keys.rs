@@ -4,10 +4,12 @@
 
 use std::path::PathBuf;
 
+use chrono::TimeDelta;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use super::examples;
+use crate::domain::expiry;
 use crate::domain::key::{KeyState, KeyType};
 use crate::store::keys::KeySort;
 
@@ -20,6 +22,9 @@ pub(crate) enum KeysCommand {
     /// Create a key; its secret is handed over now and never again
     #[command(after_help = examples::KEYS_CREATE)]
     Create(CreateArgs),
+    /// Replace a key: a successor is made and delivered, and only then does the old key get its end
+    #[command(after_help = examples::KEYS_ROTATE)]
+    Rotate(RotateArgs),
     /// Show all that is known of a key
     #[command(after_help = examples::KEYS_SHOW)]
     Show {
@@ -101,6 +106,35 @@ pub(crate) struct CreateArgs {
     /// Copy the secret to the clipboard and do not print it
     #[arg(long)]
     pub(crate) copy: bool,
+}
+
+/// The key to be replaced, when it ends, and where the new secret goes.
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    /// Key ID, displayed prefix (ik_live_...), or a name that is unique in the Application
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    /// How long the old key goes on working: 45s, 15m, 24h, 7d; never longer than it would have anyway
+    #[arg(long, value_name = "DURATION", value_parser = expiry::parse_duration, default_value = "24h",
+        conflicts_with = "leaked")]
+    pub(crate) overlap: TimeDelta,
+    /// The old key has leaked: it is refused at once, as soon as the new one is delivered
+    #[arg(long)]
+    pub(crate) leaked: bool,
+    /// Until when the new key works: 90d, 12w, 2027-01-31 (the end of that day, here) or RFC 3339
+    /// [default: as long as the old one was to live]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) expires: Option<String>,
+    /// Write the new secret to this new file (mode 0600) and do not print it
+    #[arg(long, value_name = "FILE", conflicts_with = "copy")]
+    pub(crate) out: Option<PathBuf>,
+    /// Copy the new secret to the clipboard and do not print it
+    #[arg(long)]
+    pub(crate) copy: bool,
+    /// Hand the new secret to this shell command's standard input and do not print it; unless the command exits with 0,
+    /// the new key is withdrawn and the old one stays as it was
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) run: Option<String>,
 }
 
 fn states() -> impl TypedValueParser<Value = KeyState> {

@@ -85,6 +85,17 @@ Examples:
   keydesk keys delete 7Qm2x9KdPa 3fT8bnW0qZ            asks for: delete 2 keys
   keydesk keys delete Checkout --yes                   does not ask";
 
+pub(crate) const KEYS_ROTATE: &str = "\
+The new key takes over name, platform, type and length of life. Where the delivery fails (standard output, --out, --copy,
+--run), the new key is withdrawn, the old one is as it was, and the exit code is 3. Whoever was interrupted runs the same
+command again.
+
+Examples:
+  keydesk keys rotate Checkout --out checkout.new          the old key works for another 24 hours
+  keydesk keys rotate Checkout --overlap 7d | ssh api 'cat > checkout.key'
+  keydesk keys rotate Checkout --run 'ssh api deploy-key'  ends the old key only if the command succeeds
+  keydesk keys rotate Checkout --leaked --copy             the old key is refused at once";
+
 pub(crate) const KEYS_USAGE: &str = "\
 Examples:
   keydesk keys usage Checkout";

@@ -1,12 +1,13 @@
 //! Create an API key.
 
 use super::{DeskError, Session};
+use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Key, KeyId, NewKey};
 use crate::domain::secret::Secret;
-use crate::domain::token::{draw_id, draw_secret};
-use crate::store::{StoreError, Urgency, applications, keys, settings};
+use crate::domain::token::{Entropy, draw_id, draw_secret};
+use crate::store::{StoreError, Urgency, WriteTx, applications, keys, settings};
 
 /// A new key with its secret, which exists here and nowhere else.
 #[derive(Debug)]
@@ -28,30 +29,41 @@ pub fn create_key(session: &mut Session<'_>, new: &NewKey) -> Result<CreatedKey,
         return Err(DeskError::Past { at: new.expires });
     }
     store.write(caller, now, Urgency::Normal, |tx| {
-        if applications::get(tx, new.application)?.is_none() {
-            return Err(DeskError::NotFound { what: format!("Application {}", new.application.0) });
-        }
-        let prefix = settings::prefix(tx)?;
-        for _ in 0..TRIES {
-            let id = draw_id(*entropy)?;
-            let secret = draw_secret(&prefix, new.key_type, id, *entropy)?;
-            let displayed = prefix.displayed(new.key_type, id);
-            if !keys::insert(tx, new, id, &displayed, &secret.hash(), now)? {
-                continue;
-            }
-            let key = keys::get(tx, id)?.ok_or(DeskError::NotFound { what: format!("key {id}") })?;
-            let record = AuditRecord::new(AuditAction::KeyCreated)
-                .application(new.application)
-                .key(id)
-                .change(Change::to("name", new.name.as_str()))
-                .change(Change::to("platform", new.kind.platform().unwrap_or("generic")))
-                .change(Change::to("type", new.key_type.as_str()))
-                .change(Change::to("expires", rfc3339(new.expires)));
-            return Ok((CreatedKey { key, secret }, vec![record]));
-        }
-        let reason = "the random numbers repeat themselves".into();
-        Err(StoreError::Sqlite { what: "drawing a key ID", reason }.into())
+        let (created, record) = add(tx, new, now, *entropy)?;
+        Ok((created, vec![record]))
     })
+}
+
+/// Adds a key within a transaction.
+pub(super) fn add(
+    tx: &WriteTx<'_>,
+    new: &NewKey,
+    now: Instant,
+    entropy: &mut dyn Entropy,
+) -> Result<(CreatedKey, AuditRecord), DeskError> {
+    if applications::get(tx, new.application)?.is_none() {
+        return Err(DeskError::NotFound { what: format!("Application {}", new.application.0) });
+    }
+    let prefix = settings::prefix(tx)?;
+    for _ in 0..TRIES {
+        let id = draw_id(entropy)?;
+        let secret = draw_secret(&prefix, new.key_type, id, entropy)?;
+        let displayed = prefix.displayed(new.key_type, id);
+        if !keys::insert(tx, new, id, &displayed, &secret.hash(), now)? {
+            continue;
+        }
+        let key = keys::get(tx, id)?.ok_or(DeskError::NotFound { what: format!("key {id}") })?;
+        let record = AuditRecord::new(AuditAction::KeyCreated)
+            .application(new.application)
+            .key(id)
+            .change(Change::to("name", new.name.as_str()))
+            .change(Change::to("platform", new.kind.platform().unwrap_or("generic")))
+            .change(Change::to("type", new.key_type.as_str()))
+            .change(Change::to("expires", rfc3339(new.expires)));
+        return Ok((CreatedKey { key, secret }, record));
+    }
+    let reason = "the random numbers repeat themselves".into();
+    Err(StoreError::Sqlite { what: "drawing a key ID", reason }.into())
 }
 
 /// Notes that the secret of a new key was handed over. A second time changes nothing.

@@ -25,6 +25,14 @@ pub enum DeskError {
         /// When.
         at: Instant,
     },
+    /// It was rotated before: another key has its place.
+    #[error("key {prefix} was rotated already: {by} replaces it")]
+    Replaced {
+        /// Its displayed prefix.
+        prefix: String,
+        /// The displayed prefix of its successor.
+        by: String,
+    },
     /// It is not any more what was decided on.
     #[error("{what} was changed by another session in the meantime; nothing was done")]
     Changed {
@@ -66,6 +74,7 @@ impl DeskError {
             Self::NotFound { .. } => "not_found",
             Self::Deleted { .. } => "deleted",
             Self::Changed { .. } => "changed",
+            Self::Replaced { .. } => "replaced",
             Self::Taken { .. } => "taken",
             Self::LastActiveUser => "last_active_user",
             Self::Past { .. } => "past",
@@ -83,6 +92,7 @@ impl DeskError {
             }
             Self::NotAllowed(NotAllowed::Disabled { .. }) => "Ask an active user to enable you.".into(),
             Self::Changed { .. } => "Look at it again and decide anew.".into(),
+            Self::Replaced { .. } => "Rotate its successor instead.".into(),
             Self::Taken { .. } => "Choose another name.".into(),
             Self::LastActiveUser => "Add or enable another user first.".into(),
             Self::Past { .. } => "Choose a later date.".into(),

@@ -38,6 +38,8 @@ pub enum AuditAction {
     KeyDisabled,
     /// A paused key was let in again.
     KeyEnabled,
+    /// A successor took the key's place.
+    KeyRotated,
     /// A key was deleted.
     KeyDeleted,
     /// A user was added.
@@ -52,7 +54,7 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SetUp,
         Self::ApplicationCreated,
         Self::ApplicationRenamed,
@@ -61,6 +63,7 @@ impl AuditAction {
         Self::KeyDelivered,
         Self::KeyDisabled,
         Self::KeyEnabled,
+        Self::KeyRotated,
         Self::KeyDeleted,
         Self::UserAdded,
         Self::UserDisabled,
@@ -80,6 +83,7 @@ impl AuditAction {
             Self::KeyDelivered => "key.delivered",
             Self::KeyDisabled => "key.disabled",
             Self::KeyEnabled => "key.enabled",
+            Self::KeyRotated => "key.rotated",
             Self::KeyDeleted => "key.deleted",
             Self::UserAdded => "user.added",
             Self::UserDisabled => "user.disabled",
@@ -100,6 +104,7 @@ impl AuditAction {
             Self::KeyDelivered => "Secret handed over",
             Self::KeyDisabled => "Key disabled",
             Self::KeyEnabled => "Key enabled",
+            Self::KeyRotated => "Key rotated",
             Self::KeyDeleted => "Key deleted",
             Self::UserAdded => "User added",
             Self::UserDisabled => "User disabled",

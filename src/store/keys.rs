@@ -166,6 +166,48 @@ pub fn set_delivered(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), St
         .map_err(tx.fault("noting that the secret was handed over"))
 }
 
+/// Notes whose place a new key takes.
+pub fn set_replaces(tx: &WriteTx<'_>, id: KeyId, old: KeyId) -> Result<(), StoreError> {
+    tx.connection
+        .execute("UPDATE keys SET replaces = ?2 WHERE key_id = ?1", params![id.as_str(), old.as_str()])
+        .map(drop)
+        .map_err(tx.fault("noting what a key replaces"))
+}
+
+/// Gives a key that was rotated its successor and its end.
+pub fn set_replaced(
+    tx: &WriteTx<'_>,
+    id: KeyId,
+    by: KeyId,
+    expires: Instant,
+    disabled: Option<Instant>,
+) -> Result<(), StoreError> {
+    tx.connection
+        .execute(
+            "UPDATE keys SET replaced_by = ?2, expires = ?3, disabled = ?4, is_disabled = (?4 IS NOT NULL), \
+             version = version + 1 WHERE key_id = ?1",
+            params![id.as_str(), by.as_str(), expires.timestamp(), disabled.map(|at| at.timestamp())],
+        )
+        .map(drop)
+        .map_err(tx.fault("ending a key"))
+}
+
+/// The keys that were made to take this one's place.
+pub fn successors(r: &Reader<'_>, old: KeyId) -> Result<Vec<Key>, StoreError> {
+    let fault = r.fault("reading the successors of a key");
+    let mut statement = r
+        .connection
+        .prepare_cached("SELECT key_id FROM keys INDEXED BY keys_by_replaces WHERE replaces = ?1")
+        .map_err(&fault)?;
+    let rows = statement.query_map([old.as_str()], |row| convert::key_id(row, 0)).map_err(&fault)?;
+    let ids: Vec<KeyId> = rows.collect::<Result<_, _>>().map_err(&fault)?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        found.extend(get(r, id)?);
+    }
+    Ok(found)
+}
+
 /// Pauses a key, or lets it in again.
 pub fn set_disabled(tx: &WriteTx<'_>, id: KeyId, since: Option<Instant>) -> Result<(), StoreError> {
     tx.connection

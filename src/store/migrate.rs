@@ -8,16 +8,17 @@ use super::error::StoreError;
 use super::open::APPLICATION_ID;
 use crate::domain::token::Entropy;
 
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("../../assets/migrations/0001_base.sql"),
     include_str!("../../assets/migrations/0002_usage.sql"),
     include_str!("../../assets/migrations/0003_receipts.sql"),
+    include_str!("../../assets/migrations/0004_lineage.sql"),
 ];
 
 /// The newest format that is known here.
-pub const NEWEST: i64 = 3;
+pub const NEWEST: i64 = 4;
 
-const _: () = assert!(STEPS.len() == 3, "the newest format is that of the last step");
+const _: () = assert!(STEPS.len() == 4, "the newest format is that of the last step");
 
 /// The format of a file.
 pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {

@@ -29,7 +29,9 @@ fn every_operation_leaves_its_entry() {
     desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
     let disabled = desk::set_disabled(&mut desk.session(), &picked(&created.key), true).unwrap();
     let enabled = desk::set_disabled(&mut desk.session(), &picked(&disabled[0]), false).unwrap();
-    desk::delete_keys(&mut desk.session(), &picked(&enabled[0])).unwrap();
+    let ending = desk::Ending::After(TimeDelta::hours(1));
+    let rotated = desk::rotate_keys(&mut desk.session(), &picked(&enabled[0]), ending).unwrap();
+    desk::delete_keys(&mut desk.session(), &picked(&rotated[0].old)).unwrap();
     let made = desk::create_application(&mut desk.session(), &name("Billing")).unwrap();
     let renamed =
         desk::rename_application(&mut desk.session(), made.id, made.version, &name("Invoices")).unwrap();

@@ -31,9 +31,9 @@ fn clock() -> Instant {
     Instant::from_timestamp(NOW.get(), 0).unwrap()
 }
 
-struct Machine {
-    desk: Desk,
-    model: Model,
+pub struct Machine {
+    pub desk: Desk,
+    pub model: Model,
     witness: Witness,
 }
 
@@ -114,6 +114,27 @@ impl Machine {
                 let picked = self.picks(picks, *stale);
                 let result = desk::delete_keys(&mut self.desk.session(), &picked);
                 (End::of(&result), self.expect_picked(actor, &picked, Model::delete_key))
+            }
+            Step::Rotate { pick, overlap, stale } => {
+                let picked = self.pick(*pick, *stale);
+                self.rotate(actor, picked, *overlap)
+            }
+            Step::Begin { pick, stale } => {
+                let picked = self.pick(*pick, *stale);
+                self.begin(actor, picked)
+            }
+            Step::Finish { pick, overlap } => {
+                let id = self.pick(*pick, false).id;
+                self.finish(actor, id, *overlap)
+            }
+            Step::Withdraw(index) => {
+                let id = self.pick(*index, false).id;
+                let result = desk::withdraw_successor(&mut self.desk.session(), id);
+                let expected = actor.map_or_else(|end| end, |_| self.model.gone(id).unwrap_or(End::Done));
+                if expected == End::Done {
+                    self.model.delete_key(id);
+                }
+                (End::of(&result), expected)
             }
             Step::CreateApplication(to) => {
                 let result = desk::create_application(&mut self.desk.session(), &name(NAMES[*to]));
@@ -216,6 +237,9 @@ impl Machine {
                 delivered: false,
                 version: 1,
                 secret: created.secret.expose().to_owned(),
+                created: self.desk.now,
+                replaces: None,
+                replaced_by: None,
             };
             self.model.keys.insert(created.key.id, key);
             self.model.entries += 1;

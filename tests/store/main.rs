@@ -11,6 +11,7 @@ mod furnish;
 mod lists;
 mod log;
 mod machine;
+mod machine_rotate;
 mod model;
 mod rules;
 mod steps;

@@ -20,6 +20,7 @@ pub enum End {
     NotFound,
     Deleted,
     Changed,
+    Replaced,
     Taken,
     Last,
     Past,
@@ -34,6 +35,7 @@ impl End {
             Err(DeskError::NotFound { .. }) => Self::NotFound,
             Err(DeskError::Deleted { .. }) => Self::Deleted,
             Err(DeskError::Changed { .. }) => Self::Changed,
+            Err(DeskError::Replaced { .. }) => Self::Replaced,
             Err(DeskError::Taken { .. }) => Self::Taken,
             Err(DeskError::LastActiveUser) => Self::Last,
             Err(DeskError::Past { .. }) => Self::Past,
@@ -52,6 +54,9 @@ pub struct ModelKey {
     pub delivered: bool,
     pub version: i64,
     pub secret: String,
+    pub created: Instant,
+    pub replaces: Option<KeyId>,
+    pub replaced_by: Option<KeyId>,
 }
 
 #[derive(Clone, Debug)]
@@ -100,11 +105,59 @@ impl Model {
         }
     }
 
+    /// How a key ended that is not there.
+    pub fn gone(&self, id: KeyId) -> Option<End> {
+        (!self.keys.contains_key(&id))
+            .then(|| if self.deleted.contains_key(&id) { End::Deleted } else { End::NotFound })
+    }
+
+    /// Whether a picked key may get a successor.
+    pub fn may_rotate(&self, id: KeyId, version: i64) -> Result<(), End> {
+        self.picked(id, version)?;
+        if self.keys[&id].replaced_by.is_some() { Err(End::Replaced) } else { Ok(()) }
+    }
+
     pub fn delete_key(&mut self, id: KeyId) {
         if let Some(key) = self.keys.remove(&id) {
             self.deleted.insert(id, key.secret);
             self.entries += 1;
         }
+    }
+
+    /// The old key makes room: what was never handed over goes. Then the successor is there.
+    pub fn succeed(&mut self, old: KeyId, new: KeyId, secret: &str, creator: UserId, now: Instant) {
+        let waiting: Vec<KeyId> = self
+            .keys
+            .iter()
+            .filter(|(_, key)| key.replaces == Some(old) && !key.delivered)
+            .map(|(id, _)| *id)
+            .collect();
+        waiting.into_iter().for_each(|id| self.delete_key(id));
+        let old_key = self.keys[&old].clone();
+        let key = ModelKey {
+            creator,
+            expires: now + (old_key.expires - old_key.created),
+            disabled: false,
+            delivered: false,
+            version: 1,
+            secret: secret.to_owned(),
+            created: now,
+            replaces: Some(old),
+            replaced_by: None,
+            ..old_key
+        };
+        self.keys.insert(new, key);
+        self.entries += 1;
+    }
+
+    /// The old key gets its end: none means at once.
+    pub fn end(&mut self, old: KeyId, new: KeyId, overlap: Option<TimeDelta>, now: Instant) {
+        let Some(key) = self.keys.get_mut(&old) else { return };
+        let soonest = (key.created + TimeDelta::seconds(1)).min(key.expires);
+        key.expires = key.expires.min(now + overlap.unwrap_or_default()).max(soonest);
+        key.disabled |= overlap.is_none() && key.expires > now;
+        (key.replaced_by, key.version) = (Some(new), key.version + 1);
+        self.entries += 1;
     }
 
     /// What becomes of a user who gets another status.

@@ -14,6 +14,10 @@ pub enum Step {
     Deliver(Index),
     SetDisabled { picks: Vec<Index>, disabled: bool, stale: bool },
     Delete { picks: Vec<Index>, stale: bool },
+    Rotate { pick: Index, overlap: Option<i64>, stale: bool },
+    Begin { pick: Index, stale: bool },
+    Finish { pick: Index, overlap: Option<i64> },
+    Withdraw(Index),
     CreateApplication(usize),
     Rename { application: Index, to: usize, stale: bool },
     DeleteApplication { application: Index, stale: bool, miscounted: bool },
@@ -27,6 +31,7 @@ pub enum Step {
 pub fn step() -> impl Strategy<Value = Step> {
     let picks = || proptest::collection::vec(any::<Index>(), 1..4);
     let rare = || proptest::bool::weighted(0.15);
+    let overlap = || proptest::option::of(0..200_000_i64);
     let to = prop_oneof![Just(UserStatus::Active), Just(UserStatus::Disabled), Just(UserStatus::Deleted)];
     prop_oneof![
         6 => (any::<Index>(), -1..60_i64, any::<bool>(), any::<bool>())
@@ -35,6 +40,11 @@ pub fn step() -> impl Strategy<Value = Step> {
         3 => (picks(), any::<bool>(), rare())
             .prop_map(|(picks, disabled, stale)| Step::SetDisabled { picks, disabled, stale }),
         3 => (picks(), rare()).prop_map(|(picks, stale)| Step::Delete { picks, stale }),
+        3 => (any::<Index>(), overlap(), rare())
+            .prop_map(|(pick, overlap, stale)| Step::Rotate { pick, overlap, stale }),
+        2 => (any::<Index>(), rare()).prop_map(|(pick, stale)| Step::Begin { pick, stale }),
+        2 => (any::<Index>(), overlap()).prop_map(|(pick, overlap)| Step::Finish { pick, overlap }),
+        1 => any::<Index>().prop_map(Step::Withdraw),
         2 => (0..NAMES.len()).prop_map(Step::CreateApplication),
         2 => (any::<Index>(), 0..NAMES.len(), rare())
             .prop_map(|(application, to, stale)| Step::Rename { application, to, stale }),

@@ -3,6 +3,7 @@
 mod change;
 mod create;
 mod list;
+mod rotate;
 mod show;
 mod usage;
 
@@ -18,6 +19,7 @@ pub(crate) fn run(run: &Run, command: KeysCommand) -> Result<Exit, Stop> {
     match command {
         KeysCommand::List(args) => list::run(run, args),
         KeysCommand::Create(args) => create::run(run, args),
+        KeysCommand::Rotate(args) => rotate::run(run, &args),
         KeysCommand::Show { key } => show::run(run, &key),
         KeysCommand::Disable(several) => change::set_disabled(run, &several.keys, true),
         KeysCommand::Enable(several) => change::set_disabled(run, &several.keys, false),

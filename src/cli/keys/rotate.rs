@@ -1,0 +1,185 @@
+//! `keydesk keys rotate`: the new key is made and delivered, and only then does the old one get its end.
+
+use std::cell::Cell;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use chrono::TimeDelta;
+
+use super::super::args_keys::RotateArgs;
+use super::super::exit::Exit;
+use super::super::failure::{Failure, Stop};
+use super::super::hand_over::Destination;
+use super::super::resolve;
+use super::super::run::{Run, change, read};
+use super::show::Shown;
+use crate::desk::{self, CreatedKey, Ending, Picked};
+use crate::domain::expiry::{parse_when, relative};
+use crate::domain::key::Key;
+use crate::domain::secret::Secret;
+use crate::domain::text::inert;
+use crate::host::clock::{self, Zone};
+use crate::store::{Store, applications};
+
+/// Rotates one key.
+pub(super) fn run(run: &Run, args: &RotateArgs) -> Result<Exit, Stop> {
+    let expires = args.expires.as_deref().map(|text| parse_when(text, run.now, &Zone::Local)).transpose()?;
+    let ending = if args.leaked { Ending::AtOnce } else { Ending::After(args.overlap) };
+    if args.overlap < TimeDelta::zero() {
+        return Err(Failure::usage("bad_overlap", "an overlap is not negative").into());
+    }
+    let delivery = Delivery::choose(args);
+    let mut store = run.store_to_change()?;
+    let old = read(&store, |reader| resolve::key(run, reader, &args.key))?;
+    // Nothing is made that could not be handed over afterwards.
+    delivery.check(run)?;
+    let picked = Picked { id: old.id, version: old.version };
+    let CreatedKey { key, secret } =
+        change(&mut store, |session| desk::begin_rotation(session, picked, expires))?;
+    let shown = read(&store, |reader| {
+        let application = applications::get(reader, key.application)?;
+        let application = application.map(|application| application.name.as_str().to_owned());
+        Ok(Shown { key, application: application.unwrap_or_default(), uses_30d: 0 })
+    })?;
+    if let Err(reason) = delivery.deliver(run, &secret, &shown) {
+        delivery.take_back();
+        return Err(withdraw(run, &mut store, &old, &shown.key, &reason).into());
+    }
+    let ended = change(&mut store, |session| desk::finish_rotation(session, shown.key.id, ending));
+    let ended = ended.map_err(|stop| not_ended(stop, &old, &shown.key))?;
+    run.output.say(&format!(
+        "Key {} ({}) replaces {}; it expires {}.",
+        shown.key.prefix,
+        shown.key.name,
+        old.prefix,
+        run.exact(shown.key.expires)
+    ));
+    run.output.say(&fate(run, &old, ended.as_ref()));
+    run.output
+        .say("You cannot display the API key after this step. If you lose the value, create a new API key.");
+    Ok(Exit::Done)
+}
+
+/// Where the secret goes.
+struct Delivery<'a> {
+    destination: Option<Destination>,
+    command: Option<&'a str>,
+    /// Whether the destination has it.
+    arrived: Cell<bool>,
+}
+
+impl<'a> Delivery<'a> {
+    fn choose(args: &'a RotateArgs) -> Self {
+        let command = args.run.as_deref();
+        // A command takes the place of standard output, and comes after a file or the clipboard.
+        let destination = (command.is_none() || args.out.is_some() || args.copy)
+            .then(|| Destination::choose(args.out.clone(), args.copy));
+        Self { destination, command, arrived: Cell::new(false) }
+    }
+
+    fn check(&self, run: &Run) -> Result<(), Failure> {
+        self.destination.as_ref().map_or(Ok(()), |destination| destination.check(&run.settings))
+    }
+
+    /// Delivers. An error is the reason in words.
+    fn deliver(&self, run: &Run, secret: &Secret, shown: &Shown) -> Result<(), String> {
+        let document = shown.document(run);
+        if let Some(destination) = &self.destination {
+            if !destination.hand_over(run, secret, &document)? {
+                return Err("standard output leads nowhere".into());
+            }
+            self.arrived.set(true);
+        }
+        if let Some(command) = self.command {
+            hand_to(command, secret)?;
+            if self.destination.is_none() && run.output.is_json() {
+                // The secret has arrived: nothing depends on this.
+                let _ = run.output.document(&document);
+            }
+        }
+        Ok(())
+    }
+
+    /// After a failure: a file with the secret of a withdrawn key is of no use to anybody.
+    fn take_back(&self) {
+        if let Some(Destination::File(path)) = &self.destination
+            && self.arrived.get()
+        {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Runs a command with the secret on its standard input; what it prints goes to standard error.
+fn hand_to(command: &str, secret: &Secret) -> Result<(), String> {
+    let shown = inert(command);
+    let failed = |error: std::io::Error| format!("could not run {shown:?}: {error}");
+    let output = std::io::stderr();
+    let stdout = std::os::fd::AsFd::as_fd(&output).try_clone_to_owned().map_err(failed)?;
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", command])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::from(stdout))
+        .spawn()
+        .map_err(failed)?;
+    if let Some(mut input) = child.stdin.take() {
+        // A command that does not read to the end says by its exit code what it thinks of that.
+        let _ = input.write_all(secret.expose().as_bytes()).and_then(|()| input.write_all(b"\n"));
+    }
+    let status = child.wait().map_err(failed)?;
+    if status.success() { Ok(()) } else { Err(format!("the command {shown:?} failed ({status})")) }
+}
+
+/// Says all three: why it failed, that the new key is gone, and that the old one is as it was.
+fn withdraw(run: &Run, store: &mut Store, old: &Key, new: &Key, reason: &str) -> Failure {
+    let gone = match change(store, |session| desk::withdraw_successor(session, new.id)) {
+        Ok(()) => {
+            run.scrub(store);
+            format!("the new key {} was withdrawn", new.prefix)
+        }
+        Err(Stop::Failed(failure)) => format!(
+            "the new key {} could not be withdrawn ({}): it is marked \"secret never shown\", and the next rotation \
+             withdraws it",
+            new.prefix,
+            failure.message()
+        ),
+        Err(Stop::PipeClosed) => format!("the new key {} may still be there", new.prefix),
+    };
+    let message = format!(
+        "the new secret could not be delivered: {reason}; {gone}; the old key {} is as it was",
+        old.prefix
+    );
+    Failure::failed("not_delivered", message).hint("Mend that, and run the same command again")
+}
+
+/// The new key is delivered and works; the old one has not got its end.
+fn not_ended(stop: Stop, old: &Key, new: &Key) -> Stop {
+    let Stop::Failed(failure) = stop else { return stop };
+    let message = format!(
+        "the new key {} was delivered, but the rotation could not be finished: {}. The old key {} is as it was",
+        new.prefix,
+        failure.message(),
+        old.prefix
+    );
+    Failure::failed(failure.code(), message).hint("Run the same command again: it begins anew").into()
+}
+
+/// Until when the old key works, and whether somebody still uses it.
+fn fate(run: &Run, old: &Key, ended: Option<&Key>) -> String {
+    let Some(ended) = ended else {
+        return format!("The old key {} was deleted meanwhile.", old.prefix);
+    };
+    let now = clock::now();
+    let used = match ended.last_used {
+        None => "it was never used".to_owned(),
+        Some(at) => {
+            let from = ended.last_used_from.as_deref().map(|from| format!(" from {}", inert(from)));
+            format!("last used {}{}", relative(at, now), from.unwrap_or_default())
+        }
+    };
+    if ended.expires <= now || ended.disabled.is_some() {
+        format!("The old key {} is refused from now on; {used}.", old.prefix)
+    } else {
+        format!("The old key {} works until {}; {used}.", old.prefix, run.exact(ended.expires))
+    }
+}

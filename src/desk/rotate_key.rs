@@ -1,0 +1,217 @@
+//! Rotate an API key: a successor takes its place.
+//!
+//! In one step where somebody looks at the secret ([`rotate_keys`]). In three where a program delivers it: the successor
+//! is made ([`begin_rotation`]) and delivered, and only then does the old key get its end ([`finish_rotation`]); when
+//! the delivery fails, the successor goes ([`withdraw_successor`]) and the old key is as it was. Whoever is killed
+//! between the steps leaves a successor that was never handed over: the next rotation withdraws it and begins anew.
+
+use chrono::TimeDelta;
+
+use super::create_key::add;
+use super::delete_keys::delete;
+use super::{CreatedKey, DeskError, Picked, Session, as_picked};
+use crate::domain::Instant;
+use crate::domain::audit::{AuditAction, AuditRecord, Change};
+use crate::domain::expiry::rfc3339;
+use crate::domain::key::{Key, KeyId, NewKey};
+use crate::domain::token::Entropy;
+use crate::store::{Urgency, WriteTx, keys};
+
+/// How long the old key goes on working.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// So long, and never longer than it would have anyway.
+    After(TimeDelta),
+    /// Until it expires.
+    Unchanged,
+    /// Not any more: it has leaked.
+    AtOnce,
+}
+
+/// A rotation that is done.
+#[derive(Debug)]
+pub struct Rotated {
+    /// The successor with its secret: hand it over, then call [`super::mark_delivered`].
+    pub created: CreatedKey,
+    /// The old key as it is now.
+    pub old: Key,
+}
+
+/// The length of life of a key, which its successor takes over.
+fn life_of(key: &Key) -> TimeDelta {
+    key.expires - key.created
+}
+
+/// Rotates keys in one step, all or none: the old ones have their ends before the secrets of the new ones are seen.
+///
+/// # Errors
+/// When one of them was changed, deleted or rotated since it was seen: nothing is done then.
+pub fn rotate_keys(
+    session: &mut Session<'_>,
+    picked: &[Picked],
+    ending: Ending,
+) -> Result<Vec<Rotated>, DeskError> {
+    let Session { store, caller, now, entropy } = session;
+    let now = *now;
+    let urgency = if ending == Ending::AtOnce { Urgency::Revoking } else { Urgency::Normal };
+    store.write(caller, now, urgency, |tx| {
+        let (mut rotated, mut records) = (Vec::with_capacity(picked.len()), Vec::new());
+        for picked in picked {
+            let old = as_picked(tx, *picked)?;
+            let created = succeed(tx, &old, None, now, *entropy, &mut records)?;
+            let (old, record) = end(tx, &old, created.key.id, ending, now)?;
+            records.push(record);
+            rotated.push(Rotated { created, old });
+        }
+        Ok((rotated, records))
+    })
+}
+
+/// The first step: makes the successor, which lives as long as the old key was to live, or until `expires`. The old key
+/// stays as it is.
+///
+/// # Errors
+/// When the key was changed, deleted or rotated since it was seen.
+pub fn begin_rotation(
+    session: &mut Session<'_>,
+    picked: Picked,
+    expires: Option<Instant>,
+) -> Result<CreatedKey, DeskError> {
+    let Session { store, caller, now, entropy } = session;
+    let now = *now;
+    store.write(caller, now, Urgency::Normal, |tx| {
+        let old = as_picked(tx, picked)?;
+        let mut records = Vec::new();
+        let created = succeed(tx, &old, expires, now, *entropy, &mut records)?;
+        Ok((created, records))
+    })
+}
+
+/// The last step: the successor was delivered, and the old key gets its end. None: the old key was deleted meanwhile,
+/// which is an end too.
+///
+/// # Errors
+/// When the successor was withdrawn meanwhile, or the old key has another: nothing is done then.
+pub fn finish_rotation(
+    session: &mut Session<'_>,
+    successor: KeyId,
+    ending: Ending,
+) -> Result<Option<Key>, DeskError> {
+    let now = session.now;
+    let urgency = if ending == Ending::AtOnce { Urgency::Revoking } else { Urgency::Normal };
+    session.store.write(session.caller, now, urgency, |tx| {
+        let new = living(tx, successor)?;
+        let mut records = Vec::new();
+        if new.delivered.is_none() {
+            keys::set_delivered(tx, new.id, now)?;
+            records
+                .push(AuditRecord::new(AuditAction::KeyDelivered).application(new.application).key(new.id));
+        }
+        let old = new.replaces.map_or(Ok(None), |old| keys::get(tx, old))?;
+        let Some(old) = old else { return Ok((None, records)) };
+        let (old, record) = end(tx, &old, new.id, ending, now)?;
+        records.push(record);
+        Ok((Some(old), records))
+    })
+}
+
+/// Takes a successor back that could not be delivered; the old key is as it was.
+///
+/// # Errors
+/// When it is gone already, or the database could not be written: it is then a key that nobody has.
+pub fn withdraw_successor(session: &mut Session<'_>, successor: KeyId) -> Result<(), DeskError> {
+    let now = session.now;
+    session.store.write(session.caller, now, Urgency::Revoking, |tx| {
+        let key = living(tx, successor)?;
+        Ok(((), vec![delete(tx, key, now)?.1]))
+    })
+}
+
+/// The key, or how it ended.
+fn living(tx: &WriteTx<'_>, id: KeyId) -> Result<Key, DeskError> {
+    if let Some(key) = keys::get(tx, id)? {
+        return Ok(key);
+    }
+    Err(match keys::tombstone(tx, id)? {
+        Some(tombstone) => DeskError::Deleted { prefix: tombstone.prefix, at: tombstone.deleted },
+        None => DeskError::NotFound { what: format!("key {id}") },
+    })
+}
+
+/// Makes the successor of a key, after having withdrawn those that never came to be used.
+fn succeed(
+    tx: &WriteTx<'_>,
+    old: &Key,
+    expires: Option<Instant>,
+    now: Instant,
+    entropy: &mut dyn Entropy,
+    records: &mut Vec<AuditRecord>,
+) -> Result<CreatedKey, DeskError> {
+    refuse_replaced(tx, old)?;
+    for key in keys::successors(tx, old.id)? {
+        if key.delivered.is_none() {
+            records.push(delete(tx, key, now)?.1);
+        }
+    }
+    let expires = match expires {
+        Some(expires) => expires,
+        None => now.checked_add_signed(life_of(old)).ok_or(DeskError::Past { at: old.expires })?,
+    };
+    if expires <= now {
+        return Err(DeskError::Past { at: expires });
+    }
+    let new = NewKey {
+        application: old.application,
+        name: old.name.clone(),
+        kind: old.kind.clone(),
+        key_type: old.key_type,
+        expires,
+    };
+    let (mut created, record) = add(tx, &new, now, entropy)?;
+    keys::set_replaces(tx, created.key.id, old.id)?;
+    created.key.replaces = Some(old.id);
+    records.push(record.change(Change::to("replaces", old.id.as_str())));
+    Ok(created)
+}
+
+fn refuse_replaced(tx: &WriteTx<'_>, old: &Key) -> Result<(), DeskError> {
+    let Some(by) = old.replaced_by else { return Ok(()) };
+    let by = keys::get(tx, by)?.map_or_else(|| by.to_string(), |key| key.prefix);
+    Err(DeskError::Replaced { prefix: old.prefix.clone(), by })
+}
+
+/// Gives the old key its end.
+fn end(
+    tx: &WriteTx<'_>,
+    old: &Key,
+    successor: KeyId,
+    ending: Ending,
+    now: Instant,
+) -> Result<(Key, AuditRecord), DeskError> {
+    if old.replaced_by != Some(successor) {
+        refuse_replaced(tx, old)?;
+    }
+    // A key expires after it was created, by a whole second at the least; in that second it is disabled too.
+    let soonest = old.created + TimeDelta::seconds(1);
+    let expires = match ending {
+        Ending::Unchanged => old.expires,
+        Ending::After(overlap) => {
+            now.checked_add_signed(overlap).map_or(old.expires, |at| at.min(old.expires)).max(soonest)
+        }
+        Ending::AtOnce => now.max(soonest).min(old.expires),
+    };
+    let disabled = (ending == Ending::AtOnce && expires > now && old.disabled.is_none()).then_some(now);
+    keys::set_replaced(tx, old.id, successor, expires, old.disabled.or(disabled))?;
+    let mut record = AuditRecord::new(AuditAction::KeyRotated)
+        .application(old.application)
+        .key(old.id)
+        .change(Change::to("replaced by", successor.as_str()));
+    if expires != old.expires {
+        record = record.change(Change::between("expires", rfc3339(old.expires), rfc3339(expires)));
+    }
+    if let Some(at) = disabled {
+        record = record.change(Change::to("disabled", rfc3339(at)));
+    }
+    let old = keys::get(tx, old.id)?.ok_or(DeskError::NotFound { what: format!("key {}", old.id) })?;
+    Ok((old, record))
+}
