@@ -171,6 +171,9 @@ impl Desk {
                 desk::mark_delivered(session, id)?;
                 Done::Delivered(id)
             }
+            Operation::RotateKeys(picked, ending) => {
+                Done::Rotated(desk::rotate_keys(session, &picked, ending)?)
+            }
             Operation::DeleteKeys(picked) => Done::Deleted(desk::delete_keys(session, &picked)?),
             Operation::SetDisabled(picked, disabled) => {
                 Done::Disabled(desk::set_disabled(session, &picked, disabled)?, disabled)

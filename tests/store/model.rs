@@ -132,7 +132,9 @@ impl Model {
             .filter(|(_, key)| key.replaces == Some(old) && !key.delivered)
             .map(|(id, _)| *id)
             .collect();
-        waiting.into_iter().for_each(|id| self.delete_key(id));
+        for id in waiting {
+            self.delete_key(id);
+        }
         let old_key = self.keys[&old].clone();
         let key = ModelKey {
             creator,

@@ -6,6 +6,7 @@
 mod support;
 
 mod audit;
+mod rotate;
 mod screens;
 mod script;
 mod storm;

@@ -120,6 +120,8 @@ actions! {
     Add = "add",
     /// Delete what is selected.
     Delete = "delete",
+    /// Replace what is selected by a new key.
+    Rotate = "rotate",
     /// Disable what is selected.
     Disable = "disable",
     /// Enable what is selected.

@@ -25,7 +25,7 @@ impl App {
                         effects.push(Effect::Scrub);
                     }
                     Done::ApplicationDeleted(..) | Done::UserDeleted(..) => effects.push(Effect::Scrub),
-                    Done::Disabled(..) => self.keys.picked.clear(),
+                    Done::Disabled(..) | Done::Rotated(_) => self.keys.picked.clear(),
                     Done::SetUp(set_up) => self.keys.application = Some(set_up.application.id),
                     _ => {}
                 }
@@ -39,6 +39,7 @@ impl App {
                         Modal::Wizard(_)
                             | Modal::Delete(_)
                             | Modal::Confirm(_)
+                            | Modal::Rotate(_)
                             | Modal::Form(_)
                             | Modal::Doubt(_)
                     )
@@ -55,7 +56,7 @@ impl App {
 fn sentence(done: &Done, at: Instant, zone: Zone) -> Option<String> {
     Some(match done {
         // The secret is on the screen: nothing needs to be said beside it.
-        Done::Created(_) | Done::Delivered(_) => return None,
+        Done::Created(_) | Done::Rotated(_) | Done::Delivered(_) => return None,
         Done::SetUp(set_up) => {
             format!("{} is set up. Press n to create its first API key.", set_up.application.name)
         }

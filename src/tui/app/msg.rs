@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::bindings::Chord;
 use crate::desk::witness::Sight;
-use crate::desk::{CreatedKey, DeskError, Picked, SetUp, Who};
+use crate::desk::{CreatedKey, DeskError, Ending, Picked, Rotated, SetUp, Who};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::audit::ChainHead;
@@ -137,6 +137,8 @@ pub enum Operation {
     MarkDelivered(KeyId),
     /// Delete keys.
     DeleteKeys(Vec<Picked>),
+    /// Rotate keys: successors take their places.
+    RotateKeys(Vec<Picked>, Ending),
     /// Disable or enable keys.
     SetDisabled(Vec<Picked>, bool),
     /// Create an Application.
@@ -307,6 +309,8 @@ pub enum Done {
     Delivered(KeyId),
     /// See [`Operation::DeleteKeys`].
     Deleted(Vec<Tombstone>),
+    /// See [`Operation::RotateKeys`].
+    Rotated(Vec<Rotated>),
     /// See [`Operation::SetDisabled`].
     Disabled(Vec<Key>, bool),
     /// A new Application.

@@ -139,7 +139,7 @@ pub fn footer(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mu
 fn useful(app: &App) -> Vec<Action> {
     use Action::{
         Add, ChooseApplication, Create, Delete, Disable, Dismiss, Enable, Filter, FilterState, Help, Open,
-        Palette, Quit, Rename, Reverse, Review, Select, SelectAll, Sort, Usage,
+        Palette, Quit, Rename, Reverse, Review, Rotate, Select, SelectAll, Sort, Usage,
     };
     if app.is_typing() {
         return vec![Dismiss, Help];
@@ -149,7 +149,7 @@ fn useful(app: &App) -> Vec<Action> {
         ScreenId::Keys => {
             let disabled = app.keys.list.selected().is_some_and(|key| key.disabled.is_some());
             let pause = if disabled && app.keys.picked.is_empty() { Enable } else { Disable };
-            let mut actions = vec![Create, Delete, pause];
+            let mut actions = vec![Create, Rotate, Delete, pause];
             if !app.keys.picked.is_empty() || app.keys.is_narrowed() {
                 actions.push(Dismiss);
             }

@@ -40,9 +40,9 @@ impl Dialog for Details {
     fn press(&mut self, press: Press, _cx: &mut Context<'_>) -> Flow {
         match press.action {
             Some(Action::Dismiss | Action::Open | Action::Quit) => Flow::Close,
-            Some(action @ (Action::Delete | Action::Disable | Action::Enable | Action::Usage)) => {
-                Flow::CloseAnd(action)
-            }
+            Some(
+                action @ (Action::Rotate | Action::Delete | Action::Disable | Action::Enable | Action::Usage),
+            ) => Flow::CloseAnd(action),
             action => {
                 scroll_by(&mut self.scroll, action);
                 Flow::Stay

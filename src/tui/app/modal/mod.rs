@@ -10,6 +10,7 @@ pub mod help;
 pub mod palette;
 pub mod picker;
 pub mod reveal;
+pub mod rotate;
 pub mod usage;
 pub mod wizard;
 
@@ -28,6 +29,7 @@ pub use help::Help;
 pub use palette::Palette;
 pub use picker::Picker;
 pub use reveal::Reveal;
+pub use rotate::Rotate;
 pub use usage::Usage;
 pub use wizard::Wizard;
 
@@ -48,6 +50,8 @@ pub enum Modal {
     Delete(Box<Delete>),
     /// Yes or No for what can be undone.
     Confirm(Box<Confirm>),
+    /// Why a key is rotated, and when the old one ends.
+    Rotate(Box<Rotate>),
     /// The audit log is not the one that was seen.
     Doubt(Box<DoubtDialog>),
     /// Choose an Application.
@@ -96,6 +100,7 @@ macro_rules! each {
             Modal::AuditDetails($inner) => $result,
             Modal::Delete($inner) => $result,
             Modal::Confirm($inner) => $result,
+            Modal::Rotate($inner) => $result,
             Modal::Doubt($inner) => $result,
             Modal::Picker($inner) => $result,
             Modal::Usage($inner) => $result,

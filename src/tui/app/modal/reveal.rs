@@ -38,6 +38,24 @@ pub struct Reveal {
     awaited: Option<RequestId>,
     saved: bool,
     noted: bool,
+    /// What becomes of the key that it replaces.
+    pub fate: Option<String>,
+    /// Of how many this is which; several are shown in turn.
+    pub turn: (usize, usize),
+    waiting: Vec<Successor>,
+    /// Where the last one of several was written to: the next one stands beside it.
+    folder: Option<PathBuf>,
+}
+
+/// A new key that takes the place of another.
+#[derive(Debug)]
+pub struct Successor {
+    /// The new key.
+    pub key: Key,
+    /// Its secret.
+    pub secret: Secret,
+    /// What becomes of the old one, in a sentence.
+    pub fate: String,
 }
 
 /// What the keyboard does.
@@ -68,7 +86,28 @@ impl Reveal {
             awaited: None,
             saved: false,
             noted: false,
+            fate: None,
+            turn: (1, 1),
+            waiting: Vec::new(),
+            folder: None,
         }
+    }
+
+    /// Opens on the first of the keys that take the places of others; the rest follow when it closes.
+    pub fn successors(mut all: Vec<Successor>, cx: &mut Context<'_>) -> Option<Self> {
+        all.reverse();
+        let turn = (1, all.len());
+        Self::next_of(all, turn, None, cx)
+    }
+
+    fn next_of(
+        mut waiting: Vec<Successor>,
+        turn: (usize, usize),
+        folder: Option<PathBuf>,
+        cx: &mut Context<'_>,
+    ) -> Option<Self> {
+        let Successor { key, secret, fate } = waiting.pop()?;
+        Some(Self { fate: Some(fate), turn, waiting, folder, ..Self::new(key, secret, cx) })
     }
 
     /// The text to draw: the secret when it is shown, else prefix and ID with dots.
@@ -130,7 +169,7 @@ impl Reveal {
         self.leave(cx)
     }
 
-    fn leave(&self, cx: &mut Context<'_>) -> Flow {
+    fn leave(&mut self, cx: &mut Context<'_>) -> Flow {
         cx.want(Effect::Mouse(cx.settings().mouse));
         // What was on the screen in full is overwritten, whatever comes next.
         cx.want(Effect::Redraw);
@@ -138,13 +177,18 @@ impl Reveal {
             let until = cx.around.zone.local(self.key.expires).date_naive();
             format!("Key {} created. It works until {until}.", self.key.prefix)
         } else {
-            format!(
-                "Key {} created, but its secret was never shown: delete it and create another.",
-                self.key.prefix
-            )
+            format!("Key {} created, but its secret was never shown: rotate or delete it.", self.key.prefix)
+        };
+        let text = match &self.fate {
+            Some(fate) => format!("{text} {fate}"),
+            None => text,
         };
         cx.say(Message::done(text));
-        Flow::Close
+        let turn = (self.turn.0 + 1, self.turn.1);
+        match Self::next_of(std::mem::take(&mut self.waiting), turn, self.folder.take(), cx) {
+            Some(next) => Flow::Swap(Box::new(Modal::Reveal(Box::new(next)))),
+            None => Flow::Close,
+        }
     }
 
     fn press_home(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
@@ -156,7 +200,9 @@ impl Reveal {
                 self.status = Some((Tone::Note, "Copying...".into()));
             }
             Some(Action::Write) if self.awaited.is_none() => {
-                self.mode = Mode::Path(TextField::with(400, &format!("{}.key", self.key.prefix)));
+                let name = format!("{}.key", self.key.prefix);
+                let path = self.folder.as_ref().map(|folder| folder.join(&name).display().to_string());
+                self.mode = Mode::Path(TextField::with(400, &path.unwrap_or(name)));
             }
             Some(Action::Show) => {
                 self.shown = !self.shown;
@@ -281,6 +327,7 @@ impl Dialog for Reveal {
             },
             Answer::Written(request, result) if self.awaited == Some(*request) => match result {
                 Ok(path) => {
+                    self.folder = path.parent().map(PathBuf::from);
                     let text = format!("Written to {} (mode 0600).", path.display());
                     self.settled(true, Tone::Done, &text, cx);
                 }

@@ -12,7 +12,7 @@ use crate::tui::app::action::Action;
 use crate::tui::app::context::Context;
 use crate::tui::app::list::{List, Row};
 use crate::tui::app::message::Message;
-use crate::tui::app::modal::{Confirm, Delete, Details, Modal, Press, Usage, Wizard};
+use crate::tui::app::modal::{Confirm, Delete, Details, Modal, Press, Rotate, Usage, Wizard};
 use crate::tui::app::msg::{Answer, Effect, KeyDetails, Load, Loaded, MOST_SELECTED, RequestId};
 
 impl Row for Key {
@@ -228,6 +228,7 @@ impl KeysScreen {
             Action::Open => Modal::Details(Box::new(Details::new(key.id, cx))),
             Action::Usage => Modal::Usage(Box::new(Usage::of(&key, cx))),
             Action::Delete => Modal::Delete(Box::new(Delete::keys(self.targets(), cx))),
+            Action::Rotate => Modal::Rotate(Box::new(Rotate::new(self.targets(), cx))),
             Action::Disable if self.picked.is_empty() && key.disabled.is_some() => {
                 cx.say(Message::note("The key is disabled already."));
                 return None;

@@ -98,7 +98,7 @@ pub(super) fn panel<'a>(app: &App, delete: &Delete, look: &'a Look, room: usize)
     Panel { title, page, hints: vec![Action::Cancel, Action::Next], scroll: 0, danger: true }
 }
 
-fn one_key(app: &App, one: &KeyDetails, page: &mut Page<'_>) {
+pub(super) fn one_key(app: &App, one: &KeyDetails, page: &mut Page<'_>) {
     let theme = &page.look.theme;
     let key = &one.key;
     page.fact("Name", &key.name.to_string(), theme.text);
@@ -124,7 +124,7 @@ fn used(app: &App, one: &KeyDetails) -> String {
     )
 }
 
-fn preview(app: &App, keys: &[KeyDetails], all: usize, done: &str, page: &mut Page<'_>) {
+pub(super) fn preview(app: &App, keys: &[KeyDetails], all: usize, done: &str, page: &mut Page<'_>) {
     let theme = &page.look.theme;
     page.text(&format!("{} will be {done}:", count(all as u64, "key")), theme.text).blank();
     let shown = 8;

@@ -149,6 +149,7 @@ pub(super) fn panel<'a>(app: &App, details: &Details, look: &'a Look, room: usiz
         hints: vec![
             Action::Dismiss,
             Action::Usage,
+            Action::Rotate,
             if is_disabled { Action::Enable } else { Action::Disable },
             Action::Delete,
         ],

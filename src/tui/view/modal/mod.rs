@@ -5,6 +5,7 @@ pub mod details;
 pub mod doubt;
 pub mod reading;
 pub mod reveal;
+pub mod rotate;
 pub mod wizard;
 
 use ratatui::buffer::Buffer;
@@ -54,6 +55,7 @@ pub fn draw(
         Modal::AuditDetails(details) => details::audit(app, details, look, room),
         Modal::Delete(delete) => delete::panel(app, delete, look, room),
         Modal::Confirm(confirm) => delete::confirm(app, confirm, look, room),
+        Modal::Rotate(rotate) => rotate::panel(app, rotate, look, room),
         Modal::Doubt(dialog) => doubt::panel(app, dialog, look, room),
         Modal::Picker(picker) => reading::picker(picker, look, room),
         Modal::Usage(usage) => reading::usage(usage, look, room),
@@ -68,7 +70,7 @@ pub fn draw(
 fn wanted_width(modal: &Modal) -> usize {
     match modal {
         Modal::Help(_) | Modal::Usage(_) | Modal::AuditDetails(_) => 84,
-        Modal::Details(_) | Modal::Delete(_) | Modal::Confirm(_) | Modal::Doubt(_) => 70,
+        Modal::Details(_) | Modal::Delete(_) | Modal::Confirm(_) | Modal::Rotate(_) | Modal::Doubt(_) => 70,
         _ => 62,
     }
 }

@@ -28,10 +28,18 @@ pub(super) fn draw(
     Clear.render(area, buffer);
     buffer.set_style(area, theme.text);
     let mut page = Page::new(look, usize::from(area.width));
-    page.line(Line::styled("API key created", theme.accent)).blank();
+    let title = match reveal.turn {
+        (turn, all) if all > 1 => format!("API key created ({turn} of {all})"),
+        _ => "API key created".to_owned(),
+    };
+    page.line(Line::styled(title, theme.accent)).blank();
     page.fact("Name", &reveal.key.name.to_string(), theme.text);
     page.fact("Platform", &app.around.catalogue.label(&reveal.key.kind), theme.text);
-    page.fact("Expires", &app.around.zone.show(reveal.key.expires), theme.text).blank();
+    page.fact("Expires", &app.around.zone.show(reveal.key.expires), theme.text);
+    if let Some(fate) = &reveal.fate {
+        page.text(fate, theme.text);
+    }
+    page.blank();
     secret(reveal, look, &mut page);
     page.blank().text(ONCE, theme.warning).blank();
     match &reveal.mode {

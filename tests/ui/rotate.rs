@@ -1,0 +1,150 @@
+//! Rotate: two questions, then the secret, once; and what the old key has to say.
+
+use chrono::TimeDelta;
+use insta::assert_snapshot;
+use keydesk::Verifier;
+use keydesk::desk::{self, Ending, Picked};
+use keydesk::domain::Instant;
+use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
+use keydesk::domain::text::Name;
+use keydesk::store::{Store, applications, keys};
+
+use crate::script::Script;
+use crate::support::{Desk, Seeded, noon};
+
+fn add(desk: &mut Desk, name: &str) -> (Key, String) {
+    let new = NewKey {
+        application: desk.store.read(applications::first).unwrap().unwrap().id,
+        name: Name::parse(name).unwrap(),
+        kind: KeyKind::from_platform(Some("braze".into())),
+        key_type: KeyType::Production,
+        expires: desk.now + TimeDelta::days(90),
+    };
+    let created = desk::create_key(&mut desk.session(), &new).unwrap();
+    desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
+    (created.key, created.secret.expose().to_owned())
+}
+
+fn ten_days_ago() -> Desk {
+    let mut desk = Desk::new();
+    desk.now -= TimeDelta::days(10);
+    desk
+}
+
+/// All keys as the database has them, the newest last.
+fn all(script: &Script) -> Vec<Key> {
+    let store = Store::open_existing(&script.folder.path().join("keydesk.db"), &mut Seeded(3)).unwrap();
+    let application = store.read(applications::first).unwrap().unwrap().id;
+    let ids = store.read(|r| keys::ids_of(r, application)).unwrap();
+    let mut all: Vec<Key> =
+        ids.into_iter().map(|id| store.read(|r| keys::get(r, id)).unwrap().unwrap()).collect();
+    all.sort_by_key(|key| (key.created, key.replaces.is_some()));
+    all
+}
+
+fn is_let_in(script: &Script, secret: &str, clock: fn() -> Instant) -> bool {
+    let verifier = Verifier::with_clock(script.folder.path().join("keydesk.db"), clock).unwrap();
+    verifier.without_recording().verify(secret, None).unwrap().is_accepted()
+}
+
+#[test]
+fn planned_takes_two_questions() {
+    for (columns, rows) in [(80, 24), (140, 40)] {
+        let mut desk = ten_days_ago();
+        let (old, secret) = add(&mut desk, "Checkout");
+        let path = desk.path();
+        desk.now = noon();
+        let from = "10.0.0.4".parse().ok();
+        Verifier::with_clock(path, || noon() - TimeDelta::minutes(3))
+            .unwrap()
+            .verify_from(&secret, None, from)
+            .unwrap();
+        let mut script = Script::on(desk, columns, rows);
+        script.press("r");
+        assert_snapshot!(format!("rotate_why_{columns}"), script.picture());
+        script.press("enter");
+        assert_snapshot!(format!("rotate_overlap_{columns}"), script.picture());
+        script.press("esc enter enter");
+        assert_snapshot!(format!("rotate_reveal_{columns}"), script.picture());
+        script.press("c esc");
+        assert_snapshot!(format!("rotate_done_{columns}"), script.picture());
+        let [before, after] = all(&script).try_into().unwrap();
+        assert_eq!((before.id, before.replaced_by), (old.id, Some(after.id)));
+        assert_eq!((after.replaces, before.expires), (Some(old.id), noon() + TimeDelta::hours(24)));
+        assert_eq!((after.name, after.kind, after.key_type), (old.name, old.kind, old.key_type));
+        assert_eq!(after.expires - after.created, TimeDelta::days(90), "the length of life");
+        assert!(after.delivered.is_some());
+        assert!(is_let_in(&script, script.copied[0].expose(), noon) && is_let_in(&script, &secret, noon));
+        assert!(!is_let_in(&script, &secret, || noon() + TimeDelta::hours(24)));
+    }
+}
+
+#[test]
+fn a_leaked_key_is_cut_off_before_the_new_secret_is_seen() {
+    let mut desk = ten_days_ago();
+    let (_, secret) = add(&mut desk, "Checkout");
+    desk.now = noon();
+    let mut script = Script::on(desk, 80, 24);
+    script.press("r down");
+    assert!(script.screen().contains("cuts off"), "{}", script.screen());
+    script.press("enter");
+    assert!(script.screen().contains("is refused from now on"), "{}", script.screen());
+    assert!(!is_let_in(&script, &secret, noon));
+    script.press("esc");
+    assert!(script.screen().contains("You have not copied this key"), "{}", script.screen());
+    script.press("y");
+    assert!(script.screen().contains("never shown: rotate or delete it"), "{}", script.screen());
+    // Nobody has the new one: it is rotated in its turn.
+    let after = all(&script).pop().unwrap();
+    assert_eq!(after.delivered, None);
+}
+
+#[test]
+fn several_show_their_secrets_in_turn() {
+    let mut desk = ten_days_ago();
+    for name in ["Alpha", "Beta", "Gamma"] {
+        add(&mut desk, name);
+    }
+    desk.now = noon();
+    let mut script = Script::on(desk, 100, 30);
+    script.press("a r");
+    assert_snapshot!("rotate_several", script.picture());
+    script.press("enter down enter");
+    assert!(script.screen().contains("API key created (1 of 3)"), "{}", script.screen());
+    let folder = script.folder.path().join("keys");
+    std::fs::create_dir(&folder).unwrap();
+    let first = folder.join("first.key");
+    script.press("w");
+    for _ in 0..40 {
+        script.press("backspace");
+    }
+    script.text(first.to_str().unwrap()).press("enter");
+    assert!(script.screen().contains("Written to"), "{}", script.screen());
+    script.press("esc c esc");
+    assert!(script.screen().contains("API key created (3 of 3)"), "{}", script.screen());
+    script.press("c esc");
+    assert!(script.app.modals.is_empty(), "{}", script.screen());
+    let all = all(&script);
+    assert_eq!(all.len(), 6);
+    assert!(all.iter().skip(3).all(|key| key.replaces.is_some() && key.delivered.is_some()));
+    assert!(all.iter().take(3).all(|key| key.expires == noon() + TimeDelta::days(7)));
+}
+
+#[test]
+fn the_second_of_two_admins_is_told() {
+    let mut desk = ten_days_ago();
+    let (key, _) = add(&mut desk, "Checkout");
+    desk.now = noon();
+    let mut script = Script::on(desk, 100, 30);
+    script.press("r enter");
+    script.elsewhere(|session| {
+        let key = session.store.read(|r| keys::get(r, key.id)).unwrap().unwrap();
+        let picked = [Picked { id: key.id, version: key.version }];
+        desk::rotate_keys(session, &picked, Ending::Unchanged).unwrap();
+    });
+    script.press("enter");
+    assert!(script.screen().contains("was changed by another session"), "{}", script.screen());
+    script.press("esc esc home r enter enter");
+    let screen = script.screen();
+    assert!(screen.contains("rotated already") || screen.contains("API key created"), "{screen}");
+}
