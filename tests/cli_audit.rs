@@ -222,6 +222,14 @@ fn a_restored_backup_is_noticed_and_the_keys_that_it_revives_are_named() {
     assert_eq!((said.code, &document["whole"], &document["witnessed"]), (1, &json!(false), &json!(false)));
     assert_eq!((&document["revived"], &document["broken"]), (&json!([checkout, billing]), &json!(null)));
 
+    let said = home.run(&["doctor", "--json"]);
+    let report = said.json();
+    let witness =
+        report["checks"].as_array().unwrap().iter().find(|check| check["check"] == "witness").unwrap();
+    assert_eq!((said.code, &witness["ok"]), (1, &json!(false)), "{report}");
+    assert!(witness["message"].as_str().unwrap().contains("2 deleted keys are alive again"), "{witness}");
+    assert!(witness["hint"].as_str().unwrap().starts_with(&line), "{witness}");
+
     // Work goes on, and then as it is told.
     home.key("New", &[]);
     let arguments: Vec<&str> = line.split(' ').skip(1).chain(["--yes"]).collect();

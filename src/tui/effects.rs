@@ -80,6 +80,10 @@ impl Desk {
             Load::MonthCount(application, from, until) => {
                 Loaded::MonthCount(self.store.read(|r| keys::expiring(r, application, from, until))?)
             }
+            Load::Timeline(application, bounds) => Loaded::Timeline(self.store.read(|r| {
+                let months = bounds.windows(2);
+                months.map(|month| keys::expiring(r, application, month[0], month[1])).collect()
+            })?),
             Load::Applications(filter, window) => {
                 Loaded::Applications(self.store.read(|r| applications::page(r, &filter, &window))?)
             }

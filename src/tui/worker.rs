@@ -58,6 +58,7 @@ enum Kind {
     Audit,
     Chain,
     Presented,
+    Timeline,
     /// Never void.
     Own,
 }
@@ -73,6 +74,7 @@ impl Kind {
             Load::Audit(..) => Self::Audit,
             Load::AuditChain => Self::Chain,
             Load::Presented => Self::Presented,
+            Load::Timeline(..) => Self::Timeline,
             Load::Details(_)
             | Load::Remains(_)
             | Load::Targets(_)

@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use super::Finding;
+use crate::desk::witness::{Doubt, Witness};
 use crate::domain::expiry::relative;
 use crate::domain::text::inert;
 use crate::domain::user::UserStatus;
 use crate::domain::{Instant, audit::ChainHash};
-use crate::host::identity;
+use crate::host::entropy::SystemEntropy;
+use crate::host::{identity, places};
 use crate::store::audit::{self, ChainReport};
 use crate::store::examine::Examined;
-use crate::store::{StoreError, migrate, open, users};
+use crate::store::{Store, StoreError, migrate, open, users};
 
 const RESTORE: &str = "Keep a copy of the file and of its -wal, then put the latest backup in its place";
 
@@ -34,7 +36,35 @@ pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     findings.extend(people(&examined));
     findings.push(chain(&examined, damaged));
     findings.push(clock(&examined, now));
+    // Opened anew, which would bring an older format up to date.
+    if !damaged && matches!(examined.format(), Ok(found) if found == migrate::NEWEST) {
+        findings.extend(witness(path));
+    }
     findings
+}
+
+/// Whether the log is the one that this user saw last, and which deleted keys are alive again.
+fn witness(path: &Path) -> Option<Finding> {
+    const CHECK: &str = "witness";
+    // What cannot be opened has its finding already.
+    let store = Store::open_existing(path, &mut SystemEntropy).ok()?;
+    let sight = Witness::usual()?.look(&store);
+    let Some(doubt) = sight.doubt else {
+        return Some(match sight.trouble {
+            None => Finding::good(CHECK, "the audit log is the one that you saw last"),
+            Some(trouble) => {
+                Finding::note(CHECK, inert(&trouble), "Look at the files in keydesk's state folder")
+            }
+        });
+    };
+    let usual = places::default().is_some_and(|places| places.database == path);
+    let named = (!usual).then_some(path);
+    let revived = doubt.alive_again().map(|revived| format!("; {revived}")).unwrap_or_default();
+    let hint = match doubt.deletion(named) {
+        Some(deletion) => format!("{deletion}, then {}", Doubt::acceptance(named)),
+        None => format!("If that was you: {}", Doubt::acceptance(named)),
+    };
+    Some(Finding::fault(CHECK, format!("{doubt}{revived}"), hint))
 }
 
 fn failed(check: &'static str, error: &StoreError) -> Finding {

@@ -136,6 +136,8 @@ actions! {
     Sort = "sort",
     /// Show how the audit log differs from the one that was seen.
     Review = "review",
+    /// Show or hide the expirations of the next 12 months.
+    Timeline = "timeline",
     /// Turn the order round.
     Reverse = "reverse",
     /// Add the row to the selection, or take it out.

@@ -108,6 +108,8 @@ pub enum Load {
     Targets(Vec<KeyId>),
     /// How many keys expire from one instant until before another.
     MonthCount(ApplicationId, Instant, Instant),
+    /// How many keys expire from each of these instants until before the next.
+    Timeline(ApplicationId, Vec<Instant>),
     /// Rows of the Applications.
     Applications(String, Window<Application>),
     /// All Applications' names to choose from, and whose name looks like another.
@@ -195,6 +197,8 @@ pub enum Loaded {
     Targets(Vec<KeyDetails>),
     /// See [`Load::MonthCount`].
     MonthCount(u64),
+    /// See [`Load::Timeline`].
+    Timeline(Vec<u64>),
     /// See [`Load::Applications`].
     Applications(Page<Application>),
     /// See [`Load::ApplicationChoices`].

@@ -139,7 +139,7 @@ pub fn footer(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mu
 fn useful(app: &App) -> Vec<Action> {
     use Action::{
         Add, ChooseApplication, Create, Delete, Disable, Dismiss, Enable, Filter, FilterState, Help, Open,
-        Palette, Quit, Rename, Reverse, Review, Rotate, Select, SelectAll, Sort, Usage,
+        Palette, Quit, Rename, Reverse, Review, Rotate, Select, SelectAll, Sort, Timeline, Usage,
     };
     if app.is_typing() {
         return vec![Dismiss, Help];
@@ -153,7 +153,7 @@ fn useful(app: &App) -> Vec<Action> {
             if !app.keys.picked.is_empty() || app.keys.is_narrowed() {
                 actions.push(Dismiss);
             }
-            actions.extend([Filter, FilterState, Sort, Usage, Open, Select, SelectAll, Reverse]);
+            actions.extend([Filter, FilterState, Sort, Timeline, Usage, Open, Select, SelectAll, Reverse]);
             actions
         }
         ScreenId::Applications => vec![Open, Create, Rename, Delete, Filter],

@@ -110,8 +110,11 @@ impl Table<'_> {
             })
             .collect();
         draw(&names, self.columns, &widths, Rect { height: 1, ..body }, look, buffer);
-        for (place, row) in self.rows.iter().enumerate() {
-            let y = area.y + 1 + u16::try_from(place).unwrap_or(u16::MAX - area.y - 1);
+        // Something above may have taken lines that the rows were read for: the selected one is seen all the same.
+        let room = usize::from(area.height - 1).max(1);
+        let skipped = self.selected.map_or(0, |selected| (selected + 1).saturating_sub(room));
+        for (place, row) in self.rows.iter().enumerate().skip(skipped) {
+            let y = area.y + 1 + u16::try_from(place - skipped).unwrap_or(u16::MAX - area.y - 1);
             if y >= area.bottom() {
                 break;
             }
@@ -123,13 +126,13 @@ impl Table<'_> {
             hits.add(line, Target::Row(place));
         }
         let edge = area.right() - 1;
-        if self.more.0 {
+        if self.more.0 || skipped > 0 {
             sign(look.glyphs.more_above, edge, area.y + 1, look.theme.dim, buffer);
         }
-        if self.more.1 {
+        if self.more.1 || self.rows.len() - skipped.min(self.rows.len()) > room {
             sign(look.glyphs.more_below, edge, area.bottom() - 1, look.theme.dim, buffer);
         }
-        let place = u16::try_from(self.selected?).ok()?;
+        let place = u16::try_from(self.selected? - skipped).ok()?;
         Some((area.x, area.y + 1 + place))
     }
 }

@@ -7,6 +7,7 @@ use crate::domain::application::ApplicationId;
 use crate::domain::key::{Key, KeyId, KeyState};
 use crate::store::keys::{KeyQuery, KeySort};
 
+use super::timeline::Timeline;
 use super::{Filter, Filtered, chosen, movement};
 use crate::tui::app::action::Action;
 use crate::tui::app::context::Context;
@@ -45,6 +46,8 @@ pub struct KeysScreen {
     pub details: Option<KeyDetails>,
     /// Whether there is room for that pane.
     pub has_pane: bool,
+    /// The expirations of the next 12 months, while they are shown.
+    pub timeline: Option<Timeline>,
     /// Why the rows could not be read.
     pub error: Option<String>,
     awaited_details: Option<RequestId>,
@@ -68,6 +71,7 @@ impl Default for KeysScreen {
             picked: BTreeMap::new(),
             details: None,
             has_pane: false,
+            timeline: None,
             error: None,
             awaited_details: None,
             awaited_count: None,
@@ -89,6 +93,7 @@ impl KeysScreen {
                 has_pane: self.has_pane,
                 sort: self.sort,
                 descending: self.descending,
+                timeline: self.timeline.take(),
                 ..Self::default()
             };
             self.list.clear();
@@ -120,6 +125,16 @@ impl KeysScreen {
         let window = self.list.window();
         self.fetch(window, cx);
         self.count_due = true;
+        if let (Some(timeline), Some(application)) = (&mut self.timeline, self.application) {
+            timeline.reload(application, cx);
+        }
+    }
+
+    fn toggle_timeline(&mut self, cx: &mut Context<'_>) {
+        self.timeline = if self.timeline.is_some() { None } else { Some(Timeline::default()) };
+        if let (Some(timeline), Some(application)) = (&mut self.timeline, self.application) {
+            timeline.reload(application, cx);
+        }
     }
 
     fn fetch(&mut self, window: crate::store::Window<Key>, cx: &mut Context<'_>) {
@@ -202,6 +217,7 @@ impl KeysScreen {
                 self.descending = !self.descending;
                 self.reorder(cx);
             }
+            Action::Timeline => self.toggle_timeline(cx),
             Action::Select => self.pick(cx),
             Action::SelectAll => self.awaited_ids = self.query(cx).map(|q| cx.load(Load::KeyIds(q))),
             Action::Dismiss if !self.picked.is_empty() => self.picked.clear(),
@@ -287,6 +303,11 @@ impl KeysScreen {
                     }
                 }
                 self.refresh_details(cx);
+            }
+            Ok(Loaded::Timeline(counts)) => {
+                if let Some(timeline) = &mut self.timeline {
+                    timeline.take(*request, counts);
+                }
             }
             Ok(Loaded::KeyCount(count)) if self.awaited_count == Some(*request) => self.total = Some(*count),
             Ok(Loaded::Details(details)) if self.awaited_details == Some(*request) => {

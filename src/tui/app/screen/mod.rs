@@ -4,6 +4,7 @@ pub mod applications;
 pub mod audit;
 pub mod browse;
 pub mod keys;
+pub mod timeline;
 pub mod users;
 
 use crate::config::bindings::Key as KeyCode;

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Cursor, count, creator, filter_line, nothing, paragraph, state};
+use super::{Cursor, count, creator, filter_line, nothing, paragraph, state, timeline};
 use crate::domain::expiry::relative_short;
 use crate::domain::key::{Key, KeyState};
 use crate::store::keys::KeySort;
@@ -46,7 +46,14 @@ pub fn keys(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut 
         list_area,
         buffer,
     );
-    let below = Rect { y: list_area.y + 1, height: list_area.height.saturating_sub(1), ..list_area };
+    let mut below = Rect { y: list_area.y + 1, height: list_area.height.saturating_sub(1), ..list_area };
+    if let Some(timeline) = &screen.timeline {
+        let taken = timeline::height(below.height);
+        if taken > 0 {
+            timeline::draw(timeline, look, below, buffer);
+        }
+        below = Rect { y: below.y + taken, height: below.height - taken, ..below };
+    }
     if let Some(text) = nothing(&screen.list, screen.error.as_deref(), screen.is_narrowed(), &empty_keys(app))
     {
         paragraph(&text, look, below, buffer);

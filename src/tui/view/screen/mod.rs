@@ -3,6 +3,7 @@
 mod audit;
 mod keys;
 mod people;
+mod timeline;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

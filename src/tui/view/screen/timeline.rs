@@ -1,0 +1,90 @@
+//! Draws the expirations of the next 12 months as bars.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::tui::app::screen::timeline::{Month, Timeline};
+use crate::tui::view::Look;
+
+/// Lines of the bars themselves; above them stand the numbers, below the months.
+const BARS: u16 = 4;
+
+/// How many lines it takes in a body of so many.
+pub(super) fn height(body: u16) -> u16 {
+    // The list is what one works with: it keeps at least six lines.
+    if body >= BARS + 3 + 6 { BARS + 3 } else { 0 }
+}
+
+/// Draws it at the top of an area.
+pub(super) fn draw(timeline: &Timeline, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let most = timeline.months.iter().map(|month| month.keys).max().unwrap_or(0);
+    let count = u16::try_from(timeline.months.len()).unwrap_or(1).max(1);
+    let width = (area.width / count).min(10);
+    if width < 3 {
+        return;
+    }
+    for (place, month) in (0_u16..).zip(&timeline.months) {
+        let column = Rect { x: area.x + place * width, y: area.y, width: width - 1, height: BARS + 2 };
+        bar(month, most, place == 0, look, column, buffer);
+    }
+}
+
+fn bar(month: &Month, most: u64, is_first: bool, look: &Look, column: Rect, buffer: &mut Buffer) {
+    let room = usize::from(column.width);
+    let centred = |text: &str| format!("{text:^room$}");
+    // Eighths of a line.
+    let eighths = if most == 0 { 0 } else { (month.keys * u64::from(BARS) * 8).div_ceil(most) };
+    let style = if month.keys == most && most > 1 { look.theme.warning } else { look.theme.accent };
+    let mut top = column.y + 1 + BARS;
+    for line in 0..BARS {
+        let filled = eighths.saturating_sub(u64::from(line) * 8).min(8);
+        if filled == 0 {
+            break;
+        }
+        top = column.y + BARS - line;
+        let glyph = usize::try_from(filled).ok().and_then(|filled| look.glyphs.bars.get(filled - 1));
+        set(&glyph.copied().unwrap_or(" ").repeat(room), column.x, top, style, column.width, buffer);
+    }
+    if month.keys > 0 {
+        let number = short(month.keys);
+        set(&centred(&number), column.x, top - 1, look.theme.text, column.width, buffer);
+    }
+    let format = if is_first || month.first.format("%m").to_string() == "01" { "%b %y" } else { "%b" };
+    let label = month.first.format(format).to_string();
+    let label = if label.len() > room { month.first.format("%b").to_string() } else { label };
+    set(&centred(&label), column.x, column.y + 1 + BARS, look.theme.dim, column.width, buffer);
+}
+
+fn set(text: &str, x: u16, y: u16, style: Style, width: u16, buffer: &mut Buffer) {
+    buffer.set_stringn(x, y, text, usize::from(width), style);
+}
+
+/// A number in at most four letters.
+fn short(number: u64) -> String {
+    match number {
+        0..=9_999 => number.to_string(),
+        10_000..=999_999 => format!("{}k", number / 1_000),
+        _ => format!("{}M", number / 1_000_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        for (number, text) in
+            [(0, "0"), (9_999, "9999"), (10_000, "10k"), (999_999, "999k"), (1_000_000, "1M")]
+        {
+            assert_eq!(short(number), text);
+        }
+    }
+
+    #[test]
+    fn the_list_keeps_its_room() {
+        assert_eq!(height(20), 7);
+        assert_eq!(height(12), 0);
+    }
+}
