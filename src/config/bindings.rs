@@ -254,6 +254,6 @@ mod tests {
     fn what_is_unknown_says_what_is_known() {
         let own = Overrides::from([("keys".into(), BTreeMap::from([("explode".into(), vec![])]))]);
         let error = Bindings::built_in().unwrap().overridden(&own).unwrap_err().to_string();
-        assert!(error.contains("create, delete"), "{error}");
+        assert!(error.contains("create, rotate, delete"), "{error}");
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
+use keydesk::desk::{CreatedKey, Ending, Picked};
 use keydesk::domain::key::{Key, NewKey};
 use keydesk::host::clock;
 use keydesk::tui::app::msg::{Done, Operation};
@@ -105,12 +106,16 @@ fn storm(kind: Kind) {
         while since.elapsed() < LASTS {
             turn += 1;
             let place = turn % living.len();
-            match turn % 4 {
+            match turn % 5 {
                 0 => {
                     let (known, key) = living.swap_remove(place);
                     change(&mut screen, &known, SHUT, Operation::DeleteKeys, &key);
                 }
                 1 => living.push(create(&mut screen, &new, &keys)),
+                4 => {
+                    let (known, key) = living.swap_remove(place);
+                    living.push(rotate(&mut screen, &known, &key, &keys));
+                }
                 step => {
                     let disable = step == 2;
                     let (known, key) = &mut living[place];
@@ -136,15 +141,35 @@ fn storm(kind: Kind) {
 
 fn create(screen: &mut Screen, new: &NewKey, keys: &RwLock<Vec<Arc<Known>>>) -> (Arc<Known>, Key) {
     match screen.operate(Operation::CreateKey(new.clone()), clock::now()).unwrap() {
-        Done::Created(created) => {
-            let known = Arc::new(Known {
-                secret: created.secret.expose().to_owned(),
-                state: AtomicU8::new(OPEN),
-                changes: AtomicUsize::new(0),
-            });
-            keys.write().unwrap().push(Arc::clone(&known));
-            (known, created.key)
-        }
+        Done::Created(created) => known_from_now_on(created, keys),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn known_from_now_on(created: CreatedKey, keys: &RwLock<Vec<Arc<Known>>>) -> (Arc<Known>, Key) {
+    let known = Arc::new(Known {
+        secret: created.secret.expose().to_owned(),
+        state: AtomicU8::new(OPEN),
+        changes: AtomicUsize::new(0),
+    });
+    keys.write().unwrap().push(Arc::clone(&known));
+    (known, created.key)
+}
+
+/// The old key has leaked: once this is acknowledged it is shut, and its successor is open.
+fn rotate(
+    screen: &mut Screen,
+    known: &Known,
+    key: &Key,
+    keys: &RwLock<Vec<Arc<Known>>>,
+) -> (Arc<Known>, Key) {
+    known.state.store(CHANGING, Ordering::SeqCst);
+    known.changes.fetch_add(1, Ordering::SeqCst);
+    let picked = vec![Picked { id: key.id, version: key.version }];
+    let done = screen.operate(Operation::RotateKeys(picked, Ending::AtOnce), clock::now()).unwrap();
+    known.state.store(SHUT, Ordering::SeqCst);
+    match done {
+        Done::Rotated(mut rotated) => known_from_now_on(rotated.remove(0).created, keys),
         other => panic!("{other:?}"),
     }
 }
@@ -154,12 +179,12 @@ fn change(
     screen: &mut Screen,
     known: &Known,
     state: u8,
-    operation: impl FnOnce(Vec<keydesk::desk::Picked>) -> Operation,
+    operation: impl FnOnce(Vec<Picked>) -> Operation,
     key: &Key,
 ) -> Option<Key> {
     known.state.store(CHANGING, Ordering::SeqCst);
     known.changes.fetch_add(1, Ordering::SeqCst);
-    let picked = keydesk::desk::Picked { id: key.id, version: key.version };
+    let picked = Picked { id: key.id, version: key.version };
     let done = screen.operate(operation(vec![picked]), clock::now()).unwrap();
     known.state.store(state, Ordering::SeqCst);
     match done {
