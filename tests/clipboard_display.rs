@@ -135,6 +135,7 @@ fn a_display_that_never_answers_is_given_up() {
     let took = since.elapsed();
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
     assert!(said(&output).contains("did not answer within 2 s"), "{}", said(&output));
-    assert!(took > Duration::from_secs(2) && took < Duration::from_millis(2_500), "{took:?}");
-    assert!(until(Duration::from_millis(500), || holders(MINE) == 0), "the helper is gone");
+    // Far above 2 s: on a machine that runs other tests beside it, a process starts late.
+    assert!(took > Duration::from_secs(2) && took < Duration::from_secs(8), "{took:?}");
+    assert!(until(SOON, || holders(MINE) == 0), "the helper is gone");
 }
