@@ -56,11 +56,18 @@ use failure::{Failure, Stop};
 use output::{Output, to_stderr};
 use run::Run;
 
+use crate::domain::token::Entropy;
+use crate::host::entropy::SystemEntropy;
+
 /// Reads the arguments (the program's name first), does what they say, and tells how it ended.
 /// `open` opens the screen, for whoever asks for no command.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let json = wrong::wants_json(&arguments);
+    // Where the system has none, the standard library itself would end in a panic.
+    if let Err(error) = SystemEntropy.fill(&mut [0; 1]) {
+        return report(&Failure::failed("no_randomness", error.to_string()), json);
+    }
     if let Err(failure) = secret_guard::check(&arguments) {
         return report(&failure, json);
     }

@@ -56,9 +56,13 @@ pub(crate) fn show(
 /// The screen needs a terminal on both sides.
 pub(crate) fn needs_terminal() -> Result<(), Failure> {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    if !dumb && io::stdin().is_terminal() && io::stdout().is_terminal() {
+    let message = if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        "the screen needs a terminal, and there is none here"
+    } else if dumb {
+        "the screen cannot be drawn on this terminal (TERM=dumb)"
+    } else {
         return Ok(());
-    }
-    Err(Failure::failed("no_terminal", "the screen needs a terminal, and there is none here")
+    };
+    Err(Failure::failed("no_terminal", message)
         .hint("Everything can be done with commands too: keydesk --help"))
 }

@@ -9,11 +9,13 @@ use crate::config::settings::Settings;
 use crate::desk::witness::{Doubt, Sight, Witness};
 use crate::desk::{self, DeskError, Session, Who};
 use crate::domain::Instant;
+use crate::domain::clock::{MEND, behind_the_log};
 use crate::domain::expiry;
 use crate::domain::user::Caller;
 use crate::host::clock::Zone;
 use crate::host::entropy::SystemEntropy;
 use crate::host::{clock, identity, places};
+use crate::store::audit;
 use crate::store::{NotAllowed, Reader, Store};
 
 /// One command under way.
@@ -102,6 +104,12 @@ impl Run {
     fn warn_of(&self, store: &Store) {
         for warning in store.warnings() {
             self.output.warn(warning);
+        }
+        // A log that cannot be read is told of by the command itself.
+        let last = store.read(audit::last_at).unwrap_or_default();
+        if let Some(behind) = behind_the_log(last, self.now) {
+            self.output.warn(&behind);
+            self.output.warn(MEND);
         }
     }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failure, Stop};
 
 /// Whether `--json` is among the arguments: a wrong command line cannot be asked any other way.
 pub(crate) fn wants_json(arguments: &[OsString]) -> bool {
@@ -16,9 +16,11 @@ pub(crate) fn wants_json(arguments: &[OsString]) -> bool {
 pub(crate) fn report(error: &clap::Error, json: bool) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // Nobody reading on is no error (`keydesk --help | head -1`).
-            let _ = error.print();
-            Exit::Done
+            match error.print().map_err(Stop::from) {
+                // Nobody reading on is no error (`keydesk --help | head -1`).
+                Ok(()) | Err(Stop::PipeClosed) => Exit::Done,
+                Err(Stop::Failed(failure)) => super::report(&failure, json),
+            }
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !json => {
             let _ = error.print();

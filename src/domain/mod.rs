@@ -6,6 +6,7 @@
 pub mod application;
 pub mod audit;
 pub mod audit_filter;
+pub mod clock;
 pub mod expiry;
 pub mod key;
 pub mod ledger;

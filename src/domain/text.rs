@@ -76,6 +76,14 @@ pub fn is_unsafe(c: char) -> bool {
             | '\u{E0000}'..='\u{E0FFF}')
 }
 
+/// The beginning of a sentence: with a capital letter.
+#[must_use]
+pub fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}", letters.as_str())
+}
+
 /// Stored text made harmless and visible: control, bidirectional and zero-width characters stand as
 /// `\u{202e}`, so that they neither act nor hide. All text from the database passes here on its way out.
 #[must_use]

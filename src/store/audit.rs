@@ -53,6 +53,14 @@ pub fn head(r: &Reader<'_>) -> Result<(u64, ChainHash), StoreError> {
     last.map_or_else(|| Ok((0, genesis(r)?)), Ok)
 }
 
+/// When the last entry was written; none when there is none.
+pub fn last_at(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
+    r.connection
+        .prepare_cached("SELECT at FROM audit ORDER BY number DESC LIMIT 1")
+        .and_then(|mut statement| statement.query_row([], |row| convert::instant(row, 0)).optional())
+        .map_err(r.fault("reading the end of the audit log"))
+}
+
 /// Adds an entry to the end of the chain.
 pub(super) fn append(
     tx: &WriteTx<'_>,

@@ -63,13 +63,6 @@ impl Examined {
             )
             .map_err(|error| StoreError::from_sqlite(&error, "looking at deleted users", &self.path))
     }
-
-    /// When the last entry of the audit log was written, in seconds since 1970.
-    pub fn last_entry(&self) -> Result<Option<i64>, StoreError> {
-        self.connection
-            .query_row("SELECT (SELECT at FROM audit ORDER BY number DESC LIMIT 1)", [], |row| row.get(0))
-            .map_err(|error| StoreError::from_sqlite(&error, "reading the audit log", &self.path))
-    }
 }
 
 /// Whether the room for deletions on a full disk is there.

@@ -12,6 +12,7 @@ use crate::desk::{self, DeskError, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::audit_filter::AuditFilter;
+use crate::domain::clock;
 use crate::domain::key::KeyId;
 use crate::domain::token::Entropy;
 use crate::domain::user::Caller;
@@ -127,13 +128,17 @@ impl Desk {
             }
             let attention =
                 application.as_ref().map_or(Ok(0), |here| keys::attention(r, here.id, now, soon))?;
+            let mut warnings = self.store.warnings().to_vec();
+            if let Some(behind) = clock::behind_the_log(audit::last_at(r)?, now) {
+                warnings.push(format!("Beware: {behind}. {}.", clock::MEND));
+            }
             Ok(Standing {
                 who,
                 login: self.caller.login.clone(),
                 application,
                 applications: applications::count(r)?,
                 attention,
-                warnings: self.store.warnings().to_vec(),
+                warnings,
                 notice: identity::notice(&self.caller),
                 suggested_email: identity::suggested_email(&self.caller),
             })

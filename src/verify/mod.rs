@@ -8,11 +8,12 @@ pub mod recorder;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::domain::Instant;
+use crate::domain::clock::is_behind;
 use crate::domain::key::{KeyId, KeyType};
 use crate::domain::secret::KeyHash;
 use crate::domain::text::{Name, fold};
@@ -176,6 +177,8 @@ pub struct Verifier {
     clock: fn() -> Instant,
     /// The latest instant seen, in seconds: a clock that is set back brings no expired key back to life.
     latest: AtomicI64,
+    /// Whether it has been said that the clock was set back.
+    behind: AtomicBool,
     /// How long a read waits for a lock that keeps readers out (which is rare).
     patience: Duration,
     recorder: Option<Recorder>,
@@ -201,7 +204,7 @@ impl Verifier {
         let files = DatabaseFiles::of(&path).ok_or_else(|| StoreError::NoDatabase { path: path.clone() })?;
         let recorder = Some(Recorder::start(&path));
         let (idle, latest) = (Mutex::new(vec![first]), AtomicI64::new(i64::MIN));
-        Ok(Self { path, files, idle, clock, latest, patience, recorder })
+        Ok(Self { path, files, idle, clock, latest, behind: AtomicBool::new(false), patience, recorder })
     }
 
     /// Verifies without recording use: the database is only read.
@@ -303,7 +306,19 @@ impl Verifier {
     fn now(&self) -> Instant {
         let now = (self.clock)();
         let latest = self.latest.fetch_max(now.timestamp(), Ordering::Relaxed).max(now.timestamp());
-        Instant::from_timestamp(latest, 0).unwrap_or(now)
+        let latest =
+            if latest == now.timestamp() { now } else { Instant::from_timestamp(latest, 0).unwrap_or(now) };
+        let behind = is_behind(latest, now);
+        if self.behind.load(Ordering::Relaxed) != behind
+            && self.behind.swap(behind, Ordering::Relaxed) != behind
+            && behind
+        {
+            tracing::warn!(
+                seconds = (latest - now).num_seconds(),
+                "the clock was set back; until it has caught up, time stands still: keys that have expired stay refused"
+            );
+        }
+        latest
     }
 
     /// When it was last decided, without a look at the clock.

@@ -1,4 +1,33 @@
-//! Faults from outside: programs that are killed, writes that fail, and where a secret may not be found afterwards.
+//! Faults from outside: programs that are killed, writes that fail, clocks that jump, users with umasks of their own, and
+//! where a secret may not be found afterwards.
+//!
+//! Each row of the table of faults, and its test; those that are not here need what their neighbours set up.
+//!
+//! | fault | test |
+//! |---|---|
+//! | kill -9 at random, six processes | `kills` |
+//! | a kill at each write | `writes`, `migration` |
+//! | an I/O error or a full disk at each write, once and for ever | `writes`, `migration` |
+//! | killed between commit and secret | `writes::a_creation…`, `cli_rotate::killed_at_any_moment…` |
+//! | a full disk, then a deletion | `store::files::on_a_full_disk…`, on a file system of 2 MB |
+//! | two admins at once | `store::rules::two_admins…`, `ui::rotate::the_second_of_two_admins…` |
+//! | a stale screen | `ui::screens::a_stale_confirmation…` |
+//! | the write lock held for long | `surroundings::a_lock…`; 60 s would test no more than the time at which one gives up |
+//! | database renamed, removed, replaced | `pty::sessions::a_database_that_is_moved_away…`, `serve::faults`, `store::rules` |
+//! | read-only, cut, flipped, foreign, newer | `store::files`, `serve::faults::damage…`, `cli_doctor` |
+//! | migration killed | `migration` |
+//! | link or file where something is to be written | `cli_secrets`, `cli_copies`, `ui::wizard::the_secret_goes…` |
+//! | a backup restored | `cli_audit`, `pty::witness`, `ui::audit` |
+//! | the clock jumps | `clock` |
+//! | no randomness | `surroundings` |
+//! | signals, the terminal gone, a panic, no core dump | `pty::life` |
+//! | sizes, random keys, clicks and pastes | `ui::storm`, `ui::screens::a_terminal_may…`, `pty::life::sizes…` |
+//! | 10 MB pasted | `surroundings` |
+//! | hostile text | `cli_keys::hostile_names…`, `cli_copies::an_export…`, `domain::text` |
+//! | output closed or full, a dumb terminal, none | `surroundings` |
+//! | HTTP abuse, 100,000 races | `serve::abuse`, `serve::races` |
+//! | several users, umasks, a crash between | `users` |
+//! | the canary | `canary`, `ui::wizard::the_secret_is_in_no_frame…`, `pty::life` |
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test says why it fails or is skipped")]
 
 #[path = "../cli_support/mod.rs"]
@@ -17,19 +46,27 @@ mod endpoint;
 mod support;
 
 mod canary;
+mod clock;
 mod kills;
+mod migration;
+mod surroundings;
+mod users;
 mod writes;
 
 use cli_support::Home;
 
 /// The file is sound, the log is whole and tells exactly what there is: each operation with its entry, or neither.
 fn is_sound(home: &Home, when: &str) {
+    is_sound_file(home, when);
+    let said = home.run(&["audit", "verify"]);
+    assert_eq!(said.code, 0, "{when}: {said:?}");
+}
+
+/// SQLite finds nothing wrong with the file.
+fn is_sound_file(home: &Home, when: &str) {
     let raw = rusqlite::Connection::open(home.database()).unwrap();
     let check: String = raw.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(check, "ok", "{when}");
-    drop(raw);
-    let said = home.run(&["audit", "verify"]);
-    assert_eq!(said.code, 0, "{when}: {said:?}");
 }
 
 /// Whether a secret is let in; else the reason.

@@ -14,7 +14,7 @@ const CALLS: &str =
 
 /// What is done to the N-th call.
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+pub(crate) enum Fault {
     Kill,
     /// An error, this time only.
     Once(&'static str),
@@ -33,7 +33,7 @@ impl Fault {
 }
 
 /// Runs keydesk with a fault; and whether the fault was met.
-fn run(home: &Home, fault: Fault, number: usize, arguments: &[&str]) -> (Said, bool) {
+pub(crate) fn run(home: &Home, fault: Fault, number: usize, arguments: &[&str]) -> (Said, bool) {
     let trace = home.path("trace");
     let mut command = Command::new("strace");
     command.env_clear().envs(home.environment()).arg("-f").arg("-qq").arg("-o").arg(&trace);
@@ -50,7 +50,7 @@ fn run(home: &Home, fault: Fault, number: usize, arguments: &[&str]) -> (Said, b
     (said, met)
 }
 
-fn is_possible() -> bool {
+pub(crate) fn is_possible() -> bool {
     if !have("strace") {
         return false;
     }
@@ -68,11 +68,11 @@ fn keys(home: &Home) -> Vec<Value> {
     said.json().as_array().unwrap().clone()
 }
 
-const FAULTS: [Fault; 5] =
+pub(crate) const FAULTS: [Fault; 5] =
     [Fault::Kill, Fault::Once("EIO"), Fault::ForEver("EIO"), Fault::Once("ENOSPC"), Fault::ForEver("ENOSPC")];
 
 /// Far more than an operation needs.
-const MOST: usize = 120;
+pub(crate) const MOST: usize = 120;
 
 #[test]
 fn a_creation_is_whole_or_absent() {

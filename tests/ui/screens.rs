@@ -204,7 +204,7 @@ fn applications_and_users_are_managed() {
     script.press("2 end d").text("Storefront").press("enter");
     assert!(script.screen().contains("deleted with its 5 keys"), "{}", script.screen());
     script.press("3 home x y");
-    assert!(script.screen().contains("the last active user can be neither disabled nor deleted"));
+    assert!(script.screen().contains("The last active user can be neither disabled nor deleted"));
     script.press("esc n").text("zoe@example.com").press("enter enter end up x y");
     assert!(script.screen().contains("disabled"), "{}", script.screen());
 }

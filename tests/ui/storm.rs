@@ -56,6 +56,7 @@ fn blow() -> impl Strategy<Value = Blow> {
         "S",
         "a",
         "r",
+        "t",
         "y",
         "c",
         "w",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Finding;
 use crate::desk::witness::{Doubt, Witness};
-use crate::domain::expiry::relative;
+use crate::domain::clock;
 use crate::domain::text::inert;
 use crate::domain::user::UserStatus;
 use crate::domain::{Instant, audit::ChainHash};
@@ -35,7 +35,7 @@ pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     });
     findings.extend(people(&examined));
     findings.push(chain(&examined, damaged));
-    findings.push(clock(&examined, now));
+    findings.push(time(&examined, now));
     // Opened anew, which would bring an older format up to date.
     if !damaged && matches!(examined.format(), Ok(found) if found == migrate::NEWEST) {
         findings.extend(witness(path));
@@ -168,20 +168,13 @@ fn whole(number: u64, head: &ChainHash) -> String {
     format!("{number} entries, each holds to the one before; head {head}")
 }
 
-fn clock(examined: &Examined, now: Instant) -> Finding {
+fn time(examined: &Examined, now: Instant) -> Finding {
     const CHECK: &str = "clock";
-    // Two machines' clocks may differ a little.
-    const LEEWAY: i64 = 60;
-    match examined.last_entry() {
-        Ok(Some(at)) if at > now.timestamp() + LEEWAY => {
-            let last = Instant::from_timestamp(at, 0).unwrap_or(now);
-            Finding::fault(
-                CHECK,
-                format!("it is behind the last entry of the audit log, which is {}", relative(last, now)),
-                "Set the clock, best by NTP (timedatectl set-ntp true): by it keys expire",
-            )
-        }
-        Ok(_) => Finding::good(CHECK, "not behind the audit log"),
+    match examined.read(audit::last_at) {
+        Ok(last) => match clock::behind_the_log(last, now) {
+            Some(behind) => Finding::fault(CHECK, behind, clock::MEND),
+            None => Finding::good(CHECK, "not behind the audit log"),
+        },
         Err(error) => failed(CHECK, &error),
     }
 }

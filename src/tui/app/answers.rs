@@ -68,8 +68,8 @@ impl App {
                 }
                 Who::Active(_) => {}
             }
-            if let Some(warning) = standing.warnings.first() {
-                self.message = Some(Message::error(warning));
+            if !standing.warnings.is_empty() {
+                self.message = Some(Message::error(standing.warnings.join(" ")));
             }
         }
         if let Some(name) = self.wanted_application.take()

@@ -4,7 +4,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::domain::text::{fold, inert};
+use crate::domain::text::{capitalized, fold, inert};
 
 /// Cuts a text to a width in cells; what is cut ends in the sign for it.
 #[must_use]
@@ -95,10 +95,7 @@ pub fn words(filter: &str) -> Vec<String> {
 /// A text of ours as a sentence: with a capital and a full stop, inert.
 #[must_use]
 pub fn sentence(text: &str) -> String {
-    let text = inert(text);
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
+    format!("{}.", capitalized(&inert(text)))
 }
 
 /// The cells that a line takes.

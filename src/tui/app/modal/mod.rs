@@ -195,7 +195,7 @@ fn settle(submitting: &mut Option<RequestId>, error: &mut Option<String>, answer
 
 /// What an operation's failure says, with what to do next.
 fn sentence(error: &crate::desk::DeskError) -> String {
-    let text = crate::domain::text::inert(&error.to_string());
+    let text = crate::domain::text::capitalized(&crate::domain::text::inert(&error.to_string()));
     match error.hint() {
         Some(hint) => format!("{text}. {hint}"),
         None => text,

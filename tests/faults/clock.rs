@@ -1,0 +1,125 @@
+//! A clock that jumps by years, back and forth: the real program under libfaketime, skipped where that is missing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::cli_support::{self, Home};
+use crate::endpoint::Endpoint;
+use crate::support::{have, pty::Pty};
+
+/// The library that the program is started with, as the command of the same name would.
+fn library() -> Option<String> {
+    if !have("faketime") {
+        return None;
+    }
+    let output = Command::new("faketime").args(["2030-01-01", "env"]).output().unwrap();
+    let environment = String::from_utf8(output.stdout).unwrap();
+    let found = environment.lines().find_map(|line| line.strip_prefix("LD_PRELOAD=")).map(str::to_owned);
+    if found.is_none() {
+        eprintln!("skipped: faketime has no library");
+    }
+    found
+}
+
+/// A clock of a program's own: what is written into its file is added to the time.
+struct Clock {
+    library: String,
+    file: PathBuf,
+}
+
+impl Clock {
+    fn new(library: String, file: PathBuf) -> Self {
+        let clock = Self { library, file };
+        clock.jump("+0");
+        clock
+    }
+
+    /// Puts it so far off, at once for whoever reads it.
+    fn jump(&self, by: &str) {
+        let new = self.file.with_extension("new");
+        std::fs::write(&new, by).unwrap();
+        std::fs::rename(new, &self.file).unwrap();
+    }
+
+    fn environment(&self) -> [(&str, &str); 4] {
+        [
+            ("LD_PRELOAD", &self.library),
+            ("FAKETIME_TIMESTAMP_FILE", self.file.to_str().unwrap()),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ]
+    }
+}
+
+fn endpoint(database: &Path, clock: &Clock) -> Endpoint {
+    let mut command = crate::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), database);
+    command.args(["serve", "--listen", "127.0.0.1:0"]).envs(clock.environment());
+    Endpoint::from_command(command)
+}
+
+#[test]
+fn an_expired_key_does_not_come_alive() {
+    let Some(library) = library() else { return };
+    let home = Home::set_up();
+    let (_, short) = home.key("Short", &["--expires", "90d"]);
+    let (_, long) = home.key("Long", &["--expires", "3650d"]);
+    let clock = Clock::new(library, home.path("clock"));
+    let running = endpoint(&home.database(), &clock);
+    let passes = || (running.lets_in(&short), running.lets_in(&long));
+    assert_eq!(passes(), (true, true));
+    clock.jump("-30y");
+    assert_eq!(passes(), (true, true), "a clock set back ends nothing");
+    clock.jump("+1y");
+    assert_eq!(passes(), (false, true));
+    for by in ["+0", "-5y", "+2y", "-1d", "-20y", "+0"] {
+        clock.jump(by);
+        assert_eq!(passes(), (false, true), "at {by}");
+    }
+    clock.jump("+20y");
+    assert_eq!(passes(), (false, false));
+    clock.jump("+0");
+    assert_eq!(passes(), (false, false));
+    let said = running.log().join("\n");
+    assert!(said.contains("the clock was set back"), "{said}");
+    assert!(said.matches("the clock was set back").count() < 8, "once for each jump: {said}");
+    assert_eq!(running.stop(), Some(0), "timers go by another clock");
+    let again = endpoint(&home.database(), &clock);
+    assert!(again.lets_in(&short), "within a run; the next one believes the clock");
+}
+
+#[test]
+fn the_log_is_in_order_and_whoever_writes_is_warned() {
+    let Some(library) = library() else { return };
+    let home = Home::set_up();
+    let clock = Clock::new(library, home.path("clock"));
+    for (by, name) in [("+3y", "Ahead"), ("-4y", "Behind"), ("+0", "Now")] {
+        clock.jump(by);
+        let mut command = home.command(&["keys", "create", "--name", name]);
+        let said = cli_support::said(command.envs(clock.environment()));
+        assert_eq!(said.code, 0, "{said:?}");
+        let warned = said.err.contains("the clock is behind the last entry of the audit log");
+        assert_eq!(
+            warned,
+            name == "Behind",
+            "what was written before it is in the future by 7 years: {said:?}"
+        );
+    }
+    let entries = home.run(&["audit", "list", "--json"]).json();
+    let numbers: Vec<u64> =
+        entries.as_array().unwrap().iter().map(|entry| entry["number"].as_u64().unwrap()).collect();
+    assert!(numbers.is_sorted_by(|one, next| *one == *next + 1), "{numbers:?}");
+    assert_eq!(home.run(&["audit", "verify"]).code, 0);
+
+    clock.jump("-10y");
+    let mut pty = Pty::keydesk(&home.database(), &[], &clock.environment());
+    pty.wait_for("the clock is behind the last entry of the audit log");
+    pty.wait_for("Now");
+    clock.jump("+10y");
+    std::thread::sleep(Duration::from_millis(1_200));
+    let since = Instant::now();
+    pty.send("j");
+    pty.send("q");
+    assert_eq!(pty.wait_for_end(Duration::from_secs(5)), 0);
+    assert!(since.elapsed() < Duration::from_secs(5));
+}
