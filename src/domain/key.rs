@@ -10,6 +10,23 @@ use super::application::ApplicationId;
 use super::text::{Name, NameError};
 use super::user::{Creator, UserId};
 
+/// What whoever lets a key in may know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The public part: safe to log.
+    pub id: KeyId,
+    /// What people call it.
+    pub name: Name,
+    /// The name of its Application.
+    pub application: Name,
+    /// The platform's slug; none for a generic key.
+    pub platform: Option<String>,
+    /// Production or test.
+    pub key_type: KeyType,
+    /// From this instant (UTC) on it will be refused.
+    pub expires: Instant,
+}
+
 /// The public part of a key: 10 base62 characters. It identifies the key for ever and is safe to log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; KeyId::LENGTH]);

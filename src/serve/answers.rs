@@ -1,16 +1,15 @@
 //! The answers of the endpoint, to the letter of its contract.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::domain::expiry::rfc3339;
-use crate::domain::key::KeyId;
-use crate::verify::Accepted;
+use crate::domain::key::{Accepted, KeyId};
 use crate::verify::credential::SCHEME;
 
 /// What a client is told who is refused, always the same: never why.
@@ -38,11 +37,6 @@ const LITERAL: &AsciiSet = &CONTROLS.add(b'%');
 /// The same within a quoted string.
 const QUOTED: &AsciiSet = &LITERAL.add(b'"').add(b'\\');
 
-fn encoded(text: &str, set: &'static AsciiSet) -> HeaderValue {
-    // Visible ASCII and spaces are all that is left.
-    HeaderValue::try_from(utf8_percent_encode(text, set).to_string()).unwrap_or(HeaderValue::from_static(""))
-}
-
 fn answer(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
@@ -56,43 +50,80 @@ fn json(status: StatusCode, body: &'static str) -> Response<Body> {
     response
 }
 
-/// The answers to those who are let in, kept with the key that they tell of: writing its headers out for each request
-/// would cost more than the decision.
+/// What is told of the keys that are let in, kept: writing it out for each request would cost more than the decision.
 #[derive(Debug, Default)]
-pub(super) struct Welcome(Mutex<HashMap<KeyId, (Accepted, HeaderMap)>>);
+pub(super) struct Welcome(Mutex<HashMap<KeyId, (Arc<Accepted>, Told)>>);
 
 /// How many are kept at most.
 const MOST_KEPT: usize = 10_000;
 
 impl Welcome {
     /// 204, with what the application behind the proxy may want to know of the key.
-    pub(super) fn let_in(&self, key: &Accepted) -> Response<Body> {
+    pub(super) fn let_in(&self, key: &Arc<Accepted>) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        *response.headers_mut() = self.told(key).headers();
+        response
+    }
+
+    fn told(&self, key: &Arc<Accepted>) -> Told {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, told)) = kept.get(&key.id)
+            && (Arc::ptr_eq(of, key) || of == key)
+        {
+            return told.clone();
+        }
         if kept.len() >= MOST_KEPT {
             kept.clear();
         }
-        let (told, headers) = kept.entry(key.id).or_insert_with(|| (key.clone(), headers(key)));
-        if told != key {
-            (*told, *headers) = (key.clone(), self::headers(key));
-        }
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        response.headers_mut().clone_from(headers);
-        response
+        let told = Told::of(key);
+        kept.insert(key.id, (Arc::clone(key), told.clone()));
+        told
     }
 }
 
-fn headers(key: &Accepted) -> HeaderMap {
-    let platform = key.platform.as_deref().unwrap_or("generic");
-    HeaderMap::from_iter([
-        (CACHE_CONTROL, NO_STORE),
-        (KEY_ID, encoded(key.id.as_str(), LITERAL)),
-        (KEY_NAME, encoded(key.name.as_str(), NAME)),
-        (APPLICATION, encoded(key.application.as_str(), LITERAL)),
-        (PLATFORM, encoded(platform, LITERAL)),
-        (TYPE, HeaderValue::from_static(key.key_type.as_str())),
-        (EXPIRES, encoded(&rfc3339(key.expires), LITERAL)),
-    ])
+/// The values of the headers in one text, of which each value is a piece. Kept as a map of headers it would be ten times
+/// as long, and with some thousand keys no processor's cache would hold it.
+#[derive(Clone, Debug)]
+struct Told {
+    text: Bytes,
+    lengths: [u16; VALUES],
+}
+
+/// How many headers tell of a key.
+const VALUES: usize = 6;
+
+/// They.
+const TOLD: [HeaderName; VALUES] = [KEY_ID, KEY_NAME, APPLICATION, PLATFORM, TYPE, EXPIRES];
+
+impl Told {
+    fn of(key: &Accepted) -> Self {
+        let values = [
+            utf8_percent_encode(key.id.as_str(), LITERAL),
+            utf8_percent_encode(key.name.as_str(), NAME),
+            utf8_percent_encode(key.application.as_str(), LITERAL),
+            utf8_percent_encode(key.platform.as_deref().unwrap_or("generic"), LITERAL),
+            utf8_percent_encode(key.key_type.as_str(), LITERAL),
+            utf8_percent_encode(&rfc3339(key.expires), LITERAL),
+        ]
+        .map(|value| value.to_string());
+        // Names are some hundred characters at the most (`domain::text`).
+        let lengths = values.each_ref().map(|value| u16::try_from(value.len()).unwrap_or(u16::MAX));
+        Self { text: values.concat().into(), lengths }
+    }
+
+    fn headers(mut self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(VALUES + 2);
+        headers.insert(CACHE_CONTROL, NO_STORE);
+        for (name, length) in TOLD.into_iter().zip(self.lengths) {
+            let piece = self.text.split_to(self.text.len().min(length.into()));
+            // Visible ASCII and spaces are all that is left of any text.
+            if let Ok(value) = HeaderValue::from_maybe_shared(piece) {
+                headers.insert(name, value);
+            }
+        }
+        headers
+    }
 }
 
 /// 401; the realm is the Application that was asked for.
@@ -138,7 +169,7 @@ mod tests {
     #[test]
     fn any_name_fits_into_a_header() {
         let welcome = Welcome::default();
-        let mut key = Accepted {
+        let key = Accepted {
             id: "7Qm2x9KdPa".parse().unwrap(),
             name: Name::from_stored("Kassé 100% \r\nX-Evil: 1 \u{202e}".into()),
             application: Name::from_stored("Größe & 100%\r\n".into()),
@@ -146,7 +177,7 @@ mod tests {
             key_type: KeyType::Production,
             expires: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
         };
-        let response = welcome.let_in(&key);
+        let response = welcome.let_in(&Arc::new(key.clone()));
         assert_eq!(response.status(), 204);
         assert_eq!(
             header(&response, "x-keydesk-key-name"),
@@ -157,7 +188,7 @@ mod tests {
         assert_eq!(header(&response, "x-keydesk-type"), "production");
         assert_eq!(header(&response, "x-keydesk-expires"), "2027-01-15T08:00:00Z");
         assert_eq!(header(&response, "cache-control"), "no-store");
-        key.name = Name::from_stored("Renamed".into());
+        let key = Arc::new(Accepted { name: Name::from_stored("Renamed".into()), ..key });
         for _ in 0..2 {
             assert_eq!(header(&welcome.let_in(&key), "x-keydesk-key-name"), "Renamed");
         }

@@ -153,11 +153,10 @@ async fn answer(
 ) {
     let stream = Guarded::new(stream, bounds.head_timeout);
     let phase = stream.phase();
-    let routes = Arc::new(routes);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         phase.answering();
-        let routes = Arc::clone(&routes);
-        async move { Ok::<_, Infallible>(routes.answer(peer, request).await) }
+        let answer = routes.answer(peer, request);
+        async move { Ok::<_, Infallible>(answer.await) }
     });
     let connection = http1::Builder::new()
         // `Guarded` has the deadlines.

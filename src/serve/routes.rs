@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, CONNECTION, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, HeaderValue, Request, Response};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use axum::routing::get;
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
@@ -24,6 +24,9 @@ use crate::domain::token;
 use crate::store::lookup::{KeyCounts, Lookup};
 use crate::verify::credential::{self, CredentialFault};
 use crate::verify::{Accepted, Decision, Question, Reason, Refusal};
+
+/// The last place where a key may stand.
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// How long the numbers of keys stay good: counting a million takes a while.
 const COUNTS_FOR: Duration = Duration::from_secs(10);
@@ -66,29 +69,41 @@ impl Routes {
     }
 
     /// Answers a request of this peer. `/auth` is most of what is asked and is answered here: a router's own boxes and
-    /// clones would cost as much as the decision.
-    pub(super) async fn answer(&self, peer: Option<IpAddr>, request: Request<Incoming>) -> Response<Body> {
+    /// clones would cost as much as the decision. Nothing of the request is kept while the answer is waited for.
+    pub(super) fn answer(
+        &self,
+        peer: Option<IpAddr>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send + use<> {
         // Such a request may have told its length in another way too, which hyper drops without a word: a proxy before
         // us could see another request in what follows, so the connection ends with it (RFC 9112, section 6.1).
         let chunked = request.headers().contains_key(TRANSFER_ENCODING);
-        let mut response = match asked_for(request.uri().path()) {
-            Asked::Decision => {
-                self.shared.answer(peer, request.headers(), self.shared.application.as_deref()).await
-            }
+        let shared = Arc::clone(&self.shared);
+        let asked = match asked_for(request.uri().path()) {
+            Asked::Decision => Ok(shared.read(peer, request.headers(), shared.application.as_deref())),
             Asked::DecisionFor(named) => {
                 // Bytes that are no text become a name that no Application has.
                 let application = percent_decode_str(named).decode_utf8_lossy();
-                self.shared.answer(peer, request.headers(), Some(&application)).await
+                Ok(shared.read(peer, request.headers(), Some(&application)))
             }
-            Asked::Other => match self.others.clone().call(request.map(Body::new)).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            },
+            Asked::Other => Err(Box::new((self.others.clone(), request))),
         };
-        if chunked {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        async move {
+            let mut response = match asked {
+                Ok(presented) => shared.answer(presented).await,
+                Err(other) => {
+                    let (mut others, request) = *other;
+                    match others.call(request.map(Body::new)).await {
+                        Ok(response) => response,
+                        Err(never) => match never {},
+                    }
+                }
+            };
+            if chunked {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
         }
-        response
     }
 }
 
@@ -147,19 +162,33 @@ impl From<Unanswered> for No {
     }
 }
 
+/// What a request presents, read from its head.
+struct Presented {
+    began: Instant,
+    from: Option<IpAddr>,
+    application: Option<Box<str>>,
+    question: Result<Question, No>,
+}
+
 impl Shared {
-    async fn answer(
-        &self,
-        peer: Option<IpAddr>,
-        headers: &HeaderMap,
-        application: Option<&str>,
-    ) -> Response<Body> {
-        let began = Instant::now();
-        let from = self.trusted.origin(peer, headers);
-        let decided = self.decide(headers, application).await;
+    fn read(&self, peer: Option<IpAddr>, headers: &HeaderMap, application: Option<&str>) -> Presented {
+        Presented {
+            began: Instant::now(),
+            from: self.trusted.origin(peer, headers),
+            application: application.map(Box::from),
+            question: question(headers, application),
+        }
+    }
+
+    async fn answer(&self, presented: Presented) -> Response<Body> {
+        let Presented { began, from, application, question } = presented;
+        let decided = match question {
+            Ok(question) => self.decide(question).await,
+            Err(no) => Err(no),
+        };
         let took = began.elapsed();
         // Whoever mistakes the path for the place of the key shall not find it in the log.
-        let named = application.filter(|name| !token::holds_secret(name));
+        let named = application.as_deref().filter(|name| !token::holds_secret(name));
         let verifier = self.batch.verifier();
         match decided {
             Ok(key) => {
@@ -181,7 +210,7 @@ impl Shared {
                 );
                 self.metrics.refused(reason, took);
                 verifier.record(&Decision::Refused(refusal), from);
-                answers::refused(application)
+                answers::refused(application.as_deref())
             }
             Err(No::Fault(fault)) => {
                 tracing::info!(
@@ -192,7 +221,7 @@ impl Shared {
                 );
                 self.metrics.refused(fault.as_str(), took);
                 verifier.record_fault(fault, from);
-                answers::refused(application)
+                answers::refused(application.as_deref())
             }
             Err(No::Unanswered) => {
                 self.metrics.unanswered(took);
@@ -201,13 +230,7 @@ impl Shared {
         }
     }
 
-    async fn decide(&self, headers: &HeaderMap, application: Option<&str>) -> Result<Accepted, No> {
-        let question = {
-            let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
-            let credential = credential::read(values(AUTHORIZATION.as_str()), values("x-api-key"));
-            let credential = credential.map_err(No::Fault)?;
-            Question::new(credential.expose(), application).map_err(No::Refusal)?
-        };
+    async fn decide(&self, question: Question) -> Result<Arc<Accepted>, No> {
         match self.batch.decide(question).await? {
             Decision::Accepted(key) if self.required.is_some_and(|required| required != key.key_type) => {
                 Err(No::Refusal(Refusal { reason: Reason::WrongType, key: Some(key.id) }))
@@ -216,6 +239,12 @@ impl Shared {
             Decision::Refused(refusal) => Err(No::Refusal(refusal)),
         }
     }
+}
+
+fn question(headers: &HeaderMap, application: Option<&str>) -> Result<Question, No> {
+    let values = |name: &HeaderName| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let credential = credential::read(values(&AUTHORIZATION), values(&X_API_KEY)).map_err(No::Fault)?;
+    Question::new(credential.expose(), application).map_err(No::Refusal)
 }
 
 /// The numbers of keys, counted again when they are asked for and old.

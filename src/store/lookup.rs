@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -9,9 +10,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{StoreError, convert, open};
 use crate::domain::Instant;
-use crate::domain::key::{KeyId, KeyType};
+use crate::domain::key::{Accepted, KeyId};
 use crate::domain::secret::KeyHash;
-use crate::domain::text::Name;
 
 /// How many keys are kept in memory, at some hundred bytes each.
 const MOST_KEPT: usize = 10_000;
@@ -57,18 +57,10 @@ pub struct KeyCounts {
 pub struct KnownKey {
     /// SHA-256 of its text.
     pub hash: KeyHash,
-    /// What people call it.
-    pub name: Name,
-    /// The name of its Application.
-    pub application: Name,
-    /// The platform's slug; none for a generic key.
-    pub platform: Option<String>,
-    /// Production or test.
-    pub key_type: KeyType,
-    /// From this instant on it is refused.
-    pub expires: Instant,
     /// Whether it is paused.
     pub disabled: bool,
+    /// The rest, which those who let it in get too.
+    pub known: Arc<Accepted>,
 }
 
 impl Lookup {
@@ -106,22 +98,27 @@ impl Lookup {
         mut judge: impl FnMut(&Found),
     ) -> Result<(), StoreError> {
         self.renew()?;
-        if ids.clone().any(|id| !self.kept.contains_key(&id)) {
-            if self.kept.len() >= MOST_KEPT {
-                self.kept.clear();
-            }
-            // All that is missing in one read.
-            self.say("BEGIN")?;
-            let read = ids.clone().try_for_each(|id| -> Result<(), StoreError> {
-                if !self.kept.contains_key(&id) {
-                    let found = self.read(id)?;
-                    self.kept.insert(id, found);
-                }
-                Ok(())
-            });
-            self.say("COMMIT")?;
-            read?;
+        let mut found = Vec::with_capacity(ids.size_hint().0);
+        found.extend(ids.clone().map_while(|id| self.kept.get(&id)));
+        if found.len() == ids.clone().count() {
+            found.into_iter().for_each(judge);
+            return Ok(());
         }
+        drop(found);
+        if self.kept.len() >= MOST_KEPT {
+            self.kept.clear();
+        }
+        // All that is missing in one read.
+        self.say("BEGIN")?;
+        let read = ids.clone().try_for_each(|id| -> Result<(), StoreError> {
+            if !self.kept.contains_key(&id) {
+                let found = self.read(id)?;
+                self.kept.insert(id, found);
+            }
+            Ok(())
+        });
+        self.say("COMMIT")?;
+        read?;
         ids.for_each(|id| judge(self.kept.get(&id).unwrap_or(&Found::Nothing)));
         Ok(())
     }
@@ -181,14 +178,18 @@ impl Lookup {
             .and_then(|mut statement| {
                 statement
                     .query_row([id.as_str()], |row| {
-                        Ok(KnownKey {
-                            hash: KeyHash::from_bytes(row.get(0)?),
+                        let known = Accepted {
+                            id,
                             name: convert::name(row, 1)?,
                             application: convert::name(row, 2)?,
                             platform: convert::kind(row, 3)?.platform().map(str::to_owned),
                             key_type: convert::key_type(row, 4)?,
                             expires: convert::instant(row, 5)?,
+                        };
+                        Ok(KnownKey {
+                            hash: KeyHash::from_bytes(row.get(0)?),
                             disabled: row.get(6)?,
+                            known: Arc::new(known),
                         })
                     })
                     .optional()

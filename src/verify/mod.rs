@@ -9,19 +9,21 @@ pub mod recorder;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::domain::Instant;
 use crate::domain::clock::is_behind;
-use crate::domain::key::{KeyId, KeyType};
+use crate::domain::key::KeyId;
 use crate::domain::secret::KeyHash;
-use crate::domain::text::{Name, fold};
+use crate::domain::text::fold;
 use crate::domain::token;
 use crate::host::clock;
 use crate::host::files::DatabaseFiles;
 use crate::store::lookup::{Found, Lookup};
 use crate::store::{StoreError, open};
+
+pub use crate::domain::key::Accepted;
 
 use credential::CredentialFault;
 use recorder::Recorder;
@@ -30,7 +32,7 @@ use recorder::Recorder;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// The key is valid, for this Application where one was named.
-    Accepted(Accepted),
+    Accepted(Arc<Accepted>),
     /// It is not. Clients are never told why.
     Refused(Refusal),
 }
@@ -41,23 +43,6 @@ impl Decision {
     pub fn is_accepted(&self) -> bool {
         matches!(self, Self::Accepted(_))
     }
-}
-
-/// What is known of an accepted key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// The public part: safe to log.
-    pub id: KeyId,
-    /// What people call it.
-    pub name: Name,
-    /// The name of its Application.
-    pub application: Name,
-    /// The platform's slug; none for a generic key.
-    pub platform: Option<String>,
-    /// Production or test.
-    pub key_type: KeyType,
-    /// From this instant (UTC) on it will be refused.
-    pub expires: Instant,
 }
 
 /// Why a key was refused, and whose refusal it is.
@@ -352,21 +337,14 @@ fn judge(question: &Question, found: &Found, now: Instant) -> Decision {
         // The right ID with another secret is nobody's key.
         Found::Key(_) | Found::Tombstone(_) | Found::Nothing => return refused(Reason::Unknown, None),
     };
-    if application.as_ref().is_some_and(|wanted| *wanted != fold(key.application.as_str())) {
+    if application.as_ref().is_some_and(|wanted| *wanted != fold(key.known.application.as_str())) {
         return refused(Reason::WrongApplication, Some(id));
     }
-    if key.expires <= now {
+    if key.known.expires <= now {
         return refused(Reason::Expired, Some(id));
     }
     if key.disabled {
         return refused(Reason::Disabled, Some(id));
     }
-    Decision::Accepted(Accepted {
-        id,
-        name: key.name.clone(),
-        application: key.application.clone(),
-        platform: key.platform.clone(),
-        key_type: key.key_type,
-        expires: key.expires,
-    })
+    Decision::Accepted(Arc::clone(&key.known))
 }
