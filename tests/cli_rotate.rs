@@ -216,3 +216,34 @@ fn killed_at_any_moment_the_same_command_ends_right() {
     }
     ends_right(&home, &old, &secret);
 }
+
+/// A script that rotates by name, again and again, and after having been killed.
+#[test]
+fn a_name_means_the_last_of_its_line() {
+    let home = Home::set_up();
+    let (_, secret) = home.key("Checkout", &[]);
+    let mut secrets = vec![secret];
+    // More of them than an error would list.
+    for turn in 0..24 {
+        let said = home.run(&["keys", "rotate", "Checkout", "--run", "cat > /dev/null; kill -9 $PPID"]);
+        assert_eq!(said.code, -1, "{said:?}");
+        let said = home.run(&["keys", "rotate", "Checkout", "--leaked"]);
+        assert_eq!(said.code, 0, "turn {turn}: {said:?}");
+        secrets.push(said.out.trim().to_owned());
+        assert_eq!(keys(&home).len(), secrets.len(), "nothing is left over");
+    }
+    let last = secrets.pop().unwrap();
+    assert_eq!(reason(&home, &last), json!(null));
+    for secret in &secrets {
+        assert!(["expired", "disabled"].contains(&reason(&home, secret).as_str().unwrap()));
+    }
+    // What ends for good wants to know exactly which; so does a name that two lines share.
+    let said = home.run(&["keys", "delete", "Checkout", "--yes"]);
+    assert!(
+        said.code == 3 && said.err.contains("several keys") && said.err.contains("replaced by"),
+        "{said:?}"
+    );
+    home.key("Checkout", &[]);
+    let said = home.run(&["keys", "rotate", "Checkout"]);
+    assert!(said.code == 3 && said.err.matches("  ik_live_").count() == 20, "{said:?}");
+}

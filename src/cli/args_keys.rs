@@ -111,7 +111,7 @@ pub(crate) struct CreateArgs {
 /// The key to be replaced, when it ends, and where the new secret goes.
 #[derive(Debug, Args)]
 pub(crate) struct RotateArgs {
-    /// Key ID, displayed prefix (ik_live_...), or a name that is unique in the Application
+    /// Key ID, displayed prefix (ik_live_...), or a name; of keys that replaced each other, the last
     #[arg(value_name = "KEY")]
     pub(crate) key: String,
     /// How long the old key goes on working: 45s, 15m, 24h, 7d; never longer than it would have anyway

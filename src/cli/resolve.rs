@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, Stop};
 use super::run::{Run, not_found};
-use crate::domain::application::Application;
+use crate::domain::application::{Application, ApplicationId};
 use crate::domain::expiry::relative;
 use crate::domain::key::{Key, KeyId, KeyKind};
 use crate::domain::platform::Catalogue;
@@ -10,7 +10,7 @@ use crate::domain::text::{fold, inert};
 use crate::domain::token::displayed_id;
 use crate::domain::user::{Email, User};
 use crate::store::keys::{KeyQuery, KeySort};
-use crate::store::{Anchor, Reader, Window, applications, keys, users};
+use crate::store::{Anchor, Reader, StoreError, Window, applications, keys, users};
 
 /// How many candidates an error lists.
 const CANDIDATES: usize = 8;
@@ -57,13 +57,41 @@ fn names(applications: &[Application]) -> Vec<String> {
 /// The key that `text` names: a key ID or displayed prefix in the whole database (or in the Application, where one
 /// was named), else a name that is unique in the Application.
 pub(crate) fn key(run: &Run, reader: &Reader<'_>, text: &str) -> Result<Key, Stop> {
+    one_of(run, reader, text, keys::named)
+}
+
+/// The same, where a successor of the same name does not make that name ambiguous: a script that rotates by name has
+/// one after its first turn.
+pub(crate) fn key_to_rotate(run: &Run, reader: &Reader<'_>, text: &str) -> Result<Key, Stop> {
+    one_of(run, reader, text, last_of_its_line)
+}
+
+/// Without keys that were replaced, and without a successor that waits for a rotation which was interrupted.
+fn last_of_its_line(
+    reader: &Reader<'_>,
+    application: ApplicationId,
+    name: &str,
+) -> Result<Vec<Key>, StoreError> {
+    let mut last = keys::named_and_not_replaced(reader, application, name)?;
+    let open: Vec<KeyId> = last.iter().map(|key| key.id).collect();
+    last.retain(|key| key.delivered.is_some() || key.replaces.is_none_or(|old| !open.contains(&old)));
+    // Where it stays ambiguous, all of them are told.
+    if last.len() == 1 { Ok(last) } else { keys::named(reader, application, name) }
+}
+
+fn one_of(
+    run: &Run,
+    reader: &Reader<'_>,
+    text: &str,
+    named: fn(&Reader<'_>, ApplicationId, &str) -> Result<Vec<Key>, StoreError>,
+) -> Result<Key, Stop> {
     let text = text.trim();
     let id = text.parse::<KeyId>().ok().or_else(|| displayed_id(text));
     if let Some(key) = id.map(|id| keys::get(reader, id)).transpose()?.flatten() {
         return in_the_application(run, reader, key, text);
     }
     let application = application(run, reader)?;
-    let mut named = keys::named(reader, application.id, text)?;
+    let mut named = named(reader, application.id, text)?;
     if named.len() > 1 {
         return Err(ambiguous(run, text, &application, &named).into());
     }
@@ -116,7 +144,11 @@ pub(crate) fn several(run: &Run, reader: &Reader<'_>, texts: &[String]) -> Resul
 fn ambiguous(run: &Run, text: &str, application: &Application, keys: &[Key]) -> Failure {
     let candidates: Vec<String> = keys
         .iter()
-        .map(|key| format!("  {}  expires {}", key.prefix, relative(key.expires, run.now)))
+        .map(|key| {
+            let ends = if key.expires > run.now { "expires" } else { "expired" };
+            let by = key.replaced_by.map(|by| format!(", replaced by {by}")).unwrap_or_default();
+            format!("  {}  {ends} {}{by}", key.prefix, relative(key.expires, run.now))
+        })
         .collect();
     let message = format!(
         "several keys of {} are named {:?}:\n{}",

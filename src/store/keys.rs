@@ -27,11 +27,30 @@ pub fn get(r: &Reader<'_>, id: KeyId) -> Result<Option<Key>, StoreError> {
 
 /// Keys of exactly this name in an Application, at most 20.
 pub fn named(r: &Reader<'_>, application: ApplicationId, name: &str) -> Result<Vec<Key>, StoreError> {
+    with_name(r, application, name, "")
+}
+
+/// Those of them that have no successor in their place.
+pub fn named_and_not_replaced(
+    r: &Reader<'_>,
+    application: ApplicationId,
+    name: &str,
+) -> Result<Vec<Key>, StoreError> {
+    with_name(r, application, name, "AND k.replaced_by IS NULL")
+}
+
+fn with_name(
+    r: &Reader<'_>,
+    application: ApplicationId,
+    name: &str,
+    condition: &str,
+) -> Result<Vec<Key>, StoreError> {
     let folded = format!("{}\n", fold(name));
     let until = format!("{}\u{b}", fold(name));
     let sql = format!(
         "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_name JOIN users u ON u.id = k.creator_id \
-         WHERE k.application_id = ? AND k.folded >= ? AND k.folded < ? AND k.name = ? ORDER BY k.folded LIMIT 20"
+         WHERE k.application_id = ? AND k.folded >= ? AND k.folded < ? AND k.name = ? {condition} \
+         ORDER BY k.folded LIMIT 20"
     );
     select(r, &sql, vec![application.0.into(), folded.into(), until.into(), name.to_owned().into()])
 }

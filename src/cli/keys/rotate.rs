@@ -30,7 +30,7 @@ pub(super) fn run(run: &Run, args: &RotateArgs) -> Result<Exit, Stop> {
     }
     let delivery = Delivery::choose(args);
     let mut store = run.store_to_change()?;
-    let old = read(&store, |reader| resolve::key(run, reader, &args.key))?;
+    let old = read(&store, |reader| resolve::key_to_rotate(run, reader, &args.key))?;
     // Nothing is made that could not be handed over afterwards.
     delivery.check(run)?;
     let picked = Picked { id: old.id, version: old.version };
