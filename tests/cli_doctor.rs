@@ -148,6 +148,51 @@ fn each_fault_has_its_line_and_what_mends_it() {
 }
 
 #[test]
+fn what_was_changed_past_the_log_is_named() {
+    let home = Home::set_up();
+    let (id, _) = home.key("Checkout", &[]);
+    assert_eq!(faults(&doctor(&home).1), [""; 0]);
+    home.sql("UPDATE keys SET expires = expires + 86400");
+    let (code, document) = doctor(&home);
+    assert_eq!((code, faults(&document)), (1, vec!["audit log"]), "{document}");
+    let found = found(&document, "audit log");
+    assert!(found["message"].as_str().unwrap().contains(&id), "{found}");
+    assert!(found["hint"].as_str().unwrap().ends_with("keydesk audit verify"), "{found}");
+    // Many are counted.
+    for n in 0..4 {
+        home.key(&format!("More {n}"), &[]);
+    }
+    home.sql("UPDATE keys SET expires = expires + 86400");
+    let (_, document) = doctor(&home);
+    let message = document["checks"].to_string();
+    assert!(message.contains("and 2 more"), "{message}");
+}
+
+#[test]
+fn damage_is_told_on_one_line() {
+    let home = Home::set_up();
+    for n in 0..40 {
+        home.key(&format!("Key {n}"), &[]);
+    }
+    home.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+    let mut bytes = std::fs::read(home.database()).unwrap();
+    let connection = rusqlite::Connection::open(home.database()).unwrap();
+    let page: usize = connection
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'keys'", [], |row| row.get(0))
+        .unwrap();
+    drop(connection);
+    bytes[page * 4_096 - 2_048..page * 4_096].fill(0xa5);
+    std::fs::write(home.database(), bytes).unwrap();
+    let (code, document) = doctor(&home);
+    assert_eq!(code, 1);
+    let found = found(&document, "integrity");
+    assert_eq!(found["ok"], false, "{document}");
+    let message = found["message"].as_str().unwrap();
+    assert!(!message.contains('\n') && !message.contains("***"), "{message}");
+    assert!(found["hint"].as_str().unwrap().contains("-wal and -shm"), "{found}");
+}
+
+#[test]
 fn the_clipboard_is_told_with_its_reason() {
     let home = Home::set_up();
     let clipboard = |variables: &[(&str, &str)]| {

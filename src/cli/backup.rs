@@ -36,10 +36,7 @@ pub(crate) fn run(run: &Run, path: &Path) -> Result<Exit, Stop> {
     let file = NewFile::begin(path)?;
     let store = run.store()?;
     let mut progress = Progress::new(run);
-    let copied = backup::copy(&store, file.part(), &mut |stage| {
-        progress.tell(stage);
-        !stopped.load(Ordering::Relaxed)
-    });
+    let copied = backup::copy(&store, file.part(), &stopped, &mut |stage| progress.tell(stage));
     progress.clear();
     let place = inert(&path.display().to_string());
     let copied =

@@ -11,7 +11,7 @@ use crate::domain::audit::{AuditEntry, AuditRecord, ChainHash};
 use crate::domain::user::{Caller, UserId};
 
 pub use super::audit_list::{AuditRow, each, page};
-pub use super::chain::{ChainReport, verify, walk};
+pub use super::chain::{ChainReport, walk};
 
 pub(super) const ENTRY: &str = "l.number, l.at, l.actor, l.actor_uid, l.action, l.application_id, l.key_id, l.user_id, l.changes, l.hash";
 

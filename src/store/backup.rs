@@ -1,13 +1,15 @@
 //! A consistent copy of the database in one file, made while others work.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
-use super::{Store, audit, open};
+use super::{Store, audit, examine, open};
 use crate::domain::audit::ChainHash;
 
 /// Pages in one step: short enough that one can be stopped between two, long enough to be quick.
@@ -33,15 +35,19 @@ pub enum Stage {
     Checking,
 }
 
-/// Copies a database into an empty file, and looks whether the copy is sound. `go_on` is told how far it is and says
-/// whether to go on; `None` means that it said no.
+/// Opcodes of SQLite between two looks at whether to stop: some milliseconds.
+const OPCODES: i32 = 100_000;
+
+/// Copies a database into an empty file, and looks whether the copy is sound; tells how far it is. `None` means that
+/// `stop` was set meanwhile.
 ///
 /// All is read in one transaction, so that the copy is of one moment and nobody's changes make it begin again. The
 /// write-ahead log grows meanwhile, and shrinks with the next change after.
 pub fn copy(
     store: &Store,
     into: &Path,
-    go_on: &mut dyn FnMut(Stage) -> bool,
+    stop: &Arc<AtomicBool>,
+    tell: &mut dyn FnMut(Stage),
 ) -> Result<Option<Copied>, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let fault = |what| move |error: rusqlite::Error| StoreError::from_sqlite(&error, what, into);
@@ -68,14 +74,16 @@ pub fn copy(
             let progress = backup.progress();
             let number = |pages: i32| u64::try_from(pages).unwrap_or(0);
             let all = number(progress.pagecount);
-            if !go_on(Stage::Copying(all.saturating_sub(number(progress.remaining)), all)) {
+            tell(Stage::Copying(all.saturating_sub(number(progress.remaining)), all));
+            if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
         }
     })?;
-    if copied.is_none() || !go_on(Stage::Checking) {
+    if copied.is_none() {
         return Ok(None);
     }
+    tell(Stage::Checking);
     // The mark of a write-ahead log goes too: the copy is one file, readable where nothing can be written.
     let mode: String = target
         .pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))
@@ -86,7 +94,14 @@ pub fn copy(
             reason: format!("it is in mode {mode}"),
         });
     }
-    check(&target, into)?;
+    let asked = Arc::clone(stop);
+    target
+        .progress_handler(OPCODES, Some(move || asked.load(Ordering::Relaxed)))
+        .map_err(fault("checking the copy"))?;
+    match check(&target, into) {
+        Err(error) if error.is_interrupted() => return Ok(None),
+        checked => checked?,
+    }
     target.close().map_err(|(_, error)| fault("finishing the copy")(error))?;
     Ok(copied)
 }
@@ -101,18 +116,9 @@ fn cause(error: &rusqlite::Error, source: &Path, into: &Path) -> StoreError {
 
 fn check(target: &Connection, path: &Path) -> Result<(), StoreError> {
     let fault = |error| StoreError::from_sqlite(&error, "checking the copy", path);
-    let damaged = |reason| StoreError::Damaged { path: path.to_owned(), reason };
     let ours: i64 = target.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(fault)?;
     if ours != open::APPLICATION_ID {
-        return Err(damaged("the copy is not marked as keydesk's".into()));
+        return Err(StoreError::damaged(path, "the copy is not marked as keydesk's"));
     }
-    let found: String = target.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(fault)?;
-    if found != "ok" {
-        return Err(damaged(found));
-    }
-    let mut statement = target.prepare("PRAGMA foreign_key_check").map_err(fault)?;
-    if statement.exists([]).map_err(fault)? {
-        return Err(damaged("a row points at one that is not there".into()));
-    }
-    Ok(())
+    examine::integrity(target, path)
 }

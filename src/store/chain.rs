@@ -24,16 +24,8 @@ pub enum ChainReport {
     },
 }
 
-/// Walks the chain, from the start or from a link that is known to hold.
-pub fn verify(
-    r: &Reader<'_>,
-    from: Option<(u64, ChainHash)>,
-    progress: &mut dyn FnMut(u64),
-) -> Result<ChainReport, StoreError> {
-    walk(r, from, None, &mut |entry, _| progress(entry.number))
-}
-
-/// Walks the chain for at most so many entries, and hands over each one that holds.
+/// Walks the chain, from the start or from a link that is known to hold, for at most so many entries, and hands over
+/// each one that holds.
 pub fn walk(
     r: &Reader<'_>,
     from: Option<(u64, ChainHash)>,

@@ -143,7 +143,10 @@ impl StoreError {
             }
             Self::Foreign { .. } => "Choose another file with --db or KEYDESK_DB.".into(),
             Self::Newer { .. } => "Use the newer keydesk.".into(),
-            Self::Damaged { .. } => "Keep a copy of the file and its -wal, then restore a backup.".into(),
+            Self::Damaged { .. } => {
+                "Stop keydesk everywhere, put the file with its -wal and -shm aside, then copy the latest backup to its place."
+                    .into()
+            },
             Self::ReadOnly { .. } => "Look at the owner and mode of the file and of its folder.".into(),
             Self::Busy => "Try again in a moment.".into(),
             Self::Moved { .. } => "Start keydesk again on the file you mean.".into(),
@@ -164,6 +167,12 @@ impl StoreError {
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
         matches!(self, Self::Interrupted)
+    }
+
+    /// What a check of the file at `path` found, on one line: SQLite heads it with a line for its name of the file.
+    pub(super) fn damaged(path: &Path, found: &str) -> Self {
+        let lines: Vec<&str> = found.lines().filter(|line| !line.starts_with("***")).collect();
+        Self::Damaged { path: path.to_owned(), reason: lines.join("; ") }
     }
 
     /// What SQLite's error means, while doing `what` on the database at `path`.

@@ -38,18 +38,7 @@ impl Examined {
 
     /// Whether every page and index is as SQLite wrote it, and every row points at one that is there.
     pub fn integrity(&self) -> Result<(), StoreError> {
-        let fault = |error| StoreError::from_sqlite(&error, "checking it", &self.path);
-        let damaged = |reason| StoreError::Damaged { path: self.path.clone(), reason };
-        let found: String =
-            self.connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(fault)?;
-        if found != "ok" {
-            return Err(damaged(found));
-        }
-        let mut statement = self.connection.prepare("PRAGMA foreign_key_check").map_err(fault)?;
-        if statement.exists([]).map_err(fault)? {
-            return Err(damaged("a row points at one that is not there".into()));
-        }
-        Ok(())
+        integrity(&self.connection, &self.path)
     }
 
     /// How many deleted users have left more than their number.
@@ -69,4 +58,19 @@ impl Examined {
 #[must_use]
 pub fn has_reserve(path: &Path) -> bool {
     reserve::is_there(path)
+}
+
+/// Whether every page and index of an open file is as SQLite wrote it, and every row points at one that is there.
+pub(super) fn integrity(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let fault = |error| StoreError::from_sqlite(&error, "checking it", path);
+    let found: String =
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(fault)?;
+    if found != "ok" {
+        return Err(StoreError::damaged(path, &found));
+    }
+    let mut statement = connection.prepare("PRAGMA foreign_key_check").map_err(fault)?;
+    if statement.exists([]).map_err(fault)? {
+        return Err(StoreError::damaged(path, "a row points at one that is not there"));
+    }
+    Ok(())
 }

@@ -293,18 +293,6 @@ impl Store {
             },
         }
     }
-
-    /// Looks through the whole file for damage; for `doctor` and for files that look damaged.
-    pub fn quick_check(&self) -> Result<(), StoreError> {
-        let fault = |error| StoreError::from_sqlite(&error, "checking it", &self.path);
-        let found: String =
-            self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(fault)?;
-        if found == "ok" {
-            Ok(())
-        } else {
-            Err(StoreError::Damaged { path: self.path.clone(), reason: found })
-        }
-    }
 }
 
 /// Whether an error says that the disk is full.

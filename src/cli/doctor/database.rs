@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Finding;
 use crate::desk::witness::{Doubt, Witness};
 use crate::domain::clock;
+use crate::domain::ledger::Ledger;
 use crate::domain::text::inert;
 use crate::domain::user::UserStatus;
 use crate::domain::{Instant, audit::ChainHash};
@@ -12,9 +13,13 @@ use crate::host::entropy::SystemEntropy;
 use crate::host::{identity, places};
 use crate::store::audit::{self, ChainReport};
 use crate::store::examine::Examined;
+use crate::store::replay::{self, Findings};
 use crate::store::{Store, StoreError, migrate, open, users};
 
-const RESTORE: &str = "Keep a copy of the file and of its -wal, then put the latest backup in its place";
+const RESTORE: &str = "Stop keydesk everywhere, put the file with its -wal and -shm aside, then copy the latest backup to \
+                       its place";
+/// How many keys, users and Applications that the log does not tell of are named.
+const MOST_NAMED: usize = 3;
 
 /// Looks at the file that is there, or says what is.
 pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
@@ -153,15 +158,42 @@ fn people(examined: &Examined) -> Vec<Finding> {
 
 fn chain(examined: &Examined, damaged: bool) -> Finding {
     const CHECK: &str = "audit log";
-    match examined.read(|reader| audit::verify(reader, None, &mut |_| {})) {
-        Ok(ChainReport::Whole(number, head)) => Finding::good(CHECK, whole(number, &head)),
-        Ok(ChainReport::Broken { number, reason }) => Finding::fault(
+    // What an older format holds has other tables.
+    let comparable = matches!(examined.format(), Ok(found) if found == migrate::NEWEST);
+    let looked = examined.read(|reader| {
+        let mut ledger = Ledger::default();
+        let report = audit::walk(reader, None, None, &mut |entry, _| ledger.take(entry))?;
+        let findings = match report {
+            ChainReport::Whole(..) if comparable => replay::compare(reader, &ledger)?,
+            _ => Findings::default(),
+        };
+        Ok((report, findings))
+    });
+    let by_hand = |how| if damaged { RESTORE } else { how };
+    match looked {
+        Ok((ChainReport::Whole(number, head), findings)) if findings.all == 0 => {
+            Finding::good(CHECK, whole(number, &head))
+        }
+        Ok((ChainReport::Whole(..), findings)) => Finding::fault(
+            CHECK,
+            format!("each entry holds to the one before, and they do not tell all: {}", named(&findings)),
+            by_hand("Somebody changed the file by hand. All that differs: keydesk audit verify"),
+        ),
+        Ok((ChainReport::Broken { number, reason }, _)) => Finding::fault(
             CHECK,
             format!("entry {number} does not hold: {reason}"),
-            if damaged { RESTORE } else { "Somebody changed the file by hand: compare it with a backup" },
+            by_hand("Somebody changed the file by hand: compare it with a backup"),
         ),
         Err(error) => failed(CHECK, &error),
     }
+}
+
+fn named(findings: &Findings) -> String {
+    let mut named: Vec<String> = findings.listed.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+    if findings.all > named.len() {
+        named.push(format!("and {} more", findings.all - named.len()));
+    }
+    named.join("; ")
 }
 
 fn whole(number: u64, head: &ChainHash) -> String {
