@@ -98,6 +98,27 @@ fn over_ssh_exactly_one_sequence_is_written() {
 }
 
 #[test]
+fn a_successor_is_copied_and_one_that_cannot_be_is_withdrawn() {
+    let desk = CommandDesk::new(45);
+    let create = ["keys", "create", "--name", "Checkout", "--copy"];
+    let mut pty = in_terminal(&desk, KEYDESK, &create, &[SSH]);
+    assert_eq!(pty.wait_for_end(PATIENCE), 0, "{}", pty.screen());
+    let first = copies(&pty.raw()).remove(0);
+    let rotate = ["keys", "rotate", "Checkout", "--leaked", "--copy"];
+    // A terminal that takes no copies: all is as it was.
+    let mut pty = in_terminal(&desk, KEYDESK, &rotate, &[SSH, ("VTE_VERSION", "7200")]);
+    assert_eq!(pty.wait_for_end(PATIENCE), 3, "{}", pty.screen());
+    assert!(pty.screen().contains("withdrawn"), "{}", pty.screen());
+    // It may have taken it all the same: what it has is no key any more.
+    assert!(desk.lets_in(&first) && !copies(&pty.raw()).iter().any(|copy| desk.lets_in(copy)));
+    let mut pty = in_terminal(&desk, KEYDESK, &rotate, &[SSH]);
+    assert_eq!(pty.wait_for_end(PATIENCE), 0, "{}", pty.screen());
+    let second = copies(&pty.raw()).remove(0);
+    assert!(!support::contains(&pty.raw(), &second), "the key itself is not printed");
+    assert!(desk.lets_in(&second) && !desk.lets_in(&first));
+}
+
+#[test]
 fn a_forwarded_display_is_left_alone() {
     let desk = CommandDesk::new(45);
     let arguments = ["keys", "create", "--name", "Checkout", "--copy"];

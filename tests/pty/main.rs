@@ -7,6 +7,7 @@
 mod support;
 
 mod life;
+mod rotate;
 mod sessions;
 mod witness;
 

@@ -131,6 +131,45 @@ fn several_show_their_secrets_in_turn() {
 }
 
 #[test]
+fn several_are_written_into_a_folder_and_stop_where_one_cannot_be() {
+    let mut desk = ten_days_ago();
+    for name in ["Alpha", "Beta", "Gamma", "Delta"] {
+        add(&mut desk, name);
+    }
+    desk.now = noon();
+    let mut script = Script::on(desk, 80, 24);
+    script.press("a r enter down enter W enter");
+    assert!(script.screen().contains("! A folder is needed"), "{}", script.screen());
+    let folder = script.folder.path().join("keys");
+    script.text("keys");
+    assert_snapshot!("rotate_folder", script.picture());
+    script.press("enter");
+    assert!(script.screen().contains("API key created (1 of 4)"), "nothing is lost: {}", script.screen());
+    assert!(script.screen().contains("! "), "{}", script.screen());
+    std::fs::create_dir(&folder).unwrap();
+    // One of the names is taken.
+    let taken =
+        all(&script).into_iter().find(|key| key.replaces.is_some() && key.name.as_str() == "Gamma").unwrap();
+    let place = folder.join(format!("{}.key", taken.prefix));
+    std::fs::write(&place, "mine").unwrap();
+    script.press("W backspace backspace backspace backspace");
+    script.text(folder.to_str().unwrap()).press("enter");
+    assert!(script.screen().contains("Gamma") && script.screen().contains("is there already"));
+    assert_eq!(std::fs::read(&place).unwrap(), b"mine");
+    std::fs::remove_file(&place).unwrap();
+    script.press("W enter");
+    assert!(script.app.modals.is_empty(), "{}", script.screen());
+    assert!(script.screen().contains("each in a file of its own"), "{}", script.screen());
+    let new: Vec<Key> = all(&script).into_iter().filter(|key| key.replaces.is_some()).collect();
+    assert_eq!(new.len(), 4);
+    for key in new {
+        assert!(key.delivered.is_some());
+        let secret = std::fs::read_to_string(folder.join(format!("{}.key", key.prefix))).unwrap();
+        assert!(is_let_in(&script, secret.trim(), noon), "{}", key.prefix);
+    }
+}
+
+#[test]
 fn the_second_of_two_admins_is_told() {
     let mut desk = ten_days_ago();
     let (key, _) = add(&mut desk, "Checkout");

@@ -141,9 +141,10 @@ impl Script {
                     Answer::Copied(request, Ok(Copied::System { seconds: 45, until_logout: false }))
                 }
                 Effect::Write(request, path, secret) => {
+                    // A relative path is shown as one in a home that is the same in each snapshot.
+                    let shown = std::path::Path::new("/home/ana").join(&path);
                     let path = self.folder.path().join(path);
                     let written = keydesk::host::files::write_new(&path, secret.expose());
-                    let shown = std::path::PathBuf::from("/home/ana").join(path.file_name().unwrap());
                     Answer::Written(request, written.map(|()| shown).map_err(|error| error.to_string()))
                 }
                 Effect::Quit => {

@@ -148,6 +148,8 @@ actions! {
     Copy = "copy",
     /// Write the secret to a file.
     Write = "write",
+    /// Write this secret and all that follow into a folder.
+    WriteAll = "write-all",
     /// Show or hide the secret.
     Show = "show",
     /// Empty the terminal's clipboard.

@@ -47,6 +47,13 @@ pub(super) fn draw(
         Mode::Path(field) => {
             page.text("Write the secret to a new file (mode 0600). Enter writes, Esc goes back.", theme.dim);
             page.field("File", field, true, 0);
+            status(reveal, &mut page);
+        }
+        Mode::Folder(field) => {
+            let text = "Write this secret and all that follow into a folder, each to a new file (mode 0600). Enter writes, Esc goes back.";
+            page.text(text, theme.dim);
+            page.field("Folder", field, true, 0);
+            status(reveal, &mut page);
         }
         Mode::Asking { yes } => {
             page.text("You have not copied this key. Close anyway?", theme.danger);
@@ -114,7 +121,11 @@ fn footer(app: &App, reveal: &Reveal, look: &Look, area: Rect, buffer: &mut Buff
     if !matches!(reveal.mode, Mode::Home) {
         return;
     }
-    let mut actions = vec![Action::Copy, Action::Write, Action::Show, Action::Usage];
+    let mut actions = vec![Action::Copy, Action::Write];
+    if reveal.is_followed() {
+        actions.push(Action::WriteAll);
+    }
+    actions.extend([Action::Show, Action::Usage]);
     if reveal.in_terminal_clipboard {
         actions.push(Action::ClearClipboard);
     }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: the secret lives in here and nowhere else in the App; it is wiped when the modal is dropped.
 
+mod several;
+
 use std::path::PathBuf;
 
 use crate::config::bindings::Key as KeyCode;
@@ -15,6 +17,9 @@ use crate::tui::app::context::Context;
 use crate::tui::app::message::{Message, Tone};
 use crate::tui::app::msg::{Answer, Effect, Operation, RequestId, Target};
 use crate::tui::app::text_field::TextField;
+use several::Series;
+
+pub use several::Successor;
 
 /// The sentence of the product page.
 pub const ONCE: &str =
@@ -42,20 +47,7 @@ pub struct Reveal {
     pub fate: Option<String>,
     /// Of how many this is which; several are shown in turn.
     pub turn: (usize, usize),
-    waiting: Vec<Successor>,
-    /// Where the last one of several was written to: the next one stands beside it.
-    folder: Option<PathBuf>,
-}
-
-/// A new key that takes the place of another.
-#[derive(Debug)]
-pub struct Successor {
-    /// The new key.
-    pub key: Key,
-    /// Its secret.
-    pub secret: Secret,
-    /// What becomes of the old one, in a sentence.
-    pub fate: String,
+    series: Series,
 }
 
 /// What the keyboard does.
@@ -65,6 +57,8 @@ pub enum Mode {
     Home,
     /// The path of a file is typed.
     Path(TextField),
+    /// The path of a folder for this one and all that follow is typed.
+    Folder(TextField),
     /// "You have not copied this key. Close anyway?" `yes` is whether Yes has the focus.
     Asking {
         /// Whether Yes has the focus.
@@ -88,26 +82,8 @@ impl Reveal {
             noted: false,
             fate: None,
             turn: (1, 1),
-            waiting: Vec::new(),
-            folder: None,
+            series: Series::default(),
         }
-    }
-
-    /// Opens on the first of the keys that take the places of others; the rest follow when it closes.
-    pub fn successors(mut all: Vec<Successor>, cx: &mut Context<'_>) -> Option<Self> {
-        all.reverse();
-        let turn = (1, all.len());
-        Self::next_of(all, turn, None, cx)
-    }
-
-    fn next_of(
-        mut waiting: Vec<Successor>,
-        turn: (usize, usize),
-        folder: Option<PathBuf>,
-        cx: &mut Context<'_>,
-    ) -> Option<Self> {
-        let Successor { key, secret, fate } = waiting.pop()?;
-        Some(Self { fate: Some(fate), turn, waiting, folder, ..Self::new(key, secret, cx) })
     }
 
     /// The text to draw: the secret when it is shown, else prefix and ID with dots.
@@ -184,11 +160,7 @@ impl Reveal {
             None => text,
         };
         cx.say(Message::done(text));
-        let turn = (self.turn.0 + 1, self.turn.1);
-        match Self::next_of(std::mem::take(&mut self.waiting), turn, self.folder.take(), cx) {
-            Some(next) => Flow::Swap(Box::new(Modal::Reveal(Box::new(next)))),
-            None => Flow::Close,
-        }
+        self.next(cx)
     }
 
     fn press_home(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
@@ -200,10 +172,10 @@ impl Reveal {
                 self.status = Some((Tone::Note, "Copying...".into()));
             }
             Some(Action::Write) if self.awaited.is_none() => {
-                let name = format!("{}.key", self.key.prefix);
-                let path = self.folder.as_ref().map(|folder| folder.join(&name).display().to_string());
-                self.mode = Mode::Path(TextField::with(400, &path.unwrap_or(name)));
+                self.status = None;
+                self.mode = Mode::Path(TextField::with(400, &self.file().display().to_string()));
             }
+            Some(Action::WriteAll) if self.awaited.is_none() && self.is_followed() => self.ask_folder(),
             Some(Action::Show) => {
                 self.shown = !self.shown;
                 if self.shown {
@@ -237,16 +209,20 @@ impl Reveal {
             }
             KeyCode::Enter => {
                 let path = PathBuf::from(field.text().trim());
-                let request = cx.request();
-                cx.want(Effect::Write(request, path, self.secret.clone()));
-                self.awaited = Some(request);
-                self.status = Some((Tone::Note, "Writing...".into()));
-                self.mode = Mode::Home;
+                self.write(path, cx);
             }
             _ => {
                 field.edit(&press.chord);
             }
         }
+    }
+
+    fn write(&mut self, path: PathBuf, cx: &mut Context<'_>) {
+        let request = cx.request();
+        cx.want(Effect::Write(request, path, self.secret.clone()));
+        self.awaited = Some(request);
+        self.status = Some((Tone::Note, "Writing...".into()));
+        self.mode = Mode::Home;
     }
 
     fn press_asking(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
@@ -259,7 +235,7 @@ impl Reveal {
             KeyCode::Enter if *yes => return self.leave(cx),
             KeyCode::Enter | KeyCode::Esc | KeyCode::Char('n' | 'N') => self.mode = Mode::Home,
             // Whoever thinks of it now need not say No first.
-            _ if matches!(press.action, Some(Action::Copy | Action::Write)) => {
+            _ if matches!(press.action, Some(Action::Copy | Action::Write | Action::WriteAll)) => {
                 self.mode = Mode::Home;
                 return self.press_home(press, cx);
             }
@@ -284,7 +260,7 @@ impl Dialog for Reveal {
     }
 
     fn takes_text(&self) -> bool {
-        matches!(self.mode, Mode::Path(_))
+        matches!(self.mode, Mode::Path(_) | Mode::Folder(_))
     }
 
     fn press(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
@@ -294,12 +270,13 @@ impl Dialog for Reveal {
                 self.press_path(press, cx);
                 Flow::Stay
             }
+            Mode::Folder(_) => self.press_folder(press, cx),
             Mode::Asking { .. } => self.press_asking(press, cx),
         }
     }
 
     fn paste(&mut self, text: &str, _cx: &mut Context<'_>) {
-        if let Mode::Path(field) = &mut self.mode {
+        if let Mode::Path(field) | Mode::Folder(field) = &mut self.mode {
             field.paste(text);
         }
     }
@@ -327,11 +304,14 @@ impl Dialog for Reveal {
             },
             Answer::Written(request, result) if self.awaited == Some(*request) => match result {
                 Ok(path) => {
-                    self.folder = path.parent().map(PathBuf::from);
                     let text = format!("Written to {} (mode 0600).", path.display());
                     self.settled(true, Tone::Done, &text, cx);
+                    return self.written(path, cx);
                 }
-                Err(error) => self.settled(false, Tone::Error, error, cx),
+                Err(error) => {
+                    self.series.is_written = false;
+                    self.settled(false, Tone::Error, error, cx);
+                }
             },
             _ => {}
         }
