@@ -53,6 +53,10 @@ fn a_planned_rotation_overlaps() {
     }
     assert_eq!(after["replaces"], json!(old));
     assert_eq!(before["replaced_by"], after["id"]);
+    let listed = home.run(&["keys", "list"]).out;
+    assert!(listed.contains(&format!("replaces {old}")), "{listed}");
+    assert!(listed.contains(&format!("replaced by {}", after["id"].as_str().unwrap())), "{listed}");
+    assert!(home.run(&["keys", "show", &old]).out.contains("not since it was replaced"));
     assert_eq!(seconds(&after["created"], &after["expires"]) / 60, 30 * 24 * 60, "the length of life");
     let left = seconds(&after["created"], &before["expires"]);
     assert!((86_395..=86_405).contains(&left), "24 hours unless told otherwise: {left}");

@@ -272,6 +272,13 @@ impl Key {
     pub fn state(&self, now: Instant, soon: TimeDelta) -> KeyState {
         KeyState::of(self.expires, self.disabled.is_some(), now, soon)
     }
+
+    /// Whether a key whose successor was handed over at `since` is used all the same; `None` when it works no more.
+    #[must_use]
+    pub fn is_still_used(&self, since: Instant, now: Instant) -> Option<bool> {
+        let works = self.disabled.is_none() && now < self.expires;
+        works.then(|| self.last_used.is_some_and(|used| used > since))
+    }
 }
 
 /// The name of keys that `keydesk doctor` makes to try something, and deletes again.

@@ -25,6 +25,12 @@ pub fn get(r: &Reader<'_>, id: KeyId) -> Result<Option<Key>, StoreError> {
         .map_err(r.fault("reading a key"))
 }
 
+/// When the key that took this one's place was handed over, or made; `None` when there is none, or none any more.
+pub fn replaced_at(r: &Reader<'_>, key: &Key) -> Result<Option<Instant>, StoreError> {
+    let successor = key.replaced_by.map(|id| get(r, id)).transpose()?.flatten();
+    Ok(successor.map(|successor| successor.delivered.unwrap_or(successor.created)))
+}
+
 /// Keys of exactly this name in an Application, at most 20.
 pub fn named(r: &Reader<'_>, application: ApplicationId, name: &str) -> Result<Vec<Key>, StoreError> {
     with_name(r, application, name, "")

@@ -216,5 +216,6 @@ impl Desk {
 fn details(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Option<KeyDetails>, StoreError> {
     let Some(key) = keys::get(r, id)? else { return Ok(None) };
     let (days, refused) = (usage::last_30_days(r, id, now)?, usage::refused(r, id, now)?);
-    Ok(Some(KeyDetails { key, days, refused }))
+    let replaced = keys::replaced_at(r, &key)?;
+    Ok(Some(KeyDetails { key, days, refused, replaced }))
 }

@@ -8,6 +8,7 @@ use keydesk::domain::Instant;
 use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
 use keydesk::domain::text::Name;
 use keydesk::store::{Store, applications, keys};
+use keydesk::tui::app::msg::{Answer, Msg};
 
 use crate::script::Script;
 use crate::support::{Desk, Seeded, noon};
@@ -80,6 +81,28 @@ fn planned_takes_two_questions() {
 }
 
 #[test]
+fn who_uses_the_old_key_all_the_same_is_seen_before_it_ends() {
+    let mut desk = ten_days_ago();
+    let (_, secret) = add(&mut desk, "Checkout");
+    let path = desk.path();
+    desk.now = noon();
+    let mut script = Script::on(desk, 200, 50);
+    script.press("r enter enter c esc");
+    assert!(script.screen().contains("not since it was replaced"), "{}", script.screen());
+    Verifier::with_clock(path, || noon() + TimeDelta::minutes(2))
+        .unwrap()
+        .verify_from(&secret, None, "10.0.0.4".parse().ok())
+        .unwrap();
+    script.now = noon() + TimeDelta::minutes(5);
+    script.msg(Msg::Answer(Answer::Changed));
+    assert!(script.screen().contains("yes, since it was replaced"), "{}", script.screen());
+    assert!(script.screen().contains("(3 minutes ago)"), "{}", script.screen());
+    script.now = noon() + TimeDelta::hours(25);
+    script.msg(Msg::Answer(Answer::Changed));
+    assert!(!script.screen().contains("Still used"), "it works no more");
+}
+
+#[test]
 fn a_leaked_key_is_cut_off_before_the_new_secret_is_seen() {
     let mut desk = ten_days_ago();
     let (_, secret) = add(&mut desk, "Checkout");
@@ -149,12 +172,12 @@ fn several_are_written_into_a_folder_and_stop_where_one_cannot_be() {
     std::fs::create_dir(&folder).unwrap();
     // One of the names is taken.
     let taken =
-        all(&script).into_iter().find(|key| key.replaces.is_some() && key.name.as_str() == "Gamma").unwrap();
+        all(&script).into_iter().find(|key| key.replaces.is_some() && key.name.as_str() == "Delta").unwrap();
     let place = folder.join(format!("{}.key", taken.prefix));
     std::fs::write(&place, "mine").unwrap();
     script.press("W backspace backspace backspace backspace");
     script.text(folder.to_str().unwrap()).press("enter");
-    assert!(script.screen().contains("Gamma") && script.screen().contains("is there already"));
+    assert!(script.screen().contains("Delta") && script.screen().contains("is there already"));
     assert_eq!(std::fs::read(&place).unwrap(), b"mine");
     std::fs::remove_file(&place).unwrap();
     script.press("W enter");

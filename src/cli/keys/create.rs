@@ -37,7 +37,7 @@ pub(super) fn run(run: &Run, args: CreateArgs) -> Result<Exit, Stop> {
     let new = NewKey { application: application.id, name, kind, key_type: args.key_type, expires };
     let created = change(&mut store, |session| desk::create_key(session, &new))?;
     let CreatedKey { key, secret } = created;
-    let shown = Shown { key, application: application.name.as_str().to_owned(), uses_30d: 0 };
+    let shown = Shown { key, application: application.name.as_str().to_owned(), uses_30d: 0, replaced: None };
     run.output.say(&format!(
         "Key {} ({}) of {} created; it expires {}.",
         shown.key.prefix,

@@ -16,7 +16,8 @@ use crate::domain::text::inert;
 use crate::store::keys::KeyQuery;
 use crate::store::{Reader, StoreError, keys, usage};
 
-const HEADS: [&str; 8] = ["NAME", "KEY ID", "PLATFORM", "TYPE", "EXPIRES", "STATE", "CREATOR", "LAST USED"];
+const HEADS: [&str; 9] =
+    ["NAME", "KEY ID", "PLATFORM", "TYPE", "EXPIRES", "STATE", "CREATOR", "LAST USED", "ROTATION"];
 
 pub(super) fn run(run: &Run, args: ListArgs) -> Result<Exit, Stop> {
     let store = run.store()?;
@@ -110,6 +111,12 @@ fn row(run: &Run, key: &Key) -> Vec<Cell> {
                 Cell::plain(format!("{} from {}", relative_short(at, run.now), inert(from)))
             }
         },
+        Cell::plain(match (&key.replaces, &key.replaced_by) {
+            (None, None) => String::new(),
+            (Some(before), None) => format!("replaces {before}"),
+            (None, Some(next)) => format!("replaced by {next}"),
+            (Some(before), Some(next)) => format!("replaces {before}, replaced by {next}"),
+        }),
     ]
 }
 

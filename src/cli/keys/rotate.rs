@@ -39,7 +39,7 @@ pub(super) fn run(run: &Run, args: &RotateArgs) -> Result<Exit, Stop> {
     let shown = read(&store, |reader| {
         let application = applications::get(reader, key.application)?;
         let application = application.map(|application| application.name.as_str().to_owned());
-        Ok(Shown { key, application: application.unwrap_or_default(), uses_30d: 0 })
+        Ok(Shown { key, application: application.unwrap_or_default(), uses_30d: 0, replaced: None })
     })?;
     if let Err(reason) = delivery.deliver(run, &secret, &shown) {
         delivery.take_back();

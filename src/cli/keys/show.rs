@@ -5,10 +5,11 @@ use super::super::failure::Stop;
 use super::super::output::key::KeyDocument;
 use super::super::resolve;
 use super::super::run::{Run, read};
+use crate::domain::Instant;
 use crate::domain::key::{Key, KeyId};
 use crate::domain::text::inert;
 use crate::domain::user::UserStatus;
-use crate::store::{Reader, Store, applications, usage};
+use crate::store::{Reader, Store, applications, keys, usage};
 
 /// A key with what stands around it.
 pub(super) struct Shown {
@@ -17,6 +18,8 @@ pub(super) struct Shown {
     pub(super) application: String,
     /// Accepted uses within the last 30 days.
     pub(super) uses_30d: u64,
+    /// When its successor was handed over.
+    pub(super) replaced: Option<Instant>,
 }
 
 impl Shown {
@@ -26,7 +29,8 @@ impl Shown {
         let application =
             application.map(|application| application.name.as_str().to_owned()).unwrap_or_default();
         let uses_30d = usage::last_30_days(reader, key.id, run.now)?.iter().sum();
-        Ok(Self { key, application, uses_30d })
+        let replaced = keys::replaced_at(reader, &key)?;
+        Ok(Self { key, application, uses_30d, replaced })
     }
 
     /// The same for several, in one transaction.
@@ -70,6 +74,7 @@ fn text(run: &Run, shown: &Shown) -> String {
         ("Uses in 30 days", Some(shown.uses_30d.to_string())),
         ("Replaces", id(&key.replaces)),
         ("Replaced by", id(&key.replaced_by)),
+        ("Still used", shown.replaced.and_then(|since| still_used(key, since, run.now))),
     ];
     let mut lines = vec![key.name.to_string()];
     for (label, value) in fields {
@@ -84,6 +89,11 @@ fn creator(key: &Key) -> String {
         (Some(email), UserStatus::Disabled) => format!("{email} (disabled)"),
         (Some(email), _) => email.to_string(),
     }
+}
+
+fn still_used(key: &Key, since: Instant, now: Instant) -> Option<String> {
+    let said = |used| if used { "yes, since it was replaced" } else { "not since it was replaced" };
+    key.is_still_used(since, now).map(|used| said(used).to_owned())
 }
 
 fn delivered(run: &Run, key: &Key) -> String {

@@ -71,6 +71,12 @@ impl<T: Row> List<T> {
         self.rows.get(self.selected)
     }
 
+    /// The rows on the screen and those around them.
+    #[must_use]
+    pub fn loaded(&self) -> &[T] {
+        &self.rows
+    }
+
     /// Whether rows have come at all.
     #[must_use]
     pub fn is_loaded(&self) -> bool {

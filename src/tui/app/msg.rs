@@ -253,6 +253,8 @@ pub struct KeyDetails {
     pub days: Vec<u64>,
     /// Refusals within the last 30 days, the latest reason first.
     pub refused: Vec<Refused>,
+    /// When the key that took its place was handed over, if there is one still.
+    pub replaced: Option<Instant>,
 }
 
 /// What remains of a deleted key, and who still presents it.

@@ -47,6 +47,10 @@ pub struct Glyphs {
     pub expired: &'static str,
     /// A disabled key.
     pub disabled: &'static str,
+    /// Before the key that took this one's place.
+    pub replaced_by: &'static str,
+    /// Before the key whose place this one took.
+    pub replaces: &'static str,
     /// The order goes up.
     pub ascending: &'static str,
     /// The order goes down.
@@ -75,6 +79,8 @@ impl Glyphs {
         soon: "◐",
         expired: "○",
         disabled: "‖",
+        replaced_by: "→",
+        replaces: "←",
         ascending: " ↑",
         descending: " ↓",
         more_above: "▲",
@@ -95,6 +101,8 @@ impl Glyphs {
         soon: "!",
         expired: "x",
         disabled: "=",
+        replaced_by: ">",
+        replaces: "<",
         ascending: " ^",
         descending: " v",
         more_above: "^",

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::desk::{Ending, Picked, Rotated};
 use crate::domain::expiry::relative;
 use crate::domain::key::KeyId;
-use crate::domain::text::inert;
+use crate::domain::text::{fold, inert};
 
 use super::delete::MOST_LISTED;
 use super::reveal::{Reveal, Successor};
@@ -129,12 +129,14 @@ impl Dialog for Rotate {
             Answer::Loaded(request, Ok(Loaded::Targets(details))) if self.awaited == Some(*request) => {
                 self.awaited = None;
                 self.keys = std::mem::take(details);
+                self.keys.sort_by_cached_key(|details| fold(details.key.name.as_str()));
                 Flow::Stay
             }
             Answer::Done(request, result) if self.submitting == Some(*request) => {
                 if let Ok(Done::Rotated(rotated)) = &mut **result {
-                    let successors =
+                    let mut successors: Vec<Successor> =
                         std::mem::take(rotated).into_iter().map(|one| successor(one, cx)).collect();
+                    successors.sort_by_cached_key(|one| fold(one.key.name.as_str()));
                     return match Reveal::successors(successors, cx) {
                         Some(reveal) => Flow::Swap(Box::new(Modal::Reveal(Box::new(reveal)))),
                         None => Flow::Close,

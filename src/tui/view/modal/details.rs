@@ -14,6 +14,11 @@ use crate::tui::view::Look;
 use crate::tui::view::page::Page;
 use crate::tui::view::screen::{actor, count, creator, exact, state};
 
+/// Of a key that has a successor, and is used all the same.
+const STILL_USED: &str = "yes, since it was replaced";
+/// Of one that is not.
+const NOT_USED: &str = "not since it was replaced";
+
 /// All there is to say of a key.
 pub fn key(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
     let look = page.look;
@@ -45,6 +50,11 @@ pub fn key(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
     }
     if let Some(other) = key.replaced_by {
         page.fact("Replaced by", other.as_str(), theme.text);
+    }
+    match details.replaced.and_then(|since| key.is_still_used(since, app.now)) {
+        Some(true) => drop(page.fact("Still used", STILL_USED, theme.warning)),
+        Some(false) => drop(page.fact("Still used", NOT_USED, theme.good)),
+        None => {}
     }
     match key.last_used {
         Some(at) => page.fact("Last used", &exact(app, at), theme.text),

@@ -83,6 +83,9 @@ enum Cell {
     Sorted(KeySort),
 }
 
+/// Cells of a key's ID, an arrow, and another's ID.
+const WITH_BOTH_IDS: u16 = 23;
+
 fn key_columns(app: &App, width: u16) -> Vec<(Cell, Column)> {
     let screen = &app.keys;
     let sorted = |sort: KeySort, column: Column| {
@@ -91,7 +94,14 @@ fn key_columns(app: &App, width: u16) -> Vec<(Cell, Column)> {
     let mut columns = vec![(Cell::Mark, Column::fixed("", 1))];
     columns.push(sorted(KeySort::Name, Column::flexible("NAME", 10, 6, 36)));
     if width >= 70 {
-        columns.push(sorted(KeySort::KeyId, Column::fixed("KEY ID", 10)));
+        // With an arrow to or from another key, and that key's ID where there is room for both.
+        let is_rotated = |key: &Key| key.replaces.is_some() || key.replaced_by.is_some();
+        let room = match screen.list.loaded().iter().any(is_rotated) {
+            true if width >= 118 => WITH_BOTH_IDS,
+            true => 12,
+            false => 10,
+        };
+        columns.push(sorted(KeySort::KeyId, Column::fixed("KEY ID", room)));
     }
     if width >= 58 {
         columns.push(sorted(KeySort::Platform, Column::flexible("PLATFORM", 10, 2, 29)));
@@ -118,13 +128,17 @@ fn key_cells(
     let marked = |text: String| Line::from(mark(text, found, theme.text, theme.matched));
     columns
         .iter()
-        .map(|(cell, _)| match cell {
+        .map(|(cell, column)| match cell {
             Cell::Mark => {
                 let picked = app.keys.picked.contains_key(&key.id);
                 Line::styled(if picked { look.glyphs.picked } else { " " }, theme.accent)
             }
             Cell::Sorted(KeySort::Name) => marked(key.name.to_string()),
-            Cell::Sorted(KeySort::KeyId) => marked(key.id.to_string()),
+            Cell::Sorted(KeySort::KeyId) => {
+                let mut line = marked(key.id.to_string());
+                line.spans.extend(lineage(key, look, column.most).map(|text| Span::styled(text, theme.dim)));
+                line
+            }
             Cell::Sorted(KeySort::Platform) => marked(app.around.catalogue.label(&key.kind)),
             Cell::Sorted(KeySort::Expires) => Line::raw(relative_short(key.expires, app.now)),
             Cell::Sorted(KeySort::State) => {
@@ -142,6 +156,16 @@ fn key_cells(
             },
         })
         .collect()
+}
+
+/// What a key was replaced by, which matters more, or what it replaces: an arrow only where there is no room.
+fn lineage(key: &Key, look: &Look, room: u16) -> Option<String> {
+    let (arrow, other) = match (&key.replaced_by, &key.replaces) {
+        (Some(next), _) => (look.glyphs.replaced_by, next),
+        (None, Some(before)) => (look.glyphs.replaces, before),
+        (None, None) => return None,
+    };
+    Some(if room < WITH_BOTH_IDS { format!(" {arrow}") } else { format!(" {arrow} {other}") })
 }
 
 fn empty_keys(app: &App) -> String {

@@ -94,8 +94,11 @@ impl Reveal {
                 self.status = Some((Tone::Error, "A folder is needed; . is the one you are in.".into()));
             }
             KeyCode::Enter => {
-                self.series.folder = Some(PathBuf::from(field.text().trim()));
-                self.series.written = 0;
+                let folder = Some(PathBuf::from(field.text().trim()));
+                if self.series.folder != folder {
+                    self.series.written = 0;
+                    self.series.folder = folder;
+                }
                 self.series.is_written = true;
                 // What is in safety already is not written once more.
                 if self.is_saved() {
