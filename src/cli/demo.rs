@@ -11,11 +11,12 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 
 use super::demo_data::{APPLICATIONS, COLLEAGUES, PLACES, PURPOSES};
+use super::demo_use::{self, Life};
 use super::exit::Exit;
 use super::failure::{Failure, Stop};
 use super::open::{self, OpenScreen};
 use super::run::Run;
-use crate::desk::{self, DeskError, Picked, Session};
+use crate::desk::{self, DeskError, Ending, Picked, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::key::{KeyKind, KeyType, NewKey};
@@ -26,6 +27,8 @@ use crate::domain::user::{Caller, Email};
 use crate::host::entropy::SystemEntropy;
 use crate::host::identity;
 use crate::store::Store;
+use crate::store::use_book::UseBook;
+use crate::verify::Reason;
 
 /// How many keys are made; some of them are deleted again.
 pub const KEYS: u64 = 300;
@@ -83,7 +86,7 @@ pub fn seed(
     now: Instant,
     entropy: &mut dyn Entropy,
 ) -> Result<(), DeskError> {
-    let mut work = Work { store, entropy, choice: Choice(17), now };
+    let mut work = Work { store, entropy, choice: Choice(17), now, lives: Vec::new() };
     let applications = work.begin(caller)?;
     let colleagues = work.colleagues(caller)?;
     let mut days: Vec<i64> = (0..KEYS).map(|_| work.choice.among(2, PAST - 10)).collect();
@@ -97,23 +100,24 @@ pub fn seed(
     }
     // The one who left, and the one who is away: their keys go on working.
     work.part_with(caller, 1, desk::disable_user)?;
-    work.part_with(caller, 2, desk::delete_user)
+    work.part_with(caller, 2, desk::delete_user)?;
+    work.use_keys()
 }
 
 /// The same choices each time, spread evenly enough for the eye (a linear congruential generator, Knuth's numbers).
-struct Choice(u64);
+pub(super) struct Choice(u64);
 
 impl Choice {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end.max(1)
     }
 
-    fn among(&mut self, from: i64, until: i64) -> i64 {
+    pub(super) fn among(&mut self, from: i64, until: i64) -> i64 {
         from + i64::try_from(self.below((until - from).unsigned_abs())).unwrap_or_default()
     }
 
-    fn of<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+    pub(super) fn of<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         items.get(usize::try_from(self.below(items.len() as u64)).ok()?)
     }
 }
@@ -123,6 +127,7 @@ struct Work<'a> {
     entropy: &'a mut dyn Entropy,
     choice: Choice,
     now: Instant,
+    lives: Vec<Life>,
 }
 
 impl Work<'_> {
@@ -198,16 +203,61 @@ impl Work<'_> {
         let created = self.at(creator, ago, |session| desk::create_key(session, &new))?;
         let id = created.key.id;
         // One in a hundred was never handed over: the connection dropped just then.
-        if self.choice.below(100) > 0 {
-            self.at(creator, ago, |session| desk::mark_delivered(session, id))?;
+        if self.choice.below(100) == 0 {
+            return Ok(());
         }
+        self.at(creator, ago, |session| desk::mark_delivered(session, id))?;
         let picked = [Picked { id, version: created.key.version }];
         let later = ago / 2;
+        let end = self.now - later;
+        let mut life =
+            Life { id, from: created.key.created, until: created.key.expires, then: Some(Reason::Expired) };
         match self.choice.below(20) {
-            0 => self.at(creator, later, |session| desk::set_disabled(session, &picked, true)).map(drop),
-            1 => self.at(creator, later, |session| desk::delete_keys(session, &picked)).map(drop),
-            _ => Ok(()),
+            0 => {
+                (life.until, life.then) = (end, Some(Reason::Disabled));
+                self.at(creator, later, |session| desk::set_disabled(session, &picked, true))?;
+            }
+            1 => {
+                (life.until, life.then) = (end, Some(Reason::Deleted));
+                self.at(creator, later, |session| desk::delete_keys(session, &picked))?;
+            }
+            2..4 => self.rotate(creator, &picked, &mut life)?,
+            _ => {}
         }
+        self.lives.push(life);
+        Ok(())
+    }
+
+    /// A successor within the last ten days, unless the key has ended before.
+    fn rotate(&mut self, creator: &Caller, picked: &[Picked], old: &mut Life) -> Result<(), DeskError> {
+        let ago = TimeDelta::minutes(self.choice.among(60, 14_000));
+        if self.now - ago <= old.from || self.now - ago >= old.until {
+            return Ok(());
+        }
+        let overlap = Ending::After(TimeDelta::days(7));
+        for rotated in self.at(creator, ago, |session| desk::rotate_keys(session, picked, overlap))? {
+            let key = rotated.created.key;
+            self.at(creator, ago, |session| desk::mark_delivered(session, key.id))?;
+            // Every other client takes the new key at once.
+            (old.until, old.then) = match self.choice.below(2) {
+                0 => (rotated.old.expires, old.then),
+                _ => (key.created, None),
+            };
+            self.lives.push(Life {
+                id: key.id,
+                from: key.created,
+                until: key.expires,
+                then: Some(Reason::Expired),
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes down what the keys were used for, as an endpoint would have.
+    fn use_keys(&mut self) -> Result<(), DeskError> {
+        let mut lines = demo_use::lines(&self.lives, self.now, &mut self.choice);
+        let mut book = UseBook::open(self.store.path(), std::time::Duration::from_secs(5))?;
+        Ok(book.write(&mut lines)?)
     }
 
     fn invent(&mut self, applications: &[ApplicationId], catalogue: &Catalogue, days: i64) -> NewKey {
@@ -247,7 +297,7 @@ mod tests {
     use crate::domain::key::KeyState;
     use crate::host::clock;
     use crate::store::keys::{self, KeyQuery, KeySort};
-    use crate::store::{applications, audit, users};
+    use crate::store::{applications, audit, usage, users};
 
     #[test]
     fn the_demo_has_something_of_everything() {
@@ -284,6 +334,18 @@ mod tests {
                 for status in ["active", "disabled", "deleted"] {
                     assert!(statuses.contains(&status), "{status}");
                 }
+                assert!(
+                    !usage::presented_today(reader, now, 10)?.is_empty(),
+                    "a deleted key is still presented"
+                );
+                let all = applications::all(reader, 10)?;
+                let (mut rotated, mut busy) = (0, 0);
+                for id in keys::ids_of(reader, all[0].id)? {
+                    let key = keys::get(reader, id)?.unwrap();
+                    rotated += u32::from(key.replaced_by.is_some());
+                    busy += u32::from(usage::last_30_days(reader, id, now)?.iter().sum::<u64>() > 100);
+                }
+                assert!(rotated > 0 && busy > 0, "{rotated} {busy}");
                 let (entries, _) = audit::head(reader)?;
                 assert!(entries > KEYS);
                 Ok(())

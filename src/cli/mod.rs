@@ -22,6 +22,7 @@ mod config;
 mod confirm;
 pub mod demo;
 mod demo_data;
+mod demo_use;
 mod doctor;
 mod examples;
 mod examples_audit;

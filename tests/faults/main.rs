@@ -27,7 +27,7 @@
 //! | output closed or full, a dumb terminal, none | `surroundings` |
 //! | HTTP abuse, 100,000 races | `serve::abuse`, `serve::races` |
 //! | several users, umasks, a crash between | `users` |
-//! | the canary | `canary`, `ui::wizard::the_secret_is_in_no_frame…`, `pty::life` |
+//! | the canary | `canary`, `pty::rotate::what_was_shown…`, `ui::wizard::the_secret_is_in_no_frame…`, `pty::life` |
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test says why it fails or is skipped")]
 
 #[path = "../cli_support/mod.rs"]
