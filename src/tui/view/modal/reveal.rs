@@ -121,11 +121,9 @@ fn footer(app: &App, reveal: &Reveal, look: &Look, area: Rect, buffer: &mut Buff
     if !matches!(reveal.mode, Mode::Home) {
         return;
     }
-    let mut actions = vec![Action::Copy, Action::Write];
-    if reveal.is_followed() {
-        actions.push(Action::WriteAll);
-    }
-    actions.extend([Action::Show, Action::Usage]);
+    // With all of them there would be no room for the last one on 80 columns; the help has the one that is left out.
+    let third = if reveal.is_followed() { Action::WriteAll } else { Action::Usage };
+    let mut actions = vec![Action::Copy, Action::Write, Action::Show, third];
     if reveal.in_terminal_clipboard {
         actions.push(Action::ClearClipboard);
     }
