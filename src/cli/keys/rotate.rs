@@ -28,11 +28,17 @@ pub(super) fn run(run: &Run, args: &RotateArgs) -> Result<Exit, Stop> {
     if args.overlap < TimeDelta::zero() {
         return Err(Failure::usage("bad_overlap", "an overlap is not negative").into());
     }
+    // An empty one would succeed, and the secret would be lost: mostly a variable that is not set.
+    if args.run.as_deref().is_some_and(|command| command.trim().is_empty()) {
+        return Err(Failure::usage("bad_command", "--run needs a command that takes the secret").into());
+    }
     let delivery = Delivery::choose(args);
     let mut store = run.store_to_change()?;
     let old = read(&store, |reader| resolve::key_to_rotate(run, reader, &args.key))?;
     // Nothing is made that could not be handed over afterwards.
-    delivery.check(run)?;
+    delivery.check(run).map_err(|failure| {
+        failure.because(&format!("no new key was made, and the old key {} is as it was", old.prefix))
+    })?;
     let picked = Picked { id: old.id, version: old.version };
     let CreatedKey { key, secret } =
         change(&mut store, |session| desk::begin_rotation(session, picked, expires))?;

@@ -149,7 +149,7 @@ impl<W: Write> Table<W> {
                 line.extend(std::iter::repeat_n(' ', after + GAP));
             }
         }
-        writeln!(self.writer, "{line}")
+        writeln!(self.writer, "{}", line.trim_end_matches(' '))
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
         ];
         assert_eq!(
             drawn(false, rows),
-            "NAME        KEYS  STATE\n支付           5  Valid\nStorefront  1234  \n"
+            "NAME        KEYS  STATE\n支付           5  Valid\nStorefront  1234\n"
         );
     }
 
