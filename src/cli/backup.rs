@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::exit::Exit;
 use super::failure::{Failure, Stop};
 use super::run::Run;
+use crate::domain::audit::ChainHead;
 use crate::domain::expiry::rfc3339;
 use crate::domain::text::inert;
 use crate::host::new_file::NewFile;
@@ -45,6 +46,7 @@ pub(crate) fn run(run: &Run, path: &Path) -> Result<Exit, Stop> {
         return Err(Failure::failed("interrupted", format!("stopped; no backup was made at {place}")).into());
     };
     let bytes = file.finish()?;
+    let head = ChainHead { number: copied.entries, hash: copied.head };
     if run.output.is_json() {
         run.output.document(&Document {
             file: path.display().to_string(),
@@ -52,15 +54,14 @@ pub(crate) fn run(run: &Run, path: &Path) -> Result<Exit, Stop> {
             keys: copied.keys,
             taken: rfc3339(run.now),
             audit_entries: copied.entries,
-            audit_head: copied.head.to_string(),
+            audit_head: head.to_string(),
         })?;
     }
     run.output.say(&format!(
-        "{place} holds {} and {} of the audit log, and was checked ({}).\nKeep its head elsewhere: {}",
+        "{place} holds {} and {} of the audit log, and was checked ({}).\nKeep its head elsewhere, for keydesk audit verify --expect: {head}",
         counted(copied.keys, "key", "keys"),
         counted(copied.entries, "entry", "entries"),
         size(bytes),
-        copied.head
     ));
     Ok(Exit::Done)
 }

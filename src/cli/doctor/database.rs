@@ -8,7 +8,10 @@ use crate::domain::clock;
 use crate::domain::ledger::Ledger;
 use crate::domain::text::inert;
 use crate::domain::user::UserStatus;
-use crate::domain::{Instant, audit::ChainHash};
+use crate::domain::{
+    Instant,
+    audit::{ChainHash, ChainHead},
+};
 use crate::host::entropy::SystemEntropy;
 use crate::host::{identity, places};
 use crate::store::audit::{self, ChainReport};
@@ -172,7 +175,7 @@ fn chain(examined: &Examined, damaged: bool) -> Finding {
     let by_hand = |how| if damaged { RESTORE } else { how };
     match looked {
         Ok((ChainReport::Whole(number, head), findings)) if findings.all == 0 => {
-            Finding::good(CHECK, whole(number, &head))
+            Finding::good(CHECK, whole(number, head))
         }
         Ok((ChainReport::Whole(..), findings)) => Finding::fault(
             CHECK,
@@ -196,8 +199,8 @@ fn named(findings: &Findings) -> String {
     named.join("; ")
 }
 
-fn whole(number: u64, head: &ChainHash) -> String {
-    format!("{number} entries, each holds to the one before; head {head}")
+fn whole(number: u64, hash: ChainHash) -> String {
+    format!("{number} entries, each holds to the one before; head {}", ChainHead { number, hash })
 }
 
 fn time(examined: &Examined, now: Instant) -> Finding {
