@@ -168,6 +168,23 @@ fn what_cannot_be_delivered_is_withdrawn() {
     nothing_has_changed(&home, &said, &old, &secret);
 }
 
+#[test]
+fn the_command_has_the_umask_of_who_rotates() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::set_up();
+    let (id, _) = home.key("Checkout", &[]);
+    let file = home.path("new.key");
+    let script = format!(
+        "umask 027; exec {} keys rotate {id} --run 'cat > {}'",
+        env!("CARGO_BIN_EXE_keydesk"),
+        file.display()
+    );
+    let status =
+        Command::new("sh").env_clear().envs(home.environment()).args(["-c", &script]).status().unwrap();
+    assert!(status.success());
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
 /// What must hold after any kill: the old key works, and at most one successor waits that nobody has.
 fn between(home: &Home, old: &str, secret: &str) {
     assert_eq!(reason(home, secret), json!(null));

