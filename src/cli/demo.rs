@@ -1,17 +1,16 @@
-//! `keydesk demo`: the whole program on a throwaway database with made-up keys.
+//! `keydesk demo`: the terminal UI on a throwaway database with the keys of `assets/demo.csv`.
 //!
-//! They are made by the operations of the desk, each at a time of its own in the past, so that what one sees is what
-//! a year of work leaves behind. The choice is the same each time; the secrets are real random ones, and are dropped.
+//! The operations of the desk make them, oldest first, each with a time in the past. The secrets are random and dropped.
 
-use std::fmt::Write;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Deserializer, de};
 
-use super::demo_data::{APPLICATIONS, COLLEAGUES, PLACES, PURPOSES};
-use super::demo_use::{self, Life};
 use super::exit::Exit;
 use super::failure::{Failure, Stop};
 use super::open::{self, OpenScreen};
@@ -19,293 +18,284 @@ use super::run::Run;
 use crate::desk::{self, DeskError, Ending, Picked, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
-use crate::domain::key::{KeyKind, KeyType, NewKey};
-use crate::domain::platform::Catalogue;
+use crate::domain::expiry::parse_duration;
+use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
 use crate::domain::text::Name;
 use crate::domain::token::Entropy;
-use crate::domain::user::{Caller, Email};
+use crate::domain::user::{Caller, Email, User, UserId};
 use crate::host::entropy::SystemEntropy;
 use crate::host::identity;
 use crate::store::Store;
-use crate::store::use_book::UseBook;
+use crate::store::usage::day_of;
+use crate::store::use_book::{Count, Line, UseBook};
+use crate::store::users;
 use crate::verify::Reason;
 
-/// How many keys are made; some of them are deleted again.
-pub const KEYS: u64 = 300;
-/// How far back the made-up work goes, in days.
-const PAST: i64 = 400;
+const TABLE: &str = include_str!("../../assets/demo.csv");
+/// When the Applications and users were added.
+const BEGINNING: TimeDelta = TimeDelta::days(400);
+/// When one user left and another became read-only: after the last event of the table.
+const DEPARTURE: TimeDelta = TimeDelta::hours(1);
+const OVERLAP: TimeDelta = TimeDelta::days(7);
 
-/// Makes the database, opens the screen on it, and clears it away.
+const APPLICATIONS: [&str; 3] = ["Storefront", "Loyalty", "Billing"];
+
+type Departure = fn(&mut Session<'_>, UserId, i64) -> Result<User, DeskError>;
+
+/// The colleagues, with user IDs that no system assigns, and what became of them.
+const COLLEAGUES: [(&str, u32, Option<Departure>); 3] = [
+    ("ana", 3_000_000_001, None),
+    ("ben", 3_000_000_002, Some(desk::disable_user)),
+    ("chloe", 3_000_000_003, Some(desk::delete_user)),
+];
+
+/// Creates the database, opens the terminal UI on it, and removes it.
 pub(crate) fn run(mut run: Run, open: OpenScreen) -> Result<Exit, Stop> {
     open::needs_terminal()?;
-    let folder = Folder::create()?;
-    run.database = folder.0.join("demo.db");
+    let directory = tempfile::Builder::new()
+        .prefix("keydesk-demo-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
+        .map_err(|error| {
+            Failure::failed("file", format!("could not create a temporary directory: {error}"))
+        })?;
+    run.database = directory.path().join("demo.db");
     run.application = None;
     run.witness = None;
     let mut store = run.store_or_new()?;
-    seed(&mut store, &identity::caller(), &run.settings.catalogue, run.now, &mut SystemEntropy)?;
-    open::show(run, store, Some(folder.0.clone()), open)
+    let rows = rows().map_err(|error| Failure::failed("demo", format!("assets/demo.csv: {error}")))?;
+    seed(&mut store, &identity::caller(), &rows, run.now, &mut SystemEntropy)?;
+    open::show(run, store, Some(directory.path().to_owned()), open)
 }
 
-/// A private folder that goes when it is dropped, with all that is in it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn create() -> Result<Self, Stop> {
-        let mut random = [0_u8; 8];
-        SystemEntropy.fill(&mut random).map_err(DeskError::from)?;
-        let mut name = String::from("keydesk-demo-");
-        for byte in random {
-            let _ = write!(name, "{byte:02x}");
-        }
-        let path = std::env::temp_dir().join(name);
-        match DirBuilder::new().mode(0o700).create(&path) {
-            Ok(()) => Ok(Self(path)),
-            Err(error) => {
-                let message = format!("could not make the folder {}: {error}", path.display());
-                Err(Failure::failed("file", message).into())
-            }
-        }
-    }
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Event {
+    Rotated,
+    Disabled,
+    Deleted,
+    Undelivered,
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+#[derive(Deserialize)]
+struct Row {
+    application: String,
+    name: String,
+    platform: Option<String>,
+    #[serde(rename = "type", deserialize_with = "key_type")]
+    key_type: KeyType,
+    creator: String,
+    #[serde(deserialize_with = "duration")]
+    age: TimeDelta,
+    #[serde(deserialize_with = "duration")]
+    lifetime: TimeDelta,
+    event: Option<Event>,
+    #[serde(deserialize_with = "optional_duration")]
+    since: Option<TimeDelta>,
+    per_day: u64,
+    client: Option<String>,
+    late: Option<u64>,
 }
 
-/// Fills an empty database with made-up Applications, users and keys. The caller becomes an active user of it.
-///
-/// # Errors
-/// When the database cannot be written, or the system has no random bits.
-pub fn seed(
+fn key_type<'de, D: Deserializer<'de>>(from: D) -> Result<KeyType, D::Error> {
+    String::deserialize(from)?.parse().map_err(de::Error::custom)
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<TimeDelta, D::Error> {
+    parse_duration(&String::deserialize(from)?).map_err(de::Error::custom)
+}
+
+fn optional_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<TimeDelta>, D::Error> {
+    Option::<String>::deserialize(from)?
+        .map(|text| parse_duration(&text).map_err(de::Error::custom))
+        .transpose()
+}
+
+fn rows() -> Result<Vec<Row>, csv::Error> {
+    let mut table = csv::ReaderBuilder::new();
+    table.comment(Some(b'#')).trim(csv::Trim::All).from_reader(TABLE.as_bytes()).deserialize().collect()
+}
+
+/// Fills an empty database with Applications, users and keys. `you` becomes its first user.
+fn seed(
     store: &mut Store,
-    caller: &Caller,
-    catalogue: &Catalogue,
+    you: &Caller,
+    rows: &[Row],
     now: Instant,
     entropy: &mut dyn Entropy,
 ) -> Result<(), DeskError> {
-    let mut work = Work { store, entropy, choice: Choice(17), now, lives: Vec::new() };
-    let applications = work.begin(caller)?;
-    let colleagues = work.colleagues(caller)?;
-    let mut days: Vec<i64> = (0..KEYS).map(|_| work.choice.among(2, PAST - 10)).collect();
-    days.sort_unstable_by(|one, other| other.cmp(one));
-    for days in days {
-        let creator = match work.choice.below(colleagues.len() as u64 + 1) {
-            0 => caller,
-            n => colleagues.get(usize::try_from(n).unwrap_or(1) - 1).unwrap_or(caller),
-        };
-        work.key(creator, &applications, catalogue, days)?;
+    let mut demo = Demo { store, now, entropy };
+    let applications = demo.add_applications(you)?;
+    let colleagues = demo.add_colleagues(you)?;
+    let mut steps: Vec<(TimeDelta, &Row, Option<Event>)> = Vec::new();
+    for row in rows {
+        steps.push((row.age, row, None));
+        steps.extend(row.event.zip(row.since).map(|(event, since)| (since, row, Some(event))));
     }
-    // The one who left, and the one who is away: their keys go on working.
-    work.part_with(caller, 1, desk::disable_user)?;
-    work.part_with(caller, 2, desk::delete_user)?;
-    work.use_keys()
-}
-
-/// The same choices each time, spread evenly enough for the eye (a linear congruential generator, Knuth's numbers).
-pub(super) struct Choice(u64);
-
-impl Choice {
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end.max(1)
-    }
-
-    pub(super) fn among(&mut self, from: i64, until: i64) -> i64 {
-        from + i64::try_from(self.below((until - from).unsigned_abs())).unwrap_or_default()
-    }
-
-    pub(super) fn of<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
-        items.get(usize::try_from(self.below(items.len() as u64)).ok()?)
-    }
-}
-
-struct Work<'a> {
-    store: &'a mut Store,
-    entropy: &'a mut dyn Entropy,
-    choice: Choice,
-    now: Instant,
-    lives: Vec<Life>,
-}
-
-impl Work<'_> {
-    /// Does an operation as if at an instant before.
-    fn at<T>(
-        &mut self,
-        caller: &Caller,
-        ago: TimeDelta,
-        operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
-    ) -> Result<T, DeskError> {
-        let now = self.now - ago;
-        operation(&mut Session { store: self.store, caller, now, entropy: self.entropy })
-    }
-
-    fn begin(&mut self, caller: &Caller) -> Result<Vec<ApplicationId>, DeskError> {
-        let email = Email::parse(&identity::suggested_email(caller))
-            .unwrap_or_else(|_| Email::from_stored("you@example.com".into()));
-        let mut applications = Vec::new();
-        for (at, name) in APPLICATIONS.into_iter().enumerate() {
-            let name = Name::from_stored(name.into());
-            let ago = TimeDelta::days(PAST - i64::try_from(at).unwrap_or_default());
-            applications.push(if at == 0 {
-                self.at(caller, ago, |session| desk::set_up(session, &email, &name))?.application.id
-            } else {
-                self.at(caller, ago, |session| desk::create_application(session, &name))?.id
-            });
+    steps.sort_by_key(|(ago, ..)| Reverse(*ago));
+    let (mut keys, mut usage) = (HashMap::new(), Vec::new());
+    for (ago, row, event) in steps {
+        let caller = colleagues.get(row.creator.as_str()).unwrap_or(you);
+        if let Some((event, key)) = event.zip(keys.get(row.name.as_str())) {
+            usage.extend(demo.apply(caller, ago, event, key, row)?);
+        } else if let Some(application) = applications.get(row.application.as_str()) {
+            let key = demo.create(caller, *application, row)?;
+            if row.event.is_none() {
+                usage.extend(lines(&key, row, key.expires, Some(Reason::Expired), now));
+            }
+            keys.insert(row.name.as_str(), key);
         }
-        Ok(applications)
+    }
+    demo.departures(you)?;
+    let mut book = UseBook::open(demo.store.path(), Duration::from_secs(5))?;
+    Ok(book.write(&mut usage)?)
+}
+
+struct Demo<'a> {
+    store: &'a mut Store,
+    now: Instant,
+    entropy: &'a mut dyn Entropy,
+}
+
+impl Demo<'_> {
+    fn session<'s>(&'s mut self, caller: &'s Caller, ago: TimeDelta) -> Session<'s> {
+        Session { store: self.store, caller, now: self.now - ago, entropy: self.entropy }
     }
 
-    fn colleagues(&mut self, caller: &Caller) -> Result<Vec<Caller>, DeskError> {
-        let mut colleagues = Vec::new();
-        for (name, uid) in COLLEAGUES {
-            let email = Email::from_stored(format!("{name}@example.com"));
-            // No login of this machine is called so: nobody is bound by accident.
-            let colleague = Caller { uid, login: format!("demo:{name}") };
-            self.at(caller, TimeDelta::days(PAST - 8), |session| {
-                desk::add_user(session, &email, Some(&colleague.login), Some(uid))
-            })?;
-            colleagues.push(colleague);
+    fn add_applications(&mut self, you: &Caller) -> Result<HashMap<&'static str, ApplicationId>, DeskError> {
+        let email = Email::parse(&identity::suggested_email(you)).unwrap_or_else(|_| email_of("you"));
+        let first = Name::from_stored(APPLICATIONS[0].into());
+        let session = &mut self.session(you, BEGINNING);
+        let set_up = desk::set_up(session, &email, &first)?;
+        let mut ids = HashMap::from([(APPLICATIONS[0], set_up.application.id)]);
+        for name in &APPLICATIONS[1..] {
+            ids.insert(name, desk::create_application(session, &Name::from_stored((*name).into()))?.id);
+        }
+        Ok(ids)
+    }
+
+    fn add_colleagues(&mut self, you: &Caller) -> Result<HashMap<&'static str, Caller>, DeskError> {
+        let mut colleagues = HashMap::new();
+        for (name, uid, _) in COLLEAGUES {
+            // A login that cannot exist: the colon separates the fields of passwd(5).
+            let caller = Caller { uid, login: format!("demo:{name}") };
+            let session = &mut self.session(you, BEGINNING);
+            desk::add_user(session, &email_of(name), Some(&caller.login), Some(uid))?;
+            colleagues.insert(name, caller);
         }
         Ok(colleagues)
     }
 
-    fn part_with(
+    fn departures(&mut self, you: &Caller) -> Result<(), DeskError> {
+        for (name, _, departure) in COLLEAGUES {
+            let user = self.store.read(|reader| users::by_email(reader, &email_of(name)))?;
+            if let Some((user, departure)) = user.zip(departure) {
+                departure(&mut self.session(you, DEPARTURE), user.id, user.version)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, caller: &Caller, application: ApplicationId, row: &Row) -> Result<Key, DeskError> {
+        let new = NewKey {
+            application,
+            name: Name::from_stored(row.name.clone()),
+            kind: KeyKind::from_platform(row.platform.clone()),
+            key_type: row.key_type,
+            expires: self.now - row.age + row.lifetime,
+        };
+        let key = desk::create_key(&mut self.session(caller, row.age), &new)?.key;
+        if row.event != Some(Event::Undelivered) {
+            desk::mark_delivered(&mut self.session(caller, row.age), key.id)?;
+        }
+        Ok(key)
+    }
+
+    /// Does what happened to a key, and returns its use before and after.
+    fn apply(
         &mut self,
         caller: &Caller,
-        which: usize,
-        operation: fn(
-            &mut Session<'_>,
-            crate::domain::user::UserId,
-            i64,
-        ) -> Result<crate::domain::user::User, DeskError>,
-    ) -> Result<(), DeskError> {
-        let Some((name, _)) = COLLEAGUES.get(which) else { return Ok(()) };
-        let email = Email::from_stored(format!("{name}@example.com"));
-        let Some(user) = self.store.read(|reader| crate::store::users::by_email(reader, &email))? else {
-            return Ok(());
-        };
-        self.at(caller, TimeDelta::hours(20), |session| operation(session, user.id, user.version)).map(drop)
-    }
-
-    /// A key, made so many days ago, with what has become of it since.
-    fn key(
-        &mut self,
-        creator: &Caller,
-        applications: &[ApplicationId],
-        catalogue: &Catalogue,
-        days: i64,
-    ) -> Result<(), DeskError> {
-        let new = self.invent(applications, catalogue, days);
-        let ago = TimeDelta::days(days) - TimeDelta::minutes(self.choice.among(0, 600));
-        let created = self.at(creator, ago, |session| desk::create_key(session, &new))?;
-        let id = created.key.id;
-        // One in a hundred was never handed over: the connection dropped just then.
-        if self.choice.below(100) == 0 {
-            return Ok(());
-        }
-        self.at(creator, ago, |session| desk::mark_delivered(session, id))?;
-        let picked = [Picked { id, version: created.key.version }];
-        let later = ago / 2;
-        let end = self.now - later;
-        let mut life =
-            Life { id, from: created.key.created, until: created.key.expires, then: Some(Reason::Expired) };
-        match self.choice.below(20) {
-            0 => {
-                (life.until, life.then) = (end, Some(Reason::Disabled));
-                self.at(creator, later, |session| desk::set_disabled(session, &picked, true))?;
-            }
-            1 => {
-                (life.until, life.then) = (end, Some(Reason::Deleted));
-                self.at(creator, later, |session| desk::delete_keys(session, &picked))?;
-            }
-            2..4 => self.rotate(creator, &picked, &mut life)?,
-            _ => {}
-        }
-        self.lives.push(life);
-        Ok(())
-    }
-
-    /// A successor within the last ten days, unless the key has ended before.
-    fn rotate(&mut self, creator: &Caller, picked: &[Picked], old: &mut Life) -> Result<(), DeskError> {
-        let ago = TimeDelta::minutes(self.choice.among(60, 14_000));
-        if self.now - ago <= old.from || self.now - ago >= old.until {
-            return Ok(());
-        }
-        let overlap = Ending::After(TimeDelta::days(7));
-        for rotated in self.at(creator, ago, |session| desk::rotate_keys(session, picked, overlap))? {
-            let key = rotated.created.key;
-            self.at(creator, ago, |session| desk::mark_delivered(session, key.id))?;
-            // Every other client takes the new key at once.
-            (old.until, old.then) = match self.choice.below(2) {
-                0 => (rotated.old.expires, old.then),
-                _ => (key.created, None),
-            };
-            self.lives.push(Life {
-                id: key.id,
-                from: key.created,
-                until: key.expires,
-                then: Some(Reason::Expired),
-            });
-        }
-        Ok(())
-    }
-
-    /// Writes down what the keys were used for, as an endpoint would have.
-    fn use_keys(&mut self) -> Result<(), DeskError> {
-        let mut lines = demo_use::lines(&self.lives, self.now, &mut self.choice);
-        let mut book = UseBook::open(self.store.path(), std::time::Duration::from_secs(5))?;
-        Ok(book.write(&mut lines)?)
-    }
-
-    fn invent(&mut self, applications: &[ApplicationId], catalogue: &Catalogue, days: i64) -> NewKey {
-        let application = match self.choice.below(2) {
-            0 => applications.first(),
-            _ => self.choice.of(applications),
-        };
-        let kind = match self.choice.below(5) {
-            0 | 1 => KeyKind::Generic,
-            _ => {
-                let slugs: Vec<&str> = catalogue.iter().map(|platform| platform.slug.as_str()).collect();
-                KeyKind::from_platform(self.choice.of(&slugs).map(|slug| (*slug).to_owned()))
+        ago: TimeDelta,
+        event: Event,
+        key: &Key,
+        row: &Row,
+    ) -> Result<Vec<Line>, DeskError> {
+        let now = self.now;
+        let picked = [Picked { id: key.id, version: key.version }];
+        let mut session = self.session(caller, ago);
+        let at = session.now;
+        let reason = match event {
+            Event::Undelivered => return Ok(vec![]),
+            Event::Disabled => desk::set_disabled(&mut session, &picked, true).map(|_| Reason::Disabled)?,
+            Event::Deleted => desk::delete_keys(&mut session, &picked).map(|_| Reason::Deleted)?,
+            Event::Rotated => {
+                let mut usage = Vec::new();
+                for rotated in desk::rotate_keys(&mut session, &picked, Ending::After(OVERLAP))? {
+                    let new = rotated.created.key;
+                    desk::mark_delivered(&mut session, new.id)?;
+                    let until = row.late.map_or(at, |_| rotated.old.expires);
+                    usage.extend(lines(key, row, until, None, now));
+                    usage.extend(lines(&new, row, new.expires, None, now));
+                }
+                return Ok(usage);
             }
         };
-        let purpose = self.choice.of(&PURPOSES).copied().unwrap_or_default();
-        let place = self.choice.of(&PLACES).copied().unwrap_or_default();
-        // Most keys of the past are replaced before their end, so most of these still work.
-        let expires = match self.choice.below(12) {
-            0 => self.now - TimeDelta::days(self.choice.among(0, days.min(40))),
-            1 => self.now + TimeDelta::hours(self.choice.among(5, 160)),
-            2..=5 => self.now + TimeDelta::days(self.choice.among(8, 90)),
-            _ => self.now + TimeDelta::days(self.choice.among(30, 330)),
-        };
-        NewKey {
-            application: application.copied().unwrap_or(ApplicationId(1)),
-            name: Name::from_stored(format!("{purpose} {place}").trim().to_owned()),
-            kind,
-            key_type: if self.choice.below(5) == 0 { KeyType::Test } else { KeyType::Production },
-            expires: expires - TimeDelta::minutes(self.choice.among(0, 240)),
+        Ok(lines(key, row, at, Some(reason), now))
+    }
+}
+
+fn email_of(name: &str) -> Email {
+    Email::from_stored(format!("{name}@example.com"))
+}
+
+/// What an endpoint would have recorded of a key in the last 30 days: its use `until` an instant, and today's `late`
+/// requests after it.
+fn lines(key: &Key, row: &Row, until: Instant, then: Option<Reason>, now: Instant) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let today = day_of(now);
+    if row.per_day > 0 {
+        for day in today - 29..=today {
+            let share = if (day + 3) % 7 >= 5 { 35 } else { 75 + day.unsigned_abs() * 37 % 50 };
+            let count = (row.per_day * share).div_ceil(100);
+            let before_the_end = TimeDelta::seconds(40_000 / row.per_day.cast_signed());
+            let end = until.min(now) - before_the_end;
+            lines.extend(count_of(day, key.created, end, count, row).map(|count| Line::Used(key.id, count)));
         }
     }
+    if let Some((late, reason)) = row.late.zip(then).filter(|_| until < now) {
+        let count = count_of(today, until, now, late, row);
+        lines.extend(count.map(|count| Line::Refused(reason.as_str(), Some(key.id), count)));
+    }
+    lines
+}
+
+/// The part of a day (UTC) between two instants.
+fn count_of(day: i64, from: Instant, until: Instant, count: u64, row: &Row) -> Option<Count> {
+    let start = Instant::from_timestamp(day * 86_400, 0)?;
+    let (first, last) = (from.max(start), until.min(start + TimeDelta::seconds(86_399)));
+    let client = row.client.clone();
+    (first <= last).then_some(Count { count, first, first_from: client.clone(), last, last_from: client })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::key::KeyState;
+    use crate::domain::platform::Catalogue;
     use crate::host::clock;
     use crate::store::keys::{self, KeyQuery, KeySort};
-    use crate::store::{applications, audit, usage, users};
+    use crate::store::{applications, audit, usage};
 
     #[test]
     fn the_demo_has_something_of_everything() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(&folder.path().join("demo.db"), &mut SystemEntropy).unwrap();
         let catalogue = Catalogue::built_in().unwrap();
-        let now = clock::now();
-        seed(&mut store, &identity::caller(), &catalogue, now, &mut SystemEntropy).unwrap();
+        let (rows, now) = (rows().unwrap(), clock::now());
+        assert!(
+            rows.iter().all(|row| row.platform.as_ref().is_none_or(|slug| catalogue.get(slug).is_some()))
+        );
+        seed(&mut store, &identity::caller(), &rows, now, &mut SystemEntropy).unwrap();
         store
             .read(|reader| {
                 let count = |state| {
@@ -327,9 +317,9 @@ mod tests {
                         .sum::<Result<u64, _>>()
                 };
                 for state in KeyState::ALL {
-                    assert!(count(state)? >= 5, "{state:?}");
+                    assert!(count(state)? >= 2, "{state:?}");
                 }
-                assert!(applications::count(reader)? >= 3);
+                assert_eq!(applications::count(reader)?, 3);
                 let statuses: Vec<_> = users::all(reader)?.iter().map(|user| user.status.as_str()).collect();
                 for status in ["active", "disabled", "deleted"] {
                     assert!(statuses.contains(&status), "{status}");
@@ -338,28 +328,20 @@ mod tests {
                     !usage::presented_today(reader, now, 10)?.is_empty(),
                     "a deleted key is still presented"
                 );
-                let all = applications::all(reader, 10)?;
-                let (mut rotated, mut busy) = (0, 0);
-                for id in keys::ids_of(reader, all[0].id)? {
-                    let key = keys::get(reader, id)?.unwrap();
-                    rotated += u32::from(key.replaced_by.is_some());
-                    busy += u32::from(usage::last_30_days(reader, id, now)?.iter().sum::<u64>() > 100);
+                let (mut rotated, mut busy, mut undelivered) = (0, 0, 0);
+                for application in applications::all(reader, 10)? {
+                    for id in keys::ids_of(reader, application.id)? {
+                        let key = keys::get(reader, id)?.unwrap();
+                        rotated += u32::from(key.replaced_by.is_some());
+                        undelivered += u32::from(key.delivered.is_none());
+                        busy += u32::from(usage::last_30_days(reader, id, now)?.iter().sum::<u64>() > 100);
+                    }
                 }
-                assert!(rotated > 0 && busy > 0, "{rotated} {busy}");
+                assert!(rotated > 2 && busy > 2 && undelivered > 0, "{rotated} {busy} {undelivered}");
                 let (entries, _) = audit::head(reader)?;
-                assert!(entries > KEYS);
+                assert!(entries > 2 * rows.len() as u64);
                 Ok(())
             })
             .unwrap();
-    }
-
-    #[test]
-    fn the_folder_is_private_and_goes() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = Folder::create().unwrap();
-        let path = folder.0.clone();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-        drop(folder);
-        assert!(!path.exists());
     }
 }
