@@ -1,7 +1,7 @@
 //! `keydesk backup FILE`: a consistent copy while others work.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,14 +9,31 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::exit::Exit;
-use super::failure::{Failure, Stop};
-use super::run::Run;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
 use crate::domain::audit::ChainHead;
 use crate::domain::expiry::rfc3339;
 use crate::domain::text::inert;
 use crate::host::new_file::NewFile;
 use crate::store::backup::{self, Stage};
+
+const EXAMPLES: &str = "\
+The copy is one file that is whole, checked and on the disk when the command ends; before that, nothing has its name.
+To restore it, stop keydesk everywhere, put the old database with its -wal and -shm aside, and copy the backup to its
+place. Keys that were deleted since are alive again then: delete them again before you open the door.
+
+Examples:
+  keydesk backup /srv/backup/keydesk-$(date +%F).db
+  keydesk backup keydesk.bak --json";
+
+/// Make a consistent copy of the database while others work
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The new file (mode 0600); never over an existing one
+    file: PathBuf,
+}
 
 /// How often progress is told.
 const PACE: Duration = Duration::from_millis(100);
@@ -32,11 +49,12 @@ struct Document {
 }
 
 /// Makes the copy under another name in the same folder, checks it, and only then gives it its own.
-pub(crate) fn run(run: &Run, path: &Path) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let path = args.file.as_path();
     let stopped = stopped_by_signals()?;
     let file = NewFile::begin(path)?;
-    let store = run.store()?;
-    let mut progress = Progress::new(run);
+    let store = context.store()?;
+    let mut progress = Progress::new(context);
     let copied = backup::copy(&store, file.part(), &stopped, &mut |stage| progress.tell(stage));
     progress.clear();
     let place = inert(&path.display().to_string());
@@ -47,17 +65,17 @@ pub(crate) fn run(run: &Run, path: &Path) -> Result<Exit, Stop> {
     };
     let bytes = file.finish()?;
     let head = ChainHead { number: copied.entries, hash: copied.head };
-    if run.output.is_json() {
-        run.output.document(&Document {
+    if context.output.is_json() {
+        context.output.document(&Document {
             file: path.display().to_string(),
             bytes,
             keys: copied.keys,
-            taken: rfc3339(run.now),
+            taken: rfc3339(context.now),
             audit_entries: copied.entries,
             audit_head: head.to_string(),
         })?;
     }
-    run.output.say(&format!(
+    context.output.say(&format!(
         "{place} holds {} and {} of the audit log, and was checked ({}).\nKeep its head elsewhere, for keydesk audit verify --expect: {head}",
         counted(copied.keys, "key", "keys"),
         counted(copied.entries, "entry", "entries"),
@@ -98,9 +116,9 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(run: &Run) -> Self {
+    fn new(context: &Context) -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        let terminal = io::stderr().is_terminal() && !run.output.is_json() && !dumb;
+        let terminal = io::stderr().is_terminal() && !context.output.is_json() && !dumb;
         Self { shown: false, terminal, last: Instant::now() }
     }
 

@@ -1,15 +1,14 @@
 //! `keydesk check --within DURATION`: for cron and monitoring.
 
 use chrono::TimeDelta;
-use clap::Args;
 use serde::Serialize;
 
-use super::exit::Exit;
-use super::failure::Stop;
-use super::output::key::KeyDocument;
-use super::output::table::{Cell, Style, Table};
-use super::resolve;
-use super::run::{Run, read};
+use crate::cli::context::{Context, read};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::documents::KeyDocument;
+use crate::cli::output::table::{Cell, Style, Table};
+use crate::cli::resolve;
 use crate::domain::Instant;
 use crate::domain::application::Application;
 use crate::domain::expiry::{parse_duration, relative_short, rfc3339};
@@ -17,6 +16,27 @@ use crate::domain::key::Key;
 use crate::domain::text::inert;
 use crate::store::watch::{self, Found};
 use crate::store::{Reader, StoreError, applications, usage};
+
+const EXAMPLES: &str = "\
+Looks at all Applications, unless --app names one. It also lists, without an effect on the exit code: replaced keys that
+end within the time and were used in the last 7 days, keys that were not used for 90 days, and keys whose secret was
+never shown. A systemd timer for it stands in assets/systemd.
+
+Exit code 0 when nothing expires within the time, 1 when something does.
+
+Examples:
+  keydesk check --within 14d
+  keydesk check --within 24h --app Storefront --json | jq -r '.expiring[].name'
+  0 7 * * * keydesk check --within 14d >/tmp/k || mail -s 'keys expire' ops@example.com </tmp/k";
+
+/// Tell which keys expire soon, for cron and monitoring
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// How far ahead: 24h, 14d, 12w
+    #[arg(long, value_name = "DURATION")]
+    within: String,
+}
 
 /// How many keys of each sort are listed: who has more needs no longer list.
 const MOST: usize = 1_000;
@@ -28,14 +48,6 @@ const IN_USE_DAYS: i64 = 7;
 const IDLE_DAYS: i64 = 90;
 
 const HEADS: [&str; 7] = ["NAME", "KEY ID", "APPLICATION", "PLATFORM", "EXPIRES", "LAST USED", "REPLACED BY"];
-
-/// What to look ahead for.
-#[derive(Debug, Args)]
-pub(crate) struct CheckArgs {
-    /// How far ahead: 24h, 14d, 12w
-    #[arg(long, value_name = "DURATION")]
-    within: String,
-}
 
 /// Keys of one sort, each with its Application.
 #[derive(Default)]
@@ -78,20 +90,20 @@ struct Document<'a> {
 }
 
 /// Tells what ends within the time: then the answer is no. The other sorts are information.
-pub(crate) fn run(run: &Run, args: &CheckArgs) -> Result<Exit, Stop> {
-    let until = run.now + parse_duration(&args.within)?;
-    let store = run.store()?;
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let until = context.now + parse_duration(&args.within)?;
+    let store = context.store()?;
     read(&store, |reader| {
-        let chosen = match &run.application {
+        let chosen = match &context.application {
             Some(name) => vec![resolve::named_application(reader, name)?],
             None => applications::all(reader, i32::MAX as usize)?,
         };
-        let answer = ask(reader, &chosen, run.now, until)?;
+        let answer = ask(reader, &chosen, context.now, until)?;
         let within = inert(args.within.trim());
-        if run.output.is_json() {
-            document(run, reader, &answer, &within, until)?;
+        if context.output.is_json() {
+            document(context, reader, &answer, &within, until)?;
         } else {
-            tell(run, &answer, &within)?;
+            tell(context, &answer, &within)?;
         }
         Ok(if answer.expiring.keys.is_empty() { Exit::Done } else { Exit::No })
     })
@@ -122,15 +134,15 @@ fn ask(
 }
 
 fn document(
-    run: &Run,
+    context: &Context,
     reader: &Reader<'_>,
     answer: &Answer,
     within: &str,
     until: Instant,
 ) -> Result<(), Stop> {
-    let documents = |sort| documents(run, reader, sort);
+    let documents = |sort| documents(context, reader, sort);
     let Answer { expiring, still_used, idle, undelivered } = answer;
-    run.output.document(&Document {
+    context.output.document(&Document {
         ok: expiring.keys.is_empty(),
         within,
         until: rfc3339(until),
@@ -142,37 +154,41 @@ fn document(
     })
 }
 
-fn documents<'a>(run: &Run, reader: &Reader<'_>, sort: &'a Sort) -> Result<Vec<KeyDocument<'a>>, StoreError> {
+fn documents<'a>(
+    context: &Context,
+    reader: &Reader<'_>,
+    sort: &'a Sort,
+) -> Result<Vec<KeyDocument<'a>>, StoreError> {
     let document = |(key, application): &'a (Key, String)| {
-        let uses = usage::last_30_days(reader, key.id, run.now)?.iter().sum();
-        Ok(KeyDocument::new(key, application, run.now, run.settings.expires_soon, uses))
+        let uses = usage::last_30_days(reader, key.id, context.now)?.iter().sum();
+        Ok(KeyDocument::new(key, application, context.now, context.settings.expires_soon, uses))
     };
     sort.keys.iter().map(document).collect()
 }
 
-fn tell(run: &Run, answer: &Answer, within: &str) -> Result<(), Stop> {
+fn tell(context: &Context, answer: &Answer, within: &str) -> Result<(), Stop> {
     let Answer { expiring, still_used, idle, undelivered } = answer;
     if expiring.keys.is_empty() {
-        run.output.line(&format!("Nothing expires within {within}."))?;
+        context.output.line(&format!("Nothing expires within {within}."))?;
     } else {
         let heading = format!("{} within {within}:", counted(expiring, "expires", "expire"));
-        group(run, &heading, expiring, MOST)?;
+        group(context, &heading, expiring, MOST)?;
     }
     if !still_used.keys.is_empty() {
         let who = counted(still_used, "is replaced, ends soon", "are replaced, end soon");
         let heading =
             format!("{who}, and still in use: change over what uses it, or it stops working at its end:");
-        group(run, &heading, still_used, SHOWN)?;
+        group(context, &heading, still_used, SHOWN)?;
     }
     if !idle.keys.is_empty() {
         let who = counted(idle, "works and was not used", "work and were not used");
         let heading = format!("{who} for {IDLE_DAYS} days: perhaps nobody needs it any more:");
-        group(run, &heading, idle, SHOWN)?;
+        group(context, &heading, idle, SHOWN)?;
     }
     if !undelivered.keys.is_empty() {
         let who = counted(undelivered, "works although its secret was", "work although their secrets were");
         let heading = format!("{who} never shown: rotate or delete, nobody has the secret:");
-        group(run, &heading, undelivered, SHOWN)?;
+        group(context, &heading, undelivered, SHOWN)?;
     }
     Ok(())
 }
@@ -185,18 +201,18 @@ fn counted(sort: &Sort, one: &str, many: &str) -> String {
     }
 }
 
-fn group(run: &Run, heading: &str, sort: &Sort, shown: usize) -> Result<(), Stop> {
-    run.output.line(heading)?;
-    let mut table = Table::new(run.output.data(), run.output.has_colour(), &HEADS);
+fn group(context: &Context, heading: &str, sort: &Sort, shown: usize) -> Result<(), Stop> {
+    context.output.line(heading)?;
+    let mut table = Table::new(context.output.data(), context.output.has_colour(), &HEADS);
     for (key, application) in sort.keys.iter().take(shown) {
         table.row(vec![
             Cell::plain(key.name.to_string()),
             Cell::plain(key.id.as_str()),
             Cell::plain(application.clone()),
-            Cell::plain(run.settings.catalogue.label(&key.kind)),
-            Cell::plain(relative_short(key.expires, run.now)),
+            Cell::plain(context.settings.catalogue.label(&key.kind)),
+            Cell::plain(relative_short(key.expires, context.now)),
             match key.last_used {
-                Some(at) => Cell::plain(relative_short(at, run.now)),
+                Some(at) => Cell::plain(relative_short(at, context.now)),
                 None => Cell::styled("never", Style::Faint),
             },
             Cell::plain(key.replaced_by.map(|id| id.to_string()).unwrap_or_default()),
@@ -204,7 +220,7 @@ fn group(run: &Run, heading: &str, sort: &Sort, shown: usize) -> Result<(), Stop
     }
     table.finish()?;
     if let Some(rest) = sort.keys.len().checked_sub(shown).filter(|rest| *rest > 0) {
-        run.output.line(&format!("... and {rest} more (--json lists them)"))?;
+        context.output.line(&format!("... and {rest} more (--json lists them)"))?;
     }
     Ok(())
 }

@@ -1,13 +1,25 @@
 //! `keydesk completions SHELL`: what a shell offers at the Tab key, from the same types as the help.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 use serde::Serialize;
 
-use super::args::CommandLine;
-use super::exit::Exit;
-use super::failure::Stop;
-use super::output::Output;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::Output;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk completions bash > ~/.local/share/bash-completion/completions/keydesk
+  keydesk completions zsh > ~/.zfunc/_keydesk          with fpath+=~/.zfunc before compinit in ~/.zshrc
+  keydesk completions fish > ~/.config/fish/completions/keydesk.fish";
+
+/// Print what your shell needs to complete keydesk's commands at the Tab key
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Which shell
+    shell: Shell,
+}
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -16,12 +28,12 @@ struct Document<'a> {
 }
 
 /// Prints the script.
-pub(crate) fn print(output: &Output, shell: Shell) -> Result<Exit, Stop> {
+pub(crate) fn run(output: &Output, mut command: clap::Command, args: &Args) -> Result<Exit, Stop> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut CommandLine::command(), "keydesk", &mut script);
+    clap_complete::generate(args.shell, &mut command, "keydesk", &mut script);
     let script = String::from_utf8_lossy(&script);
     if output.is_json() {
-        output.document(&Document { shell: shell.to_string(), script: &script })?;
+        output.document(&Document { shell: args.shell.to_string(), script: &script })?;
     } else {
         output.line(script.trim_end())?;
     }

@@ -1,12 +1,25 @@
 //! `keydesk config --default`: every setting with its default, documented.
 
-use super::exit::Exit;
-use super::failure::{Failure, Stop};
-use super::output::Output;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
+use crate::cli::output::Output;
 use crate::config::settings::DEFAULT;
 
+const EXAMPLES: &str = "\
+Examples:
+  keydesk config --default > ~/.config/keydesk/config.toml";
+
+/// Print the settings
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Every setting with its default, documented: a config.toml to start from
+    #[arg(long, required = true)]
+    default: bool,
+}
+
 /// Prints it; as it stands in the file, or its values as JSON.
-pub(crate) fn print_default(output: &Output) -> Result<Exit, Stop> {
+pub(crate) fn run(output: &Output) -> Result<Exit, Stop> {
     if output.is_json() {
         let values: serde_json::Value = toml::from_str(DEFAULT)
             .map_err(|error| Failure::failed("configuration", error.message().to_owned()))?;

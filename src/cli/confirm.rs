@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
-use super::failure::{Failure, Stop};
+use crate::cli::failure::{Failure, Stop};
 use crate::domain::text::inert;
 
 /// The longest answer that is read, in bytes.

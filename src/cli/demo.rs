@@ -11,10 +11,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer, de};
 
-use super::exit::Exit;
-use super::failure::{Failure, Stop};
-use super::open::{self, OpenScreen};
-use super::run::Run;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
+use crate::cli::open::{self, OpenScreen};
 use crate::desk::{self, DeskError, Ending, Picked, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
@@ -30,6 +30,15 @@ use crate::store::usage::day_of;
 use crate::store::use_book::{Count, Line, UseBook};
 use crate::store::users;
 use crate::verify::Reason;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk demo          nothing that you do there is kept";
+
+/// Open the screen on a throwaway database with made-up keys
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args;
 
 const TABLE: &str = include_str!("../../assets/demo.csv");
 /// When the Applications and users were added.
@@ -50,7 +59,7 @@ const COLLEAGUES: [(&str, u32, Option<Departure>); 3] = [
 ];
 
 /// Creates the database, opens the terminal UI on it, and removes it.
-pub(crate) fn run(mut run: Run, open: OpenScreen) -> Result<Exit, Stop> {
+pub(crate) fn run(mut context: Context, open: OpenScreen) -> Result<Exit, Stop> {
     open::needs_terminal()?;
     let directory = tempfile::Builder::new()
         .prefix("keydesk-demo-")
@@ -59,13 +68,13 @@ pub(crate) fn run(mut run: Run, open: OpenScreen) -> Result<Exit, Stop> {
         .map_err(|error| {
             Failure::failed("file", format!("could not create a temporary directory: {error}"))
         })?;
-    run.database = directory.path().join("demo.db");
-    run.application = None;
-    run.witness = None;
-    let mut store = run.store_or_new()?;
+    context.database = directory.path().join("demo.db");
+    context.application = None;
+    context.witness = None;
+    let mut store = context.store_or_new()?;
     let rows = rows().map_err(|error| Failure::failed("demo", format!("assets/demo.csv: {error}")))?;
-    seed(&mut store, &identity::caller(), &rows, run.now, &mut SystemEntropy)?;
-    open::show(run, store, Some(directory.path().to_owned()), open)
+    seed(&mut store, &identity::caller(), &rows, context.now, &mut SystemEntropy)?;
+    open::show(context, store, Some(directory.path().to_owned()), open)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

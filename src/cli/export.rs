@@ -3,15 +3,15 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use serde::Serialize;
 
-use super::exit::Exit;
-use super::failure::{Failure, Stop};
-use super::output::json::Array;
-use super::output::key::KeyDocument;
-use super::resolve;
-use super::run::{Run, read};
+use crate::cli::context::{Context, read};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
+use crate::cli::output::documents::KeyDocument;
+use crate::cli::output::json::Array;
+use crate::cli::resolve;
 use crate::domain::application::Application;
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Key, KeyId};
@@ -21,9 +21,18 @@ use crate::host::new_file::NewFile;
 use crate::store::keys::{KeyQuery, KeySort};
 use crate::store::{Reader, StoreError, applications, keys, usage};
 
-/// What is exported, and where to.
-#[derive(Debug, Args)]
-pub(crate) struct ExportArgs {
+const EXAMPLES: &str = "\
+The keys of all Applications, unless --app names one. In CSV a text that a spreadsheet would run as a formula (it begins
+with = + - @) gets an apostrophe in front, and controls are made visible; JSON has every text to the letter.
+
+Examples:
+  keydesk export --format csv --out keys.csv
+  keydesk export --format json --app Storefront | jq -r '.[].name'";
+
+/// Export the list of keys, without secrets or hashes
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
     /// The form: csv for spreadsheets, json for programs
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Format,
@@ -67,8 +76,8 @@ struct Done {
 }
 
 /// Exports the keys of all Applications, or of the one that was named.
-pub(crate) fn run(run: &Run, args: &ExportArgs) -> Result<Exit, Stop> {
-    if run.output.is_json() && args.format == Format::Csv && args.out.is_none() {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    if context.output.is_json() && args.format == Format::Csv && args.out.is_none() {
         return Err(Failure::usage(
             "one_format",
             "--json and --format csv want two forms of the same output",
@@ -77,16 +86,16 @@ pub(crate) fn run(run: &Run, args: &ExportArgs) -> Result<Exit, Stop> {
         .into());
     }
     let Some(path) = &args.out else {
-        let store = run.store()?;
-        read(&store, |reader| write(run, reader, args.format, &mut run.output.data()))?;
+        let store = context.store()?;
+        read(&store, |reader| write(context, reader, args.format, &mut context.output.data()))?;
         return Ok(Exit::Done);
     };
     let file = NewFile::begin(path)?;
-    let store = run.store()?;
+    let store = context.store()?;
     let place = inert(&path.display().to_string());
     let (file, keys) = read(&store, |reader| {
         let mut buffer = BufWriter::with_capacity(64 * 1024, file);
-        let keys = write(run, reader, args.format, &mut buffer).map_err(|stop| match stop {
+        let keys = write(context, reader, args.format, &mut buffer).map_err(|stop| match stop {
             Stop::Failed(failure) if failure.code() == "output" => not_written(&place, failure.message()),
             other => other,
         })?;
@@ -94,11 +103,11 @@ pub(crate) fn run(run: &Run, args: &ExportArgs) -> Result<Exit, Stop> {
         Ok((file, keys))
     })?;
     let bytes = file.finish()?;
-    if run.output.is_json() {
-        run.output.document(&Done { file: path.display().to_string(), keys, bytes })?;
+    if context.output.is_json() {
+        context.output.document(&Done { file: path.display().to_string(), keys, bytes })?;
     }
     let word = if keys == 1 { "key" } else { "keys" };
-    run.output.say(&format!("{keys} {word} written to {place}"));
+    context.output.say(&format!("{keys} {word} written to {place}"));
     Ok(Exit::Done)
 }
 
@@ -110,8 +119,8 @@ fn not_written(place: &str, reason: &str) -> Stop {
 }
 
 /// Writes them, and says how many there were.
-fn write(run: &Run, reader: &Reader<'_>, format: Format, out: &mut impl Write) -> Result<u64, Stop> {
-    let chosen = match &run.application {
+fn write(context: &Context, reader: &Reader<'_>, format: Format, out: &mut impl Write) -> Result<u64, Stop> {
+    let chosen = match &context.application {
         Some(name) => vec![resolve::named_application(reader, name)?],
         None => applications::all(reader, i32::MAX as usize)?,
     };
@@ -119,19 +128,19 @@ fn write(run: &Run, reader: &Reader<'_>, format: Format, out: &mut impl Write) -
     match format {
         Format::Json => {
             let mut array = Array::open(&mut *out)?;
-            each(run, reader, &chosen, &mut |application, key, uses| {
+            each(context, reader, &chosen, &mut |application, key, uses| {
                 count += 1;
-                let soon = run.settings.expires_soon;
-                array.add(&KeyDocument::new(key, application.name.as_str(), run.now, soon, uses))
+                let soon = context.settings.expires_soon;
+                array.add(&KeyDocument::new(key, application.name.as_str(), context.now, soon, uses))
             })?;
             array.close()?;
         }
         Format::Csv => {
             let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut *out);
             csv.write_record(COLUMNS).map_err(io::Error::from)?;
-            each(run, reader, &chosen, &mut |application, key, uses| {
+            each(context, reader, &chosen, &mut |application, key, uses| {
                 count += 1;
-                csv.write_record(record(run, application, key, uses)).map_err(io::Error::from)
+                csv.write_record(record(context, application, key, uses)).map_err(io::Error::from)
             })?;
             csv.flush()?;
         }
@@ -142,7 +151,7 @@ fn write(run: &Run, reader: &Reader<'_>, format: Format, out: &mut impl Write) -
 
 /// Goes through the keys of Applications, by name, until one cannot be written.
 fn each(
-    run: &Run,
+    context: &Context,
     reader: &Reader<'_>,
     chosen: &[Application],
     write: &mut dyn FnMut(&Application, &Key, u64) -> io::Result<()>,
@@ -155,12 +164,12 @@ fn each(
             platform: None,
             sort: KeySort::Name,
             descending: false,
-            now: run.now,
-            soon: run.settings.expires_soon,
+            now: context.now,
+            soon: context.settings.expires_soon,
         };
         let mut outcome: Result<io::Result<()>, StoreError> = Ok(Ok(()));
-        keys::each(reader, &query, &run.settings.catalogue, &mut |key| {
-            outcome = usage::last_30_days(reader, key.id, run.now)
+        keys::each(reader, &query, &context.settings.catalogue, &mut |key| {
+            outcome = usage::last_30_days(reader, key.id, context.now)
                 .map(|days| write(application, &key, days.iter().sum()));
             matches!(outcome, Ok(Ok(())))
         })?;
@@ -169,7 +178,7 @@ fn each(
     Ok(())
 }
 
-fn record(run: &Run, application: &Application, key: &Key, uses: u64) -> [String; 16] {
+fn record(context: &Context, application: &Application, key: &Key, uses: u64) -> [String; 16] {
     [
         key.id.to_string(),
         safe(key.name.as_str()),
@@ -178,7 +187,7 @@ fn record(run: &Run, application: &Application, key: &Key, uses: u64) -> [String
         key.kind.as_str().to_owned(),
         safe(key.kind.platform().unwrap_or_default()),
         key.key_type.as_str().to_owned(),
-        key.state(run.now, run.settings.expires_soon).as_str().to_owned(),
+        key.state(context.now, context.settings.expires_soon).as_str().to_owned(),
         rfc3339(key.created),
         safe(key.creator.email.as_ref().map_or("", Email::as_str)),
         rfc3339(key.expires),

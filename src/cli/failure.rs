@@ -4,8 +4,8 @@ use std::io;
 
 use serde::Serialize;
 
-use super::exit::Exit;
-use super::output;
+use crate::cli::exit::Exit;
+use crate::cli::output;
 use crate::config::ConfigError;
 use crate::desk::DeskError;
 use crate::domain::expiry::ExpiryError;
@@ -134,14 +134,14 @@ impl From<NotAllowed> for Failure {
                 ),
             )
             .hint(format!(
-                "Ask an active user to run: keydesk users add YOU@EXAMPLE.COM --login {}",
+                "Ask an active user to context: keydesk users add YOU@EXAMPLE.COM --login {}",
                 inert(login)
             )),
             NotAllowed::Disabled { email } => Self::not_allowed(
                 "disabled_user",
                 format!("the user {email} is disabled, and may look but change nothing"),
             )
-            .hint(format!("Ask an active user to run: keydesk users enable {email}")),
+            .hint(format!("Ask an active user to context: keydesk users enable {email}")),
         }
     }
 }

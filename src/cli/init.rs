@@ -2,13 +2,27 @@
 
 use serde::Serialize;
 
-use super::exit::Exit;
-use super::failure::{Failure, Stop};
-use super::run::{Run, change};
+use crate::cli::context::{Context, change};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
 use crate::desk;
 use crate::domain::text::Name;
 use crate::domain::user::Email;
 use crate::host::identity;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk init --email ana@example.com --app Storefront
+  keydesk init --email ana@example.com --app Storefront --db /srv/keydesk/keydesk.db";
+
+/// Set up the database with its first user (you) and Application; harmless when already done
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Your email
+    #[arg(long, value_name = "EMAIL")]
+    email: String,
+}
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -18,30 +32,30 @@ struct Document<'a> {
     already: bool,
 }
 
-pub(crate) fn run(run: &Run, email: &str) -> Result<Exit, Stop> {
-    let email = Email::parse(email)?;
-    let Some(application) = &run.application else {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let email = Email::parse(&args.email)?;
+    let Some(application) = &context.application else {
         return Err(Failure::usage("application_needed", "the first Application needs a name")
             .hint("keydesk init --email EMAIL --app NAME")
             .into());
     };
     let application = Name::parse(application)?;
-    let mut store = run.store_or_new()?;
-    run.look_and_warn(&store);
+    let mut store = context.store_or_new()?;
+    context.look_and_warn(&store);
     let set_up = change(&mut store, |session| desk::set_up(session, &email, &application))?;
-    let database = run.database.display().to_string();
+    let database = context.database.display().to_string();
     if set_up.already {
-        run.output.say(&format!("{database} is set up already; nothing was changed."));
+        context.output.say(&format!("{database} is set up already; nothing was changed."));
     } else {
-        run.output.say(&format!(
+        context.output.say(&format!(
             "{database} is set up. You are {email}; the first Application is {}.\n\
              Create a key: keydesk keys create --name NAME",
             set_up.application.name
         ));
-        run.notice_root(&identity::caller());
+        context.notice_root(&identity::caller());
     }
-    if run.output.is_json() {
-        run.output.document(&Document {
+    if context.output.is_json() {
+        context.output.document(&Document {
             database,
             user: set_up.user.as_ref().and_then(|user| user.email.as_ref()).map(Email::as_str),
             application: set_up.application.name.as_str(),

@@ -3,16 +3,28 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use serde::Serialize;
 
-use super::args::CommandLine;
-use super::exit::Exit;
-use super::failure::{Failure, Stop};
-use super::output::Output;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
+use crate::cli::output::Output;
 use crate::domain::text::inert;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk man ~/.local/share/man/man1                  then: man keydesk, man keydesk-keys-create
+  keydesk man ./man1";
+
+/// Write the manual pages into a folder, one for each command
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The folder; made when missing
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
 
 #[derive(Serialize)]
 struct Document {
@@ -20,12 +32,13 @@ struct Document {
 }
 
 /// Writes the pages into a folder, which is made when missing. Pages of an earlier run are replaced.
-pub(crate) fn write(output: &Output, folder: &Path) -> Result<Exit, Stop> {
+pub(crate) fn run(output: &Output, command: clap::Command, args: &Args) -> Result<Exit, Stop> {
+    let folder = args.folder.as_path();
     let failed = |path: &Path, error: &io::Error| {
         Failure::failed("file", format!("could not write {}: {error}", inert(&path.display().to_string())))
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
-    let mut command = CommandLine::command().disable_help_subcommand(true);
+    let mut command = command.disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
     collect(&command, &mut pages);

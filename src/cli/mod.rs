@@ -1,33 +1,29 @@
-//! The command line: everything that the screen does to data, a command does too.
+//! The command line: everything that the terminal UI does to data, a command does too.
 //!
-//! [`main`] reads the arguments, does one command and returns the exit code. `args` says what can be typed and is
-//! also the help; each command has its own file; `resolve` turns what people type into what it names; `hand_over`
-//! is the one place where a secret leaves.
+//! [`main`] reads the arguments, runs one command and returns the exit code. Each command is one file with its
+//! arguments, its help, its examples and its code. The doc comments of arguments are the help.
 //!
-//! | stream | what |
+//! | stream | content |
 //! |---|---|
 //! | standard output | data: a table, a JSON document, a new secret alone on its line |
 //! | standard error | everything else: what was done, warnings, questions, errors |
 
+#![expect(clippy::doc_markdown, reason = "the docs of arguments are the help, where backticks would be seen")]
+
 mod apps;
-mod args;
-mod args_audit;
-mod args_keys;
-mod args_serve;
 mod audit;
 mod backup;
 mod check;
+mod clap_errors;
 mod completions;
 mod config;
 mod confirm;
+mod context;
 mod demo;
 mod doctor;
-mod examples;
-mod examples_audit;
 mod exit;
 mod export;
 mod failure;
-mod hand_over;
 mod init;
 mod keys;
 mod log;
@@ -36,44 +32,88 @@ mod open;
 mod output;
 mod platforms;
 mod resolve;
-mod run;
 mod secret_guard;
+mod secret_output;
 mod serve;
 mod users;
 mod verify;
-mod wrong;
 
 pub use exit::Exit;
 pub use open::{OpenScreen, Opening};
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser, Subcommand};
 
-use args::{Command, CommandLine};
+use context::{Context, GlobalArgs};
 use failure::{Failure, Stop};
-use output::{Output, to_stderr};
-use run::Run;
+use output::Output;
 
 use crate::domain::token::Entropy;
 use crate::host::entropy::SystemEntropy;
 use crate::host::umask;
 
-/// Reads the arguments (the program's name first), does what they say, and tells how it ended.
-/// `open` opens the screen, for whoever asks for no command.
+const EXAMPLES: &str = "\
+Examples:
+  keydesk                                              open the screen
+  keydesk init --email ana@example.com --app Storefront
+  keydesk keys create --name Checkout --platform braze --out checkout.key
+  keydesk keys list --state expires_soon
+  keydesk demo                                         try it out on made-up keys
+
+Exit codes: 0 done or yes, 1 no, 2 wrong command line, 3 could not be done, 4 not allowed";
+
+/// A keyboard-driven desk for the Integration API keys of your Applications
+///
+/// Without a command it opens the screen.
+#[derive(Debug, Parser)]
+#[command(name = "keydesk", version, after_help = EXAMPLES, max_term_width = 110)]
+struct CommandLine {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Demo(demo::Args),
+    #[command(subcommand)]
+    Apps(apps::Command),
+    #[command(subcommand)]
+    Keys(keys::Command),
+    Platforms(platforms::Args),
+    #[command(subcommand)]
+    Users(users::Command),
+    #[command(subcommand)]
+    Audit(audit::Command),
+    Verify(verify::Args),
+    Serve(Box<serve::Args>),
+    Check(check::Args),
+    Backup(backup::Args),
+    Export(export::Args),
+    Doctor(doctor::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+    Config(config::Args),
+}
+
+/// Reads the arguments (the program's name first), runs one command and returns the exit code.
+/// `open` opens the terminal UI, for a command line without a command.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let json = wrong::wants_json(&arguments);
+    let json = clap_errors::wants_json(&arguments);
     // Where the system has none, the standard library itself would end in a panic.
     if let Err(error) = SystemEntropy.fill(&mut [0; 1]) {
-        return report(&Failure::failed("no_randomness", error.to_string()), json);
+        return output::report(&Failure::failed("no_randomness", error.to_string()), json);
     }
     if let Err(failure) = secret_guard::check(&arguments) {
-        return report(&failure, json);
+        return output::report(&failure, json);
     }
     let line = match CommandLine::try_parse_from(&arguments) {
         Ok(line) => line,
-        Err(error) => return wrong::report(&error, json),
+        Err(error) => return clap_errors::report(&error, json),
     };
     if !matches!(line.command, Some(Command::Serve(_))) {
         log::begin();
@@ -83,53 +123,51 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> 
         Err(Stop::PipeClosed) => Exit::Done,
         Err(Stop::Failed(failure)) => {
             tracing::warn!(code = failure.code(), "the command failed");
-            report(&failure, json)
+            output::report(&failure, json)
         }
     }
-}
-
-fn report(failure: &Failure, json: bool) -> Exit {
-    to_stderr(&if json { failure.json() } else { failure.text() });
-    failure.exit()
 }
 
 fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
-    // The pages of the manual are for everybody whom the user's own umask lets read them.
-    if !matches!(line.command, Some(Command::Man { .. })) {
+    let CommandLine { global, command } = line;
+    // The user's own umask decides who can read the manual pages.
+    if !matches!(command, Some(Command::Man(_))) {
         umask::let_the_group_in();
     }
-    let command = match line.command {
-        // It must work with broken settings too.
-        Some(Command::Config { .. }) => return config::print_default(&Output::new(line.global.json)),
-        Some(Command::Doctor(args)) => return doctor::run(line.global, &args),
-        // Packagers run these two where there is no home.
-        Some(Command::Completions { shell }) => {
-            return completions::print(&Output::new(line.global.json), shell);
+    let command = match command {
+        // These work without settings and without a home folder.
+        Some(Command::Config(_)) => return config::run(&Output::new(global.json)),
+        Some(Command::Completions(args)) => {
+            return completions::run(&Output::new(global.json), CommandLine::command(), &args);
         }
-        Some(Command::Man { folder }) => return man::write(&Output::new(line.global.json), &folder),
-        Some(Command::Demo) => return demo::run(Run::new(line.global)?, open),
-        None => return open::run(Run::new(line.global)?, open),
+        Some(Command::Man(args)) => {
+            return man::run(&Output::new(global.json), CommandLine::command(), &args);
+        }
+        Some(Command::Doctor(args)) => return doctor::run(global, &args),
+        // These take the context with them into the terminal UI.
+        Some(Command::Demo(_)) => return demo::run(Context::new(global)?, open),
+        None => return open::run(Context::new(global)?, open),
         Some(command) => command,
     };
-    let run = Run::new(line.global)?;
+    let context = Context::new(global)?;
     let exit = match command {
-        Command::Init { email } => init::run(&run, &email),
-        Command::Apps(command) => apps::run(&run, command),
-        Command::Keys(command) => keys::run(&run, command),
-        Command::Platforms => platforms::run(&run),
-        Command::Users(command) => users::run(&run, command),
-        Command::Audit(command) => audit::run(&run, command),
-        Command::Verify { file } => verify::run(&run, file.as_deref()),
-        Command::Serve(args) => serve::run(&run, *args),
-        Command::Check(args) => check::run(&run, &args),
-        Command::Backup { file } => backup::run(&run, &file),
-        Command::Export(args) => export::run(&run, &args),
-        Command::Config { .. }
-        | Command::Demo
-        | Command::Completions { .. }
-        | Command::Man { .. }
-        | Command::Doctor(_) => Ok(Exit::Done),
+        Command::Init(args) => init::run(&context, &args),
+        Command::Apps(command) => apps::run(&context, command),
+        Command::Keys(command) => keys::run(&context, command),
+        Command::Platforms(_) => platforms::run(&context),
+        Command::Users(command) => users::run(&context, command),
+        Command::Audit(command) => audit::run(&context, command),
+        Command::Verify(args) => verify::run(&context, &args),
+        Command::Serve(args) => serve::run(&context, *args),
+        Command::Check(args) => check::run(&context, &args),
+        Command::Backup(args) => backup::run(&context, &args),
+        Command::Export(args) => export::run(&context, &args),
+        Command::Config(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Doctor(_)
+        | Command::Demo(_) => Ok(Exit::Done),
     }?;
-    run.output.finish();
+    context.output.finish();
     Ok(exit)
 }

@@ -3,9 +3,9 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use super::exit::Exit;
-use super::failure::{Failure, Stop};
-use super::run::Run;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
 use crate::config::settings::Settings;
 use crate::desk::witness::Witness;
 use crate::domain::user::Caller;
@@ -34,20 +34,20 @@ pub struct Opening {
 pub type OpenScreen = fn(Opening) -> Result<(), String>;
 
 /// `keydesk` alone.
-pub(crate) fn run(run: Run, open: OpenScreen) -> Result<Exit, Stop> {
+pub(crate) fn run(context: Context, open: OpenScreen) -> Result<Exit, Stop> {
     needs_terminal()?;
-    let store = run.store_or_new()?;
-    show(run, store, None, open)
+    let store = context.store_or_new()?;
+    show(context, store, None, open)
 }
 
 /// Opens the screen on a database.
 pub(crate) fn show(
-    run: Run,
+    context: Context,
     store: Store,
     throwaway: Option<PathBuf>,
     open: OpenScreen,
 ) -> Result<Exit, Stop> {
-    let Run { settings, application, witness, .. } = run;
+    let Context { settings, application, witness, .. } = context;
     open(Opening { store, caller: identity::caller(), settings, application, witness, throwaway })
         .map_err(|reason| Failure::failed("screen", reason))?;
     Ok(Exit::Done)

@@ -2,12 +2,22 @@
 
 use serde::Serialize;
 
-use super::exit::Exit;
-use super::failure::Stop;
-use super::output::table::{Cell, Table};
-use super::run::Run;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::table::{Cell, Table};
 use crate::domain::platform::Presents;
 use crate::domain::text::inert;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk platforms
+  keydesk platforms --json";
+
+/// List the platforms that keys can be made for
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -18,9 +28,9 @@ struct Document<'a> {
 }
 
 /// Prints it.
-pub(crate) fn run(run: &Run) -> Result<Exit, Stop> {
-    let catalogue = &run.settings.catalogue;
-    if run.output.is_json() {
+pub(crate) fn run(context: &Context) -> Result<Exit, Stop> {
+    let catalogue = &context.settings.catalogue;
+    if context.output.is_json() {
         let documents: Vec<_> = catalogue
             .iter()
             .map(|platform| Document {
@@ -30,11 +40,11 @@ pub(crate) fn run(run: &Run) -> Result<Exit, Stop> {
                 steps: &platform.steps,
             })
             .collect();
-        run.output.document(&documents)?;
+        context.output.document(&documents)?;
         return Ok(Exit::Done);
     }
     let mut table =
-        Table::new(run.output.data(), run.output.has_colour(), &["SLUG", "NAME", "SENDS THE KEY IN"]);
+        Table::new(context.output.data(), context.output.has_colour(), &["SLUG", "NAME", "SENDS THE KEY IN"]);
     for platform in catalogue.iter() {
         table.row(vec![
             Cell::plain(platform.slug.as_str()),

@@ -1,7 +1,7 @@
 //! From what people type to what it names: Applications, keys, users, platforms.
 
-use super::failure::{Failure, Stop};
-use super::run::{Run, not_found};
+use crate::cli::context::{Context, not_found};
+use crate::cli::failure::{Failure, Stop};
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::expiry::relative;
 use crate::domain::key::{Key, KeyId, KeyKind};
@@ -18,8 +18,8 @@ const CANDIDATES: usize = 8;
 const NEAR: usize = 200;
 
 /// The Application that was named, or the only one.
-pub(crate) fn application(run: &Run, reader: &Reader<'_>) -> Result<Application, Stop> {
-    match &run.application {
+pub(crate) fn application(context: &Context, reader: &Reader<'_>) -> Result<Application, Stop> {
+    match &context.application {
         Some(name) => named_application(reader, name),
         None => only_application(reader),
     }
@@ -56,14 +56,14 @@ fn names(applications: &[Application]) -> Vec<String> {
 
 /// The key that `text` names: a key ID or displayed prefix in the whole database (or in the Application, where one
 /// was named), else a name that is unique in the Application.
-pub(crate) fn key(run: &Run, reader: &Reader<'_>, text: &str) -> Result<Key, Stop> {
-    one_of(run, reader, text, keys::named)
+pub(crate) fn key(context: &Context, reader: &Reader<'_>, text: &str) -> Result<Key, Stop> {
+    one_of(context, reader, text, keys::named)
 }
 
 /// The same, where a successor of the same name does not make that name ambiguous: a script that rotates by name has
 /// one after its first turn.
-pub(crate) fn key_to_rotate(run: &Run, reader: &Reader<'_>, text: &str) -> Result<Key, Stop> {
-    one_of(run, reader, text, last_of_its_line)
+pub(crate) fn key_to_rotate(context: &Context, reader: &Reader<'_>, text: &str) -> Result<Key, Stop> {
+    one_of(context, reader, text, last_of_its_line)
 }
 
 /// Without keys that were replaced, and without a successor that waits for a rotation which was interrupted.
@@ -80,7 +80,7 @@ fn last_of_its_line(
 }
 
 fn one_of(
-    run: &Run,
+    context: &Context,
     reader: &Reader<'_>,
     text: &str,
     named: fn(&Reader<'_>, ApplicationId, &str) -> Result<Vec<Key>, StoreError>,
@@ -88,12 +88,12 @@ fn one_of(
     let text = text.trim();
     let id = text.parse::<KeyId>().ok().or_else(|| displayed_id(text));
     if let Some(key) = id.map(|id| keys::get(reader, id)).transpose()?.flatten() {
-        return in_the_application(run, reader, key, text);
+        return in_the_application(context, reader, key, text);
     }
-    let application = application(run, reader)?;
+    let application = application(context, reader)?;
     let mut named = named(reader, application.id, text)?;
     if named.len() > 1 {
-        return Err(ambiguous(run, text, &application, &named).into());
+        return Err(ambiguous(context, text, &application, &named).into());
     }
     if let Some(key) = named.pop() {
         return Ok(key);
@@ -103,22 +103,22 @@ fn one_of(
             "the key {} ({}) is deleted, {}",
             tombstone.prefix,
             tombstone.name,
-            relative(tombstone.deleted, run.now)
+            relative(tombstone.deleted, context.now)
         );
         return Err(Failure::failed("deleted", message).hint("Deleting a key cannot be undone").into());
     }
     let place = format!(" in {}", application.name);
-    let near = near(run, reader, &application, text)?;
+    let near = near(context, reader, &application, text)?;
     Err(not_found("key", text, &near, &place).hint("keydesk keys list shows all of them").into())
 }
 
 /// A displayed prefix must be the key's own, and a named Application the one that it belongs to.
-fn in_the_application(run: &Run, reader: &Reader<'_>, key: Key, text: &str) -> Result<Key, Stop> {
+fn in_the_application(context: &Context, reader: &Reader<'_>, key: Key, text: &str) -> Result<Key, Stop> {
     if text.contains('_') && key.prefix != text {
         let message = format!("there is no key {:?}; there is: {}", inert(text), described(&key));
         return Err(Failure::failed("not_found", message).into());
     }
-    let Some(name) = &run.application else { return Ok(key) };
+    let Some(name) = &context.application else { return Ok(key) };
     let application = named_application(reader, name)?;
     if application.id == key.application {
         return Ok(key);
@@ -129,25 +129,13 @@ fn in_the_application(run: &Run, reader: &Reader<'_>, key: Key, text: &str) -> R
         .into())
 }
 
-/// All of them, each once, in the order in which they were named.
-pub(crate) fn several(run: &Run, reader: &Reader<'_>, texts: &[String]) -> Result<Vec<Key>, Stop> {
-    let mut found: Vec<Key> = Vec::with_capacity(texts.len());
-    for text in texts {
-        let key = key(run, reader, text)?;
-        if found.iter().all(|other| other.id != key.id) {
-            found.push(key);
-        }
-    }
-    Ok(found)
-}
-
-fn ambiguous(run: &Run, text: &str, application: &Application, keys: &[Key]) -> Failure {
+fn ambiguous(context: &Context, text: &str, application: &Application, keys: &[Key]) -> Failure {
     let candidates: Vec<String> = keys
         .iter()
         .map(|key| {
-            let ends = if key.expires > run.now { "expires" } else { "expired" };
+            let ends = if key.expires > context.now { "expires" } else { "expired" };
             let by = key.replaced_by.map(|by| format!(", replaced by {by}")).unwrap_or_default();
-            format!("  {}  {ends} {}{by}", key.prefix, relative(key.expires, run.now))
+            format!("  {}  {ends} {}{by}", key.prefix, relative(key.expires, context.now))
         })
         .collect();
     let message = format!(
@@ -164,7 +152,12 @@ fn described(key: &Key) -> String {
 }
 
 /// Keys whose name is near: those that contain it, else those that begin alike, nearest first.
-fn near(run: &Run, reader: &Reader<'_>, application: &Application, text: &str) -> Result<Vec<String>, Stop> {
+fn near(
+    context: &Context,
+    reader: &Reader<'_>,
+    application: &Application,
+    text: &str,
+) -> Result<Vec<String>, Stop> {
     let begin = |characters: usize| text.chars().take(characters).collect::<String>();
     let length = text.chars().count();
     for filter in [begin(length), begin(length / 2), begin(2), begin(1)] {
@@ -178,11 +171,11 @@ fn near(run: &Run, reader: &Reader<'_>, application: &Application, text: &str) -
             platform: None,
             sort: KeySort::Name,
             descending: false,
-            now: run.now,
-            soon: run.settings.expires_soon,
+            now: context.now,
+            soon: context.settings.expires_soon,
         };
         let window = Window { anchor: Anchor::First, before: 0, after: NEAR };
-        let mut rows = keys::page(reader, &query, &run.settings.catalogue, &window)?.rows;
+        let mut rows = keys::page(reader, &query, &context.settings.catalogue, &window)?.rows;
         if !rows.is_empty() {
             let wanted = fold(text);
             rows.sort_by_key(|key| distance(&wanted, &fold(key.name.as_str())));

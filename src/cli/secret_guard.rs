@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::failure::Failure;
+use crate::cli::failure::Failure;
 use crate::domain::token::holds_secret;
 
 /// Refuses arguments that hold the text of a key, damaged or not. The text itself is not repeated.

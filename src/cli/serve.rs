@@ -1,18 +1,86 @@
 //! `keydesk serve`: the forward-auth endpoint, from the command line or from systemd.
 
-use super::args_serve::ServeArgs;
-use super::exit::Exit;
-use super::failure::{Failure, Stop};
-use super::log;
-use super::run::Run;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
+use crate::cli::log;
+use crate::domain::expiry;
+use crate::domain::key::KeyType;
 use crate::host;
 use crate::serve::{self, Bounds, Options, Place, ServeError, Server, TrustedProxies, listen};
 
+const EXAMPLES: &str = "\
+/auth and /auth/<application> answer 204 or 401, /healthz says whether the database answers, /metrics is for
+Prometheus. Refusals are logged on standard error (KEYDESK_LOG=keydesk=debug also logs who is let in).
+The README has examples for nginx, Caddy, Traefik and systemd.
+
+Examples:
+  keydesk serve
+  keydesk serve --listen 127.0.0.1:8080 --require-type production --trusted-proxy 127.0.0.1
+  keydesk serve --unix /run/keydesk/auth.sock --unix-mode 666 --trusted-proxy unix";
+
+/// Answer proxies whether a request may pass: forward auth for nginx, Caddy, Traefik
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Listen at this address [default: 127.0.0.1:7766, or the sockets that systemd hands over]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Vec<SocketAddr>,
+    /// Listen at this Unix socket
+    #[arg(long, value_name = "PATH")]
+    unix: Option<PathBuf>,
+    /// Who may connect to the Unix socket, as the octal mode of its file
+    #[arg(long, value_name = "MODE", default_value = "660", value_parser = mode, requires = "unix")]
+    unix_mode: u32,
+    /// Allow an address that other machines can reach
+    #[arg(long)]
+    allow_remote: bool,
+    /// Let in only keys of this type: with production, test keys are refused
+    #[arg(long, value_name = "TYPE",
+        value_parser = PossibleValuesParser::new(["production", "test"]).try_map(|name| name.parse::<KeyType>()))]
+    require_type: Option<KeyType>,
+    /// Believe what this proxy says of the client's address (X-Forwarded-For, X-Real-IP): an address, a network like
+    /// 10.0.0.0/8, or unix for whoever connects to the Unix socket; may be given several times
+    #[arg(long, value_name = "ADDR")]
+    trusted_proxy: Vec<String>,
+    /// How many connections there may be at once
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = number(1, 100_000))]
+    max_connections: usize,
+    /// The longest request head, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 16_384, value_parser = number(8_192, 1_048_576))]
+    max_head: usize,
+    /// How long a request head may take to come
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = expiry::parse_duration)]
+    head_timeout: TimeDelta,
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| *mode <= 0o777)
+        .ok_or_else(|| "a mode is an octal number like 660".into())
+}
+
+fn number(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    move |text| {
+        text.parse()
+            .ok()
+            .filter(|number| (least..=most).contains(number))
+            .ok_or_else(|| format!("a number from {least} to {most}"))
+    }
+}
+
 /// Serves until it is told to end.
-pub(crate) fn run(run: &Run, args: ServeArgs) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, Stop> {
     // What is still to be logged is written when this goes.
     let _log = log::begin_on_stderr();
-    bring_up_to_date(run)?;
+    bring_up_to_date(context)?;
     host::raise_descriptor_limit();
     let trusted = TrustedProxies::parse(args.trusted_proxy.iter().map(String::as_str))
         .map_err(|error| Failure::usage("bad_proxy", format!("--trusted-proxy: {error}")))?;
@@ -24,15 +92,15 @@ pub(crate) fn run(run: &Run, args: ServeArgs) -> Result<Exit, Stop> {
     }
     let head_timeout = args.head_timeout.to_std().unwrap_or(Bounds::default().head_timeout);
     let options = Options {
-        database: run.database.clone(),
+        database: context.database.clone(),
         places,
         handed,
         remote: args.allow_remote,
         bounds: Bounds { head: args.max_head, head_timeout, connections: args.max_connections },
-        application: run.application.clone(),
+        application: context.application.clone(),
         required: args.require_type,
         trusted,
-        soon: run.settings.expires_soon,
+        soon: context.settings.expires_soon,
     };
     serve::run(options, ready)?;
     tracing::info!("ended");
@@ -41,8 +109,8 @@ pub(crate) fn run(run: &Run, args: ServeArgs) -> Result<Exit, Stop> {
 
 /// An older format is brought up to date first. Whoever may only read the database can serve all the same; only use
 /// is not recorded then.
-fn bring_up_to_date(run: &Run) -> Result<(), Stop> {
-    match run.store() {
+fn bring_up_to_date(context: &Context) -> Result<(), Stop> {
+    match context.store() {
         Ok(store) => drop(store),
         Err(Stop::Failed(failure)) if failure.code() == "read_only" => {
             tracing::warn!("the database cannot be written: use will not be recorded");

@@ -2,20 +2,37 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::exit::Exit;
-use super::failure::{Failure, Stop};
-use super::output::to_stderr;
-use super::run::Run;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
+use crate::cli::output::to_stderr;
 use crate::domain::expiry::rfc3339;
 use crate::host::entropy::SystemEntropy;
 use crate::store::Store;
 use crate::verify::{Accepted, Decision, Reason, Refusal, Verifier};
+
+const EXAMPLES: &str = "\
+Exit code 0 when the key is valid, 1 when it is refused.
+
+Examples:
+  keydesk verify < checkout.key
+  keydesk verify --file checkout.key --app Storefront --json
+  keydesk keys create --name Checkout | keydesk verify";
+
+/// Tell whether a key would be let in, and why not: the key comes on standard input
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Read the key from this file instead
+    #[arg(long, value_name = "F")]
+    file: Option<PathBuf>,
+}
 
 /// More than any key has; what is longer is none.
 const MOST_BYTES: usize = 4_096;
@@ -43,30 +60,30 @@ struct Refused {
 }
 
 /// Reads the key, decides, and says why.
-pub(crate) fn run(run: &Run, file: Option<&Path>) -> Result<Exit, Stop> {
-    let verifier = Verifier::open(&run.database)?;
-    let presented = match file {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let verifier = Verifier::open(&context.database)?;
+    let presented = match &args.file {
         Some(path) => from_file(path)?,
         None => from_standard_input()?,
     };
     let decision = match &presented {
-        Some(text) => verifier.verify(text, run.application.as_deref())?,
+        Some(text) => verifier.verify(text, context.application.as_deref())?,
         None => Decision::Refused(Refusal { reason: Reason::Malformed, key: None }),
     };
     match decision {
         Decision::Accepted(accepted) => {
             // A key that a restored backup has brought back to life is let in: whoever tries it is to know.
-            if let Ok(store) = Store::open_existing(&run.database, &mut SystemEntropy) {
-                run.look_and_warn(&store);
+            if let Ok(store) = Store::open_existing(&context.database, &mut SystemEntropy) {
+                context.look_and_warn(&store);
             }
-            say_valid(run, &accepted)
+            say_valid(context, &accepted)
         }
-        Decision::Refused(refusal) => say_refused(run, refusal),
+        Decision::Refused(refusal) => say_refused(context, refusal),
     }
 }
 
-fn say_valid(run: &Run, accepted: &Accepted) -> Result<Exit, Stop> {
-    if run.output.is_json() {
+fn say_valid(context: &Context, accepted: &Accepted) -> Result<Exit, Stop> {
+    if context.output.is_json() {
         let key = KeyFacts {
             id: accepted.id.as_str(),
             application: accepted.application.as_str(),
@@ -74,27 +91,27 @@ fn say_valid(run: &Run, accepted: &Accepted) -> Result<Exit, Stop> {
             key_type: accepted.key_type.as_str(),
             expires: rfc3339(accepted.expires),
         };
-        run.output.document(&Valid { valid: true, key })?;
+        context.output.document(&Valid { valid: true, key })?;
     } else {
         let platform = accepted.platform.as_deref().map_or_else(
             || "Generic".to_owned(),
-            |slug| crate::domain::text::inert(run.settings.catalogue.name_of(slug)),
+            |slug| crate::domain::text::inert(context.settings.catalogue.name_of(slug)),
         );
-        run.output.line(&format!(
+        context.output.line(&format!(
             "valid: {} ({}) of {}, {platform}, {}, expires {}",
             accepted.name,
             accepted.id,
             accepted.application,
             accepted.key_type.as_str(),
-            run.exact(accepted.expires)
+            context.exact(accepted.expires)
         ))?;
     }
     Ok(Exit::Done)
 }
 
-fn say_refused(run: &Run, refusal: Refusal) -> Result<Exit, Stop> {
-    if run.output.is_json() {
-        run.output.document(&Refused { valid: false, reason: refusal.reason.as_str() })?;
+fn say_refused(context: &Context, refusal: Refusal) -> Result<Exit, Stop> {
+    if context.output.is_json() {
+        context.output.document(&Refused { valid: false, reason: refusal.reason.as_str() })?;
     } else {
         let why = match refusal.reason {
             Reason::Malformed => "this is not the text of a key: mistyped, cut off, or something else",
@@ -106,7 +123,7 @@ fn say_refused(run: &Run, refusal: Refusal) -> Result<Exit, Stop> {
             Reason::WrongType => "it is a test key, and only production keys are let in",
         };
         let key = refusal.key.map(|id| format!(" (key {id})")).unwrap_or_default();
-        run.output.line(&format!("refused: {}: {why}{key}", refusal.reason.as_str()))?;
+        context.output.line(&format!("refused: {}: {why}{key}", refusal.reason.as_str()))?;
     }
     Ok(Exit::No)
 }

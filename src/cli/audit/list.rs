@@ -4,12 +4,12 @@ use std::io;
 
 use serde::Serialize;
 
+use crate::cli::context::{Context, read};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stop};
 use crate::cli::output::json::Array;
 use crate::cli::output::table::{Cell, Style, Table};
 use crate::cli::resolve;
-use crate::cli::run::{Run, read};
 use crate::domain::audit::{AuditAction, Change};
 use crate::domain::audit_filter::AuditFilter;
 use crate::domain::expiry::rfc3339;
@@ -22,36 +22,54 @@ use crate::host::clock::Zone;
 use crate::store::audit::{self, AuditRow};
 use crate::store::{Reader, keys};
 
-/// What is wanted, as it was typed.
-pub(crate) struct Wanted {
-    pub(crate) key: Option<String>,
-    pub(crate) since: Option<String>,
-    pub(crate) user: Option<String>,
-    pub(crate) action: Option<String>,
-    pub(crate) limit: Option<usize>,
+const EXAMPLES: &str = "\
+Examples:
+  keydesk audit list --since 7d --action deleted
+  keydesk audit list --key Checkout --user ana@example.com
+  keydesk audit list --limit 20 --json | jq -r '.[].action'";
+
+/// List the entries, newest first
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Only what was done to this key: a key ID, a displayed prefix or a name; deleted keys too
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Only since then: 7d, 12h, 2026-11-01 (the start of that day, local zone) or RFC 3339
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Only what this user did, or what was done to them
+    #[arg(long, value_name = "EMAIL")]
+    user: Option<String>,
+    /// Only this kind of entry: key.deleted, or a part of it such as deleted or key
+    #[arg(long, value_name = "ACTION")]
+    action: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
 }
 
 /// Lists it.
-pub(crate) fn run(run: &Run, wanted: &Wanted) -> Result<Exit, Stop> {
-    let since = wanted.since.as_deref().map(|text| parse_since(text, run.now, &Zone::Local)).transpose();
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let since = args.since.as_deref().map(|text| parse_since(text, context.now, &Zone::Local)).transpose();
     let since = since.map_err(|error| Failure::usage("bad_date", error.to_string()))?;
-    let action = wanted.action.as_deref().map(action).transpose()?;
-    let store = run.store()?;
+    let action = args.action.as_deref().map(action).transpose()?;
+    let store = context.store()?;
     read(&store, |reader| {
         let filter = AuditFilter {
             since,
             action: action.into_iter().collect(),
-            key_id: wanted.key.as_deref().map(|text| key(run, reader, text)).transpose()?,
-            user_id: match &wanted.user {
+            key_id: args.key.as_deref().map(|text| key(context, reader, text)).transpose()?,
+            user_id: match &args.user {
                 Some(text) => Some(resolve::user(reader, text)?.id),
                 None => None,
             },
             ..AuditFilter::default()
         };
-        if run.output.is_json() {
-            documents(run, reader, &filter, wanted.limit)?;
-        } else if table(run, reader, &filter, wanted.limit)? == 0 {
-            run.output.say("No such entries.");
+        if context.output.is_json() {
+            documents(context, reader, &filter, args.limit)?;
+        } else if table(context, reader, &filter, args.limit)? == 0 {
+            context.output.say("No such entries.");
         }
         Ok(Exit::Done)
     })
@@ -70,14 +88,14 @@ fn action(text: &str) -> Result<String, Failure> {
 }
 
 /// The key that is meant; the log tells of deleted keys too, and they may be named by their name as well.
-fn key(run: &Run, reader: &Reader<'_>, text: &str) -> Result<KeyId, Stop> {
+fn key(context: &Context, reader: &Reader<'_>, text: &str) -> Result<KeyId, Stop> {
     let id = text.trim().parse::<KeyId>().ok().or_else(|| displayed_id(text.trim()));
     if let Some(id) = id
         && (keys::get(reader, id)?.is_some() || keys::tombstone(reader, id)?.is_some())
     {
         return Ok(id);
     }
-    match resolve::key(run, reader, text) {
+    match resolve::key(context, reader, text) {
         Ok(key) => Ok(key.id),
         Err(Stop::Failed(failure)) if failure.code() == "not_found" => {
             let mut deleted = keys::deleted_named(reader, text.trim())?;
@@ -154,15 +172,25 @@ fn each(
     Ok(outcome?)
 }
 
-fn documents(run: &Run, reader: &Reader<'_>, filter: &AuditFilter, limit: Option<usize>) -> Result<(), Stop> {
-    let mut array = Array::open(run.output.data())?;
+fn documents(
+    context: &Context,
+    reader: &Reader<'_>,
+    filter: &AuditFilter,
+    limit: Option<usize>,
+) -> Result<(), Stop> {
+    let mut array = Array::open(context.output.data())?;
     each(reader, filter, limit, |row| array.add(&Document::from(row)))?;
     Ok(array.close()?)
 }
 
-fn table(run: &Run, reader: &Reader<'_>, filter: &AuditFilter, limit: Option<usize>) -> Result<u64, Stop> {
+fn table(
+    context: &Context,
+    reader: &Reader<'_>,
+    filter: &AuditFilter,
+    limit: Option<usize>,
+) -> Result<u64, Stop> {
     let heads = ["#", "WHEN", "WHO", "WHAT", "TO", "CHANGES"];
-    let mut table = Table::new(run.output.data(), run.output.has_colour(), &heads);
+    let mut table = Table::new(context.output.data(), context.output.has_colour(), &heads);
     each(reader, filter, limit, |row| {
         let entry = &row.entry;
         table.row(vec![

@@ -1,73 +1,36 @@
-//! `keydesk audit`: list the log, check it, print its head, accept it.
+//! `keydesk audit`: one file for each command.
 
+mod accept;
+mod head;
 mod list;
 mod verify;
 
-use serde::Serialize;
+use clap::Subcommand;
 
-use super::args_audit::AuditCommand;
-use super::confirm;
-use super::exit::Exit;
-use super::failure::{Failure, Stop};
-use super::run::Run;
-use crate::domain::audit::ChainHead;
-use crate::store::audit;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
 
-/// Does it.
-pub(crate) fn run(run: &Run, command: AuditCommand) -> Result<Exit, Stop> {
+const EXAMPLES: &str = "\
+Examples:
+  keydesk audit list --since 7d
+  keydesk audit verify";
+
+/// List the audit log, check it, print its head
+#[derive(Debug, Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub(crate) enum Command {
+    List(list::Args),
+    Verify(verify::Args),
+    Head(head::Args),
+    Accept(accept::Args),
+}
+
+pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, Stop> {
     match command {
-        AuditCommand::List { key, since, user, action, limit } => {
-            let wanted = list::Wanted { key, since, user, action, limit };
-            list::run(run, &wanted)
-        }
-        AuditCommand::Verify { expect } => verify::run(run, expect.as_deref()),
-        AuditCommand::Head => head(run),
-        AuditCommand::Accept { yes } => accept(run, yes),
+        Command::List(args) => list::run(context, &args),
+        Command::Verify(args) => verify::run(context, &args),
+        Command::Head(_) => head::run(context),
+        Command::Accept(args) => accept::run(context, &args),
     }
-}
-
-fn accept(run: &Run, yes: bool) -> Result<Exit, Stop> {
-    let store = run.store_unwitnessed()?;
-    let Some(witness) = &run.witness else {
-        return Err(
-            Failure::failed("no_home", "this user has no home folder in which a head could be kept").into()
-        );
-    };
-    if let Some(doubt) = run.look(&store).doubt {
-        let mut preview = vec![format!("Attention: {doubt}.")];
-        preview.extend(doubt.alive_again().map(|alive| format!("Attention: {alive}.")));
-        preview.push("Nobody is told of this difference any more once you have accepted it.".into());
-        confirm::ask(yes, &preview, "accept")?;
-    }
-    let head = witness.accept(&store)?;
-    if run.output.is_json() {
-        run.output.document(&HeadDocument::from(head))?;
-    } else {
-        run.output.say(&format!("From now on the log is compared with its head as it is: {head}"));
-    }
-    Ok(Exit::Done)
-}
-
-#[derive(Serialize)]
-struct HeadDocument {
-    head: String,
-    number: u64,
-    hash: String,
-}
-
-impl From<ChainHead> for HeadDocument {
-    fn from(head: ChainHead) -> Self {
-        Self { head: head.to_string(), number: head.number, hash: head.hash.to_string() }
-    }
-}
-
-fn head(run: &Run) -> Result<Exit, Stop> {
-    let (number, hash) = run.store()?.read(audit::head)?;
-    let head = ChainHead { number, hash };
-    if run.output.is_json() {
-        run.output.document(&HeadDocument::from(head))?;
-    } else {
-        run.output.line(&head.to_string())?;
-    }
-    Ok(Exit::Done)
 }

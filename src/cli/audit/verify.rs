@@ -4,9 +4,9 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
+use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stop};
-use crate::cli::run::Run;
 use crate::desk::witness::Doubt;
 use crate::domain::Instant;
 use crate::domain::audit::{ChainHash, ChainHead};
@@ -16,6 +16,24 @@ use crate::host::clock::Zone;
 use crate::store::audit::{self, ChainReport};
 use crate::store::replay::{self, Finding, Findings};
 use crate::store::{Reader, StoreError, chain};
+
+const EXAMPLES: &str = "\
+Every entry must hold to the one before, every key, user and Application must be as the
+entries tell, and the head that you saw last must be in the log still. Exit code 0 when
+all of that is so, 1 when not.
+
+Examples:
+  keydesk audit verify
+  keydesk audit verify --expect \"$(cat /mnt/elsewhere/head)\"";
+
+/// Check that the log is whole, and that it tells all there is
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// A head that was printed earlier and kept elsewhere: it must be in the log still
+    #[arg(long, value_name = "HEAD")]
+    expect: Option<String>,
+}
 
 /// What was found.
 struct Verdict {
@@ -60,23 +78,23 @@ struct Found {
 }
 
 /// Checks it.
-pub(crate) fn run(run: &Run, expect: Option<&str>) -> Result<Exit, Stop> {
-    let expect = expect.map(Expected::parse).transpose()?;
-    let store = run.store_unwitnessed()?;
-    let mut verdict = store.read(|reader| look(run, reader, expect))?;
-    let sight = run.look(&store);
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let expect = args.expect.as_deref().map(Expected::parse).transpose()?;
+    let store = context.store_unwitnessed()?;
+    let mut verdict = store.read(|reader| look(context, reader, expect))?;
+    let sight = context.look(&store);
     if let Some(trouble) = &sight.trouble {
-        run.output.warn(trouble);
+        context.output.warn(trouble);
     }
     let witnessed = sight.seen.map(|_| sight.doubt.is_none());
-    verdict.advice = sight.doubt.as_ref().map(|doubt| run.what_to_do(doubt)).unwrap_or_default();
+    verdict.advice = sight.doubt.as_ref().map(|doubt| context.what_to_do(doubt)).unwrap_or_default();
     verdict.doubt = sight.doubt;
     let whole = verdict.is_whole();
-    if run.output.is_json() {
-        run.output.document(&verdict.document(whole, witnessed))?;
+    if context.output.is_json() {
+        context.output.document(&verdict.document(whole, witnessed))?;
     } else {
         for line in verdict.lines() {
-            run.output.line(&line)?;
+            context.output.line(&line)?;
         }
     }
     Ok(if whole { Exit::Done } else { Exit::No })
@@ -107,9 +125,9 @@ impl Expected {
     }
 }
 
-fn look(run: &Run, reader: &Reader<'_>, expect: Option<Expected>) -> Result<Verdict, StoreError> {
+fn look(context: &Context, reader: &Reader<'_>, expect: Option<Expected>) -> Result<Verdict, StoreError> {
     let (last, _) = audit::head(reader)?;
-    let mut bar = Bar::new(last, run);
+    let mut bar = Bar::new(last, context);
     let mut ledger = Ledger::default();
     let mut expected = expect.map(|_| false);
     if let (Some(wanted), Some(start)) = (&expect, chain::link(reader, 0)?) {
@@ -233,8 +251,8 @@ const CELLS: usize = 40;
 const WORTH_IT: u64 = 50_000;
 
 impl Bar {
-    fn new(last: u64, run: &Run) -> Self {
-        let wanted = last >= WORTH_IT && io::stderr().is_terminal() && !run.output.is_json();
+    fn new(last: u64, context: &Context) -> Self {
+        let wanted = last >= WORTH_IT && io::stderr().is_terminal() && !context.output.is_json();
         Self { last: if wanted { last } else { 0 }, shown: None }
     }
 

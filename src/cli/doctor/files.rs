@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 
-use super::super::backup::size;
 use super::Finding;
+use crate::cli::backup::size;
 use crate::domain::text::inert;
 use crate::host::files;
 use crate::store::examine;

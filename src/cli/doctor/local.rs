@@ -1,14 +1,14 @@
 //! Everything here: database, files, users, settings, log, clipboard, terminal. It writes nothing into the database.
 
-use super::super::args::Global;
 use super::{Finding, database, files, surroundings};
+use crate::cli::context::GlobalArgs;
 use crate::config::settings::{ClipboardMode, Settings};
 use crate::host::{clock, places};
 
 const HOME: &str = "Set HOME, or name the file with --db and --config";
 
 /// Looks at one thing after the other; what is wrong with one keeps none of the others from being looked at.
-pub(super) fn check(global: Global) -> Vec<Finding> {
+pub(super) fn check(global: GlobalArgs) -> Vec<Finding> {
     let places = places::default();
     let place =
         |named: Option<_>, usual: fn(&places::Places) -> _| named.or_else(|| places.as_ref().map(usual));

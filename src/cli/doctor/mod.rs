@@ -7,22 +7,36 @@ mod proxy;
 mod surroundings;
 mod throwaway;
 
-use clap::Args;
 use serde::Serialize;
 
-use super::args::Global;
-use super::exit::Exit;
-use super::failure::Stop;
-use super::output::Output;
-use super::output::table::Style;
-use super::run::Run;
+use crate::cli::context::{Context, GlobalArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::Output;
+use crate::cli::output::table::Style;
 
-/// What to look at.
-#[derive(Debug, Args)]
-pub(crate) struct DoctorArgs {
+const EXAMPLES: &str = "\
+Looks at the database and its files, users, the audit log, the clock, settings, log, clipboard and terminal, and writes
+nothing into the database. Each fault comes with what mends it; a note is no fault.
+
+With --proxy it makes a throwaway key, goes through the proxy with it, deletes it, and goes again: a deleted key must
+be refused with the very next request. The key is deleted whatever happens, and expires after 5 minutes.
+
+Exit code 0 when all is well, 1 when a fault was found.
+
+Examples:
+  keydesk doctor
+  keydesk doctor --json | jq '.checks[] | select(.ok | not)'
+  keydesk doctor --proxy https://api.example.com/orders
+  keydesk doctor --proxy http://127.0.0.1:8080/ --app Storefront --json";
+
+/// Look at what keydesk rests on, and say what to mend
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
     /// Instead go through the proxy at this URL with a throwaway key, delete it, go again: finds a proxy that caches answers
     #[arg(long, value_name = "URL")]
-    pub(crate) proxy: Option<String>,
+    proxy: Option<String>,
 }
 
 /// One thing that was looked at.
@@ -60,11 +74,11 @@ struct Report<'a> {
 }
 
 /// Looks, and says what it found. Broken settings are a finding and no obstacle.
-pub(crate) fn run(global: Global, args: &DoctorArgs) -> Result<Exit, Stop> {
+pub(crate) fn run(global: GlobalArgs, args: &Args) -> Result<Exit, Stop> {
     if let Some(url) = &args.proxy {
-        let run = Run::new(global)?;
-        let exit = report(&run.output, &proxy::check(&run, url)?)?;
-        run.output.finish();
+        let context = Context::new(global)?;
+        let exit = report(&context.output, &proxy::check(&context, url)?)?;
+        context.output.finish();
         return Ok(exit);
     }
     let output = Output::new(global.json);

@@ -10,10 +10,10 @@ use ureq::http::{HeaderValue, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use zeroize::Zeroizing;
 
-use super::super::failure::{Failure, Stop};
-use super::super::run::Run;
 use super::Finding;
 use super::throwaway::Throwaway;
+use crate::cli::context::Context;
+use crate::cli::failure::{Failure, Stop};
 use crate::domain::text::inert;
 
 /// How long one request may take.
@@ -126,11 +126,11 @@ impl Client {
 }
 
 /// Goes through the proxy without a key, with one, and with the deleted one. It stops where going on would tell nothing.
-pub(super) fn check(run: &Run, url: &str) -> Result<Vec<Finding>, Stop> {
+pub(super) fn check(context: &Context, url: &str) -> Result<Vec<Finding>, Stop> {
     let client = Client::new(url)?;
     let mut findings = vec![without_key(client.ask(None)?)];
     if all_good(&findings) {
-        let mut key = Throwaway::make(run)?;
+        let mut key = Throwaway::make(context)?;
         findings.push(let_in(&client, &key)?);
         if all_good(&findings) {
             findings.push(each_asked(&client, &key)?);

@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 
-use super::super::failure::Stop;
-use super::super::resolve;
-use super::super::run::{Run, change, read};
+use crate::cli::context::{Context, change, read};
+use crate::cli::failure::Stop;
+use crate::cli::resolve;
 use crate::desk::{self, CreatedKey, Picked};
 use crate::domain::key::{Key, KeyKind, KeyType, NewKey, TRIAL};
 use crate::domain::secret::Secret;
@@ -17,7 +17,7 @@ const LIFE: TimeDelta = TimeDelta::minutes(5);
 
 /// The key, while it is there.
 pub(super) struct Throwaway<'a> {
-    run: &'a Run,
+    context: &'a Context,
     store: Store,
     key: Key,
     secret: Secret,
@@ -26,9 +26,9 @@ pub(super) struct Throwaway<'a> {
 
 impl<'a> Throwaway<'a> {
     /// Makes one in the Application that was named, or in the only one.
-    pub(super) fn make(run: &'a Run) -> Result<Self, Stop> {
-        let mut store = run.store_to_change()?;
-        let application = read(&store, |reader| resolve::application(run, reader))?;
+    pub(super) fn make(context: &'a Context) -> Result<Self, Stop> {
+        let mut store = context.store_to_change()?;
+        let application = read(&store, |reader| resolve::application(context, reader))?;
         let new = NewKey {
             application: application.id,
             name: Name::parse(TRIAL)?,
@@ -37,7 +37,7 @@ impl<'a> Throwaway<'a> {
             expires: clock::now() + LIFE,
         };
         let CreatedKey { key, secret } = change(&mut store, |session| desk::create_key(session, &new))?;
-        Ok(Self { run, store, key, secret, deleted: false })
+        Ok(Self { context, store, key, secret, deleted: false })
     }
 
     /// Its public part.
@@ -71,15 +71,15 @@ impl<'a> Throwaway<'a> {
 impl Drop for Throwaway<'_> {
     fn drop(&mut self) {
         if !self.deleted && self.delete().is_err() {
-            self.run.output.warn(&format!(
+            self.context.output.warn(&format!(
                 "the throwaway key {} could not be deleted; it expires {}. Delete it: keydesk keys delete {} --yes",
                 self.key.prefix,
-                self.run.exact(self.key.expires),
+                self.context.exact(self.key.expires),
                 self.key.id
             ));
         }
         if self.deleted {
-            self.run.scrub(&self.store);
+            self.context.scrub(&self.store);
         }
     }
 }

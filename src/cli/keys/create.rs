@@ -1,71 +1,112 @@
 //! `keydesk keys create`: the one step in which a secret is handed over.
 
-use chrono::{Datelike, Months};
+use std::path::PathBuf;
 
-use super::super::args_keys::CreateArgs;
-use super::super::exit::Exit;
-use super::super::failure::{Failure, Stop};
-use super::super::hand_over::Destination;
-use super::super::resolve;
-use super::super::run::{Run, change, read};
+use chrono::{Datelike, Months};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use super::show::Shown;
+use crate::cli::context::{Context, change, read};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
+use crate::cli::resolve;
+use crate::cli::secret_output::Destination;
 use crate::desk::{self, CreatedKey};
 use crate::domain::Instant;
 use crate::domain::application::Application;
 use crate::domain::expiry::{expires_after, parse_when, warnings};
-use crate::domain::key::{Key, NewKey};
+use crate::domain::key::{Key, KeyType, NewKey};
 use crate::domain::text::Name;
 use crate::host::clock::Zone;
 use crate::store::{Reader, StoreError, keys};
 
-pub(super) fn run(run: &Run, args: CreateArgs) -> Result<Exit, Stop> {
+const EXAMPLES: &str = "\
+The secret stands alone on standard output; everything else goes to standard error.
+
+Examples:
+  keydesk keys create --name Checkout
+  keydesk keys create --name Checkout --platform braze --type test --expires 2027-01-31
+  keydesk keys create --name Checkout --out checkout.key
+  keydesk keys create --name Checkout | vault kv put secret/checkout key=-";
+
+/// Create a key; its secret is handed over now and never again
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// What people will call it
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// The platform it is made for (see keydesk platforms), or generic
+    #[arg(long, value_name = "P", default_value = "generic")]
+    platform: String,
+    /// Whether production lets it in, or tests only
+    #[arg(long = "type", value_name = "TYPE", value_parser = types(), default_value = "production")]
+    key_type: KeyType,
+    /// Until when it works: 90d, 12w, 2027-01-31 (the end of that day, here) or RFC 3339
+    /// [default: default_expiry of the settings, 90d]
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<String>,
+    /// Write the secret to this new file (mode 0600) and do not print it
+    #[arg(long, value_name = "FILE", conflicts_with = "copy")]
+    out: Option<PathBuf>,
+    /// Copy the secret to the clipboard and do not print it
+    #[arg(long)]
+    copy: bool,
+}
+
+pub(super) fn run(context: &Context, args: Args) -> Result<Exit, Stop> {
     let name = Name::parse(&args.name)?;
-    let kind = resolve::kind(&run.settings.catalogue, &args.platform)?;
-    let expires = expires(run, args.expires.as_deref())?;
+    let kind = resolve::kind(&context.settings.catalogue, &args.platform)?;
+    let expires = expires(context, args.expires.as_deref())?;
     let destination = Destination::choose(args.out, args.copy);
-    let mut store = run.store_to_change()?;
+    let mut store = context.store_to_change()?;
     let (application, in_month) = read(&store, |reader| {
-        let application = resolve::application(run, reader)?;
+        let application = resolve::application(context, reader)?;
         let in_month = in_month(reader, &application, expires)?;
         Ok((application, in_month))
     })?;
     // Nothing is made that could not be handed over afterwards.
-    destination.check(&run.settings)?;
+    destination.check(&context.settings)?;
     for warning in warnings(expires, &Zone::Local, in_month) {
-        run.output.warn(&warning.to_string());
+        context.output.warn(&warning.to_string());
     }
     let new = NewKey { application: application.id, name, kind, key_type: args.key_type, expires };
     let created = change(&mut store, |session| desk::create_key(session, &new))?;
     let CreatedKey { key, secret } = created;
     let shown = Shown { key, application: application.name.as_str().to_owned(), uses_30d: 0, replaced: None };
-    run.output.say(&format!(
+    context.output.say(&format!(
         "Key {} ({}) of {} created; it expires {}.",
         shown.key.prefix,
         shown.key.name,
         application.name,
-        run.exact(shown.key.expires)
+        context.exact(shown.key.expires)
     ));
     let handed_over = destination
-        .hand_over(run, &secret, &shown.document(run))
+        .hand_over(context, &secret, &shown.document(context))
         .map_err(|reason| not_delivered(&shown.key, &reason))?;
     if handed_over {
-        run.output.say(
+        context.output.say(
             "You cannot display the API key after this step. If you lose the value, create a new API key.",
         );
         if let Err(Stop::Failed(failure)) =
             change(&mut store, |session| desk::mark_delivered(session, shown.key.id))
         {
-            run.output
+            context
+                .output
                 .warn(&format!("that the secret was handed over could not be noted: {}", failure.message()));
         }
     }
     Ok(Exit::Done)
 }
 
-fn expires(run: &Run, when: Option<&str>) -> Result<Instant, Failure> {
+fn types() -> impl TypedValueParser<Value = KeyType> {
+    PossibleValuesParser::new(KeyType::ALL.map(KeyType::as_str)).try_map(|word| word.parse::<KeyType>())
+}
+
+fn expires(context: &Context, when: Option<&str>) -> Result<Instant, Failure> {
     Ok(match when {
-        Some(text) => parse_when(text, run.now, &Zone::Local)?,
-        None => expires_after(run.now, i64::from(run.settings.default_expiry))?,
+        Some(text) => parse_when(text, context.now, &Zone::Local)?,
+        None => expires_after(context.now, i64::from(context.settings.default_expiry))?,
     })
 }
 

@@ -2,27 +2,55 @@
 
 use std::io;
 
-use super::super::args_keys::ListArgs;
-use super::super::exit::Exit;
-use super::super::failure::Stop;
-use super::super::output::json::Array;
-use super::super::output::key::KeyDocument;
-use super::super::output::table::{Cell, Style, Table};
-use super::super::resolve;
-use super::super::run::{Run, read};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::cli::context::{Context, read};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::documents::KeyDocument;
+use crate::cli::output::json::Array;
+use crate::cli::output::table::{Cell, Style, Table};
+use crate::cli::resolve;
 use crate::domain::expiry::relative_short;
 use crate::domain::key::{Key, KeyKind, KeyState};
 use crate::domain::text::inert;
-use crate::store::keys::KeyQuery;
+use crate::store::keys::{KeyQuery, KeySort};
 use crate::store::{Reader, StoreError, keys, usage};
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk keys list --state expires_soon --sort expires
+  keydesk keys list --platform braze --filter 'check ana@'
+  keydesk keys list --json | jq -r '.[].id'";
+
+/// List the keys of an Application
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Only keys in this state
+    #[arg(long, value_name = "S", value_parser = states())]
+    state: Option<KeyState>,
+    /// Only keys for this platform (see keydesk platforms), or generic
+    #[arg(long, value_name = "P")]
+    platform: Option<String>,
+    /// Only keys with these words somewhere in name, key ID, platform or creator
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// The column that orders the list
+    #[arg(long, value_name = "COL", value_parser = columns(), default_value = "name")]
+    sort: KeySort,
+    /// Turn the order round
+    #[arg(long)]
+    reverse: bool,
+}
 
 const HEADS: [&str; 9] =
     ["NAME", "KEY ID", "PLATFORM", "TYPE", "EXPIRES", "STATE", "CREATOR", "LAST USED", "ROTATION"];
 
-pub(super) fn run(run: &Run, args: ListArgs) -> Result<Exit, Stop> {
-    let store = run.store()?;
+pub(super) fn run(context: &Context, args: Args) -> Result<Exit, Stop> {
+    let store = context.store()?;
     read(&store, |reader| {
-        let application = resolve::application(run, reader)?;
+        let application = resolve::application(context, reader)?;
         let mut query = KeyQuery {
             application: application.id,
             filter: args.filter.unwrap_or_default(),
@@ -30,16 +58,16 @@ pub(super) fn run(run: &Run, args: ListArgs) -> Result<Exit, Stop> {
             platform: None,
             sort: args.sort,
             descending: args.reverse,
-            now: run.now,
-            soon: run.settings.expires_soon,
+            now: context.now,
+            soon: context.settings.expires_soon,
         };
-        query.platform = args.platform.map(|slug| platform(run, reader, &query, &slug)).transpose()?;
-        if run.output.is_json() {
-            documents(run, reader, &query, application.name.as_str())?;
-        } else if table(run, reader, &query)? == 0 {
+        query.platform = args.platform.map(|slug| platform(context, reader, &query, &slug)).transpose()?;
+        if context.output.is_json() {
+            documents(context, reader, &query, application.name.as_str())?;
+        } else if table(context, reader, &query)? == 0 {
             let narrowed =
                 !query.filter.trim().is_empty() || query.state.is_some() || query.platform.is_some();
-            run.output.say(&if narrowed {
+            context.output.say(&if narrowed {
                 format!("No key of {} matches.", application.name)
             } else {
                 format!("{} has no keys yet. Create one: keydesk keys create --name NAME", application.name)
@@ -49,12 +77,20 @@ pub(super) fn run(run: &Run, args: ListArgs) -> Result<Exit, Stop> {
     })
 }
 
+fn states() -> impl TypedValueParser<Value = KeyState> {
+    PossibleValuesParser::new(KeyState::ALL.map(KeyState::as_str)).try_map(|word| word.parse::<KeyState>())
+}
+
+fn columns() -> impl TypedValueParser<Value = KeySort> {
+    PossibleValuesParser::new(KeySort::ALL.map(KeySort::as_str)).try_map(|word| word.parse::<KeySort>())
+}
+
 /// A platform of the catalogue, or one that was in it once and still has keys.
-fn platform(run: &Run, reader: &Reader<'_>, query: &KeyQuery, slug: &str) -> Result<KeyKind, Stop> {
-    resolve::kind(&run.settings.catalogue, slug).or_else(|failure| {
+fn platform(context: &Context, reader: &Reader<'_>, query: &KeyQuery, slug: &str) -> Result<KeyKind, Stop> {
+    resolve::kind(&context.settings.catalogue, slug).or_else(|failure| {
         let gone = KeyKind::ThirdParty { platform: slug.to_owned() };
         let query = KeyQuery { platform: Some(gone.clone()), ..query.clone() };
-        match keys::count(reader, &query, &run.settings.catalogue)? {
+        match keys::count(reader, &query, &context.settings.catalogue)? {
             0 => Err(failure.into()),
             _ => Ok(gone),
         }
@@ -63,42 +99,47 @@ fn platform(run: &Run, reader: &Reader<'_>, query: &KeyQuery, slug: &str) -> Res
 
 /// Goes through the keys until one cannot be written.
 fn each(
-    run: &Run,
+    context: &Context,
     reader: &Reader<'_>,
     query: &KeyQuery,
     mut write: impl FnMut(Key) -> Result<io::Result<()>, StoreError>,
 ) -> Result<(), Stop> {
     let mut outcome = Ok(Ok(()));
-    keys::each(reader, query, &run.settings.catalogue, &mut |key| {
+    keys::each(reader, query, &context.settings.catalogue, &mut |key| {
         outcome = write(key);
         matches!(outcome, Ok(Ok(())))
     })?;
     Ok(outcome??)
 }
 
-fn documents(run: &Run, reader: &Reader<'_>, query: &KeyQuery, application: &str) -> Result<(), Stop> {
-    let mut array = Array::open(run.output.data())?;
-    each(run, reader, query, |key| {
-        let uses = usage::last_30_days(reader, key.id, run.now)?.iter().sum();
-        Ok(array.add(&KeyDocument::new(&key, application, run.now, query.soon, uses)))
+fn documents(
+    context: &Context,
+    reader: &Reader<'_>,
+    query: &KeyQuery,
+    application: &str,
+) -> Result<(), Stop> {
+    let mut array = Array::open(context.output.data())?;
+    each(context, reader, query, |key| {
+        let uses = usage::last_30_days(reader, key.id, context.now)?.iter().sum();
+        Ok(array.add(&KeyDocument::new(&key, application, context.now, query.soon, uses)))
     })?;
     Ok(array.close()?)
 }
 
-fn table(run: &Run, reader: &Reader<'_>, query: &KeyQuery) -> Result<u64, Stop> {
-    let mut table = Table::new(run.output.data(), run.output.has_colour(), &HEADS);
-    each(run, reader, query, |key| Ok(table.row(row(run, &key))))?;
+fn table(context: &Context, reader: &Reader<'_>, query: &KeyQuery) -> Result<u64, Stop> {
+    let mut table = Table::new(context.output.data(), context.output.has_colour(), &HEADS);
+    each(context, reader, query, |key| Ok(table.row(row(context, &key))))?;
     Ok(table.finish()?)
 }
 
-fn row(run: &Run, key: &Key) -> Vec<Cell> {
-    let state = key.state(run.now, run.settings.expires_soon);
+fn row(context: &Context, key: &Key) -> Vec<Cell> {
+    let state = key.state(context.now, context.settings.expires_soon);
     vec![
         Cell::plain(key.name.to_string()),
         Cell::plain(key.id.as_str()),
-        Cell::plain(run.settings.catalogue.label(&key.kind)),
+        Cell::plain(context.settings.catalogue.label(&key.kind)),
         Cell::plain(key.key_type.as_str()),
-        Cell::plain(relative_short(key.expires, run.now)),
+        Cell::plain(relative_short(key.expires, context.now)),
         Cell::styled(state.label(), style(state)),
         match &key.creator.email {
             Some(email) => Cell::plain(email.to_string()),
@@ -106,9 +147,9 @@ fn row(run: &Run, key: &Key) -> Vec<Cell> {
         },
         match (key.last_used, &key.last_used_from) {
             (None, _) => Cell::styled("never", Style::Faint),
-            (Some(at), None) => Cell::plain(relative_short(at, run.now)),
+            (Some(at), None) => Cell::plain(relative_short(at, context.now)),
             (Some(at), Some(from)) => {
-                Cell::plain(format!("{} from {}", relative_short(at, run.now), inert(from)))
+                Cell::plain(format!("{} from {}", relative_short(at, context.now), inert(from)))
             }
         },
         Cell::plain(match (&key.replaces, &key.replaced_by) {

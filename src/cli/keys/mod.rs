@@ -1,34 +1,50 @@
-//! `keydesk keys`: one file for each thing that can be done.
+//! `keydesk keys`: one file for each command.
 
-mod change;
 mod create;
+mod delete;
+mod disable;
+mod enable;
 mod list;
 mod rotate;
+mod several;
 mod show;
 mod usage;
 
-use super::args_keys::KeysCommand;
-use super::exit::Exit;
-use super::failure::Stop;
-use super::run::Run;
-use crate::desk::Picked;
-use crate::domain::key::Key;
+use clap::Subcommand;
 
-/// Does it.
-pub(crate) fn run(run: &Run, command: KeysCommand) -> Result<Exit, Stop> {
-    match command {
-        KeysCommand::List(args) => list::run(run, args),
-        KeysCommand::Create(args) => create::run(run, args),
-        KeysCommand::Rotate(args) => rotate::run(run, &args),
-        KeysCommand::Show { key } => show::run(run, &key),
-        KeysCommand::Disable(several) => change::set_disabled(run, &several.keys, true),
-        KeysCommand::Enable(several) => change::set_disabled(run, &several.keys, false),
-        KeysCommand::Delete { keys, yes } => change::delete(run, &keys.keys, yes),
-        KeysCommand::Usage { key } => usage::run(run, &key),
-    }
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk keys list --app Storefront
+  keydesk keys create --name Checkout --expires 90d
+  keydesk keys show Checkout";
+
+/// List, create, show, disable, enable and delete keys
+#[derive(Debug, Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub(crate) enum Command {
+    List(list::Args),
+    Create(create::Args),
+    Rotate(rotate::Args),
+    Show(show::Args),
+    Disable(disable::Args),
+    Enable(enable::Args),
+    Delete(delete::Args),
+    Usage(usage::Args),
 }
 
-/// The keys as they were seen when the decision was made.
-fn picked(keys: &[Key]) -> Vec<Picked> {
-    keys.iter().map(|key| Picked { id: key.id, version: key.version }).collect()
+pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, Stop> {
+    match command {
+        Command::List(args) => list::run(context, args),
+        Command::Create(args) => create::run(context, args),
+        Command::Rotate(args) => rotate::run(context, &args),
+        Command::Show(args) => show::run(context, &args),
+        Command::Disable(args) => disable::run(context, &args),
+        Command::Enable(args) => enable::run(context, &args),
+        Command::Delete(args) => delete::run(context, &args),
+        Command::Usage(args) => usage::run(context, &args),
+    }
 }

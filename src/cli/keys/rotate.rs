@@ -2,19 +2,19 @@
 
 use std::cell::Cell;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use chrono::TimeDelta;
 
-use super::super::args_keys::RotateArgs;
-use super::super::exit::Exit;
-use super::super::failure::{Failure, Stop};
-use super::super::hand_over::Destination;
-use super::super::resolve;
-use super::super::run::{Run, change, read};
 use super::show::Shown;
+use crate::cli::context::{Context, change, read};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
+use crate::cli::resolve;
+use crate::cli::secret_output::Destination;
 use crate::desk::{self, CreatedKey, Ending, Picked};
-use crate::domain::expiry::{parse_when, relative};
+use crate::domain::expiry::{self, parse_when, relative};
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
@@ -22,9 +22,51 @@ use crate::host::clock::{self, Zone};
 use crate::host::umask;
 use crate::store::{Store, applications};
 
+const EXAMPLES: &str = "\
+The new key takes over name, platform, type and length of life. Where the delivery fails (standard output, --out, --copy,
+--run), the new key is withdrawn, the old one is as it was, and the exit code is 3. Whoever was interrupted runs the same
+command again.
+
+Examples:
+  keydesk keys rotate Checkout --out checkout.new          the old key works for another 24 hours
+  keydesk keys rotate Checkout --overlap 7d | ssh api 'cat > checkout.key'
+  keydesk keys rotate Checkout --run 'ssh api deploy-key'  ends the old key only if the command succeeds
+  keydesk keys rotate Checkout --leaked --copy             the old key is refused at once";
+
+/// Replace a key: a successor is made and delivered, and only then does the old key get its end
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Key ID, displayed prefix (ik_live_...), or a name; of keys that replaced each other, the last
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// How long the old key goes on working: 45s, 15m, 24h, 7d; never longer than it would have anyway
+    #[arg(long, value_name = "DURATION", value_parser = expiry::parse_duration, default_value = "24h",
+        conflicts_with = "leaked")]
+    overlap: TimeDelta,
+    /// The old key has leaked: it is refused at once, as soon as the new one is delivered
+    #[arg(long)]
+    leaked: bool,
+    /// Until when the new key works: 90d, 12w, 2027-01-31 (the end of that day, here) or RFC 3339
+    /// [default: as long as the old one was to live]
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<String>,
+    /// Write the new secret to this new file (mode 0600) and do not print it
+    #[arg(long, value_name = "FILE", conflicts_with = "copy")]
+    out: Option<PathBuf>,
+    /// Copy the new secret to the clipboard and do not print it
+    #[arg(long)]
+    copy: bool,
+    /// Hand the new secret to this shell command's standard input and do not print it; unless the command exits with 0,
+    /// the new key is withdrawn and the old one stays as it was
+    #[arg(long, value_name = "COMMAND")]
+    run: Option<String>,
+}
+
 /// Rotates one key.
-pub(super) fn run(run: &Run, args: &RotateArgs) -> Result<Exit, Stop> {
-    let expires = args.expires.as_deref().map(|text| parse_when(text, run.now, &Zone::Local)).transpose()?;
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let expires =
+        args.expires.as_deref().map(|text| parse_when(text, context.now, &Zone::Local)).transpose()?;
     let ending = if args.leaked { Ending::AtOnce } else { Ending::After(args.overlap) };
     if args.overlap < TimeDelta::zero() {
         return Err(Failure::usage("bad_overlap", "an overlap is not negative").into());
@@ -34,10 +76,10 @@ pub(super) fn run(run: &Run, args: &RotateArgs) -> Result<Exit, Stop> {
         return Err(Failure::usage("bad_command", "--run needs a command that takes the secret").into());
     }
     let delivery = Delivery::choose(args);
-    let mut store = run.store_to_change()?;
-    let old = read(&store, |reader| resolve::key_to_rotate(run, reader, &args.key))?;
+    let mut store = context.store_to_change()?;
+    let old = read(&store, |reader| resolve::key_to_rotate(context, reader, &args.key))?;
     // Nothing is made that could not be handed over afterwards.
-    delivery.check(run).map_err(|failure| {
+    delivery.check(context).map_err(|failure| {
         failure.because(&format!("no new key was made, and the old key {} is as it was", old.prefix))
     })?;
     let picked = Picked { id: old.id, version: old.version };
@@ -48,21 +90,22 @@ pub(super) fn run(run: &Run, args: &RotateArgs) -> Result<Exit, Stop> {
         let application = application.map(|application| application.name.as_str().to_owned());
         Ok(Shown { key, application: application.unwrap_or_default(), uses_30d: 0, replaced: None })
     })?;
-    if let Err(reason) = delivery.deliver(run, &secret, &shown) {
+    if let Err(reason) = delivery.deliver(context, &secret, &shown) {
         delivery.take_back();
-        return Err(withdraw(run, &mut store, &old, &shown.key, &reason).into());
+        return Err(withdraw(context, &mut store, &old, &shown.key, &reason).into());
     }
     let ended = change(&mut store, |session| desk::finish_rotation(session, shown.key.id, ending));
     let ended = ended.map_err(|stop| not_ended(stop, &old, &shown.key))?;
-    run.output.say(&format!(
+    context.output.say(&format!(
         "Key {} ({}) replaces {}; it expires {}.",
         shown.key.prefix,
         shown.key.name,
         old.prefix,
-        run.exact(shown.key.expires)
+        context.exact(shown.key.expires)
     ));
-    run.output.say(&fate(run, &old, ended.as_ref()));
-    run.output
+    context.output.say(&fate(context, &old, ended.as_ref()));
+    context
+        .output
         .say("You cannot display the API key after this step. If you lose the value, create a new API key.");
     Ok(Exit::Done)
 }
@@ -76,7 +119,7 @@ struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
-    fn choose(args: &'a RotateArgs) -> Self {
+    fn choose(args: &'a Args) -> Self {
         let command = args.run.as_deref();
         // A command takes the place of standard output, and comes after a file or the clipboard.
         let destination = (command.is_none() || args.out.is_some() || args.copy)
@@ -84,24 +127,24 @@ impl<'a> Delivery<'a> {
         Self { destination, command, arrived: Cell::new(false) }
     }
 
-    fn check(&self, run: &Run) -> Result<(), Failure> {
-        self.destination.as_ref().map_or(Ok(()), |destination| destination.check(&run.settings))
+    fn check(&self, context: &Context) -> Result<(), Failure> {
+        self.destination.as_ref().map_or(Ok(()), |destination| destination.check(&context.settings))
     }
 
     /// Delivers. An error is the reason in words.
-    fn deliver(&self, run: &Run, secret: &Secret, shown: &Shown) -> Result<(), String> {
-        let document = shown.document(run);
+    fn deliver(&self, context: &Context, secret: &Secret, shown: &Shown) -> Result<(), String> {
+        let document = shown.document(context);
         if let Some(destination) = &self.destination {
-            if !destination.hand_over(run, secret, &document)? {
+            if !destination.hand_over(context, secret, &document)? {
                 return Err("standard output leads nowhere".into());
             }
             self.arrived.set(true);
         }
         if let Some(command) = self.command {
             hand_to(command, secret)?;
-            if self.destination.is_none() && run.output.is_json() {
+            if self.destination.is_none() && context.output.is_json() {
                 // The secret has arrived: nothing depends on this.
-                let _ = run.output.document(&document);
+                let _ = context.output.document(&document);
             }
         }
         Ok(())
@@ -135,10 +178,10 @@ fn hand_to(command: &str, secret: &Secret) -> Result<(), String> {
 }
 
 /// Says all three: why it failed, that the new key is gone, and that the old one is as it was.
-fn withdraw(run: &Run, store: &mut Store, old: &Key, new: &Key, reason: &str) -> Failure {
+fn withdraw(context: &Context, store: &mut Store, old: &Key, new: &Key, reason: &str) -> Failure {
     let gone = match change(store, |session| desk::withdraw_successor(session, new.id)) {
         Ok(()) => {
-            run.scrub(store);
+            context.scrub(store);
             format!("the new key {} was withdrawn", new.prefix)
         }
         Err(Stop::Failed(failure)) => format!(
@@ -165,11 +208,11 @@ fn not_ended(stop: Stop, old: &Key, new: &Key) -> Stop {
         failure.message(),
         old.prefix
     );
-    Failure::failed(failure.code(), message).hint("Run the same command again: it begins anew").into()
+    Failure::failed(failure.code(), message).hint("Context the same command again: it begins anew").into()
 }
 
 /// Until when the old key works, and whether somebody still uses it.
-fn fate(run: &Run, old: &Key, ended: Option<&Key>) -> String {
+fn fate(context: &Context, old: &Key, ended: Option<&Key>) -> String {
     let Some(ended) = ended else {
         return format!("The old key {} was deleted meanwhile.", old.prefix);
     };
@@ -184,6 +227,6 @@ fn fate(run: &Run, old: &Key, ended: Option<&Key>) -> String {
     if ended.expires <= now || ended.disabled.is_some() {
         format!("The old key {} is refused from now on; {used}.", old.prefix)
     } else {
-        format!("The old key {} works until {}; {used}.", old.prefix, run.exact(ended.expires))
+        format!("The old key {} works until {}; {used}.", old.prefix, context.exact(ended.expires))
     }
 }

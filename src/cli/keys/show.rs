@@ -1,15 +1,29 @@
 //! `keydesk keys show`: all that is known of one key.
 
-use super::super::exit::Exit;
-use super::super::failure::Stop;
-use super::super::output::key::KeyDocument;
-use super::super::resolve;
-use super::super::run::{Run, read};
+use crate::cli::context::{Context, read};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::documents::KeyDocument;
+use crate::cli::resolve;
 use crate::domain::Instant;
 use crate::domain::key::{Key, KeyId};
 use crate::domain::text::inert;
 use crate::domain::user::UserStatus;
 use crate::store::{Reader, Store, applications, keys, usage};
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk keys show Checkout
+  keydesk keys show 7Qm2x9KdPa --json";
+
+/// Show all that is known of a key
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Key ID, displayed prefix (ik_live_...), or a name that is unique in the Application
+    #[arg(value_name = "KEY")]
+    key: String,
+}
 
 /// A key with what stands around it.
 pub(super) struct Shown {
@@ -24,57 +38,64 @@ pub(super) struct Shown {
 
 impl Shown {
     /// Reads what stands around a key.
-    pub(super) fn around(run: &Run, reader: &Reader<'_>, key: Key) -> Result<Self, Stop> {
+    pub(super) fn around(context: &Context, reader: &Reader<'_>, key: Key) -> Result<Self, Stop> {
         let application = applications::get(reader, key.application)?;
         let application =
             application.map(|application| application.name.as_str().to_owned()).unwrap_or_default();
-        let uses_30d = usage::last_30_days(reader, key.id, run.now)?.iter().sum();
+        let uses_30d = usage::last_30_days(reader, key.id, context.now)?.iter().sum();
         let replaced = keys::replaced_at(reader, &key)?;
         Ok(Self { key, application, uses_30d, replaced })
     }
 
     /// The same for several, in one transaction.
-    pub(super) fn around_all(run: &Run, store: &Store, keys: Vec<Key>) -> Result<Vec<Self>, Stop> {
-        read(store, |reader| keys.into_iter().map(|key| Self::around(run, reader, key)).collect())
+    pub(super) fn around_all(context: &Context, store: &Store, keys: Vec<Key>) -> Result<Vec<Self>, Stop> {
+        read(store, |reader| keys.into_iter().map(|key| Self::around(context, reader, key)).collect())
     }
 
     /// The document for programs.
-    pub(super) fn document(&self, run: &Run) -> KeyDocument<'_> {
-        KeyDocument::new(&self.key, &self.application, run.now, run.settings.expires_soon, self.uses_30d)
+    pub(super) fn document(&self, context: &Context) -> KeyDocument<'_> {
+        KeyDocument::new(
+            &self.key,
+            &self.application,
+            context.now,
+            context.settings.expires_soon,
+            self.uses_30d,
+        )
     }
 }
 
-pub(super) fn run(run: &Run, key: &str) -> Result<Exit, Stop> {
-    let store = run.store()?;
-    let shown = read(&store, |reader| Shown::around(run, reader, resolve::key(run, reader, key)?))?;
-    if run.output.is_json() {
-        run.output.document(&shown.document(run))?;
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let store = context.store()?;
+    let shown =
+        read(&store, |reader| Shown::around(context, reader, resolve::key(context, reader, &args.key)?))?;
+    if context.output.is_json() {
+        context.output.document(&shown.document(context))?;
     } else {
-        run.output.line(&text(run, &shown))?;
+        context.output.line(&text(context, &shown))?;
     }
     Ok(Exit::Done)
 }
 
-fn text(run: &Run, shown: &Shown) -> String {
+fn text(context: &Context, shown: &Shown) -> String {
     let key = &shown.key;
     let id = |id: &Option<KeyId>| id.map(|id| id.to_string());
     let fields = [
         ("Key ID", Some(key.id.to_string())),
         ("Prefix", Some(key.prefix.clone())),
         ("Application", Some(inert(&shown.application))),
-        ("Platform", Some(run.settings.catalogue.label(&key.kind))),
+        ("Platform", Some(context.settings.catalogue.label(&key.kind))),
         ("Type", Some(key.key_type.as_str().to_owned())),
-        ("State", Some(key.state(run.now, run.settings.expires_soon).label().to_owned())),
-        ("Expires", Some(run.exact(key.expires))),
-        ("Disabled", key.disabled.map(|at| run.exact(at))),
-        ("Created", Some(run.exact(key.created))),
+        ("State", Some(key.state(context.now, context.settings.expires_soon).label().to_owned())),
+        ("Expires", Some(context.exact(key.expires))),
+        ("Disabled", key.disabled.map(|at| context.exact(at))),
+        ("Created", Some(context.exact(key.created))),
         ("Creator", Some(creator(key))),
-        ("Secret", Some(delivered(run, key))),
-        ("Last used", Some(last_used(run, key))),
+        ("Secret", Some(delivered(context, key))),
+        ("Last used", Some(last_used(context, key))),
         ("Uses in 30 days", Some(shown.uses_30d.to_string())),
         ("Replaces", id(&key.replaces)),
         ("Replaced by", id(&key.replaced_by)),
-        ("Still used", shown.replaced.and_then(|since| still_used(key, since, run.now))),
+        ("Still used", shown.replaced.and_then(|since| still_used(key, since, context.now))),
     ];
     let mut lines = vec![key.name.to_string()];
     for (label, value) in fields {
@@ -96,17 +117,17 @@ fn still_used(key: &Key, since: Instant, now: Instant) -> Option<String> {
     key.is_still_used(since, now).map(|used| said(used).to_owned())
 }
 
-fn delivered(run: &Run, key: &Key) -> String {
+fn delivered(context: &Context, key: &Key) -> String {
     match key.delivered {
-        Some(at) => format!("handed over {}", run.exact(at)),
+        Some(at) => format!("handed over {}", context.exact(at)),
         None => "never shown: nobody has it".into(),
     }
 }
 
-fn last_used(run: &Run, key: &Key) -> String {
+fn last_used(context: &Context, key: &Key) -> String {
     match (key.last_used, &key.last_used_from) {
         (None, _) => "never".into(),
-        (Some(at), None) => run.exact(at),
-        (Some(at), Some(from)) => format!("{} from {}", run.exact(at), inert(from)),
+        (Some(at), None) => context.exact(at),
+        (Some(at), Some(from)) => format!("{} from {}", context.exact(at), inert(from)),
     }
 }

@@ -2,12 +2,25 @@
 
 use serde::Serialize;
 
-use super::super::exit::Exit;
-use super::super::failure::Stop;
-use super::super::resolve;
-use super::super::run::{Run, read};
+use crate::cli::context::{Context, read};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::resolve;
 use crate::domain::platform;
 use crate::domain::text::inert;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk keys usage Checkout";
+
+/// Tell how to use a key: the header, a curl line, the platform's steps
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Key ID, displayed prefix (ik_live_...), or a name that is unique in the Application
+    #[arg(value_name = "KEY")]
+    key: String,
+}
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -19,12 +32,12 @@ struct Document<'a> {
     steps: &'a [String],
 }
 
-pub(super) fn run(run: &Run, key: &str) -> Result<Exit, Stop> {
-    let store = run.store()?;
-    let key = read(&store, |reader| resolve::key(run, reader, key))?;
-    let usage = platform::usage(&key.kind, &run.settings.catalogue);
-    if run.output.is_json() {
-        run.output.document(&Document {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let store = context.store()?;
+    let key = read(&store, |reader| resolve::key(context, reader, &args.key))?;
+    let usage = platform::usage(&key.kind, &context.settings.catalogue);
+    if context.output.is_json() {
+        context.output.document(&Document {
             id: key.id.as_str(),
             name: key.name.as_str(),
             platform: key.kind.platform(),
@@ -42,6 +55,6 @@ pub(super) fn run(run: &Run, key: &str) -> Result<Exit, Stop> {
         String::new(),
     ];
     lines.extend(usage.steps.iter().enumerate().map(|(at, step)| format!("  {}. {}", at + 1, inert(step))));
-    run.output.line(&lines.join("\n"))?;
+    context.output.line(&lines.join("\n"))?;
     Ok(Exit::Done)
 }

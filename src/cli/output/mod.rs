@@ -1,7 +1,7 @@
 //! What a command says: data on standard output, everything else on standard error.
 
+pub(crate) mod documents;
 pub(crate) mod json;
-pub(crate) mod key;
 pub(crate) mod table;
 
 use std::cell::RefCell;
@@ -9,7 +9,8 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use serde::Serialize;
 
-use super::failure::Stop;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
 
 /// Where and how a command says things.
 pub(crate) struct Output {
@@ -56,6 +57,14 @@ impl Output {
         self.line(&json::to_string(value))
     }
 
+    /// The JSON document, if one is wanted: the end of a command that has told people already.
+    pub(crate) fn if_json<T: Serialize>(&self, value: &T) -> Result<Exit, Stop> {
+        if self.json {
+            self.document(value)?;
+        }
+        Ok(Exit::Done)
+    }
+
     /// What was done, for people; programs have read it in the document.
     pub(crate) fn say(&self, text: &str) {
         if !self.json {
@@ -84,4 +93,10 @@ impl Output {
 /// A line on standard error; one that nobody can read is no error.
 pub(crate) fn to_stderr(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Reports an error on standard error, and returns the exit code that it leads to.
+pub(crate) fn report(failure: &Failure, json: bool) -> Exit {
+    to_stderr(&if json { failure.json() } else { failure.text() });
+    failure.exit()
 }

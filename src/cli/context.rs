@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::args::Global;
-use super::failure::{Failure, Stop};
-use super::output::Output;
+use crate::cli::failure::{Failure, Stop};
+use crate::cli::output::Output;
 use crate::config::settings::Settings;
 use crate::desk::witness::{Doubt, Sight, Witness};
 use crate::desk::{self, DeskError, Session, Who};
@@ -18,8 +17,26 @@ use crate::host::{clock, identity, places};
 use crate::store::audit;
 use crate::store::{NotAllowed, Reader, Store};
 
+/// The options that every command takes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// The database [default: keydesk.db in keydesk's data folder]
+    #[arg(long, global = true, value_name = "PATH", env = "KEYDESK_DB", hide_env_values = true)]
+    pub(crate) db: Option<PathBuf>,
+    /// The settings [default: config.toml in keydesk's configuration folder]
+    #[arg(long, global = true, value_name = "PATH", env = "KEYDESK_CONFIG", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// The Application; may be left out where there is only one
+    #[arg(long, global = true, value_name = "NAME", env = "KEYDESK_APP", hide_env_values = true)]
+    pub(crate) app: Option<String>,
+    /// One JSON document on standard output, errors as JSON on standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
 /// One command under way.
-pub(crate) struct Run {
+pub(crate) struct Context {
     /// Where it says things.
     pub(crate) output: Output,
     /// The settings, checked.
@@ -34,9 +51,9 @@ pub(crate) struct Run {
     pub(crate) witness: Option<Witness>,
 }
 
-impl Run {
+impl Context {
     /// Reads the settings and finds the database's place.
-    pub(crate) fn new(global: Global) -> Result<Self, Stop> {
+    pub(crate) fn new(global: GlobalArgs) -> Result<Self, Stop> {
         let settings = Settings::read(&place(global.config, "the configuration", |places| places.config)?)?;
         Ok(Self {
             output: Output::new(global.json),

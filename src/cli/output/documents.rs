@@ -1,13 +1,14 @@
-//! A key as the contract shows it to programs.
+//! The JSON documents that several commands print. The order of the fields is part of the contract.
 
 use serde::Serialize;
 
 use crate::domain::Instant;
+use crate::domain::application::Application;
+use crate::domain::audit::ChainHead;
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Key, KeyId};
-use crate::domain::user::Email;
+use crate::domain::user::{Email, User};
 
-/// The JSON of a key; the order of the fields is the contract's.
 #[derive(Clone, Serialize)]
 pub(crate) struct KeyDocument<'a> {
     id: &'a str,
@@ -64,5 +65,59 @@ impl<'a> KeyDocument<'a> {
     /// The same with its secret, in the one step that may show it.
     pub(crate) fn with_secret(self, secret: &'a str) -> Self {
         Self { secret: Some(secret), ..self }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct ApplicationDocument<'a> {
+    name: &'a str,
+    keys: u64,
+    created: String,
+}
+
+impl<'a> From<&'a Application> for ApplicationDocument<'a> {
+    fn from(application: &'a Application) -> Self {
+        Self {
+            name: application.name.as_str(),
+            keys: application.keys,
+            created: rfc3339(application.created),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct UserDocument<'a> {
+    id: i64,
+    email: Option<&'a str>,
+    login: Option<&'a str>,
+    status: &'static str,
+    keys: u64,
+    created: String,
+}
+
+impl<'a> From<&'a User> for UserDocument<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.id.0,
+            email: user.email.as_ref().map(Email::as_str),
+            login: user.login.as_deref(),
+            status: user.status.as_str(),
+            keys: user.keys,
+            created: rfc3339(user.created),
+        }
+    }
+}
+
+/// The head of the audit log.
+#[derive(Serialize)]
+pub(crate) struct HeadDocument {
+    head: String,
+    number: u64,
+    hash: String,
+}
+
+impl From<ChainHead> for HeadDocument {
+    fn from(head: ChainHead) -> Self {
+        Self { head: head.to_string(), number: head.number, hash: head.hash.to_string() }
     }
 }

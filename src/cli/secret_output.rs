@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::failure::Failure;
-use super::output::json;
-use super::output::key::KeyDocument;
-use super::run::Run;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::output::documents::KeyDocument;
+use crate::cli::output::json;
 use crate::config::settings::{ClipboardMode, Settings};
 use crate::domain::secret::Secret;
 use crate::host::clipboard::{Clipboard, Copied};
@@ -54,32 +54,32 @@ impl Destination {
     /// Hands the secret over. `false`: it went where nobody can read it. An error is a reason, in words.
     pub(crate) fn hand_over(
         &self,
-        run: &Run,
+        context: &Context,
         secret: &Secret,
         document: &KeyDocument<'_>,
     ) -> Result<bool, String> {
         match self {
-            Self::Output if run.output.is_json() => {
+            Self::Output if context.output.is_json() => {
                 let mut bytes = Zeroizing::new(Vec::with_capacity(DOCUMENT_BYTES));
                 let document = document.clone().with_secret(secret.expose());
                 json::write(&mut *bytes, &document).map_err(|error| error.to_string())?;
-                print(run, bytes)
+                print(context, bytes)
             }
             Self::Output => {
                 let text = secret.expose().as_bytes();
                 let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() + 1));
                 bytes.extend_from_slice(text);
-                print(run, bytes)
+                print(context, bytes)
             }
             Self::File(path) => {
                 files::write_new(path, secret.expose()).map_err(|error| error.to_string())?;
-                run.output.say(&format!("The secret stands in {} (mode 0600).", path.display()));
-                without_secret(run, document);
+                context.output.say(&format!("The secret stands in {} (mode 0600).", path.display()));
+                without_secret(context, document);
                 Ok(true)
             }
             Self::Clipboard => {
-                copy(run, secret)?;
-                without_secret(run, document);
+                copy(context, secret)?;
+                without_secret(context, document);
                 Ok(true)
             }
         }
@@ -87,7 +87,7 @@ impl Destination {
 }
 
 /// A whole line in one go, past every buffer that would keep a copy.
-fn print(run: &Run, mut line: Zeroizing<Vec<u8>>) -> Result<bool, String> {
+fn print(context: &Context, mut line: Zeroizing<Vec<u8>>) -> Result<bool, String> {
     let nowhere = leads_nowhere();
     line.push(b'\n');
     let mut out = io::stdout().lock();
@@ -95,7 +95,7 @@ fn print(run: &Run, mut line: Zeroizing<Vec<u8>>) -> Result<bool, String> {
         .and_then(|()| out.flush())
         .map_err(|error| format!("standard output did not take it: {error}"))?;
     if nowhere {
-        run.output.warn(
+        context.output.warn(
             "standard output leads nowhere (/dev/null): nobody has the secret, and the key is marked \
              \"secret never shown\"",
         );
@@ -112,21 +112,21 @@ fn leads_nowhere() -> bool {
 }
 
 /// The document still goes to standard output. The secret has arrived already: nothing depends on this.
-fn without_secret(run: &Run, document: &KeyDocument<'_>) {
-    if run.output.is_json() {
-        let _ = run.output.document(document);
+fn without_secret(context: &Context, document: &KeyDocument<'_>) {
+    if context.output.is_json() {
+        let _ = context.output.document(document);
     }
 }
 
-fn copy(run: &Run, secret: &Secret) -> Result<(), String> {
+fn copy(context: &Context, secret: &Secret) -> Result<(), String> {
     let keydesk =
         std::env::current_exe().map_err(|error| format!("keydesk could not find itself: {error}"))?;
-    let settings = &run.settings;
+    let settings = &context.settings;
     let clipboard =
         Clipboard { mode: settings.clipboard, clear_after: settings.clipboard_clear_after, keydesk };
     let copied = clipboard.copy(secret, &mut Terminal).map_err(|error| in_a_command(&error.to_string()))?;
     if copied.is_claimed() {
-        run.output.say(&in_a_command(&copied.to_string()));
+        context.output.say(&in_a_command(&copied.to_string()));
         return Ok(());
     }
     Err(match copied {

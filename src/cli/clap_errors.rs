@@ -4,8 +4,9 @@ use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 
-use super::exit::Exit;
-use super::failure::{Failure, Stop};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stop};
+use crate::cli::output;
 
 /// Whether `--json` is among the arguments: a wrong command line cannot be asked any other way.
 pub(crate) fn wants_json(arguments: &[OsString]) -> bool {
@@ -19,14 +20,14 @@ pub(crate) fn report(error: &clap::Error, json: bool) -> Exit {
             match error.print().map_err(Stop::from) {
                 // Nobody reading on is no error (`keydesk --help | head -1`).
                 Ok(()) | Err(Stop::PipeClosed) => Exit::Done,
-                Err(Stop::Failed(failure)) => super::report(&failure, json),
+                Err(Stop::Failed(failure)) => output::report(&failure, json),
             }
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !json => {
             let _ = error.print();
             Exit::Usage
         }
-        _ => super::report(&failure(error), json),
+        _ => output::report(&failure(error), json),
     }
 }
 

@@ -1,0 +1,28 @@
+//! `keydesk apps create`.
+
+use crate::cli::context::{Context, change};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::documents::ApplicationDocument;
+use crate::desk;
+use crate::domain::text::Name;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk apps create Storefront";
+
+/// Create an Application
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Its name, unique without regard to case
+    name: String,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let name = Name::parse(&args.name)?;
+    let mut store = context.store_to_change()?;
+    let application = change(&mut store, |session| desk::create_application(session, &name))?;
+    context.output.say(&format!("Application {} created.", application.name));
+    context.output.if_json(&ApplicationDocument::from(&application))
+}

@@ -1,0 +1,57 @@
+//! `keydesk apps delete`.
+
+use serde::Serialize;
+
+use crate::cli::confirm;
+use crate::cli::context::{Context, change, read};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::resolve;
+use crate::desk;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk apps delete Storefront           asks for the name
+  keydesk apps delete Storefront --yes     does not ask";
+
+/// Delete an Application and all its keys; this cannot be undone
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Its name
+    name: String,
+    /// Answers the question, for scripts
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Serialize)]
+struct Deleted<'a> {
+    name: &'a str,
+    keys_deleted: u64,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let mut store = context.store_to_change()?;
+    let seen = read(&store, |reader| resolve::named_application(reader, &args.name))?;
+    let preview = [
+        format!("  {}: {}", seen.name, keys(seen.keys)),
+        "Deleting an Application deletes its keys and cannot be undone. The software that uses one of them \
+         immediately loses access to the Integration API."
+            .to_owned(),
+    ];
+    confirm::ask(args.yes, &preview, seen.name.as_str())?;
+    let keys_deleted =
+        change(&mut store, |session| desk::delete_application(session, seen.id, seen.version, seen.keys))?;
+    context.scrub(&store);
+    context.output.say(&format!("Application {} deleted, with {}.", seen.name, keys(keys_deleted)));
+    context.output.if_json(&Deleted { name: seen.name.as_str(), keys_deleted })
+}
+
+fn keys(count: u64) -> String {
+    match count {
+        0 => "no keys".into(),
+        1 => "1 key".into(),
+        count => format!("{count} keys"),
+    }
+}

@@ -1,0 +1,40 @@
+//! `keydesk apps list`.
+
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::documents::ApplicationDocument;
+use crate::cli::output::table::{Cell, Table};
+use crate::domain::expiry::relative_short;
+use crate::store::applications;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk apps list
+  keydesk apps list --json";
+
+/// List the Applications
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args;
+
+pub(super) fn run(context: &Context) -> Result<Exit, Stop> {
+    let all = context.store()?.read(|reader| applications::all(reader, usize::MAX >> 1))?;
+    if context.output.is_json() {
+        context.output.document(&all.iter().map(ApplicationDocument::from).collect::<Vec<_>>())?;
+        return Ok(Exit::Done);
+    }
+    let mut table =
+        Table::new(context.output.data(), context.output.has_colour(), &["NAME", "KEYS", "CREATED"]);
+    for application in &all {
+        table.row(vec![
+            Cell::plain(application.name.to_string()),
+            Cell::number(application.keys),
+            Cell::plain(relative_short(application.created, context.now)),
+        ])?;
+    }
+    if table.finish()? == 0 {
+        context.output.say("There is no Application yet. Create one: keydesk apps create NAME");
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,36 @@
+//! `keydesk apps`: one file for each command.
+
+mod create;
+mod delete;
+mod list;
+mod rename;
+
+use clap::Subcommand;
+
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk apps list
+  keydesk apps create Storefront";
+
+/// List, create, rename and delete Applications
+#[derive(Debug, Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub(crate) enum Command {
+    List(list::Args),
+    Create(create::Args),
+    Rename(rename::Args),
+    Delete(delete::Args),
+}
+
+pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, Stop> {
+    match command {
+        Command::List(_) => list::run(context),
+        Command::Create(args) => create::run(context, &args),
+        Command::Rename(args) => rename::run(context, &args),
+        Command::Delete(args) => delete::run(context, &args),
+    }
+}

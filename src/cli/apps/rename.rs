@@ -1,0 +1,36 @@
+//! `keydesk apps rename`.
+
+use crate::cli::context::{Context, change, read};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::documents::ApplicationDocument;
+use crate::cli::resolve;
+use crate::desk;
+use crate::domain::text::Name;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk apps rename Storefront Shop      its keys go on working";
+
+/// Give an Application another name
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Its name
+    name: String,
+    /// Its new name
+    new: String,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let new = Name::parse(&args.new)?;
+    let mut store = context.store_to_change()?;
+    let before = read(&store, |reader| resolve::named_application(reader, &args.name))?;
+    let application =
+        change(&mut store, |session| desk::rename_application(session, before.id, before.version, &new))?;
+    context.output.say(&format!(
+        "Application {} renamed to {}. Its keys go on working.",
+        before.name, application.name
+    ));
+    context.output.if_json(&ApplicationDocument::from(&application))
+}

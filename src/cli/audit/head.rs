@@ -1,0 +1,32 @@
+//! `keydesk audit head`: the number and the hash of the last entry.
+
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::documents::HeadDocument;
+use crate::domain::audit::ChainHead;
+use crate::store::audit;
+
+const EXAMPLES: &str = "\
+Who holds a head can tell whether anything before it was changed since:
+keydesk audit verify --expect HEAD.
+
+Examples:
+  keydesk audit head
+  keydesk audit head | mail -s 'keydesk head' auditor@example.com";
+
+/// Print the head: the number and the hash of the last entry, for keeping elsewhere
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args;
+
+pub(crate) fn run(context: &Context) -> Result<Exit, Stop> {
+    let (number, hash) = context.store()?.read(audit::head)?;
+    let head = ChainHead { number, hash };
+    if context.output.is_json() {
+        context.output.document(&HeadDocument::from(head))?;
+    } else {
+        context.output.line(&head.to_string())?;
+    }
+    Ok(Exit::Done)
+}

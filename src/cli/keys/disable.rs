@@ -1,0 +1,56 @@
+//! `keydesk keys disable`: all of the named keys or none.
+
+use super::several::{SeveralKeys, picked};
+use super::show::Shown;
+use crate::cli::context::{Context, change, read};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::desk;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk keys disable Checkout
+  keydesk keys disable 7Qm2x9KdPa ik_live_3fT8bnW0qZ";
+
+/// Pause keys: they are refused until they are enabled again
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    keys: SeveralKeys,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    set(context, &args.keys, Access::Disabled)
+}
+
+/// Whether keys that are neither expired nor deleted are accepted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Enabled,
+    Disabled,
+}
+
+/// Sets the access of keys. A key that has it already is reported and stays as it is.
+pub(super) fn set(context: &Context, keys: &SeveralKeys, access: Access) -> Result<Exit, Stop> {
+    let disabled = access == Access::Disabled;
+    let mut store = context.store_to_change()?;
+    let keys = read(&store, |reader| keys.resolve(context, reader))?;
+    let changed = change(&mut store, |session| desk::set_disabled(session, &picked(&keys), disabled))?;
+    for (before, key) in keys.iter().zip(&changed) {
+        let unchanged = before.disabled.is_some() == disabled;
+        let sentence = match access {
+            Access::Disabled if unchanged => "was disabled already.",
+            Access::Disabled => "disabled. Requests with it are refused until it is enabled again.",
+            Access::Enabled if unchanged => "was not disabled.",
+            Access::Enabled => "enabled. Requests with it are let in again until it expires.",
+        };
+        context.output.say(&format!("Key {} ({}) {sentence}", key.prefix, key.name));
+    }
+    if context.output.is_json() {
+        let shown = Shown::around_all(context, &store, changed)?;
+        let documents: Vec<_> = shown.iter().map(|shown| shown.document(context)).collect();
+        context.output.document(&documents)?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,23 @@
+//! `keydesk keys enable`: all of the named keys or none.
+
+use super::disable::{self, Access};
+use super::several::SeveralKeys;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk keys enable Checkout";
+
+/// Let paused keys in again
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    keys: SeveralKeys,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    disable::set(context, &args.keys, Access::Enabled)
+}

@@ -1,0 +1,50 @@
+//! `keydesk users add`.
+
+use crate::cli::context::{Context, change};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::documents::UserDocument;
+use crate::desk;
+use crate::domain::text::inert;
+use crate::domain::user::{Caller, Email};
+use crate::host::identity;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk users add ben@example.com --login ben
+  keydesk users add ben@example.com                    known by email only, until bound to a login";
+
+/// Add a user
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Their email
+    email: String,
+    /// Their login at this system: whoever works under it is this user
+    #[arg(long, value_name = "LOGIN")]
+    login: Option<String>,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let email = Email::parse(&args.email)?;
+    let login = args.login.as_deref().map(str::trim).filter(|login| !login.is_empty());
+    let mut store = context.store_to_change()?;
+    let uid = login.and_then(identity::uid_of);
+    let user = change(&mut store, |session| desk::add_user(session, &email, login, uid))?;
+    match (login, uid) {
+        (Some(login), Some(uid)) => {
+            context.output.say(&format!("User {email} added, bound to the login {} ({uid}).", inert(login)));
+            context.notice_root(&Caller { uid, login: login.to_owned() });
+        }
+        (Some(login), None) => {
+            context.output.say(&format!("User {email} added, bound to the login {}.", inert(login)));
+            context.output.warn(&format!(
+                "this machine knows no login {login} yet: whoever gets that name is this user"
+            ));
+        }
+        (None, _) => context.output.say(&format!(
+            "User {email} added, without a login: they can change nothing before they have one."
+        )),
+    }
+    context.output.if_json(&UserDocument::from(&user))
+}

@@ -1,0 +1,45 @@
+//! `keydesk users delete`.
+
+use crate::cli::confirm;
+use crate::cli::context::{Context, change, read};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::documents::UserDocument;
+use crate::cli::resolve;
+use crate::desk;
+use crate::domain::text::inert;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk users delete ben@example.com                 asks for the email
+  keydesk users delete ben@example.com --yes           does not ask";
+
+/// Delete a user and wipe their email; their keys go on working until they expire
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Their email
+    email: String,
+    /// Answers the question, for scripts
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    let mut store = context.store_to_change()?;
+    let seen = read(&store, |reader| resolve::user(reader, &args.email))?;
+    let shown = seen.email.as_ref().map(|email| email.as_str().to_owned()).unwrap_or_default();
+    let preview = [
+        format!("  {}: created {} of the existing keys", inert(&shown), seen.keys),
+        "Deleting a user cannot be undone. The email is wiped; their keys go on working until they expire."
+            .to_owned(),
+    ];
+    confirm::ask(args.yes, &preview, &shown)?;
+    let user = change(&mut store, |session| desk::delete_user(session, seen.id, seen.version))?;
+    context.scrub(&store);
+    context.output.say(&format!(
+        "User {} deleted; the email is wiped. Their keys go on working until they expire.",
+        inert(&shown)
+    ));
+    context.output.if_json(&UserDocument::from(&user))
+}

@@ -1,0 +1,23 @@
+//! `keydesk users enable`.
+
+use super::disable::set_status;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::desk;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk users enable ben@example.com";
+
+/// Let a disabled user change things again
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Their email
+    email: String,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+    set_status(context, &args.email, desk::enable_user, "enabled. They can change things again.")
+}

@@ -1,0 +1,50 @@
+//! `keydesk users list`.
+
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Stop;
+use crate::cli::output::documents::UserDocument;
+use crate::cli::output::table::{Cell, Style, Table};
+use crate::domain::expiry::relative_short;
+use crate::domain::text::inert;
+use crate::domain::user::UserStatus;
+use crate::store::users;
+
+const EXAMPLES: &str = "\
+Examples:
+  keydesk users list
+  keydesk users list --json";
+
+/// List the users
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args;
+
+pub(super) fn run(context: &Context) -> Result<Exit, Stop> {
+    let all = context.store()?.read(users::all)?;
+    if context.output.is_json() {
+        context.output.document(&all.iter().map(UserDocument::from).collect::<Vec<_>>())?;
+        return Ok(Exit::Done);
+    }
+    let heads = ["EMAIL", "LOGIN", "STATUS", "KEYS", "ADDED"];
+    let mut table = Table::new(context.output.data(), context.output.has_colour(), &heads);
+    for user in &all {
+        let style = match user.status {
+            UserStatus::Active => Style::Good,
+            UserStatus::Disabled => Style::Soon,
+            UserStatus::Deleted => Style::Faint,
+        };
+        table.row(vec![
+            match &user.email {
+                Some(email) => Cell::plain(email.to_string()),
+                None => Cell::styled(format!("(user {})", user.id.0), Style::Faint),
+            },
+            Cell::plain(user.login.as_deref().map_or_else(|| "-".to_owned(), inert)),
+            Cell::styled(user.status.label(), style),
+            Cell::number(user.keys),
+            Cell::plain(relative_short(user.created, context.now)),
+        ])?;
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}
