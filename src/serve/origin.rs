@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
 /// The proxies whose word on the client's address counts. Nobody's, unless configured.
@@ -43,21 +43,26 @@ impl TrustedProxies {
     /// The address that a request came from; none when only a Unix socket stands behind it.
     ///
     /// Of `X-Forwarded-For` the last address counts that is not a trusted proxy's own: those before it are the
-    /// client's word. Where a trusted proxy sends none, its `X-Real-IP` counts.
+    /// client's word. The header's lines are one list (RFC 9110, section 5.3), read as bytes: what is no address ends
+    /// the list, and the proxy that sent it stands for the client. `X-Real-IP` counts only where there is no
+    /// `X-Forwarded-For` at all.
     #[must_use]
     pub fn origin(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer.map(|address| address.to_canonical());
         if !peer.map_or(self.unix, |address| self.trusts(address)) {
             return peer;
         }
-        let lines: Vec<&str> =
-            headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
-        if lines.is_empty() {
-            let real = headers.get("x-real-ip").and_then(|line| line.to_str().ok());
-            return real.and_then(address).or(peer);
+        let mut forwarded = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).peekable();
+        if forwarded.peek().is_none() {
+            let mut real = headers.get_all("x-real-ip").iter();
+            // Of two, one may be the client's.
+            return match (real.next(), real.next()) {
+                (Some(line), None) => address(line.as_bytes()).or(peer),
+                _ => peer,
+            };
         }
         let mut last_known = peer;
-        for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        for hop in forwarded.rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
             let Some(hop) = address(hop) else { break };
             last_known = Some(hop);
             if !self.trusts(hop) {
@@ -69,8 +74,8 @@ impl TrustedProxies {
 }
 
 /// An address, with or without a port.
-fn address(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(bytes).ok()?.trim_matches([' ', '\t']);
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let address = bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
     address.map(|address: IpAddr| address.to_canonical())
@@ -80,15 +85,19 @@ fn address(text: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+    fn headers<T: AsRef<[u8]>>(lines: &[(&'static str, T)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
-            headers.append(*name, value.parse().unwrap());
+            headers.append(*name, HeaderValue::from_bytes(value.as_ref()).unwrap());
         }
         headers
     }
 
-    fn from(trusted: &[&str], peer: Option<&str>, lines: &[(&'static str, &'static str)]) -> Option<String> {
+    fn from<T: AsRef<[u8]>>(
+        trusted: &[&str],
+        peer: Option<&str>,
+        lines: &[(&'static str, T)],
+    ) -> Option<String> {
         let trusted = TrustedProxies::parse(trusted.iter().copied()).unwrap();
         let peer = peer.map(|peer| peer.parse().unwrap());
         trusted.origin(peer, &headers(lines)).map(|address| address.to_string())
@@ -122,6 +131,31 @@ mod tests {
         let both = [("x-real-ip", "6.6.6.6"), ("x-forwarded-for", "203.0.113.9")];
         assert_eq!(from(&ours, None, &both).as_deref(), Some("203.0.113.9"));
         assert_eq!(from(&ours, None, &[("x-real-ip", "203.0.113.9")]).as_deref(), Some("203.0.113.9"));
+    }
+
+    #[test]
+    fn a_client_cannot_choose_its_address_with_bytes_that_are_not_text() {
+        const FORWARDED: &str = "x-forwarded-for";
+        const REAL: &str = "x-real-ip";
+        let ours = ["127.0.0.1", "10.0.0.0/8", "unix"];
+        let of = |lines: &[(&'static str, &[u8])]| from(&ours, Some("127.0.0.1"), lines);
+        for (lines, wanted) in [
+            (&[(FORWARDED, &b"\xff, 203.0.113.9"[..]), (REAL, b"6.6.6.6")][..], "203.0.113.9"),
+            (&[(FORWARDED, b"\xff"), (FORWARDED, b"203.0.113.9"), (REAL, b"6.6.6.6")], "203.0.113.9"),
+            (&[(FORWARDED, b"6.6.6.6"), (FORWARDED, b"203.0.113.9, 10.1.2.3")], "203.0.113.9"),
+            (&[(FORWARDED, b"\xff"), (REAL, b"6.6.6.6")], "127.0.0.1"),
+            (&[(FORWARDED, b""), (REAL, b"6.6.6.6")], "127.0.0.1"),
+            (&[(FORWARDED, b"6.6.6.6"), (FORWARDED, b"\xff")], "127.0.0.1"),
+            (&[(FORWARDED, b"6.6.6.6, \xff")], "127.0.0.1"),
+            (&[(FORWARDED, b"6.6.6.6, \xff, 10.1.2.3")], "10.1.2.3"),
+            (&[(FORWARDED, b"6.6.6.6\xa0")], "127.0.0.1"),
+            (&[(REAL, b"6.6.6.6"), (REAL, b"203.0.113.9")], "127.0.0.1"),
+            (&[(REAL, b"203.0.113.9\xff")], "127.0.0.1"),
+        ] {
+            assert_eq!(of(lines).as_deref(), Some(wanted), "{lines:?}");
+        }
+        let unknown = from(&ours, None, &[(FORWARDED, &b"6.6.6.6, \xff"[..]), (REAL, b"6.6.6.6")]);
+        assert_eq!(unknown, None, "behind a Unix socket there is no address to record");
     }
 
     #[test]

@@ -110,6 +110,27 @@ fn addresses_are_believed_of_trusted_proxies_only() {
     assert_eq!(used.last_used_from.as_deref(), Some("127.0.0.1"));
 }
 
+/// A client's own word is never recorded, whatever bytes it adds to what its proxy says.
+#[test]
+fn an_address_is_never_the_word_of_a_client() {
+    let mut desk = new_desk();
+    let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
+    for (lines, wanted) in [
+        (&[&b"X-Forwarded-For: \xff, 203.0.113.9"[..], b"X-Real-IP: 6.6.6.6"][..], "203.0.113.9"),
+        (&[b"X-Forwarded-For: \xff", b"X-Forwarded-For: 203.0.113.9", b"X-Real-IP: 6.6.6.6"], "203.0.113.9"),
+        (&[b"X-Forwarded-For: 6.6.6.6", b"X-Forwarded-For: \xff", b"X-Real-IP: 6.6.6.6"], "127.0.0.1"),
+        (&[b"X-Real-IP: 6.6.6.6", b"X-Forwarded-For: 6.6.6.6, \xff"], "127.0.0.1"),
+    ] {
+        let (created, secret) = key(&mut desk, wanted);
+        let first = format!("GET /auth HTTP/1.1\r\nX-API-Key: {secret}");
+        let request = [&[first.as_bytes()], lines, &[b"\r\n"]].concat().join(&b"\r\n"[..]);
+        assert_eq!(endpoint.connect().say(&request).unwrap().status, 204);
+        let used =
+            wait_for("use", || Some(get(&desk, created.key.id)).filter(|key| key.last_used.is_some()));
+        assert_eq!(used.last_used_from.as_deref(), Some(wanted));
+    }
+}
+
 #[test]
 fn a_locked_database_delays_no_verification_and_loses_no_use() {
     let mut desk = new_desk();
