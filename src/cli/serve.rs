@@ -97,7 +97,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, Stop> {
         handed,
         remote: args.allow_remote,
         bounds: Bounds { head: args.max_head, head_timeout, connections: args.max_connections },
-        application: context.application.clone(),
+        application: context.application.as_deref().map(|name| name.trim().to_owned()),
         required: args.require_type,
         trusted,
         soon: context.settings.expires_soon,

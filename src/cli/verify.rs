@@ -67,7 +67,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
         None => from_standard_input()?,
     };
     let decision = match &presented {
-        Some(text) => verifier.verify(text, context.application.as_deref())?,
+        Some(text) => verifier.verify(text, context.application.as_deref().map(str::trim))?,
         None => Decision::Refused(Refusal { reason: Reason::Malformed, key: None }),
     };
     match decision {

@@ -1,5 +1,6 @@
 //! What the endpoint answers to which request.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -80,10 +81,12 @@ impl Routes {
         let chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let shared = Arc::clone(&self.shared);
         let asked = match asked_for(request.uri().path()) {
-            Asked::Decision => Ok(shared.read(peer, request.headers(), shared.application.as_deref())),
+            Asked::Decision => {
+                let application = shared.application.as_deref().map(str::as_bytes);
+                Ok(shared.read(peer, request.headers(), application))
+            }
             Asked::DecisionFor(named) => {
-                // Bytes that are no text become a name that no Application has.
-                let application = percent_decode_str(named).decode_utf8_lossy();
+                let application: Cow<'_, [u8]> = percent_decode_str(named).into();
                 Ok(shared.read(peer, request.headers(), Some(&application)))
             }
             Asked::Other => Err(Box::new((self.others.clone(), request))),
@@ -166,16 +169,17 @@ impl From<Unanswered> for No {
 struct Presented {
     began: Instant,
     from: Option<IpAddr>,
+    /// The Application that was asked for, for the answer and the log: bytes that are not text are replaced.
     application: Option<Box<str>>,
     question: Result<Question, No>,
 }
 
 impl Shared {
-    fn read(&self, peer: Option<IpAddr>, headers: &HeaderMap, application: Option<&str>) -> Presented {
+    fn read(&self, peer: Option<IpAddr>, headers: &HeaderMap, application: Option<&[u8]>) -> Presented {
         Presented {
             began: Instant::now(),
             from: self.trusted.origin(peer, headers),
-            application: application.map(Box::from),
+            application: application.map(|name| String::from_utf8_lossy(name).into()),
             question: question(headers, application),
         }
     }
@@ -241,7 +245,7 @@ impl Shared {
     }
 }
 
-fn question(headers: &HeaderMap, application: Option<&str>) -> Result<Question, No> {
+fn question(headers: &HeaderMap, application: Option<&[u8]>) -> Result<Question, No> {
     let values = |name: &HeaderName| headers.get_all(name).iter().map(HeaderValue::as_bytes);
     let credential = credential::read(values(&AUTHORIZATION), values(&X_API_KEY)).map_err(No::Fault)?;
     Question::new(credential.expose(), application).map_err(No::Refusal)

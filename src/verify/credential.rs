@@ -115,7 +115,8 @@ fn from_authorization(value: &[u8]) -> Option<Credential<'_>> {
 fn scheme_and_word(value: &[u8]) -> Option<(&[u8], &str)> {
     let space = value.iter().position(|byte| *byte == b' ')?;
     let (scheme, rest) = value.split_at(space);
-    Some((scheme, word(rest.trim_ascii_start())?)).filter(|_| rest.iter().all(|byte| *byte != b'\t'))
+    let start = rest.iter().position(|byte| *byte != b' ')?;
+    Some((scheme, word(rest.get(start..)?)?))
 }
 
 #[cfg(test)]
@@ -174,6 +175,12 @@ mod tests {
             basic(":"),
             basic(""),
             basic("ApiKey-v1 :"),
+            basic(&format!("ApiKey-v1 \n\r\u{c}{KEY}:")),
+            basic(&format!("ApiKey-v1 \n{KEY}:")),
+            basic(&format!("ApiKey-v1 \t{KEY}:")),
+            basic(&format!("ApiKey-v1\t{KEY}:")),
+            basic(&format!("ApiKey-v1 {KEY}\n:")),
+            basic(&format!(" ApiKey-v1 {KEY}:")),
             basic(&format!("Bearer {KEY}:")),
             basic(&format!("{KEY}:\n")),
             basic(&format!("{KEY}:")).trim_end_matches('=').to_owned() + "!",

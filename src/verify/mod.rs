@@ -16,7 +16,7 @@ use crate::domain::Instant;
 use crate::domain::clock::is_behind;
 use crate::domain::key::KeyId;
 use crate::domain::secret::KeyHash;
-use crate::domain::text::fold;
+use crate::domain::text::{Name, fold};
 use crate::domain::token;
 use crate::host::clock;
 use crate::host::files::DatabaseFiles;
@@ -94,24 +94,52 @@ impl Reason {
 pub struct Question {
     id: KeyId,
     hash: KeyHash,
-    application: Option<String>,
+    scope: Scope,
+}
+
+/// Whose keys are accepted.
+#[derive(Debug)]
+enum Scope {
+    Any,
+    /// The Application of this name, folded.
+    Application(String),
+    /// The name is not text: no Application has it.
+    NoApplication,
+}
+
+impl Scope {
+    fn of(application: Option<&[u8]>) -> Self {
+        match application.map(std::str::from_utf8) {
+            None => Self::Any,
+            Some(Ok(name)) => Self::Application(fold(name)),
+            Some(Err(_)) => Self::NoApplication,
+        }
+    }
+
+    fn includes(&self, application: &Name) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Application(name) => *name == fold(application.as_str()),
+            Self::NoApplication => false,
+        }
+    }
 }
 
 impl Question {
-    /// Reads a presented text; with an Application's name (without regard to case) only its keys pass.
+    /// Reads a presented text; with an Application's name (exact but for case) only its keys pass. Bytes that are not
+    /// UTF-8 name no Application.
     ///
     /// # Errors
     /// A malformed text and a wrong checksum are refused here, without a read of the database.
-    pub fn new(presented: &str, application: Option<&str>) -> Result<Self, Refusal> {
+    pub fn new(presented: &str, application: Option<&[u8]>) -> Result<Self, Refusal> {
         let claim = token::parse(presented).map_err(|_| Refusal { reason: Reason::Malformed, key: None })?;
-        let application = application.map(|name| fold(name.trim()));
-        Ok(Self { id: claim.id, hash: KeyHash::of(presented), application })
+        Ok(Self { id: claim.id, hash: KeyHash::of(presented), scope: Scope::of(application) })
     }
 
     /// A question that is never answered with yes: it asks whether the database can be read.
     #[must_use]
     pub fn probe() -> Self {
-        Self { id: KeyId::PROBE, hash: KeyHash::of(""), application: None }
+        Self { id: KeyId::PROBE, hash: KeyHash::of(""), scope: Scope::Any }
     }
 }
 
@@ -207,7 +235,7 @@ impl Verifier {
         Ok(Self { idle: Mutex::new(vec![first]), patience, ..self })
     }
 
-    /// Decides about a presented text; with an Application's name (without regard to case) only its keys pass.
+    /// Decides about a presented text; with an Application's name (exact but for case) only its keys pass.
     ///
     /// A malformed text or a wrong checksum is refused without a read of the database.
     ///
@@ -227,7 +255,7 @@ impl Verifier {
         application: Option<&str>,
         from: Option<IpAddr>,
     ) -> Result<Decision, VerifyError> {
-        let decision = match Question::new(presented, application) {
+        let decision = match Question::new(presented, application.map(str::as_bytes)) {
             Err(refusal) => Decision::Refused(refusal),
             Ok(question) => {
                 let mut lookup = self.take()?;
@@ -329,7 +357,7 @@ impl Verifier {
 /// The predicate.
 fn judge(question: &Question, found: &Found, now: Instant) -> Decision {
     let refused = |reason, key| Decision::Refused(Refusal { reason, key });
-    let Question { id, hash, application } = question;
+    let Question { id, hash, scope } = question;
     let id = *id;
     let key = match found {
         Found::Key(key) if key.hash.matches(hash) => key,
@@ -337,7 +365,7 @@ fn judge(question: &Question, found: &Found, now: Instant) -> Decision {
         // The right ID with another secret is nobody's key.
         Found::Key(_) | Found::Tombstone(_) | Found::Nothing => return refused(Reason::Unknown, None),
     };
-    if application.as_ref().is_some_and(|wanted| *wanted != fold(key.known.application.as_str())) {
+    if !scope.includes(&key.known.application) {
         return refused(Reason::WrongApplication, Some(id));
     }
     if key.known.expires <= now {

@@ -95,6 +95,8 @@ fn every_form_of_a_credential_is_read_and_no_other() {
         format!("Basic {}", base64(&secret)),
         format!("Basic {}", base64(&format!("{secret}:x"))),
         format!("Basic {secret}"),
+        format!("Basic {}", base64(&format!("ApiKey-v1 \n\r\u{c}{secret}:"))),
+        format!("Basic {}", base64(&format!("ApiKey-v1 \t{secret}:"))),
         String::new(),
     ] {
         assert_eq!(authorization(&value), 401, "{value}");
@@ -142,6 +144,37 @@ fn every_refusal_looks_the_same() {
     is_refused(&refused("/auth/%22%0d%0aX-Evil:%201", &secret), "%22%0D%0AX-Evil: 1");
     is_refused(&refused("/auth/%ff", &secret), "%EF%BF%BD");
     assert_eq!(refused("/auth/Storefront", &secret).status, 204);
+}
+
+/// Exact but for case, byte by byte, as the path has it after percent-decoding.
+#[test]
+fn a_name_in_the_path_is_the_whole_name() {
+    let mut desk = new_desk();
+    let (_, secret) = key(&mut desk, "Checkout");
+    let odd = desk::create_application(&mut desk.session(), &Name::parse("\u{fffd}").unwrap()).unwrap();
+    let mut new = new_key(&desk, "Odd");
+    new.application = odd.id;
+    let odd = create(&mut desk, &new).secret.expose().to_owned();
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let status = |path: &str, secret: &str| endpoint.get(path, &[("X-API-Key", secret)]).status;
+    for path in [
+        "/auth/Storefront%0a",
+        "/auth/Storefront%20",
+        "/auth/%20Storefront",
+        "/auth/Storefront%C2%A0",
+        "/auth/Storefront%00",
+        "/auth/Storefront%ff",
+        "/auth/Storefront%",
+        "/auth/Storefront%2f",
+        "/auth/%20",
+    ] {
+        assert_eq!(status(path, &secret), 401, "{path}");
+    }
+    for path in ["/auth/%ff", "/auth/%ef%bf", "/auth/%ef%bf%bd%20"] {
+        assert_eq!(status(path, &odd), 401, "{path}");
+    }
+    assert_eq!(status("/auth/%ef%bf%bd", &odd), 204);
+    assert_eq!(status("/auth/STOREFRONT", &secret), 204);
 }
 
 #[test]
