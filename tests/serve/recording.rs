@@ -125,8 +125,7 @@ fn an_address_is_never_the_word_of_a_client() {
         let first = format!("GET /auth HTTP/1.1\r\nX-API-Key: {secret}");
         let request = [&[first.as_bytes()], lines, &[b"\r\n"]].concat().join(&b"\r\n"[..]);
         assert_eq!(endpoint.connect().say(&request).unwrap().status, 204);
-        let used =
-            wait_for("use", || Some(get(&desk, created.key.id)).filter(|key| key.last_used.is_some()));
+        let used = wait_for("use", || Some(get(&desk, created.key.id)).filter(|key| key.last_used.is_some()));
         assert_eq!(used.last_used_from.as_deref(), Some(wanted));
     }
 }
