@@ -161,6 +161,8 @@ async fn answer(
     let connection = http1::Builder::new()
         // `Guarded` has the deadlines.
         .header_read_timeout(None)
+        // A client that has sent all it wants to send may close its half, and is answered.
+        .half_close(true)
         .max_buf_size(bounds.head)
         .serve_connection(TokioIo::new(stream), service);
     // What goes wrong on a connection is its client's affair, and it has been answered where that was possible.

@@ -135,6 +135,45 @@ fn a_request_under_way_is_answered_before_the_end() {
     assert!(since.elapsed() < Duration::from_secs(5), "idle connections hold nothing up");
 }
 
+/// A client that has no more to say may close its half of the connection at once (`nc -N`, RFC 9293, section 3.6).
+#[test]
+fn a_client_that_closes_its_half_is_answered() {
+    let mut desk = new_desk();
+    let (_, secret) = key(&mut desk, "Checkout");
+    let unix = desk.folder.path().join("keydesk.sock");
+    let endpoint = Endpoint::start(&desk.path(), &["--unix", unix.to_str().unwrap()]);
+    let head = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {secret}\r\n\r\n");
+    for (request, wanted) in [
+        (head("/auth"), &["204 No Content"][..]),
+        (head("/auth/Nobody"), &["401 Unauthorized"]),
+        (head("/metrics"), &["200 OK"]),
+        (head("/healthz"), &["200 OK"]),
+        (head("/metrics") + &head("/auth") + &head("/healthz"), &["200 OK", "204 No Content", "200 OK"]),
+    ] {
+        for turn in 0..600 {
+            let mut said = String::new();
+            let read = if turn % 10 == 0 {
+                let mut stream = UnixStream::connect(&unix).unwrap();
+                stream.write_all(request.as_bytes()).unwrap();
+                stream.shutdown(Shutdown::Write).unwrap();
+                stream.read_to_string(&mut said)
+            } else {
+                let mut stream = TcpStream::connect(endpoint.address).unwrap();
+                stream.write_all(request.as_bytes()).unwrap();
+                stream.shutdown(Shutdown::Write).unwrap();
+                stream.read_to_string(&mut said)
+            };
+            assert!(read.is_ok(), "{turn}: {read:?} after {said:?} to {request}");
+            let statuses: Vec<&str> = said
+                .split("HTTP/1.1 ")
+                .skip(1)
+                .map(|answer| answer.lines().next().unwrap_or_default())
+                .collect();
+            assert_eq!(statuses, wanted, "{turn}: {said:?} to {request}");
+        }
+    }
+}
+
 #[test]
 fn an_end_waits_for_nobody_for_ever() {
     let desk = new_desk();
