@@ -103,7 +103,7 @@ fn entries_that_were_changed_removed_inserted_or_reordered_are_found() {
         ("DELETE FROM audit WHERE number = 1", 1),
         (
             "INSERT INTO audit SELECT number + 1, at, actor, actor_uid, 'key.deleted', application_id, key_id, \
-             user_id, changes, hash FROM audit ORDER BY number DESC LIMIT 1",
+             user_id, changes, commitment, hash FROM audit ORDER BY number DESC LIMIT 1",
             7,
         ),
         (

@@ -22,7 +22,8 @@ fn something_that_expires_within_the_time_is_a_no() {
     home.key("First", &["--app", "Storefront", "--expires", "2d"]);
     let (paused, _) = home.key("Paused", &["--app", "Storefront", "--expires", "1d"]);
     home.run(&["keys", "disable", &paused]);
-    home.key("keydesk doctor (throwaway)", &["--app", "Other", "--expires", "5m"]);
+    let (throwaway, _) = home.key("Throwaway", &["--app", "Other", "--expires", "5m"]);
+    home.sql(&format!("UPDATE keys SET throwaway = 1 WHERE key_id = '{throwaway}'"));
     let said = home.run(&["check", "--within", "14d", "--json"]);
     let document = said.json();
     assert_eq!((said.code, &document["ok"], &document["more"]), (1, &false.into(), &false.into()));
@@ -35,6 +36,9 @@ fn something_that_expires_within_the_time_is_a_no() {
     assert_eq!(home.run(&["check", "--within", "24h"]).code, 0);
     assert_eq!(home.run(&["check", "--within", "5d", "--app", "Other"]).code, 0);
     assert_eq!(home.run(&["check", "--within", "5d", "--app", "Storefront"]).code, 1);
+    // A name hides nothing.
+    home.key("keydesk doctor (throwaway)", &["--app", "Other", "--expires", "5m"]);
+    assert_eq!(home.run(&["check", "--within", "24h"]).code, 1);
 }
 
 #[test]

@@ -14,13 +14,15 @@ CREATE TABLE users (
     status     TEXT NOT NULL CHECK (status IN ('active', 'disabled', 'deleted')),
     created    INTEGER NOT NULL,
     version    INTEGER NOT NULL DEFAULT 1,
+    -- Random. The audit log commits to email and login with it; erased with them, so that the log reveals neither.
+    salt       BLOB CHECK (length(salt) = 32),
     -- How many keys they created that exist: counting a million takes too long for a list.
     key_count  INTEGER NOT NULL DEFAULT 0 CHECK (key_count >= 0),
     -- By email, the deleted ones last: '~' comes after every letter of an address.
     sort_email TEXT NOT NULL GENERATED ALWAYS AS (coalesce(email, '~' || printf('%020d', id))) VIRTUAL,
     -- A deleted user leaves a number and nothing else.
     CHECK ((status = 'deleted') = (email IS NULL)),
-    CHECK (status <> 'deleted' OR (login IS NULL AND uid IS NULL))
+    CHECK (status <> 'deleted' OR (login IS NULL AND uid IS NULL AND salt IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX users_by_email ON users (sort_email);
 CREATE UNIQUE INDEX users_by_login ON users (login) WHERE login IS NOT NULL;
@@ -57,6 +59,8 @@ CREATE TABLE keys (
     last_used_from TEXT,
     replaces       TEXT,
     replaced_by    TEXT,
+    -- Created by a diagnosis and deleted again within minutes.
+    throwaway      INTEGER NOT NULL DEFAULT 0 CHECK (throwaway IN (0, 1)),
     version        INTEGER NOT NULL DEFAULT 1,
     -- What lists are ordered by, where the column itself may be empty. Real columns, since an index on a generated one
     -- covers nothing; the checks keep them true.
@@ -72,6 +76,8 @@ CREATE INDEX keys_by_expires ON keys (application_id, expires, key_id);
 CREATE INDEX keys_by_state ON keys (application_id, is_disabled, expires, key_id);
 CREATE INDEX keys_by_creator ON keys (application_id, creator_id, key_id);
 CREATE INDEX keys_by_used ON keys (application_id, used_order, key_id);
+-- Finds the successors of a key: few keys have a predecessor.
+CREATE INDEX keys_by_replaces ON keys (replaces) WHERE replaces IS NOT NULL;
 
 CREATE TRIGGER keys_are_counted AFTER INSERT ON keys
 BEGIN
@@ -93,8 +99,14 @@ CREATE TABLE tombstones (
     prefix         TEXT NOT NULL,
     type           TEXT NOT NULL,
     platform       TEXT NOT NULL,
+    throwaway      INTEGER NOT NULL DEFAULT 0 CHECK (throwaway IN (0, 1)),
     deleted        INTEGER NOT NULL,
-    deleted_by     INTEGER NOT NULL REFERENCES users (id)
+    deleted_by     INTEGER NOT NULL REFERENCES users (id),
+    -- The last use before the deletion, and the first rejection after it.
+    last_used          INTEGER,
+    last_used_from     TEXT,
+    first_refused      INTEGER,
+    first_refused_from TEXT
 ) STRICT, WITHOUT ROWID;
 
 -- An ID names one key for ever, and a deleted one stays deleted.
@@ -119,6 +131,8 @@ CREATE TABLE audit (
     key_id         TEXT,
     user_id        INTEGER,
     changes        TEXT NOT NULL,
+    -- SHA-256 over what decides about access: see `domain::commitment`.
+    commitment     BLOB CHECK (length(commitment) = 32),
     hash           BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
@@ -126,7 +140,24 @@ BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit
 BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
 
-CREATE TABLE settings (
-    name  TEXT PRIMARY KEY,
-    value TEXT NOT NULL
+-- Use, counted by day (days since 1970-01-01 UTC). Written in batches, separately from requests.
+CREATE TABLE key_uses (
+    key_id TEXT NOT NULL,
+    day    INTEGER NOT NULL,
+    count  INTEGER NOT NULL CHECK (count > 0),
+    PRIMARY KEY (key_id, day)
 ) STRICT, WITHOUT ROWID;
+-- Old days are deleted by day, without reading every key.
+CREATE INDEX key_uses_by_day ON key_uses (day);
+
+-- A rejection that belongs to a key names it; the others have an empty key_id.
+CREATE TABLE refusals (
+    day       INTEGER NOT NULL,
+    reason    TEXT NOT NULL,
+    key_id    TEXT NOT NULL,
+    count     INTEGER NOT NULL CHECK (count > 0),
+    last      INTEGER NOT NULL,
+    last_from TEXT,
+    PRIMARY KEY (day, reason, key_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX refusals_by_key ON refusals (key_id, day);

@@ -4,10 +4,10 @@ use super::{DeskError, Session};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::expiry::rfc3339;
-use crate::domain::key::{Key, KeyId, NewKey};
+use crate::domain::key::{Key, KeyId, NewKey, Purpose};
 use crate::domain::secret::Secret;
 use crate::domain::token::{Entropy, draw_id, draw_secret};
-use crate::store::{StoreError, Urgency, WriteTx, applications, keys, settings};
+use crate::store::{StoreError, Urgency, WriteTx, applications, database, keys};
 
 /// A new key with its secret, which exists here and nowhere else.
 #[derive(Debug)]
@@ -23,13 +23,22 @@ const TRIES: usize = 8;
 
 /// Creates a key. Without random bits there is no key.
 pub fn create_key(session: &mut Session<'_>, new: &NewKey) -> Result<CreatedKey, DeskError> {
+    create(session, new, Purpose::Access)
+}
+
+/// Creates a key for a diagnosis, which deletes it again.
+pub fn create_throwaway_key(session: &mut Session<'_>, new: &NewKey) -> Result<CreatedKey, DeskError> {
+    create(session, new, Purpose::Throwaway)
+}
+
+fn create(session: &mut Session<'_>, new: &NewKey, purpose: Purpose) -> Result<CreatedKey, DeskError> {
     let Session { store, caller, now, entropy } = session;
     let now = *now;
     if new.expires <= now {
         return Err(DeskError::Past { at: new.expires });
     }
     store.write(caller, now, Urgency::Normal, |tx| {
-        let (created, record) = add(tx, new, now, *entropy)?;
+        let (created, record) = add(tx, new, purpose, now, *entropy)?;
         Ok((created, vec![record]))
     })
 }
@@ -38,18 +47,19 @@ pub fn create_key(session: &mut Session<'_>, new: &NewKey) -> Result<CreatedKey,
 pub(super) fn add(
     tx: &WriteTx<'_>,
     new: &NewKey,
+    purpose: Purpose,
     now: Instant,
     entropy: &mut dyn Entropy,
 ) -> Result<(CreatedKey, AuditRecord), DeskError> {
     if applications::get(tx, new.application)?.is_none() {
         return Err(DeskError::NotFound { what: format!("Application {}", new.application.0) });
     }
-    let prefix = settings::prefix(tx)?;
+    let prefix = database::prefix(tx)?;
     for _ in 0..TRIES {
         let id = draw_id(entropy)?;
         let secret = draw_secret(&prefix, new.key_type, id, entropy)?;
         let displayed = prefix.displayed(new.key_type, id);
-        if !keys::insert(tx, new, id, &displayed, &secret.hash(), now)? {
+        if !keys::insert(tx, new, id, &displayed, &secret.hash(), purpose, now)? {
             continue;
         }
         let key = keys::get(tx, id)?.ok_or(DeskError::NotFound { what: format!("key {id}") })?;

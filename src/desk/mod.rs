@@ -12,7 +12,7 @@ mod rotate_key;
 mod set_up;
 pub mod witness;
 
-pub use create_key::{CreatedKey, create_key, mark_delivered};
+pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivered};
 pub use delete_keys::delete_keys;
 pub use disable_keys::set_disabled;
 pub use error::DeskError;

@@ -13,7 +13,7 @@ use super::{CreatedKey, DeskError, Picked, Session, as_picked};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::expiry::rfc3339;
-use crate::domain::key::{Key, KeyId, NewKey};
+use crate::domain::key::{Key, KeyId, NewKey, Purpose};
 use crate::domain::token::Entropy;
 use crate::store::{Urgency, WriteTx, keys};
 
@@ -167,7 +167,7 @@ fn succeed(
         key_type: old.key_type,
         expires,
     };
-    let (mut created, record) = add(tx, &new, now, entropy)?;
+    let (mut created, record) = add(tx, &new, Purpose::Access, now, entropy)?;
     keys::set_replaces(tx, created.key.id, old.id)?;
     created.key.replaces = Some(old.id);
     records.push(record.change(Change::to("replaces", old.id.as_str())));

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::Instant;
 use super::application::ApplicationId;
-use super::text::{Name, NameError};
+use super::text::Name;
 use super::user::{Creator, UserId};
 
 /// What whoever lets a key in may know of it.
@@ -281,8 +281,14 @@ impl Key {
     }
 }
 
-/// The name of keys that `keydesk doctor` makes to try something, and deletes again.
-pub const TRIAL: &str = "keydesk doctor (throwaway)";
+/// What a key is created for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Access to the Integration API.
+    Access,
+    /// A diagnosis, which deletes it again: left out of reports on keys that need attention.
+    Throwaway,
+}
 
 /// What remains of a deleted key. It can never make the key valid again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -322,11 +328,6 @@ pub struct NewKey {
     pub key_type: KeyType,
     /// From this instant on it will be refused.
     pub expires: Instant,
-}
-
-/// A key's name as typed, checked.
-pub fn parse_name(text: &str) -> Result<Name, NameError> {
-    Name::parse(text)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
-use super::{Store, audit, examine, open};
+use super::{Store, audit, examine, migrate};
 use crate::domain::audit::ChainHash;
 
 /// Pages in one step: short enough that one can be stopped between two, long enough to be quick.
@@ -117,7 +117,7 @@ fn cause(error: &rusqlite::Error, source: &Path, into: &Path) -> StoreError {
 fn check(target: &Connection, path: &Path) -> Result<(), StoreError> {
     let fault = |error| StoreError::from_sqlite(&error, "checking the copy", path);
     let ours: i64 = target.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(fault)?;
-    if ours != open::APPLICATION_ID {
+    if ours != migrate::APPLICATION_ID {
         return Err(StoreError::damaged(path, "the copy is not marked as keydesk's"));
     }
     examine::integrity(target, path)

@@ -8,7 +8,7 @@ use super::key_list::select;
 use super::{Reader, StoreError, WriteTx};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
-use crate::domain::key::{Key, KeyId, NewKey, Tombstone};
+use crate::domain::key::{Key, KeyId, NewKey, Purpose, Tombstone};
 use crate::domain::secret::KeyHash;
 use crate::domain::text::fold;
 use crate::domain::user::UserId;
@@ -151,6 +151,7 @@ pub fn insert(
     id: KeyId,
     prefix: &str,
     hash: &KeyHash,
+    purpose: Purpose,
     now: Instant,
 ) -> Result<bool, StoreError> {
     if tombstone(tx, id)?.is_some() || get(tx, id)?.is_some() {
@@ -159,7 +160,7 @@ pub fn insert(
     tx.connection
         .prepare_cached(
             "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, \
-             created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             created, expires, throwaway) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .and_then(|mut statement| {
             statement.execute(params![
@@ -174,6 +175,7 @@ pub fn insert(
                 tx.actor().0,
                 now.timestamp(),
                 new.expires.timestamp(),
+                purpose == Purpose::Throwaway,
             ])
         })
         .map_err(tx.fault("adding a key"))?;
@@ -249,9 +251,10 @@ pub fn delete(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), StoreErro
     let fault = tx.fault("deleting a key");
     tx.connection
         .prepare_cached(
-            "INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, deleted, deleted_by, \
-             last_used, last_used_from) \
-             SELECT key_id, hash, application_id, name, prefix, type, platform, ?2, ?3, last_used, last_used_from FROM keys WHERE key_id = ?1",
+            "INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, throwaway, deleted, \
+             deleted_by, last_used, last_used_from) \
+             SELECT key_id, hash, application_id, name, prefix, type, platform, throwaway, ?2, ?3, last_used, \
+             last_used_from FROM keys WHERE key_id = ?1",
         )
         .and_then(|mut statement| statement.execute(params![id.as_str(), now.timestamp(), tx.actor().0]))
         .map_err(&fault)?;

@@ -5,20 +5,23 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::StoreError;
-use super::open::APPLICATION_ID;
 use crate::domain::token::Entropy;
 
-const STEPS: [&str; 4] = [
-    include_str!("../../assets/migrations/0001_base.sql"),
-    include_str!("../../assets/migrations/0002_usage.sql"),
-    include_str!("../../assets/migrations/0003_receipts.sql"),
-    include_str!("../../assets/migrations/0004_lineage.sql"),
-];
+/// The mark of our files in their header: "kdk1".
+pub const APPLICATION_ID: i64 = 0x6b64_6b31;
 
-/// The newest format that is known here.
-pub const NEWEST: i64 = 4;
+/// One file for each format.
+pub(super) const STEPS: [&str; 1] = [include_str!("../../assets/migrations/0001_base.sql")];
 
-const _: () = assert!(STEPS.len() == 4, "the newest format is that of the last step");
+/// The newest known format: that of the last step.
+pub const NEWEST: i64 = newest(&STEPS);
+
+const fn newest(steps: &[&str]) -> i64 {
+    // As many steps as files in a folder.
+    #[expect(clippy::cast_possible_wrap, reason = "i64::try_from is no const fn")]
+    let newest = steps.len() as i64;
+    newest
+}
 
 /// The format of a file.
 pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
@@ -41,15 +44,19 @@ pub(super) fn is_ours_or_empty(connection: &Connection) -> rusqlite::Result<bool
         || (is_empty(connection)? && application_id(connection)? == 0))
 }
 
-/// Refuses a file that is not ours, and one that is newer than us, before anything is written.
+/// Rejects a foreign file and one of a newer format, before anything is written.
 pub(super) fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let fault = |error| StoreError::from_sqlite(&error, "looking whose file it is", path);
+    refuse_newer_than(NEWEST, connection, path)
+}
+
+fn refuse_newer_than(known: i64, connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let fault = |error| StoreError::from_sqlite(&error, "checking the file type", path);
     if application_id(connection).map_err(fault)? != APPLICATION_ID {
         return Err(StoreError::Foreign { path: path.to_owned() });
     }
     let found = version(connection, path)?;
-    if found > NEWEST {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known: NEWEST });
+    if found > known {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known });
     }
     Ok(())
 }
@@ -66,24 +73,26 @@ pub(super) fn refuse_other(connection: &Connection, path: &Path) -> Result<(), S
     })
 }
 
-/// Brings a file to the newest format; an empty one gets the whole schema and an identity of its own.
+/// Upgrades a file to the last of `steps`. An empty one gets the whole schema and a random identity.
 pub(super) fn upgrade(
     connection: &mut Connection,
     path: &Path,
+    steps: &[&str],
     entropy: &mut dyn Entropy,
 ) -> Result<(), StoreError> {
-    let fault = |error| StoreError::from_sqlite(&error, "bringing it to the newest format", path);
+    let newest = newest(steps);
+    let fault = |error| StoreError::from_sqlite(&error, "migrating the database", path);
     let fresh = is_empty(connection).map_err(fault)? && application_id(connection).map_err(fault)? == 0;
     if !fresh {
-        refuse_foreign(connection, path)?;
-        if version(connection, path)? == NEWEST {
+        refuse_newer_than(newest, connection, path)?;
+        if version(connection, path)? == newest {
             return Ok(());
         }
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
     // Another session may have been quicker.
     let from = version(&transaction, path)?;
-    for (number, step) in (1_i64..).zip(STEPS) {
+    for (number, step) in (1_i64..).zip(steps) {
         if number > from {
             transaction.execute_batch(step).map_err(fault)?;
         }
@@ -96,13 +105,6 @@ pub(super) fn upgrade(
             .map_err(fault)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault)?;
     }
-    transaction.pragma_update(None, "user_version", NEWEST).map_err(fault)?;
+    transaction.pragma_update(None, "user_version", newest).map_err(fault)?;
     transaction.commit().map_err(fault)
-}
-
-/// The first format's schema, for testing upgrades.
-#[doc(hidden)]
-#[must_use]
-pub fn first_step() -> &'static str {
-    STEPS[0]
 }

@@ -9,6 +9,7 @@ mod audit_list;
 pub mod backup;
 pub mod chain;
 mod convert;
+pub mod database;
 mod error;
 pub mod examine;
 mod key_list;
@@ -19,7 +20,6 @@ pub mod open;
 mod page;
 pub mod replay;
 mod reserve;
-pub mod settings;
 pub mod usage;
 pub mod use_book;
 pub mod users;
@@ -151,7 +151,7 @@ impl Store {
             return Err(StoreError::NoDatabase { path: path.to_owned() });
         }
         let mut connection = open::writable(path)?;
-        migrate::upgrade(&mut connection, path, entropy)?;
+        migrate::upgrade(&mut connection, path, &migrate::STEPS, entropy)?;
         open::confirm(&connection, path)?;
         let files = DatabaseFiles::of(path).ok_or_else(|| StoreError::Moved { path: path.to_owned() })?;
         let warnings = files::too_open(path).into_iter().collect();

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
 use super::migrate;
+use crate::domain::token::Entropy;
 use crate::host::files;
 
 /// The first SQLite without the WAL-reset bug (sqlite.org/wal.html#walresetbug).
@@ -15,9 +16,6 @@ pub const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// How long a write waits for another session.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The mark of our files in their header: "kdk1".
-pub const APPLICATION_ID: i64 = 0x6b64_6b31;
 
 /// Refuses a SQLite that can lose data.
 pub fn check_sqlite() -> Result<(), StoreError> {
@@ -44,6 +42,12 @@ pub(super) fn for_looking(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     migrate::refuse_foreign(&connection, path)?;
     Ok(connection)
+}
+
+/// Upgrades a file through other steps than the program's: for tests of the mechanism.
+#[doc(hidden)]
+pub fn upgrade_with(path: &Path, steps: &[&str], entropy: &mut dyn Entropy) -> Result<(), StoreError> {
+    migrate::upgrade(&mut writable(path)?, path, steps, entropy)
 }
 
 /// The version of SQLite in this program.

@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use super::{Reader, StoreError, convert};
 use crate::domain::Instant;
-use crate::domain::key::{KeyId, TRIAL};
+use crate::domain::key::KeyId;
 use crate::domain::text::Name;
 
 /// The number of a day: days since 1970-01-01, UTC.
@@ -98,8 +98,8 @@ pub struct Presented {
     pub last_from: Option<String>,
 }
 
-/// Deleted keys of all Applications that were presented today (UTC), the latest first, at most `most`. Those that
-/// `keydesk doctor` presented on purpose are left out.
+/// Deleted keys of all Applications that were presented today (UTC), the latest first, at most `most`. Throwaway
+/// keys are left out.
 pub fn presented_today(r: &Reader<'_>, now: Instant, most: usize) -> Result<Vec<Presented>, StoreError> {
     let fault = r.fault("reading which deleted keys are still presented");
     let mut statement = r
@@ -107,11 +107,11 @@ pub fn presented_today(r: &Reader<'_>, now: Instant, most: usize) -> Result<Vec<
         .prepare_cached(
             "SELECT f.key_id, t.name, f.count, f.last, f.last_from FROM refusals f \
              JOIN tombstones t ON t.key_id = f.key_id \
-             WHERE f.day = ?1 AND f.reason = 'deleted' AND t.name <> ?3 ORDER BY f.last DESC, f.key_id LIMIT ?2",
+             WHERE f.day = ?1 AND f.reason = 'deleted' AND t.throwaway = 0 ORDER BY f.last DESC, f.key_id LIMIT ?2",
         )
         .map_err(&fault)?;
     let rows = statement
-        .query_map(params![day_of(now), most, TRIAL], |row| {
+        .query_map(params![day_of(now), most], |row| {
             Ok(Presented {
                 key: convert::key_id(row, 0)?,
                 name: convert::name(row, 1)?,

@@ -9,7 +9,7 @@ use super::key_list::select;
 use super::{Reader, StoreError};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
-use crate::domain::key::{Key, TRIAL};
+use crate::domain::key::Key;
 
 /// How many rows of an index one question looks at.
 pub const LOOKED_AT: u64 = 50_000;
@@ -35,8 +35,8 @@ fn number(value: usize) -> Value {
     Value::from(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-/// Keys of an Application that work now and end until an instant, the first to end first. Keys that `keydesk doctor`
-/// tries a proxy with are not among them.
+/// Keys of an Application that work now and end until an instant, the first to end first. Throwaway
+/// keys are not among them.
 pub fn expiring(
     r: &Reader<'_>,
     application: ApplicationId,
@@ -46,14 +46,13 @@ pub fn expiring(
 ) -> Result<Found, StoreError> {
     let sql = format!(
         "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_state CROSS JOIN users u ON u.id = k.creator_id \
-         WHERE k.application_id = ? AND k.is_disabled = 0 AND k.expires > ? AND k.expires <= ? AND k.name <> ? \
+         WHERE k.application_id = ? AND k.is_disabled = 0 AND k.expires > ? AND k.expires <= ? AND k.throwaway = 0 \
          ORDER BY k.expires, k.key_id LIMIT ?"
     );
     let values = vec![
         application.0.into(),
         now.timestamp().into(),
         until.timestamp().into(),
-        TRIAL.to_owned().into(),
         number(most + 1),
     ];
     Ok(Found::cut(select(r, &sql, values)?, most))

@@ -1,22 +1,32 @@
-//! A database of an old format is brought up to date by whoever opens it first, who is killed or fails at each write in
-//! its turn: old or new, whole, and the next one ends it.
+//! A database of an old format is upgraded by a process that is killed or fails at each write in turn: old or new,
+//! complete, and the next one finishes the upgrade.
+//!
+//! There is one format so far, so the upgrade is to formats that exist here only. This test program runs itself.
+
+use std::path::PathBuf;
+
+use keydesk::store::open::upgrade_with;
 
 use crate::cli_support::Home;
 use crate::is_sound_file;
-use crate::writes::{FAULTS, Fault, is_possible, run};
+use crate::support::Seeded;
+use crate::writes::{FAULTS, Fault, is_possible, run_program};
 
-const VERSION_1: &str = include_str!("../fixtures/version_1.sql");
+const STEPS: [&str; 3] = [
+    include_str!("../../assets/migrations/0001_base.sql"),
+    "ALTER TABLE tombstones ADD COLUMN note TEXT; CREATE INDEX tombstones_by_note ON tombstones (note);",
+    "ALTER TABLE applications ADD COLUMN note TEXT; UPDATE applications SET note = 'old';",
+];
+const NEWEST: i64 = 3;
+/// Which file the process below upgrades.
+const FILE: &str = "KEYDESK_TEST_UPGRADES";
 
-/// As the first version left it: what stood in it then is in the fixture.
-fn old() -> Home {
-    let home = Home::empty();
-    std::fs::create_dir_all(home.database().parent().unwrap()).unwrap();
-    let raw = rusqlite::Connection::open(home.database()).unwrap();
-    raw.execute_batch(VERSION_1).unwrap();
-    raw.pragma_update(None, "application_id", keydesk::store::open::APPLICATION_ID).unwrap();
-    raw.pragma_update(None, "user_version", 1).unwrap();
-    raw.pragma_update(None, "journal_mode", "wal").unwrap();
-    home
+#[test]
+#[ignore = "started by the test below"]
+fn upgrades_the_file() {
+    if let Some(path) = std::env::var_os(FILE) {
+        upgrade_with(&PathBuf::from(path), &STEPS, &mut Seeded(3)).unwrap();
+    }
 }
 
 fn version(home: &Home) -> i64 {
@@ -24,28 +34,39 @@ fn version(home: &Home) -> i64 {
     raw.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
 }
 
+fn names(home: &Home) -> Vec<String> {
+    let raw = rusqlite::Connection::open(home.database()).unwrap();
+    let mut statement = raw.prepare("SELECT name FROM keys").unwrap();
+    let names = statement.query_map([], |row| row.get(0)).unwrap();
+    names.collect::<Result<_, _>>().unwrap()
+}
+
 #[test]
 fn it_is_old_or_new_and_whole() {
     if !is_possible() {
         return;
     }
+    let program = std::env::current_exe().unwrap();
     for fault in FAULTS {
         let mut states = [0, 0];
         let mut ended = false;
         for number in 1..crate::writes::MOST {
-            let home = old();
-            let (said, met) = run(&home, fault, number, &["keys", "list", "--json"]);
+            let home = Home::set_up();
+            home.key("Checkout", &[]);
+            let file = (FILE, home.database().display().to_string());
+            let arguments = ["--exact", "--ignored", "migration::upgrades_the_file"];
+            let (said, met) = run_program(&home, fault, number, &program, &arguments, &[file]);
             let when = format!("{fault:?} at {number}: {said:?}");
             let after = version(&home);
-            assert!(after == 1 || after == keydesk::store::migrate::NEWEST, "{after}, {when}");
+            assert!(after == 1 || after == NEWEST, "{after}, {when}");
             states[usize::from(after != 1)] += 1;
             if said.code != 0 && !matches!(fault, Fault::Kill) {
-                assert!(said.code == 3 && !said.err.is_empty(), "{when}");
+                assert!(said.code == 101 && said.out.contains("failed"), "{when}");
             }
             is_sound_file(&home, &when);
-            let list = home.run(&["keys", "list", "--json"]);
-            assert_eq!(list.json().as_array().unwrap().len(), 1, "what was in it is in it: {when}");
-            assert_eq!(version(&home), keydesk::store::migrate::NEWEST, "{when}");
+            upgrade_with(&home.database(), &STEPS, &mut Seeded(3)).unwrap();
+            assert_eq!(names(&home), ["Checkout"], "what was in it is in it: {when}");
+            assert_eq!(version(&home), NEWEST, "{when}");
             if !met {
                 assert_eq!(said.code, 0, "{when}");
                 ended = true;

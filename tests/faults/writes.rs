@@ -1,6 +1,7 @@
 //! Each write, sync, cut and rename of an operation in its turn is the one at which the program is killed, or which
 //! fails, once or from then on. Injected by strace; skipped where that is missing or not allowed.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -34,12 +35,24 @@ impl Fault {
 
 /// Runs keydesk with a fault; and whether the fault was met.
 pub(crate) fn run(home: &Home, fault: Fault, number: usize, arguments: &[&str]) -> (Said, bool) {
+    run_program(home, fault, number, Path::new(env!("CARGO_BIN_EXE_keydesk")), arguments, &[])
+}
+
+/// The same with any program.
+pub(crate) fn run_program(
+    home: &Home,
+    fault: Fault,
+    number: usize,
+    program: &Path,
+    arguments: &[&str],
+    variables: &[(&str, String)],
+) -> (Said, bool) {
     let trace = home.path("trace");
     let mut command = Command::new("strace");
-    command.env_clear().envs(home.environment()).arg("-f").arg("-qq").arg("-o").arg(&trace);
+    command.env_clear().envs(home.environment()).envs(variables.iter().cloned());
+    command.arg("-f").arg("-qq").arg("-o").arg(&trace);
     command.args(["-e", &format!("trace={CALLS}"), "-e", &fault.rule(number)]);
-    let output =
-        command.arg(env!("CARGO_BIN_EXE_keydesk")).args(arguments).stdin(Stdio::null()).output().unwrap();
+    let output = command.arg(program).args(arguments).stdin(Stdio::null()).output().unwrap();
     let trace = std::fs::read_to_string(trace).unwrap_or_default();
     let met = trace.contains("INJECTED") || trace.contains("killed by SIGKILL");
     let said = Said {

@@ -144,16 +144,23 @@ fn a_link_in_the_place_of_the_file_is_refused() {
     assert!(open(&link).is_err());
 }
 
+/// The present format and two that do not exist yet: what upgrades are tried with.
+const STEPS: [&str; 3] = [
+    include_str!("../../assets/migrations/0001_base.sql"),
+    "ALTER TABLE tombstones ADD COLUMN note TEXT;",
+    "CREATE INDEX tombstones_by_note ON tombstones (note); UPDATE tombstones SET note = 'old';",
+];
+
 #[test]
 fn an_old_file_is_brought_up_to_date_and_equals_a_new_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("keydesk.db");
-    let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch(include_str!("../fixtures/version_1.sql")).unwrap();
-    old.pragma_update(None, "application_id", open::APPLICATION_ID).unwrap();
-    old.pragma_update(None, "user_version", 1).unwrap();
-    drop(old);
-    let store = open(&path).unwrap();
+    let mut desk = Desk::new();
+    let kept = create(&mut desk, "Checkout").key;
+    let path = desk.path();
+    desk.store = open(&desk.folder.path().join("other.db")).unwrap();
+    open::upgrade_with(&path, &STEPS, &mut Seeded(3)).unwrap();
+    let fresh = desk.folder.path().join("fresh.db");
+    std::fs::write(&fresh, "").unwrap();
+    open::upgrade_with(&fresh, &STEPS, &mut Seeded(4)).unwrap();
     let schema = |path: &Path| -> Vec<(String, String)> {
         let raw = rusqlite::Connection::open(path).unwrap();
         let mut statement = raw
@@ -162,17 +169,27 @@ fn an_old_file_is_brought_up_to_date_and_equals_a_new_one() {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         rows.collect::<Result<_, _>>().unwrap()
     };
-    let fresh = Desk::new();
-    assert_eq!(schema(&path), schema(&fresh.path()));
-    let key = store.read(|r| keydesk::store::keys::get(r, "7Qm2x9KdPa".parse().unwrap())).unwrap().unwrap();
-    assert_eq!(key.name.as_str(), "Checkout", "what was in it is in it");
-    drop(store);
-    let again = open(&path).unwrap();
-    let version: i64 = rusqlite::Connection::open(again.path())
-        .unwrap()
-        .pragma_query_value(None, "user_version", |r| r.get(0))
+    assert_eq!(schema(&path), schema(&fresh));
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    let name: String = raw
+        .query_row("SELECT name FROM keys WHERE key_id = ?1", [kept.id.as_str()], |row| row.get(0))
         .unwrap();
-    assert_eq!(version, migrate::NEWEST);
+    assert_eq!(name, "Checkout", "what was in it is in it");
+    let version: i64 = raw.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 3);
+    assert_eq!(migrate::NEWEST, 1);
+    assert!(matches!(open(&path), Err(StoreError::Newer { found: 3, known: 1, .. })));
+}
+
+#[test]
+fn a_failing_step_leaves_the_old_format() {
+    let desk = Desk::new();
+    let steps = [STEPS[0], STEPS[1], "INSERT INTO nowhere VALUES (1);"];
+    assert!(open::upgrade_with(&desk.path(), &steps, &mut Seeded(3)).is_err());
+    let raw = rusqlite::Connection::open(desk.path()).unwrap();
+    let version: i64 = raw.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 1);
+    assert!(raw.prepare("SELECT note FROM tombstones").is_err(), "the step before is undone too");
 }
 
 #[test]

@@ -6,12 +6,14 @@ use crate::cli::context::{Context, change, read};
 use crate::cli::failure::Stop;
 use crate::cli::resolve;
 use crate::desk::{self, CreatedKey, Picked};
-use crate::domain::key::{Key, KeyKind, KeyType, NewKey, TRIAL};
+use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
 use crate::domain::secret::Secret;
 use crate::domain::text::Name;
 use crate::host::clock;
 use crate::store::{Store, keys, usage};
 
+/// Its name in the list.
+const NAME: &str = "keydesk doctor (throwaway)";
 /// How long it works if even this program cannot delete it: killed, or the machine gone.
 const LIFE: TimeDelta = TimeDelta::minutes(5);
 
@@ -31,12 +33,12 @@ impl<'a> Throwaway<'a> {
         let application = read(&store, |reader| resolve::application(context, reader))?;
         let new = NewKey {
             application: application.id,
-            name: Name::parse(TRIAL)?,
+            name: Name::parse(NAME)?,
             kind: KeyKind::Generic,
             key_type: KeyType::Production,
             expires: clock::now() + LIFE,
         };
-        let CreatedKey { key, secret } = change(&mut store, |session| desk::create_key(session, &new))?;
+        let CreatedKey { key, secret } = change(&mut store, |session| desk::create_throwaway_key(session, &new))?;
         Ok(Self { context, store, key, secret, deleted: false })
     }
 
