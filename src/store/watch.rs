@@ -49,12 +49,8 @@ pub fn expiring(
          WHERE k.application_id = ? AND k.is_disabled = 0 AND k.expires > ? AND k.expires <= ? AND k.throwaway = 0 \
          ORDER BY k.expires, k.key_id LIMIT ?"
     );
-    let values = vec![
-        application.0.into(),
-        now.timestamp().into(),
-        until.timestamp().into(),
-        number(most + 1),
-    ];
+    let values =
+        vec![application.0.into(), now.timestamp().into(), until.timestamp().into(), number(most + 1)];
     Ok(Found::cut(select(r, &sql, values)?, most))
 }
 

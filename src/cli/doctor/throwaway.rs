@@ -38,7 +38,8 @@ impl<'a> Throwaway<'a> {
             key_type: KeyType::Production,
             expires: clock::now() + LIFE,
         };
-        let CreatedKey { key, secret } = change(&mut store, |session| desk::create_throwaway_key(session, &new))?;
+        let CreatedKey { key, secret } =
+            change(&mut store, |session| desk::create_throwaway_key(session, &new))?;
         Ok(Self { context, store, key, secret, deleted: false })
     }
 
