@@ -10,8 +10,8 @@ use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::domain::audit::ChainHead;
 use crate::domain::expiry::rfc3339;
 use crate::domain::text::inert;
@@ -49,7 +49,7 @@ struct Document {
 }
 
 /// Makes the copy under another name in the same folder, checks it, and only then gives it its own.
-pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let path = args.file.as_path();
     let stopped = stopped_by_signals()?;
     let file = NewFile::begin(path)?;
@@ -58,10 +58,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
     let copied = backup::copy(&store, file.part(), &stopped, &mut |stage| progress.tell(stage));
     progress.clear();
     let place = inert(&path.display().to_string());
-    let copied =
-        copied.map_err(|error| Failure::from(error).because(&format!("no backup was made at {place}")))?;
+    let copied = copied
+        .map_err(|error| CommandError::from(error).because(&format!("no backup was made at {place}")))?;
     let Some(copied) = copied.filter(|_| !stopped.load(Ordering::Relaxed)) else {
-        return Err(Failure::failed("interrupted", format!("stopped; no backup was made at {place}")).into());
+        return Err(CommandError::failed("interrupted", format!("stopped; no backup was made at {place}")));
     };
     let bytes = file.finish()?;
     let head = ChainHead { number: copied.entries, hash: copied.head };
@@ -85,11 +85,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
 }
 
 /// Whoever presses Ctrl-C gets the folder back as it was.
-fn stopped_by_signals() -> Result<Arc<AtomicBool>, Failure> {
+fn stopped_by_signals() -> Result<Arc<AtomicBool>, CommandError> {
     let stopped = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stopped))
-            .map_err(|error| Failure::failed("signals", format!("could not listen for signals: {error}")))?;
+        signal_hook::flag::register(signal, Arc::clone(&stopped)).map_err(|error| {
+            CommandError::failed("signals", format!("could not listen for signals: {error}"))
+        })?;
     }
     Ok(stopped)
 }

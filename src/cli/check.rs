@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use crate::cli::context::{Context, read};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::table::{Cell, Style, Table};
 use crate::cli::resolve;
@@ -90,7 +90,7 @@ struct Document<'a> {
 }
 
 /// Tells what ends within the time: then the answer is no. The other sorts are information.
-pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let until = context.now + parse_duration(&args.within)?;
     let store = context.store()?;
     read(&store, |reader| {
@@ -139,7 +139,7 @@ fn document(
     answer: &Answer,
     within: &str,
     until: Instant,
-) -> Result<(), Stop> {
+) -> Result<(), CommandError> {
     let documents = |sort| documents(context, reader, sort);
     let Answer { expiring, still_used, idle, undelivered } = answer;
     context.output.document(&Document {
@@ -166,7 +166,7 @@ fn documents<'a>(
     sort.keys.iter().map(document).collect()
 }
 
-fn tell(context: &Context, answer: &Answer, within: &str) -> Result<(), Stop> {
+fn tell(context: &Context, answer: &Answer, within: &str) -> Result<(), CommandError> {
     let Answer { expiring, still_used, idle, undelivered } = answer;
     if expiring.keys.is_empty() {
         context.output.line(&format!("Nothing expires within {within}."))?;
@@ -201,7 +201,7 @@ fn counted(sort: &Sort, one: &str, many: &str) -> String {
     }
 }
 
-fn group(context: &Context, heading: &str, sort: &Sort, shown: usize) -> Result<(), Stop> {
+fn group(context: &Context, heading: &str, sort: &Sort, shown: usize) -> Result<(), CommandError> {
     context.output.line(heading)?;
     let mut table = Table::new(context.output.data(), context.output.has_colour(), &HEADS);
     for (key, application) in sort.keys.iter().take(shown) {

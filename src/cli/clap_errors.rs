@@ -4,9 +4,9 @@ use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
-use crate::cli::output;
+use crate::cli::output::report;
 
 /// Whether `--json` is among the arguments: a wrong command line cannot be asked any other way.
 pub(crate) fn wants_json(arguments: &[OsString]) -> bool {
@@ -17,30 +17,26 @@ pub(crate) fn wants_json(arguments: &[OsString]) -> bool {
 pub(crate) fn report(error: &clap::Error, json: bool) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            match error.print().map_err(Stop::from) {
-                // Nobody reading on is no error (`keydesk --help | head -1`).
-                Ok(()) | Err(Stop::PipeClosed) => Exit::Done,
-                Err(Stop::Failed(failure)) => output::report(&failure, json),
-            }
+            error.print().map_or_else(|error| report::report(&error.into(), json), |()| Exit::Done)
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !json => {
             let _ = error.print();
             Exit::Usage
         }
-        _ => output::report(&failure(error), json),
+        _ => report::report(&command_error(error), json),
     }
 }
 
 /// Clap's text begins with `error: ` and goes on, after an empty line, with what may help.
-fn failure(error: &clap::Error) -> Failure {
+fn command_error(error: &clap::Error) -> CommandError {
     let text = error.render().to_string();
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Failure::usage("usage", "a command is missing").hint(text.trim_end());
+        return CommandError::usage("usage", "a command is missing").hint(text.trim_end());
     }
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     match text.split_once("\n\n") {
-        Some((message, hint)) => Failure::usage("usage", message.trim_end()).hint(hint.trim()),
-        None => Failure::usage("usage", text.trim_end()),
+        Some((message, hint)) => CommandError::usage("usage", message.trim_end()).hint(hint.trim()),
+        None => CommandError::usage("usage", text.trim_end()),
     }
 }
 

@@ -3,8 +3,8 @@
 use clap_complete::Shell;
 use serde::Serialize;
 
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::Output;
 
 const EXAMPLES: &str = "\
@@ -28,7 +28,7 @@ struct Document<'a> {
 }
 
 /// Prints the script.
-pub(crate) fn run(output: &Output, mut command: clap::Command, args: &Args) -> Result<Exit, Stop> {
+pub(crate) fn run(output: &Output, mut command: clap::Command, args: &Args) -> Result<Exit, CommandError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "keydesk", &mut script);
     let script = String::from_utf8_lossy(&script);

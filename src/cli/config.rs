@@ -1,7 +1,7 @@
 //! `keydesk config --default`: every setting with its default, documented.
 
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::cli::output::Output;
 use crate::config::settings::DEFAULT;
 
@@ -19,10 +19,10 @@ pub(crate) struct Args {
 }
 
 /// Prints it; as it stands in the file, or its values as JSON.
-pub(crate) fn run(output: &Output) -> Result<Exit, Stop> {
+pub(crate) fn run(output: &Output) -> Result<Exit, CommandError> {
     if output.is_json() {
         let values: serde_json::Value = toml::from_str(DEFAULT)
-            .map_err(|error| Failure::failed("configuration", error.message().to_owned()))?;
+            .map_err(|error| CommandError::failed("configuration", error.message().to_owned()))?;
         output.document(&values)?;
     } else {
         output.line(DEFAULT.trim_end())?;

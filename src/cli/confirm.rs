@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
-use crate::cli::failure::{Failure, Stop};
+use crate::cli::error::CommandError;
 use crate::domain::text::inert;
 
 /// The longest answer that is read, in bytes.
@@ -12,17 +12,16 @@ const LONGEST: u64 = 4_096;
 ///
 /// `preview` is what will be touched, shown before the question. Without a terminal nobody can answer, and it is
 /// refused.
-pub(crate) fn ask(yes: bool, preview: &[String], wanted: &str) -> Result<(), Stop> {
+pub(crate) fn ask(yes: bool, preview: &[String], wanted: &str) -> Result<(), CommandError> {
     if yes {
         return Ok(());
     }
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Err(Failure::usage(
+        return Err(CommandError::usage(
             "confirmation_needed",
             "this cannot be undone, and there is no terminal to ask at: nothing was deleted",
         )
-        .hint("Add --yes to go ahead without a question")
-        .into());
+        .hint("Add --yes to go ahead without a question"));
     }
     let mut screen = io::stderr().lock();
     for line in preview {
@@ -36,7 +35,7 @@ pub(crate) fn ask(yes: bool, preview: &[String], wanted: &str) -> Result<(), Sto
     if matches(&answer, wanted) {
         return Ok(());
     }
-    Err(Failure::failed("not_confirmed", "that does not match: nothing was deleted").into())
+    Err(CommandError::failed("not_confirmed", "that does not match: nothing was deleted"))
 }
 
 /// Exactly the text, or the way it is shown where it holds invisible characters.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::failure::{Failure, Stop};
+use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::config::settings::Settings;
 use crate::desk::witness::{Doubt, Sight, Witness};
@@ -15,7 +15,7 @@ use crate::host::clock::Zone;
 use crate::host::entropy::SystemEntropy;
 use crate::host::{clock, identity, places};
 use crate::store::audit;
-use crate::store::{NotAllowed, Reader, Store};
+use crate::store::{NotAllowed, Reader, Store, StoreError};
 
 /// The options that every command takes.
 #[derive(Debug, clap::Args)]
@@ -53,7 +53,7 @@ pub(crate) struct Context {
 
 impl Context {
     /// Reads the settings and finds the database's place.
-    pub(crate) fn new(global: GlobalArgs) -> Result<Self, Stop> {
+    pub(crate) fn new(global: GlobalArgs) -> Result<Self, CommandError> {
         let settings = Settings::read(&place(global.config, "the configuration", |places| places.config)?)?;
         Ok(Self {
             output: Output::new(global.json),
@@ -66,7 +66,7 @@ impl Context {
     }
 
     /// Opens the database that is there.
-    pub(crate) fn store(&self) -> Result<Store, Stop> {
+    pub(crate) fn store(&self) -> Result<Store, CommandError> {
         let store = self.store_unwitnessed()?;
         self.look_and_warn(&store);
         Ok(store)
@@ -80,7 +80,7 @@ impl Context {
     }
 
     /// The same for a command that looks at the witness itself.
-    pub(crate) fn store_unwitnessed(&self) -> Result<Store, Stop> {
+    pub(crate) fn store_unwitnessed(&self) -> Result<Store, StoreError> {
         let store = Store::open_existing(&self.database, &mut SystemEntropy)?;
         self.warn_of(&store);
         Ok(store)
@@ -112,7 +112,7 @@ impl Context {
     }
 
     /// Opens the database, or makes it.
-    pub(crate) fn store_or_new(&self) -> Result<Store, Stop> {
+    pub(crate) fn store_or_new(&self) -> Result<Store, CommandError> {
         let store = Store::open(&self.database, &mut SystemEntropy)?;
         self.warn_of(&store);
         Ok(store)
@@ -132,7 +132,7 @@ impl Context {
 
     /// The database, for a command that changes something: refused at once when the caller may not, before any
     /// question is asked or file made. The change itself looks again.
-    pub(crate) fn store_to_change(&self) -> Result<Store, Stop> {
+    pub(crate) fn store_to_change(&self) -> Result<Store, CommandError> {
         let store = self.store()?;
         let caller = identity::caller();
         match desk::who(&store, &caller)? {
@@ -144,9 +144,8 @@ impl Context {
             Who::Unknown => Err(NotAllowed::Unknown { login: caller.login }.into()),
             Who::NotSetUp => {
                 let message = format!("the database {} is not set up yet", self.database.display());
-                Err(Failure::failed("not_set_up", message)
-                    .hint("Set it up with: keydesk init --email EMAIL --app NAME")
-                    .into())
+                Err(CommandError::failed("not_set_up", message)
+                    .hint("Set it up with: keydesk init --email EMAIL --app NAME"))
             }
         }
     }
@@ -181,9 +180,9 @@ fn place(
     named: Option<PathBuf>,
     what: &str,
     usual: fn(places::Places) -> PathBuf,
-) -> Result<PathBuf, Failure> {
+) -> Result<PathBuf, CommandError> {
     named.or_else(|| places::default().map(usual)).ok_or_else(|| {
-        Failure::failed(
+        CommandError::failed(
             "no_home",
             format!("could not tell where {what} belongs: this user has no home folder"),
         )
@@ -195,7 +194,7 @@ fn place(
 pub(crate) fn change<T>(
     store: &mut Store,
     operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
-) -> Result<T, Stop> {
+) -> Result<T, CommandError> {
     let caller = identity::caller();
     let mut entropy = SystemEntropy;
     let now = clock::now();
@@ -208,17 +207,20 @@ pub(crate) fn change<T>(
 }
 
 /// Reads in one transaction, with our own errors.
-pub(crate) fn read<T>(store: &Store, f: impl FnOnce(&Reader<'_>) -> Result<T, Stop>) -> Result<T, Stop> {
+pub(crate) fn read<T>(
+    store: &Store,
+    f: impl FnOnce(&Reader<'_>) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
     store.read(|reader| Ok(f(reader)))?
 }
 
 /// A value that a person chose on the command line and that is not in a list.
-pub(crate) fn not_found(what: &str, named: &str, candidates: &[String], place: &str) -> Failure {
+pub(crate) fn not_found(what: &str, named: &str, candidates: &[String], place: &str) -> CommandError {
     let named = crate::domain::text::inert(named);
     let message = if candidates.is_empty() {
         format!("there is no {what} {named:?}{place}")
     } else {
         format!("there is no {what} {named:?}{place}; there is: {}", candidates.join(", "))
     };
-    Failure::failed("not_found", message)
+    CommandError::not_found(message)
 }

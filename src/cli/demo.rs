@@ -12,8 +12,8 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::cli::open::{self, OpenScreen};
 use crate::desk::{self, DeskError, Ending, Picked, Session};
 use crate::domain::Instant;
@@ -59,20 +59,20 @@ const COLLEAGUES: [(&str, u32, Option<Departure>); 3] = [
 ];
 
 /// Creates the database, opens the terminal UI on it, and removes it.
-pub(crate) fn run(mut context: Context, open: OpenScreen) -> Result<Exit, Stop> {
+pub(crate) fn run(mut context: Context, open: OpenScreen) -> Result<Exit, CommandError> {
     open::needs_terminal()?;
     let directory = tempfile::Builder::new()
         .prefix("keydesk-demo-")
         .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|error| {
-            Failure::failed("file", format!("could not create a temporary directory: {error}"))
+            CommandError::failed("file", format!("could not create a temporary directory: {error}"))
         })?;
     context.database = directory.path().join("demo.db");
     context.application = None;
     context.witness = None;
     let mut store = context.store_or_new()?;
-    let rows = rows().map_err(|error| Failure::failed("demo", format!("assets/demo.csv: {error}")))?;
+    let rows = rows().map_err(|error| CommandError::failed("demo", format!("assets/demo.csv: {error}")))?;
     seed(&mut store, &identity::caller(), &rows, context.now, &mut SystemEntropy)?;
     open::show(context, store, Some(directory.path().to_owned()), open)
 }

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::cli::context::{Context, read};
+use crate::cli::error::{CommandError, ErrorKind};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::json::Array;
 use crate::cli::resolve;
@@ -48,6 +48,8 @@ enum Format {
     Json,
 }
 
+const NOTHING_LEFT: &str = "Nothing is left of it.";
+
 /// The columns of the CSV: the fields of the JSON, in its order.
 const COLUMNS: [&str; 16] = [
     "id",
@@ -76,14 +78,13 @@ struct Done {
 }
 
 /// Exports the keys of all Applications, or of the one that was named.
-pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     if context.output.is_json() && args.format == Format::Csv && args.out.is_none() {
-        return Err(Failure::usage(
+        return Err(CommandError::usage(
             "one_format",
             "--json and --format csv want two forms of the same output",
         )
-        .hint("Use --format json, or write the CSV to a file with --out FILE")
-        .into());
+        .hint("Use --format json, or write the CSV to a file with --out FILE"));
     }
     let Some(path) = &args.out else {
         let store = context.store()?;
@@ -93,13 +94,16 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
     let file = NewFile::begin(path)?;
     let store = context.store()?;
     let place = inert(&path.display().to_string());
+    let not_written = || format!("could not write {place}");
     let (file, keys) = read(&store, |reader| {
         let mut buffer = BufWriter::with_capacity(64 * 1024, file);
-        let keys = write(context, reader, args.format, &mut buffer).map_err(|stop| match stop {
-            Stop::Failed(failure) if failure.code() == "output" => not_written(&place, failure.message()),
-            other => other,
+        let keys = write(context, reader, args.format, &mut buffer).map_err(|error| match error.kind() {
+            ErrorKind::Output => error.replace("file", not_written()).hint(NOTHING_LEFT),
+            _ => error,
         })?;
-        let file = buffer.into_inner().map_err(|error| not_written(&place, &error.to_string()))?;
+        let file = buffer.into_inner().map_err(|error| {
+            CommandError::failed("file", not_written()).source(error.into_error()).hint(NOTHING_LEFT)
+        })?;
         Ok((file, keys))
     })?;
     let bytes = file.finish()?;
@@ -111,15 +115,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
     Ok(Exit::Done)
 }
 
-fn not_written(place: &str, reason: &str) -> Stop {
-    let reason = reason.strip_prefix("could not write to standard output: ").unwrap_or(reason);
-    Failure::failed("file", format!("could not write {place}: {reason}"))
-        .hint("Nothing is left of it.")
-        .into()
-}
-
 /// Writes them, and says how many there were.
-fn write(context: &Context, reader: &Reader<'_>, format: Format, out: &mut impl Write) -> Result<u64, Stop> {
+fn write(
+    context: &Context,
+    reader: &Reader<'_>,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<u64, CommandError> {
     let chosen = match &context.application {
         Some(name) => vec![resolve::named_application(reader, name)?],
         None => applications::all(reader, i32::MAX as usize)?,
@@ -155,7 +157,7 @@ fn each(
     reader: &Reader<'_>,
     chosen: &[Application],
     write: &mut dyn FnMut(&Application, &Key, u64) -> io::Result<()>,
-) -> Result<(), Stop> {
+) -> Result<(), CommandError> {
     for application in chosen {
         let query = KeyQuery {
             application: application.id,

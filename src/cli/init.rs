@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::cli::context::{Context, change};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::desk;
 use crate::domain::text::Name;
 use crate::domain::user::Email;
@@ -32,12 +32,11 @@ struct Document<'a> {
     already: bool,
 }
 
-pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let email = Email::parse(&args.email)?;
     let Some(application) = &context.application else {
-        return Err(Failure::usage("application_needed", "the first Application needs a name")
-            .hint("keydesk init --email EMAIL --app NAME")
-            .into());
+        return Err(CommandError::usage("application_needed", "the first Application needs a name")
+            .hint("keydesk init --email EMAIL --app NAME"));
     };
     let application = Name::parse(application)?;
     let mut store = context.store_or_new()?;

@@ -7,8 +7,8 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use serde::Serialize;
 
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::cli::output::Output;
 use crate::domain::text::inert;
 
@@ -32,10 +32,13 @@ struct Document {
 }
 
 /// Writes the pages into a folder, which is made when missing. Pages of an earlier run are replaced.
-pub(crate) fn run(output: &Output, command: clap::Command, args: &Args) -> Result<Exit, Stop> {
+pub(crate) fn run(output: &Output, command: clap::Command, args: &Args) -> Result<Exit, CommandError> {
     let folder = args.folder.as_path();
     let failed = |path: &Path, error: &io::Error| {
-        Failure::failed("file", format!("could not write {}: {error}", inert(&path.display().to_string())))
+        CommandError::failed(
+            "file",
+            format!("could not write {}: {error}", inert(&path.display().to_string())),
+        )
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let mut command = command.disable_help_subcommand(true);

@@ -21,9 +21,9 @@ mod confirm;
 mod context;
 mod demo;
 mod doctor;
+mod error;
 mod exit;
 mod export;
-mod failure;
 mod init;
 mod keys;
 mod log;
@@ -46,8 +46,9 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use context::{Context, GlobalArgs};
-use failure::{Failure, Stop};
+use error::{CommandError, ErrorKind};
 use output::Output;
+use output::report::report;
 
 use crate::domain::token::Entropy;
 use crate::host::entropy::SystemEntropy;
@@ -106,10 +107,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> 
     let json = clap_errors::wants_json(&arguments);
     // Where the system has none, the standard library itself would end in a panic.
     if let Err(error) = SystemEntropy.fill(&mut [0; 1]) {
-        return output::report(&Failure::failed("no_randomness", error.to_string()), json);
+        return report(&CommandError::failed("no_randomness", error.to_string()), json);
     }
-    if let Err(failure) = secret_guard::check(&arguments) {
-        return output::report(&failure, json);
+    if let Err(error) = secret_guard::check(&arguments) {
+        return report(&error, json);
     }
     let line = match CommandLine::try_parse_from(&arguments) {
         Ok(line) => line,
@@ -120,15 +121,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> 
     }
     match dispatch(line, open) {
         Ok(exit) => exit,
-        Err(Stop::PipeClosed) => Exit::Done,
-        Err(Stop::Failed(failure)) => {
-            tracing::warn!(code = failure.code(), "the command failed");
-            output::report(&failure, json)
+        Err(error) => {
+            if error.kind() != ErrorKind::ClosedPipe {
+                tracing::warn!(code = error.code(), "the command failed");
+            }
+            report(&error, json)
         }
     }
 }
 
-fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, Stop> {
+fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, CommandError> {
     let CommandLine { global, command } = line;
     // The user's own umask decides who can read the manual pages.
     if !matches!(command, Some(Command::Man(_))) {

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::config::settings::Settings;
 use crate::desk::witness::Witness;
 use crate::domain::user::Caller;
@@ -34,7 +34,7 @@ pub struct Opening {
 pub type OpenScreen = fn(Opening) -> Result<(), String>;
 
 /// `keydesk` alone.
-pub(crate) fn run(context: Context, open: OpenScreen) -> Result<Exit, Stop> {
+pub(crate) fn run(context: Context, open: OpenScreen) -> Result<Exit, CommandError> {
     needs_terminal()?;
     let store = context.store_or_new()?;
     show(context, store, None, open)
@@ -46,15 +46,15 @@ pub(crate) fn show(
     store: Store,
     throwaway: Option<PathBuf>,
     open: OpenScreen,
-) -> Result<Exit, Stop> {
+) -> Result<Exit, CommandError> {
     let Context { settings, application, witness, .. } = context;
     open(Opening { store, caller: identity::caller(), settings, application, witness, throwaway })
-        .map_err(|reason| Failure::failed("screen", reason))?;
+        .map_err(|reason| CommandError::failed("screen", reason))?;
     Ok(Exit::Done)
 }
 
 /// The screen needs a terminal on both sides.
-pub(crate) fn needs_terminal() -> Result<(), Failure> {
+pub(crate) fn needs_terminal() -> Result<(), CommandError> {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let message = if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         "the screen needs a terminal, and there is none here"
@@ -63,6 +63,6 @@ pub(crate) fn needs_terminal() -> Result<(), Failure> {
     } else {
         return Ok(());
     };
-    Err(Failure::failed("no_terminal", message)
+    Err(CommandError::failed("no_terminal", message)
         .hint("Everything can be done with commands too: keydesk --help"))
 }

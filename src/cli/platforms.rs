@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::table::{Cell, Table};
 use crate::domain::platform::Presents;
 use crate::domain::text::inert;
@@ -28,7 +28,7 @@ struct Document<'a> {
 }
 
 /// Prints it.
-pub(crate) fn run(context: &Context) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context) -> Result<Exit, CommandError> {
     let catalogue = &context.settings.catalogue;
     if context.output.is_json() {
         let documents: Vec<_> = catalogue

@@ -1,7 +1,7 @@
 //! From what people type to what it names: Applications, keys, users, platforms.
 
 use crate::cli::context::{Context, not_found};
-use crate::cli::failure::{Failure, Stop};
+use crate::cli::error::CommandError;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::expiry::relative;
 use crate::domain::key::{Key, KeyId, KeyKind};
@@ -18,7 +18,7 @@ const CANDIDATES: usize = 8;
 const NEAR: usize = 200;
 
 /// The Application that was named, or the only one.
-pub(crate) fn application(context: &Context, reader: &Reader<'_>) -> Result<Application, Stop> {
+pub(crate) fn application(context: &Context, reader: &Reader<'_>) -> Result<Application, CommandError> {
     match &context.application {
         Some(name) => named_application(reader, name),
         None => only_application(reader),
@@ -26,27 +26,26 @@ pub(crate) fn application(context: &Context, reader: &Reader<'_>) -> Result<Appl
 }
 
 /// The Application of that name.
-pub(crate) fn named_application(reader: &Reader<'_>, name: &str) -> Result<Application, Stop> {
+pub(crate) fn named_application(reader: &Reader<'_>, name: &str) -> Result<Application, CommandError> {
     if let Some(application) = applications::named(reader, name.trim())? {
         return Ok(application);
     }
     let all: Vec<String> = names(&applications::all(reader, CANDIDATES)?);
-    Err(not_found("Application", name, &all, "").into())
+    Err(not_found("Application", name, &all, ""))
 }
 
-fn only_application(reader: &Reader<'_>) -> Result<Application, Stop> {
+fn only_application(reader: &Reader<'_>) -> Result<Application, CommandError> {
     let mut all = applications::all(reader, CANDIDATES)?;
     if all.len() > 1 {
-        let failure = Failure::usage(
+        let error = CommandError::usage(
             "application_needed",
             format!("there are several Applications: {}", names(&all).join(", ")),
         );
-        return Err(failure.hint("Say which: --app NAME, or KEYDESK_APP in the environment").into());
+        return Err(error.hint("Say which: --app NAME, or KEYDESK_APP in the environment"));
     }
     all.pop().ok_or_else(|| {
-        Failure::failed("no_application", "there is no Application yet")
+        CommandError::failed("no_application", "there is no Application yet")
             .hint("Create one: keydesk apps create NAME")
-            .into()
     })
 }
 
@@ -56,13 +55,13 @@ fn names(applications: &[Application]) -> Vec<String> {
 
 /// The key that `text` names: a key ID or displayed prefix in the whole database (or in the Application, where one
 /// was named), else a name that is unique in the Application.
-pub(crate) fn key(context: &Context, reader: &Reader<'_>, text: &str) -> Result<Key, Stop> {
+pub(crate) fn key(context: &Context, reader: &Reader<'_>, text: &str) -> Result<Key, CommandError> {
     one_of(context, reader, text, keys::named)
 }
 
 /// The same, where a successor of the same name does not make that name ambiguous: a script that rotates by name has
 /// one after its first turn.
-pub(crate) fn key_to_rotate(context: &Context, reader: &Reader<'_>, text: &str) -> Result<Key, Stop> {
+pub(crate) fn key_to_rotate(context: &Context, reader: &Reader<'_>, text: &str) -> Result<Key, CommandError> {
     one_of(context, reader, text, last_of_its_line)
 }
 
@@ -84,7 +83,7 @@ fn one_of(
     reader: &Reader<'_>,
     text: &str,
     named: fn(&Reader<'_>, ApplicationId, &str) -> Result<Vec<Key>, StoreError>,
-) -> Result<Key, Stop> {
+) -> Result<Key, CommandError> {
     let text = text.trim();
     let id = text.parse::<KeyId>().ok().or_else(|| displayed_id(text));
     if let Some(key) = id.map(|id| keys::get(reader, id)).transpose()?.flatten() {
@@ -93,7 +92,7 @@ fn one_of(
     let application = application(context, reader)?;
     let mut named = named(reader, application.id, text)?;
     if named.len() > 1 {
-        return Err(ambiguous(context, text, &application, &named).into());
+        return Err(ambiguous(context, text, &application, &named));
     }
     if let Some(key) = named.pop() {
         return Ok(key);
@@ -105,18 +104,23 @@ fn one_of(
             tombstone.name,
             relative(tombstone.deleted, context.now)
         );
-        return Err(Failure::failed("deleted", message).hint("Deleting a key cannot be undone").into());
+        return Err(CommandError::failed("deleted", message).hint("Deleting a key cannot be undone"));
     }
     let place = format!(" in {}", application.name);
     let near = near(context, reader, &application, text)?;
-    Err(not_found("key", text, &near, &place).hint("keydesk keys list shows all of them").into())
+    Err(not_found("key", text, &near, &place).hint("keydesk keys list shows all of them"))
 }
 
 /// A displayed prefix must be the key's own, and a named Application the one that it belongs to.
-fn in_the_application(context: &Context, reader: &Reader<'_>, key: Key, text: &str) -> Result<Key, Stop> {
+fn in_the_application(
+    context: &Context,
+    reader: &Reader<'_>,
+    key: Key,
+    text: &str,
+) -> Result<Key, CommandError> {
     if text.contains('_') && key.prefix != text {
         let message = format!("there is no key {:?}; there is: {}", inert(text), described(&key));
-        return Err(Failure::failed("not_found", message).into());
+        return Err(CommandError::not_found(message));
     }
     let Some(name) = &context.application else { return Ok(key) };
     let application = named_application(reader, name)?;
@@ -124,12 +128,10 @@ fn in_the_application(context: &Context, reader: &Reader<'_>, key: Key, text: &s
         return Ok(key);
     }
     let message = format!("the key {} belongs to another Application than {}", key.prefix, application.name);
-    Err(Failure::failed("not_found", message)
-        .hint("Leave out --app and KEYDESK_APP, or name the right one")
-        .into())
+    Err(CommandError::not_found(message).hint("Leave out --app and KEYDESK_APP, or name the right one"))
 }
 
-fn ambiguous(context: &Context, text: &str, application: &Application, keys: &[Key]) -> Failure {
+fn ambiguous(context: &Context, text: &str, application: &Application, keys: &[Key]) -> CommandError {
     let candidates: Vec<String> = keys
         .iter()
         .map(|key| {
@@ -144,7 +146,7 @@ fn ambiguous(context: &Context, text: &str, application: &Application, keys: &[K
         inert(text),
         candidates.join("\n")
     );
-    Failure::failed("ambiguous", message).hint("Name the key by its key ID")
+    CommandError::failed("ambiguous", message).hint("Name the key by its key ID")
 }
 
 fn described(key: &Key) -> String {
@@ -157,7 +159,7 @@ fn near(
     reader: &Reader<'_>,
     application: &Application,
     text: &str,
-) -> Result<Vec<String>, Stop> {
+) -> Result<Vec<String>, CommandError> {
     let begin = |characters: usize| text.chars().take(characters).collect::<String>();
     let length = text.chars().count();
     for filter in [begin(length), begin(length / 2), begin(2), begin(1)] {
@@ -206,7 +208,7 @@ fn distance(one: &str, other: &str) -> usize {
 }
 
 /// The user with that email.
-pub(crate) fn user(reader: &Reader<'_>, text: &str) -> Result<User, Stop> {
+pub(crate) fn user(reader: &Reader<'_>, text: &str) -> Result<User, CommandError> {
     let email = Email::parse(text)?;
     if let Some(user) = users::by_email(reader, &email)? {
         return Ok(user);
@@ -215,11 +217,11 @@ pub(crate) fn user(reader: &Reader<'_>, text: &str) -> Result<User, Stop> {
     let page = users::page(reader, "", &window)?;
     let candidates: Vec<String> =
         page.rows.iter().filter_map(|user| user.email.as_ref()).map(ToString::to_string).collect();
-    Err(not_found("user", email.as_str(), &candidates, "").into())
+    Err(not_found("user", email.as_str(), &candidates, ""))
 }
 
 /// `generic`, or a platform of the catalogue.
-pub(crate) fn kind(catalogue: &Catalogue, text: &str) -> Result<KeyKind, Failure> {
+pub(crate) fn kind(catalogue: &Catalogue, text: &str) -> Result<KeyKind, CommandError> {
     let slug = text.trim();
     if slug.eq_ignore_ascii_case("generic") {
         return Ok(KeyKind::Generic);
@@ -230,7 +232,7 @@ pub(crate) fn kind(catalogue: &Catalogue, text: &str) -> Result<KeyKind, Failure
     }
     let known: Vec<&str> = catalogue.iter().map(|platform| platform.slug.as_str()).collect();
     let message = format!("there is no platform {:?}; there is: generic, {}", inert(slug), known.join(", "));
-    Err(Failure::usage("unknown_platform", message)
+    Err(CommandError::usage("unknown_platform", message)
         .hint("More platforms can be added to config.toml under [[platforms]]"))
 }
 
@@ -253,8 +255,8 @@ mod tests {
         let braze = KeyKind::ThirdParty { platform: "braze".into() };
         assert_eq!(kind(&catalogue, "braze").unwrap(), braze);
         assert_eq!(kind(&catalogue, "Braze").unwrap(), braze);
-        let failure = kind(&catalogue, "brase").unwrap_err();
-        assert!(failure.message().contains("braze") && failure.message().contains("generic"));
-        assert_eq!(failure.exit().code(), 2);
+        let error = kind(&catalogue, "brase").unwrap_err();
+        assert!(error.to_string().contains("braze") && error.to_string().contains("generic"));
+        assert_eq!(error.exit().code(), 2);
     }
 }

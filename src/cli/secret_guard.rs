@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 
-use crate::cli::failure::Failure;
+use crate::cli::error::CommandError;
 use crate::domain::token::holds_secret;
 
 /// Refuses arguments that hold the text of a key, damaged or not. The text itself is not repeated.
-pub(crate) fn check(arguments: &[OsString]) -> Result<(), Failure> {
+pub(crate) fn check(arguments: &[OsString]) -> Result<(), CommandError> {
     if arguments.iter().any(|argument| holds_secret(&argument.to_string_lossy())) {
-        return Err(Failure::usage(
+        return Err(CommandError::usage(
             "secret_in_arguments",
             "one of the arguments is the full text of a key: it is now in the shell's history, and others on this \
              machine may have seen it in the list of processes",
@@ -24,14 +24,15 @@ pub(crate) fn check(arguments: &[OsString]) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::output::report;
 
     #[test]
     fn a_secret_is_found_wherever_it_stands_and_not_repeated() {
         let secret = format!("ik_live_7Qm2x9KdPa_{}", "a".repeat(49));
         for argument in [secret.clone(), format!("--name={secret}"), format!("'{secret}'\n")] {
-            let failure = check(&["keydesk".into(), "verify".into(), argument.into()]).unwrap_err();
-            assert!(!failure.json().contains(&secret) && !failure.text().contains(&secret));
-            assert_eq!(failure.exit().code(), 2);
+            let error = check(&["keydesk".into(), "verify".into(), argument.into()]).unwrap_err();
+            assert!(!report::document(&error).contains(&secret) && !report::text(&error).contains(&secret));
+            assert_eq!(error.exit().code(), 2);
         }
         assert!(check(&["keydesk".into(), "ik_live_7Qm2x9KdPa".into()]).is_ok());
     }

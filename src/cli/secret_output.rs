@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::error::CommandError;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::json;
 use crate::config::settings::{ClipboardMode, Settings};
@@ -39,10 +39,10 @@ impl Destination {
     }
 
     /// Whether the secret can be handed over there, as far as can be told beforehand.
-    pub(crate) fn check(&self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) fn check(&self, settings: &Settings) -> Result<(), CommandError> {
         match self {
             Self::File(path) => Ok(files::check_new(path)?),
-            Self::Clipboard if settings.clipboard == ClipboardMode::Off => Err(Failure::failed(
+            Self::Clipboard if settings.clipboard == ClipboardMode::Off => Err(CommandError::failed(
                 "clipboard_off",
                 "copying is off in the configuration (clipboard = \"off\")",
             )

@@ -7,13 +7,14 @@ use chrono::TimeDelta;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::cli::log;
 use crate::domain::expiry;
 use crate::domain::key::KeyType;
 use crate::host;
 use crate::serve::{self, Bounds, Options, Place, ServeError, Server, TrustedProxies, listen};
+use crate::store::StoreError;
 
 const EXAMPLES: &str = "\
 /auth and /auth/<application> answer 204 or 401, /healthz says whether the database answers, /metrics is for
@@ -77,13 +78,13 @@ fn number(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> +
 }
 
 /// Serves until it is told to end.
-pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     // What is still to be logged is written when this goes.
     let _log = log::begin_on_stderr();
     bring_up_to_date(context)?;
     host::raise_descriptor_limit();
     let trusted = TrustedProxies::parse(args.trusted_proxy.iter().map(String::as_str))
-        .map_err(|error| Failure::usage("bad_proxy", format!("--trusted-proxy: {error}")))?;
+        .map_err(|error| CommandError::usage("bad_proxy", format!("--trusted-proxy: {error}")))?;
     let handed = listen::from_systemd()?;
     let mut places: Vec<Place> = args.listen.into_iter().map(Place::Tcp).collect();
     places.extend(args.unix.map(|path| Place::Unix(path, args.unix_mode)));
@@ -109,13 +110,13 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, Stop> {
 
 /// An older format is brought up to date first. Whoever may only read the database can serve all the same; only use
 /// is not recorded then.
-fn bring_up_to_date(context: &Context) -> Result<(), Stop> {
-    match context.store() {
-        Ok(store) => drop(store),
-        Err(Stop::Failed(failure)) if failure.code() == "read_only" => {
+fn bring_up_to_date(context: &Context) -> Result<(), CommandError> {
+    match context.store_unwitnessed() {
+        Ok(store) => context.look_and_warn(&store),
+        Err(StoreError::ReadOnly { .. }) => {
             tracing::warn!("the database cannot be written: use will not be recorded");
         }
-        Err(stop) => return Err(stop),
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }
@@ -129,7 +130,7 @@ fn ready(server: &Server) {
     }
 }
 
-impl From<ServeError> for Failure {
+impl From<ServeError> for CommandError {
     fn from(error: ServeError) -> Self {
         match error {
             ServeError::Database(error) => error.into(),
@@ -140,11 +141,5 @@ impl From<ServeError> for Failure {
             ServeError::Nowhere => Self::usage("nowhere", error.to_string()),
             ServeError::System { .. } => Self::failed("system", error.to_string()),
         }
-    }
-}
-
-impl From<ServeError> for Stop {
-    fn from(error: ServeError) -> Self {
-        Failure::from(error).into()
     }
 }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::cli::output::to_stderr;
 use crate::domain::expiry::rfc3339;
 use crate::host::entropy::SystemEntropy;
@@ -60,7 +60,7 @@ struct Refused {
 }
 
 /// Reads the key, decides, and says why.
-pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let verifier = Verifier::open(&context.database)?;
     let presented = match &args.file {
         Some(path) => from_file(path)?,
@@ -82,7 +82,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
     }
 }
 
-fn say_valid(context: &Context, accepted: &Accepted) -> Result<Exit, Stop> {
+fn say_valid(context: &Context, accepted: &Accepted) -> Result<Exit, CommandError> {
     if context.output.is_json() {
         let key = KeyFacts {
             id: accepted.id.as_str(),
@@ -109,7 +109,7 @@ fn say_valid(context: &Context, accepted: &Accepted) -> Result<Exit, Stop> {
     Ok(Exit::Done)
 }
 
-fn say_refused(context: &Context, refusal: Refusal) -> Result<Exit, Stop> {
+fn say_refused(context: &Context, refusal: Refusal) -> Result<Exit, CommandError> {
     if context.output.is_json() {
         context.output.document(&Refused { valid: false, reason: refusal.reason.as_str() })?;
     } else {
@@ -128,16 +128,16 @@ fn say_refused(context: &Context, refusal: Refusal) -> Result<Exit, Stop> {
     Ok(Exit::No)
 }
 
-fn from_file(path: &Path) -> Result<Option<Zeroizing<String>>, Failure> {
+fn from_file(path: &Path) -> Result<Option<Zeroizing<String>>, CommandError> {
     let failed = |error: io::Error| {
-        Failure::failed("file", format!("could not read the key from {}: {error}", path.display()))
+        CommandError::failed("file", format!("could not read the key from {}: {error}", path.display()))
     };
     one_key(File::open(path).map_err(failed)?).map_err(failed)
 }
 
-fn from_standard_input() -> Result<Option<Zeroizing<String>>, Failure> {
+fn from_standard_input() -> Result<Option<Zeroizing<String>>, CommandError> {
     let failed = |error: io::Error| {
-        Failure::failed("input", format!("could not read the key from standard input: {error}"))
+        CommandError::failed("input", format!("could not read the key from standard input: {error}"))
     };
     let stdin = io::stdin();
     if stdin.is_terminal() {

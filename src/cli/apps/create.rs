@@ -1,8 +1,8 @@
 //! `keydesk apps create`.
 
 use crate::cli::context::{Context, change};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::documents::ApplicationDocument;
 use crate::desk;
 use crate::domain::text::Name;
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     name: String,
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let name = Name::parse(&args.name)?;
     let mut store = context.store_to_change()?;
     let application = change(&mut store, |session| desk::create_application(session, &name))?;

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::cli::confirm;
 use crate::cli::context::{Context, change, read};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::resolve;
 use crate::desk;
 
@@ -31,7 +31,7 @@ struct Deleted<'a> {
     keys_deleted: u64,
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let mut store = context.store_to_change()?;
     let seen = read(&store, |reader| resolve::named_application(reader, &args.name))?;
     let preview = [

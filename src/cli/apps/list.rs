@@ -1,8 +1,8 @@
 //! `keydesk apps list`.
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::documents::ApplicationDocument;
 use crate::cli::output::table::{Cell, Table};
 use crate::domain::expiry::relative_short;
@@ -18,7 +18,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args;
 
-pub(super) fn run(context: &Context) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
     let all = context.store()?.read(|reader| applications::all(reader, usize::MAX >> 1))?;
     if context.output.is_json() {
         context.output.document(&all.iter().map(ApplicationDocument::from).collect::<Vec<_>>())?;

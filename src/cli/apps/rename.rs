@@ -1,8 +1,8 @@
 //! `keydesk apps rename`.
 
 use crate::cli::context::{Context, change, read};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::documents::ApplicationDocument;
 use crate::cli::resolve;
 use crate::desk;
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     new: String,
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let new = Name::parse(&args.new)?;
     let mut store = context.store_to_change()?;
     let before = read(&store, |reader| resolve::named_application(reader, &args.name))?;

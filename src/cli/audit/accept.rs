@@ -2,8 +2,8 @@
 
 use crate::cli::confirm;
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::cli::output::documents::HeadDocument;
 
 const EXAMPLES: &str = "\
@@ -25,12 +25,13 @@ pub(crate) struct Args {
     yes: bool,
 }
 
-pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let store = context.store_unwitnessed()?;
     let Some(witness) = &context.witness else {
-        return Err(
-            Failure::failed("no_home", "this user has no home folder in which a head could be kept").into()
-        );
+        return Err(CommandError::failed(
+            "no_home",
+            "this user has no home folder in which a head could be kept",
+        ));
     };
     if let Some(doubt) = context.look(&store).doubt {
         let mut preview = vec![format!("Attention: {doubt}.")];

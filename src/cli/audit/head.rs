@@ -1,8 +1,8 @@
 //! `keydesk audit head`: the number and the hash of the last entry.
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::documents::HeadDocument;
 use crate::domain::audit::ChainHead;
 use crate::store::audit;
@@ -20,7 +20,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args;
 
-pub(crate) fn run(context: &Context) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context) -> Result<Exit, CommandError> {
     let (number, hash) = context.store()?.read(audit::head)?;
     let head = ChainHead { number, hash };
     if context.output.is_json() {

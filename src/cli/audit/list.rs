@@ -5,8 +5,8 @@ use std::io;
 use serde::Serialize;
 
 use crate::cli::context::{Context, read};
+use crate::cli::error::{CommandError, ErrorKind};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::cli::output::json::Array;
 use crate::cli::output::table::{Cell, Style, Table};
 use crate::cli::resolve;
@@ -50,9 +50,9 @@ pub(crate) struct Args {
 }
 
 /// Lists it.
-pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let since = args.since.as_deref().map(|text| parse_since(text, context.now, &Zone::Local)).transpose();
-    let since = since.map_err(|error| Failure::usage("bad_date", error.to_string()))?;
+    let since = since.map_err(|error| CommandError::usage("bad_date", error.to_string()))?;
     let action = args.action.as_deref().map(action).transpose()?;
     let store = context.store()?;
     read(&store, |reader| {
@@ -76,7 +76,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
 }
 
 /// A word for what was done, or a part of one.
-fn action(text: &str) -> Result<String, Failure> {
+fn action(text: &str) -> Result<String, CommandError> {
     let folded = fold(text.trim());
     let known = || AuditAction::ALL.into_iter().map(AuditAction::as_str);
     if !folded.is_empty() && known().any(|word| word.contains(&folded)) {
@@ -84,11 +84,11 @@ fn action(text: &str) -> Result<String, Failure> {
     }
     let message =
         format!("there is no action {:?}; there is: {}", inert(text), known().collect::<Vec<_>>().join(", "));
-    Err(Failure::usage("unknown_action", message).hint("A part will do: deleted, key, user.added"))
+    Err(CommandError::usage("unknown_action", message).hint("A part will do: deleted, key, user.added"))
 }
 
 /// The key that is meant; the log tells of deleted keys too, and they may be named by their name as well.
-fn key(context: &Context, reader: &Reader<'_>, text: &str) -> Result<KeyId, Stop> {
+fn key(context: &Context, reader: &Reader<'_>, text: &str) -> Result<KeyId, CommandError> {
     let id = text.trim().parse::<KeyId>().ok().or_else(|| displayed_id(text.trim()));
     if let Some(id) = id
         && (keys::get(reader, id)?.is_some() || keys::tombstone(reader, id)?.is_some())
@@ -97,24 +97,22 @@ fn key(context: &Context, reader: &Reader<'_>, text: &str) -> Result<KeyId, Stop
     }
     match resolve::key(context, reader, text) {
         Ok(key) => Ok(key.id),
-        Err(Stop::Failed(failure)) if failure.code() == "not_found" => {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
             let mut deleted = keys::deleted_named(reader, text.trim())?;
             match (deleted.pop(), deleted.as_slice()) {
                 (Some(one), []) => Ok(one.id),
-                (Some(one), more) => {
-                    deleted_ambiguous(text, more.iter().chain([&one]).map(|key| key.id)).map_err(Into::into)
-                }
-                (None, _) => Err(Stop::Failed(failure)),
+                (Some(one), more) => deleted_ambiguous(text, more.iter().chain([&one]).map(|key| key.id)),
+                (None, _) => Err(error),
             }
         }
         Err(stop) => Err(stop),
     }
 }
 
-fn deleted_ambiguous(text: &str, ids: impl Iterator<Item = KeyId>) -> Result<KeyId, Failure> {
+fn deleted_ambiguous(text: &str, ids: impl Iterator<Item = KeyId>) -> Result<KeyId, CommandError> {
     let ids: Vec<String> = ids.map(|id| id.to_string()).collect();
     let message = format!("several deleted keys were named {:?}: {}", inert(text), ids.join(", "));
-    Err(Failure::failed("ambiguous", message).hint("Name the key by its key ID"))
+    Err(CommandError::failed("ambiguous", message).hint("Name the key by its key ID"))
 }
 
 #[derive(Serialize)]
@@ -163,7 +161,7 @@ fn each(
     filter: &AuditFilter,
     limit: Option<usize>,
     mut write: impl FnMut(&AuditRow) -> io::Result<()>,
-) -> Result<(), Stop> {
+) -> Result<(), CommandError> {
     let mut outcome = Ok(());
     audit::each(reader, filter, limit, &mut |row| {
         outcome = write(&row);
@@ -177,7 +175,7 @@ fn documents(
     reader: &Reader<'_>,
     filter: &AuditFilter,
     limit: Option<usize>,
-) -> Result<(), Stop> {
+) -> Result<(), CommandError> {
     let mut array = Array::open(context.output.data())?;
     each(reader, filter, limit, |row| array.add(&Document::from(row)))?;
     Ok(array.close()?)
@@ -188,7 +186,7 @@ fn table(
     reader: &Reader<'_>,
     filter: &AuditFilter,
     limit: Option<usize>,
-) -> Result<u64, Stop> {
+) -> Result<u64, CommandError> {
     let heads = ["#", "WHEN", "WHO", "WHAT", "TO", "CHANGES"];
     let mut table = Table::new(context.output.data(), context.output.has_colour(), &heads);
     each(reader, filter, limit, |row| {

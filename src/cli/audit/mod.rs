@@ -8,8 +8,8 @@ mod verify;
 use clap::Subcommand;
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Accept(accept::Args),
 }
 
-pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, CommandError> {
     match command {
         Command::List(args) => list::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),

@@ -5,8 +5,8 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::desk::witness::Doubt;
 use crate::domain::Instant;
 use crate::domain::audit::{ChainHash, ChainHead};
@@ -78,7 +78,7 @@ struct Found {
 }
 
 /// Checks it.
-pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let expect = args.expect.as_deref().map(Expected::parse).transpose()?;
     let store = context.store_unwitnessed()?;
     let mut verdict = store.read(|reader| look(context, reader, expect))?;
@@ -108,14 +108,14 @@ struct Expected {
 }
 
 impl Expected {
-    fn parse(text: &str) -> Result<Self, Failure> {
+    fn parse(text: &str) -> Result<Self, CommandError> {
         let text = text.trim();
         if let Ok(ChainHead { number, hash }) = text.parse() {
             return Ok(Self { number: Some(number), hash });
         }
         let hash = text.parse().map_err(|_| {
             let message = "that is no head: it is a number, a colon and 64 hexadecimal digits";
-            Failure::usage("bad_head", message).hint("keydesk audit head prints one")
+            CommandError::usage("bad_head", message).hint("keydesk audit head prints one")
         })?;
         Ok(Self { number: None, hash })
     }

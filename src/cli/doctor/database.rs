@@ -130,12 +130,12 @@ fn people(examined: &Examined) -> Vec<Finding> {
         Some(_) => Finding::fault(
             "caller",
             format!("{email} is disabled, and may look but change nothing"),
-            format!("Ask an active user to context: keydesk users enable {email}"),
+            format!("Ask an active user to run: keydesk users enable {email}"),
         ),
         None => Finding::fault(
             "caller",
             format!("the login {login} belongs to no user, and may look but change nothing"),
-            format!("Ask an active user to context: keydesk users add YOU@EXAMPLE.COM --login {login}"),
+            format!("Ask an active user to run: keydesk users add YOU@EXAMPLE.COM --login {login}"),
         ),
     };
     let many = if active == 1 {

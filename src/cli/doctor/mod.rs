@@ -10,8 +10,8 @@ mod throwaway;
 use serde::Serialize;
 
 use crate::cli::context::{Context, GlobalArgs};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::Output;
 use crate::cli::output::table::Style;
 
@@ -74,7 +74,7 @@ struct Report<'a> {
 }
 
 /// Looks, and says what it found. Broken settings are a finding and no obstacle.
-pub(crate) fn run(global: GlobalArgs, args: &Args) -> Result<Exit, Stop> {
+pub(crate) fn run(global: GlobalArgs, args: &Args) -> Result<Exit, CommandError> {
     if let Some(url) = &args.proxy {
         let context = Context::new(global)?;
         let exit = report(&context.output, &proxy::check(&context, url)?)?;
@@ -85,7 +85,7 @@ pub(crate) fn run(global: GlobalArgs, args: &Args) -> Result<Exit, Stop> {
     report(&output, &local::check(global))
 }
 
-fn report(output: &Output, findings: &[Finding]) -> Result<Exit, Stop> {
+fn report(output: &Output, findings: &[Finding]) -> Result<Exit, CommandError> {
     let ok = findings.iter().all(|finding| finding.ok);
     if output.is_json() {
         output.document(&Report { ok, checks: findings })?;

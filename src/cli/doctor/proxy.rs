@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::Finding;
 use super::throwaway::Throwaway;
 use crate::cli::context::Context;
-use crate::cli::failure::{Failure, Stop};
+use crate::cli::error::CommandError;
 use crate::domain::text::inert;
 
 /// How long one request may take.
@@ -62,11 +62,11 @@ struct Client {
 }
 
 impl Client {
-    fn new(url: &str) -> Result<Self, Stop> {
-        let bad = |why: String| Failure::usage("bad_url", format!("--proxy {}: {why}", inert(url)));
+    fn new(url: &str) -> Result<Self, CommandError> {
+        let bad = |why: String| CommandError::usage("bad_url", format!("--proxy {}: {why}", inert(url)));
         let parsed: Uri = url.parse().map_err(|error| bad(format!("{error}")))?;
         if !matches!(parsed.scheme_str(), Some("http" | "https")) || parsed.host().is_none() {
-            return Err(bad("a URL begins with http:// or https:// and a host".into()).into());
+            return Err(bad("a URL begins with http:// or https:// and a host".into()));
         }
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let config = Agent::config_builder()
@@ -79,14 +79,14 @@ impl Client {
         let stop = Arc::new(AtomicBool::new(false));
         for signal in [SIGHUP, SIGINT, SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|error| {
-                Failure::failed("system", format!("could not listen for signals: {error}"))
+                CommandError::failed("system", format!("could not listen for signals: {error}"))
             })?;
         }
         Ok(Self { agent: config.into(), url: parsed, stop })
     }
 
     /// One request, with the key or without.
-    fn ask(&self, key: Option<&Throwaway<'_>>) -> Result<Answered, Stop> {
+    fn ask(&self, key: Option<&Throwaway<'_>>) -> Result<Answered, CommandError> {
         self.go_on()?;
         let mut request = self.agent.get(&self.url);
         if let Some(key) = key {
@@ -95,20 +95,20 @@ impl Client {
                 value.set_sensitive(true);
                 value
             });
-            let value = value.map_err(|error| Failure::failed("system", error.to_string()))?;
+            let value = value.map_err(|error| CommandError::failed("system", error.to_string()))?;
             request = request.header("Authorization", value);
         }
         let answered = request.call();
         self.go_on()?;
         let answer = answered.map_err(|error| {
-            Failure::failed("proxy", format!("could not ask {}: {error}", inert(&self.url.to_string())))
+            CommandError::failed("proxy", format!("could not ask {}: {error}", inert(&self.url.to_string())))
                 .hint("Does the proxy listen there? Try: curl -i with the same URL")
         })?;
         Ok(Answered::of(answer.status().as_u16()))
     }
 
     /// Waits a little.
-    fn pause(&self, time: Duration) -> Result<(), Stop> {
+    fn pause(&self, time: Duration) -> Result<(), CommandError> {
         let since = Instant::now();
         while since.elapsed() < time {
             self.go_on()?;
@@ -117,16 +117,16 @@ impl Client {
         Ok(())
     }
 
-    fn go_on(&self) -> Result<(), Stop> {
+    fn go_on(&self) -> Result<(), CommandError> {
         if self.stop.load(Ordering::Relaxed) {
-            return Err(Failure::failed("interrupted", "interrupted; nothing is left behind").into());
+            return Err(CommandError::failed("interrupted", "interrupted; nothing is left behind"));
         }
         Ok(())
     }
 }
 
 /// Goes through the proxy without a key, with one, and with the deleted one. It stops where going on would tell nothing.
-pub(super) fn check(context: &Context, url: &str) -> Result<Vec<Finding>, Stop> {
+pub(super) fn check(context: &Context, url: &str) -> Result<Vec<Finding>, CommandError> {
     let client = Client::new(url)?;
     let mut findings = vec![without_key(client.ask(None)?)];
     if all_good(&findings) {
@@ -158,7 +158,7 @@ fn without_key(answered: Answered) -> Finding {
     }
 }
 
-fn let_in(client: &Client, key: &Throwaway<'_>) -> Result<Finding, Stop> {
+fn let_in(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError> {
     const CHECK: &str = "requests with a valid key";
     for _ in 0..TIMES {
         match client.ask(Some(key))? {
@@ -178,7 +178,7 @@ fn let_in(client: &Client, key: &Throwaway<'_>) -> Result<Finding, Stop> {
 }
 
 /// Each request must have reached keydesk: whoever remembers an answer does not ask.
-fn each_asked(client: &Client, key: &Throwaway<'_>) -> Result<Finding, Stop> {
+fn each_asked(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError> {
     const CHECK: &str = "keydesk was asked each time";
     let since = Instant::now();
     let mut uses = key.uses()?;
@@ -197,7 +197,7 @@ fn each_asked(client: &Client, key: &Throwaway<'_>) -> Result<Finding, Stop> {
     })
 }
 
-fn refused_at_once(client: &Client, key: &Throwaway<'_>) -> Result<Finding, Stop> {
+fn refused_at_once(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError> {
     const CHECK: &str = "requests with the deleted key";
     let deleted = Instant::now();
     for _ in 0..TIMES {

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::cli::context::{Context, change, read};
-use crate::cli::failure::Stop;
+use crate::cli::error::CommandError;
 use crate::cli::resolve;
 use crate::desk::{self, CreatedKey, Picked};
 use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
@@ -28,7 +28,7 @@ pub(super) struct Throwaway<'a> {
 
 impl<'a> Throwaway<'a> {
     /// Makes one in the Application that was named, or in the only one.
-    pub(super) fn make(context: &'a Context) -> Result<Self, Stop> {
+    pub(super) fn make(context: &'a Context) -> Result<Self, CommandError> {
         let mut store = context.store_to_change()?;
         let application = read(&store, |reader| resolve::application(context, reader))?;
         let new = NewKey {
@@ -54,12 +54,12 @@ impl<'a> Throwaway<'a> {
     }
 
     /// How often it was let in, as far as that is recorded by now.
-    pub(super) fn uses(&self) -> Result<u64, Stop> {
+    pub(super) fn uses(&self) -> Result<u64, CommandError> {
         read(&self.store, |reader| Ok(usage::last_30_days(reader, self.key.id, clock::now())?.iter().sum()))
     }
 
     /// Deletes it; from then on it must be refused.
-    pub(super) fn delete(&mut self) -> Result<(), Stop> {
+    pub(super) fn delete(&mut self) -> Result<(), CommandError> {
         // Its use is no reason not to delete it: as it is now.
         let now = read(&self.store, |reader| Ok(keys::get(reader, self.key.id)?))?;
         if let Some(key) = now {

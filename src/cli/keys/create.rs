@@ -7,8 +7,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::show::Shown;
 use crate::cli::context::{Context, change, read};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::cli::resolve;
 use crate::cli::secret_output::Destination;
 use crate::desk::{self, CreatedKey};
@@ -54,7 +54,7 @@ pub(crate) struct Args {
     copy: bool,
 }
 
-pub(super) fn run(context: &Context, args: Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let name = Name::parse(&args.name)?;
     let kind = resolve::kind(&context.settings.catalogue, &args.platform)?;
     let expires = expires(context, args.expires.as_deref())?;
@@ -88,12 +88,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, Stop> {
         context.output.say(
             "You cannot display the API key after this step. If you lose the value, create a new API key.",
         );
-        if let Err(Stop::Failed(failure)) =
-            change(&mut store, |session| desk::mark_delivered(session, shown.key.id))
-        {
-            context
-                .output
-                .warn(&format!("that the secret was handed over could not be noted: {}", failure.message()));
+        if let Err(error) = change(&mut store, |session| desk::mark_delivered(session, shown.key.id)) {
+            context.output.warn(&format!("that the secret was handed over could not be noted: {error}"));
         }
     }
     Ok(Exit::Done)
@@ -103,7 +99,7 @@ fn types() -> impl TypedValueParser<Value = KeyType> {
     PossibleValuesParser::new(KeyType::ALL.map(KeyType::as_str)).try_map(|word| word.parse::<KeyType>())
 }
 
-fn expires(context: &Context, when: Option<&str>) -> Result<Instant, Failure> {
+fn expires(context: &Context, when: Option<&str>) -> Result<Instant, CommandError> {
     Ok(match when {
         Some(text) => parse_when(text, context.now, &Zone::Local)?,
         None => expires_after(context.now, i64::from(context.settings.default_expiry))?,
@@ -122,12 +118,12 @@ fn in_month(reader: &Reader<'_>, application: &Application, expires: Instant) ->
 }
 
 /// The key is there and nobody has its secret: that must be said plainly.
-fn not_delivered(key: &Key, reason: &str) -> Failure {
+fn not_delivered(key: &Key, reason: &str) -> CommandError {
     let message = format!(
         "the key {} ({}) was created, but its secret could not be handed over: {reason}. Nobody has the secret; \
          the key is marked \"secret never shown\"",
         key.prefix, key.name
     );
-    Failure::failed("secret_not_delivered", message)
+    CommandError::failed("secret_not_delivered", message)
         .hint(format!("Delete it and create another: keydesk keys delete {} --yes", key.id))
 }

@@ -6,8 +6,8 @@ use super::several::{SeveralKeys, picked};
 use super::show::Shown;
 use crate::cli::confirm;
 use crate::cli::context::{Context, change, read};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::desk;
 use crate::domain::Instant;
 use crate::domain::expiry::{relative, rfc3339};
@@ -57,7 +57,7 @@ impl<'a> Receipt<'a> {
     }
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let mut store = context.store_to_change()?;
     let shown = read(&store, |reader| {
         let keys = args.keys.resolve(context, reader)?;

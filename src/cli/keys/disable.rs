@@ -3,8 +3,8 @@
 use super::several::{SeveralKeys, picked};
 use super::show::Shown;
 use crate::cli::context::{Context, change, read};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::desk;
 
 const EXAMPLES: &str = "\
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     keys: SeveralKeys,
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     set(context, &args.keys, Access::Disabled)
 }
 
@@ -32,7 +32,7 @@ pub(super) enum Access {
 }
 
 /// Sets the access of keys. A key that has it already is reported and stays as it is.
-pub(super) fn set(context: &Context, keys: &SeveralKeys, access: Access) -> Result<Exit, Stop> {
+pub(super) fn set(context: &Context, keys: &SeveralKeys, access: Access) -> Result<Exit, CommandError> {
     let disabled = access == Access::Disabled;
     let mut store = context.store_to_change()?;
     let keys = read(&store, |reader| keys.resolve(context, reader))?;

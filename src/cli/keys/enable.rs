@@ -3,8 +3,8 @@
 use super::disable::{self, Access};
 use super::several::SeveralKeys;
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,6 +18,6 @@ pub(crate) struct Args {
     keys: SeveralKeys,
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     disable::set(context, &args.keys, Access::Enabled)
 }

@@ -5,8 +5,8 @@ use std::io;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::context::{Context, read};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::json::Array;
 use crate::cli::output::table::{Cell, Style, Table};
@@ -47,7 +47,7 @@ pub(crate) struct Args {
 const HEADS: [&str; 9] =
     ["NAME", "KEY ID", "PLATFORM", "TYPE", "EXPIRES", "STATE", "CREATOR", "LAST USED", "ROTATION"];
 
-pub(super) fn run(context: &Context, args: Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let store = context.store()?;
     read(&store, |reader| {
         let application = resolve::application(context, reader)?;
@@ -86,12 +86,17 @@ fn columns() -> impl TypedValueParser<Value = KeySort> {
 }
 
 /// A platform of the catalogue, or one that was in it once and still has keys.
-fn platform(context: &Context, reader: &Reader<'_>, query: &KeyQuery, slug: &str) -> Result<KeyKind, Stop> {
-    resolve::kind(&context.settings.catalogue, slug).or_else(|failure| {
+fn platform(
+    context: &Context,
+    reader: &Reader<'_>,
+    query: &KeyQuery,
+    slug: &str,
+) -> Result<KeyKind, CommandError> {
+    resolve::kind(&context.settings.catalogue, slug).or_else(|error| {
         let gone = KeyKind::ThirdParty { platform: slug.to_owned() };
         let query = KeyQuery { platform: Some(gone.clone()), ..query.clone() };
         match keys::count(reader, &query, &context.settings.catalogue)? {
-            0 => Err(failure.into()),
+            0 => Err(error),
             _ => Ok(gone),
         }
     })
@@ -103,7 +108,7 @@ fn each(
     reader: &Reader<'_>,
     query: &KeyQuery,
     mut write: impl FnMut(Key) -> Result<io::Result<()>, StoreError>,
-) -> Result<(), Stop> {
+) -> Result<(), CommandError> {
     let mut outcome = Ok(Ok(()));
     keys::each(reader, query, &context.settings.catalogue, &mut |key| {
         outcome = write(key);
@@ -117,7 +122,7 @@ fn documents(
     reader: &Reader<'_>,
     query: &KeyQuery,
     application: &str,
-) -> Result<(), Stop> {
+) -> Result<(), CommandError> {
     let mut array = Array::open(context.output.data())?;
     each(context, reader, query, |key| {
         let uses = usage::last_30_days(reader, key.id, context.now)?.iter().sum();
@@ -126,7 +131,7 @@ fn documents(
     Ok(array.close()?)
 }
 
-fn table(context: &Context, reader: &Reader<'_>, query: &KeyQuery) -> Result<u64, Stop> {
+fn table(context: &Context, reader: &Reader<'_>, query: &KeyQuery) -> Result<u64, CommandError> {
     let mut table = Table::new(context.output.data(), context.output.has_colour(), &HEADS);
     each(context, reader, query, |key| Ok(table.row(row(context, &key))))?;
     Ok(table.finish()?)

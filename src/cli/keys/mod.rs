@@ -13,8 +13,8 @@ mod usage;
 use clap::Subcommand;
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +36,7 @@ pub(crate) enum Command {
     Usage(usage::Args),
 }
 
-pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, CommandError> {
     match command {
         Command::List(args) => list::run(context, args),
         Command::Create(args) => create::run(context, args),

@@ -9,8 +9,8 @@ use chrono::TimeDelta;
 
 use super::show::Shown;
 use crate::cli::context::{Context, change, read};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 use crate::cli::resolve;
 use crate::cli::secret_output::Destination;
 use crate::desk::{self, CreatedKey, Ending, Picked};
@@ -64,23 +64,23 @@ pub(crate) struct Args {
 }
 
 /// Rotates one key.
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let expires =
         args.expires.as_deref().map(|text| parse_when(text, context.now, &Zone::Local)).transpose()?;
     let ending = if args.leaked { Ending::AtOnce } else { Ending::After(args.overlap) };
     if args.overlap < TimeDelta::zero() {
-        return Err(Failure::usage("bad_overlap", "an overlap is not negative").into());
+        return Err(CommandError::usage("bad_overlap", "an overlap is not negative"));
     }
     // An empty one would succeed, and the secret would be lost: mostly a variable that is not set.
     if args.run.as_deref().is_some_and(|command| command.trim().is_empty()) {
-        return Err(Failure::usage("bad_command", "--run needs a command that takes the secret").into());
+        return Err(CommandError::usage("bad_command", "--run needs a command that takes the secret"));
     }
     let delivery = Delivery::choose(args);
     let mut store = context.store_to_change()?;
     let old = read(&store, |reader| resolve::key_to_rotate(context, reader, &args.key))?;
     // Nothing is made that could not be handed over afterwards.
-    delivery.check(context).map_err(|failure| {
-        failure.because(&format!("no new key was made, and the old key {} is as it was", old.prefix))
+    delivery.check(context).map_err(|error| {
+        error.because(&format!("no new key was made, and the old key {} is as it was", old.prefix))
     })?;
     let picked = Picked { id: old.id, version: old.version };
     let CreatedKey { key, secret } =
@@ -92,10 +92,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
     })?;
     if let Err(reason) = delivery.deliver(context, &secret, &shown) {
         delivery.take_back();
-        return Err(withdraw(context, &mut store, &old, &shown.key, &reason).into());
+        return Err(withdraw(context, &mut store, &old, &shown.key, &reason));
     }
     let ended = change(&mut store, |session| desk::finish_rotation(session, shown.key.id, ending));
-    let ended = ended.map_err(|stop| not_ended(stop, &old, &shown.key))?;
+    let ended = ended.map_err(|error| not_ended(&error, &old, &shown.key))?;
     context.output.say(&format!(
         "Key {} ({}) replaces {}; it expires {}.",
         shown.key.prefix,
@@ -127,7 +127,7 @@ impl<'a> Delivery<'a> {
         Self { destination, command, arrived: Cell::new(false) }
     }
 
-    fn check(&self, context: &Context) -> Result<(), Failure> {
+    fn check(&self, context: &Context) -> Result<(), CommandError> {
         self.destination.as_ref().map_or(Ok(()), |destination| destination.check(&context.settings))
     }
 
@@ -178,37 +178,32 @@ fn hand_to(command: &str, secret: &Secret) -> Result<(), String> {
 }
 
 /// Says all three: why it failed, that the new key is gone, and that the old one is as it was.
-fn withdraw(context: &Context, store: &mut Store, old: &Key, new: &Key, reason: &str) -> Failure {
+fn withdraw(context: &Context, store: &mut Store, old: &Key, new: &Key, reason: &str) -> CommandError {
     let gone = match change(store, |session| desk::withdraw_successor(session, new.id)) {
         Ok(()) => {
             context.scrub(store);
             format!("the new key {} was withdrawn", new.prefix)
         }
-        Err(Stop::Failed(failure)) => format!(
-            "the new key {} could not be withdrawn ({}): it is marked \"secret never shown\", and the next rotation \
+        Err(error) => format!(
+            "the new key {} could not be withdrawn ({error}): it is marked \"secret never shown\", and the next rotation \
              withdraws it",
-            new.prefix,
-            failure.message()
+            new.prefix
         ),
-        Err(Stop::PipeClosed) => format!("the new key {} may still be there", new.prefix),
     };
     let message = format!(
         "the new secret could not be delivered: {reason}; {gone}; the old key {} is as it was",
         old.prefix
     );
-    Failure::failed("not_delivered", message).hint("Mend that, and run the same command again")
+    CommandError::failed("not_delivered", message).hint("Mend that, and run the same command again")
 }
 
 /// The new key is delivered and works; the old one has not got its end.
-fn not_ended(stop: Stop, old: &Key, new: &Key) -> Stop {
-    let Stop::Failed(failure) = stop else { return stop };
+fn not_ended(error: &CommandError, old: &Key, new: &Key) -> CommandError {
     let message = format!(
-        "the new key {} was delivered, but the rotation could not be finished: {}. The old key {} is as it was",
-        new.prefix,
-        failure.message(),
-        old.prefix
+        "the new key {} was delivered, but the rotation could not be finished: {error}. The old key {} is as it was",
+        new.prefix, old.prefix
     );
-    Failure::failed(failure.code(), message).hint("Context the same command again: it begins anew").into()
+    CommandError::failed(error.code(), message).hint("Run the same command again: it begins anew")
 }
 
 /// Until when the old key works, and whether somebody still uses it.

@@ -1,7 +1,7 @@
 //! The keys that a command takes, one or more.
 
 use crate::cli::context::Context;
-use crate::cli::failure::Stop;
+use crate::cli::error::CommandError;
 use crate::cli::resolve;
 use crate::desk::Picked;
 use crate::domain::key::Key;
@@ -16,7 +16,7 @@ pub(crate) struct SeveralKeys {
 
 impl SeveralKeys {
     /// The keys, each once, in the order in which they were named.
-    pub(super) fn resolve(&self, context: &Context, reader: &Reader<'_>) -> Result<Vec<Key>, Stop> {
+    pub(super) fn resolve(&self, context: &Context, reader: &Reader<'_>) -> Result<Vec<Key>, CommandError> {
         let mut found: Vec<Key> = Vec::with_capacity(self.keys.len());
         for text in &self.keys {
             let key = resolve::key(context, reader, text)?;

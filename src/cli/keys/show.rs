@@ -1,8 +1,8 @@
 //! `keydesk keys show`: all that is known of one key.
 
 use crate::cli::context::{Context, read};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::resolve;
 use crate::domain::Instant;
@@ -38,7 +38,7 @@ pub(super) struct Shown {
 
 impl Shown {
     /// Reads what stands around a key.
-    pub(super) fn around(context: &Context, reader: &Reader<'_>, key: Key) -> Result<Self, Stop> {
+    pub(super) fn around(context: &Context, reader: &Reader<'_>, key: Key) -> Result<Self, CommandError> {
         let application = applications::get(reader, key.application)?;
         let application =
             application.map(|application| application.name.as_str().to_owned()).unwrap_or_default();
@@ -48,7 +48,11 @@ impl Shown {
     }
 
     /// The same for several, in one transaction.
-    pub(super) fn around_all(context: &Context, store: &Store, keys: Vec<Key>) -> Result<Vec<Self>, Stop> {
+    pub(super) fn around_all(
+        context: &Context,
+        store: &Store,
+        keys: Vec<Key>,
+    ) -> Result<Vec<Self>, CommandError> {
         read(store, |reader| keys.into_iter().map(|key| Self::around(context, reader, key)).collect())
     }
 
@@ -64,7 +68,7 @@ impl Shown {
     }
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let store = context.store()?;
     let shown =
         read(&store, |reader| Shown::around(context, reader, resolve::key(context, reader, &args.key)?))?;

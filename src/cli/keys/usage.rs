@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::cli::context::{Context, read};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::resolve;
 use crate::domain::platform;
 use crate::domain::text::inert;
@@ -32,7 +32,7 @@ struct Document<'a> {
     steps: &'a [String],
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let store = context.store()?;
     let key = read(&store, |reader| resolve::key(context, reader, &args.key))?;
     let usage = platform::usage(&key.kind, &context.settings.catalogue);

@@ -2,6 +2,7 @@
 
 pub(crate) mod documents;
 pub(crate) mod json;
+pub(crate) mod report;
 pub(crate) mod table;
 
 use std::cell::RefCell;
@@ -9,8 +10,8 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use serde::Serialize;
 
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stop};
 
 /// Where and how a command says things.
 pub(crate) struct Output {
@@ -46,19 +47,19 @@ impl Output {
     }
 
     /// A line of data.
-    pub(crate) fn line(&self, text: &str) -> Result<(), Stop> {
+    pub(crate) fn line(&self, text: &str) -> Result<(), CommandError> {
         let mut out = self.data();
         writeln!(out, "{text}")?;
         Ok(out.flush()?)
     }
 
     /// The one JSON document.
-    pub(crate) fn document<T: Serialize>(&self, value: &T) -> Result<(), Stop> {
+    pub(crate) fn document<T: Serialize>(&self, value: &T) -> Result<(), CommandError> {
         self.line(&json::to_string(value))
     }
 
     /// The JSON document, if one is wanted: the end of a command that has told people already.
-    pub(crate) fn if_json<T: Serialize>(&self, value: &T) -> Result<Exit, Stop> {
+    pub(crate) fn if_json<T: Serialize>(&self, value: &T) -> Result<Exit, CommandError> {
         if self.json {
             self.document(value)?;
         }
@@ -93,10 +94,4 @@ impl Output {
 /// A line on standard error; one that nobody can read is no error.
 pub(crate) fn to_stderr(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
-/// Reports an error on standard error, and returns the exit code that it leads to.
-pub(crate) fn report(failure: &Failure, json: bool) -> Exit {
-    to_stderr(&if json { failure.json() } else { failure.text() });
-    failure.exit()
 }

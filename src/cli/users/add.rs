@@ -1,8 +1,8 @@
 //! `keydesk users add`.
 
 use crate::cli::context::{Context, change};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::documents::UserDocument;
 use crate::desk;
 use crate::domain::text::inert;
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     login: Option<String>,
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let email = Email::parse(&args.email)?;
     let login = args.login.as_deref().map(str::trim).filter(|login| !login.is_empty());
     let mut store = context.store_to_change()?;

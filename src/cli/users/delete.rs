@@ -2,8 +2,8 @@
 
 use crate::cli::confirm;
 use crate::cli::context::{Context, change, read};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::documents::UserDocument;
 use crate::cli::resolve;
 use crate::desk;
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     yes: bool,
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let mut store = context.store_to_change()?;
     let seen = read(&store, |reader| resolve::user(reader, &args.email))?;
     let shown = seen.email.as_ref().map(|email| email.as_str().to_owned()).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! `keydesk users disable`.
 
 use crate::cli::context::{Context, change, read};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::documents::UserDocument;
 use crate::cli::resolve;
 use crate::desk::{self, DeskError, Session};
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     email: String,
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let sentence = "disabled. They can look, and change nothing; their keys go on working until they expire.";
     set_status(context, &args.email, desk::disable_user, sentence)
 }
@@ -30,7 +30,7 @@ pub(super) fn set_status(
     email: &str,
     operation: fn(&mut Session<'_>, UserId, i64) -> Result<User, DeskError>,
     sentence: &str,
-) -> Result<Exit, Stop> {
+) -> Result<Exit, CommandError> {
     let mut store = context.store_to_change()?;
     let seen = read(&store, |reader| resolve::user(reader, email))?;
     let user = change(&mut store, |session| operation(session, seen.id, seen.version))?;

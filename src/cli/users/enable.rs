@@ -2,8 +2,8 @@
 
 use super::disable::set_status;
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::desk;
 
 const EXAMPLES: &str = "\
@@ -18,6 +18,6 @@ pub(crate) struct Args {
     email: String,
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     set_status(context, &args.email, desk::enable_user, "enabled. They can change things again.")
 }

@@ -1,8 +1,8 @@
 //! `keydesk users list`.
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 use crate::cli::output::documents::UserDocument;
 use crate::cli::output::table::{Cell, Style, Table};
 use crate::domain::expiry::relative_short;
@@ -20,7 +20,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args;
 
-pub(super) fn run(context: &Context) -> Result<Exit, Stop> {
+pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
     let all = context.store()?.read(users::all)?;
     if context.output.is_json() {
         context.output.document(&all.iter().map(UserDocument::from).collect::<Vec<_>>())?;

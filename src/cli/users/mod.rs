@@ -9,8 +9,8 @@ mod list;
 use clap::Subcommand;
 
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Stop;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Delete(delete::Args),
 }
 
-pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, Stop> {
+pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, CommandError> {
     match command {
         Command::List(_) => list::run(context),
         Command::Add(args) => add::run(context, &args),

@@ -1,0 +1,201 @@
+//! Why a command ended early.
+
+use std::error::Error;
+use std::{fmt, io};
+
+use crate::cli::exit::Exit;
+use crate::config::ConfigError;
+use crate::desk::DeskError;
+use crate::domain::expiry::ExpiryError;
+use crate::domain::text::{NameError, inert};
+use crate::domain::user::EmailError;
+use crate::host::files::WriteError;
+use crate::store::{NotAllowed, StoreError};
+use crate::verify::VerifyError;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorKind {
+    /// The command line is wrong.
+    Usage,
+    /// The user is disabled or unknown.
+    NotAllowed,
+    /// Nothing has the name that was given.
+    NotFound,
+    /// Standard output could not be written.
+    Output,
+    /// Standard output was closed by its reader (`keydesk keys list | head -1`), which is not reported.
+    ClosedPipe,
+    Failed,
+}
+
+/// What went wrong, why, and what to do next.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    kind: ErrorKind,
+    /// For programs.
+    code: &'static str,
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+    hint: Option<String>,
+}
+
+impl CommandError {
+    fn new(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, code, message: message.into(), source: None, hint: None }
+    }
+
+    pub(crate) fn usage(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage, code, message)
+    }
+
+    pub(crate) fn failed(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Failed, code, message)
+    }
+
+    pub(crate) fn not_allowed(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotAllowed, code, message)
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound, "not_found", message)
+    }
+
+    /// Adds why, which follows the message after a colon.
+    pub(crate) fn source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Puts what failed as a whole in front.
+    pub(crate) fn because(self, outcome: &str) -> Self {
+        Self { message: format!("{outcome}: {}", self.message), ..self }
+    }
+
+    /// The same cause under another code and message.
+    pub(crate) fn replace(self, code: &'static str, message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Failed, code, message: message.into(), hint: None, ..self }
+    }
+
+    pub(crate) fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(crate) fn what_to_do(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match self.kind {
+            ErrorKind::Usage => Exit::Usage,
+            ErrorKind::NotAllowed => Exit::NotAllowed,
+            ErrorKind::NotFound | ErrorKind::Output | ErrorKind::Failed => Exit::Failed,
+            ErrorKind::ClosedPipe => Exit::Done,
+        }
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.source.as_ref().map_or(Ok(()), |source| write!(f, ": {source}"))
+    }
+}
+
+/// An error while writing to standard output.
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::BrokenPipe => ErrorKind::ClosedPipe,
+            _ => ErrorKind::Output,
+        };
+        Self::new(kind, "output", "could not write to standard output").source(error)
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        Self { hint: error.hint(), ..Self::failed(error.code(), error.to_string()) }
+    }
+}
+
+impl From<NotAllowed> for CommandError {
+    fn from(error: NotAllowed) -> Self {
+        match error {
+            NotAllowed::Unknown { login } => {
+                let login = inert(&login);
+                Self::not_allowed(
+                    "unknown_user",
+                    format!(
+                        "the login {login} belongs to no user of this database, so it may look and change nothing"
+                    ),
+                )
+                .hint(format!("Ask an active user to run: keydesk users add YOU@EXAMPLE.COM --login {login}"))
+            }
+            NotAllowed::Disabled { email } => Self::not_allowed(
+                "disabled_user",
+                format!("the user {email} is disabled, and may look but change nothing"),
+            )
+            .hint(format!("Ask an active user to run: keydesk users enable {email}")),
+        }
+    }
+}
+
+impl From<DeskError> for CommandError {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::NotAllowed(error) => error.into(),
+            DeskError::Store(error) => error.into(),
+            other => Self { hint: other.hint(), ..Self::failed(other.code(), other.to_string()) },
+        }
+    }
+}
+
+impl From<VerifyError> for CommandError {
+    fn from(error: VerifyError) -> Self {
+        let store = error.store();
+        Self { hint: store.hint(), ..Self::failed(store.code(), error.to_string()) }
+    }
+}
+
+impl From<ConfigError> for CommandError {
+    fn from(error: ConfigError) -> Self {
+        Self::failed("configuration", error.to_string())
+            .hint("keydesk config --default prints every setting with its default")
+    }
+}
+
+impl From<WriteError> for CommandError {
+    fn from(error: WriteError) -> Self {
+        let code = match error {
+            WriteError::Exists(_) => "file_exists",
+            WriteError::Failed { .. } => "file",
+        };
+        Self::failed(code, error.to_string())
+    }
+}
+
+impl From<NameError> for CommandError {
+    fn from(error: NameError) -> Self {
+        Self::usage("bad_name", error.to_string())
+    }
+}
+
+impl From<EmailError> for CommandError {
+    fn from(error: EmailError) -> Self {
+        Self::usage("bad_email", error.to_string())
+    }
+}
+
+impl From<ExpiryError> for CommandError {
+    fn from(error: ExpiryError) -> Self {
+        Self::usage("bad_date", error.to_string())
+    }
+}

@@ -1,0 +1,43 @@
+//! Errors on standard error.
+
+use serde::Serialize;
+
+use super::{json, to_stderr};
+use crate::cli::error::{CommandError, ErrorKind};
+use crate::cli::exit::Exit;
+use crate::domain::text::inert;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    error: ErrorDocument<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorDocument<'a> {
+    code: &'a str,
+    message: String,
+    hint: Option<&'a str>,
+}
+
+/// Reports an error, as JSON or for people, and returns the exit code that it leads to.
+pub(crate) fn report(error: &CommandError, json: bool) -> Exit {
+    if error.kind() != ErrorKind::ClosedPipe {
+        to_stderr(&if json { document(error) } else { text(error) });
+    }
+    error.exit()
+}
+
+/// Lines in which nothing can move the cursor.
+pub(crate) fn text(error: &CommandError) -> String {
+    let lines = |text: &str| text.lines().map(inert).collect::<Vec<_>>().join("\n");
+    let message = lines(&error.to_string());
+    match error.what_to_do() {
+        Some(hint) => format!("error: {message}\n{}", lines(hint)),
+        None => format!("error: {message}"),
+    }
+}
+
+pub(crate) fn document(error: &CommandError) -> String {
+    let (code, message, hint) = (error.code(), error.to_string(), error.what_to_do());
+    json::to_string(&Document { error: ErrorDocument { code, message, hint } })
+}
