@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli_support::Home;
-use crate::endpoint::Endpoint;
 use crate::support::contains;
+use crate::support::endpoint::Endpoint;
+use crate::support::home::Home;
 
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -32,7 +32,7 @@ fn the_secret_is_only_where_it_was_asked_for() {
     // The random part: what stands before it is public.
     let (_, canary) = secret.rsplit_once('_').unwrap();
 
-    let mut command = crate::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &home.database());
+    let mut command = crate::support::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &home.database());
     command.args(["serve", "--listen", "127.0.0.1:0"]).env("KEYDESK_LOG", "trace");
     let endpoint = Endpoint::from_command(command);
     for header in ["X-API-Key", "Cookie", "Authorization"] {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::cli_support::{self, Home};
-use crate::endpoint::Endpoint;
+use crate::support::endpoint::Endpoint;
+use crate::support::home::{Home, run};
 use crate::support::{have, pty::Pty};
 
 /// The library that the program is started with, as the command of the same name would.
@@ -53,7 +53,7 @@ impl Clock {
 }
 
 fn endpoint(database: &Path, clock: &Clock) -> Endpoint {
-    let mut command = crate::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), database);
+    let mut command = crate::support::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), database);
     command.args(["serve", "--listen", "127.0.0.1:0"]).envs(clock.environment());
     Endpoint::from_command(command)
 }
@@ -96,7 +96,7 @@ fn the_log_is_in_order_and_whoever_writes_is_warned() {
     for (by, name) in [("+3y", "Ahead"), ("-4y", "Behind"), ("+0", "Now")] {
         clock.jump(by);
         let mut command = home.command(&["keys", "create", "--name", name]);
-        let said = cli_support::said(command.envs(clock.environment()));
+        let said = run(command.envs(clock.environment()));
         assert_eq!(said.code, 0, "{said:?}");
         let warned = said.err.contains("the clock is behind the last entry of the audit log");
         assert_eq!(

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::cli_support::Home;
 use crate::support::Seeded;
+use crate::support::home::Home;
 use crate::{is_sound, verdict};
 
 const PROCESSES: u64 = 6;

@@ -8,52 +8,40 @@
 //! | kill -9 at random, six processes | `kills` |
 //! | a kill at each write | `writes`, `migration` |
 //! | an I/O error or a full disk at each write, once and for ever | `writes`, `migration` |
-//! | killed between commit and secret | `writes::a_creation…`, `cli_rotate::killed_at_any_moment…` |
+//! | killed between commit and secret | `writes::a_creation…`, `cli::rotate::killed_at_any_moment…` |
 //! | a full disk, then a deletion | `store::files::on_a_full_disk…`, on a file system of 2 MB |
 //! | two admins at once | `store::rules::two_admins…`, `ui::rotate::the_second_of_two_admins…` |
 //! | a stale screen | `ui::screens::a_stale_confirmation…` |
-//! | the write lock held for long | `surroundings::a_lock…`; 60 s would test no more than the time at which one gives up |
+//! | the write lock held for long | `environment::a_lock…`; 60 s would test no more than the time at which one gives up |
 //! | database renamed, removed, replaced | `pty::sessions::a_database_that_is_moved_away…`, `serve::faults`, `store::rules` |
-//! | read-only, cut, flipped, foreign, newer | `store::files`, `serve::faults::damage…`, `cli_doctor` |
+//! | read-only, cut, flipped, foreign, newer | `store::files`, `serve::faults::damage…`, `cli::doctor` |
 //! | migration killed | `migration` |
-//! | link or file where something is to be written | `cli_secrets`, `cli_copies`, `ui::wizard::the_secret_goes…` |
-//! | a backup restored | `cli_audit`, `pty::witness`, `ui::audit` |
+//! | link or file where something is to be written | `cli::secrets`, `cli::backup_and_export`, `ui::wizard::the_secret_goes…` |
+//! | a backup restored | `cli::audit`, `pty::known_head`, `ui::audit` |
 //! | the clock jumps | `clock` |
-//! | no randomness | `surroundings` |
-//! | signals, the terminal gone, a panic, no core dump | `pty::life` |
-//! | sizes, random keys, clicks and pastes | `ui::storm`, `ui::screens::a_terminal_may…`, `pty::life::sizes…` |
-//! | 10 MB pasted | `surroundings` |
-//! | hostile text | `cli_keys::hostile_names…`, `cli_copies::an_export…`, `domain::text` |
-//! | output closed or full, a dumb terminal, none | `surroundings` |
+//! | no randomness | `environment` |
+//! | signals, the terminal gone, a panic, no core dump | `pty::lifecycle` |
+//! | sizes, random keys, clicks and pastes | `ui::random_input`, `ui::screens::a_terminal_may…`, `pty::lifecycle::sizes…` |
+//! | 10 MB pasted | `environment` |
+//! | hostile text | `cli::keys::hostile_names…`, `cli::backup_and_export::an_export…`, `domain::text` |
+//! | output closed or full, a dumb terminal, none | `environment` |
 //! | HTTP abuse, 100,000 races | `serve::abuse`, `serve::races` |
 //! | several users, umasks, a crash between | `users` |
-//! | the canary | `canary`, `pty::rotate::what_was_shown…`, `ui::wizard::the_secret_is_in_no_frame…`, `pty::life` |
+//! | the canary | `canary`, `pty::rotate::what_was_shown…`, `ui::wizard::the_secret_is_in_no_frame…`, `pty::lifecycle` |
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test says why it fails or is skipped")]
 
-#[path = "../cli_support/mod.rs"]
-mod cli_support;
-#[path = "../support/endpoint.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    clippy::panic,
-    clippy::expect_used,
-    clippy::format_push_string,
-    reason = "shared"
-)]
-mod endpoint;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod canary;
 mod clock;
+mod environment;
 mod kills;
 mod migration;
-mod surroundings;
 mod users;
 mod writes;
 
-use cli_support::Home;
+use support::home::Home;
 
 /// The file is sound, the log is whole and tells exactly what there is: each operation with its entry, or neither.
 fn is_sound(home: &Home, when: &str) {

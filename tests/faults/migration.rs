@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use keydesk::store::open::upgrade_with;
 
-use crate::cli_support::Home;
 use crate::is_sound_file;
 use crate::support::Seeded;
+use crate::support::home::Home;
 use crate::writes::{FAULTS, Fault, is_possible, run_program};
 
 const STEPS: [&str; 3] = [

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::cli_support::{Home, Said};
 use crate::support::have;
+use crate::support::home::{CommandOutput, Home};
 use crate::{is_sound, verdict};
 
 const CALLS: &str =
@@ -34,7 +34,7 @@ impl Fault {
 }
 
 /// Runs keydesk with a fault; and whether the fault was met.
-pub(crate) fn run(home: &Home, fault: Fault, number: usize, arguments: &[&str]) -> (Said, bool) {
+pub(crate) fn run(home: &Home, fault: Fault, number: usize, arguments: &[&str]) -> (CommandOutput, bool) {
     run_program(home, fault, number, Path::new(env!("CARGO_BIN_EXE_keydesk")), arguments, &[])
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn run_program(
     program: &Path,
     arguments: &[&str],
     variables: &[(&str, String)],
-) -> (Said, bool) {
+) -> (CommandOutput, bool) {
     let trace = home.path("trace");
     let mut command = Command::new("strace");
     command.env_clear().envs(home.environment()).envs(variables.iter().cloned());
@@ -55,7 +55,7 @@ pub(crate) fn run_program(
     let output = command.arg(program).args(arguments).stdin(Stdio::null()).output().unwrap();
     let trace = std::fs::read_to_string(trace).unwrap_or_default();
     let met = trace.contains("INJECTED") || trace.contains("killed by SIGKILL");
-    let said = Said {
+    let said = CommandOutput {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),

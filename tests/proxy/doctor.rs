@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::cli_support::{Home, Said};
-use crate::endpoint::Endpoint;
-use crate::proxies::{Api, Kind, Proxy, free_port};
+use crate::support::endpoint::Endpoint;
 use crate::support::have;
+use crate::support::home::{CommandOutput, Home};
+use crate::support::proxies::{Api, Kind, Proxy, free_port};
 
 const PROBE: &str = "keydesk doctor (throwaway)";
 
-fn look(home: &Home, url: &str) -> Said {
+fn look(home: &Home, url: &str) -> CommandOutput {
     home.run(&["doctor", "--proxy", url, "--json"])
 }
 
-fn checks(said: &Said) -> Vec<(bool, String)> {
+fn checks(said: &CommandOutput) -> Vec<(bool, String)> {
     let report = said.json();
     let checks = report["checks"].as_array().unwrap();
     let text = |check: &Value, field: &str| check[field].as_str().unwrap_or_default().to_owned();

@@ -1,29 +1,14 @@
-//! The whole way of a request: a client, the real nginx or the real Caddy with the configuration of `assets/`, the
+//! The path of a request: a client, the real nginx or the real Caddy with the configuration of `assets/`, the
 //! endpoint, and an API behind them.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-#[path = "../cli_support/mod.rs"]
-mod cli_support;
-#[path = "../support/endpoint.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    clippy::panic,
-    clippy::expect_used,
-    clippy::format_push_string,
-    reason = "shared"
-)]
-mod endpoint;
-#[path = "../support/proxies.rs"]
-#[allow(dead_code, unreachable_pub, clippy::panic, clippy::expect_used, reason = "shared")]
-mod proxies;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod concurrent_changes;
 mod doctor;
-mod storm;
-mod way;
-mod with_systemd;
+mod request_path;
+mod systemd_and_traefik;
 
 use std::sync::Arc;
 

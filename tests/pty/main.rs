@@ -6,10 +6,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod life;
+#[cfg(target_os = "linux")]
+mod clipboard_display;
+#[cfg(target_os = "linux")]
+mod clipboard_terminal;
+mod known_head;
+mod lifecycle;
 mod rotate;
 mod sessions;
-mod witness;
 
 use std::time::Duration;
 

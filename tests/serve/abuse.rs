@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::endpoint::{Client, Endpoint, command};
+use crate::support::endpoint::{Client, Endpoint, command};
 use crate::{desk as new_desk, key};
 
 const MIB: u64 = 1_024 * 1_024;

@@ -6,7 +6,7 @@ use keydesk::domain::expiry::rfc3339;
 use keydesk::domain::key::{KeyKind, KeyType};
 use keydesk::domain::text::Name;
 
-use crate::endpoint::{Answer, Endpoint};
+use crate::support::endpoint::{Answer, Endpoint};
 use crate::{create, delete, desk as new_desk, key, new_key};
 
 const BODY: &str = r#"{"message": "Invalid API key", "StatusCode": 401}"#;
@@ -261,7 +261,7 @@ fn the_metrics_are_what_prometheus_reads() {
 fn other_machines_are_kept_out_unless_allowed() {
     let desk = new_desk();
     let serve = |arguments: &[&str]| {
-        let mut command = crate::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &desk.path());
+        let mut command = crate::support::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &desk.path());
         command.arg("serve").args(arguments).output().unwrap()
     };
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:7766"] {
@@ -270,7 +270,7 @@ fn other_machines_are_kept_out_unless_allowed() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains("--allow-remote"), "{said}");
     }
-    let mut command = crate::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &desk.path());
+    let mut command = crate::support::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &desk.path());
     command.args(["serve", "--listen", "0.0.0.0:0", "--allow-remote"]);
     let mut endpoint = Endpoint::from_command(command);
     endpoint.address.set_ip([127, 0, 0, 1].into());

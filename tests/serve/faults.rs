@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use keydesk::Verifier;
 
-use crate::endpoint::Endpoint;
 use crate::support::Desk;
+use crate::support::endpoint::Endpoint;
 use crate::{desk as new_desk, key};
 
 fn beside(database: &Path, end: &str) -> PathBuf {
@@ -116,8 +116,10 @@ fn what_keeps_readers_out_is_waited_for_and_then_said() {
 fn without_a_database_it_does_not_begin() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("none.db");
-    let output =
-        crate::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &path).arg("serve").output().unwrap();
+    let output = crate::support::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &path)
+        .arg("serve")
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("there is no database"));
     assert!(!path.exists());

@@ -1,25 +1,15 @@
 //! The forward-auth endpoint: the real program over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "../support/endpoint.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    clippy::panic,
-    clippy::expect_used,
-    clippy::format_push_string,
-    reason = "shared"
-)]
-mod endpoint;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod abuse;
 mod contract;
 mod faults;
-mod life;
+mod lifecycle;
 mod races;
-mod recording;
+mod usage_recording;
 
 use chrono::TimeDelta;
 use keydesk::desk::{self, CreatedKey};

@@ -10,7 +10,7 @@ use keydesk::domain::token::{self, Prefix};
 use keydesk::store::applications;
 use keydesk::{Decision, Verifier};
 
-use crate::endpoint::Endpoint;
+use crate::support::endpoint::Endpoint;
 use crate::support::{Desk, Seeded};
 
 const RACES: usize = 100_000;

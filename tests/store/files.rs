@@ -7,7 +7,7 @@ use keydesk::desk;
 use keydesk::store::examine::Examined;
 use keydesk::store::{Store, StoreError, migrate, open};
 
-use crate::furnish::{create, name};
+use crate::fixtures::{create, name};
 use crate::support::{Desk, Seeded};
 
 fn open(path: &Path) -> Result<Store, StoreError> {
@@ -223,7 +223,7 @@ fn a_lock_held_elsewhere_is_waited_for_and_then_said() {
 fn what_was_deleted_is_off_the_disk_once_nobody_reads() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
-    desk::delete_keys(&mut desk.session(), &crate::furnish::picked(&created.key)).unwrap();
+    desk::delete_keys(&mut desk.session(), &crate::fixtures::picked(&created.key)).unwrap();
     let reader = rusqlite::Connection::open(desk.path()).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM keys").unwrap();
     assert!(!desk.store.scrub().unwrap(), "another session reads: later");
@@ -265,7 +265,7 @@ fn on_a_full_disk_a_key_can_be_deleted() {
         let path = small.0.path().join("keydesk.db");
         let mut desk = Desk::new();
         desk.store = open(&path).unwrap();
-        desk::set_up(&mut desk.session(), &crate::furnish::email("ana@example.com"), &name("Storefront"))
+        desk::set_up(&mut desk.session(), &crate::fixtures::email("ana@example.com"), &name("Storefront"))
             .unwrap();
         let created = create(&mut desk, "Checkout");
         if !opened_before {
@@ -281,7 +281,7 @@ fn on_a_full_disk_a_key_can_be_deleted() {
         if !opened_before {
             desk.store = open(&path).unwrap();
         }
-        desk::delete_keys(&mut desk.session(), &crate::furnish::picked(&created.key)).unwrap();
+        desk::delete_keys(&mut desk.session(), &crate::fixtures::picked(&created.key)).unwrap();
         let verifier = keydesk::Verifier::open(&path).unwrap();
         assert!(!verifier.verify(created.secret.expose(), None).unwrap().is_accepted());
         drop(desk);

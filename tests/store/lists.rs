@@ -9,7 +9,7 @@ use keydesk::store::keys::{self, KeyQuery, KeySort};
 use keydesk::store::{Anchor, Window};
 use proptest::prelude::*;
 
-use crate::furnish::{application, colleague, name, picked, user};
+use crate::fixtures::{application, colleague, name, picked, user};
 use crate::support::{self, Desk};
 
 const PLATFORMS: [Option<&str>; 4] = [None, Some("braze"), Some("segment"), Some("gone")];

@@ -6,12 +6,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod audit_log;
 mod files;
-mod furnish;
+mod fixtures;
 mod lists;
-mod log;
-mod machine;
-mod machine_rotate;
 mod model;
 mod rules;
+mod state_machine;
+mod state_machine_rotate;
 mod steps;

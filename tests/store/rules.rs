@@ -7,7 +7,7 @@ use keydesk::domain::user::{Caller, UserStatus};
 use keydesk::store::{audit, keys};
 use keydesk::{Decision, Reason, Verifier};
 
-use crate::furnish::{colleague, create, email, name, picked, user, wanted};
+use crate::fixtures::{colleague, create, email, name, picked, user, wanted};
 use crate::support::{self, Desk};
 
 fn verifier(desk: &Desk) -> Verifier {

@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::command_desk::{KEYDESK, until};
+use crate::support::command_desk::{KEYDESK, until};
 use crate::support::have;
 
 /// The user without rights, for a server that refuses to be root.
@@ -49,7 +49,6 @@ impl Display {
     /// A Wayland display; none when sway or wl-clipboard is missing, or sway does not start here.
     ///
     /// sway refuses to be root, so root starts it as somebody else.
-    #[expect(clippy::print_stderr, reason = "a test that was skipped must say why")]
     pub(crate) fn wayland() -> Option<Self> {
         if !(have("sway") && have("wl-paste")) {
             return None;

@@ -1,7 +1,19 @@
-//! What the tests share. Each test file uses a part of it.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
-#![allow(clippy::expect_used, clippy::print_stderr, reason = "a test says why it fails or is skipped")]
+//! Shared by all test binaries, each of which uses a part of it.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(
+    clippy::expect_used,
+    clippy::format_push_string,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a failed step fails the test, and a skipped test says why"
+)]
 
+pub mod command_desk;
+pub mod display;
+pub mod endpoint;
+pub mod home;
+pub mod proxies;
 pub mod pty;
 
 use std::path::{Path, PathBuf};

@@ -6,9 +6,9 @@
 mod support;
 
 mod audit;
+mod key_usage;
+mod random_input;
 mod rotate;
 mod screens;
 mod script;
-mod storm;
-mod use_seen;
 mod wizard;

@@ -1,0 +1,329 @@
+//! The audit log by command: listed, checked, witnessed.
+
+use serde_json::{Value, json};
+
+use crate::support::home::{Home, run};
+
+fn actions(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn entries_are_listed_newest_first_and_narrowed() {
+    let home = Home::set_up();
+    let (checkout, _) = home.key("Checkout", &[]);
+    home.key("Billing", &[]);
+    home.run(&["users", "add", "ben@example.com"]);
+    assert_eq!(home.run(&["keys", "delete", "Checkout", "--yes"]).code, 0);
+    let list = |more: &[&str]| home.run(&[&["audit", "list", "--json"], more].concat());
+    let all = list(&[]).json();
+    assert_eq!((all[0]["action"].as_str(), all[0]["key"].as_str()), (Some("key.deleted"), Some(&*checkout)));
+    assert_eq!(all[0]["user"], "ana@example.com");
+    assert_eq!(all[0]["key_name"], "Checkout", "also of a deleted key");
+    assert_eq!(all[0]["changes"][0], json!({"field": "name", "before": "Checkout"}));
+    let first = all.as_array().unwrap().last().unwrap();
+    assert_eq!((&first["number"], &first["action"]), (&json!(1), &json!("set_up")));
+    assert!(all[0]["hash"].as_str().unwrap().len() == 64 && all[0]["at"].as_str().unwrap().ends_with('Z'));
+
+    for name in [checkout.as_str(), "Checkout", &format!("ik_live_{checkout}")] {
+        let found = list(&["--key", name]).json();
+        assert_eq!(actions(&found), ["key.deleted", "key.delivered", "key.created"], "{name}");
+    }
+    assert_eq!(actions(&list(&["--action", "DELETED"]).json()), ["key.deleted"]);
+    assert_eq!(actions(&list(&["--user", "ben@example.com"]).json()), ["user.added"]);
+    assert_eq!(list(&["--user", "ana@example.com"]).json(), all);
+    assert_eq!(list(&["--limit", "2"]).json().as_array().unwrap().len(), 2);
+    for (since, some) in [("1h", true), ("2020-01-01", true), ("2099-01-01T00:00:00Z", false)] {
+        let found = list(&["--since", since]).json();
+        assert_eq!(!found.as_array().unwrap().is_empty(), some, "{since}");
+    }
+    let text = home.run(&["audit", "list", "--limit", "1"]).out;
+    assert!(text.contains("Key deleted") && text.contains("ana@example.com"), "{text}");
+
+    let said = list(&["--since", "yesterday"]);
+    assert_eq!((said.code, said.error().0.as_str()), (2, "bad_date"));
+    let said = list(&["--action", "key.exploded"]);
+    assert_eq!((said.code, said.error().0.as_str()), (2, "unknown_action"));
+    assert!(said.error().1.contains("key.deleted"));
+    assert_eq!(list(&["--key", "Nothing"]).code, 3);
+    assert_eq!(list(&["--user", "nobody@example.com"]).code, 3);
+}
+
+#[test]
+fn a_whole_log_is_said_to_be_whole_and_heads_are_recognized() {
+    let home = Home::set_up();
+    let (id, _) = home.key("Checkout", &[]);
+    let head = home.run(&["audit", "head"]).out.trim().to_owned();
+    assert_eq!(home.run(&["keys", "disable", "Checkout"]).code, 0);
+    assert_eq!(home.run(&["apps", "rename", "Storefront", "Shop"]).code, 0);
+    let said = home.run(&["audit", "verify", "--expect", &head]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert!(said.out.starts_with("whole: 6 entries, since "), "{}", said.out);
+    let document = home.run(&["audit", "verify", "--json"]).json();
+    assert_eq!((&document["whole"], &document["entries"]), (&json!(true), &json!(6)));
+    assert_eq!((&document["expected"], &document["broken"]), (&json!(null), &json!(null)));
+    let now = home.run(&["audit", "head", "--json"]).json();
+    assert_eq!((&now["head"], &now["number"]), (&document["head"], &json!(6)));
+    let hash = head.split_once(':').unwrap().1;
+    let said = home.run(&["audit", "verify", "--expect", hash, "--json"]);
+    assert_eq!((said.code, &said.json()["expected"]), (0, &json!(true)), "the hash alone will do");
+    let other = format!("3:{}", "0".repeat(64));
+    let said = home.run(&["audit", "verify", "--expect", &other, "--json"]);
+    assert_eq!((said.code, &said.json()["expected"]), (1, &json!(false)));
+    let said = home.run(&["audit", "verify", "--expect", &id, "--json"]);
+    assert_eq!((said.code, said.error().0.as_str()), (2, "bad_head"));
+}
+
+/// Drops what stops accidental edits, and edits.
+fn tamper(home: &Home, sql: &str) {
+    let triggers = "DROP TRIGGER IF EXISTS audit_is_not_changed; DROP TRIGGER IF EXISTS audit_is_not_shortened; \
+        DROP TRIGGER IF EXISTS tombstones_stay; DROP TRIGGER IF EXISTS keys_leave_a_tombstone; \
+        DROP TRIGGER IF EXISTS keys_never_return;";
+    home.sql(&format!("{triggers}{sql}"));
+}
+
+fn broken(home: &Home) -> Value {
+    let said = home.run(&["audit", "verify", "--json"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let text = home.run(&["audit", "verify"]);
+    assert!(text.code == 1 && text.out.starts_with("broken: "), "{text:?}");
+    said.json()
+}
+
+#[test]
+fn entries_that_were_changed_removed_inserted_or_reordered_are_found() {
+    for (sql, number) in [
+        ("UPDATE audit SET actor = 2 WHERE number = 4", 4),
+        ("UPDATE audit SET changes = '[]' WHERE number = 4", 4),
+        ("UPDATE audit SET key_id = 'nonsense' WHERE number = 3", 3),
+        ("DELETE FROM audit WHERE number = 4", 4),
+        ("DELETE FROM audit WHERE number = 1", 1),
+        (
+            "INSERT INTO audit SELECT number + 1, at, actor, actor_uid, 'key.deleted', application_id, key_id, \
+             user_id, changes, commitment, hash FROM audit ORDER BY number DESC LIMIT 1",
+            7,
+        ),
+        (
+            "UPDATE audit SET number = 100 WHERE number = 3; UPDATE audit SET number = 3 WHERE number = 4; \
+             UPDATE audit SET number = 4 WHERE number = 100",
+            3,
+        ),
+    ] {
+        let home = Home::set_up();
+        home.run(&["users", "add", "ben@example.com"]);
+        home.key("Checkout", &[]);
+        home.run(&["keys", "disable", "Checkout"]);
+        assert_eq!(home.run(&["audit", "verify"]).code, 0);
+        tamper(&home, sql);
+        assert_eq!(broken(&home)["broken"]["number"], number, "{sql}");
+    }
+}
+
+#[test]
+fn what_no_entry_tells_of_is_found_and_named() {
+    let insert = "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, \
+        created, expires) SELECT 'AAAAAAAAAA', hash, application_id, name, folded, prefix, type, platform, \
+        creator_id, created, expires FROM keys LIMIT 1";
+    for (sql, kind, words) in [
+        ("DELETE FROM keys WHERE name = 'Checkout'", "key", "no entry tells of its deletion"),
+        (
+            "INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, deleted, \
+             deleted_by) SELECT key_id, hash, application_id, name, prefix, type, platform, 5, 1 FROM keys; \
+             DELETE FROM keys WHERE name = 'Checkout'",
+            "key",
+            "no entry tells of its deletion",
+        ),
+        (insert, "key", "no entry tells of its creation"),
+        ("UPDATE keys SET expires = expires + 60 WHERE name = 'Checkout'", "key", "expires is 20"),
+        ("UPDATE keys SET disabled = NULL, is_disabled = 0", "key", "disabled is nothing, and was 20"),
+        ("UPDATE keys SET creator_id = 2 WHERE name = 'Checkout'", "key", "its creator"),
+        ("UPDATE keys SET key_id = 'no!key!id!'", "key", "is gone"),
+        (
+            "UPDATE keys SET platform = 'x', created = 9223372036854775, expires = 9223372036854776",
+            "key",
+            "is gone",
+        ),
+        ("DELETE FROM tombstones", "key", "its tombstone is gone"),
+        ("UPDATE tombstones SET deleted = deleted - 60", "key", "at another time"),
+        ("UPDATE applications SET name = 'Shop'", "application", "is called \"Shop\""),
+        (
+            "INSERT INTO applications (name, folded, created) VALUES ('X', 'x', 5)",
+            "application",
+            "no entry tells of its creation",
+        ),
+        ("UPDATE users SET status = 'active' WHERE id = 2", "user", "was disabled by the log"),
+        (
+            "INSERT INTO users (email, status, created) VALUES ('eve@example.com', 'active', 5)",
+            "user",
+            "no entry tells that they were added",
+        ),
+    ] {
+        let home = Home::set_up();
+        home.run(&["users", "add", "ben@example.com"]);
+        home.run(&["users", "disable", "ben@example.com"]);
+        home.key("Checkout", &[]);
+        home.run(&["keys", "disable", "Checkout"]);
+        home.key("Old", &[]);
+        home.run(&["keys", "delete", "Old", "--yes"]);
+        assert_eq!(home.run(&["audit", "verify"]).code, 0);
+        tamper(&home, sql);
+        let document = broken(&home);
+        let findings = document["findings"].as_array().unwrap();
+        assert!(!findings.is_empty() && document["broken"].is_null(), "{sql}: {document}");
+        assert_eq!(findings[0]["kind"], kind, "{sql}: {document}");
+        assert!(findings[0]["what"].as_str().unwrap().contains(words), "{sql}: {document}");
+    }
+}
+
+/// A copy of the database, as a backup of it that is put back later.
+fn restored(home: &Home, between: impl FnOnce()) {
+    let (database, copy) = (home.database(), home.path("copy.db"));
+    std::fs::copy(&database, &copy).unwrap();
+    between();
+    std::fs::copy(&copy, &database).unwrap();
+}
+
+#[test]
+fn a_restored_backup_is_noticed_and_the_keys_that_it_revives_are_named() {
+    let home = Home::set_up();
+    let (checkout, secret) = home.key("Checkout", &[]);
+    let (billing, _) = home.key("Billing", &[]);
+    home.key("Old", &[]);
+    home.run(&["keys", "delete", "Old", "--yes"]);
+    assert_eq!(home.run(&["audit", "verify", "--json"]).json()["witnessed"], true);
+    restored(&home, || {
+        assert_eq!(
+            home.run(&["keys", "delete", "Checkout", "Billing", "--yes"]).err.matches("warning").count(),
+            0
+        );
+    });
+    let said = home.run_with(secret.clone(), &["verify"]);
+    assert_eq!(said.code, 0, "it is alive again");
+    assert!(said.err.contains("alive again"), "{}", said.err);
+
+    let line = format!("keydesk keys delete {checkout} {billing}");
+    for _ in 0..2 {
+        let said = home.run(&["keys", "list"]);
+        assert_eq!(said.code, 0, "nobody is stopped");
+        assert!(said.err.contains("you saw 11 entries, and it has 9"), "{}", said.err);
+        assert!(said.err.contains("2 deleted keys are alive again, and let in: Checkout"), "{}", said.err);
+        assert!(said.err.contains(&line) && said.err.contains("keydesk audit accept"), "{}", said.err);
+        assert!(!said.err.contains("Old"), "{}", said.err);
+    }
+    let said = home.run(&["keys", "list", "--json"]);
+    assert!(said.json().is_array() && said.err.contains(&line));
+    let said = home.run(&["audit", "verify"]);
+    assert!(said.code == 1 && said.out.starts_with("broken: the audit log is not the one"), "{said:?}");
+    let said = home.run(&["audit", "verify", "--json"]);
+    let document = said.json();
+    assert_eq!((said.code, &document["whole"], &document["witnessed"]), (1, &json!(false), &json!(false)));
+    assert_eq!((&document["revived"], &document["broken"]), (&json!([checkout, billing]), &json!(null)));
+
+    let said = home.run(&["doctor", "--json"]);
+    let report = said.json();
+    let witness =
+        report["checks"].as_array().unwrap().iter().find(|check| check["check"] == "witness").unwrap();
+    assert_eq!((said.code, &witness["ok"]), (1, &json!(false)), "{report}");
+    assert!(witness["message"].as_str().unwrap().contains("2 deleted keys are alive again"), "{witness}");
+    assert!(witness["hint"].as_str().unwrap().starts_with(&line), "{witness}");
+
+    // Work goes on, and then as it is told.
+    home.key("New", &[]);
+    let arguments: Vec<&str> = line.split(' ').skip(1).chain(["--yes"]).collect();
+    assert_eq!(home.run(&arguments).code, 0);
+    assert_eq!(home.run_with(secret, &["verify"]).code, 1);
+    let said = home.run(&["keys", "list"]);
+    assert!(!said.err.contains("alive") && said.err.contains("its entry 11 is another"), "{}", said.err);
+    let said = home.run(&["audit", "accept"]);
+    assert_eq!(said.code, 2, "it asks: {said:?}");
+    assert_eq!(home.run(&["audit", "accept", "--yes"]).code, 0);
+    assert_eq!((home.run(&["audit", "verify"]).code, home.run(&["keys", "list"]).err.as_str()), (0, ""));
+    let again = home.run(&["audit", "verify", "--json"]).json();
+    assert_eq!((&again["witnessed"], &again["revived"]), (&json!(true), &json!([])));
+}
+
+#[test]
+fn a_key_that_was_accepted_alive_is_not_named_again() {
+    let home = Home::set_up();
+    let (id, _) = home.key("Checkout", &[]);
+    restored(&home, || drop(home.run(&["keys", "delete", "Checkout", "--yes"])));
+    assert!(home.run(&["keys", "list"]).err.contains("a deleted key is alive again, and let in: Checkout"));
+    assert_eq!(home.run(&["audit", "accept", "--yes"]).code, 0);
+    restored(&home, || drop(home.key("Another", &[])));
+    let said = home.run(&["keys", "list"]);
+    assert!(said.err.contains("was shortened") && !said.err.contains("alive"), "{}", said.err);
+    assert!(home.run(&["keys", "list", "--json"]).json()[0]["id"] == id.as_str());
+}
+
+#[test]
+fn a_log_that_was_written_anew_is_noticed_by_its_witness_and_by_nobody_else() {
+    let home = Home::set_up();
+    home.key("Checkout", &[]);
+    // What whoever may write the file can do: take the end away, and go on as if nothing had been.
+    let database = home.database();
+    restored(&home, || drop(home.run(&["keys", "disable", "Checkout"])));
+    let mut other = home.command(&["users", "add", "ben@example.com"]);
+    let said = run(other.env("XDG_STATE_HOME", home.path("elsewhere")));
+    assert_eq!((said.code, said.err.matches("warning").count()), (0, 0), "{said:?}");
+    let said = home.run(&["keys", "list"]);
+    assert!(said.err.contains("its entry 5 is another"), "{}", said.err);
+    assert_eq!(home.run(&["audit", "verify"]).code, 1);
+    let mut other = home.command(&["audit", "verify"]);
+    assert_eq!(run(other.env("XDG_STATE_HOME", home.path("elsewhere"))).code, 0);
+    assert!(database.exists());
+}
+
+#[test]
+fn the_memory_is_private_and_its_faults_stop_nobody() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::set_up();
+    home.key("Checkout", &[]);
+    let folder = home.path("state/keydesk/witness");
+    let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let (places, files): (Vec<_>, Vec<_>) =
+        files.partition(|file| file.display().to_string().contains("at-"));
+    let file = files[0].clone();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+    assert_eq!((files.len(), places.len(), mode(&places[0])), (1, 1, 0o600));
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains('@') && !text.contains("Checkout"), "{text}");
+
+    for damaged in ["", "keydesk witness 1\nhead 3:00\n", "\u{0}\u{1}"] {
+        std::fs::write(&file, damaged).unwrap();
+        let said = home.run(&["audit", "verify"]);
+        assert!(said.code == 0 && said.err.contains("was damaged"), "{said:?}");
+        assert_eq!(home.run(&["audit", "verify"]).err, "", "it begins anew");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "in the way").unwrap();
+    let said = home.run(&["keys", "create", "--name", "Billing"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(home.run(&["audit", "verify"]).code, 0);
+}
+
+#[test]
+fn another_database_in_the_place_of_the_one_that_was_seen_is_noticed() {
+    let (home, other) = (Home::set_up(), Home::set_up());
+    home.key("Checkout", &[]);
+    other.key("Backdoor", &[]);
+    let own = home.path("own.db");
+    std::fs::rename(home.database(), &own).unwrap();
+    std::fs::copy(other.database(), home.database()).unwrap();
+    for _ in 0..2 {
+        let said = home.run(&["keys", "list"]);
+        assert!(said.err.contains("not the one that you saw last in this place, with 4 entries"), "{said:?}");
+    }
+    let said = home.run(&["audit", "verify", "--json"]);
+    assert_eq!((said.code, &said.json()["witnessed"]), (1, &json!(false)));
+
+    // The own one is known wherever it is, and in its place again.
+    assert_eq!(home.run(&["keys", "list", "--db", own.to_str().unwrap()]).err, "");
+    std::fs::rename(&own, home.database()).unwrap();
+    assert_eq!(home.run(&["keys", "list"]).err, "");
+    // And who makes it anew knows that.
+    std::fs::remove_file(home.database()).unwrap();
+    let said = home.run(&["init", "--email", "ana@example.com", "--app", "Storefront"]);
+    assert!(said.code == 0 && !said.err.contains("that you saw"), "{said:?}");
+    assert_eq!(home.run(&["audit", "verify", "--json"]).json()["witnessed"], true);
+}

@@ -1,0 +1,206 @@
+//! `keydesk doctor` without a proxy: what it sees, what it says, and that it touches nothing.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::support::home::{Home, run};
+
+/// What doctor says, as (exit code, document).
+fn doctor(home: &Home) -> (i32, Value) {
+    let said = home.run(&["doctor", "--json"]);
+    assert_eq!(said.err, "", "{said:?}");
+    let document = said.json();
+    assert_eq!(document["ok"] == true, said.code == 0, "{document}");
+    (said.code, document)
+}
+
+fn found<'a>(document: &'a Value, check: &str) -> &'a Value {
+    let all = document["checks"].as_array().unwrap();
+    all.iter().find(|finding| finding["check"] == check).unwrap_or(&Value::Null)
+}
+
+fn faults(document: &Value) -> Vec<&str> {
+    let all = document["checks"].as_array().unwrap();
+    all.iter().filter(|f| f["ok"] == false).map(|f| f["check"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_sound_database_has_no_fault_and_is_not_touched() {
+    let home = Home::set_up();
+    home.key("Checkout", &[]);
+    let before = std::fs::read(home.database()).unwrap();
+    let (code, document) = doctor(&home);
+    assert_eq!((code, faults(&document)), (0, vec![]), "{document}");
+    for check in [
+        "sqlite",
+        "database",
+        "integrity",
+        "caller",
+        "users",
+        "deleted users",
+        "audit log",
+        "clock",
+        "file system",
+        "permissions",
+        "access",
+        "write-ahead log",
+        "reserve",
+        "disk",
+        "settings",
+        "log",
+        "clipboard",
+        "terminal",
+        "core dumps",
+    ] {
+        assert_eq!(found(&document, check)["ok"], true, "{check}: {document}");
+    }
+    assert!(found(&document, "users")["hint"].as_str().unwrap().contains("users add"), "one user is few");
+    assert_eq!(std::fs::read(home.database()).unwrap(), before);
+    let said = home.run(&["doctor"]);
+    assert_eq!(said.code, 0);
+    assert!(
+        said.out.contains("ok     integrity: ") && said.out.contains("note   users: 1 active user"),
+        "{}",
+        said.out
+    );
+    assert!(!said.out.contains('\u{1b}'));
+    assert_eq!(said.err, "All is well.\n");
+}
+
+#[test]
+fn no_database_is_one_fault_and_none_is_made() {
+    let home = Home::empty();
+    let (code, document) = doctor(&home);
+    assert_eq!((code, faults(&document)), (1, vec!["database"]), "{document}");
+    assert!(found(&document, "database")["hint"].as_str().unwrap().contains("keydesk init"));
+    assert_eq!(found(&document, "settings")["ok"], true, "it goes on with the rest");
+    assert!(!home.path("data").exists());
+}
+
+#[test]
+fn what_is_not_ours_is_said_and_left_alone() {
+    let home = Home::set_up();
+    home.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+    let sound = std::fs::read(home.database()).unwrap();
+    let changed = |at: usize, bytes: &[u8]| {
+        let mut content = sound.clone();
+        content[at..at + bytes.len()].copy_from_slice(bytes);
+        content
+    };
+    let cases: [(&str, Vec<u8>, &str); 6] = [
+        ("foreign", changed(68, &[1, 2, 3, 4]), "not a keydesk database"),
+        ("newer", changed(60, &[0, 0, 1, 0]), "made by a newer keydesk"),
+        (
+            "no database",
+            b"hello, this is a letter and no database at all\n".repeat(40),
+            "not a keydesk database",
+        ),
+        ("empty", vec![], "not a keydesk database"),
+        ("truncated", sound[..sound.len() / 2].to_vec(), "damaged"),
+        ("scribbled over", changed(4_096 * 3, &[0xa5; 4_096]), "damaged"),
+    ];
+    for (name, content, expected) in cases {
+        for end in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{end}", home.database().display()));
+        }
+        std::fs::write(home.database(), &content).unwrap();
+        let (code, document) = doctor(&home);
+        assert_eq!(code, 1, "{name}: {document}");
+        assert!(document.to_string().contains(expected), "{name}: {document}");
+        assert_eq!(found(&document, "settings")["ok"], true, "{name}: it goes on with the rest");
+        assert_eq!(std::fs::read(home.database()).unwrap(), content, "{name}: it was touched");
+    }
+}
+
+#[test]
+fn each_fault_has_its_line_and_what_mends_it() {
+    let home = Home::set_up();
+    std::fs::set_permissions(home.database(), Permissions::from_mode(0o644)).unwrap();
+    let (code, document) = doctor(&home);
+    assert_eq!((code, faults(&document)), (1, vec!["permissions"]), "{document}");
+    assert!(found(&document, "permissions")["hint"].as_str().unwrap().starts_with("chmod 0600"));
+    // What it says is run as it stands.
+    let command = found(&document, "permissions")["hint"].as_str().unwrap().to_owned();
+    assert!(std::process::Command::new("sh").args(["-c", &command]).status().unwrap().success(), "{command}");
+
+    std::fs::create_dir_all(home.path("config/keydesk")).unwrap();
+    std::fs::write(home.path("config/keydesk/config.toml"), "theme = \"pink\"\n").unwrap();
+    let (code, document) = doctor(&home);
+    assert_eq!((code, faults(&document)), (1, vec!["settings"]), "{document}");
+    assert!(found(&document, "settings")["message"].as_str().unwrap().contains(":1:9"), "{document}");
+    std::fs::remove_file(home.path("config/keydesk/config.toml")).unwrap();
+
+    std::fs::remove_file(format!("{}-reserve", home.database().display())).unwrap();
+    let (code, document) = doctor(&home);
+    assert_eq!(code, 0);
+    assert!(found(&document, "reserve")["message"].as_str().unwrap().starts_with("not there"), "{document}");
+
+    home.sql("DROP TRIGGER audit_is_not_changed; UPDATE audit SET at = at + 864000");
+    assert_eq!(faults(&doctor(&home).1), ["audit log", "clock"]);
+    home.sql("UPDATE users SET status = 'disabled'");
+    let (_, document) = doctor(&home);
+    assert_eq!(faults(&document), ["caller", "audit log", "clock"], "{document}");
+}
+
+#[test]
+fn what_was_changed_past_the_log_is_named() {
+    let home = Home::set_up();
+    let (id, _) = home.key("Checkout", &[]);
+    assert_eq!(faults(&doctor(&home).1), [""; 0]);
+    home.sql("UPDATE keys SET expires = expires + 86400");
+    let (code, document) = doctor(&home);
+    assert_eq!((code, faults(&document)), (1, vec!["audit log"]), "{document}");
+    let found = found(&document, "audit log");
+    assert!(found["message"].as_str().unwrap().contains(&id), "{found}");
+    assert!(found["hint"].as_str().unwrap().ends_with("keydesk audit verify"), "{found}");
+    // Many are counted.
+    for n in 0..4 {
+        home.key(&format!("More {n}"), &[]);
+    }
+    home.sql("UPDATE keys SET expires = expires + 86400");
+    let (_, document) = doctor(&home);
+    let message = document["checks"].to_string();
+    assert!(message.contains("and 2 more"), "{message}");
+}
+
+#[test]
+fn damage_is_told_on_one_line() {
+    let home = Home::set_up();
+    for n in 0..40 {
+        home.key(&format!("Key {n}"), &[]);
+    }
+    home.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+    let mut bytes = std::fs::read(home.database()).unwrap();
+    let connection = rusqlite::Connection::open(home.database()).unwrap();
+    let page: usize = connection
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'keys'", [], |row| row.get(0))
+        .unwrap();
+    drop(connection);
+    bytes[page * 4_096 - 2_048..page * 4_096].fill(0xa5);
+    std::fs::write(home.database(), bytes).unwrap();
+    let (code, document) = doctor(&home);
+    assert_eq!(code, 1);
+    let found = found(&document, "integrity");
+    assert_eq!(found["ok"], false, "{document}");
+    let message = found["message"].as_str().unwrap();
+    assert!(!message.contains('\n') && !message.contains("***"), "{message}");
+    assert!(found["hint"].as_str().unwrap().contains("-wal and -shm"), "{found}");
+}
+
+#[test]
+fn the_clipboard_is_told_with_its_reason() {
+    let home = Home::set_up();
+    let clipboard = |variables: &[(&str, &str)]| {
+        let mut command = home.command(&["doctor", "--json"]);
+        command.envs(variables.iter().copied());
+        found(&run(&mut command).json(), "clipboard")["message"].as_str().unwrap().to_owned()
+    };
+    assert!(clipboard(&[("DISPLAY", ":0")]).contains("local session"));
+    assert!(clipboard(&[("SSH_CONNECTION", "a 1 b 2")]).contains("remote session"));
+    assert!(clipboard(&[("VTE_VERSION", "7200")]).contains("takes no copies"));
+    std::fs::create_dir_all(home.path("config/keydesk")).unwrap();
+    std::fs::write(home.path("config/keydesk/config.toml"), "clipboard = \"off\"\n").unwrap();
+    assert!(clipboard(&[]).contains("off"));
+}

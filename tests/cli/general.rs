@@ -1,0 +1,232 @@
+//! The command line as a whole: help, versions, places, mistakes.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::support::home::{Home, run};
+
+const COMMANDS: &[&[&str]] = &[
+    &[],
+    &["init"],
+    &["demo"],
+    &["apps"],
+    &["apps", "list"],
+    &["apps", "create"],
+    &["apps", "rename"],
+    &["apps", "delete"],
+    &["keys"],
+    &["keys", "list"],
+    &["keys", "create"],
+    &["keys", "rotate"],
+    &["keys", "show"],
+    &["keys", "disable"],
+    &["keys", "enable"],
+    &["keys", "delete"],
+    &["keys", "usage"],
+    &["platforms"],
+    &["users"],
+    &["users", "list"],
+    &["users", "add"],
+    &["users", "disable"],
+    &["users", "enable"],
+    &["users", "delete"],
+    &["verify"],
+    &["serve"],
+    &["check"],
+    &["backup"],
+    &["export"],
+    &["doctor"],
+    &["completions"],
+    &["man"],
+    &["config"],
+];
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o7777)
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    let home = Home::empty();
+    for command in COMMANDS {
+        let said = home.run(&[command, &["--help"][..]].concat());
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{command:?}");
+        assert!(said.out.contains("Examples:"), "{command:?}: {}", said.out);
+        assert!(
+            said.out.contains(&format!("keydesk {}", command.join(" ")).trim().to_owned()),
+            "{command:?}"
+        );
+    }
+    let help = home.run(&["--help"]).out;
+    assert!(!help.contains("__hold"), "what keydesk says to itself is nobody's command");
+    let said = home.run(&["--version"]);
+    assert_eq!(said.out, format!("keydesk {}\n", env!("CARGO_PKG_VERSION")));
+    assert!(!home.path("data").exists(), "help makes no files");
+}
+
+#[test]
+fn set_up_once_and_say_so_the_second_time() {
+    let home = Home::empty();
+    let said = home.run(&["init", "--email", "Ana@example.com", "--app", "Storefront", "--json"]);
+    let document = said.json();
+    assert_eq!(document["user"], "ana@example.com");
+    assert_eq!(document["application"], "Storefront");
+    assert_eq!(document["already"], false);
+    let said = home.run(&["init", "--email", "ben@example.com", "--app", "Other"]);
+    assert_eq!((said.code, said.out.as_str()), (0, ""));
+    assert!(said.err.contains("already"), "{}", said.err);
+    let users = home.run(&["users", "list", "--json"]).json();
+    assert_eq!(users.as_array().map(Vec::len), Some(1));
+    assert_eq!(home.run(&["init", "--email", "ana", "--app", "A"]).code, 2);
+    assert_eq!(home.run(&["init", "--email", "ana@example.com"]).code, 2);
+}
+
+#[test]
+fn files_are_private_and_where_they_belong() {
+    let home = Home::empty();
+    let binary = env!("CARGO_BIN_EXE_keydesk");
+    for umask in ["000", "077"] {
+        let folder = home.path(umask);
+        let script = format!("umask {umask}; exec {binary} init --email ana@example.com --app Storefront");
+        let mut command = assert_cmd::Command::new("sh");
+        command
+            .env_clear()
+            .envs(home.environment())
+            .env("XDG_DATA_HOME", &folder)
+            .env("XDG_STATE_HOME", &folder);
+        assert_eq!(run(command.args(["-c", &script])).code, 0);
+        let database = folder.join("keydesk/keydesk.db");
+        assert_eq!(mode(&folder.join("keydesk")), 0o700);
+        assert_eq!(mode(&database), 0o600);
+        assert_eq!(mode(&folder.join("keydesk/keydesk.log")), 0o600);
+        // The write-ahead log and its index are there while somebody has the database open.
+        let open = rusqlite::Connection::open(&database).unwrap();
+        open.execute_batch("PRAGMA journal_mode = WAL; SELECT count(*) FROM keys;").unwrap();
+        let mut list = home.command(&["keys", "list"]);
+        assert_eq!(run(list.env("XDG_DATA_HOME", &folder)).code, 0);
+        for beside in ["-wal", "-shm"] {
+            assert_eq!(mode(&folder.join(format!("keydesk/keydesk.db{beside}"))), 0o600, "{beside}");
+        }
+    }
+}
+
+#[test]
+fn a_database_that_others_can_read_is_warned_of() {
+    let home = Home::set_up();
+    std::fs::set_permissions(home.database(), PermissionsExt::from_mode(0o644)).unwrap();
+    let said = home.run(&["apps", "list", "--json"]);
+    assert_eq!(said.code, 0);
+    assert!(said.err.starts_with("warning: ") && said.err.contains("chmod 0600"), "{}", said.err);
+    // A warning never spoils the error document.
+    assert_eq!(home.run(&["keys", "show", "nothing", "--json"]).error().0, "not_found");
+}
+
+#[test]
+fn the_database_is_where_one_says() {
+    let home = Home::empty();
+    let path = home.path("elsewhere/here.db").display().to_string();
+    let said = home.run(&["--db", &path, "init", "--email", "ana@example.com", "--app", "Storefront"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(!home.path("data").exists());
+    let mut command = home.command(&["apps", "list", "--json"]);
+    let said = run(command.env("KEYDESK_DB", &path));
+    assert_eq!(said.json()[0]["name"], "Storefront");
+    let said = home.run(&["apps", "list", "--json"]);
+    let (code, message, hint) = said.error();
+    assert_eq!((said.code, code.as_str()), (3, "no_database"));
+    assert!(message.contains("keydesk.db") && hint.contains("keydesk init"), "{message} {hint}");
+}
+
+#[test]
+fn a_wrong_command_line_is_2_and_json_when_asked() {
+    let home = Home::set_up();
+    let wrong: &[&[&str]] = &[
+        &["kyes"],
+        &["keys"],
+        &["keys", "create"],
+        &["keys", "rotate"],
+        &["keys", "show"],
+        &["keys", "list", "--sort", "colour"],
+        &["keys", "list", "--state", "gone"],
+        &["keys", "list", "--platform", "brase"],
+        &["keys", "create", "--name", "A", "--type", "live"],
+        &["keys", "create", "--name", "A", "--expires", "tomorrow"],
+        &["keys", "create", "--name", "A", "--expires", "2020-01-01"],
+        &["keys", "create", "--name", " "],
+        &["keys", "create", "--name", "A\nB"],
+        &["keys", "create", "--name", "A", "--out", "x", "--copy"],
+        &["users", "add", "nobody"],
+        &["config"],
+    ];
+    for arguments in wrong {
+        let said = home.run(arguments);
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{arguments:?}: {}", said.err);
+        let said = home.run(&[arguments, &["--json"][..]].concat());
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{arguments:?}");
+        let (_, message, _) = said.error();
+        assert!(!message.is_empty(), "{arguments:?}");
+    }
+    let said = home.run(&["keys", "list", "--platform", "brase"]);
+    assert!(said.err.contains("braze") && said.err.contains("generic"), "{}", said.err);
+    assert_eq!(home.run(&["keys", "list", "--json"]).json(), serde_json::json!([]), "nothing was made");
+}
+
+#[test]
+fn settings_and_platforms() {
+    let home = Home::set_up();
+    let said = home.run(&["config", "--default"]);
+    assert_eq!(said.code, 0);
+    assert!(said.out.contains("default_expiry = \"90d\""));
+    std::fs::create_dir_all(home.path("config/keydesk")).unwrap();
+    std::fs::write(home.path("config/keydesk/config.toml"), said.out).unwrap();
+    assert_eq!(home.run(&["platforms"]).code, 0, "what it prints can be read");
+    assert_eq!(home.run(&["config", "--default", "--json"]).json()["theme"], "dark");
+
+    let platforms = home.run(&["platforms", "--json"]).json();
+    let braze = platforms.as_array().unwrap().iter().find(|platform| platform["slug"] == "braze").unwrap();
+    assert_eq!((&braze["name"], &braze["presents"]), (&"Braze".into(), &"basic".into()));
+    assert!(home.run(&["platforms"]).out.contains("customer_data"));
+
+    let own = home.path("own.toml");
+    std::fs::write(
+        &own,
+        "default_expiry = \"10d\"\n[[platforms]]\nslug = \"till\"\nname = \"Till\"\npresents = \"header\"\n",
+    )
+    .unwrap();
+    let own = own.display().to_string();
+    let (id, _) = home.key("A", &["--config", &own, "--platform", "till"]);
+    let key = home.run(&["keys", "show", &id, "--json"]).json();
+    assert_eq!(key["platform"], "till");
+    let list = home.run(&["keys", "list", "--platform", "till", "--json"]).json();
+    assert_eq!(list[0]["id"], id.as_str(), "a platform that is in no catalogue any more still filters");
+
+    std::fs::write(home.path("broken.toml"), "theme = \"blue\"\n").unwrap();
+    let broken = home.path("broken.toml").display().to_string();
+    let said = home.run(&["--config", &broken, "keys", "list", "--json"]);
+    let (code, message, _) = said.error();
+    assert_eq!((said.code, code.as_str()), (3, "configuration"));
+    assert!(message.contains("broken.toml:1:9") && message.contains("high-contrast"), "{message}");
+    assert_eq!(home.run(&["--config", &broken, "config", "--default"]).code, 0);
+}
+
+#[test]
+fn without_a_terminal_the_screen_says_so() {
+    let home = Home::set_up();
+    for arguments in [&[][..], &["demo"]] {
+        let said = home.run(arguments);
+        assert_eq!((said.code, said.out.as_str()), (3, ""), "{said:?}");
+        assert!(said.err.contains("terminal") && said.err.contains("keydesk --help"), "{}", said.err);
+    }
+}
+
+#[test]
+fn the_log_says_how_it_ended_and_no_more() {
+    let home = Home::set_up();
+    let said = home.run(&["keys", "show", "ana@example.com"]);
+    assert_eq!(said.code, 3);
+    let log = std::fs::read_to_string(home.path("state/keydesk/keydesk.log")).unwrap();
+    assert!(log.contains("not_found") && !log.contains("ana@"), "{log}");
+    // Where the log cannot be had, keydesk works all the same.
+    let mut command = home.command(&["apps", "list"]);
+    assert_eq!(run(command.env("XDG_STATE_HOME", "/proc/nowhere")).code, 0);
+}

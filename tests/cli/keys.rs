@@ -1,0 +1,252 @@
+//! Keys by command: create, list, show, disable, enable, delete, and how they are named.
+
+use serde_json::json;
+
+use crate::support::home::Home;
+
+/// The fields of a key, in the contract's order.
+const FIELDS: [&str; 16] = [
+    "id",
+    "name",
+    "application",
+    "prefix",
+    "kind",
+    "platform",
+    "type",
+    "state",
+    "created",
+    "creator",
+    "expires",
+    "last_used",
+    "last_used_from",
+    "uses_30d",
+    "replaces",
+    "replaced_by",
+];
+
+fn in_order(text: &str, fields: &[&str]) -> bool {
+    let places: Vec<_> = fields.iter().map(|field| text.find(&format!("\"{field}\": "))).collect();
+    places.iter().all(Option::is_some) && places.is_sorted()
+}
+
+#[test]
+fn the_json_of_a_key_is_the_contracts() {
+    let home = Home::set_up();
+    let created = home.run(&[
+        "keys",
+        "create",
+        "--name",
+        "Checkout",
+        "--platform",
+        "braze",
+        "--expires",
+        "2099-02-21T10:00:00+01:00",
+        "--json",
+    ]);
+    assert!(in_order(&created.out, &[&FIELDS[..], &["secret"]].concat()), "{}", created.out);
+    let document = created.json();
+    let id = document["id"].as_str().unwrap();
+    assert_eq!(document.as_object().map(serde_json::Map::len), Some(17));
+    assert!(document["secret"].as_str().unwrap().starts_with(&format!("ik_live_{id}_")));
+
+    let shown = home.run(&["keys", "show", id, "--json"]);
+    assert!(in_order(&shown.out, &FIELDS), "{}", shown.out);
+    let mut expected = json!({
+        "id": id, "name": "Checkout", "application": "Storefront", "prefix": format!("ik_live_{id}"),
+        "kind": "third_party", "platform": "braze", "type": "production", "state": "valid",
+        "creator": "ana@example.com", "expires": "2099-02-21T09:00:00Z",
+        "last_used": null, "last_used_from": null, "uses_30d": 0, "replaces": null, "replaced_by": null,
+    });
+    expected["created"] = document["created"].clone();
+    assert_eq!(shown.json(), expected);
+    assert_eq!(home.run(&["keys", "list", "--json"]).json(), json!([expected]));
+
+    let (test, _) = home.key("Generic", &["--type", "test"]);
+    let test = home.run(&["keys", "show", &test, "--json"]).json();
+    assert_eq!(
+        (&test["kind"], &test["platform"], &test["type"]),
+        (&json!("generic"), &json!(null), &json!("test"))
+    );
+    assert!(test["prefix"].as_str().unwrap().starts_with("ik_test_"));
+    let days = |text: &str| chrono::DateTime::parse_from_rfc3339(text).unwrap();
+    let life = days(test["expires"].as_str().unwrap()) - days(test["created"].as_str().unwrap());
+    assert_eq!(life.num_days(), 90, "the default of the settings");
+}
+
+#[test]
+fn lists_are_filtered_sorted_and_turned() {
+    let home = Home::set_up();
+    for (name, platform, expires) in
+        [("b one", "braze", "3d"), ("A two", "segment", "20d"), ("c three", "generic", "10d")]
+    {
+        home.key(name, &["--platform", platform, "--expires", expires]);
+    }
+    home.run(&["keys", "disable", "c three"]);
+    let names = |more: &[&str]| {
+        let said = home.run(&[&["keys", "list", "--json"], more].concat());
+        assert_eq!(said.code, 0, "{said:?}");
+        let list = said.json();
+        list.as_array()
+            .unwrap()
+            .iter()
+            .map(|key| key["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[]), ["A two", "b one", "c three"]);
+    assert_eq!(names(&["--sort", "name", "--reverse"]), ["c three", "b one", "A two"]);
+    assert_eq!(names(&["--sort", "expires"]), ["b one", "c three", "A two"]);
+    assert_eq!(names(&["--sort", "state"]), ["b one", "A two", "c three"]);
+    for column in ["id", "platform", "creator", "last_used"] {
+        assert_eq!(names(&["--sort", column]).len(), 3, "{column}");
+    }
+    assert_eq!(names(&["--state", "expires_soon"]), ["b one"]);
+    assert_eq!(names(&["--state", "disabled"]), ["c three"]);
+    assert_eq!(names(&["--state", "valid"]), ["A two"]);
+    assert_eq!(names(&["--platform", "generic"]), ["c three"]);
+    assert_eq!(names(&["--platform", "segment"]), ["A two"]);
+    assert_eq!(names(&["--filter", "TWO ana@"]), ["A two"]);
+    assert_eq!(names(&["--filter", "nothing"]), Vec::<String>::new());
+
+    let text = home.run(&["keys", "list"]).out;
+    assert!(text.starts_with("NAME     KEY ID      PLATFORM  TYPE        EXPIRES"), "{text}");
+    assert!(text.contains("Expires soon") && !text.contains('\u{1b}'), "{text}");
+    let said = home.run(&["keys", "list", "--filter", "nothing"]);
+    assert_eq!((said.code, said.out.as_str()), (0, ""));
+    assert!(said.err.contains("matches"), "{}", said.err);
+}
+
+#[test]
+fn keys_are_named_by_id_prefix_or_a_unique_name() {
+    let home = Home::set_up();
+    let (id, _) = home.key("Checkout", &[]);
+    let shown = |named: &str| home.run(&["keys", "show", named, "--json"]);
+    for named in [&id, &format!("ik_live_{id}"), "Checkout"] {
+        assert_eq!(shown(named).json()["id"], id.as_str(), "{named}");
+    }
+    let said = shown(&format!("ik_test_{id}"));
+    assert_eq!((said.code, said.error().0.as_str()), (3, "not_found"), "another key's prefix");
+
+    let said = shown("Chekout");
+    let (code, message, _) = said.error();
+    assert_eq!((said.code, code.as_str()), (3, "not_found"));
+    assert!(message.contains("Checkout") && message.contains(&id), "{message}");
+
+    let (second, _) = home.key("Checkout", &[]);
+    let said = shown("Checkout");
+    let (code, message, _) = said.error();
+    assert_eq!((said.code, code.as_str()), (3, "ambiguous"));
+    assert!(message.contains(&id) && message.contains(&second), "{message}");
+
+    // A name of ten letters is no key ID unless there is such a key.
+    let (ten, _) = home.key("Newsletter", &[]);
+    assert_eq!(shown("Newsletter").json()["id"], ten.as_str());
+
+    home.run(&["apps", "create", "Other"]);
+    assert_eq!(shown(&id).json()["id"], id.as_str(), "an ID needs no Application");
+    let said = home.run(&["keys", "show", &id, "--app", "Other", "--json"]);
+    assert_eq!((said.code, said.error().0.as_str()), (3, "not_found"));
+    assert_eq!(shown("Newsletter").code, 2, "a name does");
+
+    home.run(&["keys", "delete", &ten, "--yes"]);
+    let said = home.run(&["keys", "show", &ten, "--app", "Storefront", "--json"]);
+    assert_eq!((said.code, said.error().0.as_str()), (3, "deleted"));
+}
+
+#[test]
+fn disabled_keys_come_back_and_deleted_ones_do_not() {
+    let home = Home::set_up();
+    let (one, secret) = home.key("One", &[]);
+    let (two, _) = home.key("Two", &[]);
+    let reason = || home.run_with(secret.clone(), &["verify", "--json"]).json()["reason"].clone();
+
+    let said = home.run(&["keys", "disable", "One", &two, &one, "--json"]);
+    let list = said.json();
+    assert_eq!(list.as_array().map(Vec::len), Some(2), "each once");
+    assert_eq!(list[0]["state"], "disabled");
+    assert_eq!(reason(), "disabled");
+    assert_eq!(home.run(&["keys", "disable", &one]).code, 0, "again is harmless");
+    assert_eq!(home.run(&["keys", "enable", "One", "Two"]).code, 0);
+    assert_eq!(reason(), json!(null));
+
+    let said = home.run(&["keys", "delete", "One", "Nobody", "--yes"]);
+    assert_eq!(said.code, 3, "all or none");
+    assert_eq!(reason(), json!(null));
+    let said = home.run(&["keys", "delete", "One"]);
+    assert_eq!((said.code, said.out.as_str()), (2, ""), "no terminal and no --yes");
+    assert_eq!(reason(), json!(null));
+
+    let said = home.run(&["keys", "delete", "One", "--yes", "--json"]);
+    let receipt = &said.json()[0];
+    assert_eq!((&receipt["id"], &receipt["name"]), (&json!(one), &json!("One")));
+    assert!(receipt["deleted"].as_str().is_some_and(|at| at.ends_with('Z')));
+    // `verify` let it in above; a file or a pipe has no address.
+    assert!(receipt["last_used"].as_str().is_some_and(|at| at <= receipt["committed"].as_str().unwrap()));
+    assert_eq!(receipt["last_used_from"], json!(null));
+    assert_eq!(reason(), "deleted");
+    let said = home.run(&["keys", "delete", "Two", "--yes"]);
+    assert_eq!((said.code, said.out.as_str()), (0, ""));
+    assert!(said.err.contains("deleted. Requests with it are refused since"), "{}", said.err);
+}
+
+#[test]
+fn gentle_warnings_stop_nobody() {
+    let home = Home::set_up();
+    let create = |when: &str| home.run(&["keys", "create", "--name", "A", "--expires", when]);
+    let said = create("2098-03-01T12:00:00Z");
+    assert!(said.code == 0 && said.err.contains("Saturday"), "{}", said.err);
+    assert!(create("2098-12-29").err.contains("turn of the year"));
+    for _ in 0..10 {
+        assert!(!create("2098-05-13").err.contains("warning"));
+    }
+    let said = create("2098-05-14");
+    assert!(said.code == 0 && said.err.contains("10 keys expire in that month already"), "{}", said.err);
+}
+
+#[test]
+fn how_to_use_a_key_never_has_its_secret() {
+    let home = Home::set_up();
+    let (id, secret) = home.key("Checkout", &["--platform", "braze"]);
+    let document = home.run(&["keys", "usage", &id, "--json"]).json();
+    assert_eq!(document["platform"], "braze");
+    assert!(document["curl"].as_str().unwrap().starts_with("curl "));
+    assert!(!document["steps"].as_array().unwrap().is_empty());
+    home.key("Plain", &[]);
+    let text = home.run(&["keys", "usage", "Plain"]).out;
+    assert!(text.contains("Authorization: ApiKey-v1 <key>") && text.contains("curl "), "{text}");
+    for said in [home.run(&["keys", "usage", &id]), home.run(&["keys", "show", &id])] {
+        assert!(!said.out.contains(&secret), "{}", said.out);
+    }
+}
+
+#[test]
+fn hostile_names_are_kept_and_shown_inert() {
+    let home = Home::set_up();
+    let hostile = [
+        "\u{1b}[2J\u{1b}]0;x\u{7}",
+        "\u{202e}live",
+        "\u{9b}31mred",
+        "zero\u{200b}width",
+        "'; DROP TABLE keys; --\"",
+        "=1+1",
+    ];
+    for name in hostile {
+        let (id, _) = home.key(name, &[]);
+        let said = home.run(&["keys", "show", &id, "--json"]);
+        assert_eq!(said.json()["name"], name);
+        assert!(!said.out.trim_end().chars().any(keydesk::domain::text::is_unsafe), "{}", said.out);
+        assert_eq!(home.run(&["keys", "show", name, "--json"]).json()["id"], id.as_str());
+    }
+    home.run(&["apps", "create", "App\u{202e}\u{1b}[1m"]);
+    let outputs = [
+        home.run(&["keys", "list", "--app", "Storefront"]),
+        home.run(&["apps", "list"]),
+        home.run(&["keys", "list"]),
+        home.run(&["keys", "show", "\u{1b}[31m", "--app", "Storefront"]),
+        home.run(&["keys", "list", "--sort", "\u{1b}[31m\u{202e}"]),
+        home.run(&["\u{1b}[31m\u{202e}"]),
+    ];
+    for said in outputs {
+        let all = format!("{}{}", said.out, said.err).replace('\n', "");
+        assert!(!all.chars().any(keydesk::domain::text::is_unsafe), "{all:?}");
+    }
+}

@@ -1,0 +1,18 @@
+//! The command line: each command as its users run it, by the real binary in a home directory of its own.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod audit;
+mod backup_and_export;
+mod check;
+mod completions;
+mod doctor;
+mod general;
+mod keys;
+mod long_audit_log;
+mod rotate;
+mod secrets;
+mod terminal;
+mod users_and_apps;

@@ -1,0 +1,271 @@
+//! `keydesk keys rotate`: delivered first, ended then; and whoever is killed in between runs it again.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::home::{CommandOutput, Home};
+
+fn show(home: &Home, key: &str) -> Value {
+    home.run(&["keys", "show", key, "--json"]).json()
+}
+
+/// Why a secret is refused, or null.
+fn reason(home: &Home, secret: &str) -> Value {
+    home.run_with(secret, &["verify", "--json"]).json()["reason"].clone()
+}
+
+fn keys(home: &Home) -> Vec<Value> {
+    home.run(&["keys", "list", "--json"]).json().as_array().unwrap().clone()
+}
+
+/// The log is whole and tells all that there is.
+fn is_sound(home: &Home) {
+    let said = home.run(&["audit", "verify"]);
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
+fn id_of(secret: &str) -> String {
+    secret.split('_').nth(2).unwrap().to_owned()
+}
+
+fn seconds(from: &Value, to: &Value) -> i64 {
+    let at = |value: &Value| chrono::DateTime::parse_from_rfc3339(value.as_str().unwrap()).unwrap();
+    (at(to) - at(from)).num_seconds()
+}
+
+#[test]
+fn a_planned_rotation_overlaps() {
+    let home = Home::set_up();
+    let (old, secret) = home.key("Checkout", &["--platform", "braze", "--type", "test", "--expires", "30d"]);
+    let said = home.run(&["keys", "rotate", "Checkout"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let new_secret = said.out.strip_suffix('\n').unwrap();
+    assert!(!new_secret.contains('\n'), "the secret alone: {said:?}");
+    assert!(!said.err.contains(new_secret));
+    assert!(said.err.contains("works until") && said.err.contains("never used"), "{}", said.err);
+    let (before, after) = (show(&home, &old), show(&home, &id_of(new_secret)));
+    for field in ["name", "platform", "type", "kind", "application"] {
+        assert_eq!(before[field], after[field], "{field}");
+    }
+    assert_eq!(after["replaces"], json!(old));
+    assert_eq!(before["replaced_by"], after["id"]);
+    let listed = home.run(&["keys", "list"]).out;
+    assert!(listed.contains(&format!("replaces {old}")), "{listed}");
+    assert!(listed.contains(&format!("replaced by {}", after["id"].as_str().unwrap())), "{listed}");
+    assert!(home.run(&["keys", "show", &old]).out.contains("not since it was replaced"));
+    assert_eq!(seconds(&after["created"], &after["expires"]) / 60, 30 * 24 * 60, "the length of life");
+    let left = seconds(&after["created"], &before["expires"]);
+    assert!((86_395..=86_405).contains(&left), "24 hours unless told otherwise: {left}");
+    assert_eq!(reason(&home, &secret), json!(null));
+    assert_eq!(reason(&home, new_secret), json!(null));
+    let said = home.run(&["keys", "rotate", &old, "--json"]);
+    assert_eq!((said.code, said.error().0.as_str()), (3, "replaced"), "not twice");
+    is_sound(&home);
+}
+
+#[test]
+fn an_overlap_lengthens_nothing() {
+    let home = Home::set_up();
+    let (old, _) = home.key("Short", &["--expires", "1d"]);
+    let before = show(&home, &old)["expires"].clone();
+    let said = home.run(&["keys", "rotate", &old, "--overlap", "7d", "--expires", "2098-01-31", "--json"]);
+    let document = said.json();
+    assert_eq!(document["replaces"], json!(old));
+    assert!(document["secret"].as_str().is_some_and(|secret| secret.starts_with("ik_live_")));
+    assert!(document["expires"].as_str().unwrap().starts_with("2098-01-31"), "{document}");
+    assert_eq!(show(&home, &old)["expires"], before);
+    assert_eq!(home.run(&["keys", "rotate", &old, "--overlap", "soon"]).code, 2);
+    assert_eq!(home.run(&["keys", "rotate", &old, "--overlap", "1h", "--leaked"]).code, 2);
+    assert_eq!(home.run(&["keys", "rotate", "Nobody"]).code, 3);
+}
+
+#[test]
+fn a_leaked_key_is_refused_at_once() {
+    let home = Home::set_up();
+    let (old, secret) = home.key("Leaked", &[]);
+    let said = home.run(&["keys", "rotate", &old, "--leaked"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("refused from now on"), "{}", said.err);
+    assert_ne!(reason(&home, &secret), json!(null));
+    assert_eq!(reason(&home, said.out.trim()), json!(null));
+    // Even where it was made in the same second: later it has expired, and enabling brings it back no more.
+    std::thread::sleep(Duration::from_millis(1_100));
+    home.run(&["keys", "enable", &old]);
+    assert_eq!(reason(&home, &secret), json!("expired"));
+    is_sound(&home);
+}
+
+#[test]
+fn a_command_takes_the_secret() {
+    let home = Home::set_up();
+    let (old, secret) = home.key("Deployed", &[]);
+    let file = home.path("deployed");
+    let command = format!("cat > '{}'; echo said by the command", file.display());
+    let said = home.run(&["keys", "rotate", &old, "--leaked", "--run", &command, "--json"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let delivered = std::fs::read_to_string(&file).unwrap();
+    assert!(delivered.ends_with('\n'));
+    let document = said.json();
+    assert_eq!((document["secret"].clone(), &document["replaces"]), (json!(null), &json!(old)));
+    assert!(said.err.contains("said by the command") && !said.err.contains(delivered.trim()), "{}", said.err);
+    assert_ne!(reason(&home, &secret), json!(null));
+    assert_eq!(reason(&home, &delivered), json!(null));
+}
+
+fn nothing_has_changed(home: &Home, said: &CommandOutput, old: &Value, secret: &str) {
+    assert_eq!(said.code, 3, "{said:?}");
+    for all in ["could not be delivered", "was withdrawn", "is as it was"] {
+        assert!(said.err.contains(all), "{all}: {said:?}");
+    }
+    assert_eq!(keys(home).len(), 1);
+    let now = show(home, old["id"].as_str().unwrap());
+    assert_eq!((&now["expires"], &now["replaced_by"]), (&old["expires"], &json!(null)));
+    assert_eq!(reason(home, secret), json!(null));
+    is_sound(home);
+}
+
+#[test]
+fn what_cannot_be_delivered_is_withdrawn() {
+    let home = Home::set_up();
+    let (id, secret) = home.key("Checkout", &[]);
+    let old = show(&home, &id);
+    let kept = home.path("kept");
+    let command = format!("cat > '{}'; exit 7", kept.display());
+    let said = home.run(&["keys", "rotate", &id, "--run", &command]);
+    nothing_has_changed(&home, &said, &old, &secret);
+    assert!(said.err.contains("exit status: 7") && said.out.is_empty(), "{said:?}");
+    let withdrawn = std::fs::read_to_string(&kept).unwrap();
+    assert_eq!(reason(&home, &withdrawn), json!("deleted"), "whoever kept it has nothing");
+
+    let out = home.path("new.key");
+    let said = home.run(&["keys", "rotate", &id, "--out", out.to_str().unwrap(), "--run", "exit 1"]);
+    nothing_has_changed(&home, &said, &old, &secret);
+    assert!(!out.exists(), "the file of a withdrawn key goes too");
+
+    std::fs::write(&out, "mine").unwrap();
+    let said = home.run(&["keys", "rotate", &id, "--out", out.to_str().unwrap()]);
+    assert_eq!((said.code, keys(&home).len()), (3, 1), "refused before anything was made");
+    assert!(said.err.contains("is there already") && said.err.contains("is as it was"), "{}", said.err);
+    let said = home.run(&["keys", "rotate", &id, "--run", " "]);
+    assert_eq!((said.code, keys(&home).len()), (2, 1), "it would lose the secret and call that a success");
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), "mine");
+
+    // Standard output that nobody reads.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keydesk"));
+    command.env_clear().envs(home.environment()).args(["keys", "rotate", &id]).stdout(writer);
+    let output = command.stderr(Stdio::piped()).output().unwrap();
+    let said = CommandOutput {
+        code: output.status.code().unwrap_or(-1),
+        out: String::new(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    };
+    nothing_has_changed(&home, &said, &old, &secret);
+}
+
+#[test]
+fn the_command_has_the_umask_of_who_rotates() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::set_up();
+    let (id, _) = home.key("Checkout", &[]);
+    let file = home.path("new.key");
+    let script = format!(
+        "umask 027; exec {} keys rotate {id} --run 'cat > {}'",
+        env!("CARGO_BIN_EXE_keydesk"),
+        file.display()
+    );
+    let status =
+        Command::new("sh").env_clear().envs(home.environment()).args(["-c", &script]).status().unwrap();
+    assert!(status.success());
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+/// What must hold after any kill: the old key works, and at most one successor waits that nobody has.
+fn between(home: &Home, old: &str, secret: &str) {
+    assert_eq!(reason(home, secret), json!(null));
+    let waiting = keys(home).into_iter().filter(|key| key["replaces"] == json!(old)).count();
+    assert!(waiting <= 1, "{waiting}");
+    is_sound(home);
+}
+
+fn ends_right(home: &Home, old: &str, secret: &str) {
+    let said = home.run(&["keys", "rotate", old, "--leaked"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let all = keys(home);
+    assert_eq!(all.len(), 2, "the old key and one successor: {all:?}");
+    assert_ne!(reason(home, secret), json!(null));
+    assert_eq!(reason(home, said.out.trim()), json!(null));
+    is_sound(home);
+}
+
+#[test]
+fn killed_after_the_delivery_the_same_command_ends_right() {
+    let home = Home::set_up();
+    let (old, secret) = home.key("Checkout", &[]);
+    for _ in 0..3 {
+        // The command has the secret, and keydesk is gone before it can end the old key.
+        let said = home.run(&["keys", "rotate", &old, "--leaked", "--run", "cat > /dev/null; kill -9 $PPID"]);
+        assert_eq!(said.code, -1, "{said:?}");
+        between(&home, &old, &secret);
+    }
+    ends_right(&home, &old, &secret);
+}
+
+#[test]
+fn killed_at_any_moment_the_same_command_ends_right() {
+    let home = Home::set_up();
+    let (old, secret) = home.key("Checkout", &[]);
+    let since = Instant::now();
+    let clean = home.run(&["keys", "rotate", &home.key("Other", &[]).0, "--leaked"]);
+    assert_eq!(clean.code, 0);
+    let whole = since.elapsed();
+    home.run(&["keys", "delete", &id_of(clean.out.trim()), "--yes"]);
+    let other = keys(&home).into_iter().find(|key| key["name"] == "Other").unwrap();
+    home.run(&["keys", "delete", other["id"].as_str().unwrap(), "--yes"]);
+    let rounds = 40;
+    for round in 0..rounds {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keydesk"));
+        command.env_clear().envs(home.environment());
+        command.args(["keys", "rotate", &old, "--leaked", "--run", "sleep 0.02; cat > /dev/null; exit 1"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(whole * round / rounds);
+        let _ = child.kill();
+        child.wait().unwrap();
+        between(&home, &old, &secret);
+    }
+    ends_right(&home, &old, &secret);
+}
+
+/// A script that rotates by name, again and again, and after having been killed.
+#[test]
+fn a_name_means_the_last_of_its_line() {
+    let home = Home::set_up();
+    let (_, secret) = home.key("Checkout", &[]);
+    let mut secrets = vec![secret];
+    // More of them than an error would list.
+    for turn in 0..24 {
+        let said = home.run(&["keys", "rotate", "Checkout", "--run", "cat > /dev/null; kill -9 $PPID"]);
+        assert_eq!(said.code, -1, "{said:?}");
+        let said = home.run(&["keys", "rotate", "Checkout", "--leaked"]);
+        assert_eq!(said.code, 0, "turn {turn}: {said:?}");
+        secrets.push(said.out.trim().to_owned());
+        assert_eq!(keys(&home).len(), secrets.len(), "nothing is left over");
+    }
+    let last = secrets.pop().unwrap();
+    assert_eq!(reason(&home, &last), json!(null));
+    for secret in &secrets {
+        assert!(["expired", "disabled"].contains(&reason(&home, secret).as_str().unwrap()));
+    }
+    // What ends for good wants to know exactly which; so does a name that two lines share.
+    let said = home.run(&["keys", "delete", "Checkout", "--yes"]);
+    assert!(
+        said.code == 3 && said.err.contains("several keys") && said.err.contains("replaced by"),
+        "{said:?}"
+    );
+    home.key("Checkout", &[]);
+    let said = home.run(&["keys", "rotate", "Checkout"]);
+    assert!(said.code == 3 && said.err.matches("  ik_live_").count() == 20, "{said:?}");
+}

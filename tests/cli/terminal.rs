@@ -1,0 +1,156 @@
+//! Commands at a real pseudo-terminal: the typed confirmation, and colour.
+
+use std::io::{Read, Write};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+use crate::support::home::{Home, run};
+
+/// Runs a command at a terminal; when it has said `prompt`, types `answer`. What was shown, and the exit code.
+fn at_terminal(
+    home: &Home,
+    arguments: &[&str],
+    more: &[(&str, &str)],
+    prompt: &str,
+    answer: &str,
+) -> (String, u32) {
+    let pair = native_pty_system().openpty(PtySize { rows: 24, cols: 200, ..PtySize::default() }).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_keydesk"));
+    command.env_clear();
+    for (name, value) in home.environment() {
+        command.env(name, value);
+    }
+    command.env("TERM", "xterm-256color");
+    for (name, value) in more {
+        command.env(name, value);
+    }
+    command.args(arguments);
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    let mut writer = pair.master.take_writer().unwrap();
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = reader.read(&mut bytes) {
+            if sender.send(bytes[..count].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    let mut shown = Vec::new();
+    let mut typed = answer.is_empty();
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        if Instant::now() > end {
+            // It waits for something that nobody will type: end it, and let the test say what was shown.
+            child.kill().unwrap();
+            break;
+        }
+        match receiver.recv_timeout(Duration::from_millis(100)) {
+            Ok(bytes) => shown.extend(bytes),
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+        }
+        if !typed && String::from_utf8_lossy(&shown).contains(prompt) {
+            writer.write_all(answer.as_bytes()).unwrap();
+            typed = true;
+        }
+    }
+    let status = child.wait().unwrap();
+    (String::from_utf8_lossy(&shown).into_owned(), status.exit_code())
+}
+
+#[test]
+fn deleting_a_key_wants_its_name() {
+    let home = Home::set_up();
+    let (id, _) = home.key("Checkout", &["--platform", "braze"]);
+    let delete =
+        |answer: &str| at_terminal(&home, &["keys", "delete", "Checkout"], &[], "to confirm:", answer);
+    for wrong in ["\n", "yes\n", "checkout\n", "\u{4}"] {
+        let (shown, code) = delete(wrong);
+        assert_eq!(code, 3, "{shown}");
+        assert!(shown.contains("nothing was deleted"), "{shown}");
+        assert!(
+            shown.contains(&id) && shown.contains("Braze") && shown.contains("cannot be undone"),
+            "{shown}"
+        );
+    }
+    assert_eq!(home.run(&["keys", "show", &id]).code, 0);
+    let (shown, code) = delete("Checkout\n");
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(home.run(&["keys", "show", &id]).code, 3);
+}
+
+#[test]
+fn deleting_several_wants_their_number() {
+    let home = Home::set_up();
+    home.key("A", &[]);
+    home.key("B", &[]);
+    let delete = |answer: &str| at_terminal(&home, &["keys", "delete", "A", "B"], &[], "to confirm:", answer);
+    assert_eq!(delete("delete 3 keys\n").1, 3);
+    let (shown, code) = delete("delete 2 keys\n");
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(home.run(&["keys", "list", "--json"]).json(), serde_json::json!([]));
+}
+
+#[test]
+fn applications_want_their_name_and_users_their_email() {
+    let home = Home::set_up();
+    home.key("A", &[]);
+    home.run(&["users", "add", "ben@example.com"]);
+    let user = &["users", "delete", "ben@example.com"];
+    assert_eq!(at_terminal(&home, user, &[], "to confirm:", "ben\n").1, 3);
+    assert_eq!(at_terminal(&home, user, &[], "to confirm:", "ben@example.com\n").1, 0);
+    let (shown, code) =
+        at_terminal(&home, &["apps", "delete", "Storefront"], &[], "to confirm:", "Storefront\n");
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("1 key"), "{shown}");
+}
+
+#[test]
+fn colour_on_a_terminal_unless_it_is_not_wanted() {
+    let home = Home::set_up();
+    home.key("A", &[]);
+    let list = |more: &[(&str, &str)]| at_terminal(&home, &["keys", "list"], more, "", "").0;
+    assert!(list(&[]).contains("\u{1b}[32mValid\u{1b}[0m"));
+    assert!(!list(&[("NO_COLOR", "1")]).contains('\u{1b}'));
+    assert!(!list(&[("TERM", "dumb")]).contains('\u{1b}'));
+}
+
+#[test]
+fn a_key_that_is_pasted_for_verifying_is_not_shown() {
+    let home = Home::set_up();
+    let (_, secret) = home.key("A", &[]);
+    let (shown, code) = at_terminal(&home, &["verify"], &[], "then Enter", &format!("{secret}\n"));
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("valid: A") && !shown.contains(&secret), "{shown}");
+}
+
+#[test]
+fn a_copy_over_ssh_goes_to_the_terminal_once_and_not_to_the_screen() {
+    let home = Home::set_up();
+    let arguments = ["keys", "create", "--name", "A", "--expires", "2098-05-13", "--copy"];
+    let (shown, code) = at_terminal(&home, &arguments, &[("SSH_TTY", "/dev/pts/9")], "", "");
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(shown.matches("\u{1b}]52;c;").count(), 1, "{shown}");
+    assert!(shown.contains("OSC 52") && !shown.contains("press w"), "{shown}");
+    let id = home.run(&["keys", "list", "--json"]).json()[0]["id"].as_str().unwrap().to_owned();
+    assert!(!shown.contains(&format!("{id}_")), "{shown}");
+    assert!(home.run(&["keys", "show", &id]).out.contains("handed over"));
+}
+
+#[test]
+fn a_copy_that_cannot_be_made_is_said_and_noted() {
+    let home = Home::set_up();
+    // No display, and in a session of its own, so that there is no terminal to send to.
+    let mut command = assert_cmd::Command::new("setsid");
+    command.env_clear().envs(home.environment()).arg(env!("CARGO_BIN_EXE_keydesk"));
+    let said = run(command.args(["keys", "create", "--name", "A", "--copy", "--json"]));
+    let (code, message, hint) = said.error();
+    assert_eq!((said.code, said.out.as_str(), code.as_str()), (3, "", "secret_not_delivered"), "{message}");
+    assert!(!message.contains("press w") && hint.contains("keydesk keys delete"), "{message} {hint}");
+    assert!(home.run(&["keys", "show", "A"]).out.contains("never shown"));
+}

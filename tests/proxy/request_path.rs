@@ -1,0 +1,118 @@
+//! Each answer that a client can get through a proxy.
+
+use chrono::TimeDelta;
+use keydesk::desk::{self, Picked};
+use keydesk::domain::text::Name;
+use keydesk::store::keys;
+
+use crate::support::endpoint::{Answer, Client, Endpoint};
+use crate::support::have;
+use crate::support::proxies::{Api, Kind, Proxy};
+use crate::{delete, desk as new_desk, key, new_key, screen};
+
+const REFUSED: &str = r#"{"message": "Invalid API key", "StatusCode": 401}"#;
+
+#[test]
+fn nginx_guards() {
+    guards(Kind::Nginx);
+}
+
+#[test]
+fn caddy_guards() {
+    guards(Kind::Caddy);
+}
+
+fn guards(kind: Kind) {
+    if !have(kind.program()) {
+        return;
+    }
+    let mut desk = new_desk();
+    let created = key(&mut desk, "Checkout");
+    let paused = key(&mut desk, "Paused");
+    let mut short = new_key(&desk, "Short");
+    short.expires = desk.now + TimeDelta::seconds(2);
+    let expired = desk::create_key(&mut desk.session(), &short).unwrap();
+    desk::create_application(&mut desk.session(), &Name::parse("Other").unwrap()).unwrap();
+    let mut screen = screen(&desk, 1);
+
+    let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
+    let api = Api::start();
+    let proxy = Proxy::start(kind, endpoint.address, "/auth", api.address);
+    let others = Proxy::start(kind, endpoint.address, "/auth/Other", api.address);
+    let address = proxy.address;
+    let ask = |secret: &str| {
+        Client::to(address).get("/orders?page=2", &[("Authorization", &format!("ApiKey-v1 {secret}"))])
+    };
+    let is_refused = |answer: &Answer, realm: &str| {
+        assert_eq!((answer.status, answer.body.as_str()), (401, REFUSED), "{kind:?}: {answer:?}");
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        let challenge = format!("ApiKey-v1 realm=\"{realm}\"");
+        assert_eq!(answer.header("www-authenticate"), Some(challenge.as_str()), "{kind:?}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{kind:?}");
+    };
+
+    let secret = created.secret.expose();
+    let answer = ask(secret);
+    assert_eq!((answer.status, answer.body.as_str()), (200, created.key.id.as_str()), "{kind:?}");
+    is_refused(&Client::to(proxy.address).get("/orders", &[]), "keydesk");
+    is_refused(&ask("nonsense"), "keydesk");
+    is_refused(&Client::to(others.address).get("/", &[("X-API-Key", secret)]), "Other");
+
+    // What a client claims of itself is not believed, by the API or by keydesk.
+    let spoofed = [
+        ("X-API-Key", secret),
+        ("X-Keydesk-Key-Id", "admin"),
+        ("X-Keydesk-Application", "Everything"),
+        ("X-Forwarded-For", "6.6.6.6"),
+        ("X-Real-IP", "6.6.6.6"),
+    ];
+    let answer = Client::to(proxy.address).get("/orders", &spoofed);
+    assert_eq!((answer.status, answer.body.as_str()), (200, created.key.id.as_str()), "{kind:?}");
+    // A body goes to the API, and not to keydesk.
+    let post =
+        format!("POST /orders HTTP/1.1\r\nHost: x\r\nX-API-Key: {secret}\r\nContent-Length: 5\r\n\r\nhello");
+    assert_eq!(Client::to(proxy.address).say(post.as_bytes()).unwrap().status, 200, "{kind:?}");
+    {
+        let seen = api.seen.lock().unwrap();
+        assert_eq!(seen.len(), 3, "{kind:?}: refused requests do not reach the API");
+        let all = seen.join("\n");
+        assert!(!all.contains(&secret.to_lowercase()), "{kind:?}: the secret ends at the proxy");
+        assert!(!all.contains("admin") && !all.contains("everything"), "{kind:?}: {all}");
+        for header in
+            ["x-keydesk-application: storefront", "x-keydesk-platform: generic", "x-keydesk-expires: 20"]
+        {
+            assert_eq!(all.matches(header).count(), 3, "{kind:?}: {header} in {all}");
+        }
+    }
+
+    // The API goes on being asked as before; keys do not.
+    let picked = Picked { id: paused.key.id, version: paused.key.version };
+    assert_eq!(ask(paused.secret.expose()).status, 200);
+    desk::set_disabled(&mut desk.session(), &[picked], true).unwrap();
+    is_refused(&ask(paused.secret.expose()), "keydesk");
+    while keydesk::host::clock::now() < short.expires {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    is_refused(&ask(expired.secret.expose()), "keydesk");
+
+    assert_eq!(ask(secret).status, 200);
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
+    let used = desk.store.read(|r| keys::get(r, created.key.id)).unwrap().unwrap();
+    assert_eq!(
+        used.last_used_from.as_deref(),
+        Some("127.0.0.1"),
+        "{kind:?}: the proxy says who the client is"
+    );
+    delete(&mut screen, &created);
+    is_refused(&ask(secret), "keydesk");
+
+    // Whatever is wrong with the guard, the API is not reached.
+    let again = key(&mut desk, "Again");
+    assert_eq!(ask(again.secret.expose()).status, 200);
+    std::fs::remove_file(desk.path()).unwrap();
+    let unavailable = ask(again.secret.expose());
+    assert_eq!(unavailable.status, 503, "{kind:?}: {unavailable:?}");
+    drop(endpoint);
+    let gone = ask(again.secret.expose()).status;
+    assert!([502, 503].contains(&gone), "{kind:?}: {gone}");
+}

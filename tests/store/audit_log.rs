@@ -1,0 +1,162 @@
+//! The audit log: written with every change, whole, and what becomes of it when someone has a hand in it.
+
+use chrono::TimeDelta;
+use keydesk::desk::{self, Picked};
+use keydesk::domain::audit::AuditAction;
+use keydesk::domain::audit_filter::AuditFilter;
+use keydesk::host::clock::Zone;
+use keydesk::store::audit::{self, ChainReport};
+use keydesk::store::{Anchor, Window, keys};
+use proptest::prelude::*;
+
+use crate::fixtures::{colleague, create, email, name, picked, user};
+use crate::support::{self, Desk};
+
+fn report(desk: &Desk) -> ChainReport {
+    desk.store.read(|r| audit::walk(r, None, None, &mut |_, _| {})).unwrap()
+}
+
+fn entries(desk: &Desk, filter: &str) -> Vec<audit::AuditRow> {
+    let window = Window { anchor: Anchor::First, before: 0, after: 1_000 };
+    let (filter, _) = AuditFilter::parse(filter, desk.now, &Zone::utc());
+    desk.store.read(|r| audit::page(r, &filter, &window)).unwrap().rows
+}
+
+#[test]
+fn every_operation_leaves_its_entry() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
+    let disabled = desk::set_disabled(&mut desk.session(), &picked(&created.key), true).unwrap();
+    let enabled = desk::set_disabled(&mut desk.session(), &picked(&disabled[0]), false).unwrap();
+    let ending = desk::Ending::After(TimeDelta::hours(1));
+    let rotated = desk::rotate_keys(&mut desk.session(), &picked(&enabled[0]), ending).unwrap();
+    desk::delete_keys(&mut desk.session(), &picked(&rotated[0].old)).unwrap();
+    let made = desk::create_application(&mut desk.session(), &name("Billing")).unwrap();
+    let renamed =
+        desk::rename_application(&mut desk.session(), made.id, made.version, &name("Invoices")).unwrap();
+    desk::delete_application(&mut desk.session(), renamed.id, renamed.version, 0).unwrap();
+    let ben = colleague(&mut desk, "ben", 1001);
+    let ben = desk::disable_user(&mut desk.session(), ben.id, ben.version).unwrap();
+    let ben = desk::enable_user(&mut desk.session(), ben.id, ben.version).unwrap();
+    desk::delete_user(&mut desk.session(), ben.id, ben.version).unwrap();
+    let words: Vec<String> = entries(&desk, "").into_iter().rev().map(|row| row.entry.action).collect();
+    for action in AuditAction::ALL {
+        assert!(words.iter().any(|word| word == action.as_str()), "{action:?}");
+    }
+    assert!(matches!(report(&desk), ChainReport::Whole(number, _) if number == words.len() as u64));
+}
+
+#[test]
+fn emails_and_secrets_are_not_in_it() {
+    let mut desk = Desk::new();
+    colleague(&mut desk, "ben", 1001);
+    let created = create(&mut desk, "Checkout");
+    let raw = rusqlite::Connection::open(desk.path()).unwrap();
+    let text: String = raw
+        .query_row("SELECT group_concat(action || changes, ' ') FROM audit", [], |row| row.get(0))
+        .unwrap();
+    assert!(!text.contains('@') && !text.contains("ben"), "{text}");
+    assert!(!text.contains(&created.secret.expose()[20..40]));
+}
+
+#[test]
+fn newest_first_and_found_by_words() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    create(&mut desk, "Billing run");
+    desk.now += TimeDelta::hours(1);
+    desk::delete_keys(&mut desk.session(), &picked(&created.key)).unwrap();
+    let rows = entries(&desk, "");
+    assert!(rows.windows(2).all(|pair| pair[0].entry.number == pair[1].entry.number + 1));
+    assert_eq!(rows[0].entry.action, "key.deleted");
+    assert_eq!(rows[0].key.as_ref().unwrap().as_str(), "Checkout", "also of a deleted key");
+    assert_eq!(entries(&desk, "DELETED").len(), 1);
+    assert_eq!(entries(&desk, &created.key.id.to_string()).len(), 2);
+    assert_eq!(entries(&desk, "billing").len(), 1);
+}
+
+#[test]
+fn it_cannot_be_changed_by_accident_and_tampering_is_found() {
+    let mut desk = Desk::new();
+    create(&mut desk, "Checkout");
+    create(&mut desk, "Billing");
+    let raw = rusqlite::Connection::open(desk.path()).unwrap();
+    assert!(raw.execute("DELETE FROM audit WHERE number = 3", []).is_err());
+    assert!(raw.execute("UPDATE audit SET actor = 2", []).is_err());
+    raw.execute_batch("DROP TRIGGER audit_is_not_changed; UPDATE audit SET at = at + 1 WHERE number = 3")
+        .unwrap();
+    assert!(matches!(report(&desk), ChainReport::Broken { number: 3, .. }), "{:?}", report(&desk));
+    raw.execute_batch("UPDATE audit SET at = at - 1 WHERE number = 3").unwrap();
+    assert!(matches!(report(&desk), ChainReport::Whole(4, _)));
+    raw.execute_batch("DROP TRIGGER audit_is_not_shortened; DELETE FROM audit WHERE number = 3").unwrap();
+    assert!(matches!(report(&desk), ChainReport::Broken { number: 3, reason: "the entry is missing" }));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Create,
+    Delete(usize),
+    Disable(usize, bool),
+    AddUser,
+    Rename,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => Just(Step::Create),
+        2 => any::<usize>().prop_map(Step::Delete),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(at, off)| Step::Disable(at, off)),
+        1 => Just(Step::AddUser),
+        1 => Just(Step::Rename),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_done_the_chain_is_whole(steps in proptest::collection::vec(step(), 1..40)) {
+        let mut desk = Desk::new();
+        let mut alive: Vec<keydesk::domain::key::KeyId> = Vec::new();
+        for (number, step) in steps.iter().enumerate() {
+            let key = |desk: &Desk, at: usize| -> Option<Picked> {
+                let id = *alive.get(at % alive.len().max(1))?;
+                let key = desk.store.read(|r| keys::get(r, id)).unwrap()?;
+                Some(Picked { id, version: key.version })
+            };
+            match step {
+                Step::Create => {
+                    let id = create(&mut desk, &format!("Key {number}")).key.id;
+                    alive.push(id);
+                }
+                Step::Delete(at) => {
+                    if let Some(picked) = key(&desk, *at) {
+                        desk::delete_keys(&mut desk.session(), &[picked]).unwrap();
+                        alive.retain(|id| *id != picked.id);
+                    }
+                }
+                Step::Disable(at, off) => {
+                    if let Some(picked) = key(&desk, *at) {
+                        desk::set_disabled(&mut desk.session(), &[picked], *off).unwrap();
+                    }
+                }
+                Step::AddUser => {
+                    let address = email(&format!("user{number}@example.com"));
+                    desk::add_user(&mut desk.session(), &address, None, None).unwrap();
+                }
+                Step::Rename => {
+                    let here = desk.store.read(keydesk::store::applications::first).unwrap().unwrap();
+                    let name = name(&format!("Shop {number}"));
+                    desk::rename_application(&mut desk.session(), here.id, here.version, &name).unwrap();
+                }
+            }
+            prop_assert!(matches!(report(&desk), ChainReport::Whole(..)));
+        }
+        for id in &alive {
+            prop_assert!(desk.store.read(|r| keys::get(r, *id)).unwrap().is_some());
+        }
+        prop_assert!(user(&desk, "ana").keys == alive.len() as u64);
+        prop_assert!(!support::contains(&support::all_bytes(&desk.path()), "never there"));
+    }
+}

@@ -1,0 +1,111 @@
+//! The real binary in a home directory of its own.
+
+use std::path::PathBuf;
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The exit code and the output of a command.
+#[derive(Debug)]
+pub(crate) struct CommandOutput {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl CommandOutput {
+    /// The one JSON document on standard output.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The one error document on standard error: code, message, hint.
+    pub(crate) fn error(&self) -> (String, String, String) {
+        let document: Value =
+            serde_json::from_str(&self.err).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        let object = document.as_object().unwrap();
+        assert_eq!(object.keys().collect::<Vec<_>>(), ["error"], "{self:?}");
+        let error = object["error"].as_object().unwrap();
+        let mut fields: Vec<_> = error.keys().map(String::as_str).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["code", "hint", "message"], "{self:?}");
+        let text = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
+        (text("code"), text("message"), text("hint"))
+    }
+}
+
+/// A temporary home directory.
+pub(crate) struct Home(pub(crate) TempDir);
+
+impl Home {
+    pub(crate) fn empty() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A home directory with a database: the user is ana@example.com, the Application is Storefront.
+    pub(crate) fn set_up() -> Self {
+        let home = Self::empty();
+        let said = home.run(&["init", "--email", "ana@example.com", "--app", "Storefront"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        home
+    }
+
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.0.path().join(below)
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path("data/keydesk/keydesk.db")
+    }
+
+    /// The environment of a command.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let below = |folder: &str| self.path(folder).display().to_string();
+        vec![
+            ("HOME", below("")),
+            ("XDG_DATA_HOME", below("data")),
+            ("XDG_CONFIG_HOME", below("config")),
+            ("XDG_STATE_HOME", below("state")),
+            ("TZ", "UTC".into()),
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+        ]
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keydesk"));
+        command.env_clear().envs(self.environment()).args(arguments);
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> CommandOutput {
+        run(&mut self.command(arguments))
+    }
+
+    pub(crate) fn run_with(&self, input: impl Into<Vec<u8>>, arguments: &[&str]) -> CommandOutput {
+        run(self.command(arguments).write_stdin(input))
+    }
+
+    /// Creates a key and returns its ID and secret.
+    pub(crate) fn key(&self, name: &str, more: &[&str]) -> (String, String) {
+        let said = self.run(&[&["keys", "create", "--json", "--name", name], more].concat());
+        assert_eq!(said.code, 0, "{said:?}");
+        let document = said.json();
+        let text = |field: &str| document[field].as_str().unwrap().to_owned();
+        (text("id"), text("secret"))
+    }
+
+    /// Changes the database without keydesk.
+    pub(crate) fn sql(&self, sql: &str) {
+        rusqlite::Connection::open(self.database()).unwrap().execute_batch(sql).unwrap();
+    }
+}
+
+pub(crate) fn run(command: &mut Command) -> CommandOutput {
+    let output = command.output().unwrap();
+    CommandOutput {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
