@@ -9,7 +9,7 @@ use crate::desk::DeskError;
 use crate::domain::expiry::ExpiryError;
 use crate::domain::text::{NameError, inert};
 use crate::domain::user::EmailError;
-use crate::host::files::WriteError;
+use crate::host::new_file::WriteError;
 use crate::store::{NotAllowed, StoreError};
 use crate::verify::VerifyError;
 

@@ -13,7 +13,7 @@ use crate::cli::output::json;
 use crate::config::settings::{ClipboardMode, Settings};
 use crate::domain::secret::Secret;
 use crate::host::clipboard::{Clipboard, Copied};
-use crate::host::files;
+use crate::host::new_file;
 
 /// Room for a key's document with its secret, so that no buffer grows and leaves a copy behind.
 const DOCUMENT_BYTES: usize = 16 * 1024;
@@ -41,7 +41,7 @@ impl Destination {
     /// Whether the secret can be handed over there, as far as can be told beforehand.
     pub(crate) fn check(&self, settings: &Settings) -> Result<(), CommandError> {
         match self {
-            Self::File(path) => Ok(files::check_new(path)?),
+            Self::File(path) => Ok(new_file::check_new(path)?),
             Self::Clipboard if settings.clipboard == ClipboardMode::Off => Err(CommandError::failed(
                 "clipboard_off",
                 "copying is off in the configuration (clipboard = \"off\")",
@@ -72,7 +72,7 @@ impl Destination {
                 print(context, bytes)
             }
             Self::File(path) => {
-                files::write_new(path, secret.expose()).map_err(|error| error.to_string())?;
+                new_file::write_new(path, secret.expose()).map_err(|error| error.to_string())?;
                 context.output.say(&format!("The secret stands in {} (mode 0600).", path.display()));
                 without_secret(context, document);
                 Ok(true)

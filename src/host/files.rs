@@ -4,7 +4,7 @@
 //! would drop SQLite's locks in this process (POSIX).
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -252,66 +252,6 @@ pub fn is_disk_full(path: &Path) -> bool {
         .is_ok_and(|disk| disk.blocks_available().saturating_mul(disk.fragment_size()) < 64 * 1_024)
 }
 
-/// A file was not written; nothing is left of it.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// Something is there already, be it a link.
-    #[error("{} is there already: choose another name", .0.display())]
-    Exists(PathBuf),
-    /// The system refused.
-    #[error("could not write {}: {reason}", path.display())]
-    Failed {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        reason: String,
-    },
-}
-
-/// Whether a new file could be made at a path, as far as can be told beforehand.
-pub fn check_new(path: &Path) -> Result<(), WriteError> {
-    if std::fs::symlink_metadata(path).is_ok() {
-        return Err(WriteError::Exists(path.to_owned()));
-    }
-    let failed = |reason: String| WriteError::Failed { path: path.to_owned(), reason };
-    let folder = folder_of(path);
-    if !folder.is_dir() {
-        return Err(failed(format!("{} is no folder", folder.display())));
-    }
-    nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).map_err(|error| failed(error.to_string()))
-}
-
-/// Writes a new file, mode 0600, with a line end after the text, whole or not at all, never over anything that is
-/// there.
-///
-/// The text goes into a file of another name first, which then gets its own in a way that fails where the name is
-/// taken: nobody ever sees half a file, and nothing is ever replaced. After an error nothing is left of it.
-pub fn write_new(path: &Path, text: &str) -> Result<(), WriteError> {
-    check_new(path)?;
-    let failed = |error: io::Error| WriteError::Failed { path: path.to_owned(), reason: error.to_string() };
-    // Opened before anything is made: what fails here fails without a trace.
-    let folder = File::open(folder_of(path)).map_err(failed)?;
-    let (part, mut file) = part_of(folder_of(path)).map_err(failed)?;
-    let named = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.write_all(b"\n"))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| give_name(&part, path));
-    let _ = std::fs::remove_file(&part);
-    named.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => WriteError::Exists(path.to_owned()),
-        _ => failed(error),
-    })?;
-    // The name must survive a power cut too. Some file systems cannot sync a folder and say so.
-    match folder.sync_all() {
-        Err(error) if error.raw_os_error() != Some(libc::EINVAL) => {
-            let _ = std::fs::remove_file(path);
-            Err(failed(error))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// The most that a file of our own has, in bytes.
 const MOST_OWN: u64 = 1 << 20;
 
@@ -323,73 +263,12 @@ pub fn read_own(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Writes a file of our own, mode 0600, in the place of the one that is there: old or new, whole.
-///
-/// It is not synced: after a power cut the old text may be there, or none. Only for what can be done without.
-pub fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let (part, mut file) = part_of(folder_of(path))?;
-    let replaced = file.write_all(text.as_bytes()).and_then(|()| std::fs::rename(&part, path));
-    if replaced.is_err() {
-        let _ = std::fs::remove_file(&part);
-    }
-    replaced
-}
-
-/// A new file in a folder, under a name that nobody has; a run that was killed may have left some behind.
-pub(super) fn part_of(folder: &Path) -> io::Result<(PathBuf, File)> {
-    let mut tries = 0..100_u8;
-    loop {
-        let number = tries.next();
-        let name = format!(".keydesk-{}-{}.part", std::process::id(), number.unwrap_or(u8::MAX));
-        let part = folder.join(name);
-        match create(&part, 0o600) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number.is_some() => {}
-            other => return other.map(|file| (part, file)),
-        }
-    }
-}
-
-/// Gives a file its name, unless that is taken: by a link, or where the file system has none, by a renaming that
-/// replaces nothing.
-pub(super) fn give_name(part: &Path, path: &Path) -> io::Result<()> {
-    match std::fs::hard_link(part, path) {
-        #[cfg(all(target_os = "linux", target_env = "gnu"))]
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EPERM | libc::EOPNOTSUPP | libc::ENOSYS)) => {
-            use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-            Ok(renameat2(AT_FDCWD, part, AT_FDCWD, path, RenameFlags::RENAME_NOREPLACE)?)
-        }
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).unwrap().mode() & 0o7777
-    }
-
-    #[test]
-    fn a_new_file_is_private_and_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret.key");
-        write_new(&path, "text").unwrap();
-        assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("text\n", 0o600));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
-    }
-
-    #[test]
-    fn nothing_is_ever_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("there");
-        std::fs::write(&path, "old").unwrap();
-        assert!(matches!(write_new(&path, "new"), Err(WriteError::Exists(_))));
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
-        let link = folder.path().join("link");
-        std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).unwrap();
-        assert!(matches!(write_new(&link, "new"), Err(WriteError::Exists(_))));
-        assert!(matches!(write_new(&folder.path().join("no/folder"), "x"), Err(WriteError::Failed { .. })));
     }
 
     #[test]
@@ -408,6 +287,7 @@ mod tests {
         std::fs::set_permissions(&path, Permissions::from_mode(0o664)).unwrap();
         assert!(too_open(&path).unwrap().contains("chmod 0660"));
     }
+
     #[test]
     fn what_lets_others_in_is_told() {
         let folder = tempfile::tempdir().unwrap();
@@ -423,16 +303,6 @@ mod tests {
         assert!(too_open(&path).unwrap().contains("chmod o-w"));
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o1777)).unwrap();
         assert_eq!(too_open(&path), None, "in a sticky folder nobody can replace it");
-    }
-
-    #[test]
-    fn leftovers_of_a_killed_run_are_no_obstacle() {
-        let folder = tempfile::tempdir().unwrap();
-        let part = folder.path().join(format!(".keydesk-{}-0.part", std::process::id()));
-        std::fs::write(part, "half").unwrap();
-        let path = folder.path().join("x".repeat(255));
-        write_new(&path, "text").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "text\n", "the longest name there is");
     }
 
     #[test]

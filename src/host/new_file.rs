@@ -1,57 +1,91 @@
-//! A new file that takes a while to write: nobody sees it under its name before it is whole.
+//! New files that appear under their name whole or not at all, with mode 0600 whatever the umask.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::libc;
+use tempfile::NamedTempFile;
 
-use super::files::{WriteError, check_new, folder_of, give_name, part_of};
+use super::files::folder_of;
 
-/// A file on its way: it has another name in the same folder, and mode 0600, until [`NewFile::finish`] gives it its own
-/// in a way that fails where that is taken. Dropped before, nothing is left of it.
+/// A file was not written; nothing is left of it.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Something is there already, be it a link.
+    #[error("{} is there already: choose another name", .0.display())]
+    Exists(PathBuf),
+    /// The system refused.
+    #[error("could not write {}: {reason}", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+}
+
+/// Whether a new file could be made at a path, as far as can be told beforehand.
+pub fn check_new(path: &Path) -> Result<(), WriteError> {
+    if std::fs::symlink_metadata(path).is_ok() {
+        return Err(WriteError::Exists(path.to_owned()));
+    }
+    let failed = |reason: String| WriteError::Failed { path: path.to_owned(), reason };
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        return Err(failed(format!("{} is no folder", folder.display())));
+    }
+    nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).map_err(|error| failed(error.to_string()))
+}
+
+/// A file being written under a temporary name in the same directory. [`NewFile::finish`] gives it its own name, and
+/// fails where that is taken. Dropped before, it leaves nothing behind.
 #[derive(Debug)]
 pub struct NewFile {
     path: PathBuf,
-    part: PathBuf,
     folder: File,
-    file: File,
+    file: NamedTempFile,
 }
 
 impl NewFile {
-    /// Begins one; nothing may be there under its name, be it a link.
+    /// Creates the temporary file.
+    ///
+    /// # Errors
+    /// When something has that name already, be it a link, or the directory cannot be written.
     pub fn begin(path: &Path) -> Result<Self, WriteError> {
         check_new(path)?;
         let failed =
             |error: io::Error| WriteError::Failed { path: path.to_owned(), reason: error.to_string() };
-        // Opened before anything is made: what fails here fails without a trace.
+        // Opened before anything is created: what fails here leaves no trace.
         let folder = File::open(folder_of(path)).map_err(failed)?;
-        let (part, file) = part_of(folder_of(path)).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), part, folder, file })
+        let file = temporary(path).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), folder, file })
     }
 
-    /// Where it is until then, for those who write it by its name.
+    /// The temporary name.
     #[must_use]
     pub fn part(&self) -> &Path {
-        &self.part
+        self.file.path()
     }
 
-    /// Gives it its name, when all of it is on the disk; says how long it is.
+    /// Syncs the file, gives it its name and returns its size in bytes.
+    ///
+    /// # Errors
+    /// When the name was taken meanwhile or the disk cannot be written. Nothing is left of the file then.
     pub fn finish(self) -> Result<u64, WriteError> {
-        let failed =
-            |error: &io::Error| WriteError::Failed { path: self.path.clone(), reason: error.to_string() };
-        let bytes = self.file.metadata().map_err(|error| failed(&error))?.len();
-        self.file.sync_all().and_then(|()| give_name(&self.part, &self.path)).map_err(|error| match error
-            .kind()
-        {
-            io::ErrorKind::AlreadyExists => WriteError::Exists(self.path.clone()),
-            _ => failed(&error),
+        let Self { path, folder, file } = self;
+        let failed = |error: &io::Error| WriteError::Failed { path: path.clone(), reason: error.to_string() };
+        let bytes = file.as_file().metadata().map_err(|error| failed(&error))?.len();
+        file.as_file().sync_all().map_err(|error| failed(&error))?;
+        file.persist_noclobber(&path).map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => WriteError::Exists(path.clone()),
+            _ => failed(&error.error),
         })?;
-        let _ = std::fs::remove_file(&self.part);
-        // The name must survive a power cut too. Some file systems cannot sync a folder and say so.
-        match self.folder.sync_all() {
+        // The name must survive a power cut too. Some file systems cannot sync a directory and return EINVAL.
+        match folder.sync_all() {
             Err(error) if error.raw_os_error() != Some(libc::EINVAL) => {
-                let _ = std::fs::remove_file(&self.path);
+                let _ = std::fs::remove_file(&path);
                 Err(failed(&error))
             }
             _ => Ok(bytes),
@@ -69,10 +103,39 @@ impl Write for NewFile {
     }
 }
 
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.part);
-    }
+/// Writes a new file with a line break after the text.
+///
+/// # Errors
+/// Those of [`NewFile::begin`] and [`NewFile::finish`].
+pub fn write_new(path: &Path, text: &str) -> Result<(), WriteError> {
+    let mut file = NewFile::begin(path)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
+        .map_err(|error| WriteError::Failed { path: path.to_owned(), reason: error.to_string() })?;
+    file.finish().map(drop)
+}
+
+/// Writes a file in place of the one that is there: readers see the old text or the new one, never a part.
+///
+/// It is not synced: after a power cut the old text may be there, or none. Only for what can be done without.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = temporary(path)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// A temporary file in the directory of a path.
+fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    let mode = Permissions::from_mode(0o600);
+    let file = tempfile::Builder::new()
+        .prefix(".keydesk-")
+        .suffix(".part")
+        .permissions(mode.clone())
+        .tempfile_in(folder_of(path))?;
+    // The umask may have taken our own permissions away.
+    file.as_file().set_permissions(mode)?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -80,6 +143,10 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().mode() & 0o7777
+    }
 
     fn names(folder: &Path) -> Vec<String> {
         std::fs::read_dir(folder)
@@ -113,5 +180,46 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"quicker");
         assert_eq!(names(folder.path()), ["list.csv"]);
         assert!(matches!(NewFile::begin(&path), Err(WriteError::Exists(_))));
+    }
+
+    #[test]
+    fn a_new_file_is_private_and_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        write_new(&path, "text").unwrap();
+        assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("text\n", 0o600));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn nothing_is_ever_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("there");
+        std::fs::write(&path, "old").unwrap();
+        assert!(matches!(write_new(&path, "new"), Err(WriteError::Exists(_))));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).unwrap();
+        assert!(matches!(write_new(&link, "new"), Err(WriteError::Exists(_))));
+        assert!(matches!(write_new(&folder.path().join("no/folder"), "x"), Err(WriteError::Failed { .. })));
+    }
+
+    #[test]
+    fn the_longest_name_is_no_obstacle() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x".repeat(255));
+        write_new(&path, "text").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "text\n");
+    }
+
+    #[test]
+    fn a_replaced_file_is_private_and_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("head");
+        for text in ["old", "new"] {
+            replace(&path, text).unwrap();
+            assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), mode(&path)), (text, 0o600));
+        }
+        assert_eq!(names(folder.path()), ["head"]);
     }
 }

@@ -20,7 +20,7 @@ use crate::domain::secret::Secret;
 use crate::domain::user::Caller;
 use crate::host::clipboard::Clipboard;
 use crate::host::entropy::SystemEntropy;
-use crate::host::{clock, files, places};
+use crate::host::{clock, new_file, places};
 use crate::store::{Interrupter, Store, StoreError};
 
 /// How often other sessions' changes are looked for.
@@ -185,7 +185,7 @@ impl Worker {
         let outgoing = self.outgoing.clone();
         std::thread::spawn(move || {
             let path = places::expand(&path);
-            let result = files::write_new(&path, secret.expose()).map_err(|error| error.to_string());
+            let result = new_file::write_new(&path, secret.expose()).map_err(|error| error.to_string());
             let written = result.map(|()| path.canonicalize().unwrap_or(path));
             let _ = outgoing.send(Incoming::Answer(Answer::Written(request, written)));
         });

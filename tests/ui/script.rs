@@ -144,7 +144,7 @@ impl Script {
                     // A relative path is shown as one in a home that is the same in each snapshot.
                     let shown = std::path::Path::new("/home/ana").join(&path);
                     let path = self.folder.path().join(path);
-                    let written = keydesk::host::files::write_new(&path, secret.expose());
+                    let written = keydesk::host::new_file::write_new(&path, secret.expose());
                     Answer::Written(request, written.map(|()| shown).map_err(|error| error.to_string()))
                 }
                 Effect::Quit => {
