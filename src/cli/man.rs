@@ -11,6 +11,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::domain::text::inert;
+use crate::host::new_file::{Access, replace};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +49,7 @@ pub(crate) fn run(output: &Output, command: clap::Command, args: &Args) -> Resul
     let mut files = Vec::new();
     for (name, text) in pages {
         let path = folder.join(name);
-        replace(&path, &text).map_err(|error| failed(&path, &error))?;
+        replace(&path, &text, Access::Umask).map_err(|error| failed(&path, &error))?;
         files.push(path.display().to_string());
     }
     if output.is_json() {
@@ -62,23 +63,6 @@ pub(crate) fn run(output: &Output, command: clap::Command, args: &Args) -> Resul
         ));
     }
     Ok(Exit::Done)
-}
-
-/// A page is never half there, and a link in its place is replaced, not followed.
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(format!(".{}.part", std::process::id()));
-    let part = PathBuf::from(part);
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&part)
-        .and_then(|mut file| io::Write::write_all(&mut file, text))
-        .and_then(|()| std::fs::rename(&part, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&part);
-    }
-    written
 }
 
 /// The pages of a command and of those below it; hidden ones have none.

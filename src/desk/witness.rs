@@ -23,7 +23,8 @@ use crate::domain::audit::{ChainHash, ChainHead};
 use crate::domain::key::{Key, KeyId};
 use crate::domain::text::Name;
 use crate::domain::witness::Memory;
-use crate::host::{files, new_file, places};
+use crate::host::new_file::{Access, replace};
+use crate::host::{files, places};
 use crate::store::{Reader, Store, StoreError, applications, audit, chain, keys};
 
 use super::Picked;
@@ -247,7 +248,7 @@ impl Witness {
             return Ok(());
         }
         files::private_folder(&self.folder)
-            .and_then(|()| new_file::replace(&place, &text))
+            .and_then(|()| replace(&place, text.as_bytes(), Access::Owner))
             .map_err(|error| error.to_string())
     }
 
@@ -265,7 +266,7 @@ impl Witness {
 
     fn remember(&self, path: &Path, memory: &Memory) -> Result<(), String> {
         files::private_folder(&self.folder)
-            .and_then(|()| new_file::replace(path, &memory.to_text()))
+            .and_then(|()| replace(path, memory.to_text().as_bytes(), Access::Owner))
             .map_err(|error| error.to_string())
     }
 }

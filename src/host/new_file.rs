@@ -59,7 +59,7 @@ impl NewFile {
             |error: io::Error| WriteError::Failed { path: path.to_owned(), reason: error.to_string() };
         // Opened before anything is created: what fails here leaves no trace.
         let folder = File::open(folder_of(path)).map_err(failed)?;
-        let file = temporary(path).map_err(failed)?;
+        let file = temporary(path, Access::Owner).map_err(failed)?;
         Ok(Self { path: path.to_owned(), folder, file })
     }
 
@@ -115,26 +115,40 @@ pub fn write_new(path: &Path, text: &str) -> Result<(), WriteError> {
     file.finish().map(drop)
 }
 
-/// Writes a file in place of the one that is there: readers see the old text or the new one, never a part.
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Its owner alone, whatever the umask.
+    Owner,
+    /// Everyone whom the umask allows.
+    Umask,
+}
+
+/// Writes a file in place of the one that is there, or of a link: readers see the old text or the new one, never a part.
 ///
 /// It is not synced: after a power cut the old text may be there, or none. Only for what can be done without.
-pub fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = temporary(path)?;
-    file.write_all(text.as_bytes())?;
+pub fn replace(path: &Path, text: &[u8], access: Access) -> io::Result<()> {
+    let mut file = temporary(path, access)?;
+    file.write_all(text)?;
     file.persist(path)?;
     Ok(())
 }
 
 /// A temporary file in the directory of a path.
-fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    let mode = Permissions::from_mode(0o600);
+fn temporary(path: &Path, access: Access) -> io::Result<NamedTempFile> {
+    let mode = Permissions::from_mode(match access {
+        Access::Owner => 0o600,
+        Access::Umask => 0o666,
+    });
     let file = tempfile::Builder::new()
         .prefix(".keydesk-")
         .suffix(".part")
         .permissions(mode.clone())
         .tempfile_in(folder_of(path))?;
-    // The umask may have taken our own permissions away.
-    file.as_file().set_permissions(mode)?;
+    if access == Access::Owner {
+        // The umask may have taken our own permissions away.
+        file.as_file().set_permissions(mode)?;
+    }
     Ok(file)
 }
 
@@ -217,7 +231,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("head");
         for text in ["old", "new"] {
-            replace(&path, text).unwrap();
+            replace(&path, text.as_bytes(), Access::Owner).unwrap();
             assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), mode(&path)), (text, 0o600));
         }
         assert_eq!(names(folder.path()), ["head"]);
