@@ -12,11 +12,14 @@ use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::json;
 use crate::config::settings::{ClipboardMode, Settings};
 use crate::domain::secret::Secret;
-use crate::host::clipboard::{Clipboard, Copied};
+use crate::host::clipboard::Clipboard;
 use crate::host::new_file;
 
 /// Room for a key's document with its secret, so that no buffer grows and leaves a copy behind.
 const DOCUMENT_BYTES: usize = 16 * 1024;
+
+/// How to write the secret to a file, where the clipboard does not take it.
+const INSTEAD: &str = "use --out FILE";
 
 /// Where the secret goes.
 pub(crate) enum Destination {
@@ -124,20 +127,13 @@ fn copy(context: &Context, secret: &Secret) -> Result<(), String> {
     let settings = &context.settings;
     let clipboard =
         Clipboard { mode: settings.clipboard, clear_after: settings.clipboard_clear_after, keydesk };
-    let copied = clipboard.copy(secret, &mut Terminal).map_err(|error| in_a_command(&error.to_string()))?;
+    let copied = clipboard.copy(secret, &mut Terminal).map_err(|error| format!("{error}; {INSTEAD}"))?;
+    let description = copied.describe(INSTEAD);
     if copied.is_claimed() {
-        context.output.say(&in_a_command(&copied.to_string()));
+        context.output.say(&description);
         return Ok(());
     }
-    Err(match copied {
-        Copied::Deaf(terminal) => format!("{terminal} does not take copies: use --out FILE"),
-        other => other.to_string(),
-    })
-}
-
-/// The clipboard's sentences speak of a key of the screen; a command has an option for it.
-fn in_a_command(sentence: &str) -> String {
-    sentence.replace("press w to write a file", "use --out FILE").replace("press w", "use --out FILE")
+    Err(format!("{description}: {INSTEAD}"))
 }
 
 /// The controlling terminal, opened when something is written: sequences for it never go where data goes.

@@ -3,6 +3,7 @@
 //! An existing database is only ever looked at by `stat`: opening and closing it by any other means than SQLite's
 //! would drop SQLite's locks in this process (POSIX).
 
+use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -176,12 +177,58 @@ pub fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
-/// What others may do with a database that they should not: a sentence that says how to mend it.
+/// What others may do with a database that they should not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exposure {
+    /// Read or write the file, or one of SQLite's two beside it.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// The mode that it should have.
+        allowed: u32,
+    },
+    /// Put another file in its place.
+    Folder {
+        /// The database.
+        database: PathBuf,
+        /// Where others may write.
+        folder: PathBuf,
+    },
+}
+
+impl Exposure {
+    /// What others may do, as a sentence without its period.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        match self {
+            Self::File { path, mode, .. } => {
+                format!("Others can get at {} (mode {mode:04o})", path.display())
+            }
+            Self::Folder { database, .. } => {
+                format!("Others can put another file in the place of {}", database.display())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Exposure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let problem = self.problem();
+        match self {
+            Self::File { allowed, .. } => write!(f, "{problem}: run chmod {allowed:04o} on it."),
+            Self::Folder { folder, .. } => write!(f, "{problem}: run chmod o-w on {}.", folder.display()),
+        }
+    }
+}
+
+/// What others may do with a database that they should not.
 ///
 /// Looks at the file, at SQLite's two beside it, and at the folder: who may write there can put another file in the
 /// database's place, unless the folder is sticky.
 #[must_use]
-pub fn too_open(path: &Path) -> Option<String> {
+pub fn too_open(path: &Path) -> Option<Exposure> {
     let folder = folder_of(path);
     let allowed = wanted_mode(folder);
     let beside = |end: &str| {
@@ -193,17 +240,12 @@ pub fn too_open(path: &Path) -> Option<String> {
         let Ok(metadata) = std::fs::symlink_metadata(&file) else { continue };
         let mode = metadata.mode() & 0o777;
         if mode & !allowed != 0 {
-            let file = file.display();
-            return Some(format!(
-                "Others can get at {file} (mode {mode:04o}): run chmod {allowed:04o} on it."
-            ));
+            return Some(Exposure::File { path: file, mode, allowed });
         }
     }
     let mode = std::fs::metadata(folder).ok()?.mode();
-    (mode & 0o1002 == 0o0002).then(|| {
-        let (path, folder) = (path.display(), folder.display());
-        format!("Others can put another file in the place of {path}: run chmod o-w on {folder}.")
-    })
+    (mode & 0o1002 == 0o0002)
+        .then(|| Exposure::Folder { database: path.to_owned(), folder: folder.to_owned() })
 }
 
 /// The network file system that a path is on, if it is on one that is clearly one: NFS, SMB/CIFS, Ceph, AFS and
@@ -285,7 +327,7 @@ mod tests {
         assert_eq!(mode(&path), 0o660);
         assert_eq!(too_open(&path), None);
         std::fs::set_permissions(&path, Permissions::from_mode(0o664)).unwrap();
-        assert!(too_open(&path).unwrap().contains("chmod 0660"));
+        assert!(too_open(&path).unwrap().to_string().contains("chmod 0660"));
     }
 
     #[test]
@@ -297,10 +339,10 @@ mod tests {
         let wal = folder.path().join("keydesk.db-wal");
         std::fs::write(&wal, "").unwrap();
         std::fs::set_permissions(&wal, Permissions::from_mode(0o644)).unwrap();
-        assert!(too_open(&path).unwrap().contains("keydesk.db-wal"));
+        assert!(too_open(&path).unwrap().to_string().contains("keydesk.db-wal"));
         std::fs::remove_file(&wal).unwrap();
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
-        assert!(too_open(&path).unwrap().contains("chmod o-w"));
+        assert!(too_open(&path).unwrap().to_string().contains("chmod o-w"));
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o1777)).unwrap();
         assert_eq!(too_open(&path), None, "in a sticky folder nobody can replace it");
     }

@@ -154,7 +154,7 @@ impl Store {
         migrate::upgrade(&mut connection, path, &migrate::STEPS, entropy)?;
         open::confirm(&connection, path)?;
         let files = DatabaseFiles::of(path).ok_or_else(|| StoreError::Moved { path: path.to_owned() })?;
-        let warnings = files::too_open(path).into_iter().collect();
+        let warnings = files::too_open(path).iter().map(ToString::to_string).collect();
         let store = Self { connection, path: path.to_owned(), files, warnings };
         reserve::take(path);
         Ok(store)

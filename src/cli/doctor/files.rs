@@ -9,7 +9,7 @@ use nix::unistd::{AccessFlags, access};
 use super::Finding;
 use crate::cli::backup::size;
 use crate::domain::text::inert;
-use crate::host::files;
+use crate::host::files::{self, Exposure};
 use crate::store::examine;
 
 /// Less room than this is a fault.
@@ -41,16 +41,16 @@ fn file_system(path: &Path) -> Finding {
 
 fn mode(path: &Path) -> Finding {
     const CHECK: &str = "permissions";
-    if let Some(sentence) = files::too_open(path) {
-        let (what, mend) = sentence.split_once(": run ").unwrap_or((&sentence, "chmod"));
-        let place = path.display();
-        let mend = mend.trim_end_matches('.');
-        let command = match mend.strip_suffix(" on it") {
-            // What opens a file that others can read makes the two beside it readable too.
-            Some(chmod) => format!("{chmod} {place} {place}-wal {place}-shm"),
-            None => mend.replacen(" on ", " ", 1),
+    if let Some(exposure) = files::too_open(path) {
+        let command = match &exposure {
+            // A file that others can read makes SQLite create the two beside it readable too.
+            Exposure::File { allowed, .. } => {
+                let place = path.display();
+                format!("chmod {allowed:04o} {place} {place}-wal {place}-shm")
+            }
+            Exposure::Folder { folder, .. } => format!("chmod o-w {}", folder.display()),
         };
-        return Finding::fault(CHECK, inert(what), inert(&command));
+        return Finding::fault(CHECK, inert(&exposure.problem()), inert(&command));
     }
     match std::fs::symlink_metadata(path) {
         Ok(metadata) if metadata.file_type().is_symlink() => Finding::fault(

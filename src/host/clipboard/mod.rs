@@ -6,7 +6,6 @@ pub mod osc52;
 mod system;
 pub mod tmux;
 
-use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -58,25 +57,25 @@ impl Copied {
     pub fn is_in_terminal(&self) -> bool {
         matches!(self, Self::Terminal | Self::Tmux)
     }
-}
 
-impl fmt::Display for Copied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// What became of the copy. `instead` tells how to write the secret to a file, in the words of the front end.
+    #[must_use]
+    pub fn describe(&self, instead: &str) -> String {
         match self {
             Self::System { seconds, until_logout: false } => {
-                write!(f, "Copied to the clipboard (cleared in {seconds} s)")
+                format!("Copied to the clipboard (cleared in {seconds} s)")
             }
             Self::System { seconds, until_logout: true } => {
-                write!(f, "Copied to the forwarded display's clipboard until you log out (cleared in {seconds} s)")
+                format!(
+                    "Copied to the forwarded display's clipboard until you log out (cleared in {seconds} s)"
+                )
             }
-            Self::Terminal => f.write_str(
+            Self::Terminal => format!(
                 "Sent to your terminal's clipboard (OSC 52). If nothing arrives, your terminal does not allow it: \
-                 press w",
+                 {instead}"
             ),
-            Self::Tmux => f.write_str("Sent through tmux; paste to check. If nothing arrives, press w"),
-            Self::Deaf(terminal) => {
-                write!(f, "{terminal} does not take copies; show it and select with the mouse, or press w")
-            }
+            Self::Tmux => format!("Sent through tmux; paste to check. If nothing arrives, {instead}"),
+            Self::Deaf(terminal) => format!("{terminal} does not take copies"),
         }
     }
 }
@@ -85,10 +84,10 @@ impl fmt::Display for Copied {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CopyError {
     /// The settings say so.
-    #[error("Copying is off in the configuration (clipboard = \"off\"); press w to write a file")]
+    #[error("Copying is off in the configuration (clipboard = \"off\")")]
     Off,
     /// No way worked; the reasons, in the order of the ways.
-    #[error("Not copied: {0}; press w to write a file")]
+    #[error("Not copied: {0}")]
     Failed(String),
 }
 

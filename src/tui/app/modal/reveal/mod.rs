@@ -297,10 +297,16 @@ impl Dialog for Reveal {
             Answer::Copied(request, result) if self.awaited == Some(*request) => match result {
                 Ok(copied) => {
                     self.in_terminal_clipboard = copied.is_in_terminal();
-                    let (saved, text) = (copied.is_claimed(), copied.to_string());
+                    let (saved, mut text) = (copied.is_claimed(), copied.describe("press w"));
+                    if !saved {
+                        text.push_str("; show it and select with the mouse, or press w");
+                    }
                     self.settled(saved, if saved { Tone::Done } else { Tone::Error }, &text, cx);
                 }
-                Err(error) => self.settled(false, Tone::Error, &error.to_string(), cx),
+                Err(error) => {
+                    let text = format!("{error}; press w to write a file");
+                    self.settled(false, Tone::Error, &text, cx);
+                }
             },
             Answer::Written(request, result) if self.awaited == Some(*request) => match result {
                 Ok(path) => {
