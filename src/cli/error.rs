@@ -75,6 +75,11 @@ impl CommandError {
         Self { message: format!("{outcome}: {}", self.message), ..self }
     }
 
+    /// Adds what that means for what was asked.
+    pub(crate) fn and(self, outcome: &str) -> Self {
+        Self { message: format!("{self}; {outcome}"), source: None, ..self }
+    }
+
     /// The same cause under another code and message.
     pub(crate) fn replace(self, code: &'static str, message: impl Into<String>) -> Self {
         Self { kind: ErrorKind::Failed, code, message: message.into(), hint: None, ..self }

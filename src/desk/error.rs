@@ -33,6 +33,17 @@ pub enum DeskError {
         /// The displayed prefix of its successor.
         by: String,
     },
+    /// Another session rotates it at this moment.
+    #[error(
+        "key {prefix} is being rotated by another session{}",
+        by.as_ref().map(|by| format!(", which delivers {by}")).unwrap_or_default()
+    )]
+    BeingRotated {
+        /// Its displayed prefix.
+        prefix: String,
+        /// The displayed prefix of the successor that is being delivered.
+        by: Option<String>,
+    },
     /// It is not any more what was decided on.
     #[error("{what} was changed by another session in the meantime; nothing was done")]
     Changed {
@@ -75,6 +86,7 @@ impl DeskError {
             Self::Deleted { .. } => "deleted",
             Self::Changed { .. } => "changed",
             Self::Replaced { .. } => "replaced",
+            Self::BeingRotated { .. } => "being_rotated",
             Self::Taken { .. } => "taken",
             Self::LastActiveUser => "last_active_user",
             Self::Past { .. } => "past",
@@ -93,6 +105,7 @@ impl DeskError {
             Self::NotAllowed(NotAllowed::Disabled { .. }) => "Ask an active user to enable you.".into(),
             Self::Changed { .. } => "Look at it again and decide anew.".into(),
             Self::Replaced { .. } => "Rotate its successor instead.".into(),
+            Self::BeingRotated { .. } => "Wait until that rotation has ended, then look at the key.".into(),
             Self::Taken { .. } => "Choose another name.".into(),
             Self::LastActiveUser => "Add or enable another user first.".into(),
             Self::Past { .. } => "Choose a later date.".into(),

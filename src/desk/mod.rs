@@ -18,7 +18,9 @@ pub use disable_keys::set_disabled;
 pub use error::DeskError;
 pub use manage_applications::{create_application, delete_application, rename_application};
 pub use manage_users::{add_user, delete_user, disable_user, enable_user};
-pub use rotate_key::{Ending, Rotated, begin_rotation, finish_rotation, rotate_keys, withdraw_successor};
+pub use rotate_key::{
+    BegunRotation, Ending, Rotated, begin_rotation, finish_rotation, rotate_keys, withdraw_successor,
+};
 pub use set_up::{SetUp, Who, set_up, who};
 
 use crate::domain::Instant;

@@ -2,8 +2,13 @@
 //!
 //! In one step where somebody looks at the secret ([`rotate_keys`]). In three where a program delivers it: the successor
 //! is made ([`begin_rotation`]) and delivered, and only then does the old key get its end ([`finish_rotation`]); when
-//! the delivery fails, the successor goes ([`withdraw_successor`]) and the old key is as it was. Whoever is killed
-//! between the steps leaves a successor that was never handed over: the next rotation withdraws it and begins anew.
+//! the delivery fails, the successor goes ([`withdraw_successor`]) and the old key is as it was.
+//!
+//! A rotation is claimed before its successor is made, and the claim is held until the old key has its end: of several
+//! sessions that rotate one key, one delivers a secret. The claim of a process that was killed ends with it. Its
+//! successor was never delivered, so the next rotation withdraws it.
+
+use std::time::Duration;
 
 use chrono::TimeDelta;
 
@@ -15,7 +20,7 @@ use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Key, KeyId, NewKey, Purpose};
 use crate::domain::token::Entropy;
-use crate::store::{Urgency, WriteTx, keys};
+use crate::store::{Claimed, RotationClaim, Store, Urgency, WriteTx, keys};
 
 /// How long the old key goes on working.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +42,19 @@ pub struct Rotated {
     pub old: Key,
 }
 
+/// A rotation whose successor is to be delivered.
+#[derive(Debug)]
+pub struct BegunRotation {
+    /// The successor with its secret.
+    pub created: CreatedKey,
+    /// Keeps other sessions from rotating the old key: to be held until the rotation is finished or withdrawn.
+    pub claim: RotationClaim,
+}
+
+/// How long the first of three steps waits for another session that rotates the same key: mostly that one finishes, and
+/// what became of the old key can be said.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The length of life of a key, which its successor takes over.
 fn life_of(key: &Key) -> TimeDelta {
     key.expires - key.created
@@ -54,10 +72,12 @@ pub fn rotate_keys(
     let Session { store, caller, now, entropy } = session;
     let now = *now;
     let urgency = if ending == Ending::AtOnce { Urgency::Revoking } else { Urgency::Normal };
+    let ids: Vec<KeyId> = picked.iter().map(|picked| picked.id).collect();
+    let _claim = claim(store, &ids, Duration::ZERO)?;
     store.write(caller, now, urgency, |tx| {
         let (mut rotated, mut records) = (Vec::with_capacity(picked.len()), Vec::new());
         for picked in picked {
-            let old = as_picked(tx, *picked)?;
+            let old = to_rotate(tx, *picked)?;
             let created = succeed(tx, &old, None, now, *entropy, &mut records)?;
             let (old, record) = end(tx, &old, created.key.id, ending, now)?;
             records.push(record);
@@ -71,20 +91,41 @@ pub fn rotate_keys(
 /// stays as it is.
 ///
 /// # Errors
-/// When the key was changed, deleted or rotated since it was seen.
+/// When the key was changed, deleted or rotated since it was seen, or another session rotates it.
 pub fn begin_rotation(
     session: &mut Session<'_>,
     picked: Picked,
     expires: Option<Instant>,
-) -> Result<CreatedKey, DeskError> {
+) -> Result<BegunRotation, DeskError> {
     let Session { store, caller, now, entropy } = session;
     let now = *now;
-    store.write(caller, now, Urgency::Normal, |tx| {
-        let old = as_picked(tx, picked)?;
+    let claim = claim(store, &[picked.id], PATIENCE)?;
+    let created = store.write(caller, now, Urgency::Normal, |tx| {
+        let old = to_rotate(tx, picked)?;
         let mut records = Vec::new();
         let created = succeed(tx, &old, expires, now, *entropy, &mut records)?;
-        Ok((created, records))
-    })
+        Ok::<_, DeskError>((created, records))
+    })?;
+    Ok(BegunRotation { created, claim })
+}
+
+/// Claims the rotation of keys, or says who rotates one of them.
+fn claim(store: &Store, ids: &[KeyId], patience: Duration) -> Result<RotationClaim, DeskError> {
+    let id = match store.claim_rotations(ids, patience)? {
+        Claimed::Yes(claim) => return Ok(claim),
+        Claimed::HeldElsewhere(id) => id,
+    };
+    let (old, successors) = store.read(|r| Ok((keys::get(r, id)?, keys::successors(r, id)?)))?;
+    let by = successors.into_iter().find(|key| key.delivered.is_none()).map(|key| key.prefix);
+    Err(DeskError::BeingRotated { prefix: old.map_or_else(|| id.to_string(), |old| old.prefix), by })
+}
+
+/// The key as it was picked. One that was rotated since says so: that is why it has changed.
+fn to_rotate(tx: &WriteTx<'_>, picked: Picked) -> Result<Key, DeskError> {
+    if let Some(key) = keys::get(tx, picked.id)? {
+        refuse_replaced(tx, &key)?;
+    }
+    as_picked(tx, picked)
 }
 
 /// The last step: the successor was delivered, and the old key gets its end. None: the old key was deleted meanwhile,
@@ -147,7 +188,6 @@ fn succeed(
     entropy: &mut dyn Entropy,
     records: &mut Vec<AuditRecord>,
 ) -> Result<CreatedKey, DeskError> {
-    refuse_replaced(tx, old)?;
     for key in keys::successors(tx, old.id)? {
         if key.delivered.is_none() {
             records.push(delete(tx, key, now)?.1);

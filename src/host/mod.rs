@@ -2,6 +2,7 @@
 //!
 //! The only place that reaches for the real ones; everything else gets them handed in.
 
+pub mod byte_lock;
 pub mod clipboard;
 pub mod clock;
 pub mod entropy;

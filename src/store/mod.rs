@@ -8,6 +8,7 @@ pub mod audit;
 mod audit_list;
 pub mod backup;
 pub mod chain;
+mod claims;
 mod convert;
 pub mod database;
 mod error;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, InterruptHandle, TransactionBehavior};
 
+pub use claims::{Claimed, RotationClaim};
 pub use error::{NotAllowed, StoreError};
 pub use page::{Anchor, Page, Window};
 

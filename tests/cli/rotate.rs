@@ -269,3 +269,83 @@ fn a_name_means_the_last_of_its_line() {
     let said = home.run(&["keys", "rotate", "Checkout"]);
     assert!(said.code == 3 && said.err.matches("  ik_live_").count() == 20, "{said:?}");
 }
+
+/// Six at once, each with a slow command.
+fn rotate_at_once(home: &Home, id: &str, command: impl Fn(usize) -> String) -> Vec<Said> {
+    let started: Vec<_> = (0..6)
+        .map(|number| {
+            let mut keydesk = Command::new(env!("CARGO_BIN_EXE_keydesk"));
+            keydesk.env_clear().envs(home.environment());
+            keydesk.args(["keys", "rotate", id, "--leaked", "--run", &command(number)]);
+            keydesk.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let ended = started.into_iter().map(|keydesk| keydesk.wait_with_output().unwrap());
+    ended
+        .map(|output| Said {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        })
+        .collect()
+}
+
+#[test]
+fn of_six_rotations_at_once_one_delivers_a_secret() {
+    let home = Home::set_up();
+    for round in 0..8 {
+        let (old, secret) = home.key(&format!("Round {round}"), &[]);
+        let file = |number| home.path(&format!("delivered-{round}-{number}"));
+        let all = rotate_at_once(&home, &old, |number| {
+            let file = file(number).display().to_string();
+            format!("sleep 0.{round}; cat > '{file}'")
+        });
+        let delivered: Vec<String> =
+            (0..6).filter_map(|number| std::fs::read_to_string(file(number)).ok()).collect();
+        assert_eq!(delivered.len(), 1, "round {round}: {all:?}");
+        assert_eq!(reason(&home, &delivered[0]), json!(null));
+        assert_ne!(reason(&home, &secret), json!(null));
+        let (won, lost): (Vec<_>, Vec<_>) = all.iter().partition(|said| said.code == 0);
+        assert_eq!((won.len(), lost.len()), (1, 5), "{all:?}");
+        for said in lost {
+            let winner = format!("ik_live_{} replaces it; no new key was delivered", id_of(&delivered[0]));
+            assert!(said.code == 3 && said.err.contains(&winner), "{said:?}");
+            let states =
+                ["is disabled", "expired 20"].map(|state| format!("the old key ik_live_{old} {state}"));
+            assert!(states.iter().any(|state| said.err.contains(state)), "what it is now: {said:?}");
+        }
+    }
+    is_sound(&home);
+}
+
+/// A rotation that takes longer than others wait: they name its new key, and the old one still works. When it is killed,
+/// the next one withdraws what it left.
+#[test]
+fn a_rotation_under_way_is_left_alone_and_a_killed_one_is_not() {
+    let home = Home::set_up();
+    let (old, secret) = home.key("Checkout", &[]);
+    let pid = home.path("pid");
+    let mut slow = Command::new(env!("CARGO_BIN_EXE_keydesk"));
+    let command = format!("cat > /dev/null; echo $$ > '{}'; exec sleep 60", pid.display());
+    slow.env_clear().envs(home.environment()).args(["keys", "rotate", &old, "--leaked", "--run", &command]);
+    let mut slow = slow.stderr(Stdio::null()).spawn().unwrap();
+    while !std::fs::read_to_string(&pid).is_ok_and(|text| text.ends_with('\n')) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let successor = keys(&home).into_iter().find(|key| key["replaces"] == json!(old)).unwrap();
+    let said = home.run(&["keys", "rotate", &old, "--leaked", "--json"]);
+    let (code, message, _) = said.error();
+    assert_eq!((said.code, code.as_str()), (3, "being_rotated"));
+    for part in
+        [successor["prefix"].as_str().unwrap(), "no new key was delivered", "is as it was: it works until"]
+    {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    assert!(said.out.is_empty());
+    slow.kill().unwrap();
+    slow.wait().unwrap();
+    // What it ran lives on, and holds nothing.
+    ends_right(&home, &old, &secret);
+    let pid = std::fs::read_to_string(&pid).unwrap();
+    Command::new("kill").arg(pid.trim()).status().unwrap();
+}

@@ -242,3 +242,27 @@ fn a_key_that_was_never_shown_is_known_as_such() {
     let key = desk.store.read(|r| keys::get(r, created.key.id)).unwrap().unwrap();
     assert_eq!(key.delivered, Some(desk.now));
 }
+
+#[test]
+fn what_another_session_is_delivering_is_not_withdrawn_until_it_lets_go() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    let wanted = picked(&created.key);
+    let begun = desk::begin_rotation(&mut desk.session(), wanted[0], None).unwrap();
+    let mut other = keydesk::store::Store::open(&desk.path(), &mut support::Seeded(1)).unwrap();
+    let caller = support::ana();
+    let mut entropy = support::Seeded(2);
+    let mut elsewhere =
+        desk::Session { store: &mut other, caller: &caller, now: support::noon(), entropy: &mut entropy };
+    let Err(DeskError::BeingRotated { prefix, by }) =
+        desk::rotate_keys(&mut elsewhere, &wanted, desk::Ending::AtOnce)
+    else {
+        unreachable!("it is claimed");
+    };
+    assert_eq!((prefix, by), (created.key.prefix, Some(begun.created.key.prefix.clone())));
+    drop(begun);
+    let rotated = desk::rotate_keys(&mut elsewhere, &wanted, desk::Ending::AtOnce).unwrap();
+    let successors = desk.store.read(|r| keys::successors(r, created.key.id)).unwrap();
+    assert_eq!(successors.len(), 1, "the one that was never delivered is gone");
+    assert_eq!(successors[0].id, rotated[0].created.key.id);
+}

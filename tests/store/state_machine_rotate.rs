@@ -30,7 +30,8 @@ impl Machine {
         let result = desk::begin_rotation(&mut self.desk.session(), picked, None);
         let expected = actor.and_then(|_| self.model.may_rotate(picked.id, picked.version));
         let end = End::of(&result);
-        if let (Ok(created), Ok(creator)) = (result, actor) {
+        if let (Ok(begun), Ok(creator)) = (result, actor) {
+            let created = &begun.created;
             let secret = created.secret.expose();
             self.model.succeed(picked.id, created.key.id, secret, creator, self.desk.now);
         }

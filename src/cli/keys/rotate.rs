@@ -13,14 +13,14 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::resolve;
 use crate::cli::secret_output::Destination;
-use crate::desk::{self, CreatedKey, Ending, Picked};
+use crate::desk::{self, BegunRotation, CreatedKey, Ending, Picked};
 use crate::domain::expiry::{self, parse_when, relative};
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
 use crate::host::clock::{self, Zone};
 use crate::host::umask;
-use crate::store::{Store, applications};
+use crate::store::{Store, applications, keys};
 
 const EXAMPLES: &str = "\
 The new key takes over name, platform, type and length of life. Where the delivery fails (standard output, --out, --copy,
@@ -83,8 +83,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         error.because(&format!("no new key was made, and the old key {} is as it was", old.prefix))
     })?;
     let picked = Picked { id: old.id, version: old.version };
-    let CreatedKey { key, secret } =
-        change(&mut store, |session| desk::begin_rotation(session, picked, expires))?;
+    let begun = change(&mut store, |session| desk::begin_rotation(session, picked, expires));
+    // The claim is held to the end: as long as it is, no other session rotates this key.
+    let BegunRotation { created: CreatedKey { key, secret }, claim: _claim } =
+        begun.map_err(|error| not_begun(context, &store, error, &old))?;
     let shown = read(&store, |reader| {
         let application = applications::get(reader, key.application)?;
         let application = application.map(|application| application.name.as_str().to_owned());
@@ -95,7 +97,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         return Err(withdraw(context, &mut store, &old, &shown.key, &reason));
     }
     let ended = change(&mut store, |session| desk::finish_rotation(session, shown.key.id, ending));
-    let ended = ended.map_err(|error| not_ended(&error, &old, &shown.key))?;
+    let ended = ended.map_err(|error| not_ended(context, &store, &error, &old, &shown.key))?;
     context.output.say(&format!(
         "Key {} ({}) replaces {}; it expires {}.",
         shown.key.prefix,
@@ -190,20 +192,45 @@ fn withdraw(context: &Context, store: &mut Store, old: &Key, new: &Key, reason: 
             new.prefix
         ),
     };
-    let message = format!(
-        "the new secret could not be delivered: {reason}; {gone}; the old key {} is as it was",
-        old.prefix
-    );
+    let message =
+        format!("the new secret could not be delivered: {reason}; {gone}; {}", state_of(context, store, old));
     CommandError::failed("not_delivered", message).hint("Mend that, and run the same command again")
 }
 
-/// The new key is delivered and works; the old one has not got its end.
-fn not_ended(error: &CommandError, old: &Key, new: &Key) -> CommandError {
+/// Nothing was delivered: mostly since another session has rotated the key, or does so.
+fn not_begun(context: &Context, store: &Store, error: CommandError, old: &Key) -> CommandError {
+    error.and(&format!("no new key was delivered, and {}", state_of(context, store, old)))
+}
+
+/// The new key is delivered; the old one has not got its end from this rotation.
+fn not_ended(context: &Context, store: &Store, error: &CommandError, old: &Key, new: &Key) -> CommandError {
     let message = format!(
-        "the new key {} was delivered, but the rotation could not be finished: {error}. The old key {} is as it was",
-        new.prefix, old.prefix
+        "the new key {} was delivered, but the rotation could not be finished: {error}; {}",
+        new.prefix,
+        state_of(context, store, old)
     );
     CommandError::failed(error.code(), message).hint("Run the same command again: it begins anew")
+}
+
+/// What the old key is now, read again: another session may have changed it.
+fn state_of(context: &Context, store: &Store, old: &Key) -> String {
+    let prefix = &old.prefix;
+    let now = match store.read(|reader| keys::get(reader, old.id)) {
+        Ok(Some(now)) => now,
+        Ok(None) => return format!("the old key {prefix} is deleted"),
+        Err(error) => return format!("what the old key {prefix} is now could not be read: {error}"),
+    };
+    let unchanged =
+        (now.expires, now.disabled, now.replaced_by) == (old.expires, old.disabled, old.replaced_by);
+    let unchanged = if unchanged { "is as it was: it " } else { "" };
+    let state = if now.expires <= clock::now() {
+        format!("expired {}", context.exact(now.expires))
+    } else if now.disabled.is_some() {
+        "is disabled".to_owned()
+    } else {
+        format!("works until {}", context.exact(now.expires))
+    };
+    format!("the old key {prefix} {unchanged}{state}")
 }
 
 /// Until when the old key works, and whether somebody still uses it.
