@@ -220,8 +220,8 @@ fn state_of(context: &Context, store: &Store, old: &Key) -> String {
         Ok(None) => return format!("the old key {prefix} is deleted"),
         Err(error) => return format!("what the old key {prefix} is now could not be read: {error}"),
     };
-    let unchanged =
-        (now.expires, now.disabled, now.replaced_by) == (old.expires, old.disabled, old.replaced_by);
+    // Of one that another session had rotated before, "as it was" would say nothing.
+    let unchanged = now.replaced_by.is_none() && (now.expires, now.disabled) == (old.expires, old.disabled);
     let unchanged = if unchanged { "is as it was: it " } else { "" };
     let state = if now.expires <= clock::now() {
         format!("expired {}", context.exact(now.expires))
