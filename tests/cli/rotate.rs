@@ -271,7 +271,7 @@ fn a_name_means_the_last_of_its_line() {
 }
 
 /// Six at once, each with a slow command.
-fn rotate_at_once(home: &Home, id: &str, command: impl Fn(usize) -> String) -> Vec<Said> {
+fn rotate_at_once(home: &Home, id: &str, command: impl Fn(usize) -> String) -> Vec<CommandOutput> {
     let started: Vec<_> = (0..6)
         .map(|number| {
             let mut keydesk = Command::new(env!("CARGO_BIN_EXE_keydesk"));
@@ -282,7 +282,7 @@ fn rotate_at_once(home: &Home, id: &str, command: impl Fn(usize) -> String) -> V
         .collect();
     let ended = started.into_iter().map(|keydesk| keydesk.wait_with_output().unwrap());
     ended
-        .map(|output| Said {
+        .map(|output| CommandOutput {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),

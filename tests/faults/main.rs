@@ -11,7 +11,7 @@
 //! | killed between commit and secret | `writes::a_creation…`, `cli::rotate::killed_at_any_moment…` |
 //! | a full disk, then a deletion | `store::files::on_a_full_disk…`, on a file system of 2 MB |
 //! | two admins at once | `store::rules::two_admins…`, `ui::rotate::the_second_of_two_admins…` |
-//! | several rotations of one key at once | `cli_rotate::of_six_rotations…`, `cli_rotate::a_rotation_under_way…`, `store::rules` |
+//! | several rotations of one key at once | `cli::rotate::of_six_rotations…`, `cli::rotate::a_rotation_under_way…`, `store::rules` |
 //! | a stale screen | `ui::screens::a_stale_confirmation…` |
 //! | the write lock held for long | `environment::a_lock…`; 60 s would test no more than the time at which one gives up |
 //! | database renamed, removed, replaced | `pty::sessions::a_database_that_is_moved_away…`, `serve::faults`, `store::rules` |
