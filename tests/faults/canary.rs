@@ -62,9 +62,10 @@ fn the_secret_is_only_where_it_was_asked_for() {
     for arguments in said {
         assert!(!arguments.contains(canary), "it was written to a file, and not printed");
     }
-    let log = endpoint.log().join("\n");
+    let (code, log) = endpoint.stop_and_read_log();
+    let log = log.join("\n");
     assert!(log.contains(&id) && !log.contains(canary), "the log names the key by its ID");
-    assert_eq!(endpoint.stop(), Some(0));
+    assert_eq!(code, Some(0));
 
     let all = files(home.0.path());
     assert!(all.len() > 4, "{all:?}");

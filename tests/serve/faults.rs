@@ -34,7 +34,7 @@ fn after(what: &str, break_it: impl FnOnce(&Path)) {
     assert_eq!(endpoint.get("/healthz", &[]).status, 503, "{what}");
     assert_eq!(endpoint.get("/auth", &[]).status, 401, "{what}: no credential needs no database");
     assert_eq!(endpoint.get("/metrics", &[]).status, 200, "{what}: the alarm still rings");
-    let errors = endpoint.log().into_iter().filter(|line| line.contains("ERROR")).count();
+    let errors = endpoint.stop_and_read_log().1.into_iter().filter(|line| line.contains("ERROR")).count();
     assert_eq!(errors, 1, "{what}: it is said once");
 }
 

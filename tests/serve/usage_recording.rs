@@ -148,7 +148,7 @@ fn a_locked_database_delays_no_verification_and_loses_no_use() {
     assert_eq!(uses_today(&desk, created.key.id), 0);
     raw.execute_batch("ROLLBACK").unwrap();
     wait_for("use", || (uses_today(&desk, created.key.id) > 50).then_some(()));
-    assert!(endpoint.log().iter().any(|line| line.contains("use cannot be recorded")));
+    assert!(endpoint.stop_and_read_log().1.iter().any(|line| line.contains("use cannot be recorded")));
 }
 
 #[test]

@@ -79,12 +79,17 @@ impl Endpoint {
     }
 
     /// Ends it as systemd would; its exit code.
-    pub fn stop(mut self) -> Option<i32> {
+    pub fn stop(self) -> Option<i32> {
+        self.stop_and_read_log().0
+    }
+
+    /// Ends it as systemd would; its exit code, and everything that it has logged since [`Self::log`].
+    pub fn stop_and_read_log(mut self) -> (Option<i32>, Vec<String>) {
         self.signal(nix::sys::signal::Signal::SIGTERM);
         let since = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a status") {
-                return status.code();
+                return (status.code(), self.log.iter().collect());
             }
             assert!(since.elapsed() < PATIENCE, "still there: {:?}", self.log());
             std::thread::sleep(Duration::from_millis(10));
