@@ -274,6 +274,11 @@ fn without_descriptors_those_inside_are_served_and_others_refused() {
     drop(crowd);
     std::thread::sleep(Duration::from_secs(1));
     assert!(endpoint.lets_in(&secret), "when they are gone, there is room again");
-    let errors = endpoint.stop_and_read_log().1.into_iter().filter(|line| line.contains("no descriptors left")).count();
+    let errors = endpoint
+        .stop_and_read_log()
+        .1
+        .into_iter()
+        .filter(|line| line.contains("no descriptors left"))
+        .count();
     assert!((1..=3).contains(&errors), "it is said, and not a hundred times: {errors}");
 }
