@@ -15,7 +15,7 @@ use crate::host::clock::Zone;
 use crate::host::entropy::SystemEntropy;
 use crate::host::{clock, identity, places};
 use crate::store::audit;
-use crate::store::{NotAllowed, Reader, Store, StoreError};
+use crate::store::{NotAllowed, Reader, Store, StoreError, Urgency};
 
 /// The options that every command takes.
 #[derive(Debug, clap::Args)]
@@ -67,7 +67,11 @@ impl Context {
 
     /// Opens the database that is there.
     pub(crate) fn store(&self) -> Result<Store, CommandError> {
-        let store = self.store_unwitnessed()?;
+        self.store_for(Urgency::Normal)
+    }
+
+    fn store_for(&self, urgency: Urgency) -> Result<Store, CommandError> {
+        let store = self.opened(urgency)?;
         self.look_and_warn(&store);
         Ok(store)
     }
@@ -81,7 +85,14 @@ impl Context {
 
     /// The same for a command that looks at the witness itself.
     pub(crate) fn store_unwitnessed(&self) -> Result<Store, StoreError> {
-        let store = Store::open_existing(&self.database, &mut SystemEntropy)?;
+        self.opened(Urgency::Normal)
+    }
+
+    fn opened(&self, urgency: Urgency) -> Result<Store, StoreError> {
+        let store = match urgency {
+            Urgency::Normal => Store::open_existing(&self.database, &mut SystemEntropy)?,
+            Urgency::Revoking => Store::open_to_revoke(&self.database, &mut SystemEntropy)?,
+        };
         self.warn_of(&store);
         Ok(store)
     }
@@ -132,8 +143,8 @@ impl Context {
 
     /// The database, for a command that changes something: refused at once when the caller may not, before any
     /// question is asked or file made. The change itself looks again.
-    pub(crate) fn store_to_change(&self) -> Result<Store, CommandError> {
-        let store = self.store()?;
+    pub(crate) fn store_to_change(&self, urgency: Urgency) -> Result<Store, CommandError> {
+        let store = self.store_for(urgency)?;
         let caller = identity::caller();
         match desk::who(&store, &caller)? {
             Who::Active(_) => Ok(store),

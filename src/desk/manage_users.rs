@@ -66,7 +66,8 @@ fn set_status(
     action: AuditAction,
 ) -> Result<User, DeskError> {
     let now = session.now;
-    session.store.write(session.caller, now, Urgency::Revoking, |tx| {
+    let urgency = if status == UserStatus::Active { Urgency::Normal } else { Urgency::Revoking };
+    session.store.write(session.caller, now, urgency, |tx| {
         let before = as_seen(tx, id, version)?;
         if before.status == status {
             return Ok((before, vec![]));

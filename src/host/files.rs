@@ -4,7 +4,7 @@
 //! would drop SQLite's locks in this process (POSIX).
 
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -21,11 +21,16 @@ pub struct FileIdentity {
     inode: u64,
 }
 
+impl FileIdentity {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
 /// The identity of the file at a path, links not followed.
 #[must_use]
 pub fn identity(path: &Path) -> Option<FileIdentity> {
-    let metadata = std::fs::symlink_metadata(path).ok()?;
-    Some(FileIdentity { device: metadata.dev(), inode: metadata.ino() })
+    std::fs::symlink_metadata(path).ok().as_ref().map(FileIdentity::of)
 }
 
 /// A database's three files, as they were when it was opened: the database, its write-ahead log and the index of that.
@@ -59,7 +64,7 @@ impl FolderStamp {
     fn of(folder: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(folder).ok()?;
         Some(Self {
-            folder: FileIdentity { device: metadata.dev(), inode: metadata.ino() },
+            folder: FileIdentity::of(&metadata),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         })
@@ -290,8 +295,16 @@ pub fn network_file_system(path: &Path) -> Option<&'static str> {
 /// Whether the disk of a path has no room left worth the name: less than 64 KiB.
 #[must_use]
 pub fn is_disk_full(path: &Path) -> bool {
-    nix::sys::statvfs::statvfs(folder_of(path))
-        .is_ok_and(|disk| disk.blocks_available().saturating_mul(disk.fragment_size()) < 64 * 1_024)
+    free_space(path).is_some_and(|free| free < 64 * 1_024)
+}
+
+/// How many bytes the disk of a path has left for this user.
+pub(crate) fn free_space(path: &Path) -> Option<u64> {
+    let disk = nix::sys::statvfs::statvfs(folder_of(path)).ok()?;
+    // On some systems these are narrower than 64 bits.
+    #[allow(clippy::useless_conversion, reason = "not on every system")]
+    let free = u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()));
+    Some(free)
 }
 
 /// The most that a file of our own has, in bytes.

@@ -151,7 +151,9 @@ impl StoreError {
             Self::Busy => "Try again in a moment.".into(),
             Self::Moved { .. } => "Start keydesk again on the file you mean.".into(),
             Self::NetworkFileSystem { .. } => "Put the database on a local disk.".into(),
-            Self::Full { .. } => "Make room on the disk and try again.".into(),
+            Self::Full { .. } => {
+                "Free some disk space and try again. Deleting and disabling keys by command works meanwhile.".into()
+            }
             Self::OutcomeUnknown { .. } => "Look at the list before you try again.".into(),
             Self::Interrupted
             | Self::OldSqlite { .. }

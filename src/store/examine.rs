@@ -54,10 +54,27 @@ impl Examined {
     }
 }
 
-/// Whether the room for deletions on a full disk is there.
+/// The space kept for revoking keys on a full disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReserveState {
+    /// It is there.
+    There,
+    /// It was missing or too small, and has been created.
+    Created,
+    /// It is missing or too small, and could not be created.
+    Missing,
+}
+
+/// Creates a missing reserve of a database.
 #[must_use]
-pub fn has_reserve(path: &Path) -> bool {
-    reserve::is_there(path)
+pub fn repair_reserve(path: &Path) -> ReserveState {
+    if reserve::is_there(path) {
+        ReserveState::There
+    } else if reserve::take(path) {
+        ReserveState::Created
+    } else {
+        ReserveState::Missing
+    }
 }
 
 /// Whether every page and index of an open file is as SQLite wrote it, and every row points at one that is there.

@@ -41,6 +41,7 @@ use crate::domain::audit::AuditRecord;
 use crate::domain::token::Entropy;
 use crate::domain::user::{Caller, UserId, UserStatus};
 use crate::host::files::{self, DatabaseFiles};
+use reserve::Reserve;
 
 /// The database: one connection, whose file is checked to be the same before each write.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub struct Store {
     path: PathBuf,
     files: DatabaseFiles,
     warnings: Vec<String>,
+    // After the connection: what is declared last is dropped last.
+    reserve: Reserve,
 }
 
 /// Someone who reads, within one transaction: what is read belongs together.
@@ -139,16 +142,31 @@ impl Store {
         Self::open_existing(path, entropy)
     }
 
-    /// Opens the database; one that is not there is an error.
-    pub fn open_existing(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
-        match Self::try_open(path, entropy) {
-            // On a full disk not even the index of the log can be made, and a key could not be deleted.
-            Err(StoreError::Full { .. }) if reserve::release(path) => Self::try_open(path, entropy),
+    /// Opens the database for a change that takes access away: on a full disk this may use the reserve.
+    ///
+    /// # Errors
+    /// As [`Self::open_existing`].
+    pub fn open_to_revoke(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
+        match Self::open_existing(path, entropy) {
+            // Not even the index of the write-ahead log could be created.
+            Err(StoreError::Full { path }) => {
+                let mut reserve = Reserve::of(&path);
+                if !reserve.release() {
+                    return Err(StoreError::Full { path });
+                }
+                let mut store = Self::open_existing(&path, entropy)?;
+                store.reserve = reserve;
+                Ok(store)
+            }
             opened => opened,
         }
     }
 
-    fn try_open(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
+    /// Opens the database.
+    ///
+    /// # Errors
+    /// When there is none, or the file is foreign, damaged, of a newer format, or cannot be written.
+    pub fn open_existing(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
         if !path.exists() {
             return Err(StoreError::NoDatabase { path: path.to_owned() });
         }
@@ -157,9 +175,9 @@ impl Store {
         open::confirm(&connection, path)?;
         let files = DatabaseFiles::of(path).ok_or_else(|| StoreError::Moved { path: path.to_owned() })?;
         let warnings = files::too_open(path).iter().map(ToString::to_string).collect();
-        let store = Self { connection, path: path.to_owned(), files, warnings };
-        reserve::take(path);
-        Ok(store)
+        let mut reserve = Reserve::of(path);
+        reserve.take();
+        Ok(Self { connection, path: path.to_owned(), files, warnings, reserve })
     }
 
     /// Where it is.
@@ -208,10 +226,10 @@ impl Store {
         let result = self.transact(caller, now, &actor, &mut f);
         if urgency == Urgency::Revoking
             && result.as_ref().err().is_some_and(IsFull::is_full)
-            && reserve::release(&self.path)
+            && self.reserve.release()
         {
             let result = self.transact(caller, now, &actor, &mut f);
-            reserve::take(&self.path);
+            self.reserve.take();
             return result;
         }
         result

@@ -135,7 +135,9 @@ fn each_fault_has_its_line_and_what_mends_it() {
     std::fs::remove_file(format!("{}-reserve", home.database().display())).unwrap();
     let (code, document) = doctor(&home);
     assert_eq!(code, 0);
-    assert!(found(&document, "reserve")["message"].as_str().unwrap().starts_with("not there"), "{document}");
+    assert!(found(&document, "reserve")["message"].as_str().unwrap().starts_with("was missing"), "{document}");
+    let (_, document) = doctor(&home);
+    assert_eq!(found(&document, "reserve")["hint"], Value::Null, "doctor created it again: {document}");
 
     home.sql("DROP TRIGGER audit_is_not_changed; UPDATE audit SET at = at + 864000");
     assert_eq!(faults(&doctor(&home).1), ["audit log", "clock"]);

@@ -259,6 +259,52 @@ impl Drop for SmallDisk {
 }
 
 #[test]
+fn the_reserve_is_whole_or_not_there() {
+    const WHOLE: u64 = 1 << 20;
+    let desk = Desk::new();
+    let (folder, path) = (desk.folder.path().to_owned(), desk.path());
+    let beside = |end: &str| folder.join(format!("keydesk.db{end}"));
+    let size = |end: &str| std::fs::metadata(beside(end)).map_or(0, |metadata| metadata.len());
+    // A short one, and what a killed process has left: the next start makes it whole.
+    for (reserve, left) in [("", None), ("short", None), ("short", Some("half")), ("", Some(""))] {
+        std::fs::write(beside("-reserve"), reserve).unwrap();
+        if let Some(left) = left {
+            std::fs::write(beside("-reserve-new"), left).unwrap();
+        }
+        drop(open(&path).unwrap());
+        assert_eq!((size("-reserve"), beside("-reserve-new").exists()), (WHOLE, false), "{reserve:?} {left:?}");
+    }
+    // What others may have put there is left as it is.
+    std::fs::remove_file(beside("-reserve")).unwrap();
+    let own = folder.join("own");
+    std::fs::write(&own, "mine").unwrap();
+    std::os::unix::fs::symlink(&own, beside("-reserve-new")).unwrap();
+    drop(open(&path).unwrap());
+    std::fs::remove_file(beside("-reserve-new")).unwrap();
+    std::fs::hard_link(&own, beside("-reserve-new")).unwrap();
+    drop(open(&path).unwrap());
+    assert_eq!(std::fs::read(&own).unwrap(), b"mine");
+    std::fs::remove_file(beside("-reserve-new")).unwrap();
+    // Many at once: from the first whole one on there is never none, and never a short one.
+    drop(open(&path).unwrap());
+    std::fs::write(beside("-reserve"), "short").unwrap();
+    let seen_whole = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    drop(open(&path).unwrap());
+                    let whole = size("-reserve") == WHOLE;
+                    let before = seen_whole.fetch_or(whole, std::sync::atomic::Ordering::SeqCst);
+                    assert!(whole || !before, "a whole one was taken away");
+                }
+            });
+        }
+    });
+    assert_eq!(size("-reserve"), WHOLE);
+}
+
+#[test]
 fn on_a_full_disk_a_key_can_be_deleted() {
     for opened_before in [true, false] {
         let Some(small) = SmallDisk::mount() else { return };
@@ -279,7 +325,8 @@ fn on_a_full_disk_a_key_can_be_deleted() {
             .status();
         assert!(fill.is_ok_and(|status| !status.success()), "the disk is full");
         if !opened_before {
-            desk.store = open(&path).unwrap();
+            assert!(matches!(open(&path), Err(StoreError::Full { .. })), "reading takes nothing");
+            desk.store = Store::open_to_revoke(&path, &mut Seeded(3)).unwrap();
         }
         desk::delete_keys(&mut desk.session(), &crate::fixtures::picked(&created.key)).unwrap();
         let verifier = keydesk::Verifier::open(&path).unwrap();

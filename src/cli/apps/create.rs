@@ -6,6 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::documents::ApplicationDocument;
 use crate::desk;
 use crate::domain::text::Name;
+use crate::store::Urgency;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,7 +22,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let name = Name::parse(&args.name)?;
-    let mut store = context.store_to_change()?;
+    let mut store = context.store_to_change(Urgency::Normal)?;
     let application = change(&mut store, |session| desk::create_application(session, &name))?;
     context.output.say(&format!("Application {} created.", application.name));
     context.output.if_json(&ApplicationDocument::from(&application))

@@ -8,6 +8,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::resolve;
 use crate::desk;
+use crate::store::Urgency;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,7 +33,7 @@ struct Deleted<'a> {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let mut store = context.store_to_change()?;
+    let mut store = context.store_to_change(Urgency::Revoking)?;
     let seen = read(&store, |reader| resolve::named_application(reader, &args.name))?;
     let preview = [
         format!("  {}: {}", seen.name, keys(seen.keys)),

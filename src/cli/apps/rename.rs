@@ -7,6 +7,7 @@ use crate::cli::output::documents::ApplicationDocument;
 use crate::cli::resolve;
 use crate::desk;
 use crate::domain::text::Name;
+use crate::store::Urgency;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +25,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let new = Name::parse(&args.new)?;
-    let mut store = context.store_to_change()?;
+    let mut store = context.store_to_change(Urgency::Normal)?;
     let before = read(&store, |reader| resolve::named_application(reader, &args.name))?;
     let application =
         change(&mut store, |session| desk::rename_application(session, before.id, before.version, &new))?;

@@ -15,7 +15,7 @@ use crate::domain::{
 use crate::host::entropy::SystemEntropy;
 use crate::host::{identity, places};
 use crate::store::audit::{self, ChainReport};
-use crate::store::examine::Examined;
+use crate::store::examine::{self, Examined, ReserveState};
 use crate::store::replay::{self, Findings};
 use crate::store::{Store, StoreError, migrate, open, users};
 
@@ -44,6 +44,7 @@ pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     findings.extend(people(&examined));
     findings.push(chain(&examined, damaged));
     findings.push(time(&examined, now));
+    findings.push(reserve(path));
     // Opened anew, which would bring an older format up to date.
     if !damaged && matches!(examined.format(), Ok(found) if found == migrate::NEWEST) {
         findings.extend(witness(path));
@@ -201,6 +202,24 @@ fn named(findings: &Findings) -> String {
 
 fn whole(number: u64, hash: ChainHash) -> String {
     format!("{number} entries, each holds to the one before; head {}", ChainHead { number, hash })
+}
+
+/// The space for deletions on a full disk; taken again where it is missing.
+fn reserve(path: &Path) -> Finding {
+    const CHECK: &str = "reserve";
+    match examine::repair_reserve(path) {
+        ReserveState::There => Finding::good(CHECK, "keys can be deleted on a full disk too"),
+        ReserveState::Created => Finding::note(
+            CHECK,
+            "was missing: on a full disk no key could have been deleted; created again",
+            "Nothing to do",
+        ),
+        ReserveState::Missing => Finding::note(
+            CHECK,
+            "missing, and cannot be created: on a full disk no key could be deleted",
+            "Free some disk space, then run keydesk doctor again",
+        ),
+    }
 }
 
 fn time(examined: &Examined, now: Instant) -> Finding {

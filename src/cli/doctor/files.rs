@@ -10,7 +10,6 @@ use super::Finding;
 use crate::cli::backup::size;
 use crate::domain::text::inert;
 use crate::host::files::{self, Exposure};
-use crate::store::examine;
 
 /// Less room than this is a fault.
 const LITTLE: u64 = 32 << 20;
@@ -22,7 +21,7 @@ pub(super) fn check(path: &Path) -> Vec<Finding> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut findings = vec![file_system(path)];
     if std::fs::symlink_metadata(path).is_ok() {
-        findings.extend([mode(path), rights(path, folder), log(path), reserve(path)]);
+        findings.extend([mode(path), rights(path, folder), log(path)]);
     }
     findings.extend(room(folder));
     findings
@@ -107,17 +106,6 @@ fn log(path: &Path) -> Finding {
             close,
         ),
     }
-}
-
-fn reserve(path: &Path) -> Finding {
-    if examine::has_reserve(path) {
-        return Finding::good("reserve", "there: keys can be deleted on a full disk too");
-    }
-    Finding::note(
-        "reserve",
-        "not there: on a full disk a key could not be deleted",
-        "Make room and start keydesk once: it takes it again",
-    )
 }
 
 fn room(folder: &Path) -> Option<Finding> {

@@ -10,7 +10,7 @@ use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
 use crate::domain::secret::Secret;
 use crate::domain::text::Name;
 use crate::host::clock;
-use crate::store::{Store, keys, usage};
+use crate::store::{Store, keys, usage, Urgency};
 
 /// Its name in the list.
 const NAME: &str = "keydesk doctor (throwaway)";
@@ -29,7 +29,7 @@ pub(super) struct Throwaway<'a> {
 impl<'a> Throwaway<'a> {
     /// Makes one in the Application that was named, or in the only one.
     pub(super) fn make(context: &'a Context) -> Result<Self, CommandError> {
-        let mut store = context.store_to_change()?;
+        let mut store = context.store_to_change(Urgency::Normal)?;
         let application = read(&store, |reader| resolve::application(context, reader))?;
         let new = NewKey {
             application: application.id,

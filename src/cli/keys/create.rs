@@ -18,7 +18,7 @@ use crate::domain::expiry::{expires_after, parse_when, warnings};
 use crate::domain::key::{Key, KeyType, NewKey};
 use crate::domain::text::Name;
 use crate::host::clock::Zone;
-use crate::store::{Reader, StoreError, keys};
+use crate::store::{Reader, StoreError, keys, Urgency};
 
 const EXAMPLES: &str = "\
 The secret stands alone on standard output; everything else goes to standard error.
@@ -59,7 +59,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let kind = resolve::kind(&context.settings.catalogue, &args.platform)?;
     let expires = expires(context, args.expires.as_deref())?;
     let destination = Destination::choose(args.out, args.copy);
-    let mut store = context.store_to_change()?;
+    let mut store = context.store_to_change(Urgency::Normal)?;
     let (application, in_month) = read(&store, |reader| {
         let application = resolve::application(context, reader)?;
         let in_month = in_month(reader, &application, expires)?;

@@ -14,6 +14,7 @@ use crate::domain::expiry::{relative, rfc3339};
 use crate::domain::key::{Key, Tombstone};
 use crate::domain::text::inert;
 use crate::host::clock::{self, Zone};
+use crate::store::Urgency;
 
 const EXAMPLES: &str = "\
 The software that uses a deleted key immediately loses access to the Integration API.
@@ -58,7 +59,7 @@ impl<'a> Receipt<'a> {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let mut store = context.store_to_change()?;
+    let mut store = context.store_to_change(Urgency::Revoking)?;
     let shown = read(&store, |reader| {
         let keys = args.keys.resolve(context, reader)?;
         keys.into_iter().map(|key| Shown::around(context, reader, key)).collect::<Result<Vec<_>, _>>()

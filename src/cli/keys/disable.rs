@@ -6,6 +6,7 @@ use crate::cli::context::{Context, change, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::desk;
+use crate::store::Urgency;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,7 +35,10 @@ pub(super) enum Access {
 /// Sets the access of keys. A key that has it already is reported and stays as it is.
 pub(super) fn set(context: &Context, keys: &SeveralKeys, access: Access) -> Result<Exit, CommandError> {
     let disabled = access == Access::Disabled;
-    let mut store = context.store_to_change()?;
+    let mut store = context.store_to_change(match access {
+        Access::Disabled => Urgency::Revoking,
+        Access::Enabled => Urgency::Normal,
+    })?;
     let keys = read(&store, |reader| keys.resolve(context, reader))?;
     let changed = change(&mut store, |session| desk::set_disabled(session, &picked(&keys), disabled))?;
     for (before, key) in keys.iter().zip(&changed) {

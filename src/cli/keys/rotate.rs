@@ -20,7 +20,7 @@ use crate::domain::secret::Secret;
 use crate::domain::text::inert;
 use crate::host::clock::{self, Zone};
 use crate::host::umask;
-use crate::store::{Store, applications, keys};
+use crate::store::{Store, Urgency, applications, keys};
 
 const EXAMPLES: &str = "\
 The new key takes over name, platform, type and length of life. Where the delivery fails (standard output, --out, --copy,
@@ -76,7 +76,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         return Err(CommandError::usage("bad_command", "--run needs a command that takes the secret"));
     }
     let delivery = Delivery::choose(args);
-    let mut store = context.store_to_change()?;
+    let mut store = context.store_to_change(if args.leaked { Urgency::Revoking } else { Urgency::Normal })?;
     let old = read(&store, |reader| resolve::key_to_rotate(context, reader, &args.key))?;
     // Nothing is made that could not be handed over afterwards.
     delivery.check(context).map_err(|error| {

@@ -8,6 +8,7 @@ use crate::desk;
 use crate::domain::text::inert;
 use crate::domain::user::{Caller, Email};
 use crate::host::identity;
+use crate::store::Urgency;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,7 +29,7 @@ pub(crate) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let email = Email::parse(&args.email)?;
     let login = args.login.as_deref().map(str::trim).filter(|login| !login.is_empty());
-    let mut store = context.store_to_change()?;
+    let mut store = context.store_to_change(Urgency::Normal)?;
     let uid = login.and_then(identity::uid_of);
     let user = change(&mut store, |session| desk::add_user(session, &email, login, uid))?;
     match (login, uid) {

@@ -8,6 +8,7 @@ use crate::cli::output::documents::UserDocument;
 use crate::cli::resolve;
 use crate::desk;
 use crate::domain::text::inert;
+use crate::store::Urgency;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +27,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let mut store = context.store_to_change()?;
+    let mut store = context.store_to_change(Urgency::Revoking)?;
     let seen = read(&store, |reader| resolve::user(reader, &args.email))?;
     let shown = seen.email.as_ref().map(|email| email.as_str().to_owned()).unwrap_or_default();
     let preview = [

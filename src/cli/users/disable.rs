@@ -7,6 +7,7 @@ use crate::cli::output::documents::UserDocument;
 use crate::cli::resolve;
 use crate::desk::{self, DeskError, Session};
 use crate::domain::user::{User, UserId};
+use crate::store::Urgency;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,16 +23,17 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let sentence = "disabled. They can look, and change nothing; their keys go on working until they expire.";
-    set_status(context, &args.email, desk::disable_user, sentence)
+    set_status(context, &args.email, desk::disable_user, Urgency::Revoking, sentence)
 }
 
 pub(super) fn set_status(
     context: &Context,
     email: &str,
     operation: fn(&mut Session<'_>, UserId, i64) -> Result<User, DeskError>,
+    urgency: Urgency,
     sentence: &str,
 ) -> Result<Exit, CommandError> {
-    let mut store = context.store_to_change()?;
+    let mut store = context.store_to_change(urgency)?;
     let seen = read(&store, |reader| resolve::user(reader, email))?;
     let user = change(&mut store, |session| operation(session, seen.id, seen.version))?;
     let email = user.email.as_ref().map(ToString::to_string).unwrap_or_default();

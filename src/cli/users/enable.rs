@@ -5,6 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::desk;
+use crate::store::Urgency;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,5 +20,5 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    set_status(context, &args.email, desk::enable_user, "enabled. They can change things again.")
+    set_status(context, &args.email, desk::enable_user, Urgency::Normal, "enabled. They can change things again.")
 }
