@@ -135,7 +135,10 @@ fn each_fault_has_its_line_and_what_mends_it() {
     std::fs::remove_file(format!("{}-reserve", home.database().display())).unwrap();
     let (code, document) = doctor(&home);
     assert_eq!(code, 0);
-    assert!(found(&document, "reserve")["message"].as_str().unwrap().starts_with("was missing"), "{document}");
+    assert!(
+        found(&document, "reserve")["message"].as_str().unwrap().starts_with("was missing"),
+        "{document}"
+    );
     let (_, document) = doctor(&home);
     assert_eq!(found(&document, "reserve")["hint"], Value::Null, "doctor created it again: {document}");
 

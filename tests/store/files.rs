@@ -272,7 +272,11 @@ fn the_reserve_is_whole_or_not_there() {
             std::fs::write(beside("-reserve-new"), left).unwrap();
         }
         drop(open(&path).unwrap());
-        assert_eq!((size("-reserve"), beside("-reserve-new").exists()), (WHOLE, false), "{reserve:?} {left:?}");
+        assert_eq!(
+            (size("-reserve"), beside("-reserve-new").exists()),
+            (WHOLE, false),
+            "{reserve:?} {left:?}"
+        );
     }
     // What others may have put there is left as it is.
     std::fs::remove_file(beside("-reserve")).unwrap();

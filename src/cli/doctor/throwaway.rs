@@ -10,7 +10,7 @@ use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
 use crate::domain::secret::Secret;
 use crate::domain::text::Name;
 use crate::host::clock;
-use crate::store::{Store, keys, usage, Urgency};
+use crate::store::{Store, Urgency, keys, usage};
 
 /// Its name in the list.
 const NAME: &str = "keydesk doctor (throwaway)";

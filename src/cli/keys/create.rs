@@ -18,7 +18,7 @@ use crate::domain::expiry::{expires_after, parse_when, warnings};
 use crate::domain::key::{Key, KeyType, NewKey};
 use crate::domain::text::Name;
 use crate::host::clock::Zone;
-use crate::store::{Reader, StoreError, keys, Urgency};
+use crate::store::{Reader, StoreError, Urgency, keys};
 
 const EXAMPLES: &str = "\
 The secret stands alone on standard output; everything else goes to standard error.

@@ -20,5 +20,11 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    set_status(context, &args.email, desk::enable_user, Urgency::Normal, "enabled. They can change things again.")
+    set_status(
+        context,
+        &args.email,
+        desk::enable_user,
+        Urgency::Normal,
+        "enabled. They can change things again.",
+    )
 }
