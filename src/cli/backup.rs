@@ -12,9 +12,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::output::text;
 use crate::domain::audit::ChainHead;
 use crate::domain::expiry::rfc3339;
-use crate::domain::text::inert;
 use crate::host::new_file::NewFile;
 use crate::store::backup::{self, Stage};
 
@@ -57,7 +57,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let mut progress = Progress::new(context);
     let copied = backup::copy(&store, file.part(), &stopped, &mut |stage| progress.tell(stage));
     progress.clear();
-    let place = inert(&path.display().to_string());
+    let place = text::path(path);
     let copied = copied
         .map_err(|error| CommandError::from(error).because(&format!("no backup was made at {place}")))?;
     let Some(copied) = copied.filter(|_| !stopped.load(Ordering::Relaxed)) else {
@@ -77,9 +77,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     }
     context.output.say(&format!(
         "{place} holds {} and {} of the audit log, and was checked ({}).\nKeep its head elsewhere, for keydesk audit verify --expect: {head}",
-        counted(copied.keys, "key", "keys"),
-        counted(copied.entries, "entry", "entries"),
-        size(bytes),
+        text::count(copied.keys, "key", "keys"),
+        text::count(copied.entries, "entry", "entries"),
+        text::size(bytes),
     ));
     Ok(Exit::Done)
 }
@@ -93,20 +93,6 @@ fn stopped_by_signals() -> Result<Arc<AtomicBool>, CommandError> {
         })?;
     }
     Ok(stopped)
-}
-
-fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
-/// A number of bytes for people.
-pub(super) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_024 => format!("{bytes} bytes"),
-        1_024..1_048_576 => format!("{} KiB", bytes / 1_024),
-        1_048_576..1_073_741_824 => format!("{} MiB", bytes / 1_048_576),
-        _ => format!("{} GiB", bytes / 1_073_741_824),
-    }
 }
 
 /// A line on a terminal that is written over, for whatever takes long enough to wonder.

@@ -6,8 +6,9 @@ use serde::Serialize;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::key_list;
 use crate::cli::output::documents::KeyDocument;
-use crate::cli::output::table::{Cell, Style, Table};
+use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve;
 use crate::domain::Instant;
 use crate::domain::application::Application;
@@ -15,7 +16,7 @@ use crate::domain::expiry::{parse_duration, relative_short, rfc3339};
 use crate::domain::key::Key;
 use crate::domain::text::inert;
 use crate::store::watch::{self, Found};
-use crate::store::{Reader, StoreError, applications, usage};
+use crate::store::{Reader, StoreError};
 
 const EXAMPLES: &str = "\
 Looks at all Applications, unless --app names one. It also lists, without an effect on the exit code: replaced keys that
@@ -94,11 +95,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let until = context.now + parse_duration(&args.within)?;
     let store = context.store()?;
     read(&store, |reader| {
-        let chosen = match &context.application {
-            Some(name) => vec![resolve::named_application(reader, name)?],
-            None => applications::all(reader, i32::MAX as usize)?,
-        };
-        let answer = ask(reader, &chosen, context.now, until)?;
+        let applications = resolve::applications(context, reader)?;
+        let answer = ask(reader, &applications, context.now, until)?;
         let within = inert(args.within.trim());
         if context.output.is_json() {
             document(context, reader, &answer, &within, until)?;
@@ -159,11 +157,8 @@ fn documents<'a>(
     reader: &Reader<'_>,
     sort: &'a Sort,
 ) -> Result<Vec<KeyDocument<'a>>, StoreError> {
-    let document = |(key, application): &'a (Key, String)| {
-        let uses = usage::last_30_days(reader, key.id, context.now)?.iter().sum();
-        Ok(KeyDocument::new(key, application, context.now, context.settings.expires_soon, uses))
-    };
-    sort.keys.iter().map(document).collect()
+    let keys = sort.keys.iter();
+    keys.map(|(key, application)| key_list::document(context, reader, key, application)).collect()
 }
 
 fn tell(context: &Context, answer: &Answer, within: &str) -> Result<(), CommandError> {
@@ -203,7 +198,7 @@ fn counted(sort: &Sort, one: &str, many: &str) -> String {
 
 fn group(context: &Context, heading: &str, sort: &Sort, shown: usize) -> Result<(), CommandError> {
     context.output.line(heading)?;
-    let mut table = Table::new(context.output.data(), context.output.has_colour(), &HEADS);
+    let mut table = context.output.table(&HEADS);
     for (key, application) in sort.keys.iter().take(shown) {
         table.row(vec![
             Cell::plain(key.name.to_string()),

@@ -6,24 +6,25 @@ use clap::error::ErrorKind;
 
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::output::report;
+use crate::cli::output::{Format, report};
 
-/// Whether `--json` is among the arguments: a wrong command line cannot be asked any other way.
-pub(crate) fn wants_json(arguments: &[OsString]) -> bool {
-    arguments.iter().skip(1).take_while(|argument| *argument != "--").any(|argument| argument == "--json")
+/// The format that the arguments ask for, also where they cannot be parsed.
+pub(crate) fn format(arguments: &[OsString]) -> Format {
+    let mut options = arguments.iter().skip(1).take_while(|argument| *argument != "--");
+    if options.any(|argument| argument == "--json") { Format::Json } else { Format::Text }
 }
 
 /// Prints help and version, reports anything else as an error.
-pub(crate) fn report(error: &clap::Error, json: bool) -> Exit {
+pub(crate) fn report(error: &clap::Error, format: Format) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            error.print().map_or_else(|error| report::report(&error.into(), json), |()| Exit::Done)
+            error.print().map_or_else(|error| report::report(&error.into(), format), |()| Exit::Done)
         }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !json => {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if format == Format::Text => {
             let _ = error.print();
             Exit::Usage
         }
-        _ => report::report(&command_error(error), json),
+        _ => report::report(&command_error(error), format),
     }
 }
 
@@ -46,7 +47,8 @@ mod tests {
 
     #[test]
     fn json_is_wanted_before_the_double_dash_only() {
-        let wants = |words: &[&str]| wants_json(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        let wants =
+            |words: &[&str]| format(&words.iter().map(OsString::from).collect::<Vec<_>>()) == Format::Json;
         assert!(wants(&["keydesk", "keys", "--json", "lst"]));
         assert!(!wants(&["keydesk", "apps", "create", "--", "--json"]));
         assert!(!wants(&["--json"]));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::error::CommandError;
-use crate::cli::output::Output;
+use crate::cli::output::{Format, Output};
 use crate::config::settings::Settings;
 use crate::desk::witness::{Doubt, Sight, Witness};
 use crate::desk::{self, DeskError, Session, Who};
@@ -32,7 +32,13 @@ pub(crate) struct GlobalArgs {
     pub(crate) app: Option<String>,
     /// One JSON document on standard output, errors as JSON on standard error
     #[arg(long, global = true)]
-    pub(crate) json: bool,
+    json: bool,
+}
+
+impl GlobalArgs {
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
 }
 
 /// One command under way.
@@ -54,9 +60,10 @@ pub(crate) struct Context {
 impl Context {
     /// Reads the settings and finds the database's place.
     pub(crate) fn new(global: GlobalArgs) -> Result<Self, CommandError> {
+        let output = Output::new(global.format());
         let settings = Settings::read(&place(global.config, "the configuration", |places| places.config)?)?;
         Ok(Self {
-            output: Output::new(global.json),
+            output,
             settings,
             database: place(global.db, "the database", |places| places.database)?,
             application: global.app.filter(|name| !name.trim().is_empty()),

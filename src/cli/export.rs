@@ -9,17 +9,14 @@ use serde::Serialize;
 use crate::cli::context::{Context, read};
 use crate::cli::error::{CommandError, ErrorKind};
 use crate::cli::exit::Exit;
+use crate::cli::key_list;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::json::Array;
+use crate::cli::output::text;
 use crate::cli::resolve;
-use crate::domain::application::Application;
-use crate::domain::expiry::rfc3339;
-use crate::domain::key::{Key, KeyId};
 use crate::domain::text::inert;
-use crate::domain::user::Email;
 use crate::host::new_file::NewFile;
-use crate::store::keys::{KeyQuery, KeySort};
-use crate::store::{Reader, StoreError, applications, keys, usage};
+use crate::store::Reader;
 
 const EXAMPLES: &str = "\
 The keys of all Applications, unless --app names one. In CSV a text that a spreadsheet would run as a formula (it begins
@@ -93,7 +90,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     };
     let file = NewFile::begin(path)?;
     let store = context.store()?;
-    let place = inert(&path.display().to_string());
+    let place = text::path(path);
     let not_written = || format!("could not write {place}");
     let (file, keys) = read(&store, |reader| {
         let mut buffer = BufWriter::with_capacity(64 * 1024, file);
@@ -110,8 +107,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     if context.output.is_json() {
         context.output.document(&Done { file: path.display().to_string(), keys, bytes })?;
     }
-    let word = if keys == 1 { "key" } else { "keys" };
-    context.output.say(&format!("{keys} {word} written to {place}"));
+    context.output.say(&format!("{} written to {place}", text::count(keys, "key", "keys")));
     Ok(Exit::Done)
 }
 
@@ -122,28 +118,28 @@ fn write(
     format: Format,
     out: &mut impl Write,
 ) -> Result<u64, CommandError> {
-    let chosen = match &context.application {
-        Some(name) => vec![resolve::named_application(reader, name)?],
-        None => applications::all(reader, i32::MAX as usize)?,
-    };
     let mut count = 0;
+    let applications = resolve::applications(context, reader)?;
+    let mut each = |write: &mut dyn FnMut(&KeyDocument<'_>) -> Result<(), CommandError>| {
+        for application in &applications {
+            let query = key_list::query(context, application.id);
+            key_list::each(context, reader, &query, |key| {
+                count += 1;
+                write(&key_list::document(context, reader, &key, application.name.as_str())?)
+            })?;
+        }
+        Ok::<_, CommandError>(())
+    };
     match format {
         Format::Json => {
             let mut array = Array::open(&mut *out)?;
-            each(context, reader, &chosen, &mut |application, key, uses| {
-                count += 1;
-                let soon = context.settings.expires_soon;
-                array.add(&KeyDocument::new(key, application.name.as_str(), context.now, soon, uses))
-            })?;
+            each(&mut |document| Ok(array.add(document)?))?;
             array.close()?;
         }
         Format::Csv => {
             let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut *out);
             csv.write_record(COLUMNS).map_err(io::Error::from)?;
-            each(context, reader, &chosen, &mut |application, key, uses| {
-                count += 1;
-                csv.write_record(record(context, application, key, uses)).map_err(io::Error::from)
-            })?;
+            each(&mut |document| Ok(csv.write_record(record(document)).map_err(io::Error::from)?))?;
             csv.flush()?;
         }
     }
@@ -151,53 +147,25 @@ fn write(
     Ok(count)
 }
 
-/// Goes through the keys of Applications, by name, until one cannot be written.
-fn each(
-    context: &Context,
-    reader: &Reader<'_>,
-    chosen: &[Application],
-    write: &mut dyn FnMut(&Application, &Key, u64) -> io::Result<()>,
-) -> Result<(), CommandError> {
-    for application in chosen {
-        let query = KeyQuery {
-            application: application.id,
-            filter: String::new(),
-            state: None,
-            platform: None,
-            sort: KeySort::Name,
-            descending: false,
-            now: context.now,
-            soon: context.settings.expires_soon,
-        };
-        let mut outcome: Result<io::Result<()>, StoreError> = Ok(Ok(()));
-        keys::each(reader, &query, &context.settings.catalogue, &mut |key| {
-            outcome = usage::last_30_days(reader, key.id, context.now)
-                .map(|days| write(application, &key, days.iter().sum()));
-            matches!(outcome, Ok(Ok(())))
-        })?;
-        outcome??;
-    }
-    Ok(())
-}
-
-fn record(context: &Context, application: &Application, key: &Key, uses: u64) -> [String; 16] {
+fn record(key: &KeyDocument<'_>) -> [String; 16] {
+    let text = |text: Option<&str>| safe(text.unwrap_or_default());
     [
-        key.id.to_string(),
-        safe(key.name.as_str()),
-        safe(application.name.as_str()),
-        safe(&key.prefix),
-        key.kind.as_str().to_owned(),
-        safe(key.kind.platform().unwrap_or_default()),
-        key.key_type.as_str().to_owned(),
-        key.state(context.now, context.settings.expires_soon).as_str().to_owned(),
-        rfc3339(key.created),
-        safe(key.creator.email.as_ref().map_or("", Email::as_str)),
-        rfc3339(key.expires),
-        key.last_used.map(rfc3339).unwrap_or_default(),
-        safe(key.last_used_from.as_deref().unwrap_or_default()),
-        uses.to_string(),
-        key.replaces.as_ref().map(KeyId::to_string).unwrap_or_default(),
-        key.replaced_by.as_ref().map(KeyId::to_string).unwrap_or_default(),
+        text(Some(key.id)),
+        text(Some(key.name)),
+        text(Some(key.application)),
+        text(Some(key.prefix)),
+        text(Some(key.kind)),
+        text(key.platform),
+        text(Some(key.key_type)),
+        text(Some(key.state)),
+        key.created.clone(),
+        text(key.creator),
+        key.expires.clone(),
+        key.last_used.clone().unwrap_or_default(),
+        text(key.last_used_from),
+        key.uses_30d.to_string(),
+        text(key.replaces),
+        text(key.replaced_by),
     ]
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::domain::text::inert;
+use crate::cli::output::text;
 use crate::host::new_file::{Access, replace};
 
 const EXAMPLES: &str = "\
@@ -36,10 +36,7 @@ struct Document {
 pub(crate) fn run(output: &Output, command: clap::Command, args: &Args) -> Result<Exit, CommandError> {
     let folder = args.folder.as_path();
     let failed = |path: &Path, error: &io::Error| {
-        CommandError::failed(
-            "file",
-            format!("could not write {}: {error}", inert(&path.display().to_string())),
-        )
+        CommandError::failed("file", format!("could not write {}: {error}", text::path(path)))
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let mut command = command.disable_help_subcommand(true);
@@ -55,11 +52,11 @@ pub(crate) fn run(output: &Output, command: clap::Command, args: &Args) -> Resul
     if output.is_json() {
         output.document(&Document { files })?;
     } else {
-        let folder = inert(&folder.display().to_string());
+        let folder = text::path(folder);
         output.say(&format!(
             "{} pages written to {folder}; the first: man {}",
             files.len(),
-            inert(&Path::new(&folder).join("keydesk.1").display().to_string())
+            text::path(&Path::new(&folder).join("keydesk.1"))
         ));
     }
     Ok(Exit::Done)

@@ -25,6 +25,7 @@ mod error;
 mod exit;
 mod export;
 mod init;
+mod key_list;
 mod keys;
 mod log;
 mod man;
@@ -104,17 +105,17 @@ enum Command {
 /// `open` opens the terminal UI, for a command line without a command.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let json = clap_errors::wants_json(&arguments);
+    let format = clap_errors::format(&arguments);
     // Where the system has none, the standard library itself would end in a panic.
     if let Err(error) = SystemEntropy.fill(&mut [0; 1]) {
-        return report(&CommandError::failed("no_randomness", error.to_string()), json);
+        return report(&CommandError::failed("no_randomness", error.to_string()), format);
     }
     if let Err(error) = secret_guard::check(&arguments) {
-        return report(&error, json);
+        return report(&error, format);
     }
     let line = match CommandLine::try_parse_from(&arguments) {
         Ok(line) => line,
-        Err(error) => return clap_errors::report(&error, json),
+        Err(error) => return clap_errors::report(&error, format),
     };
     if !matches!(line.command, Some(Command::Serve(_))) {
         log::begin();
@@ -125,7 +126,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> 
             if error.kind() != ErrorKind::ClosedPipe {
                 tracing::warn!(code = error.code(), "the command failed");
             }
-            report(&error, json)
+            report(&error, format)
         }
     }
 }
@@ -136,40 +137,36 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, CommandError> {
     if !matches!(command, Some(Command::Man(_))) {
         umask::let_the_group_in();
     }
-    let command = match command {
+    let Some(command) = command else { return open::run(Context::new(global)?, open) };
+    let output = Output::new(global.format());
+    match command {
         // These work without settings and without a home folder.
-        Some(Command::Config(_)) => return config::run(&Output::new(global.json)),
-        Some(Command::Completions(args)) => {
-            return completions::run(&Output::new(global.json), CommandLine::command(), &args);
-        }
-        Some(Command::Man(args)) => {
-            return man::run(&Output::new(global.json), CommandLine::command(), &args);
-        }
-        Some(Command::Doctor(args)) => return doctor::run(global, &args),
-        // These take the context with them into the terminal UI.
-        Some(Command::Demo(_)) => return demo::run(Context::new(global)?, open),
-        None => return open::run(Context::new(global)?, open),
-        Some(command) => command,
-    };
+        Command::Config(_) => config::run(&output),
+        Command::Completions(args) => completions::run(&output, CommandLine::command(), &args),
+        Command::Man(args) => man::run(&output, CommandLine::command(), &args),
+        Command::Doctor(args) => doctor::run(global, &args),
+        // It takes the context with it into the terminal UI.
+        Command::Demo(_) => demo::run(Context::new(global)?, open),
+        Command::Init(args) => run(global, |context| init::run(context, &args)),
+        Command::Apps(command) => run(global, |context| apps::run(context, command)),
+        Command::Keys(command) => run(global, |context| keys::run(context, command)),
+        Command::Platforms(_) => run(global, platforms::run),
+        Command::Users(command) => run(global, |context| users::run(context, command)),
+        Command::Audit(command) => run(global, |context| audit::run(context, command)),
+        Command::Verify(args) => run(global, |context| verify::run(context, &args)),
+        Command::Serve(args) => run(global, |context| serve::run(context, *args)),
+        Command::Check(args) => run(global, |context| check::run(context, &args)),
+        Command::Backup(args) => run(global, |context| backup::run(context, &args)),
+        Command::Export(args) => run(global, |context| export::run(context, &args)),
+    }
+}
+
+fn run(
+    global: GlobalArgs,
+    command: impl FnOnce(&Context) -> Result<Exit, CommandError>,
+) -> Result<Exit, CommandError> {
     let context = Context::new(global)?;
-    let exit = match command {
-        Command::Init(args) => init::run(&context, &args),
-        Command::Apps(command) => apps::run(&context, command),
-        Command::Keys(command) => keys::run(&context, command),
-        Command::Platforms(_) => platforms::run(&context),
-        Command::Users(command) => users::run(&context, command),
-        Command::Audit(command) => audit::run(&context, command),
-        Command::Verify(args) => verify::run(&context, &args),
-        Command::Serve(args) => serve::run(&context, *args),
-        Command::Check(args) => check::run(&context, &args),
-        Command::Backup(args) => backup::run(&context, &args),
-        Command::Export(args) => export::run(&context, &args),
-        Command::Config(_)
-        | Command::Completions(_)
-        | Command::Man(_)
-        | Command::Doctor(_)
-        | Command::Demo(_) => Ok(Exit::Done),
-    }?;
+    let exit = command(&context)?;
     context.output.finish();
     Ok(exit)
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::output::table::{Cell, Table};
+use crate::cli::output::table::Cell;
 use crate::domain::platform::Presents;
 use crate::domain::text::inert;
 
@@ -43,8 +43,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, CommandError> {
         context.output.document(&documents)?;
         return Ok(Exit::Done);
     }
-    let mut table =
-        Table::new(context.output.data(), context.output.has_colour(), &["SLUG", "NAME", "SENDS THE KEY IN"]);
+    let mut table = context.output.table(&["SLUG", "NAME", "SENDS THE KEY IN"]);
     for platform in catalogue.iter() {
         table.row(vec![
             Cell::plain(platform.slug.as_str()),

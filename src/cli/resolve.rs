@@ -2,6 +2,7 @@
 
 use crate::cli::context::{Context, not_found};
 use crate::cli::error::CommandError;
+use crate::cli::key_list;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::expiry::relative;
 use crate::domain::key::{Key, KeyId, KeyKind};
@@ -9,9 +10,11 @@ use crate::domain::platform::Catalogue;
 use crate::domain::text::{fold, inert};
 use crate::domain::token::displayed_id;
 use crate::domain::user::{Email, User};
-use crate::store::keys::{KeyQuery, KeySort};
+use crate::store::keys::KeyQuery;
 use crate::store::{Anchor, Reader, StoreError, Window, applications, keys, users};
 
+/// More Applications than anybody has.
+pub(crate) const ALL: usize = i32::MAX as usize;
 /// How many candidates an error lists.
 const CANDIDATES: usize = 8;
 /// How many keys are looked at for a name that is near.
@@ -22,6 +25,14 @@ pub(crate) fn application(context: &Context, reader: &Reader<'_>) -> Result<Appl
     match &context.application {
         Some(name) => named_application(reader, name),
         None => only_application(reader),
+    }
+}
+
+/// The Application that was named, or all.
+pub(crate) fn applications(context: &Context, reader: &Reader<'_>) -> Result<Vec<Application>, CommandError> {
+    match &context.application {
+        Some(name) => Ok(vec![named_application(reader, name)?]),
+        None => Ok(applications::all(reader, ALL)?),
     }
 }
 
@@ -166,16 +177,7 @@ fn near(
         if filter.trim().is_empty() {
             continue;
         }
-        let query = KeyQuery {
-            application: application.id,
-            filter,
-            state: None,
-            platform: None,
-            sort: KeySort::Name,
-            descending: false,
-            now: context.now,
-            soon: context.settings.expires_soon,
-        };
+        let query = KeyQuery { filter, ..key_list::query(context, application.id) };
         let window = Window { anchor: Anchor::First, before: 0, after: NEAR };
         let mut rows = keys::page(reader, &query, &context.settings.catalogue, &window)?.rows;
         if !rows.is_empty() {

@@ -6,6 +6,7 @@ use crate::cli::confirm;
 use crate::cli::context::{Context, change, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::output::text;
 use crate::cli::resolve;
 use crate::desk;
 use crate::store::Urgency;
@@ -51,8 +52,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
 
 fn keys(count: u64) -> String {
     match count {
-        0 => "no keys".into(),
-        1 => "1 key".into(),
-        count => format!("{count} keys"),
+        0 => "no keys".to_owned(),
+        count => text::count(count, "key", "keys"),
     }
 }

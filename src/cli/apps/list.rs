@@ -4,7 +4,8 @@ use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::documents::ApplicationDocument;
-use crate::cli::output::table::{Cell, Table};
+use crate::cli::output::table::Cell;
+use crate::cli::resolve;
 use crate::domain::expiry::relative_short;
 use crate::store::applications;
 
@@ -19,13 +20,12 @@ Examples:
 pub(crate) struct Args;
 
 pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
-    let all = context.store()?.read(|reader| applications::all(reader, usize::MAX >> 1))?;
+    let all = context.store()?.read(|reader| applications::all(reader, resolve::ALL))?;
     if context.output.is_json() {
         context.output.document(&all.iter().map(ApplicationDocument::from).collect::<Vec<_>>())?;
         return Ok(Exit::Done);
     }
-    let mut table =
-        Table::new(context.output.data(), context.output.has_colour(), &["NAME", "KEYS", "CREATED"]);
+    let mut table = context.output.table(&["NAME", "KEYS", "CREATED"]);
     for application in &all {
         table.row(vec![
             Cell::plain(application.name.to_string()),

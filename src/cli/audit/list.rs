@@ -8,7 +8,7 @@ use crate::cli::context::{Context, read};
 use crate::cli::error::{CommandError, ErrorKind};
 use crate::cli::exit::Exit;
 use crate::cli::output::json::Array;
-use crate::cli::output::table::{Cell, Style, Table};
+use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve;
 use crate::domain::audit::{AuditAction, Change};
 use crate::domain::audit_filter::AuditFilter;
@@ -188,7 +188,7 @@ fn table(
     limit: Option<usize>,
 ) -> Result<u64, CommandError> {
     let heads = ["#", "WHEN", "WHO", "WHAT", "TO", "CHANGES"];
-    let mut table = Table::new(context.output.data(), context.output.has_colour(), &heads);
+    let mut table = context.output.table(&heads);
     each(reader, filter, limit, |row| {
         let entry = &row.entry;
         table.row(vec![

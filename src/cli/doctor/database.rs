@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Finding;
+use crate::cli::output::text;
 use crate::desk::witness::{Doubt, Witness};
 use crate::domain::clock;
 use crate::domain::ledger::Ledger;
@@ -92,7 +93,7 @@ fn sqlite() -> Finding {
 }
 
 fn format(path: &Path, examined: &Examined) -> Finding {
-    let place = inert(&path.display().to_string());
+    let place = text::path(path);
     match examined.format() {
         Ok(found) if found == migrate::NEWEST => {
             Finding::good("database", format!("{place}, format {found}"))

@@ -7,7 +7,7 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 
 use super::Finding;
-use crate::cli::backup::size;
+use crate::cli::output::text;
 use crate::domain::text::inert;
 use crate::host::files::{self, Exposure};
 
@@ -72,7 +72,7 @@ fn rights(path: &Path, folder: &Path) -> Finding {
     let both = AccessFlags::R_OK | AccessFlags::W_OK;
     for place in [path, folder] {
         if let Err(error) = access(place, both) {
-            let place = inert(&place.display().to_string());
+            let place = text::path(place);
             return Finding::fault(
                 "access",
                 format!("you cannot read and write {place}: {}", error.desc()),
@@ -97,12 +97,12 @@ fn log(path: &Path) -> Finding {
         0 => Finding::good(CHECK, "empty: no hash or email that was deleted is left in it"),
         bytes if bytes > LONG_LOG => Finding::fault(
             CHECK,
-            format!("{}: it was not emptied for long, some session reads without end", size(bytes)),
+            format!("{}: it was not emptied for long, some session reads without end", text::size(bytes)),
             close,
         ),
         bytes => Finding::note(
             CHECK,
-            format!("{}: hashes and emails that were deleted lately may still be in it", size(bytes)),
+            format!("{}: hashes and emails that were deleted lately may still be in it", text::size(bytes)),
             close,
         ),
     }
@@ -115,8 +115,12 @@ fn room(folder: &Path) -> Option<Finding> {
     #[allow(clippy::useless_conversion, reason = "not on every system")]
     let free = u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()));
     Some(if free < LITTLE {
-        Finding::fault("disk", format!("{} are free", size(free)), "Make room: soon nothing can be changed")
+        Finding::fault(
+            "disk",
+            format!("{} are free", text::size(free)),
+            "Make room: soon nothing can be changed",
+        )
     } else {
-        Finding::good("disk", format!("{} are free", size(free)))
+        Finding::good("disk", format!("{} are free", text::size(free)))
     })
 }

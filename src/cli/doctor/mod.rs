@@ -81,7 +81,7 @@ pub(crate) fn run(global: GlobalArgs, args: &Args) -> Result<Exit, CommandError>
         context.output.finish();
         return Ok(exit);
     }
-    let output = Output::new(global.json);
+    let output = Output::new(global.format());
     report(&output, &local::check(global))
 }
 
@@ -96,7 +96,7 @@ fn report(output: &Output, findings: &[Finding]) -> Result<Exit, CommandError> {
                 (true, Some(_)) => ("note ", Style::Soon),
                 (false, _) => ("FAULT", Style::Bad),
             };
-            let state = style.on_terminal(state, output.has_colour());
+            let state = output.styled(style, state);
             output.line(&format!("{state}  {}: {}", finding.check, finding.message))?;
             if let Some(hint) = &finding.hint {
                 output.line(&format!("       {hint}"))?;

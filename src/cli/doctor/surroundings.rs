@@ -8,6 +8,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{AccessFlags, access};
 
 use super::Finding;
+use crate::cli::output::text;
 use crate::config::settings::{ClipboardMode, Settings};
 use crate::domain::text::inert;
 use crate::host::clipboard::choice::{Way, ways};
@@ -19,7 +20,7 @@ fn var(name: &str) -> Option<String> {
 
 /// The settings: where they are and whether they can be read.
 pub(super) fn settings(path: &Path, read: &Result<Settings, String>) -> Finding {
-    let place = inert(&path.display().to_string());
+    let place = text::path(path);
     match read {
         Ok(_) if path.exists() => Finding::good("settings", place),
         Ok(_) => Finding::good("settings", format!("the defaults; {place} is not there")),
@@ -37,7 +38,7 @@ pub(super) fn log(path: Option<PathBuf>) -> Finding {
     let Some(path) = path else {
         return Finding::fault(CHECK, "this user has no home folder", "Set HOME");
     };
-    let place = inert(&path.display().to_string());
+    let place = text::path(&path);
     match std::fs::symlink_metadata(&path) {
         Ok(metadata) if metadata.mode() & 0o077 != 0 => {
             Finding::fault(CHECK, format!("others can read {place}"), format!("chmod 0600 {place}"))

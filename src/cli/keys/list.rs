@@ -1,21 +1,19 @@
 //! `keydesk keys list`: streamed, so that a list of a million keys needs no more memory than one of ten.
 
-use std::io;
-
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::output::documents::KeyDocument;
+use crate::cli::key_list;
 use crate::cli::output::json::Array;
-use crate::cli::output::table::{Cell, Style, Table};
+use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve;
 use crate::domain::expiry::relative_short;
 use crate::domain::key::{Key, KeyKind, KeyState};
 use crate::domain::text::inert;
 use crate::store::keys::{KeyQuery, KeySort};
-use crate::store::{Reader, StoreError, keys, usage};
+use crate::store::{Reader, keys};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,19 +50,25 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     read(&store, |reader| {
         let application = resolve::application(context, reader)?;
         let mut query = KeyQuery {
-            application: application.id,
             filter: args.filter.unwrap_or_default(),
             state: args.state,
-            platform: None,
             sort: args.sort,
             descending: args.reverse,
-            now: context.now,
-            soon: context.settings.expires_soon,
+            ..key_list::query(context, application.id)
         };
         query.platform = args.platform.map(|slug| platform(context, reader, &query, &slug)).transpose()?;
         if context.output.is_json() {
-            documents(context, reader, &query, application.name.as_str())?;
-        } else if table(context, reader, &query)? == 0 {
+            let mut array = Array::open(context.output.data())?;
+            key_list::each(context, reader, &query, |key| {
+                let document = key_list::document(context, reader, &key, application.name.as_str())?;
+                Ok(array.add(&document)?)
+            })?;
+            array.close()?;
+            return Ok(Exit::Done);
+        }
+        let mut table = context.output.table(&HEADS);
+        key_list::each(context, reader, &query, |key| Ok(table.row(row(context, &key))?))?;
+        if table.finish()? == 0 {
             let narrowed =
                 !query.filter.trim().is_empty() || query.state.is_some() || query.platform.is_some();
             context.output.say(&if narrowed {
@@ -100,41 +104,6 @@ fn platform(
             _ => Ok(gone),
         }
     })
-}
-
-/// Goes through the keys until one cannot be written.
-fn each(
-    context: &Context,
-    reader: &Reader<'_>,
-    query: &KeyQuery,
-    mut write: impl FnMut(Key) -> Result<io::Result<()>, StoreError>,
-) -> Result<(), CommandError> {
-    let mut outcome = Ok(Ok(()));
-    keys::each(reader, query, &context.settings.catalogue, &mut |key| {
-        outcome = write(key);
-        matches!(outcome, Ok(Ok(())))
-    })?;
-    Ok(outcome??)
-}
-
-fn documents(
-    context: &Context,
-    reader: &Reader<'_>,
-    query: &KeyQuery,
-    application: &str,
-) -> Result<(), CommandError> {
-    let mut array = Array::open(context.output.data())?;
-    each(context, reader, query, |key| {
-        let uses = usage::last_30_days(reader, key.id, context.now)?.iter().sum();
-        Ok(array.add(&KeyDocument::new(&key, application, context.now, query.soon, uses)))
-    })?;
-    Ok(array.close()?)
-}
-
-fn table(context: &Context, reader: &Reader<'_>, query: &KeyQuery) -> Result<u64, CommandError> {
-    let mut table = Table::new(context.output.data(), context.output.has_colour(), &HEADS);
-    each(context, reader, query, |key| Ok(table.row(row(context, &key))))?;
-    Ok(table.finish()?)
 }
 
 fn row(context: &Context, key: &Key) -> Vec<Cell> {

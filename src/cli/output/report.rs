@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{json, to_stderr};
+use super::{Format, json, to_stderr};
 use crate::cli::error::{CommandError, ErrorKind};
 use crate::cli::exit::Exit;
 use crate::domain::text::inert;
@@ -20,9 +20,12 @@ struct ErrorDocument<'a> {
 }
 
 /// Reports an error, as JSON or for people, and returns the exit code that it leads to.
-pub(crate) fn report(error: &CommandError, json: bool) -> Exit {
+pub(crate) fn report(error: &CommandError, format: Format) -> Exit {
     if error.kind() != ErrorKind::ClosedPipe {
-        to_stderr(&if json { document(error) } else { text(error) });
+        to_stderr(&match format {
+            Format::Json => document(error),
+            Format::Text => text(error),
+        });
     }
     error.exit()
 }

@@ -10,6 +10,13 @@ const MEASURED: usize = 1_000;
 /// Cells between two columns.
 const GAP: usize = 2;
 
+/// Whether escape sequences are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Color {
+    On,
+    Off,
+}
+
 /// How a cell looks on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
@@ -28,13 +35,16 @@ pub(crate) enum Style {
 }
 
 impl Style {
-    /// A text in this style, where there are colours.
-    pub(crate) fn on_terminal(self, text: &str, colour: bool) -> String {
-        if colour { format!("{}{text}\u{1b}[0m", self.on()) } else { text.to_owned() }
+    /// A text in this style.
+    pub(crate) fn apply(self, color: Color, text: &str) -> String {
+        match color {
+            Color::On if self != Self::Plain => format!("{}{text}\u{1b}[0m", self.sequence()),
+            _ => text.to_owned(),
+        }
     }
 
-    /// The sequence that turns it on, of the 16 colours that every terminal has.
-    fn on(self) -> &'static str {
+    /// The escape sequence that turns it on, of the 16 colors that every terminal has.
+    fn sequence(self) -> &'static str {
         match self {
             Self::Plain => "",
             Self::Head => "\u{1b}[1m",
@@ -74,7 +84,7 @@ impl Cell {
 /// A table on its way out.
 pub(crate) struct Table<W: Write> {
     writer: W,
-    colour: bool,
+    color: Color,
     widths: Vec<usize>,
     waiting: Vec<Vec<Cell>>,
     measured: bool,
@@ -83,10 +93,10 @@ pub(crate) struct Table<W: Write> {
 
 impl<W: Write> Table<W> {
     /// A table with these heads. Nothing is written before the first rows are known.
-    pub(crate) fn new(writer: W, colour: bool, heads: &[&str]) -> Self {
+    pub(crate) fn new(writer: W, color: Color, heads: &[&str]) -> Self {
         let head: Vec<Cell> = heads.iter().map(|head| Cell::styled(*head, Style::Head)).collect();
         let widths = head.iter().map(|cell| cell.text.width()).collect();
-        Self { writer, colour, widths, waiting: vec![head], measured: false, rows: 0 }
+        Self { writer, color, widths, waiting: vec![head], measured: false, rows: 0 }
     }
 
     /// Adds a row.
@@ -136,14 +146,7 @@ impl<W: Write> Table<W> {
             if cell.right {
                 line.extend(std::iter::repeat_n(' ', pad));
             }
-            let coloured = self.colour && cell.style != Style::Plain;
-            if coloured {
-                line.push_str(cell.style.on());
-            }
-            line.push_str(&cell.text);
-            if coloured {
-                line.push_str("\u{1b}[0m");
-            }
+            line.push_str(&cell.style.apply(self.color, &cell.text));
             if at < last {
                 let after = if cell.right { 0 } else { pad };
                 line.extend(std::iter::repeat_n(' ', after + GAP));
@@ -157,9 +160,9 @@ impl<W: Write> Table<W> {
 mod tests {
     use super::*;
 
-    fn drawn(colour: bool, rows: Vec<Vec<Cell>>) -> String {
+    fn drawn(color: Color, rows: Vec<Vec<Cell>>) -> String {
         let mut bytes = Vec::new();
-        let mut table = Table::new(&mut bytes, colour, &["NAME", "KEYS", "STATE"]);
+        let mut table = Table::new(&mut bytes, color, &["NAME", "KEYS", "STATE"]);
         for row in rows {
             table.row(row).unwrap();
         }
@@ -174,22 +177,22 @@ mod tests {
             vec![Cell::plain("Storefront"), Cell::number(1234), Cell::plain("")],
         ];
         assert_eq!(
-            drawn(false, rows),
+            drawn(Color::Off, rows),
             "NAME        KEYS  STATE\n支付           5  Valid\nStorefront  1234\n"
         );
     }
 
     #[test]
-    fn colour_only_where_wanted_and_nothing_without_rows() {
+    fn color_only_where_wanted_and_nothing_without_rows() {
         let row = || vec![vec![Cell::plain("a"), Cell::number(1), Cell::styled("Expired", Style::Bad)]];
-        assert!(!drawn(false, row()).contains('\u{1b}'));
-        assert!(drawn(true, row()).contains("\u{1b}[31mExpired\u{1b}[0m"));
-        assert_eq!(drawn(true, vec![]), "");
+        assert!(!drawn(Color::Off, row()).contains('\u{1b}'));
+        assert!(drawn(Color::On, row()).contains("\u{1b}[31mExpired\u{1b}[0m"));
+        assert_eq!(drawn(Color::On, vec![]), "");
     }
 
     #[test]
     fn rows_beyond_those_measured_are_streamed() {
         let rows = (0..MEASURED + 10).map(|n| vec![Cell::plain(n.to_string())]).collect();
-        assert_eq!(drawn(false, rows).lines().count(), MEASURED + 11);
+        assert_eq!(drawn(Color::Off, rows).lines().count(), MEASURED + 11);
     }
 }

@@ -4,7 +4,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::documents::UserDocument;
-use crate::cli::output::table::{Cell, Style, Table};
+use crate::cli::output::table::{Cell, Style};
 use crate::domain::expiry::relative_short;
 use crate::domain::text::inert;
 use crate::domain::user::UserStatus;
@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
         return Ok(Exit::Done);
     }
     let heads = ["EMAIL", "LOGIN", "STATUS", "KEYS", "ADDED"];
-    let mut table = Table::new(context.output.data(), context.output.has_colour(), &heads);
+    let mut table = context.output.table(&heads);
     for user in &all {
         let style = match user.status {
             UserStatus::Active => Style::Good,

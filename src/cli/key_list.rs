@@ -1,0 +1,49 @@
+//! Keys read one by one, so that a list of a million needs no more memory than one of ten.
+
+use crate::cli::context::Context;
+use crate::cli::error::CommandError;
+use crate::cli::output::documents::KeyDocument;
+use crate::domain::application::ApplicationId;
+use crate::domain::key::Key;
+use crate::store::keys::{self, KeyQuery, KeySort};
+use crate::store::{Reader, StoreError, usage};
+
+/// All keys of an Application, by name.
+pub(crate) fn query(context: &Context, application: ApplicationId) -> KeyQuery {
+    KeyQuery {
+        application,
+        filter: String::new(),
+        state: None,
+        platform: None,
+        sort: KeySort::Name,
+        descending: false,
+        now: context.now,
+        soon: context.settings.expires_soon,
+    }
+}
+
+/// Writes key by key, until one cannot be written.
+pub(crate) fn each(
+    context: &Context,
+    reader: &Reader<'_>,
+    query: &KeyQuery,
+    mut write: impl FnMut(Key) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    let mut outcome = Ok(());
+    keys::each(reader, query, &context.settings.catalogue, &mut |key| {
+        outcome = write(key);
+        outcome.is_ok()
+    })?;
+    outcome
+}
+
+/// The document of a key, with its uses of the last 30 days.
+pub(crate) fn document<'a>(
+    context: &Context,
+    reader: &Reader<'_>,
+    key: &'a Key,
+    application: &'a str,
+) -> Result<KeyDocument<'a>, StoreError> {
+    let uses = usage::last_30_days(reader, key.id, context.now)?.iter().sum();
+    Ok(KeyDocument::new(key, application, context.now, context.settings.expires_soon, uses))
+}
