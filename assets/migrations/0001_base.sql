@@ -118,6 +118,10 @@ WHEN NOT EXISTS (SELECT 1 FROM tombstones WHERE key_id = OLD.key_id)
 BEGIN SELECT raise(ABORT, 'a deleted key leaves a tombstone'); END;
 CREATE TRIGGER tombstones_stay BEFORE DELETE ON tombstones
 BEGIN SELECT raise(ABORT, 'a tombstone stays'); END;
+-- Keys with another prefix would look like those of another database.
+CREATE TRIGGER prefix_stays BEFORE UPDATE OF prefix ON database
+WHEN EXISTS (SELECT 1 FROM users)
+BEGIN SELECT raise(ABORT, 'the key prefix is fixed once the database is set up'); END;
 CREATE TRIGGER users_stay BEFORE DELETE ON users
 BEGIN SELECT raise(ABORT, 'the number of a user stays'); END;
 

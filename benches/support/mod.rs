@@ -34,7 +34,7 @@ impl Many {
         let now = clock::now();
         let mut session = Session { store: &mut store, caller: &caller, now, entropy: &mut entropy };
         let email = Email::parse("ana@example.com").unwrap();
-        desk::set_up(&mut session, &email, &Name::parse("Storefront").unwrap()).unwrap();
+        desk::set_up(&mut session, &email, &Name::parse("Storefront").unwrap(), None).unwrap();
         let application = store.read(applications::first).unwrap().unwrap().id;
         let prefix = Prefix::default();
         let mut raw = rusqlite::Connection::open(&path).unwrap();

@@ -175,7 +175,7 @@ impl Demo<'_> {
         let email = Email::parse(&identity::suggested_email(you)).unwrap_or_else(|_| email_of("you"));
         let first = Name::from_stored(APPLICATIONS[0].into());
         let session = &mut self.session(you, BEGINNING);
-        let set_up = desk::set_up(session, &email, &first)?;
+        let set_up = desk::set_up(session, &email, &first, None)?;
         let mut ids = HashMap::from([(APPLICATIONS[0], set_up.application.id)]);
         for name in &APPLICATIONS[1..] {
             ids.insert(name, desk::create_application(session, &Name::from_stored((*name).into()))?.id);

@@ -7,12 +7,14 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::desk;
 use crate::domain::text::Name;
+use crate::domain::token::Prefix;
 use crate::domain::user::Email;
 use crate::host::identity;
 
 const EXAMPLES: &str = "\
 Examples:
   keydesk init --email ana@example.com --app Storefront
+  keydesk init --email ana@example.com --app Storefront --prefix acme       keys begin with acme_live_
   keydesk init --email ana@example.com --app Storefront --db /srv/keydesk/keydesk.db";
 
 /// Set up the database with its first user (you) and Application; harmless when already done
@@ -22,6 +24,9 @@ pub(crate) struct Args {
     /// Your email
     #[arg(long, value_name = "EMAIL")]
     email: String,
+    /// Prefix of all keys: 2 to 8 letters and digits, fixed for the life of the database [default: ik]
+    #[arg(long, value_name = "PREFIX")]
+    prefix: Option<Prefix>,
 }
 
 #[derive(Serialize)]
@@ -29,6 +34,7 @@ struct Document<'a> {
     database: String,
     user: Option<&'a str>,
     application: &'a str,
+    prefix: &'a str,
     already: bool,
 }
 
@@ -41,7 +47,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let application = Name::parse(application)?;
     let mut store = context.store_or_new()?;
     context.look_and_warn(&store);
-    let set_up = change(&mut store, |session| desk::set_up(session, &email, &application))?;
+    let set_up =
+        change(&mut store, |session| desk::set_up(session, &email, &application, args.prefix.as_ref()))?;
     let database = context.database.display().to_string();
     if set_up.already {
         context.output.say(&format!("{database} is set up already; nothing was changed."));
@@ -58,6 +65,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
             database,
             user: set_up.user.as_ref().and_then(|user| user.email.as_ref()).map(Email::as_str),
             application: set_up.application.name.as_str(),
+            prefix: set_up.prefix.as_str(),
             already: set_up.already,
         })?;
     }

@@ -2,7 +2,7 @@
 
 use crate::domain::Instant;
 use crate::domain::expiry::rfc3339;
-use crate::domain::token::EntropyError;
+use crate::domain::token::{EntropyError, Prefix};
 use crate::store::{IsFull, NotAllowed, StoreError};
 
 /// An operation was not done; nothing was changed, unless it says otherwise.
@@ -58,6 +58,14 @@ pub enum DeskError {
         /// Its name.
         name: String,
     },
+    /// The prefix of keys cannot change.
+    #[error("the keys of this database begin with \"{prefix}\", not with \"{wanted}\"")]
+    PrefixFixed {
+        /// The prefix of this database.
+        prefix: Prefix,
+        /// The prefix that was asked for.
+        wanted: Prefix,
+    },
     /// Nobody would be left to change anything.
     #[error("the last active user can be neither disabled nor deleted")]
     LastActiveUser,
@@ -88,6 +96,7 @@ impl DeskError {
             Self::Replaced { .. } => "replaced",
             Self::BeingRotated { .. } => "being_rotated",
             Self::Taken { .. } => "taken",
+            Self::PrefixFixed { .. } => "prefix_fixed",
             Self::LastActiveUser => "last_active_user",
             Self::Past { .. } => "past",
             Self::Entropy(_) => "no_randomness",
@@ -107,6 +116,10 @@ impl DeskError {
             Self::Replaced { .. } => "Rotate its successor instead.".into(),
             Self::BeingRotated { .. } => "Wait until that rotation has ended, then look at the key.".into(),
             Self::Taken { .. } => "Choose another name.".into(),
+            Self::PrefixFixed { .. } => {
+                "A prefix is fixed for the life of a database. Omit --prefix, or choose another database with --db."
+                    .into()
+            }
             Self::LastActiveUser => "Add or enable another user first.".into(),
             Self::Past { .. } => "Choose a later date.".into(),
             Self::Store(error) => return error.hint(),

@@ -4,9 +4,10 @@ use super::{DeskError, Session};
 use crate::domain::application::Application;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::text::Name;
+use crate::domain::token::Prefix;
 use crate::domain::user::{Caller, Email, User, UserStatus};
 use crate::store::users::Binding;
-use crate::store::{Store, StoreError, applications, users};
+use crate::store::{Store, StoreError, applications, database, users};
 
 /// What the first start made, or found.
 #[derive(Clone, Debug)]
@@ -15,23 +16,39 @@ pub struct SetUp {
     pub user: Option<User>,
     /// The Application.
     pub application: Application,
+    /// How the database's keys begin.
+    pub prefix: Prefix,
     /// Whether all was there already and nothing was done.
     pub already: bool,
 }
 
-/// Sets an empty database up: the caller becomes its first user. On any other database it changes nothing.
-pub fn set_up(session: &mut Session<'_>, email: &Email, application: &Name) -> Result<SetUp, DeskError> {
+/// Sets up an empty database: the caller becomes its first user. Changes nothing in any other.
+///
+/// # Errors
+/// When the database is set up with another prefix than the one given.
+pub fn set_up(
+    session: &mut Session<'_>,
+    email: &Email,
+    application: &Name,
+    prefix: Option<&Prefix>,
+) -> Result<SetUp, DeskError> {
     let (caller, now) = (session.caller, session.now);
     session.store.found(caller, now, |tx| {
+        let current = database::prefix(tx)?;
         if users::count(tx)? > 0 {
+            if let Some(wanted) = prefix.filter(|wanted| **wanted != current) {
+                return Err(DeskError::PrefixFixed { prefix: current, wanted: wanted.clone() });
+            }
             let here = match applications::named(tx, application.as_str())? {
                 Some(application) => Some(application),
                 None => applications::first(tx)?,
             };
             let application = here.ok_or(DeskError::NotFound { what: "Application any more".into() })?;
             let user = users::of_caller(tx, caller)?;
-            return Ok((SetUp { user, application, already: true }, vec![]));
+            return Ok((SetUp { user, application, prefix: current, already: true }, vec![]));
         }
+        let prefix = prefix.cloned().unwrap_or_default();
+        database::set_prefix(tx, &prefix)?;
         let binding = Binding { login: Some(&caller.login), uid: Some(caller.uid) };
         let missing = || DeskError::NotFound { what: "first user".into() };
         let user = users::insert(tx, email, binding, now)?.ok_or_else(missing)?;
@@ -43,7 +60,7 @@ pub fn set_up(session: &mut Session<'_>, email: &Email, application: &Name) -> R
                 .application(id)
                 .change(Change::to("name", application.as_str())),
         ];
-        Ok((SetUp { user: users::get(tx, user)?, application: made, already: false }, records))
+        Ok((SetUp { user: users::get(tx, user)?, application: made, prefix, already: false }, records))
     })
 }
 

@@ -1,6 +1,6 @@
 //! Facts about the database itself.
 
-use super::{Reader, StoreError};
+use super::{Reader, StoreError, WriteTx};
 use crate::domain::token::Prefix;
 
 /// The prefix of all keys of this database.
@@ -13,4 +13,12 @@ pub fn prefix(r: &Reader<'_>) -> Result<Prefix, StoreError> {
         path: r.path.to_owned(),
         reason: error.to_string(),
     })
+}
+
+/// Sets how keys of this database begin. The schema rejects it once there is a user.
+pub fn set_prefix(tx: &WriteTx<'_>, prefix: &Prefix) -> Result<(), StoreError> {
+    tx.connection
+        .execute("UPDATE database SET prefix = ?1", [prefix.as_str()])
+        .map(drop)
+        .map_err(tx.fault("setting the prefix of keys"))
 }

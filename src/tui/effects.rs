@@ -174,7 +174,7 @@ impl Desk {
             entropy: self.entropy.as_mut(),
         };
         Ok(match operation {
-            Operation::SetUp(email, name) => Done::SetUp(desk::set_up(session, &email, &name)?),
+            Operation::SetUp(email, name) => Done::SetUp(desk::set_up(session, &email, &name, None)?),
             Operation::CreateKey(new) => Done::Created(desk::create_key(session, &new)?),
             Operation::MarkDelivered(id) => {
                 desk::mark_delivered(session, id)?;

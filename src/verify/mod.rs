@@ -171,7 +171,7 @@ impl VerifyError {
 /// # let caller = Caller { uid: 1000, login: "ana".into() };
 /// # let now = keydesk::host::clock::now();
 /// # let mut session = keydesk::desk::Session { store: &mut store, caller: &caller, now, entropy: &mut entropy };
-/// # keydesk::desk::set_up(&mut session, &Email::parse("ana@example.com")?, &Name::parse("Storefront")?)?;
+/// # keydesk::desk::set_up(&mut session, &Email::parse("ana@example.com")?, &Name::parse("Storefront")?, None)?;
 /// use keydesk::{Decision, Verifier};
 ///
 /// let verifier = Verifier::open(&path)?;

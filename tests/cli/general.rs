@@ -82,6 +82,49 @@ fn set_up_once_and_say_so_the_second_time() {
 }
 
 #[test]
+fn the_prefix_of_keys_is_chosen_once() {
+    let home = Home::empty();
+    let init = |prefix: &[&str]| {
+        home.run(&[&["init", "--email", "ana@example.com", "--app", "Storefront", "--json"], prefix].concat())
+    };
+    for wrong in ["a", "ninechars", "ac-me", "ac_me", "äcme", ""] {
+        assert_eq!(init(&["--prefix", wrong]).code, 2, "{wrong:?}");
+    }
+    assert_eq!(init(&["--prefix", "acme"]).json()["prefix"], "acme");
+    for same in [&[][..], &["--prefix", "acme"]] {
+        let said = init(same);
+        assert_eq!(
+            (said.code, &said.json()["already"], &said.json()["prefix"]),
+            (0, &true.into(), &"acme".into())
+        );
+    }
+    let said = init(&["--prefix", "other"]);
+    let (code, message, hint) = said.error();
+    assert_eq!((said.code, code.as_str()), (3, "prefix_fixed"));
+    assert!(message.contains("\"acme\"") && hint.contains("--db"), "{message} {hint}");
+    let raw = rusqlite::Connection::open(home.database()).unwrap();
+    assert!(raw.execute("UPDATE database SET prefix = 'other'", []).is_err(), "the schema holds it too");
+
+    let (id, secret) = home.key("Checkout", &[]);
+    assert!(secret.starts_with(&format!("acme_live_{id}_")), "{secret}");
+    let (test, _) = home.key("Trial", &["--type", "test"]);
+    let listed = home.run(&["keys", "list", "--json", "--sort", "name"]).json();
+    assert_eq!(listed[0]["prefix"], format!("acme_live_{id}"));
+    assert_eq!(listed[1]["prefix"], format!("acme_test_{test}"));
+    assert_eq!(home.run(&["keys", "show", &format!("acme_live_{id}")]).code, 0);
+    let said = home.run(&["keys", "show", &format!("ik_live_{id}"), "--json"]);
+    assert_eq!((said.code, said.error().0.as_str()), (3, "not_found"));
+    assert_eq!(home.run(&["keys", "show", &secret]).code, 2, "a secret is no argument, whatever its prefix");
+
+    let reason = |key: &str| home.run_with(key, &["verify", "--json"]).json()["reason"].clone();
+    assert_eq!(home.run_with(secret.clone(), &["verify"]).code, 0);
+    assert_eq!(reason(&secret.replacen("acme", "ik", 1)), "malformed", "the checksum covers the prefix");
+    let (_, foreign) = Home::set_up().key("Elsewhere", &[]);
+    assert!(foreign.starts_with("ik_live_"), "{foreign}");
+    assert_eq!(reason(&foreign), "unknown");
+}
+
+#[test]
 fn files_are_private_and_where_they_belong() {
     let home = Home::empty();
     let binary = env!("CARGO_BIN_EXE_keydesk");

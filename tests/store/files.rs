@@ -315,8 +315,13 @@ fn on_a_full_disk_a_key_can_be_deleted() {
         let path = small.0.path().join("keydesk.db");
         let mut desk = Desk::new();
         desk.store = open(&path).unwrap();
-        desk::set_up(&mut desk.session(), &crate::fixtures::email("ana@example.com"), &name("Storefront"))
-            .unwrap();
+        desk::set_up(
+            &mut desk.session(),
+            &crate::fixtures::email("ana@example.com"),
+            &name("Storefront"),
+            None,
+        )
+        .unwrap();
         let created = create(&mut desk, "Checkout");
         if !opened_before {
             // The last one who closes it takes the log away; it cannot be made again.

@@ -80,7 +80,7 @@ impl Desk {
         let mut desk = Self { folder, store, caller: ana(), entropy, now: noon() };
         let email = Email::parse("ana@example.com").expect("an email");
         let name = Name::parse("Storefront").expect("a name");
-        desk::set_up(&mut desk.session(), &email, &name).expect("set up");
+        desk::set_up(&mut desk.session(), &email, &name, None).expect("set up");
         desk
     }
 
