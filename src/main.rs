@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         return holder::main(arguments.next().as_deref().and_then(std::ffi::OsStr::to_str));
     }
     host::harden();
+    host::size_limit::survive();
     cli::main(std::env::args_os(), screen).into()
 }
 

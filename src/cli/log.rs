@@ -39,6 +39,8 @@ pub(crate) fn begin() {
         .with_env_filter(filter(USUAL))
         .with_ansi(false)
         .with_writer(Mutex::new(file))
+        // A line that could not be logged is not told of on standard error.
+        .log_internal_errors(false)
         .finish();
     // A second one in the same process is refused, and the first goes on.
     let _ = tracing::subscriber::set_global_default(subscriber);

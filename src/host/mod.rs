@@ -10,6 +10,7 @@ pub mod files;
 pub mod identity;
 pub mod new_file;
 pub mod places;
+pub mod size_limit;
 pub mod umask;
 
 /// Lets this process open as many files and connections as its hard limit allows; most systems begin with 1,024.

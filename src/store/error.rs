@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 
 use crate::domain::token::EntropyError;
-use crate::host::files;
+use crate::host::{files, size_limit};
 
 /// The database could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -154,12 +154,15 @@ impl StoreError {
             Self::Full { .. } => {
                 "Free some disk space and try again. Deleting and disabling keys by command works meanwhile.".into()
             }
-            Self::OutcomeUnknown { .. } => "Look at the list before you try again.".into(),
+            Self::OutcomeUnknown { .. } => {
+                let limit = size_limit::hint().map(|hint| format!("{hint} ")).unwrap_or_default();
+                format!("{limit}Look at the list before you try again.")
+            }
+            Self::Sqlite { .. } => return size_limit::hint(),
             Self::Interrupted
             | Self::OldSqlite { .. }
             | Self::File { .. }
-            | Self::Entropy(_)
-            | Self::Sqlite { .. } => {
+            | Self::Entropy(_) => {
                 return None;
             }
         })

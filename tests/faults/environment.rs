@@ -8,6 +8,7 @@ use keydesk::domain::token::Entropy;
 
 use crate::support::home::{Home, run};
 use crate::support::{Seeded, have, pty::Pty};
+use crate::{is_sound, verdict};
 
 /// Without random numbers there is no key, and no panic. Where only a later request fails, which no system does, it may
 /// be the standard library's own, and that one panics: no key either.
@@ -98,6 +99,64 @@ fn closed_and_full_outputs_are_clean_ends() {
     let none = run(home.command(&[]).env("TERM", "dumb"));
     assert_eq!(none.code, 3, "{none:?}");
     assert!(none.err.contains("terminal"), "{none:?}");
+}
+
+/// Files may not grow beyond a limit, for each of many: no signal ends anything, what failed says why, and a secret that
+/// was printed is that of a key.
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_like_any_other() {
+    let home = Home::set_up();
+    let secret_of = |text: &str| text.lines().find(|line| line.starts_with("ik_live_")).map(str::to_owned);
+    let mut failed = 0;
+    for kilobytes in (0..=136).step_by(8) {
+        home.key("Old", &[]);
+        home.key("Gone", &[]);
+        let (file, list, copy) = (home.path("secret"), home.path("list"), home.path("copy"));
+        let paths = [&file, &list, &copy].map(|path| path.display().to_string());
+        let commands: [&[&str]; 7] = [
+            &["keys", "create", "--name", "New"],
+            &["keys", "create", "--name", "New", "--out", &paths[0]],
+            &["keys", "rotate", "Old", "--leaked"],
+            &["keys", "delete", "Gone", "--yes"],
+            &["export", "--format", "csv"],
+            &["export", "--format", "json", "--out", &paths[1]],
+            &["backup", &paths[2]],
+        ];
+        for arguments in commands {
+            let mut limited = Command::new("bash");
+            limited.env_clear().envs(home.environment()).args(["-c", "ulimit -f $0; exec \"$@\""]);
+            limited.arg(kilobytes.to_string()).arg(env!("CARGO_BIN_EXE_keydesk")).args(arguments);
+            let output = limited.stdin(Stdio::null()).output().unwrap();
+            let (out, err) =
+                (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            let when = format!("{kilobytes} KiB, {arguments:?}: {:?} {err}", output.status);
+            assert!(matches!(output.status.code(), Some(0 | 3)), "{when}");
+            assert!(!err.contains("panicked"), "{when}");
+            if output.status.code() == Some(3) {
+                failed += 1;
+                let limit = "The size of files is limited to";
+                assert!(
+                    err.starts_with("error: ") && (err.contains(limit) || err.contains("too large")),
+                    "{when}"
+                );
+            }
+            if let Some(secret) = secret_of(&out) {
+                assert_eq!(verdict(&home, &secret), Ok(()), "{when}");
+            }
+            match std::fs::read_to_string(&file) {
+                Ok(secret) => assert_eq!(verdict(&home, secret.trim()), Ok(()), "{when}"),
+                Err(_) => assert!(output.status.code() == Some(3) || arguments.len() < 6, "{when}"),
+            }
+            for path in [&file, &list, &copy] {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        is_sound(&home, &format!("{kilobytes} KiB"));
+        for key in home.run(&["keys", "list", "--json"]).json().as_array().unwrap() {
+            home.run(&["keys", "delete", key["id"].as_str().unwrap(), "--yes"]);
+        }
+    }
+    assert!(failed > 30, "it has met the limit: {failed}");
 }
 
 /// A terminal that knows no sequences: plain text, and a screen that is refused with the reason.

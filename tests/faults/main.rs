@@ -25,6 +25,7 @@
 //! | sizes, random keys, clicks and pastes | `ui::random_input`, `ui::screens::a_terminal_may…`, `pty::lifecycle::sizes…` |
 //! | 10 MB pasted | `environment` |
 //! | hostile text | `cli::keys::hostile_names…`, `cli::backup_and_export::an_export…`, `domain::text` |
+//! | a limit on the size of files | `environment::a_limit…` |
 //! | output closed or full, a dumb terminal, none | `environment` |
 //! | HTTP abuse, 100,000 races | `serve::abuse`, `serve::races` |
 //! | several users, umasks, a crash between | `users` |

@@ -209,7 +209,9 @@ fn not_ended(context: &Context, store: &Store, error: &CommandError, old: &Key, 
         new.prefix,
         state_of(context, store, old)
     );
-    CommandError::failed(error.code(), message).hint("Run the same command again: it begins anew")
+    let cause = error.what_to_do().map(|hint| format!("{hint}\n")).unwrap_or_default();
+    CommandError::failed(error.code(), message)
+        .hint(format!("{cause}Run the same command again: it withdraws this key and makes another"))
 }
 
 /// What the old key is now, read again: another session may have changed it.
