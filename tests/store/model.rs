@@ -113,8 +113,10 @@ impl Model {
 
     /// Whether a picked key may get a successor.
     pub fn may_rotate(&self, id: KeyId, version: i64) -> Result<(), End> {
-        self.picked(id, version)?;
-        if self.keys[&id].replaced_by.is_some() { Err(End::Replaced) } else { Ok(()) }
+        if self.keys.get(&id).is_some_and(|key| key.replaced_by.is_some()) {
+            return Err(End::Replaced);
+        }
+        self.picked(id, version)
     }
 
     pub fn delete_key(&mut self, id: KeyId) {

@@ -205,7 +205,7 @@ fn the_second_of_two_admins_is_told() {
         desk::rotate_keys(session, &picked, Ending::Unchanged).unwrap();
     });
     script.press("enter");
-    assert!(script.screen().contains("was changed by another session"), "{}", script.screen());
+    assert!(script.screen().contains("was rotated already"), "{}", script.screen());
     script.press("esc esc home r enter enter");
     let screen = script.screen();
     assert!(screen.contains("rotated already") || screen.contains("API key created"), "{screen}");
