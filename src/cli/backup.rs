@@ -2,16 +2,14 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::output::text;
 use crate::domain::audit::ChainHead;
 use crate::domain::expiry::rfc3339;
@@ -51,16 +49,16 @@ struct Document {
 /// Makes the copy under another name in the same folder, checks it, and only then gives it its own.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let path = args.file.as_path();
-    let stopped = stopped_by_signals()?;
+    let interrupt = Interrupt::listen()?;
     let file = NewFile::begin(path)?;
     let store = context.store()?;
     let mut progress = Progress::new(context);
-    let copied = backup::copy(&store, file.part(), &stopped, &mut |stage| progress.tell(stage));
+    let copied = backup::copy(&store, file.part(), interrupt.flag(), &mut |stage| progress.tell(stage));
     progress.clear();
     let place = text::path(path);
     let copied = copied
         .map_err(|error| CommandError::from(error).because(&format!("no backup was made at {place}")))?;
-    let Some(copied) = copied.filter(|_| !stopped.load(Ordering::Relaxed)) else {
+    let Some(copied) = copied.filter(|_| !interrupt.is_set()) else {
         return Err(CommandError::failed("interrupted", format!("stopped; no backup was made at {place}")));
     };
     let bytes = file.finish()?;
@@ -82,17 +80,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         text::size(bytes),
     ));
     Ok(Exit::Done)
-}
-
-/// Whoever presses Ctrl-C gets the folder back as it was.
-fn stopped_by_signals() -> Result<Arc<AtomicBool>, CommandError> {
-    let stopped = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stopped)).map_err(|error| {
-            CommandError::failed("signals", format!("could not listen for signals: {error}"))
-        })?;
-    }
-    Ok(stopped)
 }
 
 /// A line on a terminal that is written over, for whatever takes long enough to wonder.

@@ -8,34 +8,43 @@ use crate::domain::text::inert;
 /// The longest answer that is read, in bytes.
 const LONGEST: u64 = 4_096;
 
-/// Asks for the text that stands for "yes", unless `--yes` has answered already.
-///
-/// `preview` is what will be touched, shown before the question. Without a terminal nobody can answer, and it is
-/// refused.
-pub(crate) fn ask(yes: bool, preview: &[String], wanted: &str) -> Result<(), CommandError> {
-    if yes {
-        return Ok(());
+#[derive(Debug, clap::Args)]
+pub(crate) struct Confirmation {
+    /// Answers the question, for scripts
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Confirmation {
+    /// Shows what is affected and asks for a text, unless `--yes` was given.
+    ///
+    /// # Errors
+    /// When there is no terminal to ask at, or the answer is another text.
+    pub(crate) fn ask(&self, preview: &[String], wanted: &str) -> Result<(), CommandError> {
+        if self.yes {
+            return Ok(());
+        }
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return Err(CommandError::usage(
+                "confirmation_needed",
+                "this cannot be undone, and there is no terminal to ask at: nothing was deleted",
+            )
+            .hint("Add --yes to go ahead without a question"));
+        }
+        let mut screen = io::stderr().lock();
+        for line in preview {
+            writeln!(screen, "{line}")?;
+        }
+        write!(screen, "Type {} to confirm: ", inert(wanted))?;
+        screen.flush()?;
+        let mut answer = String::new();
+        // An answer that is not UTF-8 matches nothing.
+        let _ = io::stdin().lock().take(LONGEST).read_line(&mut answer);
+        if matches(&answer, wanted) {
+            return Ok(());
+        }
+        Err(CommandError::failed("not_confirmed", "that does not match: nothing was deleted"))
     }
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Err(CommandError::usage(
-            "confirmation_needed",
-            "this cannot be undone, and there is no terminal to ask at: nothing was deleted",
-        )
-        .hint("Add --yes to go ahead without a question"));
-    }
-    let mut screen = io::stderr().lock();
-    for line in preview {
-        writeln!(screen, "{line}")?;
-    }
-    write!(screen, "Type {} to confirm: ", inert(wanted))?;
-    screen.flush()?;
-    let mut answer = String::new();
-    // An answer that is no text matches nothing.
-    let _ = io::stdin().lock().take(LONGEST).read_line(&mut answer);
-    if matches(&answer, wanted) {
-        return Ok(());
-    }
-    Err(CommandError::failed("not_confirmed", "that does not match: nothing was deleted"))
 }
 
 /// Exactly the text, or the way it is shown where it holds invisible characters.

@@ -25,6 +25,7 @@ mod error;
 mod exit;
 mod export;
 mod init;
+mod interrupt;
 mod key_list;
 mod keys;
 mod log;

@@ -182,31 +182,11 @@ fn near(
         let mut rows = keys::page(reader, &query, &context.settings.catalogue, &window)?.rows;
         if !rows.is_empty() {
             let wanted = fold(text);
-            rows.sort_by_key(|key| distance(&wanted, &fold(key.name.as_str())));
+            rows.sort_by_key(|key| strsim::levenshtein(&wanted, &fold(key.name.as_str())));
             return Ok(rows.iter().take(CANDIDATES).map(described).collect());
         }
     }
     Ok(Vec::new())
-}
-
-/// How many letters must be added, dropped or changed to make one text of the other (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, b) in row.iter_mut().skip(1).zip(&other) {
-            let cost = diagonal + usize::from(a != *b);
-            diagonal = *cell;
-            *cell = cost.min(left + 1).min(*cell + 1);
-            left = *cell;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// The user with that email.
@@ -241,14 +221,6 @@ pub(crate) fn kind(catalogue: &Catalogue, text: &str) -> Result<KeyKind, Command
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn letters_apart() {
-        assert_eq!(distance("", ""), 0);
-        assert_eq!(distance("chekout", "checkout"), 1);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-    }
 
     #[test]
     fn platforms_by_slug_or_name() {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::confirm;
+use crate::cli::confirm::Confirmation;
 use crate::cli::context::{Context, change, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -22,9 +22,8 @@ Examples:
 pub(crate) struct Args {
     /// Its name
     name: String,
-    /// Answers the question, for scripts
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    confirmation: Confirmation,
 }
 
 #[derive(Serialize)]
@@ -42,7 +41,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
          immediately loses access to the Integration API."
             .to_owned(),
     ];
-    confirm::ask(args.yes, &preview, seen.name.as_str())?;
+    args.confirmation.ask(&preview, seen.name.as_str())?;
     let keys_deleted =
         change(&mut store, |session| desk::delete_application(session, seen.id, seen.version, seen.keys))?;
     context.scrub(&store);

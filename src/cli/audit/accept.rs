@@ -1,6 +1,6 @@
 //! `keydesk audit accept`: the present log becomes the known one.
 
-use crate::cli::confirm;
+use crate::cli::confirm::Confirmation;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -20,9 +20,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Answers the question, for scripts
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    confirmation: Confirmation,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
@@ -37,7 +36,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         let mut preview = vec![format!("Attention: {doubt}.")];
         preview.extend(doubt.alive_again().map(|alive| format!("Attention: {alive}.")));
         preview.push("Nobody is told of this difference any more once you have accepted it.".into());
-        confirm::ask(args.yes, &preview, "accept")?;
+        args.confirmation.ask(&preview, "accept")?;
     }
     let head = witness.accept(&store)?;
     if context.output.is_json() {

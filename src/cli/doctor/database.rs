@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::cli::output::text;
 use crate::desk::witness::{Doubt, Witness};
 use crate::domain::clock;

@@ -1,4 +1,4 @@
-//! The files: who can get at the database, what lies beside it, how much room there is.
+//! The files: permissions of the database, the write-ahead log beside it, free disk space.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -6,24 +6,24 @@ use std::path::{Path, PathBuf};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 
-use super::Finding;
+use super::finding::Finding;
 use crate::cli::output::text;
 use crate::domain::text::inert;
 use crate::host::files::{self, Exposure};
 
-/// Less room than this is a fault.
-const LITTLE: u64 = 32 << 20;
-/// A log longer than this was not emptied for long: somebody reads without end.
-const LONG_LOG: u64 = 64 << 20;
+/// Less free space than this is a fault.
+const MIN_FREE_BYTES: u64 = 32 << 20;
+/// A longer log was not emptied for long, since some session holds a read transaction.
+const MAX_LOG_BYTES: u64 = 64 << 20;
 
-/// Looks at them, by `stat` alone: to open and close the database would drop SQLite's locks.
+/// Uses `stat` alone: opening and closing the database would drop SQLite's locks.
 pub(super) fn check(path: &Path) -> Vec<Finding> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut findings = vec![file_system(path)];
     if std::fs::symlink_metadata(path).is_ok() {
-        findings.extend([mode(path), rights(path, folder), log(path)]);
+        findings.extend([permissions(path), access_rights(path, folder), write_ahead_log(path)]);
     }
-    findings.extend(room(folder));
+    findings.extend(disk(folder));
     findings
 }
 
@@ -38,7 +38,7 @@ fn file_system(path: &Path) -> Finding {
     }
 }
 
-fn mode(path: &Path) -> Finding {
+fn permissions(path: &Path) -> Finding {
     const CHECK: &str = "permissions";
     if let Some(exposure) = files::too_open(path) {
         let command = match &exposure {
@@ -68,7 +68,7 @@ fn mode(path: &Path) -> Finding {
     }
 }
 
-fn rights(path: &Path, folder: &Path) -> Finding {
+fn access_rights(path: &Path, folder: &Path) -> Finding {
     let both = AccessFlags::R_OK | AccessFlags::W_OK;
     for place in [path, folder] {
         if let Err(error) = access(place, both) {
@@ -89,13 +89,13 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn log(path: &Path) -> Finding {
+fn write_ahead_log(path: &Path) -> Finding {
     const CHECK: &str = "write-ahead log";
     let close =
         "Close every session (also keydesk serve): the last one to leave empties it; or delete any key later";
     match std::fs::symlink_metadata(beside(path, "-wal")).map_or(0, |metadata| metadata.len()) {
         0 => Finding::good(CHECK, "empty: no hash or email that was deleted is left in it"),
-        bytes if bytes > LONG_LOG => Finding::fault(
+        bytes if bytes > MAX_LOG_BYTES => Finding::fault(
             CHECK,
             format!("{}: it was not emptied for long, some session reads without end", text::size(bytes)),
             close,
@@ -108,13 +108,13 @@ fn log(path: &Path) -> Finding {
     }
 }
 
-fn room(folder: &Path) -> Option<Finding> {
+fn disk(folder: &Path) -> Option<Finding> {
     let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let disk = statvfs(there).ok()?;
     // On some systems these are narrower than 64 bits.
     #[allow(clippy::useless_conversion, reason = "not on every system")]
     let free = u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()));
-    Some(if free < LITTLE {
+    Some(if free < MIN_FREE_BYTES {
         Finding::fault(
             "disk",
             format!("{} are free", text::size(free)),

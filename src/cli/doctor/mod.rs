@@ -1,19 +1,23 @@
-//! `keydesk doctor`: looks at what keydesk rests on, and says what to mend.
+//! `keydesk doctor`: diagnoses problems and suggests fixes.
 
 mod database;
 mod files;
-mod local;
+mod finding;
 mod proxy;
 mod surroundings;
 mod throwaway;
 
 use serde::Serialize;
 
+use finding::Finding;
+
 use crate::cli::context::{Context, GlobalArgs};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::output::table::Style;
+use crate::config::settings::{ClipboardMode, Settings};
+use crate::host::{clock, places};
 
 const EXAMPLES: &str = "\
 Looks at the database and its files, users, the audit log, the clock, settings, log, clipboard and terminal, and writes
@@ -39,41 +43,12 @@ pub(crate) struct Args {
     proxy: Option<String>,
 }
 
-/// One thing that was looked at.
-#[derive(Debug, Serialize)]
-pub(super) struct Finding {
-    /// What was looked at.
-    pub(super) check: &'static str,
-    /// Whether it is as it should be.
-    pub(super) ok: bool,
-    /// What was seen.
-    pub(super) message: String,
-    /// What mends it.
-    pub(super) hint: Option<String>,
-}
-
-impl Finding {
-    fn good(check: &'static str, message: impl Into<String>) -> Self {
-        Self { check, ok: true, message: message.into(), hint: None }
-    }
-
-    /// All is well, and could be better.
-    fn note(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { ok: true, ..Self::fault(check, message, hint) }
-    }
-
-    fn fault(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { check, ok: false, message: message.into(), hint: Some(hint.into()) }
-    }
-}
-
 #[derive(Serialize)]
 struct Report<'a> {
     ok: bool,
     checks: &'a [Finding],
 }
 
-/// Looks, and says what it found. Broken settings are a finding and no obstacle.
 pub(crate) fn run(global: GlobalArgs, args: &Args) -> Result<Exit, CommandError> {
     if let Some(url) = &args.proxy {
         let context = Context::new(global)?;
@@ -82,7 +57,40 @@ pub(crate) fn run(global: GlobalArgs, args: &Args) -> Result<Exit, CommandError>
         return Ok(exit);
     }
     let output = Output::new(global.format());
-    report(&output, &local::check(global))
+    report(&output, &check(global))
+}
+
+/// Checks one thing after the other. Unusable settings are a finding and do not end the command.
+fn check(global: GlobalArgs) -> Vec<Finding> {
+    const SET_HOME: &str = "Set HOME, or name the file with --db and --config";
+    let no_home = |check| Finding::fault(check, "this user has no home folder", SET_HOME);
+    let places = places::default();
+    let mut findings = Vec::new();
+    match global.db.or_else(|| places.as_ref().map(|places| places.database.clone())) {
+        Some(path) => {
+            // Before SQLite opens the database, which creates files beside it.
+            let files = files::check(&path);
+            findings.extend(database::check(&path, clock::now()));
+            findings.extend(files);
+        }
+        None => findings.push(no_home("database")),
+    }
+    let mut clipboard = ClipboardMode::Auto;
+    match global.config.or_else(|| places.as_ref().map(|places| places.config.clone())) {
+        Some(path) => {
+            let settings = Settings::read(&path);
+            if let Ok(settings) = &settings {
+                clipboard = settings.clipboard;
+            }
+            findings.push(surroundings::settings(&path, &settings));
+        }
+        None => findings.push(no_home("settings")),
+    }
+    findings.push(surroundings::log(places.map(|places| places.log)));
+    findings.push(surroundings::clipboard(clipboard));
+    findings.push(surroundings::terminal());
+    findings.push(surroundings::core_dumps());
+    findings
 }
 
 fn report(output: &Output, findings: &[Finding]) -> Result<Exit, CommandError> {

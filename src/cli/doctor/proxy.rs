@@ -1,64 +1,62 @@
-//! Does a proxy ask anew for each request? A throwaway key is let in, deleted, and must be refused at once.
+//! Whether a proxy verifies every request: it must accept a throwaway key, and reject it as soon as it is deleted.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use ureq::Agent;
 use ureq::http::{HeaderValue, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use zeroize::Zeroizing;
 
-use super::Finding;
+use super::finding::Finding;
 use super::throwaway::Throwaway;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
+use crate::cli::interrupt::Interrupt;
 use crate::domain::text::inert;
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of one request.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often the key is presented while it is valid, and after it was deleted.
-const TIMES: u64 = 5;
+/// Number of requests with the valid key, and with the deleted one.
+const REQUESTS: u64 = 5;
 
-/// How long uses take to be written at most.
-const RECORDED_WITHIN: Duration = Duration::from_secs(3);
+/// Within which the endpoint has recorded a use.
+const RECORDING_DELAY: Duration = Duration::from_secs(3);
 
-/// How long a proxy that lets a deleted key in is watched.
-const WATCHED: Duration = Duration::from_secs(10);
+/// How long a proxy that accepts a deleted key is observed.
+const OBSERVATION: Duration = Duration::from_secs(10);
 
 const NOT_GUARDED: &str =
     "Does the proxy ask keydesk for this address? Compare it with the examples of the README";
 const CACHES: &str = "Let the proxy keep no answers of keydesk's: no proxy_cache (nginx) and no cache plugin at the \
     location that asks it, and no cache in front of the proxy for what needs a key";
 
-/// What a proxy answered.
+/// What the status of a response means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answered {
-    LetIn(u16),
-    Refused(u16),
+enum Response {
+    Accepted(u16),
+    Rejected(u16),
     Redirect(u16),
-    Broken(u16),
+    Failed(u16),
 }
 
-impl Answered {
+impl Response {
     fn of(status: u16) -> Self {
         match status {
-            401 | 403 => Self::Refused(status),
+            401 | 403 => Self::Rejected(status),
             300..=399 => Self::Redirect(status),
-            407 | 429 | 500..=599 => Self::Broken(status),
-            // What the API makes of the request is its own affair: 404 is an answer of somebody who was let in.
-            _ => Self::LetIn(status),
+            407 | 429 | 500..=599 => Self::Failed(status),
+            // The API itself decides on accepted requests: it may answer 404.
+            _ => Self::Accepted(status),
         }
     }
 }
 
-/// Asks through a proxy, and ends when it is told to.
+/// Sends requests through a proxy until it is interrupted.
 struct Client {
     agent: Agent,
     url: Uri,
-    stop: Arc<AtomicBool>,
+    interrupt: Interrupt,
 }
 
 impl Client {
@@ -73,21 +71,15 @@ impl Client {
             .tls_config(tls)
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(TIMEOUT))
             .user_agent(concat!("keydesk/", env!("CARGO_PKG_VERSION")))
             .build();
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
-            signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|error| {
-                CommandError::failed("system", format!("could not listen for signals: {error}"))
-            })?;
-        }
-        Ok(Self { agent: config.into(), url: parsed, stop })
+        Ok(Self { agent: config.into(), url: parsed, interrupt: Interrupt::listen()? })
     }
 
     /// One request, with the key or without.
-    fn ask(&self, key: Option<&Throwaway<'_>>) -> Result<Answered, CommandError> {
-        self.go_on()?;
+    fn ask(&self, key: Option<&Throwaway<'_>>) -> Result<Response, CommandError> {
+        self.check_interrupt()?;
         let mut request = self.agent.get(&self.url);
         if let Some(key) = key {
             let text = Zeroizing::new(format!("ApiKey-v1 {}", key.secret().expose()));
@@ -98,46 +90,45 @@ impl Client {
             let value = value.map_err(|error| CommandError::failed("system", error.to_string()))?;
             request = request.header("Authorization", value);
         }
-        let answered = request.call();
-        self.go_on()?;
-        let answer = answered.map_err(|error| {
+        let response = request.call();
+        self.check_interrupt()?;
+        let response = response.map_err(|error| {
             CommandError::failed("proxy", format!("could not ask {}: {error}", inert(&self.url.to_string())))
                 .hint("Does the proxy listen there? Try: curl -i with the same URL")
         })?;
-        Ok(Answered::of(answer.status().as_u16()))
+        Ok(Response::of(response.status().as_u16()))
     }
 
-    /// Waits a little.
     fn pause(&self, time: Duration) -> Result<(), CommandError> {
         let since = Instant::now();
         while since.elapsed() < time {
-            self.go_on()?;
+            self.check_interrupt()?;
             std::thread::sleep(Duration::from_millis(20).min(time));
         }
         Ok(())
     }
 
-    fn go_on(&self) -> Result<(), CommandError> {
-        if self.stop.load(Ordering::Relaxed) {
+    fn check_interrupt(&self) -> Result<(), CommandError> {
+        if self.interrupt.is_set() {
             return Err(CommandError::failed("interrupted", "interrupted; nothing is left behind"));
         }
         Ok(())
     }
 }
 
-/// Goes through the proxy without a key, with one, and with the deleted one. It stops where going on would tell nothing.
+/// Sends requests without a key, with a valid one and with a deleted one. Ends at the first step that fails.
 pub(super) fn check(context: &Context, url: &str) -> Result<Vec<Finding>, CommandError> {
     let client = Client::new(url)?;
     let mut findings = vec![without_key(client.ask(None)?)];
     if all_good(&findings) {
-        let mut key = Throwaway::make(context)?;
-        findings.push(let_in(&client, &key)?);
+        let mut key = Throwaway::create(context)?;
+        findings.push(accepted(&client, &key)?);
         if all_good(&findings) {
-            findings.push(each_asked(&client, &key)?);
-            // What is cached for a moment only must be warm when the key goes.
+            findings.push(every_request_verified(&client, &key)?);
+            // A cache with a short lifetime must hold a response when the key is deleted.
             client.ask(Some(&key))?;
             key.delete()?;
-            findings.push(refused_at_once(&client, &key)?);
+            findings.push(rejected_after_deletion(&client, &key)?);
         }
     }
     Ok(findings)
@@ -147,23 +138,23 @@ fn all_good(findings: &[Finding]) -> bool {
     findings.iter().all(|finding| finding.ok)
 }
 
-fn without_key(answered: Answered) -> Finding {
+fn without_key(response: Response) -> Finding {
     const CHECK: &str = "a request without a key";
-    match answered {
-        Answered::Refused(status) => Finding::good(CHECK, format!("refused ({status})")),
-        Answered::LetIn(status) => {
+    match response {
+        Response::Rejected(status) => Finding::good(CHECK, format!("refused ({status})")),
+        Response::Accepted(status) => {
             Finding::fault(CHECK, format!("NOT refused ({status}): nothing guards this address"), NOT_GUARDED)
         }
-        other => broken(CHECK, other),
+        other => unexpected(CHECK, other),
     }
 }
 
-fn let_in(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError> {
+fn accepted(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError> {
     const CHECK: &str = "requests with a valid key";
-    for _ in 0..TIMES {
+    for _ in 0..REQUESTS {
         match client.ask(Some(key))? {
-            Answered::LetIn(_) => {}
-            Answered::Refused(status) => {
+            Response::Accepted(_) => {}
+            Response::Rejected(status) => {
                 return Ok(Finding::fault(
                     CHECK,
                     format!("refused ({status}), though the key {} is valid", key.key().prefix),
@@ -171,42 +162,42 @@ fn let_in(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError>
                      /auth/<application> there), and does the proxy pass the Authorization header on to it?",
                 ));
             }
-            other => return Ok(broken(CHECK, other)),
+            other => return Ok(unexpected(CHECK, other)),
         }
     }
-    Ok(Finding::good(CHECK, format!("let in, {TIMES} of {TIMES}")))
+    Ok(Finding::good(CHECK, format!("let in, {REQUESTS} of {REQUESTS}")))
 }
 
-/// Each request must have reached keydesk: whoever remembers an answer does not ask.
-fn each_asked(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError> {
+/// Each request must have reached the endpoint: a proxy that caches responses does not ask it.
+fn every_request_verified(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError> {
     const CHECK: &str = "keydesk was asked each time";
     let since = Instant::now();
     let mut uses = key.uses()?;
-    while uses < TIMES && since.elapsed() < RECORDED_WITHIN {
+    while uses < REQUESTS && since.elapsed() < RECORDING_DELAY {
         client.pause(Duration::from_millis(100))?;
         uses = key.uses()?;
     }
     Ok(match uses {
         0 => Finding::good(CHECK, "not known: keydesk serve records no use here"),
-        uses if uses < TIMES => Finding::fault(
+        uses if uses < REQUESTS => Finding::fault(
             CHECK,
-            format!("only {uses} of {TIMES} requests reached it: an answer is kept somewhere"),
+            format!("only {uses} of {REQUESTS} requests reached it: an answer is kept somewhere"),
             CACHES,
         ),
-        _ => Finding::good(CHECK, format!("{TIMES} of {TIMES} requests reached it")),
+        _ => Finding::good(CHECK, format!("{REQUESTS} of {REQUESTS} requests reached it")),
     })
 }
 
-fn refused_at_once(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError> {
+fn rejected_after_deletion(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError> {
     const CHECK: &str = "requests with the deleted key";
     let deleted = Instant::now();
-    for _ in 0..TIMES {
+    for _ in 0..REQUESTS {
         match client.ask(Some(key))? {
-            Answered::Refused(_) => {}
-            Answered::LetIn(status) => {
-                while deleted.elapsed() < WATCHED {
+            Response::Rejected(_) => {}
+            Response::Accepted(status) => {
+                while deleted.elapsed() < OBSERVATION {
                     client.pause(Duration::from_millis(500))?;
-                    if let Answered::Refused(_) = client.ask(Some(key))? {
+                    if let Response::Rejected(_) = client.ask(Some(key))? {
                         let time = deleted.elapsed().as_secs();
                         return Ok(Finding::fault(
                             CHECK,
@@ -217,22 +208,25 @@ fn refused_at_once(client: &Client, key: &Throwaway<'_>) -> Result<Finding, Comm
                 }
                 return Ok(Finding::fault(
                     CHECK,
-                    format!("LET IN ({status}), and still {} s later: answers are cached", WATCHED.as_secs()),
+                    format!(
+                        "LET IN ({status}), and still {} s later: answers are cached",
+                        OBSERVATION.as_secs()
+                    ),
                     CACHES,
                 ));
             }
-            other => return Ok(broken(CHECK, other)),
+            other => return Ok(unexpected(CHECK, other)),
         }
     }
-    Ok(Finding::good(CHECK, format!("refused at once, {TIMES} of {TIMES}")))
+    Ok(Finding::good(CHECK, format!("refused at once, {REQUESTS} of {REQUESTS}")))
 }
 
-fn broken(check: &'static str, answered: Answered) -> Finding {
-    let (message, hint) = match answered {
-        Answered::Redirect(status) => {
+fn unexpected(check: &'static str, response: Response) -> Finding {
+    let (message, hint) = match response {
+        Response::Redirect(status) => {
             (format!("answered with a redirect ({status})"), "Give the URL that it leads to")
         }
-        Answered::Broken(status) | Answered::LetIn(status) | Answered::Refused(status) => (
+        Response::Failed(status) | Response::Accepted(status) | Response::Rejected(status) => (
             format!("answered with {status}: neither let in nor refused"),
             "Is keydesk serve running where the proxy asks it, and the API behind the proxy? Look at the proxy's log",
         ),
@@ -245,15 +239,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_told_apart() {
+    fn responses_are_told_apart() {
         for status in [200, 204, 400, 404, 405, 422] {
-            assert_eq!(Answered::of(status), Answered::LetIn(status));
+            assert_eq!(Response::of(status), Response::Accepted(status));
         }
-        assert_eq!(Answered::of(401), Answered::Refused(401));
-        assert_eq!(Answered::of(403), Answered::Refused(403));
-        assert_eq!(Answered::of(301), Answered::Redirect(301));
+        assert_eq!(Response::of(401), Response::Rejected(401));
+        assert_eq!(Response::of(403), Response::Rejected(403));
+        assert_eq!(Response::of(301), Response::Redirect(301));
         for status in [500, 502, 503, 504, 429] {
-            assert_eq!(Answered::of(status), Answered::Broken(status));
+            assert_eq!(Response::of(status), Response::Failed(status));
         }
     }
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{AccessFlags, access};
 
-use super::Finding;
+use super::finding::Finding;
 use crate::cli::output::text;
+use crate::config::ConfigError;
 use crate::config::settings::{ClipboardMode, Settings};
 use crate::domain::text::inert;
 use crate::host::clipboard::choice::{Way, ways};
@@ -19,14 +20,14 @@ fn var(name: &str) -> Option<String> {
 }
 
 /// The settings: where they are and whether they can be read.
-pub(super) fn settings(path: &Path, read: &Result<Settings, String>) -> Finding {
+pub(super) fn settings(path: &Path, read: &Result<Settings, ConfigError>) -> Finding {
     let place = text::path(path);
     match read {
         Ok(_) if path.exists() => Finding::good("settings", place),
         Ok(_) => Finding::good("settings", format!("the defaults; {place} is not there")),
-        Err(reason) => Finding::fault(
+        Err(error) => Finding::fault(
             "settings",
-            inert(reason),
+            inert(&error.to_string()),
             "Mend that line; keydesk config --default prints every setting with its default",
         ),
     }

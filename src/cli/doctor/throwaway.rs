@@ -1,4 +1,4 @@
-//! A key for trying something out: deleted when it goes out of scope, and expired soon in any case.
+//! A key for one check: deleted when it goes out of scope, and expired soon in any case.
 
 use chrono::TimeDelta;
 
@@ -14,10 +14,9 @@ use crate::store::{Store, Urgency, keys, usage};
 
 /// Its name in the list.
 const NAME: &str = "keydesk doctor (throwaway)";
-/// How long it works if even this program cannot delete it: killed, or the machine gone.
-const LIFE: TimeDelta = TimeDelta::minutes(5);
+/// Its lifetime where this process cannot delete it, for example because it was killed.
+const LIFETIME: TimeDelta = TimeDelta::minutes(5);
 
-/// The key, while it is there.
 pub(super) struct Throwaway<'a> {
     context: &'a Context,
     store: Store,
@@ -27,8 +26,8 @@ pub(super) struct Throwaway<'a> {
 }
 
 impl<'a> Throwaway<'a> {
-    /// Makes one in the Application that was named, or in the only one.
-    pub(super) fn make(context: &'a Context) -> Result<Self, CommandError> {
+    /// Creates one in the Application that was named, or in the only one.
+    pub(super) fn create(context: &'a Context) -> Result<Self, CommandError> {
         let mut store = context.store_to_change(Urgency::Normal)?;
         let application = read(&store, |reader| resolve::application(context, reader))?;
         let new = NewKey {
@@ -36,33 +35,31 @@ impl<'a> Throwaway<'a> {
             name: Name::parse(NAME)?,
             kind: KeyKind::Generic,
             key_type: KeyType::Production,
-            expires: clock::now() + LIFE,
+            expires: clock::now() + LIFETIME,
         };
         let CreatedKey { key, secret } =
             change(&mut store, |session| desk::create_throwaway_key(session, &new))?;
         Ok(Self { context, store, key, secret, deleted: false })
     }
 
-    /// Its public part.
     pub(super) fn key(&self) -> &Key {
         &self.key
     }
 
-    /// Its text, for the request.
     pub(super) fn secret(&self) -> &Secret {
         &self.secret
     }
 
-    /// How often it was let in, as far as that is recorded by now.
+    /// Recorded number of accepted requests.
     pub(super) fn uses(&self) -> Result<u64, CommandError> {
         read(&self.store, |reader| Ok(usage::last_30_days(reader, self.key.id, clock::now())?.iter().sum()))
     }
 
-    /// Deletes it; from then on it must be refused.
+    /// Deletes it, from which moment it must be rejected.
     pub(super) fn delete(&mut self) -> Result<(), CommandError> {
-        // Its use is no reason not to delete it: as it is now.
-        let now = read(&self.store, |reader| Ok(keys::get(reader, self.key.id)?))?;
-        if let Some(key) = now {
+        // Its uses may have changed its version.
+        let key = read(&self.store, |reader| Ok(keys::get(reader, self.key.id)?))?;
+        if let Some(key) = key {
             let picked = [Picked { id: key.id, version: key.version }];
             change(&mut self.store, |session| desk::delete_keys(session, &picked))?;
         }

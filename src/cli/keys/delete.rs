@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::several::{SeveralKeys, picked};
 use super::show::Shown;
-use crate::cli::confirm;
+use crate::cli::confirm::Confirmation;
 use crate::cli::context::{Context, change, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -30,9 +30,8 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     keys: SeveralKeys,
-    /// Answers the question, for scripts
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    confirmation: Confirmation,
 }
 
 #[derive(Serialize)]
@@ -68,7 +67,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         [one] => one.key.name.as_str().to_owned(),
         several => format!("delete {} keys", several.len()),
     };
-    confirm::ask(args.yes, &preview(context, &shown), &wanted)?;
+    args.confirmation.ask(&preview(context, &shown), &wanted)?;
     let keys: Vec<Key> = shown.into_iter().map(|shown| shown.key).collect();
     let tombstones = change(&mut store, |session| desk::delete_keys(session, &picked(&keys)))?;
     let committed = clock::now();

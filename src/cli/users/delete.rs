@@ -1,6 +1,6 @@
 //! `keydesk users delete`.
 
-use crate::cli::confirm;
+use crate::cli::confirm::Confirmation;
 use crate::cli::context::{Context, change, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -21,9 +21,8 @@ Examples:
 pub(crate) struct Args {
     /// Their email
     email: String,
-    /// Answers the question, for scripts
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    confirmation: Confirmation,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
@@ -35,7 +34,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         "Deleting a user cannot be undone. The email is wiped; their keys go on working until they expire."
             .to_owned(),
     ];
-    confirm::ask(args.yes, &preview, &shown)?;
+    args.confirmation.ask(&preview, &shown)?;
     let user = change(&mut store, |session| desk::delete_user(session, seen.id, seen.version))?;
     context.scrub(&store);
     context.output.say(&format!(
