@@ -95,6 +95,14 @@ impl Context {
         self.opened(Urgency::Normal)
     }
 
+    /// The same for a command that looks for changes made by hand, and so reads an altered schema too.
+    pub(crate) fn store_to_verify(&self) -> Result<Store, StoreError> {
+        match self.store_unwitnessed() {
+            Err(StoreError::AlteredSchema { .. }) => Store::open_read_only(&self.database),
+            opened => opened,
+        }
+    }
+
     fn opened(&self, urgency: Urgency) -> Result<Store, StoreError> {
         let store = match urgency {
             Urgency::Normal => Store::open_existing(&self.database, &mut SystemEntropy)?,

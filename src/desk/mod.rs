@@ -10,6 +10,8 @@ mod manage_applications;
 mod manage_users;
 mod rotate_key;
 mod set_up;
+#[cfg(test)]
+mod sabotage;
 pub mod witness;
 
 pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivered};

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params, params_from_iter};
 
 use super::convert;
 use super::page::{self, Page, Step, Window};
-use super::{Reader, StoreError, WriteTx};
+use super::{Reader, StoreError, WriteTx, changed_one};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::text::{Name, fold};
@@ -84,34 +84,49 @@ pub fn all(r: &Reader<'_>, limit: usize) -> Result<Vec<Application>, StoreError>
 
 /// Adds an Application. `None` means that there is one of that name.
 pub fn insert(tx: &WriteTx<'_>, name: &Name, now: Instant) -> Result<Option<ApplicationId>, StoreError> {
+    let what = "adding an Application";
     let added = tx.connection.execute(
         "INSERT INTO applications (name, folded, created) VALUES (?1, ?2, ?3)",
         params![name.as_str(), fold(name.as_str()), now.timestamp()],
     );
     match added {
-        Ok(_) => Ok(Some(ApplicationId(tx.connection.last_insert_rowid()))),
-        Err(error) if convert::is_taken(&error) => Ok(None),
-        Err(error) => Err(tx.fault("adding an Application")(error)),
+        Ok(added) => changed_one(what, added)?,
+        Err(error) if convert::is_taken(&error) => return Ok(None),
+        Err(error) => return Err(tx.fault(what)(error)),
     }
+    let id = ApplicationId(tx.connection.last_insert_rowid());
+    expect_name(tx, what, id, name);
+    Ok(Some(id))
 }
 
-/// Gives an Application another name. `false` means that there is one of that name.
+/// Renames an Application. `false` means that there is one of that name.
 pub fn rename(tx: &WriteTx<'_>, id: ApplicationId, name: &Name) -> Result<bool, StoreError> {
+    let what = "renaming an Application";
     let changed = tx.connection.execute(
         "UPDATE applications SET name = ?2, folded = ?3, version = version + 1 WHERE id = ?1",
         params![id.0, name.as_str(), fold(name.as_str())],
     );
     match changed {
-        Ok(_) => Ok(true),
-        Err(error) if convert::is_taken(&error) => Ok(false),
-        Err(error) => Err(tx.fault("renaming an Application")(error)),
+        Ok(changed) => changed_one(what, changed)?,
+        Err(error) if convert::is_taken(&error) => return Ok(false),
+        Err(error) => return Err(tx.fault(what)(error)),
     }
+    expect_name(tx, what, id, name);
+    Ok(true)
+}
+
+fn expect_name(tx: &WriteTx<'_>, what: &'static str, id: ApplicationId, name: &Name) {
+    tx.expect(
+        what,
+        "SELECT EXISTS (SELECT 1 FROM applications WHERE id = ? AND name = ?)",
+        [id.0.into(), name.as_str().to_owned().into()],
+    );
 }
 
 /// Deletes an Application that has no keys any more.
 pub fn delete(tx: &WriteTx<'_>, id: ApplicationId) -> Result<(), StoreError> {
-    tx.connection
-        .execute("DELETE FROM applications WHERE id = ?1", [id.0])
-        .map(drop)
-        .map_err(tx.fault("deleting an Application"))
+    let what = "deleting an Application";
+    tx.change_one(what, "DELETE FROM applications WHERE id = ?1", [id.0])?;
+    tx.expect(what, "SELECT NOT EXISTS (SELECT 1 FROM applications WHERE id = ?)", [id.0.into()]);
+    Ok(())
 }

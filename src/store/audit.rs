@@ -8,6 +8,7 @@ use super::{Reader, StoreError, WriteTx};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::audit::{AuditEntry, AuditRecord, ChainHash};
+use crate::domain::key::KeyId;
 use crate::domain::user::{Caller, UserId};
 
 pub use super::audit_list::{AuditRow, each, page};
@@ -83,25 +84,28 @@ pub(super) fn append(
         changes,
     };
     let hash = entry.hash(&previous);
-    tx.connection
-        .prepare_cached(
-            "INSERT INTO audit (number, at, actor, actor_uid, action, application_id, key_id, user_id, changes, hash) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .and_then(|mut statement| {
-            statement.execute(params![
-                entry.number,
-                entry.at.timestamp(),
-                entry.actor.0,
-                entry.actor_uid,
-                entry.action,
-                entry.application.map(|a| a.0),
-                entry.key.as_ref().map(super::super::domain::key::KeyId::as_str),
-                entry.user.map(|u| u.0),
-                entry.changes,
-                hash.0,
-            ])
-        })
-        .map(drop)
-        .map_err(tx.fault("writing the audit log"))
+    let what = "writing the audit log";
+    tx.change_one(
+        what,
+        "INSERT INTO audit (number, at, actor, actor_uid, action, application_id, key_id, user_id, changes, hash) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        params![
+            entry.number,
+            entry.at.timestamp(),
+            entry.actor.0,
+            entry.actor_uid,
+            entry.action,
+            entry.application.map(|a| a.0),
+            entry.key.as_ref().map(KeyId::as_str),
+            entry.user.map(|u| u.0),
+            entry.changes,
+            hash.0,
+        ],
+    )?;
+    tx.expect(
+        what,
+        "SELECT EXISTS (SELECT 1 FROM audit WHERE number = ? AND hash = ?)",
+        [i64::try_from(entry.number).unwrap_or(i64::MAX).into(), hash.0.to_vec().into()],
+    );
+    Ok(())
 }

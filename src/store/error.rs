@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use super::schema::SchemaDifference;
 use crate::domain::token::EntropyError;
 use crate::host::{files, size_limit};
 
@@ -31,6 +32,20 @@ pub enum StoreError {
         found: i64,
         /// The newest format that is known here.
         known: i64,
+    },
+    /// Tables, indexes, triggers or views are not those that keydesk created.
+    #[error("the schema of the database {} was altered: {}", path.display(), list(differences))]
+    AlteredSchema {
+        /// The file.
+        path: PathBuf,
+        /// What differs, at least one.
+        differences: Vec<SchemaDifference>,
+    },
+    /// The database reported success, and the change is not in it.
+    #[error("the database did not make the change ({what}); nothing was changed")]
+    NotMade {
+        /// What was being done.
+        what: &'static str,
     },
     /// The file's content is not as SQLite wrote it.
     #[error("the database {} is damaged: {reason}", path.display())]
@@ -120,6 +135,8 @@ impl StoreError {
             Self::Foreign { .. } => "foreign_database",
             Self::Newer { .. } => "newer_database",
             Self::Damaged { .. } => "damaged_database",
+            Self::AlteredSchema { .. } => "altered_schema",
+            Self::NotMade { .. } => "not_made",
             Self::ReadOnly { .. } => "read_only",
             Self::Busy => "busy",
             Self::Interrupted => "interrupted",
@@ -147,6 +164,10 @@ impl StoreError {
                 "Stop keydesk everywhere, put the file with its -wal and -shm aside, then copy the latest backup to its place."
                     .into()
             },
+            Self::AlteredSchema { .. } => "Find out who did it. Then restore a backup, or undo the changes with sqlite3. \
+                                           keydesk doctor and keydesk audit verify can still read the file."
+                .into(),
+            Self::NotMade { .. } => "Run keydesk doctor.".into(),
             Self::ReadOnly { .. } => "Look at the owner and mode of the file and of its folder.".into(),
             Self::Busy => "Try again in a moment.".into(),
             Self::Moved { .. } => "Start keydesk again on the file you mean.".into(),
@@ -198,6 +219,16 @@ impl StoreError {
             _ => Self::Sqlite { what, reason },
         }
     }
+}
+
+/// The first differences of a schema, and how many more there are.
+fn list(differences: &[SchemaDifference]) -> String {
+    const MOST: usize = 5;
+    let mut named: Vec<String> = differences.iter().take(MOST).map(ToString::to_string).collect();
+    if differences.len() > MOST {
+        named.push(format!("and {} more", differences.len() - MOST));
+    }
+    named.join(", ")
 }
 
 /// The caller may change nothing.

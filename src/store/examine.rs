@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::error::StoreError;
-use super::{Reader, migrate, open, reserve};
+use super::{Reader, SchemaDifference, migrate, open, reserve, schema};
 
 /// A database that is only looked at.
 #[derive(Debug)]
@@ -39,6 +39,12 @@ impl Examined {
     /// Whether every page and index is as SQLite wrote it, and every row points at one that is there.
     pub fn integrity(&self) -> Result<(), StoreError> {
         integrity(&self.connection, &self.path)
+    }
+
+    /// What differs from the schema that keydesk creates.
+    pub fn schema_differences(&self) -> Result<Vec<SchemaDifference>, StoreError> {
+        schema::differences(&self.connection)
+            .map_err(|error| StoreError::from_sqlite(&error, "reading the schema", &self.path))
     }
 
     /// How many deleted users have left more than their number.

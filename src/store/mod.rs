@@ -21,19 +21,24 @@ pub mod open;
 mod page;
 pub mod replay;
 mod reserve;
+mod schema;
 pub mod usage;
 pub mod use_book;
 pub mod users;
 pub mod watch;
 
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, InterruptHandle, TransactionBehavior};
+use rusqlite::types::Value;
+use rusqlite::{Connection, InterruptHandle, Params, TransactionBehavior, params_from_iter};
 
 pub use claims::{Claimed, RotationClaim};
 pub use error::{NotAllowed, StoreError};
+pub use schema::{Difference, SchemaDifference};
+use schema::SchemaCheck;
 pub use page::{Anchor, Page, Window};
 
 use crate::domain::Instant;
@@ -49,6 +54,7 @@ pub struct Store {
     connection: Connection,
     path: PathBuf,
     files: DatabaseFiles,
+    schema: SchemaCheck,
     warnings: Vec<String>,
     // After the connection: what is declared last is dropped last.
     reserve: Reserve,
@@ -66,6 +72,17 @@ pub struct Reader<'a> {
 pub struct WriteTx<'a> {
     reader: Reader<'a>,
     actor: UserId,
+    expected: RefCell<Vec<Expectation>>,
+}
+
+/// What must be true of the database at the end of a transaction.
+#[derive(Debug)]
+struct Expectation {
+    /// What was being done.
+    what: &'static str,
+    /// A query for one truth value.
+    sql: &'static str,
+    values: Vec<Value>,
 }
 
 impl<'a> Deref for WriteTx<'a> {
@@ -82,6 +99,39 @@ impl WriteTx<'_> {
     pub fn actor(&self) -> UserId {
         self.actor
     }
+
+    /// Runs a statement that changes one row.
+    fn change_one(&self, what: &'static str, sql: &str, values: impl Params) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(values))
+            .map_err(self.fault(what))
+            .and_then(|changed| changed_one(what, changed))
+    }
+
+    /// Reads a change back before the transaction is committed: the query must then give true.
+    fn expect<const N: usize>(&self, what: &'static str, sql: &'static str, values: [Value; N]) {
+        self.expected.borrow_mut().push(Expectation { what, sql, values: values.into() });
+    }
+
+    fn confirm(&self) -> Result<(), StoreError> {
+        for Expectation { what, sql, values } in self.expected.take() {
+            let is_there: bool = self
+                .connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| statement.query_row(params_from_iter(values), |row| row.get(0)))
+                .map_err(self.fault(what))?;
+            if !is_there {
+                return Err(StoreError::NotMade { what });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a statement that was to change one row did so.
+fn changed_one(what: &'static str, changed: usize) -> Result<(), StoreError> {
+    if changed == 1 { Ok(()) } else { Err(StoreError::NotMade { what }) }
 }
 
 impl Reader<'_> {
@@ -172,12 +222,29 @@ impl Store {
         }
         let mut connection = open::writable(path)?;
         migrate::upgrade(&mut connection, path, &migrate::STEPS, entropy)?;
+        let mut schema = SchemaCheck::default();
+        schema.confirm(&connection, path)?;
         open::confirm(&connection, path)?;
         let files = DatabaseFiles::of(path).ok_or_else(|| StoreError::Moved { path: path.to_owned() })?;
         let warnings = files::too_open(path).iter().map(ToString::to_string).collect();
         let mut reserve = Reserve::of(path);
         reserve.take();
-        Ok(Self { connection, path: path.to_owned(), files, warnings, reserve })
+        Ok(Self { connection, path: path.to_owned(), files, schema, warnings, reserve })
+    }
+
+    /// Opens the database for reading only, also one whose schema was altered. Every change fails.
+    ///
+    /// # Errors
+    /// As [`Self::open_existing`], and when the file is of an older format.
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::NoDatabase { path: path.to_owned() });
+        }
+        let connection = open::readable(path)?;
+        let files = DatabaseFiles::of(path).ok_or_else(|| StoreError::Moved { path: path.to_owned() })?;
+        let warnings = files::too_open(path).iter().map(ToString::to_string).collect();
+        let schema = SchemaCheck::default();
+        Ok(Self { connection, path: path.to_owned(), files, schema, warnings, reserve: Reserve::of(path) })
     }
 
     /// Where it is.
@@ -262,19 +329,28 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| StoreError::from_sqlite(&error, "beginning a change", path))?;
+        // Somebody may have added a trigger since.
+        self.schema.confirm(&transaction, path)?;
         let reader = Reader { connection: &transaction, path };
         let actor = actor(&reader)?;
-        let tx = WriteTx { reader, actor };
+        let tx = WriteTx { reader, actor, expected: RefCell::default() };
         let (result, records) = f(&tx)?;
         for record in records {
             audit::append(&tx, caller, now, &record)?;
         }
+        tx.confirm()?;
         transaction.commit().map_err(|error| match StoreError::from_sqlite(&error, "committing", path) {
             known @ (StoreError::Full { .. } | StoreError::Busy) => known,
             // The frames may be on the disk all the same and come back with the next recovery.
             _ => StoreError::OutcomeUnknown { what: "committing the change" },
         })?;
         Ok(result)
+    }
+
+    /// Runs SQL beside everything that guards a change: to test that it is noticed.
+    #[cfg(test)]
+    pub(crate) fn sabotage(&self, sql: &str) {
+        self.connection.execute_batch(sql).unwrap_or_default();
     }
 
     /// Refuses to write into a file that is no longer the one at its path.

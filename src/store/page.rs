@@ -58,12 +58,15 @@ pub(super) fn fetch<T, C, E>(
         Anchor::Last => (step(Step::Backward(None), window.before + 2)?, Vec::new()),
         Anchor::At(row) => {
             let cursor = cursor(row)?;
-            let before = step(Step::Backward(Some(&cursor)), window.before + 1)?;
-            (before, step(Step::Forward(Some(&cursor)), window.after + 1)?)
+            let after = step(Step::Forward(Some(&cursor)), window.after + 1)?;
+            // Without a row at or after the anchor, the last one takes its place.
+            let wanted = if after.is_empty() { window.before.max(1) } else { window.before };
+            (step(Step::Backward(Some(&cursor)), wanted + 1)?, after)
         }
     };
-    let (wanted_before, wanted_after) = match window.anchor {
+    let (wanted_before, wanted_after) = match &window.anchor {
         Anchor::Last => (window.before + 1, 0),
+        Anchor::At(_) if after.is_empty() => (window.before.max(1), 0),
         _ => (window.before, window.after),
     };
     let more_before = before.len() > wanted_before;

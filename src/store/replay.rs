@@ -6,7 +6,7 @@ use std::fmt;
 use rusqlite::Row;
 
 use super::audit::{ENTRY, entry};
-use super::{Reader, StoreError, convert};
+use super::{Reader, StoreError, convert, schema};
 use crate::domain::Instant;
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::KeyId;
@@ -17,9 +17,9 @@ use crate::domain::user::UserStatus;
 /// Something that the log does not tell as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// A word for programs: `key`, `application`, `user`, or `entry` for one that cannot be true.
+    /// A word for programs: `key`, `application`, `user`, `schema`, or `entry` for one that cannot be true.
     pub kind: &'static str,
-    /// Its ID, or its number.
+    /// Its ID or number, or what it is called.
     pub id: String,
     /// What is wrong: a sentence without its subject, inert.
     pub what: String,
@@ -27,8 +27,11 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.kind == "application" { "Application" } else { self.kind };
-        write!(f, "{kind} {} {}", self.id, self.what)
+        match self.kind {
+            "schema" => write!(f, "{} {}", self.id, self.what),
+            "application" => write!(f, "Application {} {}", self.id, self.what),
+            kind => write!(f, "{kind} {} {}", self.id, self.what),
+        }
     }
 }
 
@@ -60,6 +63,10 @@ pub fn compare(r: &Reader<'_>, ledger: &Ledger) -> Result<Findings, StoreError> 
     let mut findings = Findings::default();
     for contradiction in &ledger.contradictions {
         findings.add("entry", contradiction.number, &contradiction.what);
+    }
+    for difference in schema::differences(r.connection).map_err(r.fault("reading the schema"))? {
+        let object = format!("{} {}", inert(&difference.kind), inert(&difference.name));
+        findings.add("schema", object, difference.predicate());
     }
     keys(r, ledger, &mut findings)?;
     tombstones(r, ledger, &mut findings)?;

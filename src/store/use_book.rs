@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::schema::SchemaCheck;
 use super::usage::day_of;
 use super::{StoreError, migrate, open};
 use crate::domain::Instant;
@@ -55,6 +56,7 @@ pub struct UseBook {
     connection: Connection,
     path: PathBuf,
     files: DatabaseFiles,
+    schema: SchemaCheck,
 }
 
 impl UseBook {
@@ -62,12 +64,14 @@ impl UseBook {
     pub fn open(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let connection = open::writable(path)?;
         migrate::refuse_other(&connection, path)?;
+        let mut schema = SchemaCheck::default();
+        schema.confirm(&connection, path)?;
         let fault = |error| StoreError::from_sqlite(&error, "opening it", path);
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(fault)?;
         connection.busy_timeout(patience).map_err(fault)?;
         let files =
             DatabaseFiles::of(path).ok_or_else(|| StoreError::NoDatabase { path: path.to_owned() })?;
-        Ok(Self { connection, path: path.to_owned(), files })
+        Ok(Self { connection, path: path.to_owned(), files, schema })
     }
 
     /// Writes lines from the front of a list and takes them off it; on an error the rest is still there.
@@ -110,6 +114,7 @@ impl UseBook {
         let fault = |error| StoreError::from_sqlite(&error, "recording use", path);
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+        self.schema.confirm(&transaction, path)?;
         let result = f(&transaction).map_err(fault)?;
         transaction.commit().map_err(fault)?;
         Ok(result)

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params, params_from_iter};
 
 use super::convert;
 use super::page::{self, Page, Step, Window};
-use super::{Reader, StoreError, WriteTx};
+use super::{Reader, StoreError, WriteTx, changed_one};
 use crate::domain::Instant;
 use crate::domain::text::fold;
 use crate::domain::user::{Caller, Creator, Email, User, UserId, UserStatus};
@@ -117,32 +117,56 @@ pub struct Binding<'a> {
     pub uid: Option<u32>,
 }
 
-/// Adds a user. `None` means that the email or the login belongs to somebody already.
+/// Adds a user. `None` means that another user has the email or the login.
 pub fn insert(
     tx: &WriteTx<'_>,
     email: &Email,
     binding: Binding<'_>,
     now: Instant,
 ) -> Result<Option<UserId>, StoreError> {
+    let what = "adding a user";
     let added = tx.connection.execute(
         "INSERT INTO users (email, login, uid, status, created) VALUES (?1, ?2, ?3, 'active', ?4)",
         params![email.as_str(), binding.login, binding.uid, now.timestamp()],
     );
     match added {
-        Ok(_) => Ok(Some(UserId(tx.connection.last_insert_rowid()))),
-        Err(error) if convert::is_taken(&error) => Ok(None),
-        Err(error) => Err(tx.fault("adding a user")(error)),
+        Ok(added) => changed_one(what, added)?,
+        Err(error) if convert::is_taken(&error) => return Ok(None),
+        Err(error) => return Err(tx.fault(what)(error)),
     }
+    let id = UserId(tx.connection.last_insert_rowid());
+    tx.expect(
+        what,
+        "SELECT EXISTS (SELECT 1 FROM users WHERE id = ? AND email = ? AND login IS ? AND uid IS ? \
+         AND status = 'active')",
+        [
+            id.0.into(),
+            email.as_str().to_owned().into(),
+            binding.login.map(str::to_owned).into(),
+            binding.uid.map(i64::from).into(),
+        ],
+    );
+    Ok(Some(id))
 }
 
 /// Gives a user another status. A deleted one loses email and login for good.
 pub fn set_status(tx: &WriteTx<'_>, id: UserId, status: UserStatus) -> Result<(), StoreError> {
-    let wiped = if status == UserStatus::Deleted { ", email = NULL, login = NULL, uid = NULL" } else { "" };
-    tx.connection
-        .execute(
-            &format!("UPDATE users SET status = ?2, version = version + 1{wiped} WHERE id = ?1"),
-            params![id.0, status.as_str()],
-        )
-        .map(drop)
-        .map_err(tx.fault("changing a user"))
+    let what = match status {
+        UserStatus::Active => "enabling a user",
+        UserStatus::Disabled => "disabling a user",
+        UserStatus::Deleted => "deleting a user",
+    };
+    let erased = if status == UserStatus::Deleted { ", email = NULL, login = NULL, uid = NULL" } else { "" };
+    tx.change_one(
+        what,
+        &format!("UPDATE users SET status = ?2, version = version + 1{erased} WHERE id = ?1"),
+        params![id.0, status.as_str()],
+    )?;
+    tx.expect(
+        what,
+        "SELECT EXISTS (SELECT 1 FROM users WHERE id = ? AND status = ? \
+         AND (status <> 'deleted' OR (email IS NULL AND login IS NULL AND uid IS NULL)))",
+        [id.0.into(), status.as_str().to_owned().into()],
+    );
+    Ok(())
 }

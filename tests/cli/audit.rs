@@ -169,6 +169,9 @@ fn what_no_entry_tells_of_is_found_and_named() {
         tamper(&home, sql);
         let document = broken(&home);
         let findings = document["findings"].as_array().unwrap();
+        // The triggers that would have stopped it are missed too.
+        let (schema, findings): (Vec<_>, Vec<_>) = findings.iter().partition(|found| found["kind"] == "schema");
+        assert_eq!(schema.len(), 5, "{sql}: {document}");
         assert!(!findings.is_empty() && document["broken"].is_null(), "{sql}: {document}");
         assert_eq!(findings[0]["kind"], kind, "{sql}: {document}");
         assert!(findings[0]["what"].as_str().unwrap().contains(words), "{sql}: {document}");
@@ -326,4 +329,50 @@ fn another_database_in_the_place_of_the_one_that_was_seen_is_noticed() {
     let said = home.run(&["init", "--email", "ana@example.com", "--app", "Storefront"]);
     assert!(said.code == 0 && !said.err.contains("that you saw"), "{said:?}");
     assert_eq!(home.run(&["audit", "verify", "--json"]).json()["witnessed"], true);
+}
+
+#[test]
+fn an_altered_schema_is_rejected_and_named() {
+    let ignore = "BEGIN SELECT raise(IGNORE); END";
+    for (sql, object) in [
+        (&*format!("CREATE TRIGGER evil BEFORE DELETE ON keys {ignore}"), "trigger evil was added"),
+        (&*format!("CREATE TRIGGER evil BEFORE UPDATE ON keys {ignore}"), "trigger evil was added"),
+        (
+            "CREATE TRIGGER evil AFTER UPDATE ON keys BEGIN \
+             UPDATE keys SET disabled = NULL, is_disabled = 0 WHERE key_id = NEW.key_id; END",
+            "trigger evil was added",
+        ),
+        ("CREATE VIEW evil AS SELECT * FROM keys", "view evil was added"),
+        ("CREATE INDEX evil ON keys (name)", "index evil was added"),
+        ("CREATE TABLE evil (id INTEGER)", "table evil was added"),
+        ("DROP TRIGGER tombstones_stay", "trigger tombstones_stay is missing"),
+        ("DROP INDEX keys_by_replaces", "index keys_by_replaces is missing"),
+        ("ALTER TABLE keys ADD COLUMN evil TEXT", "table keys was changed"),
+    ] {
+        let home = Home::set_up();
+        let (_, secret) = home.key("Checkout", &[]);
+        home.sql(sql);
+        for change in [
+            &["keys", "delete", "Checkout", "--yes"][..],
+            &["keys", "disable", "Checkout"],
+            &["keys", "create", "--name", "Another"],
+        ] {
+            let said = home.run(change);
+            assert!(said.code == 3 && said.err.contains(object), "{sql}, {change:?}: {said:?}");
+            assert!(!said.err.contains("deleted.") && said.out.is_empty(), "{sql}, {change:?}: {said:?}");
+        }
+        let said = home.run(&["keys", "delete", "Checkout", "--yes", "--json"]);
+        assert_eq!(said.error().0, "altered_schema");
+        // Nothing has changed, and the key is as valid as it was.
+        assert_eq!(home.run_with(secret.clone(), &["verify"]).code, 0, "{sql}");
+        for looking in [&["audit", "verify"][..], &["doctor"]] {
+            let said = home.run(looking);
+            assert!(said.code == 1 && said.out.contains(object), "{sql}, {looking:?}: {said:?}");
+        }
+    }
+    // What ANALYZE writes is no alteration.
+    let home = Home::set_up();
+    home.sql("ANALYZE");
+    home.key("Checkout", &[]);
+    assert_eq!(home.run(&["audit", "verify"]).code, 0);
 }

@@ -41,6 +41,7 @@ fn a_sound_database_has_no_fault_and_is_not_touched() {
         "users",
         "deleted users",
         "audit log",
+        "schema",
         "clock",
         "file system",
         "permissions",
@@ -143,10 +144,10 @@ fn each_fault_has_its_line_and_what_mends_it() {
     assert_eq!(found(&document, "reserve")["hint"], Value::Null, "doctor created it again: {document}");
 
     home.sql("DROP TRIGGER audit_is_not_changed; UPDATE audit SET at = at + 864000");
-    assert_eq!(faults(&doctor(&home).1), ["audit log", "clock"]);
+    assert_eq!(faults(&doctor(&home).1), ["audit log", "clock", "schema"]);
     home.sql("UPDATE users SET status = 'disabled'");
     let (_, document) = doctor(&home);
-    assert_eq!(faults(&document), ["caller", "audit log", "clock"], "{document}");
+    assert_eq!(faults(&document), ["caller", "audit log", "clock", "schema"], "{document}");
 }
 
 #[test]

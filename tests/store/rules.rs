@@ -266,3 +266,20 @@ fn what_another_session_is_delivering_is_not_withdrawn_until_it_lets_go() {
     assert_eq!(successors.len(), 1, "the one that was never delivered is gone");
     assert_eq!(successors[0].id, rotated[0].created.key.id);
 }
+
+#[test]
+fn a_trigger_that_comes_while_the_database_is_open_is_noticed() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    let raw = rusqlite::Connection::open(desk.path()).unwrap();
+    raw.execute_batch("CREATE TRIGGER evil BEFORE DELETE ON keys BEGIN SELECT raise(IGNORE); END").unwrap();
+    let result = desk::delete_keys(&mut desk.session(), &picked(&created.key));
+    assert!(
+        matches!(result, Err(DeskError::Store(keydesk::store::StoreError::AlteredSchema { .. }))),
+        "{result:?}"
+    );
+    assert_eq!(verified(&desk, created.secret.expose(), None), None);
+    raw.execute_batch("DROP TRIGGER evil").unwrap();
+    desk::delete_keys(&mut desk.session(), &picked(&created.key)).unwrap();
+    assert_eq!(verified(&desk, created.secret.expose(), None), Some(Reason::Deleted));
+}

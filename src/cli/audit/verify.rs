@@ -80,7 +80,7 @@ struct Found {
 /// Checks it.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let expect = args.expect.as_deref().map(Expected::parse).transpose()?;
-    let store = context.store_unwitnessed()?;
+    let store = context.store_to_verify()?;
     let mut verdict = store.read(|reader| look(context, reader, expect))?;
     let sight = context.look(&store);
     if let Some(trouble) = &sight.trouble {

@@ -13,7 +13,6 @@ use crate::domain::{
     Instant,
     audit::{ChainHash, ChainHead},
 };
-use crate::host::entropy::SystemEntropy;
 use crate::host::{identity, places};
 use crate::store::audit::{self, ChainReport};
 use crate::store::examine::{self, Examined, ReserveState};
@@ -46,18 +45,39 @@ pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     findings.push(chain(&examined, damaged));
     findings.push(time(&examined, now));
     findings.push(reserve(path));
-    // Opened anew, which would bring an older format up to date.
     if !damaged && matches!(examined.format(), Ok(found) if found == migrate::NEWEST) {
+        findings.push(schema(&examined));
         findings.extend(witness(path));
     }
     findings
+}
+
+/// Whether somebody added or removed a trigger, an index, a view or a table.
+fn schema(examined: &Examined) -> Finding {
+    const CHECK: &str = "schema";
+    match examined.schema_differences() {
+        Ok(differences) if differences.is_empty() => Finding::good(CHECK, "as keydesk created it"),
+        Ok(differences) => {
+            let mut named: Vec<String> =
+                differences.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+            if differences.len() > named.len() {
+                named.push(format!("and {} more", differences.len() - named.len()));
+            }
+            Finding::fault(
+                CHECK,
+                format!("altered, so that nothing can be changed: {}", named.join("; ")),
+                RESTORE,
+            )
+        }
+        Err(error) => failed(CHECK, &error),
+    }
 }
 
 /// Whether the log is the one that this user saw last, and which deleted keys are alive again.
 fn witness(path: &Path) -> Option<Finding> {
     const CHECK: &str = "witness";
     // What cannot be opened has its finding already.
-    let store = Store::open_existing(path, &mut SystemEntropy).ok()?;
+    let store = Store::open_read_only(path).ok()?;
     let sight = Witness::usual()?.look(&store);
     let Some(doubt) = sight.doubt else {
         return Some(match sight.trouble {

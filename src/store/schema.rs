@@ -1,0 +1,118 @@
+//! Compares the schema of an open database with the one that the migrations create.
+//!
+//! A trigger, view or index that somebody added can undo a change that was reported as done, and one that is missing
+//! lets rows be changed that are never to change.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::error::StoreError;
+use super::migrate;
+use crate::domain::text::inert;
+
+/// A table, index, trigger or view that is not as the migrations create it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaDifference {
+    /// `table`, `index`, `trigger` or `view`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// How it differs.
+    pub what: Difference,
+}
+
+/// How an object of the schema differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// No migration creates it.
+    Added,
+    /// It is not there.
+    Missing,
+    /// Its definition is another.
+    Changed,
+}
+
+impl SchemaDifference {
+    /// What happened to it: a sentence without its subject.
+    #[must_use]
+    pub fn predicate(&self) -> &'static str {
+        match self.what {
+            Difference::Added => "was added to the schema",
+            Difference::Missing => "is missing from the schema",
+            Difference::Changed => "was changed in the schema",
+        }
+    }
+}
+
+impl fmt::Display for SchemaDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", inert(&self.kind), inert(&self.name), self.predicate())
+    }
+}
+
+/// The objects of a schema: the table and the definition under each kind and name.
+type Schema = BTreeMap<(String, String), (String, Option<String>)>;
+
+fn read(connection: &Connection) -> rusqlite::Result<Schema> {
+    // What ANALYZE writes changes no result.
+    let mut statement = connection.prepare(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema \
+         WHERE NOT (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4'))",
+    )?;
+    let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?))))?;
+    rows.collect()
+}
+
+/// The schema that the migrations create.
+fn expected() -> rusqlite::Result<Schema> {
+    let connection = Connection::open_in_memory()?;
+    migrate::STEPS.iter().try_for_each(|step| connection.execute_batch(step))?;
+    read(&connection)
+}
+
+/// Everything that differs, by kind and name.
+pub(super) fn differences(connection: &Connection) -> rusqlite::Result<Vec<SchemaDifference>> {
+    let (mut found, expected) = (read(connection)?, expected()?);
+    let mut differences = Vec::new();
+    for (object, definition) in expected {
+        let what = match found.remove(&object) {
+            Some(there) if there == definition => continue,
+            Some(_) => Difference::Changed,
+            None => Difference::Missing,
+        };
+        differences.push(SchemaDifference { kind: object.0, name: object.1, what });
+    }
+    let added = found.into_keys().map(|(kind, name)| SchemaDifference { kind, name, what: Difference::Added });
+    differences.extend(added);
+    Ok(differences)
+}
+
+/// Knows that the schema of a connection is the one that the migrations create, until it changes again.
+#[derive(Debug, Default)]
+pub(super) struct SchemaCheck {
+    /// SQLite's counter of schema changes at the last comparison.
+    compared: Option<i64>,
+}
+
+impl SchemaCheck {
+    /// Rejects a schema that differs. Within a transaction this holds until its end.
+    pub(super) fn confirm(&mut self, connection: &Connection, path: &Path) -> Result<(), StoreError> {
+        let fault = |error| StoreError::from_sqlite(&error, "reading the schema", path);
+        let version = connection
+            .prepare_cached("PRAGMA schema_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+            .map_err(fault)?;
+        if self.compared == Some(version) {
+            return Ok(());
+        }
+        let differences = differences(connection).map_err(fault)?;
+        if !differences.is_empty() {
+            return Err(StoreError::AlteredSchema { path: path.to_owned(), differences });
+        }
+        self.compared = Some(version);
+        Ok(())
+    }
+}
