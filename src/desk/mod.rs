@@ -9,9 +9,9 @@ mod error;
 mod manage_applications;
 mod manage_users;
 mod rotate_key;
-mod set_up;
 #[cfg(test)]
 mod sabotage;
+mod set_up;
 pub mod witness;
 
 pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivered};

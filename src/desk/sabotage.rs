@@ -114,7 +114,8 @@ fn delete_a_user(place: &mut Place, _: Picked) -> Result<(), DeskError> {
 #[test]
 fn what_the_database_did_not_do_is_an_error() {
     const IGNORE: &str = "SELECT raise(IGNORE)";
-    let back = "UPDATE keys SET disabled = NULL, is_disabled = 0, replaced_by = NULL WHERE key_id = NEW.key_id";
+    let back =
+        "UPDATE keys SET disabled = NULL, is_disabled = 0, replaced_by = NULL WHERE key_id = NEW.key_id";
     let cases: &[(&str, &str, Operation)] = &[
         ("BEFORE DELETE ON keys", IGNORE, delete),
         ("AFTER INSERT ON tombstones", "UPDATE tombstones SET deleted = 5", delete),
@@ -135,7 +136,11 @@ fn what_the_database_did_not_do_is_an_error() {
         ("BEFORE INSERT ON users", IGNORE, add_a_user),
         ("AFTER INSERT ON users", "UPDATE users SET login = 'mallory' WHERE id = NEW.id", add_a_user),
         ("BEFORE UPDATE ON users", IGNORE, disable_a_user),
-        ("AFTER UPDATE OF status ON users", "UPDATE users SET status = 'active' WHERE id = 2", disable_a_user),
+        (
+            "AFTER UPDATE OF status ON users",
+            "UPDATE users SET status = 'active' WHERE id = 2",
+            disable_a_user,
+        ),
         ("BEFORE UPDATE ON users", IGNORE, delete_a_user),
         ("BEFORE INSERT ON audit", IGNORE, disable),
     ];

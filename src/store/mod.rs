@@ -37,9 +37,9 @@ use rusqlite::{Connection, InterruptHandle, Params, TransactionBehavior, params_
 
 pub use claims::{Claimed, RotationClaim};
 pub use error::{NotAllowed, StoreError};
-pub use schema::{Difference, SchemaDifference};
-use schema::SchemaCheck;
 pub use page::{Anchor, Page, Window};
+use schema::SchemaCheck;
+pub use schema::{Difference, SchemaDifference};
 
 use crate::domain::Instant;
 use crate::domain::audit::AuditRecord;

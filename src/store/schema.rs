@@ -85,7 +85,8 @@ pub(super) fn differences(connection: &Connection) -> rusqlite::Result<Vec<Schem
         };
         differences.push(SchemaDifference { kind: object.0, name: object.1, what });
     }
-    let added = found.into_keys().map(|(kind, name)| SchemaDifference { kind, name, what: Difference::Added });
+    let added =
+        found.into_keys().map(|(kind, name)| SchemaDifference { kind, name, what: Difference::Added });
     differences.extend(added);
     Ok(differences)
 }

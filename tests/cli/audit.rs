@@ -170,7 +170,8 @@ fn what_no_entry_tells_of_is_found_and_named() {
         let document = broken(&home);
         let findings = document["findings"].as_array().unwrap();
         // The triggers that would have stopped it are missed too.
-        let (schema, findings): (Vec<_>, Vec<_>) = findings.iter().partition(|found| found["kind"] == "schema");
+        let (schema, findings): (Vec<_>, Vec<_>) =
+            findings.iter().partition(|found| found["kind"] == "schema");
         assert_eq!(schema.len(), 5, "{sql}: {document}");
         assert!(!findings.is_empty() && document["broken"].is_null(), "{sql}: {document}");
         assert_eq!(findings[0]["kind"], kind, "{sql}: {document}");
