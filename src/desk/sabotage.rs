@@ -39,7 +39,7 @@ impl Place {
         let caller = Caller { uid: 1000, login: "ana".into() };
         let mut place = Self { _folder: folder, store, entropy, caller };
         let (email, name) = (Email::parse("ana@example.com").unwrap(), Name::parse("Storefront").unwrap());
-        set_up(&mut place.session(), &email, &name).unwrap();
+        set_up(&mut place.session(), &email, &name, None).unwrap();
         place
     }
 
