@@ -1,4 +1,4 @@
-//! `keydesk backup FILE`: a consistent copy while others work.
+//! `keydesk backup`.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -33,8 +33,8 @@ pub(crate) struct Args {
     file: PathBuf,
 }
 
-/// How often progress is told.
-const PACE: Duration = Duration::from_millis(100);
+/// Interval of progress updates.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Serialize)]
 struct Document {
@@ -46,7 +46,7 @@ struct Document {
     audit_head: String,
 }
 
-/// Makes the copy under another name in the same folder, checks it, and only then gives it its own.
+/// Writes the copy under another name in the same directory, checks it, then renames it.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let path = args.file.as_path();
     let interrupt = Interrupt::listen()?;
@@ -97,7 +97,7 @@ impl Progress {
     }
 
     fn tell(&mut self, stage: Stage) {
-        if !self.terminal || (self.last.elapsed() < PACE && stage != Stage::Checking) {
+        if !self.terminal || (self.last.elapsed() < UPDATE_INTERVAL && stage != Stage::Checking) {
             return;
         }
         self.last = Instant::now();

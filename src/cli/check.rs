@@ -1,4 +1,4 @@
-//! `keydesk check --within DURATION`: for cron and monitoring.
+//! `keydesk check`: keys that expire soon, for cron and monitoring.
 
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -39,43 +39,42 @@ pub(crate) struct Args {
     within: String,
 }
 
-/// How many keys of each sort are listed: who has more needs no longer list.
-const MOST: usize = 1_000;
-/// How many of those that are mere information a person is shown.
-const SHOWN: usize = 20;
-/// Used within so many days counts as in use.
+/// Maximum number of keys of one group.
+const MAX_LISTED: usize = 1_000;
+/// Maximum number of rows of a group that is mere information.
+const MAX_ROWS: usize = 20;
+/// A key that was used within this many days is in use.
 const IN_USE_DAYS: i64 = 7;
-/// Not used for so many days counts as no longer needed.
+/// A key that was not used for this many days is idle.
 const IDLE_DAYS: i64 = 90;
 
 const HEADS: [&str; 7] = ["NAME", "KEY ID", "APPLICATION", "PLATFORM", "EXPIRES", "LAST USED", "REPLACED BY"];
 
-/// Keys of one sort, each with its Application.
+/// Keys, each with the name of its Application.
 #[derive(Default)]
-struct Sort {
+struct Group {
     keys: Vec<(Key, String)>,
     more: bool,
 }
 
-impl Sort {
+impl Group {
     fn add(&mut self, application: &Application, found: Found) {
         self.more |= found.more;
         self.keys.extend(found.keys.into_iter().map(|key| (key, application.name.to_string())));
     }
 
-    /// How many rows of it are still wanted.
-    fn room(&self) -> usize {
-        MOST.saturating_sub(self.keys.len())
+    /// Number of keys that can still be added.
+    fn remaining(&self) -> usize {
+        MAX_LISTED.saturating_sub(self.keys.len())
     }
 }
 
-/// All that was found.
 #[derive(Default)]
-struct Answer {
-    expiring: Sort,
-    still_used: Sort,
-    idle: Sort,
-    undelivered: Sort,
+struct Report {
+    expiring: Group,
+    still_used: Group,
+    idle: Group,
+    undelivered: Group,
 }
 
 #[derive(Serialize)]
@@ -90,56 +89,56 @@ struct Document<'a> {
     more: bool,
 }
 
-/// Tells what ends within the time: then the answer is no. The other sorts are information.
+/// Exits with 1 when a key expires within the time. The other groups are information.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let until = context.now + parse_duration(&args.within)?;
     let store = context.store()?;
     read(&store, |reader| {
         let applications = resolve::applications(context, reader)?;
-        let answer = ask(reader, &applications, context.now, until)?;
+        let report = collect(reader, &applications, context.now, until)?;
         let within = inert(args.within.trim());
         if context.output.is_json() {
-            document(context, reader, &answer, &within, until)?;
+            document(context, reader, &report, &within, until)?;
         } else {
-            tell(context, &answer, &within)?;
+            print(context, &report, &within)?;
         }
-        Ok(if answer.expiring.keys.is_empty() { Exit::Done } else { Exit::No })
+        Ok(if report.expiring.keys.is_empty() { Exit::Done } else { Exit::No })
     })
 }
 
-fn ask(
+fn collect(
     reader: &Reader<'_>,
     chosen: &[Application],
     now: Instant,
     until: Instant,
-) -> Result<Answer, StoreError> {
-    let mut answer = Answer::default();
+) -> Result<Report, StoreError> {
+    let mut report = Report::default();
     let in_use = now - TimeDelta::days(IN_USE_DAYS);
     let idle = now - TimeDelta::days(IDLE_DAYS);
     for application in chosen {
         let id = application.id;
-        let Answer { expiring, still_used, idle: unused, undelivered } = &mut answer;
-        expiring.add(application, watch::expiring(reader, id, now, until, expiring.room())?);
-        let found = watch::still_used(reader, id, now, until, in_use, still_used.room())?;
+        let Report { expiring, still_used, idle: unused, undelivered } = &mut report;
+        expiring.add(application, watch::expiring(reader, id, now, until, expiring.remaining())?);
+        let found = watch::still_used(reader, id, now, until, in_use, still_used.remaining())?;
         still_used.add(application, found);
-        unused.add(application, watch::idle(reader, id, now, idle, unused.room())?);
-        undelivered.add(application, watch::undelivered(reader, id, now, undelivered.room())?);
+        unused.add(application, watch::idle(reader, id, now, idle, unused.remaining())?);
+        undelivered.add(application, watch::undelivered(reader, id, now, undelivered.remaining())?);
     }
-    for sort in [&mut answer.expiring, &mut answer.still_used] {
-        sort.keys.sort_by_key(|(key, _)| key.expires);
+    for group in [&mut report.expiring, &mut report.still_used] {
+        group.keys.sort_by_key(|(key, _)| key.expires);
     }
-    Ok(answer)
+    Ok(report)
 }
 
 fn document(
     context: &Context,
     reader: &Reader<'_>,
-    answer: &Answer,
+    report: &Report,
     within: &str,
     until: Instant,
 ) -> Result<(), CommandError> {
-    let documents = |sort| documents(context, reader, sort);
-    let Answer { expiring, still_used, idle, undelivered } = answer;
+    let documents = |group| documents(context, reader, group);
+    let Report { expiring, still_used, idle, undelivered } = report;
     context.output.document(&Document {
         ok: expiring.keys.is_empty(),
         within,
@@ -155,51 +154,51 @@ fn document(
 fn documents<'a>(
     context: &Context,
     reader: &Reader<'_>,
-    sort: &'a Sort,
+    group: &'a Group,
 ) -> Result<Vec<KeyDocument<'a>>, StoreError> {
-    let keys = sort.keys.iter();
+    let keys = group.keys.iter();
     keys.map(|(key, application)| key_list::document(context, reader, key, application)).collect()
 }
 
-fn tell(context: &Context, answer: &Answer, within: &str) -> Result<(), CommandError> {
-    let Answer { expiring, still_used, idle, undelivered } = answer;
+fn print(context: &Context, report: &Report, within: &str) -> Result<(), CommandError> {
+    let Report { expiring, still_used, idle, undelivered } = report;
     if expiring.keys.is_empty() {
         context.output.line(&format!("Nothing expires within {within}."))?;
     } else {
         let heading = format!("{} within {within}:", counted(expiring, "expires", "expire"));
-        group(context, &heading, expiring, MOST)?;
+        print_group(context, &heading, expiring, MAX_LISTED)?;
     }
     if !still_used.keys.is_empty() {
         let who = counted(still_used, "is replaced, ends soon", "are replaced, end soon");
         let heading =
             format!("{who}, and still in use: change over what uses it, or it stops working at its end:");
-        group(context, &heading, still_used, SHOWN)?;
+        print_group(context, &heading, still_used, MAX_ROWS)?;
     }
     if !idle.keys.is_empty() {
         let who = counted(idle, "works and was not used", "work and were not used");
         let heading = format!("{who} for {IDLE_DAYS} days: perhaps nobody needs it any more:");
-        group(context, &heading, idle, SHOWN)?;
+        print_group(context, &heading, idle, MAX_ROWS)?;
     }
     if !undelivered.keys.is_empty() {
         let who = counted(undelivered, "works although its secret was", "work although their secrets were");
         let heading = format!("{who} never shown: rotate or delete, nobody has the secret:");
-        group(context, &heading, undelivered, SHOWN)?;
+        print_group(context, &heading, undelivered, MAX_ROWS)?;
     }
     Ok(())
 }
 
-fn counted(sort: &Sort, one: &str, many: &str) -> String {
-    match sort.keys.len() {
-        1 if !sort.more => format!("1 key {one}"),
-        count if sort.more => format!("{count} keys or more {many}"),
+fn counted(group: &Group, one: &str, many: &str) -> String {
+    match group.keys.len() {
+        1 if !group.more => format!("1 key {one}"),
+        count if group.more => format!("{count} keys or more {many}"),
         count => format!("{count} keys {many}"),
     }
 }
 
-fn group(context: &Context, heading: &str, sort: &Sort, shown: usize) -> Result<(), CommandError> {
+fn print_group(context: &Context, heading: &str, group: &Group, shown: usize) -> Result<(), CommandError> {
     context.output.line(heading)?;
     let mut table = context.output.table(&HEADS);
-    for (key, application) in sort.keys.iter().take(shown) {
+    for (key, application) in group.keys.iter().take(shown) {
         table.row(vec![
             Cell::plain(key.name.to_string()),
             Cell::plain(key.id.as_str()),
@@ -214,7 +213,7 @@ fn group(context: &Context, heading: &str, sort: &Sort, shown: usize) -> Result<
         ])?;
     }
     table.finish()?;
-    if let Some(rest) = sort.keys.len().checked_sub(shown).filter(|rest| *rest > 0) {
+    if let Some(rest) = group.keys.len().checked_sub(shown).filter(|rest| *rest > 0) {
         context.output.line(&format!("... and {rest} more (--json lists them)"))?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What clap says: help, the version, and what is wrong with the command line.
+//! Help, the version and usage errors, as clap produces them.
 
 use std::ffi::OsString;
 
@@ -28,7 +28,7 @@ pub(crate) fn report(error: &clap::Error, format: Format) -> Exit {
     }
 }
 
-/// Clap's text begins with `error: ` and goes on, after an empty line, with what may help.
+/// The text of clap begins with `error: `; what may help follows after an empty line.
 fn command_error(error: &clap::Error) -> CommandError {
     let text = error.render().to_string();
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {

@@ -1,4 +1,4 @@
-//! `keydesk completions SHELL`: what a shell offers at the Tab key, from the same types as the help.
+//! `keydesk completions`: generated from the arguments of all commands.
 
 use clap_complete::Shell;
 use serde::Serialize;
@@ -27,7 +27,6 @@ struct Document<'a> {
     script: &'a str,
 }
 
-/// Prints the script.
 pub(crate) fn run(output: &Output, mut command: clap::Command, args: &Args) -> Result<Exit, CommandError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "keydesk", &mut script);

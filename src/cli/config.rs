@@ -1,4 +1,4 @@
-//! `keydesk config --default`: every setting with its default, documented.
+//! `keydesk config --default`.
 
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -18,7 +18,7 @@ pub(crate) struct Args {
     default: bool,
 }
 
-/// Prints it; as it stands in the file, or its values as JSON.
+/// Prints the documented file, or its values as JSON.
 pub(crate) fn run(output: &Output) -> Result<Exit, CommandError> {
     if output.is_json() {
         let values: serde_json::Value = toml::from_str(DEFAULT)

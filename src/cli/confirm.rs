@@ -1,12 +1,12 @@
-//! The typed confirmation of what cannot be undone.
+//! Confirmation of what cannot be undone, by typing a name.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use crate::cli::error::CommandError;
 use crate::domain::text::inert;
 
-/// The longest answer that is read, in bytes.
-const LONGEST: u64 = 4_096;
+/// In bytes.
+const MAX_ANSWER: u64 = 4_096;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Confirmation {
@@ -31,15 +31,15 @@ impl Confirmation {
             )
             .hint("Add --yes to go ahead without a question"));
         }
-        let mut screen = io::stderr().lock();
+        let mut terminal = io::stderr().lock();
         for line in preview {
-            writeln!(screen, "{line}")?;
+            writeln!(terminal, "{line}")?;
         }
-        write!(screen, "Type {} to confirm: ", inert(wanted))?;
-        screen.flush()?;
+        write!(terminal, "Type {} to confirm: ", inert(wanted))?;
+        terminal.flush()?;
         let mut answer = String::new();
         // An answer that is not UTF-8 matches nothing.
-        let _ = io::stdin().lock().take(LONGEST).read_line(&mut answer);
+        let _ = io::stdin().lock().take(MAX_ANSWER).read_line(&mut answer);
         if matches(&answer, wanted) {
             return Ok(());
         }
@@ -47,7 +47,7 @@ impl Confirmation {
     }
 }
 
-/// Exactly the text, or the way it is shown where it holds invisible characters.
+/// Whether the answer is the text, or the form in which its invisible characters are shown.
 fn matches(answer: &str, wanted: &str) -> bool {
     let answer = answer.trim();
     answer == wanted.trim() || answer == inert(wanted).trim()

@@ -1,24 +1,24 @@
-//! What the shell is told.
+//! Exit codes.
 
 use std::process::ExitCode;
 
-/// The exit codes of keydesk; scripts rely on them.
+/// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Done; or: the answer is yes.
+    /// Done, or the answer is yes.
     Done,
-    /// The answer is no: the key is refused.
+    /// The answer is no, for example: the key is rejected.
     No,
     /// The command line is wrong.
     Usage,
-    /// It could not be done: not found, database unusable, file exists.
+    /// The command failed: not found, database unusable, file exists.
     Failed,
-    /// Not allowed: the user is disabled or unknown.
+    /// The user is disabled or unknown.
     NotAllowed,
 }
 
 impl Exit {
-    /// The number.
+    /// The number that the shell gets.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {

@@ -1,4 +1,4 @@
-//! `keydesk export`: the list of keys for other programs, without secrets or hashes, streamed.
+//! `keydesk export`.
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -38,7 +38,6 @@ pub(crate) struct Args {
     out: Option<PathBuf>,
 }
 
-/// The form of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     Csv,
@@ -47,7 +46,7 @@ enum Format {
 
 const NOTHING_LEFT: &str = "Nothing is left of it.";
 
-/// The columns of the CSV: the fields of the JSON, in its order.
+/// The fields of the JSON, in its order.
 const COLUMNS: [&str; 16] = [
     "id",
     "name",
@@ -74,7 +73,6 @@ struct Done {
     bytes: u64,
 }
 
-/// Exports the keys of all Applications, or of the one that was named.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     if context.output.is_json() && args.format == Format::Csv && args.out.is_none() {
         return Err(CommandError::usage(
@@ -111,7 +109,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     Ok(Exit::Done)
 }
 
-/// Writes them, and says how many there were.
+/// Writes the keys and returns their number.
 fn write(
     context: &Context,
     reader: &Reader<'_>,
@@ -169,15 +167,14 @@ fn record(key: &KeyDocument<'_>) -> [String; 16] {
     ]
 }
 
-/// A text that a spreadsheet shows and does not run.
+/// A text that spreadsheets do not interpret as a formula.
 ///
-/// Spreadsheets take what begins with `=`, `+`, `-` or `@` for a formula, some also behind a tab or a carriage return,
-/// and a formula can send the sheet elsewhere. Quotes do not help: they are the CSV's own and are gone by then. An
-/// apostrophe in front makes it text in all of them. Controls, and what turns the direction of text, are made visible
-/// first. Who needs names to the letter takes JSON.
+/// Spreadsheets take what begins with `=`, `+`, `-` or `@` for a formula, some also after a tab or a carriage return, and
+/// a formula can send the sheet elsewhere. Quotes do not help: they belong to the CSV. An apostrophe in front makes it
+/// text in all of them. Control and bidirectional characters are made visible first. JSON has the exact names.
 fn safe(text: &str) -> String {
     let shown = inert(text);
-    // Full-width forms too: some spreadsheets read them as the plain ones. Blanks in front are dropped by some.
+    // Some spreadsheets read full-width forms as the plain ones, some drop blanks in front.
     let begins = |text: &str| {
         text.trim_start().starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
     };

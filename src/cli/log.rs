@@ -1,5 +1,4 @@
-//! The log: a file in the state folder, never the screen. It names no email and no secret: it says which command
-//! ended how.
+//! Logging: into a file in the state directory, or on standard error for a service. No secret and no email is logged.
 
 use std::sync::Mutex;
 
@@ -8,23 +7,23 @@ use tracing_subscriber::EnvFilter;
 
 use crate::host::{files, places};
 
-/// What is logged unless `KEYDESK_LOG` says otherwise.
-const USUAL: &str = "warn";
+/// Default level of the log file; `KEYDESK_LOG` overrides it.
+const DEFAULT_LEVEL: &str = "warn";
 
-/// The same for `serve`, where refusals are news.
-const USUAL_SERVING: &str = "info";
+/// Default level of `serve`, which logs rejected requests.
+const DEFAULT_LEVEL_OF_SERVE: &str = "info";
 
-fn filter(usual: &str) -> EnvFilter {
+fn filter(default: &str) -> EnvFilter {
     let filter = std::env::var("KEYDESK_LOG").ok().filter(|filter| !filter.is_empty());
-    EnvFilter::try_new(filter.as_deref().unwrap_or(usual)).unwrap_or_else(|_| EnvFilter::new(usual))
+    EnvFilter::try_new(filter.as_deref().unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new(default))
 }
 
-/// Begins to log on standard error, for a service. Whoever logs never waits for whoever reads: when lines come faster
-/// than they are read, some are lost.
+/// Starts logging on standard error, for a service. Logging never waits: lines that are not read in time are dropped.
+/// The guard writes the rest when it is dropped.
 pub(crate) fn begin_on_stderr() -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter(USUAL_SERVING))
+        .with_env_filter(filter(DEFAULT_LEVEL_OF_SERVE))
         .with_ansi(false)
         .with_writer(writer)
         .finish();
@@ -32,16 +31,16 @@ pub(crate) fn begin_on_stderr() -> WorkerGuard {
     guard
 }
 
-/// Begins to log, if the file can be had; without it keydesk works all the same.
+/// Starts logging into the file, if it can be opened.
 pub(crate) fn begin() {
     let Some(file) = places::default().and_then(|places| files::open_log(&places.log).ok()) else { return };
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter(USUAL))
+        .with_env_filter(filter(DEFAULT_LEVEL))
         .with_ansi(false)
         .with_writer(Mutex::new(file))
-        // A line that could not be logged is not told of on standard error.
+        // Standard error belongs to the command.
         .log_internal_errors(false)
         .finish();
-    // A second one in the same process is refused, and the first goes on.
+    // A second subscriber in the same process is rejected; the first stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }

@@ -1,4 +1,4 @@
-//! `keydesk man DIR`: a manual page for each command, from the same types as the help.
+//! `keydesk man`: a manual page for each command, generated from its help.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,6 @@ struct Document {
     files: Vec<String>,
 }
 
-/// Writes the pages into a folder, which is made when missing. Pages of an earlier run are replaced.
 pub(crate) fn run(output: &Output, command: clap::Command, args: &Args) -> Result<Exit, CommandError> {
     let folder = args.folder.as_path();
     let failed = |path: &Path, error: &io::Error| {
@@ -62,11 +61,11 @@ pub(crate) fn run(output: &Output, command: clap::Command, args: &Args) -> Resul
     Ok(Exit::Done)
 }
 
-/// The pages of a command and of those below it; hidden ones have none.
+/// Collects the pages of a command and its subcommands. Hidden ones have none.
 fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) {
     let man =
         Man::new(command.clone()).manual("keydesk").source(format!("keydesk {}", env!("CARGO_PKG_VERSION")));
-    // A vector takes every byte: writing to it cannot fail.
+    // Writing to a vector cannot fail.
     let mut page = Vec::new();
     let _ = render(&man, command, &mut page);
     pages.push((man.get_filename(), page));
@@ -90,7 +89,7 @@ fn render(man: &Man, command: &clap::Command, page: &mut Vec<u8>) -> io::Result<
     Ok(())
 }
 
-/// What stands below a command's help: its examples line by line, the rest as text.
+/// The text after the help: the lines of the examples are kept, the rest is filled.
 fn notes(text: &str) -> Roff {
     let mut roff = Roff::new();
     let mut noted = false;

@@ -1,4 +1,4 @@
-//! `keydesk platforms`: the catalogue, with those of the settings.
+//! `keydesk platforms`: the built-in catalogue and the platforms of the configuration.
 
 use serde::Serialize;
 
@@ -27,7 +27,6 @@ struct Document<'a> {
     steps: &'a [String],
 }
 
-/// Prints it.
 pub(crate) fn run(context: &Context) -> Result<Exit, CommandError> {
     let catalogue = &context.settings.catalogue;
     if context.output.is_json() {

@@ -1,4 +1,4 @@
-//! From what people type to what it names: Applications, keys, users, platforms.
+//! Finds the Applications, keys, users and platforms that arguments name.
 
 use crate::cli::context::{Context, not_found};
 use crate::cli::error::CommandError;
@@ -15,10 +15,10 @@ use crate::store::{Anchor, Reader, StoreError, Window, applications, keys, users
 
 /// More Applications than anybody has.
 pub(crate) const ALL: usize = i32::MAX as usize;
-/// How many candidates an error lists.
+/// Maximum number of candidates that an error lists.
 const CANDIDATES: usize = 8;
-/// How many keys are looked at for a name that is near.
-const NEAR: usize = 200;
+/// Maximum number of keys among which similar names are searched.
+const MAX_SEARCHED: usize = 200;
 
 /// The Application that was named, or the only one.
 pub(crate) fn application(context: &Context, reader: &Reader<'_>) -> Result<Application, CommandError> {
@@ -36,7 +36,6 @@ pub(crate) fn applications(context: &Context, reader: &Reader<'_>) -> Result<Vec
     }
 }
 
-/// The Application of that name.
 pub(crate) fn named_application(reader: &Reader<'_>, name: &str) -> Result<Application, CommandError> {
     if let Some(application) = applications::named(reader, name.trim())? {
         return Ok(application);
@@ -64,20 +63,19 @@ fn names(applications: &[Application]) -> Vec<String> {
     applications.iter().map(|application| application.name.to_string()).collect()
 }
 
-/// The key that `text` names: a key ID or displayed prefix in the whole database (or in the Application, where one
+/// The key that `text` names: a key ID or key prefix in the whole database (or in the Application, where one
 /// was named), else a name that is unique in the Application.
 pub(crate) fn key(context: &Context, reader: &Reader<'_>, text: &str) -> Result<Key, CommandError> {
     one_of(context, reader, text, keys::named)
 }
 
-/// The same, where a successor of the same name does not make that name ambiguous: a script that rotates by name has
-/// one after its first turn.
+/// The same, but a successor of the same name does not make that name ambiguous: scripts rotate by name more than once.
 pub(crate) fn key_to_rotate(context: &Context, reader: &Reader<'_>, text: &str) -> Result<Key, CommandError> {
-    one_of(context, reader, text, last_of_its_line)
+    one_of(context, reader, text, last_successors)
 }
 
-/// Without keys that were replaced, and without a successor that waits for a rotation which was interrupted.
-fn last_of_its_line(
+/// Without replaced keys, and without the undelivered successor of an interrupted rotation.
+fn last_successors(
     reader: &Reader<'_>,
     application: ApplicationId,
     name: &str,
@@ -85,7 +83,7 @@ fn last_of_its_line(
     let mut last = keys::named_and_not_replaced(reader, application, name)?;
     let open: Vec<KeyId> = last.iter().map(|key| key.id).collect();
     last.retain(|key| key.delivered.is_some() || key.replaces.is_none_or(|old| !open.contains(&old)));
-    // Where it stays ambiguous, all of them are told.
+    // Where it stays ambiguous, the error lists all of them.
     if last.len() == 1 { Ok(last) } else { keys::named(reader, application, name) }
 }
 
@@ -98,7 +96,7 @@ fn one_of(
     let text = text.trim();
     let id = text.parse::<KeyId>().ok().or_else(|| displayed_id(text));
     if let Some(key) = id.map(|id| keys::get(reader, id)).transpose()?.flatten() {
-        return in_the_application(context, reader, key, text);
+        return in_application(context, reader, key, text);
     }
     let application = application(context, reader)?;
     let mut named = named(reader, application.id, text)?;
@@ -118,17 +116,12 @@ fn one_of(
         return Err(CommandError::failed("deleted", message).hint("Deleting a key cannot be undone"));
     }
     let place = format!(" in {}", application.name);
-    let near = near(context, reader, &application, text)?;
-    Err(not_found("key", text, &near, &place).hint("keydesk keys list shows all of them"))
+    let similar = similar(context, reader, &application, text)?;
+    Err(not_found("key", text, &similar, &place).hint("keydesk keys list shows all of them"))
 }
 
-/// A displayed prefix must be the key's own, and a named Application the one that it belongs to.
-fn in_the_application(
-    context: &Context,
-    reader: &Reader<'_>,
-    key: Key,
-    text: &str,
-) -> Result<Key, CommandError> {
+/// Checks that a key prefix is the key's own, and that the key belongs to the Application that was named.
+fn in_application(context: &Context, reader: &Reader<'_>, key: Key, text: &str) -> Result<Key, CommandError> {
     if text.contains('_') && key.prefix != text {
         let message = format!("there is no key {:?}; there is: {}", inert(text), described(&key));
         return Err(CommandError::not_found(message));
@@ -164,21 +157,21 @@ fn described(key: &Key) -> String {
     format!("{} ({})", key.name, key.id)
 }
 
-/// Keys whose name is near: those that contain it, else those that begin alike, nearest first.
-fn near(
+/// Keys with a similar name: those that contain it, else those with the same beginning, most similar first.
+fn similar(
     context: &Context,
     reader: &Reader<'_>,
     application: &Application,
     text: &str,
 ) -> Result<Vec<String>, CommandError> {
-    let begin = |characters: usize| text.chars().take(characters).collect::<String>();
+    let beginning = |characters: usize| text.chars().take(characters).collect::<String>();
     let length = text.chars().count();
-    for filter in [begin(length), begin(length / 2), begin(2), begin(1)] {
+    for filter in [beginning(length), beginning(length / 2), beginning(2), beginning(1)] {
         if filter.trim().is_empty() {
             continue;
         }
         let query = KeyQuery { filter, ..key_list::query(context, application.id) };
-        let window = Window { anchor: Anchor::First, before: 0, after: NEAR };
+        let window = Window { anchor: Anchor::First, before: 0, after: MAX_SEARCHED };
         let mut rows = keys::page(reader, &query, &context.settings.catalogue, &window)?.rows;
         if !rows.is_empty() {
             let wanted = fold(text);
@@ -189,7 +182,6 @@ fn near(
     Ok(Vec::new())
 }
 
-/// The user with that email.
 pub(crate) fn user(reader: &Reader<'_>, text: &str) -> Result<User, CommandError> {
     let email = Email::parse(text)?;
     if let Some(user) = users::by_email(reader, &email)? {

@@ -1,11 +1,11 @@
-//! A secret is never taken as an argument: it would stand in the shell's history and in the list of processes.
+//! Rejects secrets in arguments, which would be in the history of the shell and in the list of processes.
 
 use std::ffi::OsString;
 
 use crate::cli::error::CommandError;
 use crate::domain::token::holds_secret;
 
-/// Refuses arguments that hold the text of a key, damaged or not. The text itself is not repeated.
+/// Rejects arguments that contain the text of a key, damaged or not. The error does not repeat it.
 pub(crate) fn check(arguments: &[OsString]) -> Result<(), CommandError> {
     if arguments.iter().any(|argument| holds_secret(&argument.to_string_lossy())) {
         return Err(CommandError::usage(

@@ -1,4 +1,4 @@
-//! Where a new secret goes: to standard output, into a file, or to the clipboard.
+//! Delivery of a new secret: to standard output, into a file, or to the clipboard.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -15,24 +15,29 @@ use crate::domain::secret::Secret;
 use crate::host::clipboard::Clipboard;
 use crate::host::new_file;
 
-/// Room for a key's document with its secret, so that no buffer grows and leaves a copy behind.
+/// Capacity for the document of a key with its secret, so that no buffer grows and leaves a copy behind.
 const DOCUMENT_BYTES: usize = 16 * 1024;
 
 /// How to write the secret to a file, where the clipboard does not take it.
 const INSTEAD: &str = "use --out FILE";
 
-/// Where the secret goes.
 pub(crate) enum Destination {
-    /// To standard output, alone on a line (or in the JSON document).
+    /// Standard output: alone on a line, or in the JSON document.
     Output,
-    /// Into a new file of mode 0600.
+    /// A new file of mode 0600.
     File(PathBuf),
-    /// To the clipboard.
     Clipboard,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Delivered,
+    /// Written to the null device, where nobody can read it.
+    Discarded,
+}
+
 impl Destination {
-    /// As the command line says.
+    /// From `--out` and `--copy`.
     pub(crate) fn choose(out: Option<PathBuf>, copy: bool) -> Self {
         match (out, copy) {
             (Some(path), _) => Self::File(path),
@@ -41,7 +46,7 @@ impl Destination {
         }
     }
 
-    /// Whether the secret can be handed over there, as far as can be told beforehand.
+    /// Checks whether the secret can be delivered, as far as that is known beforehand.
     pub(crate) fn check(&self, settings: &Settings) -> Result<(), CommandError> {
         match self {
             Self::File(path) => Ok(new_file::check_new(path)?),
@@ -54,13 +59,13 @@ impl Destination {
         }
     }
 
-    /// Hands the secret over. `false`: it went where nobody can read it. An error is a reason, in words.
-    pub(crate) fn hand_over(
+    /// Delivers the secret. The error is the reason, in words.
+    pub(crate) fn deliver(
         &self,
         context: &Context,
         secret: &Secret,
         document: &KeyDocument<'_>,
-    ) -> Result<bool, String> {
+    ) -> Result<Outcome, String> {
         match self {
             Self::Output if context.output.is_json() => {
                 let mut bytes = Zeroizing::new(Vec::with_capacity(DOCUMENT_BYTES));
@@ -77,45 +82,45 @@ impl Destination {
             Self::File(path) => {
                 new_file::write_new(path, secret.expose()).map_err(|error| error.to_string())?;
                 context.output.say(&format!("The secret stands in {} (mode 0600).", path.display()));
-                without_secret(context, document);
-                Ok(true)
+                document_without_secret(context, document);
+                Ok(Outcome::Delivered)
             }
             Self::Clipboard => {
                 copy(context, secret)?;
-                without_secret(context, document);
-                Ok(true)
+                document_without_secret(context, document);
+                Ok(Outcome::Delivered)
             }
         }
     }
 }
 
-/// A whole line in one go, past every buffer that would keep a copy.
-fn print(context: &Context, mut line: Zeroizing<Vec<u8>>) -> Result<bool, String> {
-    let nowhere = leads_nowhere();
+/// Writes a line in one call, past every buffer that would keep a copy.
+fn print(context: &Context, mut line: Zeroizing<Vec<u8>>) -> Result<Outcome, String> {
+    let outcome = if is_null_device() { Outcome::Discarded } else { Outcome::Delivered };
     line.push(b'\n');
     let mut out = io::stdout().lock();
     out.write_all(&line)
         .and_then(|()| out.flush())
         .map_err(|error| format!("standard output did not take it: {error}"))?;
-    if nowhere {
+    if outcome == Outcome::Discarded {
         context.output.warn(
             "standard output leads nowhere (/dev/null): nobody has the secret, and the key is marked \
              \"secret never shown\"",
         );
     }
-    Ok(!nowhere)
+    Ok(outcome)
 }
 
-/// Whether standard output is the null device, which is also what a closed one has become by now.
-fn leads_nowhere() -> bool {
+/// Whether standard output is the null device, which also replaces a closed one at the start of the process.
+fn is_null_device() -> bool {
     use std::os::unix::fs::MetadataExt;
     let null = std::fs::metadata("/dev/null").map(|metadata| metadata.rdev());
     let output = nix::sys::stat::fstat(io::stdout()).map(|stat| stat.st_rdev);
     matches!((null, output), (Ok(null), Ok(output)) if null == output)
 }
 
-/// The document still goes to standard output. The secret has arrived already: nothing depends on this.
-fn without_secret(context: &Context, document: &KeyDocument<'_>) {
+/// Writes the document without the secret, which is delivered already: an error here changes nothing.
+fn document_without_secret(context: &Context, document: &KeyDocument<'_>) {
     if context.output.is_json() {
         let _ = context.output.document(document);
     }
@@ -136,7 +141,7 @@ fn copy(context: &Context, secret: &Secret) -> Result<(), String> {
     Err(format!("{description}: {INSTEAD}"))
 }
 
-/// The controlling terminal, opened when something is written: sequences for it never go where data goes.
+/// The controlling terminal, opened for each write. Escape sequences never go to standard output.
 struct Terminal;
 
 impl Write for Terminal {

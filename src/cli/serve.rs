@@ -1,4 +1,4 @@
-//! `keydesk serve`: the forward-auth endpoint, from the command line or from systemd.
+//! `keydesk serve`: the forward-auth endpoint.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -77,11 +77,10 @@ fn number(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> +
     }
 }
 
-/// Serves until it is told to end.
+/// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
-    // What is still to be logged is written when this goes.
     let _log = log::begin_on_stderr();
-    bring_up_to_date(context)?;
+    migrate(context)?;
     host::raise_descriptor_limit();
     let trusted = TrustedProxies::parse(args.trusted_proxy.iter().map(String::as_str))
         .map_err(|error| CommandError::usage("bad_proxy", format!("--trusted-proxy: {error}")))?;
@@ -108,9 +107,8 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// An older format is brought up to date first. Whoever may only read the database can serve all the same; only use
-/// is not recorded then.
-fn bring_up_to_date(context: &Context) -> Result<(), CommandError> {
+/// Migrates a database of an older format. One that cannot be written is served too; its use is not recorded.
+fn migrate(context: &Context) -> Result<(), CommandError> {
     match context.store_unwitnessed() {
         Ok(store) => context.look_and_warn(&store),
         Err(StoreError::ReadOnly { .. }) => {

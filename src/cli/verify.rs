@@ -1,4 +1,4 @@
-//! `keydesk verify`: would this key be let in? The key comes on standard input or in a file, never as an argument.
+//! `keydesk verify`: checks a key, which comes on standard input or in a file, never as an argument.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     file: Option<PathBuf>,
 }
 
-/// More than any key has; what is longer is none.
+/// More than any key has.
 const MOST_BYTES: usize = 4_096;
 
 #[derive(Serialize)]
@@ -59,7 +59,6 @@ struct Refused {
     reason: &'static str,
 }
 
-/// Reads the key, decides, and says why.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let verifier = Verifier::open(&context.database)?;
     let presented = match &args.file {
@@ -76,13 +75,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
             if let Ok(store) = Store::open_existing(&context.database, &mut SystemEntropy) {
                 context.look_and_warn(&store);
             }
-            say_valid(context, &accepted)
+            print_valid(context, &accepted)
         }
-        Decision::Refused(refusal) => say_refused(context, refusal),
+        Decision::Refused(refusal) => print_refused(context, refusal),
     }
 }
 
-fn say_valid(context: &Context, accepted: &Accepted) -> Result<Exit, CommandError> {
+fn print_valid(context: &Context, accepted: &Accepted) -> Result<Exit, CommandError> {
     if context.output.is_json() {
         let key = KeyFacts {
             id: accepted.id.as_str(),
@@ -109,7 +108,7 @@ fn say_valid(context: &Context, accepted: &Accepted) -> Result<Exit, CommandErro
     Ok(Exit::Done)
 }
 
-fn say_refused(context: &Context, refusal: Refusal) -> Result<Exit, CommandError> {
+fn print_refused(context: &Context, refusal: Refusal) -> Result<Exit, CommandError> {
     if context.output.is_json() {
         context.output.document(&Refused { valid: false, reason: refusal.reason.as_str() })?;
     } else {
@@ -141,22 +140,22 @@ fn from_standard_input() -> Result<Option<Zeroizing<String>>, CommandError> {
     };
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        // First silence, then the question: beginning it drops what was typed before.
-        let _silence = Silence::begin();
+        // Turning the echo off also drops what was typed before the prompt.
+        let _echo_off = EchoOff::begin();
         to_stderr("Paste the key (it is not shown), then Enter:");
         return one_line().map_err(failed);
     }
     one_key(stdin).map_err(failed)
 }
 
-/// Everything there is, as one key with or without a newline at its end. None: it cannot be a key.
+/// Reads a key with or without a newline at its end. None where it cannot be a key.
 fn one_key(source: impl Read) -> io::Result<Option<Zeroizing<String>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
     source.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(text_of(&bytes))
 }
 
-/// One line from the terminal, byte by byte past the buffer of standard input, which is never wiped.
+/// Reads one line from the terminal, byte by byte past the buffer of standard input, which is never wiped.
 fn one_line() -> io::Result<Option<Zeroizing<String>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
     let mut byte = Zeroizing::new([0_u8; 1]);
@@ -183,10 +182,10 @@ fn text_of(bytes: &[u8]) -> Option<Zeroizing<String>> {
     std::str::from_utf8(line).ok().map(|text| Zeroizing::new(text.to_owned()))
 }
 
-/// The terminal does not show what is typed, as long as this lives.
-struct Silence(Termios);
+/// Keeps the terminal from showing what is typed, until it is dropped.
+struct EchoOff(Termios);
 
-impl Silence {
+impl EchoOff {
     fn begin() -> Option<Self> {
         let before = tcgetattr(io::stdin()).ok()?;
         let mut quiet = before.clone();
@@ -196,7 +195,7 @@ impl Silence {
     }
 }
 
-impl Drop for Silence {
+impl Drop for EchoOff {
     fn drop(&mut self) {
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &self.0);
     }

@@ -10,7 +10,7 @@ use crate::cli::context::{Context, change, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::resolve;
-use crate::cli::secret_output::Destination;
+use crate::cli::secret_output::{Destination, Outcome};
 use crate::desk::{self, CreatedKey};
 use crate::domain::Instant;
 use crate::domain::application::Application;
@@ -65,7 +65,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         let in_month = in_month(reader, &application, expires)?;
         Ok((application, in_month))
     })?;
-    // Nothing is made that could not be handed over afterwards.
+    // No key is created that could not be delivered.
     destination.check(&context.settings)?;
     for warning in warnings(expires, &Zone::Local, in_month) {
         context.output.warn(&warning.to_string());
@@ -81,10 +81,10 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         application.name,
         context.exact(shown.key.expires)
     ));
-    let handed_over = destination
-        .hand_over(context, &secret, &shown.document(context))
+    let outcome = destination
+        .deliver(context, &secret, &shown.document(context))
         .map_err(|reason| not_delivered(&shown.key, &reason))?;
-    if handed_over {
+    if outcome == Outcome::Delivered {
         context.output.say(
             "You cannot display the API key after this step. If you lose the value, create a new API key.",
         );

@@ -12,7 +12,7 @@ use crate::cli::context::{Context, change, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::resolve;
-use crate::cli::secret_output::Destination;
+use crate::cli::secret_output::{Destination, Outcome};
 use crate::desk::{self, BegunRotation, CreatedKey, Ending, Picked};
 use crate::domain::expiry::{self, parse_when, relative};
 use crate::domain::key::Key;
@@ -137,7 +137,7 @@ impl<'a> Delivery<'a> {
     fn deliver(&self, context: &Context, secret: &Secret, shown: &Shown) -> Result<(), String> {
         let document = shown.document(context);
         if let Some(destination) = &self.destination {
-            if !destination.hand_over(context, secret, &document)? {
+            if destination.deliver(context, secret, &document)? == Outcome::Discarded {
                 return Err("standard output leads nowhere".into());
             }
             self.arrived.set(true);

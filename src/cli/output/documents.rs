@@ -33,7 +33,7 @@ pub(crate) struct KeyDocument<'a> {
 }
 
 impl<'a> KeyDocument<'a> {
-    /// The document of a key at an instant. `application` is the name of the one it belongs to.
+    /// `application` is the name of the one that the key belongs to.
     pub(crate) fn new(
         key: &'a Key,
         application: &'a str,
@@ -62,7 +62,6 @@ impl<'a> KeyDocument<'a> {
         }
     }
 
-    /// The same with its secret, in the one step that may show it.
     pub(crate) fn with_secret(self, secret: &'a str) -> Self {
         Self { secret: Some(secret), ..self }
     }

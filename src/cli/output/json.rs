@@ -1,5 +1,4 @@
-//! JSON that keeps its data exact and can still be read in a terminal: control, bidirectional and zero-width
-//! characters stand as `\uXXXX`.
+//! JSON that is safe to print on a terminal: control, bidirectional and zero-width characters are escaped as `\uXXXX`.
 
 use std::io::{self, Write};
 
@@ -9,7 +8,7 @@ use serde_json::ser::Formatter;
 
 use crate::domain::text::is_unsafe;
 
-/// Compact, with a space after `:` and `,`, and nothing that acts on a terminal.
+/// Compact, with a space after `:` and `,`, and nothing that moves the cursor.
 struct Inert;
 
 impl Formatter for Inert {
@@ -43,35 +42,32 @@ pub(crate) fn write<T: Serialize>(writer: impl Write, value: &T) -> io::Result<(
     value.serialize(&mut Serializer::with_formatter(writer, Inert)).map_err(io::Error::from)
 }
 
-/// A value as JSON text.
 pub(crate) fn to_string<T: Serialize>(value: &T) -> String {
     let mut bytes = Vec::new();
-    // Our documents have text keys only and a vector takes every byte: this cannot fail.
+    // It cannot fail: all documents have text keys, and writing to a vector cannot fail.
     let _ = write(&mut bytes, value);
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// An array that is written element by element, each on its own line.
+/// An array that is written element by element, one per line.
 pub(crate) struct Array<W: Write> {
     writer: W,
     empty: bool,
 }
 
 impl<W: Write> Array<W> {
-    /// Opens the array.
     pub(crate) fn open(mut writer: W) -> io::Result<Self> {
         writer.write_all(b"[")?;
         Ok(Self { writer, empty: true })
     }
 
-    /// Adds an element.
     pub(crate) fn add<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
         self.writer.write_all(if self.empty { b"\n  " } else { b",\n  " })?;
         self.empty = false;
         write(&mut self.writer, value)
     }
 
-    /// Closes the array and sees to it that all is written.
+    /// Closes the array and flushes the writer.
     pub(crate) fn close(mut self) -> io::Result<()> {
         self.writer.write_all(if self.empty { b"]\n" } else { b"\n]\n" })?;
         self.writer.flush()

@@ -1,11 +1,11 @@
-//! Aligned columns, streamed: the widths are those of the first rows, and what comes after follows them, so that a
-//! list of a million keys takes no more memory than one of a thousand.
+//! Aligned columns, streamed: the first rows decide the widths, so that a list of a million keys takes no more memory
+//! than one of a thousand.
 
 use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-/// From how many rows the widths are taken.
+/// Number of rows that decide the widths.
 const MEASURED: usize = 1_000;
 /// Cells between two columns.
 const GAP: usize = 2;
@@ -17,20 +17,14 @@ pub(crate) enum Color {
     Off,
 }
 
-/// How a cell looks on a terminal.
+/// The look of a cell on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// As the rest.
     Plain,
-    /// The head of a column.
     Head,
-    /// All is well.
     Good,
-    /// To be looked at.
     Soon,
-    /// Refused.
     Bad,
-    /// Of less weight.
     Faint,
 }
 
@@ -56,7 +50,7 @@ impl Style {
     }
 }
 
-/// A text and how it looks. The text is inert already.
+/// The text is inert already.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     text: String,
@@ -65,23 +59,20 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// A cell like the rest.
     pub(crate) fn plain(text: impl Into<String>) -> Self {
         Self { text: text.into(), style: Style::Plain, right: false }
     }
 
-    /// A cell with a style of its own.
     pub(crate) fn styled(text: impl Into<String>, style: Style) -> Self {
         Self { style, ..Self::plain(text) }
     }
 
-    /// A number, at the right.
+    /// A right-aligned number.
     pub(crate) fn number(number: u64) -> Self {
         Self { right: true, ..Self::plain(number.to_string()) }
     }
 }
 
-/// A table on its way out.
 pub(crate) struct Table<W: Write> {
     writer: W,
     color: Color,
@@ -92,14 +83,13 @@ pub(crate) struct Table<W: Write> {
 }
 
 impl<W: Write> Table<W> {
-    /// A table with these heads. Nothing is written before the first rows are known.
+    /// Nothing is written before the widths are known.
     pub(crate) fn new(writer: W, color: Color, heads: &[&str]) -> Self {
         let head: Vec<Cell> = heads.iter().map(|head| Cell::styled(*head, Style::Head)).collect();
         let widths = head.iter().map(|cell| cell.text.width()).collect();
         Self { writer, color, widths, waiting: vec![head], measured: false, rows: 0 }
     }
 
-    /// Adds a row.
     pub(crate) fn row(&mut self, cells: Vec<Cell>) -> io::Result<()> {
         self.rows += 1;
         if self.measured {
@@ -112,7 +102,7 @@ impl<W: Write> Table<W> {
         if self.waiting.len() > MEASURED { self.release() } else { Ok(()) }
     }
 
-    /// Writes what is left, and says how many rows there were. A table without rows writes nothing.
+    /// Writes the rest and returns the number of rows. A table without rows writes nothing.
     pub(crate) fn finish(mut self) -> io::Result<u64> {
         if self.rows > 0 {
             self.release()?;
