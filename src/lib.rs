@@ -36,6 +36,8 @@ pub mod config;
 pub mod desk;
 pub mod domain;
 pub mod host;
+#[cfg(test)]
+mod layers;
 pub mod serve;
 pub mod store;
 pub mod tui;

@@ -325,7 +325,7 @@ mod tests {
                         })
                         .sum::<Result<u64, _>>()
                 };
-                for state in KeyState::ALL {
+                for &state in KeyState::ALL {
                     assert!(count(state)? >= 2, "{state:?}");
                 }
                 assert_eq!(applications::count(reader)?, 3);

@@ -10,9 +10,10 @@ use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::json;
-use crate::config::settings::{ClipboardMode, Settings};
+use crate::config::settings::Settings;
 use crate::domain::secret::Secret;
 use crate::host::clipboard::Clipboard;
+use crate::host::clipboard::ClipboardMode;
 use crate::host::new_file;
 
 /// Capacity for the document of a key with its secret, so that no buffer grows and leaves a copy behind.

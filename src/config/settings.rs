@@ -2,24 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde::Deserialize;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use toml::Spanned;
 
 use super::ConfigError;
 use super::bindings::{BindingError, Bindings, Overrides};
 use crate::domain::expiry::parse_duration;
 use crate::domain::platform::{Catalogue, CatalogueError, Platform};
+use crate::host::clipboard::ClipboardMode;
 
 /// The documented defaults: what `keydesk config --default` prints.
 pub const DEFAULT: &str = include_str!("../../assets/config.toml");
 
-/// How it looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The name of a theme in `assets/themes/`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ThemeName {
     /// Light on dark.
+    #[default]
     Dark,
     /// Dark on light.
     Light,
@@ -31,41 +36,25 @@ pub enum ThemeName {
 
 impl ThemeName {
     /// All, in the order in which one steps through them.
-    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::HighContrast, Self::Terminal];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The word in `config.toml`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Dark => "dark",
-            Self::Light => "light",
-            Self::HighContrast => "high-contrast",
-            Self::Terminal => "terminal",
-        }
+        self.into()
     }
 }
 
 /// Plain ASCII or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Ascii {
     /// Where the locale is not UTF-8.
+    #[default]
     Auto,
     /// Always.
     On,
     /// Never.
-    Off,
-}
-
-/// Where a copy goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClipboardMode {
-    /// As the session tells.
-    Auto,
-    /// The display's clipboard.
-    System,
-    /// Through the terminal.
-    Osc52,
-    /// Nowhere.
     Off,
 }
 
@@ -129,12 +118,12 @@ impl Settings {
         let catalogue = Catalogue::built_in().map_err(|error| built_in(error.to_string()))?;
         let wrong = |at: usize, error: String| ConfigError::at(path, text, at, error);
         Ok(Self {
-            theme: reader.word(own.theme.as_ref(), defaults.theme.as_ref(), &THEMES)?,
-            ascii: reader.word(own.ascii.as_ref(), defaults.ascii.as_ref(), &ASCII)?,
+            theme: reader.word(own.theme.as_ref(), defaults.theme.as_ref())?,
+            ascii: reader.word(own.ascii.as_ref(), defaults.ascii.as_ref())?,
             mouse: own.mouse.or(defaults.mouse).unwrap_or(true),
             default_expiry: reader.days(own.default_expiry.as_ref(), defaults.default_expiry.as_ref())?,
             expires_soon: reader.length(own.expires_soon.as_ref(), defaults.expires_soon.as_ref(), "7d")?,
-            clipboard: reader.word(own.clipboard.as_ref(), defaults.clipboard.as_ref(), &CLIPBOARD)?,
+            clipboard: reader.word(own.clipboard.as_ref(), defaults.clipboard.as_ref())?,
             clipboard_clear_after: reader
                 .length(own.clipboard_clear_after.as_ref(), defaults.clipboard_clear_after.as_ref(), "45s")?
                 .to_std()
@@ -157,20 +146,6 @@ impl Settings {
         })
     }
 }
-
-const THEMES: [(&str, ThemeName); 4] = [
-    ("dark", ThemeName::Dark),
-    ("light", ThemeName::Light),
-    ("high-contrast", ThemeName::HighContrast),
-    ("terminal", ThemeName::Terminal),
-];
-const ASCII: [(&str, Ascii); 3] = [("auto", Ascii::Auto), ("on", Ascii::On), ("off", Ascii::Off)];
-const CLIPBOARD: [(&str, ClipboardMode); 4] = [
-    ("auto", ClipboardMode::Auto),
-    ("system", ClipboardMode::System),
-    ("osc52", ClipboardMode::Osc52),
-    ("off", ClipboardMode::Off),
-];
 
 fn read(path: &Path, text: &str) -> Result<Written, ConfigError> {
     toml::from_str(text).map_err(|error| {
@@ -239,22 +214,22 @@ impl Reader<'_> {
         ConfigError::at(self.path, self.text, value.span().start, message)
     }
 
-    fn word<T: Copy>(
+    fn word<T>(
         &self,
         own: Option<&Spanned<String>>,
         default: Option<&Spanned<String>>,
-        words: &[(&str, T)],
-    ) -> Result<T, ConfigError> {
-        let find = |value: &Spanned<String>| {
-            words.iter().find(|(word, _)| word == value.get_ref()).map(|(_, meaning)| *meaning)
+    ) -> Result<T, ConfigError>
+    where
+        T: FromStr + VariantArray + Copy + Default,
+        &'static str: From<T>,
+    {
+        let Some(value) = own else {
+            return Ok(default.and_then(|value| value.get_ref().parse().ok()).unwrap_or_default());
         };
-        match own {
-            Some(value) => find(value).ok_or_else(|| {
-                let allowed: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                self.wrong(value, format!("{:?} is not one of: {}", value.get_ref(), allowed.join(", ")))
-            }),
-            None => Ok(default.and_then(find).unwrap_or(words[0].1)),
-        }
+        value.get_ref().parse().map_err(|_| {
+            let allowed: Vec<&str> = T::VARIANTS.iter().map(|word| (*word).into()).collect();
+            self.wrong(value, format!("{:?} is not one of: {}", value.get_ref(), allowed.join(", ")))
+        })
     }
 
     fn length(

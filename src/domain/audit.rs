@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::Instant;
 use super::application::ApplicationId;
@@ -20,76 +21,60 @@ const DOMAIN: &[u8] = b"keydesk audit entry v1";
 const GENESIS: &[u8] = b"keydesk audit chain v1";
 
 /// What was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum AuditAction {
     /// The database got its first user and Application.
     SetUp,
     /// An Application was created.
+    #[strum(serialize = "application.created")]
     ApplicationCreated,
     /// An Application got another name.
+    #[strum(serialize = "application.renamed")]
     ApplicationRenamed,
     /// An Application was deleted, after its keys.
+    #[strum(serialize = "application.deleted")]
     ApplicationDeleted,
     /// A key was created.
+    #[strum(serialize = "key.created")]
     KeyCreated,
     /// The secret of a new key was handed over.
+    #[strum(serialize = "key.delivered")]
     KeyDelivered,
     /// A key was paused.
+    #[strum(serialize = "key.disabled")]
     KeyDisabled,
     /// A paused key was let in again.
+    #[strum(serialize = "key.enabled")]
     KeyEnabled,
     /// A successor took the key's place.
+    #[strum(serialize = "key.rotated")]
     KeyRotated,
     /// A key was deleted.
+    #[strum(serialize = "key.deleted")]
     KeyDeleted,
     /// A user was added.
+    #[strum(serialize = "user.added")]
     UserAdded,
     /// A user may change nothing any more.
+    #[strum(serialize = "user.disabled")]
     UserDisabled,
     /// A disabled user may change things again.
+    #[strum(serialize = "user.enabled")]
     UserEnabled,
     /// A user was deleted and their email wiped.
+    #[strum(serialize = "user.deleted")]
     UserDeleted,
 }
 
 impl AuditAction {
     /// All of them.
-    pub const ALL: [Self; 14] = [
-        Self::SetUp,
-        Self::ApplicationCreated,
-        Self::ApplicationRenamed,
-        Self::ApplicationDeleted,
-        Self::KeyCreated,
-        Self::KeyDelivered,
-        Self::KeyDisabled,
-        Self::KeyEnabled,
-        Self::KeyRotated,
-        Self::KeyDeleted,
-        Self::UserAdded,
-        Self::UserDisabled,
-        Self::UserEnabled,
-        Self::UserDeleted,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The word in the database, in JSON and in the hash.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SetUp => "set_up",
-            Self::ApplicationCreated => "application.created",
-            Self::ApplicationRenamed => "application.renamed",
-            Self::ApplicationDeleted => "application.deleted",
-            Self::KeyCreated => "key.created",
-            Self::KeyDelivered => "key.delivered",
-            Self::KeyDisabled => "key.disabled",
-            Self::KeyEnabled => "key.enabled",
-            Self::KeyRotated => "key.rotated",
-            Self::KeyDeleted => "key.deleted",
-            Self::UserAdded => "user.added",
-            Self::UserDisabled => "user.disabled",
-            Self::UserEnabled => "user.enabled",
-            Self::UserDeleted => "user.deleted",
-        }
+        self.into()
     }
 
     /// The words on the screen.
@@ -222,10 +207,10 @@ impl AuditEntry {
     /// The words on the screen for what was done; an action of a newer keydesk stands as it is.
     #[must_use]
     pub fn label(&self) -> String {
-        AuditAction::ALL
-            .into_iter()
-            .find(|a| a.as_str() == self.action)
-            .map_or_else(|| super::text::inert(&self.action), |a| a.label().to_owned())
+        self.action.parse().map_or_else(
+            |_| super::text::inert(&self.action),
+            |action: AuditAction| action.label().to_owned(),
+        )
     }
 
     /// The fields before and after; none when the stored text is damaged (the chain will say so).

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::TimeDelta;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::Instant;
 use super::application::ApplicationId;
@@ -79,7 +80,8 @@ impl fmt::Debug for KeyId {
 pub struct NotAKeyId;
 
 /// Whether a key may be used in production, or in tests only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum KeyType {
     /// `ik_live_...`
     Production,
@@ -89,15 +91,12 @@ pub enum KeyType {
 
 impl KeyType {
     /// Both, in the order in which they are offered.
-    pub const ALL: [Self; 2] = [Self::Production, Self::Test];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The word in JSON, on the command line and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Production => "production",
-            Self::Test => "test",
-        }
+        self.into()
     }
 
     /// The word inside the key's text.
@@ -107,14 +106,6 @@ impl KeyType {
             Self::Production => "live",
             Self::Test => "test",
         }
-    }
-}
-
-impl FromStr for KeyType {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|t| t.as_str() == text).ok_or(UnknownWord { allowed: "production, test" })
     }
 }
 
@@ -165,7 +156,8 @@ impl KeyKind {
 }
 
 /// What a key is at an instant. A deleted key is no state: its row is gone, a tombstone remains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum KeyState {
     /// Works, and goes on working beyond the time of `expires_soon`.
     Valid,
@@ -179,7 +171,7 @@ pub enum KeyState {
 
 impl KeyState {
     /// All, in the order in which a filter steps through them.
-    pub const ALL: [Self; 4] = [Self::Valid, Self::ExpiresSoon, Self::Expired, Self::Disabled];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The state of a key. Expiry wins over disabling, since it cannot be taken back.
     #[must_use]
@@ -198,12 +190,7 @@ impl KeyState {
     /// The word in JSON and on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::ExpiresSoon => "expires_soon",
-            Self::Expired => "expired",
-            Self::Disabled => "disabled",
-        }
+        self.into()
     }
 
     /// The words on the screen.
@@ -215,17 +202,6 @@ impl KeyState {
             Self::Expired => "Expired",
             Self::Disabled => "Disabled",
         }
-    }
-}
-
-impl FromStr for KeyState {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|s| s.as_str() == text)
-            .ok_or(UnknownWord { allowed: "valid, expires_soon, expired, disabled" })
     }
 }
 

@@ -69,7 +69,7 @@ pub struct Ledger {
 impl Ledger {
     /// Takes the next entry.
     pub fn take(&mut self, entry: &AuditEntry) {
-        let action = AuditAction::ALL.into_iter().find(|action| action.as_str() == entry.action);
+        let action = entry.action.parse().ok();
         if let Some(id) = entry.key {
             self.key(id, action, entry);
         } else if let Some(user) = entry.user {

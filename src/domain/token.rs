@@ -19,9 +19,6 @@ use zeroize::{Zeroize, Zeroizing};
 use super::key::{KeyId, KeyType};
 use super::secret::Secret;
 
-/// The published regular expression: what secret scanners look for (any prefix).
-pub const PATTERN: &str = r"\b[0-9A-Za-z]{2,8}_(?:live|test)_[0-9A-Za-z]{10}_[0-9A-Za-z]{49}\b";
-
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARS: usize = 43;
 const CHECKSUM_CHARS: usize = 6;
@@ -200,7 +197,7 @@ pub fn displayed_id(text: &str) -> Option<KeyId> {
 }
 
 fn key_type(infix: &str) -> Option<KeyType> {
-    KeyType::ALL.into_iter().find(|t| t.infix() == infix)
+    KeyType::ALL.iter().copied().find(|key_type| key_type.infix() == infix)
 }
 
 fn shape(text: &str) -> Option<Claim> {

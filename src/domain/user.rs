@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use strum::{EnumString, IntoStaticStr};
+
 use super::Instant;
 
 /// The number of a user; it remains when the user is deleted, so that the log stays whole.
@@ -9,7 +11,8 @@ use super::Instant;
 pub struct UserId(pub i64);
 
 /// Whether a user may change something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum UserStatus {
     /// May look and change.
     Active,
@@ -23,11 +26,7 @@ impl UserStatus {
     /// The word in JSON and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Disabled => "disabled",
-            Self::Deleted => "deleted",
-        }
+        self.into()
     }
 
     /// The word on the screen.

@@ -49,12 +49,7 @@ pub(super) fn key_type(row: &Row<'_>, column: usize) -> rusqlite::Result<KeyType
 }
 
 pub(super) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<UserStatus> {
-    match row.get_ref(column)?.as_str()? {
-        "active" => Ok(UserStatus::Active),
-        "disabled" => Ok(UserStatus::Disabled),
-        "deleted" => Ok(UserStatus::Deleted),
-        _ => Err(wrong(column, "a user's status")),
-    }
+    row.get_ref(column)?.as_str()?.parse().map_err(|_| wrong(column, "a user's status"))
 }
 
 pub(super) fn email(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Email>> {

@@ -80,8 +80,8 @@ impl Looks {
             return Ok(Self { looks: vec![Look { theme: Theme::colourless()?, glyphs }], first: 0 });
         }
         let looks = ThemeName::ALL
-            .into_iter()
-            .map(|name| Ok(Look { theme: Theme::named(name)?, glyphs }))
+            .iter()
+            .map(|name| Ok(Look { theme: Theme::named(*name)?, glyphs }))
             .collect::<Result<_, ThemeError>>()?;
         let first = ThemeName::ALL.iter().position(|name| *name == settings.theme).unwrap_or_default();
         Ok(Self { looks, first })

@@ -41,7 +41,7 @@ fn every_operation_leaves_its_entry() {
     let ben = desk::enable_user(&mut desk.session(), ben.id, ben.version).unwrap();
     desk::delete_user(&mut desk.session(), ben.id, ben.version).unwrap();
     let words: Vec<String> = entries(&desk, "").into_iter().rev().map(|row| row.entry.action).collect();
-    for action in AuditAction::ALL {
+    for &action in AuditAction::ALL {
         assert!(words.iter().any(|word| word == action.as_str()), "{action:?}");
     }
     assert!(matches!(report(&desk), ChainReport::Whole(number, _) if number == words.len() as u64));

@@ -190,7 +190,7 @@ fn a_filter_looks_at_name_id_platform_and_creator() {
 fn states_are_told_apart() {
     let desk = furnished(40);
     let soon = TimeDelta::days(7);
-    for state in KeyState::ALL {
+    for &state in KeyState::ALL {
         let mut wanted = query(&desk, KeySort::Expires, false);
         wanted.state = Some(state);
         let rows = all(&desk, &wanted);

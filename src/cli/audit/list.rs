@@ -78,7 +78,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
 /// A word for what was done, or a part of one.
 fn action(text: &str) -> Result<String, CommandError> {
     let folded = fold(text.trim());
-    let known = || AuditAction::ALL.into_iter().map(AuditAction::as_str);
+    let known = || AuditAction::ALL.iter().map(|action| action.as_str());
     if !folded.is_empty() && known().any(|word| word.contains(&folded)) {
         return Ok(folded);
     }

@@ -16,7 +16,8 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::output::table::Style;
-use crate::config::settings::{ClipboardMode, Settings};
+use crate::config::settings::Settings;
+use crate::host::clipboard::ClipboardMode;
 use crate::host::{clock, places};
 
 const EXAMPLES: &str = "\

@@ -10,8 +10,9 @@ use nix::unistd::{AccessFlags, access};
 use super::finding::Finding;
 use crate::cli::output::text;
 use crate::config::ConfigError;
-use crate::config::settings::{ClipboardMode, Settings};
+use crate::config::settings::Settings;
 use crate::domain::text::inert;
+use crate::host::clipboard::ClipboardMode;
 use crate::host::clipboard::choice::{Way, ways};
 use crate::host::clipboard::{self, tmux};
 

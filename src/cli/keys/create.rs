@@ -96,7 +96,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
 }
 
 fn types() -> impl TypedValueParser<Value = KeyType> {
-    PossibleValuesParser::new(KeyType::ALL.map(KeyType::as_str)).try_map(|word| word.parse::<KeyType>())
+    PossibleValuesParser::new(KeyType::ALL.iter().map(|key_type| key_type.as_str()))
+        .try_map(|word| word.parse::<KeyType>())
 }
 
 fn expires(context: &Context, when: Option<&str>) -> Result<Instant, CommandError> {

@@ -82,7 +82,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
 }
 
 fn states() -> impl TypedValueParser<Value = KeyState> {
-    PossibleValuesParser::new(KeyState::ALL.map(KeyState::as_str)).try_map(|word| word.parse::<KeyState>())
+    PossibleValuesParser::new(KeyState::ALL.iter().map(|state| state.as_str()))
+        .try_map(|word| word.parse::<KeyState>())
 }
 
 fn columns() -> impl TypedValueParser<Value = KeySort> {

@@ -1,7 +1,23 @@
 //! Which way a copy goes, from the facts of the session. Pure: the facts come in, a way comes out.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use super::osc52::Wrapping;
-use crate::config::settings::ClipboardMode;
+
+/// Where copies go, as the user has set it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum ClipboardMode {
+    /// To the clipboard that fits the session.
+    #[default]
+    Auto,
+    /// To the display's clipboard.
+    System,
+    /// Through the terminal.
+    Osc52,
+    /// Nowhere.
+    Off,
+}
 
 /// What the environment says of the session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

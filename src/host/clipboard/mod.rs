@@ -10,10 +10,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use choice::ClipboardMode;
 use choice::{Facts, Way, ways};
 use osc52::{Wrapping, sequence};
 
-use crate::config::settings::ClipboardMode;
 use crate::domain::secret::Secret;
 
 /// What a copy needs to know of the world.

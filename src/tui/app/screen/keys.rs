@@ -354,7 +354,7 @@ impl KeysScreen {
 
 fn next_state(state: Option<KeyState>) -> Option<KeyState> {
     match state {
-        None => Some(KeyState::ALL[0]),
+        None => KeyState::ALL.first().copied(),
         Some(state) => {
             let place = KeyState::ALL.iter().position(|s| *s == state)?;
             KeyState::ALL.get(place + 1).copied()

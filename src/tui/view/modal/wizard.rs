@@ -74,7 +74,7 @@ fn platform(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
 
 fn details(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     page.field("Name", &wizard.name, wizard.focus == Focus::Name, 0);
-    let types = KeyType::ALL.map(|t| (t.as_str().to_owned(), wizard.key_type == t));
+    let types: Vec<_> = KeyType::ALL.iter().map(|t| (t.as_str().to_owned(), wizard.key_type == *t)).collect();
     options("Type", &types, wizard.focus == Focus::Type, 1, page);
     let mut expiries: Vec<(String, bool)> = (0..)
         .zip(PRESETS)
