@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cli::error::CommandError;
 use crate::cli::output::{Format, Output};
 use crate::config::settings::Settings;
-use crate::desk::witness::{Doubt, Sight, Witness};
+use crate::desk::known_head::{KnownHeadCheck, KnownHeads, LogMismatch};
 use crate::desk::{self, DeskError, Session, Who};
 use crate::domain::Instant;
 use crate::domain::clock::{MEND, behind_the_log};
@@ -13,6 +13,7 @@ use crate::domain::expiry;
 use crate::domain::user::Caller;
 use crate::host::clock::Zone;
 use crate::host::entropy::SystemEntropy;
+use crate::host::known_head_files::KnownHeadFiles;
 use crate::host::{clock, identity, places};
 use crate::store::audit;
 use crate::store::{NotAllowed, Reader, Store, StoreError, Urgency};
@@ -41,6 +42,10 @@ impl GlobalArgs {
     }
 }
 
+/// How to compare the log with a head stored elsewhere.
+const COMPARE: &str =
+    "to compare the log with a head stored elsewhere, run: keydesk audit verify --expect HEAD";
+
 /// One command under way.
 pub(crate) struct Context {
     /// Where it says things.
@@ -53,8 +58,8 @@ pub(crate) struct Context {
     pub(crate) application: Option<String>,
     /// When it began: what lists and states refer to.
     pub(crate) now: Instant,
-    /// What remembers the last head seen of the audit log; none where nothing is worth remembering.
-    pub(crate) witness: Option<Witness>,
+    /// The known heads of this user; none for a user without a home directory, and in the demo.
+    pub(crate) known_heads: Option<KnownHeads>,
 }
 
 impl Context {
@@ -68,7 +73,7 @@ impl Context {
             database: place(global.db, "the database", |places| places.database)?,
             application: global.app.filter(|name| !name.trim().is_empty()),
             now: clock::now(),
-            witness: Witness::usual(),
+            known_heads: KnownHeadFiles::at_default_location().map(KnownHeads::new),
         })
     }
 
@@ -79,25 +84,35 @@ impl Context {
 
     fn store_for(&self, urgency: Urgency) -> Result<Store, CommandError> {
         let store = self.opened(urgency)?;
-        self.look_and_warn(&store);
+        self.check_known_head(&store);
         Ok(store)
     }
 
-    /// Looks whether the audit log is the one that was seen last, and says so when it is not.
-    pub(crate) fn look_and_warn(&self, store: &Store) {
-        if let Some(doubt) = self.look(store).doubt {
-            self.warn_of_doubt(&doubt);
+    /// Compares the audit log with the known head, and warns of a mismatch or a lost known head.
+    pub(crate) fn check_known_head(&self, store: &Store) {
+        let check = self.known_head(store);
+        self.warn_of_loss(&check);
+        if let Some(mismatch) = check.mismatch {
+            self.warn_of_mismatch(&mismatch);
         }
     }
 
-    /// The same for a command that looks at the witness itself.
-    pub(crate) fn store_unwitnessed(&self) -> Result<Store, StoreError> {
+    /// Warns once when the known head was lost, with what that means.
+    pub(crate) fn warn_of_loss(&self, check: &KnownHeadCheck) {
+        if let Some(loss) = check.loss() {
+            self.output.warn(&loss);
+            self.output.warn(COMPARE);
+        }
+    }
+
+    /// Opens the database for a command that checks the known head itself.
+    pub(crate) fn store_without_known_head(&self) -> Result<Store, StoreError> {
         self.opened(Urgency::Normal)
     }
 
     /// The same for a command that looks for changes made by hand, and so reads an altered schema too.
     pub(crate) fn store_to_verify(&self) -> Result<Store, StoreError> {
-        match self.store_unwitnessed() {
+        match self.store_without_known_head() {
             Err(StoreError::AlteredSchema { .. }) => Store::open_read_only(&self.database),
             opened => opened,
         }
@@ -112,28 +127,29 @@ impl Context {
         Ok(store)
     }
 
-    /// Whether the audit log is the one that was seen last.
-    pub(crate) fn look(&self, store: &Store) -> Sight {
-        self.witness.as_ref().map(|witness| witness.look(store)).unwrap_or_default()
+    /// Compares the audit log with the known head.
+    pub(crate) fn known_head(&self, store: &Store) -> KnownHeadCheck {
+        let check = |known_heads: &KnownHeads| known_heads.check(store, &identity::caller());
+        self.known_heads.as_ref().map(check).unwrap_or_default()
     }
 
-    /// Says that it is not, what is alive again, and what to do.
-    fn warn_of_doubt(&self, doubt: &Doubt) {
-        self.output.warn(&doubt.to_string());
-        if let Some(alive) = doubt.alive_again() {
-            self.output.warn(&alive);
+    fn warn_of_mismatch(&self, mismatch: &LogMismatch) {
+        self.output.warn(&mismatch.to_string());
+        if let Some(restored) = mismatch.restored_keys() {
+            self.output.warn(&restored);
         }
-        for line in self.what_to_do(doubt) {
+        for line in self.what_to_do(mismatch) {
             self.output.warn(&line);
         }
     }
 
-    /// The commands with which the doubt is settled.
-    pub(crate) fn what_to_do(&self, doubt: &Doubt) -> Vec<String> {
+    /// Returns the commands that resolve a mismatch.
+    pub(crate) fn what_to_do(&self, mismatch: &LogMismatch) -> Vec<String> {
         let usual = places::default().is_some_and(|places| places.database == self.database);
         let database = (!usual).then_some(self.database.as_path());
-        let delete = doubt.deletion(database).map(|line| format!("delete them with: {line}"));
-        let accept = format!("when you know why it differs: {}", Doubt::acceptance(database));
+        let delete = mismatch.delete_command(database).map(|line| format!("delete them with: {line}"));
+        let accept =
+            format!("if you know the reason, accept the log with: {}", LogMismatch::accept_command(database));
         delete.into_iter().chain([accept]).collect()
     }
 
@@ -225,9 +241,9 @@ pub(crate) fn change<T>(
     let mut entropy = SystemEntropy;
     let now = clock::now();
     let done = operation(&mut Session { store, caller: &caller, now, entropy: &mut entropy })?;
-    // A deletion that is not remembered could be undone by a restored backup, and nobody would know.
-    if let Some(witness) = Witness::usual() {
-        drop(witness.look(store));
+    // Otherwise a restored backup could undo the change without a mismatch.
+    if let Some(known_heads) = KnownHeadFiles::at_default_location().map(KnownHeads::new) {
+        drop(known_heads.record(store, &caller));
     }
     Ok(done)
 }

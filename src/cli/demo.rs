@@ -70,7 +70,7 @@ pub(crate) fn run(mut context: Context, open: OpenScreen) -> Result<Exit, Comman
         })?;
     context.database = directory.path().join("demo.db");
     context.application = None;
-    context.witness = None;
+    context.known_heads = None;
     let mut store = context.store_or_new()?;
     let rows = rows().map_err(|error| CommandError::failed("demo", format!("assets/demo.csv: {error}")))?;
     seed(&mut store, &identity::caller(), &rows, context.now, &mut SystemEntropy)?;

@@ -46,7 +46,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     };
     let application = Name::parse(application)?;
     let mut store = context.store_or_new()?;
-    context.look_and_warn(&store);
+    context.check_known_head(&store);
     let set_up =
         change(&mut store, |session| desk::set_up(session, &email, &application, args.prefix.as_ref()))?;
     let database = context.database.display().to_string();

@@ -7,7 +7,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::config::settings::Settings;
-use crate::desk::witness::Witness;
+use crate::desk::known_head::KnownHeads;
 use crate::domain::user::Caller;
 use crate::host::identity;
 use crate::store::Store;
@@ -23,8 +23,8 @@ pub struct Opening {
     pub settings: Settings,
     /// The Application that was named on the command line.
     pub application: Option<String>,
-    /// What remembers the last head seen of the audit log.
-    pub witness: Option<Witness>,
+    /// The known heads of this user.
+    pub known_heads: Option<KnownHeads>,
     /// A folder that is to go with the program, however that ends.
     pub throwaway: Option<PathBuf>,
 }
@@ -47,8 +47,8 @@ pub(crate) fn show(
     throwaway: Option<PathBuf>,
     open: OpenScreen,
 ) -> Result<Exit, CommandError> {
-    let Context { settings, application, witness, .. } = context;
-    open(Opening { store, caller: identity::caller(), settings, application, witness, throwaway })
+    let Context { settings, application, known_heads, .. } = context;
+    open(Opening { store, caller: identity::caller(), settings, application, known_heads, throwaway })
         .map_err(|reason| CommandError::failed("screen", reason))?;
     Ok(Exit::Done)
 }

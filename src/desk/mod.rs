@@ -6,13 +6,13 @@ mod create_key;
 mod delete_keys;
 mod disable_keys;
 mod error;
+pub mod known_head;
 mod manage_applications;
 mod manage_users;
 mod rotate_key;
 #[cfg(test)]
 mod sabotage;
 mod set_up;
-pub mod witness;
 
 pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivered};
 pub use delete_keys::delete_keys;

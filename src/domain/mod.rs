@@ -9,6 +9,7 @@ pub mod audit_filter;
 pub mod clock;
 pub mod expiry;
 pub mod key;
+pub mod known_head;
 pub mod ledger;
 pub mod platform;
 pub mod secret;
@@ -16,7 +17,6 @@ pub mod since;
 pub mod text;
 pub mod token;
 pub mod user;
-pub mod witness;
 
 /// An instant in UTC. keydesk keeps whole seconds.
 pub type Instant = chrono::DateTime<chrono::Utc>;

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod entropy;
 pub mod files;
 pub mod identity;
+pub mod known_head_files;
 pub mod new_file;
 pub mod places;
 pub mod size_limit;

@@ -13,8 +13,8 @@ pub struct Places {
     pub config: PathBuf,
     /// The log.
     pub log: PathBuf,
-    /// The folder that remembers the last heads seen of audit logs.
-    pub witness: PathBuf,
+    /// The directory of the known heads.
+    pub known_heads: PathBuf,
 }
 
 /// The defaults, as the system has them; none for a user without a home.
@@ -26,7 +26,7 @@ pub fn default() -> Option<Places> {
         database: project.data_dir().join("keydesk.db"),
         config: project.config_dir().join("config.toml"),
         log: state.join("keydesk.log"),
-        witness: state.join("witness"),
+        known_heads: state.join("known-heads"),
     })
 }
 

@@ -62,6 +62,17 @@ pub fn last_at(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
         .map_err(r.fault("reading the end of the audit log"))
 }
 
+/// Returns whether the log has an entry that a user wrote under an operating system user.
+pub fn has_entries_by(r: &Reader<'_>, user: UserId, uid: u32) -> Result<bool, StoreError> {
+    r.connection
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM audit WHERE actor = ?1 AND actor_uid = ?2)",
+            params![user.0, uid],
+            |row| row.get(0),
+        )
+        .map_err(r.fault("reading the audit log"))
+}
+
 /// Adds an entry to the end of the chain.
 pub(super) fn append(
     tx: &WriteTx<'_>,

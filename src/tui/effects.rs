@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::app::msg::{
-    Done, KeyDetails, Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Remains, Standing,
+    Done, KeyDetails, Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Remains, SessionInfo,
 };
 use super::audit_check::AuditCheck;
 use crate::config::settings::Settings;
-use crate::desk::witness::{Sight, Witness};
+use crate::desk::known_head::{KnownHeadCheck, KnownHeads};
 use crate::desk::{self, DeskError, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
@@ -30,7 +30,7 @@ pub struct Desk {
     settings: Arc<Settings>,
     entropy: Box<dyn Entropy + Send>,
     check: AuditCheck,
-    witness: Option<Witness>,
+    known_heads: Option<KnownHeads>,
 }
 
 impl Desk {
@@ -42,13 +42,13 @@ impl Desk {
         settings: Arc<Settings>,
         entropy: Box<dyn Entropy + Send>,
     ) -> Self {
-        Self { store, caller, settings, entropy, check: AuditCheck::default(), witness: None }
+        Self { store, caller, settings, entropy, check: AuditCheck::default(), known_heads: None }
     }
 
-    /// Remembers the last head seen of the audit log there.
+    /// Compares the audit log with these known heads.
     #[must_use]
-    pub fn with_witness(self, witness: Option<Witness>) -> Self {
-        Self { witness, ..self }
+    pub fn with_known_heads(self, known_heads: Option<KnownHeads>) -> Self {
+        Self { known_heads, ..self }
     }
 
     /// The store.
@@ -61,8 +61,8 @@ impl Desk {
     pub fn load(&mut self, load: Load, now: Instant) -> Result<Loaded, StoreError> {
         let catalogue = &self.settings.catalogue;
         Ok(match load {
-            Load::Standing { application, named } => {
-                Loaded::Standing(Box::new(self.standing(application, named.as_deref(), now)?))
+            Load::SessionInfo { application, named } => {
+                Loaded::SessionInfo(Box::new(self.session_info(application, named.as_deref(), now)?))
             }
             Load::Keys(query, window) => {
                 Loaded::Keys(self.store.read(|r| keys::page(r, &query, catalogue, &window))?)
@@ -99,7 +99,7 @@ impl Desk {
                 Loaded::Audit(self.store.read(|r| audit::page(r, &filter, &window))?)
             }
             Load::AuditChain => Loaded::AuditChain(self.check.step(&self.store)?),
-            Load::Witness => Loaded::Witness(Box::new(self.look())),
+            Load::KnownHead => Loaded::KnownHead(Box::new(self.known_head())),
             Load::Presented => {
                 Loaded::Presented(self.store.read(|r| usage::presented_today(r, now, MOST_PRESENTED))?)
             }
@@ -110,12 +110,12 @@ impl Desk {
         })
     }
 
-    fn standing(
+    fn session_info(
         &self,
         wanted: Option<ApplicationId>,
         named: Option<&str>,
         now: Instant,
-    ) -> Result<Standing, StoreError> {
+    ) -> Result<SessionInfo, StoreError> {
         let who = desk::who(&self.store, &self.caller)?;
         let soon = self.settings.expires_soon;
         self.store.read(|r| {
@@ -132,7 +132,7 @@ impl Desk {
             if let Some(behind) = clock::behind_the_log(audit::last_at(r)?, now) {
                 warnings.push(format!("Beware: {behind}. {}.", clock::MEND));
             }
-            Ok(Standing {
+            Ok(SessionInfo {
                 who,
                 login: self.caller.login.clone(),
                 application,
@@ -148,22 +148,25 @@ impl Desk {
     /// Changes something: one operation of the desk.
     pub fn operate(&mut self, operation: Operation, now: Instant) -> Result<Done, DeskError> {
         let done = self.carry_out(operation, now)?;
-        // A deletion that is not remembered could be undone by a restored backup, and nobody would know.
-        drop(self.look());
+        // Otherwise a restored backup could undo the change without a mismatch.
+        if let Some(known_heads) = &self.known_heads {
+            drop(known_heads.record(&self.store, &self.caller));
+        }
         Ok(done)
     }
 
-    /// Whether the audit log is the one that was seen last.
-    fn look(&self) -> Sight {
-        self.witness.as_ref().map(|witness| witness.look(&self.store)).unwrap_or_default()
+    fn known_head(&self) -> KnownHeadCheck {
+        self.known_heads
+            .as_ref()
+            .map(|known_heads| known_heads.check(&self.store, &self.caller))
+            .unwrap_or_default()
     }
 
     fn accept_log(&self) -> Result<Done, DeskError> {
-        let witness = self
-            .witness
-            .as_ref()
-            .ok_or_else(|| DeskError::NotFound { what: "folder in which a head could be kept".into() })?;
-        Ok(Done::LogAccepted(witness.accept(&self.store)?))
+        let known_heads = self.known_heads.as_ref().ok_or_else(|| DeskError::NotFound {
+            what: "directory in which a known head could be saved".into(),
+        })?;
+        Ok(Done::LogAccepted(known_heads.accept(&self.store)?))
     }
 
     fn carry_out(&mut self, operation: Operation, now: Instant) -> Result<Done, DeskError> {

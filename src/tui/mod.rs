@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::config::settings::{Ascii, Settings, ThemeName};
 use crate::config::theme::{Theme, ThemeError};
-use crate::desk::witness::Witness;
+use crate::desk::known_head::KnownHeads;
 use crate::domain::user::Caller;
 use crate::host::clipboard::Clipboard;
 use crate::host::clock::{self, Zone};
@@ -39,8 +39,8 @@ pub struct Launch {
     pub settings: Settings,
     /// The Application to show first, by name.
     pub application: Option<String>,
-    /// What remembers the last head seen of the audit log.
-    pub witness: Option<Witness>,
+    /// The known heads of this user.
+    pub known_heads: Option<KnownHeads>,
 }
 
 /// Why the screen could not be opened.
@@ -96,7 +96,7 @@ impl Looks {
 
 /// Opens the screen and runs it until somebody leaves.
 pub fn run(launch: Launch) -> Result<(), TuiError> {
-    let Launch { store, caller, settings, application, witness } = launch;
+    let Launch { store, caller, settings, application, known_heads } = launch;
     terminal::check()?;
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let looks = Looks::new(&settings, var("NO_COLOR").is_some(), is_utf8(var))?;
@@ -113,7 +113,7 @@ pub fn run(launch: Launch) -> Result<(), TuiError> {
         keydesk: std::env::current_exe()?,
     };
     let (outgoing, incoming) = run::channel();
-    let worker = Worker::start(store, caller, &around.settings, clipboard, witness, outgoing.clone())?;
+    let worker = Worker::start(store, caller, &around.settings, clipboard, known_heads, outgoing.clone())?;
     terminal::install_panic_hook();
     let guard = Guard::new(around.settings.mouse)?;
     terminal::watch()?;

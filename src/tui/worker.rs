@@ -15,7 +15,7 @@ use super::app::msg::{Answer, Load, Operation, RequestId};
 use super::effects::Desk;
 use super::run::Incoming;
 use crate::config::settings::Settings;
-use crate::desk::witness::Witness;
+use crate::desk::known_head::KnownHeads;
 use crate::domain::secret::Secret;
 use crate::domain::user::Caller;
 use crate::host::clipboard::Clipboard;
@@ -51,7 +51,7 @@ enum UnderWay {
 /// Requests of one kind make each other void.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Standing,
+    SessionInfo,
     Keys,
     Applications,
     Users,
@@ -66,7 +66,7 @@ enum Kind {
 impl Kind {
     fn of(load: &Load) -> Self {
         match load {
-            Load::Standing { .. } => Self::Standing,
+            Load::SessionInfo { .. } => Self::SessionInfo,
             // Rows that are not wanted any more need not be counted or selected either.
             Load::Keys(..) | Load::KeyCount(_) | Load::KeyIds(_) => Self::Keys,
             Load::Applications(..) => Self::Applications,
@@ -79,7 +79,7 @@ impl Kind {
             | Load::Remains(_)
             | Load::Targets(_)
             | Load::MonthCount(..)
-            | Load::Witness
+            | Load::KnownHead
             | Load::ApplicationChoices => Self::Own,
         }
     }
@@ -108,7 +108,7 @@ impl Worker {
         caller: Caller,
         settings: &Arc<Settings>,
         clipboard: Clipboard,
-        witness: Option<Witness>,
+        known_heads: Option<KnownHeads>,
         outgoing: Sender<Incoming>,
     ) -> std::io::Result<Self> {
         let (jobs, incoming) = mpsc::channel();
@@ -117,7 +117,7 @@ impl Worker {
         let mut thread = Thread {
             data_version: store.data_version().unwrap_or_default(),
             desk: Desk::new(store, caller, Arc::clone(settings), Box::new(SystemEntropy))
-                .with_witness(witness),
+                .with_known_heads(known_heads),
             outgoing: outgoing.clone(),
             under_way: Arc::clone(&under_way),
             scrub_due: false,

@@ -1,4 +1,6 @@
-//! The audit log by command: listed, checked, witnessed.
+//! The audit log by command: listed, verified, compared with the known head.
+
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -203,21 +205,28 @@ fn a_restored_backup_is_noticed_and_the_keys_that_it_revives_are_named() {
     });
     let said = home.run_with(secret.clone(), &["verify"]);
     assert_eq!(said.code, 0, "it is alive again");
-    assert!(said.err.contains("alive again"), "{}", said.err);
+    assert!(said.err.contains("exists again") || said.err.contains("exist again"), "{}", said.err);
 
     let line = format!("keydesk keys delete {checkout} {billing}");
     for _ in 0..2 {
         let said = home.run(&["keys", "list"]);
         assert_eq!(said.code, 0, "nobody is stopped");
-        assert!(said.err.contains("you saw 11 entries, and it has 9"), "{}", said.err);
-        assert!(said.err.contains("2 deleted keys are alive again, and let in: Checkout"), "{}", said.err);
+        assert!(said.err.contains("you have seen 11 entries, and the log has 9"), "{}", said.err);
+        assert!(
+            said.err.contains("2 deleted keys exist again and may be accepted: Checkout"),
+            "{}",
+            said.err
+        );
         assert!(said.err.contains(&line) && said.err.contains("keydesk audit accept"), "{}", said.err);
         assert!(!said.err.contains("Old"), "{}", said.err);
     }
     let said = home.run(&["keys", "list", "--json"]);
     assert!(said.json().is_array() && said.err.contains(&line));
     let said = home.run(&["audit", "verify"]);
-    assert!(said.code == 1 && said.out.starts_with("broken: the audit log is not the one"), "{said:?}");
+    assert!(
+        said.code == 1 && said.out.starts_with("broken: the audit log does not match the known head"),
+        "{said:?}"
+    );
     let said = home.run(&["audit", "verify", "--json"]);
     let document = said.json();
     assert_eq!((said.code, &document["whole"], &document["witnessed"]), (1, &json!(false), &json!(false)));
@@ -225,11 +234,11 @@ fn a_restored_backup_is_noticed_and_the_keys_that_it_revives_are_named() {
 
     let said = home.run(&["doctor", "--json"]);
     let report = said.json();
-    let witness =
-        report["checks"].as_array().unwrap().iter().find(|check| check["check"] == "witness").unwrap();
-    assert_eq!((said.code, &witness["ok"]), (1, &json!(false)), "{report}");
-    assert!(witness["message"].as_str().unwrap().contains("2 deleted keys are alive again"), "{witness}");
-    assert!(witness["hint"].as_str().unwrap().starts_with(&line), "{witness}");
+    let check =
+        report["checks"].as_array().unwrap().iter().find(|check| check["check"] == "known head").unwrap();
+    assert_eq!((said.code, &check["ok"]), (1, &json!(false)), "{report}");
+    assert!(check["message"].as_str().unwrap().contains("2 deleted keys exist again"), "{check}");
+    assert!(check["hint"].as_str().unwrap().starts_with(&line), "{check}");
 
     // Work goes on, and then as it is told.
     home.key("New", &[]);
@@ -237,7 +246,7 @@ fn a_restored_backup_is_noticed_and_the_keys_that_it_revives_are_named() {
     assert_eq!(home.run(&arguments).code, 0);
     assert_eq!(home.run_with(secret, &["verify"]).code, 1);
     let said = home.run(&["keys", "list"]);
-    assert!(!said.err.contains("alive") && said.err.contains("its entry 11 is another"), "{}", said.err);
+    assert!(!said.err.contains("exist") && said.err.contains("entry 11 is a different one"), "{}", said.err);
     let said = home.run(&["audit", "accept"]);
     assert_eq!(said.code, 2, "it asks: {said:?}");
     assert_eq!(home.run(&["audit", "accept", "--yes"]).code, 0);
@@ -251,16 +260,18 @@ fn a_key_that_was_accepted_alive_is_not_named_again() {
     let home = Home::set_up();
     let (id, _) = home.key("Checkout", &[]);
     restored(&home, || drop(home.run(&["keys", "delete", "Checkout", "--yes"])));
-    assert!(home.run(&["keys", "list"]).err.contains("a deleted key is alive again, and let in: Checkout"));
+    assert!(
+        home.run(&["keys", "list"]).err.contains("a deleted key exists again and may be accepted: Checkout")
+    );
     assert_eq!(home.run(&["audit", "accept", "--yes"]).code, 0);
     restored(&home, || drop(home.key("Another", &[])));
     let said = home.run(&["keys", "list"]);
-    assert!(said.err.contains("was shortened") && !said.err.contains("alive"), "{}", said.err);
+    assert!(said.err.contains("was shortened") && !said.err.contains("again"), "{}", said.err);
     assert!(home.run(&["keys", "list", "--json"]).json()[0]["id"] == id.as_str());
 }
 
 #[test]
-fn a_log_that_was_written_anew_is_noticed_by_its_witness_and_by_nobody_else() {
+fn a_rewritten_log_is_detected_by_those_who_know_an_earlier_head_and_by_nobody_else() {
     let home = Home::set_up();
     home.key("Checkout", &[]);
     // What whoever may write the file can do: take the end away, and go on as if nothing had been.
@@ -268,42 +279,101 @@ fn a_log_that_was_written_anew_is_noticed_by_its_witness_and_by_nobody_else() {
     restored(&home, || drop(home.run(&["keys", "disable", "Checkout"])));
     let mut other = home.command(&["users", "add", "ben@example.com"]);
     let said = run(other.env("XDG_STATE_HOME", home.path("elsewhere")));
-    assert_eq!((said.code, said.err.matches("warning").count()), (0, 0), "{said:?}");
+    // Entries by the same user prove that there was a known head, which this state directory does not have.
+    assert_eq!((said.code, said.err.matches("is missing from").count()), (0, 1), "{said:?}");
     let said = home.run(&["keys", "list"]);
-    assert!(said.err.contains("its entry 5 is another"), "{}", said.err);
+    assert!(said.err.contains("entry 5 is a different one"), "{}", said.err);
     assert_eq!(home.run(&["audit", "verify"]).code, 1);
     let mut other = home.command(&["audit", "verify"]);
     assert_eq!(run(other.env("XDG_STATE_HOME", home.path("elsewhere"))).code, 0);
     assert!(database.exists());
 }
 
+/// The directory of the known heads, the file of the only one, and the file that says which database is at its path.
+fn known_head_files(home: &Home) -> (PathBuf, PathBuf, PathBuf) {
+    let directory = home.path("state/keydesk/known-heads");
+    let files = std::fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path());
+    let (paths, heads): (Vec<_>, Vec<_>) = files.partition(|file| file.display().to_string().contains("at-"));
+    assert_eq!((heads.len(), paths.len()), (1, 1));
+    (directory, heads[0].clone(), paths[0].clone())
+}
+
+/// What the loss of a known head means, as every command says it.
+const LOSS: &str = "can no longer tell whether audit log entries before now were removed or changed. The present head \
+                    is the known head from now on";
+
 #[test]
-fn the_memory_is_private_and_its_faults_stop_nobody() {
+fn the_known_head_is_private_and_problems_with_its_files_stop_nobody() {
     use std::os::unix::fs::PermissionsExt;
     let home = Home::set_up();
     home.key("Checkout", &[]);
-    let folder = home.path("state/keydesk/witness");
-    let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
-    let (places, files): (Vec<_>, Vec<_>) =
-        files.partition(|file| file.display().to_string().contains("at-"));
-    let file = files[0].clone();
+    let (directory, head, path) = known_head_files(&home);
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-    assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
-    assert_eq!((files.len(), places.len(), mode(&places[0])), (1, 1, 0o600));
-    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!((mode(&directory), mode(&head), mode(&path)), (0o700, 0o600, 0o600));
+    let text = std::fs::read_to_string(&head).unwrap();
     assert!(!text.contains('@') && !text.contains("Checkout"), "{text}");
 
-    for damaged in ["", "keydesk witness 1\nhead 3:00\n", "\u{0}\u{1}"] {
-        std::fs::write(&file, damaged).unwrap();
+    for damaged in ["", "keydesk known head 1\nhead 3:00\n", "\u{0}\u{1}"] {
+        std::fs::write(&head, damaged).unwrap();
         let said = home.run(&["audit", "verify"]);
-        assert!(said.code == 0 && said.err.contains("was damaged"), "{said:?}");
-        assert_eq!(home.run(&["audit", "verify"]).err, "", "it begins anew");
+        assert!(said.code == 0 && said.err.contains("is damaged"), "{said:?}");
+        assert_eq!(home.run(&["audit", "verify"]).err, "", "the present head is the known one");
     }
-    std::fs::remove_dir_all(&folder).unwrap();
-    std::fs::write(&folder, "in the way").unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    std::fs::write(&directory, "in the way").unwrap();
     let said = home.run(&["keys", "create", "--name", "Billing"]);
     assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("could not read the known head"), "{said:?}");
     assert_eq!(home.run(&["audit", "verify"]).code, 0);
+}
+
+#[test]
+fn a_lost_known_head_is_reported_once_by_the_next_command() {
+    let home = Home::set_up();
+    home.key("Checkout", &[]);
+    let (directory, head, _) = known_head_files(&home);
+    let losses: [(&str, &dyn Fn()); 4] = [
+        ("is damaged", &|| std::fs::write(&head, "keydesk").unwrap()),
+        ("is damaged", &|| std::fs::write(&head, [0xff, 0xfe]).unwrap()),
+        ("is missing from", &|| std::fs::remove_file(&head).unwrap()),
+        ("is missing from", &|| std::fs::remove_dir_all(&directory).unwrap()),
+    ];
+    for (what, lose) in losses {
+        for command in [&["keys", "list"][..], &["keys", "disable", "Checkout"], &["users", "list"]] {
+            lose();
+            let said = home.run(command);
+            assert!(said.code == 0 && said.err.contains(what) && said.err.contains(LOSS), "{what}: {said:?}");
+            assert!(said.err.contains("keydesk audit verify --expect HEAD"), "{said:?}");
+            let again = home.run(command);
+            assert!(!again.err.contains("known head"), "once: {again:?}");
+        }
+        lose();
+        let check = |said: crate::support::home::CommandOutput| {
+            let report = said.json();
+            let checks = report["checks"].as_array().unwrap().clone();
+            let check = checks.into_iter().find(|check| check["check"] == "known head").unwrap();
+            check["message"].as_str().unwrap().to_owned()
+        };
+        let message = check(home.run(&["doctor", "--json"]));
+        assert!(message.contains(what) && message.contains(LOSS), "{message}");
+        assert_eq!(check(home.run(&["doctor", "--json"])), "the audit log contains the known head");
+    }
+}
+
+#[test]
+fn a_database_that_is_opened_for_the_first_time_has_lost_nothing() {
+    let home = Home::empty();
+    let said = home.run(&["init", "--email", "ana@example.com", "--app", "Storefront"]);
+    assert!(!said.err.contains("known head"), "{said:?}");
+    assert!(!home.run(&["keys", "list"]).err.contains("known head"));
+    // One that somebody else has made.
+    let other = Home::set_up();
+    let raw = rusqlite::Connection::open(other.database()).unwrap();
+    raw.execute_batch("DROP TRIGGER audit_is_not_changed; UPDATE audit SET actor_uid = actor_uid + 1;")
+        .unwrap();
+    drop(raw);
+    let said = home.run(&["keys", "list", "--db", other.database().to_str().unwrap()]);
+    assert!(!said.err.contains("known head"), "{said:?}");
 }
 
 #[test]
@@ -316,7 +386,10 @@ fn another_database_in_the_place_of_the_one_that_was_seen_is_noticed() {
     std::fs::copy(other.database(), home.database()).unwrap();
     for _ in 0..2 {
         let said = home.run(&["keys", "list"]);
-        assert!(said.err.contains("not the one that you saw last in this place, with 4 entries"), "{said:?}");
+        assert!(
+            said.err.contains("not the one last seen at this path, which had 4 audit log entries"),
+            "{said:?}"
+        );
     }
     let said = home.run(&["audit", "verify", "--json"]);
     assert_eq!((said.code, &said.json()["witnessed"]), (1, &json!(false)));
@@ -328,7 +401,10 @@ fn another_database_in_the_place_of_the_one_that_was_seen_is_noticed() {
     // And who makes it anew knows that.
     std::fs::remove_file(home.database()).unwrap();
     let said = home.run(&["init", "--email", "ana@example.com", "--app", "Storefront"]);
-    assert!(said.code == 0 && !said.err.contains("that you saw"), "{said:?}");
+    assert!(
+        said.code == 0 && !said.err.contains("last seen") && !said.err.contains("known head"),
+        "{said:?}"
+    );
     assert_eq!(home.run(&["audit", "verify", "--json"]).json()["witnessed"], true);
 }
 

@@ -41,8 +41,8 @@ fn a_restored_backup_is_told_deleted_from_and_accepted() {
     let (database, secret) = restored(&folder);
     let verify = || keydesk::Verifier::open(&database).unwrap().verify(&secret, None).unwrap().is_accepted();
     let mut pty = Pty::keydesk(&database, &[], &[]);
-    pty.wait_for("The audit log differs");
-    pty.wait_for("This key was deleted and is alive again");
+    pty.wait_for("Audit log mismatch");
+    pty.wait_for("This deleted key exists again");
     assert!(verify(), "it is");
     // The same deletion within the same second would be the very same entry, and the log the one that was seen.
     std::thread::sleep(Duration::from_millis(1_100));
@@ -55,16 +55,16 @@ fn a_restored_backup_is_told_deleted_from_and_accepted() {
     pty.send(ENTER);
     pty.wait_for("Requests with it are refused");
     assert!(!verify());
-    pty.wait_for("! log differs");
+    pty.wait_for("! log mismatch");
     pty.send("4v");
-    pty.wait_for("Accept the log...");
+    pty.wait_for("Accept log...");
     pty.send("\t\r\t\r");
-    pty.wait_for("accepted as it is");
-    pty.wait("flag taken away", |pty| !pty.screen().contains("! log differs"));
+    pty.wait_for("Audit log accepted");
+    pty.wait("flag taken away", |pty| !pty.screen().contains("! log mismatch"));
     pty.send("q");
     assert_eq!(pty.wait_for_end(GONE), 0);
     let mut pty = started(&database);
     pty.send("4");
     pty.wait_for("whole, ");
-    assert!(!pty.screen().contains("differs"), "{}", pty.screen());
+    assert!(!pty.screen().contains("mismatch"), "{}", pty.screen());
 }

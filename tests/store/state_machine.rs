@@ -4,13 +4,14 @@
 use std::cell::Cell;
 
 use chrono::TimeDelta;
-use keydesk::desk::witness::Witness;
+use keydesk::desk::known_head::KnownHeads;
 use keydesk::desk::{self, Picked};
 use keydesk::domain::Instant;
 use keydesk::domain::application::ApplicationId;
 use keydesk::domain::key::{KeyId, KeyKind, KeyType, NewKey};
 use keydesk::domain::ledger::Ledger;
 use keydesk::domain::user::{Caller, Email, UserId, UserStatus};
+use keydesk::host::known_head_files::KnownHeadFiles;
 use keydesk::store::audit::{self, ChainReport};
 use keydesk::store::{Store, applications, keys, replay, users};
 use keydesk::{Decision, Verifier};
@@ -34,17 +35,17 @@ fn clock() -> Instant {
 pub struct Machine {
     pub desk: Desk,
     pub model: Model,
-    witness: Witness,
+    known_heads: KnownHeads,
 }
 
 impl Machine {
     fn new() -> Self {
         let desk = Desk::in_memory();
-        let witness = Witness::new(desk.folder.path().join("witness"));
+        let known_heads = KnownHeads::new(KnownHeadFiles::new(desk.folder.path().join("known-heads")));
         let mut model = Model { entries: 2, ..Model::default() };
         model.users.insert(1, ModelUser { name: "ana".into(), status: UserStatus::Active, version: 1 });
         model.applications.insert(1, ("Storefront".into(), 1));
-        Self { desk, model, witness }
+        Self { desk, model, known_heads }
     }
 
     /// A key that was there once, and the version in which it is picked.
@@ -332,7 +333,7 @@ impl Machine {
             model.entries
         );
         prop_assert_eq!(findings.listed, vec![]);
-        prop_assert!(self.witness.look(&desk.store).doubt.is_none());
+        prop_assert!(self.known_heads.check(&desk.store, &support::ana()).mismatch.is_none());
 
         for (id, user) in &model.users {
             let found = desk.store.read(|r| users::get(r, UserId(*id))).unwrap().unwrap();

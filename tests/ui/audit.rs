@@ -3,11 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 
 use insta::assert_snapshot;
-use keydesk::desk::witness::Witness;
+use keydesk::desk::known_head::KnownHeads;
 use keydesk::desk::{self, Picked};
 use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
 use keydesk::domain::text::Name;
 use keydesk::domain::user::Email;
+use keydesk::host::known_head_files::KnownHeadFiles;
 use keydesk::store::{Store, applications, keys};
 use keydesk::tui::app::msg::Msg;
 
@@ -88,10 +89,10 @@ fn what_the_entries_do_not_tell_is_said() {
     }
 }
 
-/// A database that was restored after two deletions, and the witness of one who saw them.
-fn restored() -> (Desk, Witness) {
+/// A database that was restored after two deletions, and the known head of somebody who made them.
+fn restored() -> (Desk, KnownHeads) {
     let mut desk = Desk::new();
-    let witness = Witness::new(desk.folder.path().join("witness"));
+    let known_heads = KnownHeads::new(KnownHeadFiles::new(desk.folder.path().join("known-heads")));
     let doomed = [create(&mut desk, "Checkout"), create(&mut desk, "Billing run")];
     create(&mut desk, "Newsletter");
     let copy = desk.folder.path().join("copy.db");
@@ -99,59 +100,59 @@ fn restored() -> (Desk, Witness) {
     raw.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o600)).unwrap();
     delete(&mut desk, &[&doomed[0], &doomed[1]]);
-    assert!(witness.look(&desk.store).doubt.is_none());
+    assert!(known_heads.check(&desk.store, &crate::support::ana()).mismatch.is_none());
     desk.store = Store::open(&copy, &mut Seeded(5)).unwrap();
     desk.now += chrono::TimeDelta::hours(1);
-    (desk, witness)
+    (desk, known_heads)
 }
 
 #[test]
 fn a_restored_backup_is_told_at_the_start_with_the_keys_that_live_again() {
     for (columns, rows) in SIZES {
-        let (desk, witness) = restored();
-        let mut script = Script::witnessed(desk, witness, columns, rows);
-        assert_snapshot!(format!("doubt_{columns}"), script.picture());
+        let (desk, known_heads) = restored();
+        let mut script = Script::with_known_heads(desk, known_heads, columns, rows);
+        assert_snapshot!(format!("log_mismatch_{columns}"), script.picture());
         script.press("esc");
-        assert!(script.app.modals.is_empty() && script.app.doubt.is_some());
-        assert_snapshot!(format!("doubt_later_{columns}"), script.picture());
+        assert!(script.app.modals.is_empty() && script.app.log_mismatch.is_some());
+        assert_snapshot!(format!("log_mismatch_later_{columns}"), script.picture());
         script.press("4 v tab tab enter");
-        assert_snapshot!(format!("doubt_accept_{columns}"), script.picture());
+        assert_snapshot!(format!("log_mismatch_accept_{columns}"), script.picture());
         script.press("enter esc");
-        assert!(script.app.doubt.is_some(), "No had the focus");
+        assert!(script.app.log_mismatch.is_some(), "No had the focus");
     }
 }
 
 #[test]
 fn they_are_deleted_and_the_log_is_accepted() {
-    let (desk, witness) = restored();
-    let mut script = Script::witnessed(desk, witness, 140, 40);
+    let (desk, known_heads) = restored();
+    let mut script = Script::with_known_heads(desk, known_heads, 140, 40);
     script.press("tab enter").text("delete 2 keys").press("enter");
     let screen = script.screen();
-    assert!(screen.contains("2 keys deleted") && screen.contains("! log differs"), "{screen}");
+    assert!(screen.contains("2 keys deleted") && screen.contains("! log mismatch"), "{screen}");
     assert!(!screen.contains("Checkout") && screen.contains("Newsletter"), "{screen}");
-    assert!(script.app.doubt.as_ref().unwrap().revived.is_empty());
+    assert!(script.app.log_mismatch.as_ref().unwrap().restored.is_empty());
     script.press("4 v");
-    assert!(!script.screen().contains("alive again"));
+    assert!(!script.screen().contains("exist again"));
     script.press("tab enter tab enter");
     let screen = script.screen();
-    assert!(screen.contains("accepted as it is") && !screen.contains("! log differs"), "{screen}");
-    assert!(script.app.doubt.is_none() && script.app.modals.is_empty());
+    assert!(screen.contains("Audit log accepted") && !screen.contains("! log mismatch"), "{screen}");
+    assert!(script.app.log_mismatch.is_none() && script.app.modals.is_empty());
     script.press("v");
-    assert!(script.screen().contains("is the one that you saw last"));
+    assert!(script.screen().contains("contains the known head"));
 }
 
 #[test]
 fn accepting_needs_two_answers_and_leaves_the_keys_alive() {
-    let (desk, witness) = restored();
+    let (desk, known_heads) = restored();
     let path = desk.path();
-    let mut script = Script::witnessed(desk, witness, 80, 24);
+    let mut script = Script::with_known_heads(desk, known_heads, 80, 24);
     script.press("shift-tab enter esc");
     assert!(
-        script.app.doubt.is_some() && script.app.modals.len() == 1,
+        script.app.log_mismatch.is_some() && script.app.modals.len() == 1,
         "Esc goes back to the first question"
     );
     script.press("shift-tab enter tab enter");
-    assert!(script.app.doubt.is_none());
+    assert!(script.app.log_mismatch.is_none());
     let store = Store::open(&path, &mut Seeded(9)).unwrap();
     let named = |name| {
         let here = store.read(applications::first).unwrap().unwrap().id;
@@ -171,8 +172,8 @@ fn the_help_explains_the_filter() {
 
 #[test]
 fn the_question_and_the_screen_are_drawn_at_any_size() {
-    let (desk, witness) = restored();
-    let mut script = Script::witnessed(desk, witness, 80, 24);
+    let (desk, known_heads) = restored();
+    let mut script = Script::with_known_heads(desk, known_heads, 80, 24);
     for keys in ["", "tab", "shift-tab shift-tab enter", "esc esc 4", "/"] {
         script.press(keys);
         for (columns, rows) in [(1, 1), (20, 5), (40, 10), (60, 15), (61, 8), (200, 3), (300, 100)] {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keydesk::config::settings::Settings;
-use keydesk::desk::witness::Witness;
+use keydesk::desk::known_head::KnownHeads;
 use keydesk::domain::Instant;
 use keydesk::domain::secret::Secret;
 use keydesk::host::clipboard::Copied;
@@ -54,8 +54,8 @@ impl Script {
     }
 
     /// On a database whose audit log somebody has seen before.
-    pub fn witnessed(desk: support::Desk, witness: Witness, columns: u16, rows: u16) -> Self {
-        Self::over(desk.folder, desk.store, desk.entropy, desk.now, Some(witness), (columns, rows))
+    pub fn with_known_heads(desk: support::Desk, known_heads: KnownHeads, columns: u16, rows: u16) -> Self {
+        Self::over(desk.folder, desk.store, desk.entropy, desk.now, Some(known_heads), (columns, rows))
     }
 
     fn over(
@@ -63,7 +63,7 @@ impl Script {
         store: keydesk::store::Store,
         entropy: Seeded,
         now: Instant,
-        witness: Option<Witness>,
+        known_heads: Option<KnownHeads>,
         (columns, rows): (u16, u16),
     ) -> Self {
         let settings = Arc::new(Settings::parse(std::path::Path::new("config.toml"), "").unwrap());
@@ -75,7 +75,7 @@ impl Script {
             settings: Arc::clone(&settings),
         };
         let effects = Effects::new(store, support::ana(), Arc::clone(&settings), Box::new(entropy))
-            .with_witness(witness);
+            .with_known_heads(known_heads);
         let looks = Looks::new(&settings, false, true).unwrap();
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let (app, first) = App::new(around, (columns, rows), now, None);

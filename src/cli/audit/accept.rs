@@ -7,16 +7,15 @@ use crate::cli::exit::Exit;
 use crate::cli::output::documents::HeadDocument;
 
 const EXAMPLES: &str = "\
-Each start compares the log with the last head that you saw, which is remembered in your
-own state folder. When it is not in the log any more, the log was shortened or written
-anew, or a backup was restored. Keys that were deleted since and are alive again are
-named; delete them first.
+Each command compares the audit log with the known head: the last head that you have seen,
+kept in your state directory. A log that does not contain it was shortened or rewritten,
+or a backup was restored. Deleted keys that exist again are named. Delete them first.
 
 Examples:
-  keydesk audit accept                     asks
+  keydesk audit accept                     asks for confirmation
   keydesk audit accept --yes               does not ask";
 
-/// Take the log as it is for the one that you saw, after a backup was restored on purpose
+/// Accept the current audit log as the known one, after a backup was restored on purpose
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -25,24 +24,26 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let store = context.store_unwitnessed()?;
-    let Some(witness) = &context.witness else {
+    let store = context.store_without_known_head()?;
+    let Some(known_heads) = &context.known_heads else {
         return Err(CommandError::failed(
             "no_home",
-            "this user has no home folder in which a head could be kept",
+            "cannot save a known head: this user has no home directory",
         ));
     };
-    if let Some(doubt) = context.look(&store).doubt {
-        let mut preview = vec![format!("Attention: {doubt}.")];
-        preview.extend(doubt.alive_again().map(|alive| format!("Attention: {alive}.")));
-        preview.push("Nobody is told of this difference any more once you have accepted it.".into());
+    let check = context.known_head(&store);
+    context.warn_of_loss(&check);
+    if let Some(mismatch) = check.mismatch {
+        let mut preview = vec![format!("Attention: {mismatch}.")];
+        preview.extend(mismatch.restored_keys().map(|restored| format!("Attention: {restored}.")));
+        preview.push("Once you accept the log, this mismatch is no longer reported.".into());
         args.confirmation.ask(&preview, "accept")?;
     }
-    let head = witness.accept(&store)?;
+    let head = known_heads.accept(&store)?;
     if context.output.is_json() {
         context.output.document(&HeadDocument::from(head))?;
     } else {
-        context.output.say(&format!("From now on the log is compared with its head as it is: {head}"));
+        context.output.say(&format!("Audit log accepted. Known head: {head}"));
     }
     Ok(Exit::Done)
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::desk::witness::Doubt;
+use crate::desk::known_head::LogMismatch;
 use crate::domain::Instant;
 use crate::domain::audit::{ChainHash, ChainHead};
 use crate::domain::expiry::rfc3339;
@@ -42,9 +42,8 @@ struct Verdict {
     findings: Findings,
     /// Whether the expected head is in the chain; none when nothing was expected.
     expected: Option<bool>,
-    /// The head that was seen last is not in it.
-    doubt: Option<Doubt>,
-    /// What to do about that.
+    mismatch: Option<LogMismatch>,
+    /// How to resolve the mismatch.
     advice: Vec<String>,
 }
 
@@ -56,9 +55,9 @@ struct Document {
     head: Option<String>,
     broken: Option<Broken>,
     expected: Option<bool>,
-    /// Whether the head that was seen last from here is in it; none when none was remembered.
+    /// Whether the log contains the known head; none when there was none.
     witnessed: Option<bool>,
-    /// Deleted keys that are alive again.
+    /// IDs of deleted keys that exist again.
     revived: Vec<String>,
     findings: Vec<Found>,
     findings_in_all: usize,
@@ -82,13 +81,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let expect = args.expect.as_deref().map(Expected::parse).transpose()?;
     let store = context.store_to_verify()?;
     let mut verdict = store.read(|reader| look(context, reader, expect))?;
-    let sight = context.look(&store);
-    if let Some(trouble) = &sight.trouble {
-        context.output.warn(trouble);
+    let check = context.known_head(&store);
+    if let Some(problem) = check.problem() {
+        context.output.warn(&problem);
     }
-    let witnessed = sight.seen.map(|_| sight.doubt.is_none());
-    verdict.advice = sight.doubt.as_ref().map(|doubt| context.what_to_do(doubt)).unwrap_or_default();
-    verdict.doubt = sight.doubt;
+    let witnessed = check.known.map(|_| check.mismatch.is_none());
+    verdict.advice = check.mismatch.as_ref().map(|mismatch| context.what_to_do(mismatch)).unwrap_or_default();
+    verdict.mismatch = check.mismatch;
     let whole = verdict.is_whole();
     if context.output.is_json() {
         context.output.document(&verdict.document(whole, witnessed))?;
@@ -146,7 +145,14 @@ fn look(context: &Context, reader: &Reader<'_>, expect: Option<Expected>) -> Res
         ChainReport::Whole(..) => replay::compare(reader, &ledger)?,
         ChainReport::Broken { .. } => Findings::default(),
     };
-    Ok(Verdict { report, since: chain::begun(reader)?, findings, expected, doubt: None, advice: Vec::new() })
+    Ok(Verdict {
+        report,
+        since: chain::begun(reader)?,
+        findings,
+        expected,
+        mismatch: None,
+        advice: Vec::new(),
+    })
 }
 
 impl Verdict {
@@ -154,7 +160,7 @@ impl Verdict {
         matches!(self.report, ChainReport::Whole(..))
             && self.findings.all == 0
             && self.expected != Some(false)
-            && self.doubt.is_none()
+            && self.mismatch.is_none()
     }
 
     fn document(self, whole: bool, witnessed: Option<bool>) -> Document {
@@ -174,9 +180,9 @@ impl Verdict {
             expected: self.expected,
             witnessed,
             revived: self
-                .doubt
+                .mismatch
                 .iter()
-                .flat_map(|doubt| &doubt.revived)
+                .flat_map(|mismatch| &mismatch.restored)
                 .map(|r| r.key.id.to_string())
                 .collect(),
             findings_in_all: self.findings.all,
@@ -191,7 +197,7 @@ impl Verdict {
                     format!("broken: entry {number}: {reason}"),
                     format!("Entries before it that hold: {}.", number.saturating_sub(1)),
                 ];
-                lines.extend(self.doubted());
+                lines.extend(self.mismatch_lines());
                 return lines;
             }
             ChainReport::Whole(number, hash) => (*number, *hash),
@@ -209,7 +215,7 @@ impl Verdict {
             lines
                 .push("broken: the expected head is not in the log: it was shortened or written anew".into());
         }
-        lines.extend(self.doubted());
+        lines.extend(self.mismatch_lines());
         if lines.is_empty() {
             lines.push(format!(
                 "whole: {}{since}; keys, users and Applications are as it tells",
@@ -225,11 +231,10 @@ impl Verdict {
 }
 
 impl Verdict {
-    /// That the log is not the one that was seen, what is alive again, and what to do.
-    fn doubted(&self) -> Vec<String> {
-        let Some(doubt) = &self.doubt else { return Vec::new() };
-        let mut lines = vec![format!("broken: {doubt}")];
-        lines.extend(doubt.alive_again().map(|alive| format!("  {alive}")));
+    fn mismatch_lines(&self) -> Vec<String> {
+        let Some(mismatch) = &self.mismatch else { return Vec::new() };
+        let mut lines = vec![format!("broken: {mismatch}")];
+        lines.extend(mismatch.restored_keys().map(|restored| format!("  {restored}")));
         lines.extend(self.advice.iter().map(|line| format!("  {line}")));
         lines
     }

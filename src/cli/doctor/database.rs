@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::finding::Finding;
 use crate::cli::output::text;
-use crate::desk::witness::{Doubt, Witness};
+use crate::desk::known_head::{KnownHeads, LogMismatch};
 use crate::domain::clock;
 use crate::domain::ledger::Ledger;
 use crate::domain::text::inert;
@@ -13,6 +13,7 @@ use crate::domain::{
     Instant,
     audit::{ChainHash, ChainHead},
 };
+use crate::host::known_head_files::KnownHeadFiles;
 use crate::host::{identity, places};
 use crate::store::audit::{self, ChainReport};
 use crate::store::examine::{self, Examined, ReserveState};
@@ -47,7 +48,7 @@ pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     findings.push(reserve(path));
     if !damaged && matches!(examined.format(), Ok(found) if found == migrate::NEWEST) {
         findings.push(schema(&examined));
-        findings.extend(witness(path));
+        findings.extend(known_head(path));
     }
     findings
 }
@@ -73,28 +74,32 @@ fn schema(examined: &Examined) -> Finding {
     }
 }
 
-/// Whether the log is the one that this user saw last, and which deleted keys are alive again.
-fn witness(path: &Path) -> Option<Finding> {
-    const CHECK: &str = "witness";
+/// Compares the log with the known head of this user.
+fn known_head(path: &Path) -> Option<Finding> {
+    const CHECK: &str = "known head";
     // What cannot be opened has its finding already.
     let store = Store::open_read_only(path).ok()?;
-    let sight = Witness::usual()?.look(&store);
-    let Some(doubt) = sight.doubt else {
-        return Some(match sight.trouble {
-            None => Finding::good(CHECK, "the audit log is the one that you saw last"),
-            Some(trouble) => {
-                Finding::note(CHECK, inert(&trouble), "Look at the files in keydesk's state folder")
-            }
+    let known_heads = KnownHeadFiles::at_default_location().map(KnownHeads::new)?;
+    let check = known_heads.check(&store, &identity::caller());
+    let Some(mismatch) = check.mismatch else {
+        return Some(match (check.problem(), check.known) {
+            (Some(problem), _) => Finding::note(
+                CHECK,
+                inert(&problem),
+                "Compare the log with a head stored elsewhere: keydesk audit verify --expect HEAD",
+            ),
+            (None, Some(_)) => Finding::good(CHECK, "the audit log contains the known head"),
+            (None, None) => Finding::good(CHECK, "first use of this database: its present head is saved"),
         });
     };
     let usual = places::default().is_some_and(|places| places.database == path);
     let named = (!usual).then_some(path);
-    let revived = doubt.alive_again().map(|revived| format!("; {revived}")).unwrap_or_default();
-    let hint = match doubt.deletion(named) {
-        Some(deletion) => format!("{deletion}, then {}", Doubt::acceptance(named)),
-        None => format!("If that was you: {}", Doubt::acceptance(named)),
+    let restored = mismatch.restored_keys().map(|restored| format!("; {restored}")).unwrap_or_default();
+    let hint = match mismatch.delete_command(named) {
+        Some(deletion) => format!("{deletion}, then {}", LogMismatch::accept_command(named)),
+        None => format!("If you know the reason: {}", LogMismatch::accept_command(named)),
     };
-    Some(Finding::fault(CHECK, format!("{doubt}{revived}"), hint))
+    Some(Finding::fault(CHECK, format!("{mismatch}{restored}"), hint))
 }
 
 fn failed(check: &'static str, error: &StoreError) -> Finding {

@@ -1,12 +1,13 @@
 //! What the worker answers: to whoever waits for it, and to the header.
 
 use crate::desk::Who;
-use crate::desk::witness::Doubt;
+use crate::desk::known_head::LogMismatch;
+use crate::domain::text::capitalized;
 
 use super::App;
 use super::message::Message;
-use super::modal::{Dialog, DoubtDialog, Form, Modal};
-use super::msg::{Answer, Effect, Load, Loaded, Standing};
+use super::modal::{Dialog, Form, LogMismatchDialog, Modal};
+use super::msg::{Answer, Effect, Load, Loaded, SessionInfo};
 
 impl App {
     pub(super) fn answer(&mut self, mut answer: Answer, effects: &mut Vec<Effect>) {
@@ -14,16 +15,23 @@ impl App {
             Answer::Changed => return self.changed(effects),
             Answer::Waiting(waiting) => return self.waiting = *waiting,
             Answer::Banner(banner) => return self.banner = banner.take(),
-            Answer::Loaded(request, result) if self.awaited_standing == Some(*request) => {
+            Answer::Loaded(request, result) if self.awaited_session_info == Some(*request) => {
                 match result {
-                    Ok(Loaded::Standing(standing)) => self.stand((**standing).clone(), effects),
+                    Ok(Loaded::SessionInfo(session_info)) => {
+                        self.set_session_info((**session_info).clone(), effects)
+                    }
                     Err(error) if !error.is_interrupted() => self.banner = Some(error.to_string()),
                     _ => {}
                 }
                 return;
             }
-            Answer::Loaded(request, Ok(Loaded::Witness(sight))) if self.awaited_witness == Some(*request) => {
-                return self.doubted(sight.doubt.take());
+            Answer::Loaded(request, Ok(Loaded::KnownHead(check)))
+                if self.awaited_known_head == Some(*request) =>
+            {
+                if let Some(loss) = check.loss() {
+                    self.message = Some(Message::error(format!("{}.", capitalized(&loss))));
+                }
+                return self.set_log_mismatch(check.mismatch.take());
             }
             _ => {}
         }
@@ -46,20 +54,20 @@ impl App {
     }
 
     /// Takes who is here, and where.
-    pub(super) fn stand(&mut self, standing: Standing, effects: &mut Vec<Effect>) {
-        let first = self.standing.is_none();
-        let application = standing.application.as_ref().map(|a| a.id);
+    pub(super) fn set_session_info(&mut self, session_info: SessionInfo, effects: &mut Vec<Effect>) {
+        let first = self.session_info.is_none();
+        let application = session_info.application.as_ref().map(|a| a.id);
         if first {
-            match &standing.who {
+            match &session_info.who {
                 Who::NotSetUp => {
-                    let form = Form::set_up(&standing.suggested_email, standing.notice);
+                    let form = Form::set_up(&session_info.suggested_email, session_info.notice);
                     self.modals.push(Modal::Form(Box::new(form)));
                 }
                 Who::Unknown => {
                     self.message = Some(Message::note(format!(
                         "Your login {:?} is not known here: you can look, and change nothing. Ask an active user \
                          to add you (screen 3).",
-                        standing.login
+                        session_info.login
                     )));
                 }
                 Who::Disabled(_) => {
@@ -68,56 +76,58 @@ impl App {
                 }
                 Who::Active(_) => {}
             }
-            if !standing.warnings.is_empty() {
-                self.message = Some(Message::error(standing.warnings.join(" ")));
+            if !session_info.warnings.is_empty() {
+                self.message = Some(Message::error(session_info.warnings.join(" ")));
             }
         }
         if let Some(name) = self.wanted_application.take()
-            && standing.application.as_ref().is_none_or(|a| !a.name.as_str().eq_ignore_ascii_case(&name))
+            && session_info.application.as_ref().is_none_or(|a| !a.name.as_str().eq_ignore_ascii_case(&name))
         {
             self.message = Some(Message::error(format!("No Application is called {name:?}.")));
         }
-        self.standing = Some(standing);
+        self.session_info = Some(session_info);
         self.banner = None;
         if first || self.keys.application != application {
             self.in_keys(effects, |screen, cx| screen.show(application, cx));
         }
         if first {
             // After the rows: nobody is to wait for it.
-            self.load_witness(effects);
+            self.load_known_head(effects);
         }
     }
 
-    /// Asks whether the audit log is the one that was seen last.
-    fn load_witness(&mut self, effects: &mut Vec<Effect>) {
-        let request = self.with(effects, |_| (), |(), cx| cx.load(Load::Witness), |_, ()| ());
-        self.awaited_witness = Some(request);
+    /// Asks for the comparison of the audit log with the known head.
+    fn load_known_head(&mut self, effects: &mut Vec<Effect>) {
+        let request = self.with(effects, |_| (), |(), cx| cx.load(Load::KnownHead), |_, ()| ());
+        self.awaited_known_head = Some(request);
     }
 
-    /// Takes how the audit log differs from the one that was seen, and asks what to do when that is news.
-    fn doubted(&mut self, doubt: Option<Doubt>) {
-        if let (None, Some(doubt)) = (&self.doubt, &doubt) {
+    /// Takes a mismatch, and opens its dialog when it is new.
+    fn set_log_mismatch(&mut self, mismatch: Option<LogMismatch>) {
+        if let (None, Some(mismatch)) = (&self.log_mismatch, &mismatch) {
             // Below what somebody is in the middle of.
-            self.modals.insert(0, Modal::Doubt(Box::new(DoubtDialog::new(doubt.clone()))));
+            self.modals.insert(0, Modal::LogMismatch(Box::new(LogMismatchDialog::new(mismatch.clone()))));
         }
-        self.doubt = doubt;
+        self.log_mismatch = mismatch;
     }
 
-    /// Asks once more what to do about it.
+    /// Opens the dialog of the mismatch.
     pub(super) fn review(&mut self) {
-        match &self.doubt {
-            Some(doubt) => self.modals.push(Modal::Doubt(Box::new(DoubtDialog::new(doubt.clone())))),
+        match &self.log_mismatch {
+            Some(mismatch) => {
+                self.modals.push(Modal::LogMismatch(Box::new(LogMismatchDialog::new(mismatch.clone()))))
+            }
             None => {
-                self.message = Some(Message::note("The audit log is the one that you saw last."));
+                self.message = Some(Message::note("The audit log contains the known head."));
             }
         }
     }
 
     /// Another session, or an operation, has changed the data.
     pub(super) fn changed(&mut self, effects: &mut Vec<Effect>) {
-        self.load_standing(effects);
+        self.load_session_info(effects);
         self.reload(effects);
-        self.load_witness(effects);
+        self.load_known_head(effects);
         for place in 0..self.modals.len() {
             if let Some(Modal::Details(_) | Modal::AuditDetails(_)) = self.modals.get(place) {
                 let modal = self.modals.remove(place);

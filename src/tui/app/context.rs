@@ -9,7 +9,7 @@ use crate::host::clock::Zone;
 
 use super::keymap::Keymap;
 use super::message::Message;
-use super::msg::{Effect, Load, Operation, RequestId, Standing};
+use super::msg::{Effect, Load, Operation, RequestId, SessionInfo};
 
 /// What does not change while the program runs.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct Context<'a> {
     /// What does not change.
     pub around: &'a Surroundings,
     /// Who is here, and where; none before the first answer.
-    pub standing: Option<&'a Standing>,
+    pub session_info: Option<&'a SessionInfo>,
     pub(super) effects: &'a mut Vec<Effect>,
     pub(super) last_request: &'a mut RequestId,
     pub(super) message: &'a mut Option<Message>,

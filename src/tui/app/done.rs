@@ -41,7 +41,7 @@ impl App {
                             | Modal::Confirm(_)
                             | Modal::Rotate(_)
                             | Modal::Form(_)
-                            | Modal::Doubt(_)
+                            | Modal::LogMismatch(_)
                     )
                 });
                 if !asked {
@@ -77,7 +77,7 @@ fn sentence(done: &Done, at: Instant, zone: Zone) -> Option<String> {
         }
         Done::UserEnabled(user) => format!("User {} enabled.", email(user)),
         Done::LogAccepted(head) => {
-            format!("The audit log is accepted as it is, with {} entries.", head.number)
+            format!("Audit log accepted with {} entries.", head.number)
         }
         Done::UserDeleted(id, 0) => format!("User {} deleted and their email wiped.", id.0),
         Done::UserDeleted(id, keys) => format!(

@@ -107,7 +107,7 @@ impl App {
         self.users.list.set_height(height);
         self.audit.rows.list.set_height(height);
         self.in_keys(effects, |screen, cx| screen.set_pane(size.0 >= layout::WIDE, cx));
-        if self.standing.is_some() {
+        if self.session_info.is_some() {
             // More rows may be visible now than were fetched.
             self.reload(effects);
         }

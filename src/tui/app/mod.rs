@@ -18,7 +18,7 @@ pub mod text_field;
 
 use crate::config::bindings::Chord;
 use crate::desk::Who;
-use crate::desk::witness::Doubt;
+use crate::desk::known_head::LogMismatch;
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 
@@ -26,7 +26,7 @@ use action::{Action, ScreenId};
 use context::{Context, Surroundings};
 use message::Message;
 use modal::{Flow, Help, Modal, Palette, Picker, Press};
-use msg::{Effect, Load, Msg, RequestId, Standing};
+use msg::{Effect, Load, Msg, RequestId, SessionInfo};
 use screen::{ApplicationsScreen, AuditScreen, KeysScreen, UsersScreen};
 
 /// All state of the screen.
@@ -39,7 +39,7 @@ pub struct App {
     /// What does not change.
     pub around: Surroundings,
     /// Who is here, and where; none before the first answer.
-    pub standing: Option<Standing>,
+    pub session_info: Option<SessionInfo>,
     /// The screen below the modals.
     pub screen: ScreenId,
     /// Screen 1.
@@ -56,8 +56,8 @@ pub struct App {
     pub message: Option<Message>,
     /// Something that stays wrong until it is mended, such as a database that was moved away.
     pub banner: Option<String>,
-    /// The audit log is not the one that was seen last.
-    pub doubt: Option<Doubt>,
+    /// How the audit log differs from the known head.
+    pub log_mismatch: Option<LogMismatch>,
     /// Whether the store waits for another session.
     pub waiting: bool,
     /// Which theme of the list of themes.
@@ -65,8 +65,8 @@ pub struct App {
     /// Whether Ctrl-C was pressed while the secret's question is open: leave once it is answered.
     quitting: bool,
     last_request: RequestId,
-    awaited_standing: Option<RequestId>,
-    awaited_witness: Option<RequestId>,
+    awaited_session_info: Option<RequestId>,
+    awaited_known_head: Option<RequestId>,
     wanted_application: Option<String>,
 }
 
@@ -83,7 +83,7 @@ impl App {
             now,
             size,
             around,
-            standing: None,
+            session_info: None,
             screen: ScreenId::Keys,
             keys: KeysScreen::default(),
             applications: ApplicationsScreen::default(),
@@ -92,18 +92,18 @@ impl App {
             modals: Vec::new(),
             message: None,
             banner: None,
-            doubt: None,
+            log_mismatch: None,
             waiting: false,
             theme: 0,
             quitting: false,
             last_request: RequestId(0),
-            awaited_standing: None,
-            awaited_witness: None,
+            awaited_session_info: None,
+            awaited_known_head: None,
             wanted_application: application,
         };
         let mut effects = Vec::new();
         app.resize(size, &mut effects);
-        app.load_standing(&mut effects);
+        app.load_session_info(&mut effects);
         (app, effects)
     }
 
@@ -141,7 +141,7 @@ impl App {
         let mut cx = Context {
             now: self.now,
             around: &self.around,
-            standing: self.standing.as_ref(),
+            session_info: self.session_info.as_ref(),
             effects,
             last_request: &mut self.last_request,
             message: &mut self.message,
@@ -295,7 +295,7 @@ impl App {
         }
         // The program cannot work on an empty database: leaving its form is leaving.
         let set_up = matches!(&closed, Some(Modal::Form(form)) if matches!(form.purpose, modal::form::Purpose::SetUp { .. }));
-        let done = self.standing.as_ref().is_none_or(|standing| standing.who != Who::NotSetUp);
+        let done = self.session_info.as_ref().is_none_or(|session_info| session_info.who != Who::NotSetUp);
         if set_up && !done && !matches!(&closed, Some(Modal::Form(form)) if form.is_submitting()) {
             effects.push(Effect::Quit);
         }
@@ -332,20 +332,24 @@ impl App {
     fn choose(&mut self, application: ApplicationId, effects: &mut Vec<Effect>) {
         self.screen = ScreenId::Keys;
         self.wanted_application = None;
-        if let Some(standing) = &mut self.standing
-            && standing.application.as_ref().map(|a| a.id) != Some(application)
+        if let Some(session_info) = &mut self.session_info
+            && session_info.application.as_ref().map(|a| a.id) != Some(application)
         {
-            standing.application = None;
+            session_info.application = None;
         }
         self.in_keys(effects, |screen, cx| screen.show(Some(application), cx));
-        self.load_standing(effects);
+        self.load_session_info(effects);
     }
 
-    fn load_standing(&mut self, effects: &mut Vec<Effect>) {
+    fn load_session_info(&mut self, effects: &mut Vec<Effect>) {
         let application = self.keys.application;
         let named = self.wanted_application.clone();
-        let request =
-            self.with(effects, |_| (), |(), cx| cx.load(Load::Standing { application, named }), |_, ()| ());
-        self.awaited_standing = Some(request);
+        let request = self.with(
+            effects,
+            |_| (),
+            |(), cx| cx.load(Load::SessionInfo { application, named }),
+            |_, ()| (),
+        );
+        self.awaited_session_info = Some(request);
     }
 }

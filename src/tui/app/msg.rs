@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::bindings::Chord;
-use crate::desk::witness::Sight;
+use crate::desk::known_head::KnownHeadCheck;
 use crate::desk::{CreatedKey, DeskError, Ending, Picked, Rotated, SetUp, Who};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
@@ -90,7 +90,7 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub enum Load {
     /// Who is here, and where: what the header shows.
-    Standing {
+    SessionInfo {
         /// The chosen Application; when it is gone or none, the first by name.
         application: Option<ApplicationId>,
         /// Choose by name instead, as the command line asked.
@@ -120,8 +120,8 @@ pub enum Load {
     Audit(String, Window<AuditRow>),
     /// Whether the chain is whole: the next piece of it.
     AuditChain,
-    /// Whether the log is the one that was seen last.
-    Witness,
+    /// The comparison of the audit log with the known head.
+    KnownHead,
     /// Deleted keys that somebody still presents.
     Presented,
     /// What remains of a deleted key.
@@ -183,8 +183,8 @@ pub enum Answer {
 /// Something read.
 #[derive(Debug)]
 pub enum Loaded {
-    /// See [`Load::Standing`].
-    Standing(Box<Standing>),
+    /// See [`Load::SessionInfo`].
+    SessionInfo(Box<SessionInfo>),
     /// See [`Load::Keys`].
     Keys(Page<Key>),
     /// See [`Load::KeyCount`].
@@ -209,8 +209,8 @@ pub enum Loaded {
     Audit(Page<AuditRow>),
     /// See [`Load::AuditChain`].
     AuditChain(Chain),
-    /// See [`Load::Witness`].
-    Witness(Box<Sight>),
+    /// See [`Load::KnownHead`].
+    KnownHead(Box<KnownHeadCheck>),
     /// See [`Load::Presented`]; at most [`MOST_PRESENTED`].
     Presented(Vec<Presented>),
     /// See [`Load::Remains`]; none when no such key was deleted.
@@ -225,7 +225,7 @@ pub const MOST_SELECTED: usize = 10_000;
 
 /// Who is here, and where.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct SessionInfo {
     /// The user at the keyboard.
     pub who: Who,
     /// The login name at the operating system.

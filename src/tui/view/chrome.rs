@@ -14,13 +14,13 @@ use crate::store::keys::MOST_ATTENTION;
 use crate::tui::app::App;
 use crate::tui::app::action::{Action, ScreenId};
 use crate::tui::app::message::Tone;
-use crate::tui::app::msg::{Standing, Target};
+use crate::tui::app::msg::{SessionInfo, Target};
 
 /// Where one is and who one is; the screens and what needs attention.
 pub fn header(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) {
     let theme = &look.theme;
     let room = usize::from(area.width);
-    let who = Line::styled(app.standing.as_ref().map(signed_in).unwrap_or_default(), theme.dim);
+    let who = Line::styled(app.session_info.as_ref().map(signed_in).unwrap_or_default(), theme.dim);
     let here = location(app, look);
     let here_room = room.saturating_sub(who.width() + 2).max(room / 2);
     buffer.set_line(
@@ -45,18 +45,18 @@ pub fn header(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mu
         hits.add(Rect { x, width, ..line }, Target::Screen(screen));
         x = x.saturating_add(width + 1).min(line.right());
     }
-    let doubt = app.doubt.as_ref().map(|_| "! log differs".to_owned());
-    let style = if doubt.is_some() { theme.danger } else { theme.warning };
-    let attention = app.standing.as_ref().filter(|s| s.attention > 0).map(|standing| {
+    let mismatch = app.log_mismatch.as_ref().map(|_| "! log mismatch".to_owned());
+    let style = if mismatch.is_some() { theme.danger } else { theme.warning };
+    let attention = app.session_info.as_ref().filter(|s| s.attention > 0).map(|session_info| {
         let days = app.around.settings.expires_soon.num_days();
-        let keys = match standing.attention {
+        let keys = match session_info.attention {
             1 => "1 key expires".to_owned(),
             MOST_ATTENTION.. => format!("{MOST_ATTENTION}+ keys expire"),
             keys => format!("{keys} keys expire"),
         };
         format!("{} {keys} within {days} days", look.glyphs.soon)
     });
-    if let Some(text) = doubt.or(attention) {
+    if let Some(text) = mismatch.or(attention) {
         let left = usize::from(line.right().saturating_sub(x));
         if left > Span::raw(&text).width() {
             right(&Line::styled(text, style), line, left, look, buffer);
@@ -76,7 +76,7 @@ fn location(app: &App, look: &Look) -> String {
     let title = app.screen.title();
     match app.screen {
         ScreenId::Keys => {
-            let application = app.standing.as_ref().and_then(|s| s.application.as_ref());
+            let application = app.session_info.as_ref().and_then(|s| s.application.as_ref());
             let name = application.map_or_else(|| "No Application".to_owned(), |a| a.name.to_string());
             [name.as_str(), "Settings", title].join(&step)
         }
@@ -84,13 +84,13 @@ fn location(app: &App, look: &Look) -> String {
     }
 }
 
-fn signed_in(standing: &Standing) -> String {
+fn signed_in(session_info: &SessionInfo) -> String {
     let email =
         |user: &crate::domain::user::User| user.email.as_ref().map(ToString::to_string).unwrap_or_default();
-    match &standing.who {
+    match &session_info.who {
         Who::Active(user) => email(user),
         Who::Disabled(user) => format!("{} (disabled: look only)", email(user)),
-        Who::Unknown => format!("{} (unknown: look only)", inert(&standing.login)),
+        Who::Unknown => format!("{} (unknown: look only)", inert(&session_info.login)),
         Who::NotSetUp => String::new(),
     }
 }
@@ -111,8 +111,8 @@ pub fn message(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
             Tone::Note => ("-", message.text.clone(), theme.text),
             Tone::Error => ("!", format!("{} (Esc)", message.text), theme.danger),
         }
-    } else if let Some(doubt) = app.doubt.as_ref().filter(|_| app.screen != ScreenId::Audit) {
-        ("!", format!("{} (screen 4, v)", super::text::sentence(&doubt.to_string())), theme.danger)
+    } else if let Some(mismatch) = app.log_mismatch.as_ref().filter(|_| app.screen != ScreenId::Audit) {
+        ("!", format!("{} (screen 4, v)", super::text::sentence(&mismatch.to_string())), theme.danger)
     } else {
         return;
     };
@@ -158,7 +158,7 @@ fn useful(app: &App) -> Vec<Action> {
         }
         ScreenId::Applications => vec![Open, Create, Rename, Delete, Filter],
         ScreenId::Users => vec![Add, Disable, Enable, Delete, Filter],
-        ScreenId::Audit if app.doubt.is_some() => vec![Review, Open, Filter],
+        ScreenId::Audit if app.log_mismatch.is_some() => vec![Review, Open, Filter],
         ScreenId::Audit => vec![Open, Filter],
     };
     // Help and the way out are never crowded out.

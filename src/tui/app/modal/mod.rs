@@ -4,9 +4,9 @@ pub mod calendar;
 pub mod confirm;
 pub mod delete;
 pub mod details;
-pub mod doubt;
 pub mod form;
 pub mod help;
+pub mod log_mismatch;
 pub mod palette;
 pub mod picker;
 pub mod reveal;
@@ -23,9 +23,9 @@ use super::msg::{Answer, RequestId, Target};
 pub use confirm::Confirm;
 pub use delete::Delete;
 pub use details::{AuditDetails, Details};
-pub use doubt::DoubtDialog;
 pub use form::Form;
 pub use help::Help;
+pub use log_mismatch::LogMismatchDialog;
 pub use palette::Palette;
 pub use picker::Picker;
 pub use reveal::Reveal;
@@ -53,7 +53,7 @@ pub enum Modal {
     /// Why a key is rotated, and when the old one ends.
     Rotate(Box<Rotate>),
     /// The audit log is not the one that was seen.
-    Doubt(Box<DoubtDialog>),
+    LogMismatch(Box<LogMismatchDialog>),
     /// Choose an Application.
     Picker(Box<Picker>),
     /// How to use a key.
@@ -101,7 +101,7 @@ macro_rules! each {
             Modal::Delete($inner) => $result,
             Modal::Confirm($inner) => $result,
             Modal::Rotate($inner) => $result,
-            Modal::Doubt($inner) => $result,
+            Modal::LogMismatch($inner) => $result,
             Modal::Picker($inner) => $result,
             Modal::Usage($inner) => $result,
             Modal::Help($inner) => $result,

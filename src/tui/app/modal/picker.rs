@@ -91,7 +91,7 @@ impl Dialog for Picker {
         {
             match result {
                 Ok(Loaded::ApplicationChoices(all)) => {
-                    let here = cx.standing.and_then(|s| s.application.as_ref()).map(|a| a.id);
+                    let here = cx.session_info.and_then(|s| s.application.as_ref()).map(|a| a.id);
                     self.chosen = all.iter().position(|a| Some(a.id) == here).unwrap_or_default();
                     self.all = Some(std::mem::take(all));
                 }

@@ -2,7 +2,7 @@
 
 pub mod delete;
 pub mod details;
-pub mod doubt;
+pub mod log_mismatch;
 pub mod reading;
 pub mod reveal;
 pub mod rotate;
@@ -56,7 +56,7 @@ pub fn draw(
         Modal::Delete(delete) => delete::panel(app, delete, look, room),
         Modal::Confirm(confirm) => delete::confirm(app, confirm, look, room),
         Modal::Rotate(rotate) => rotate::panel(app, rotate, look, room),
-        Modal::Doubt(dialog) => doubt::panel(app, dialog, look, room),
+        Modal::LogMismatch(dialog) => log_mismatch::panel(app, dialog, look, room),
         Modal::Picker(picker) => reading::picker(picker, look, room),
         Modal::Usage(usage) => reading::usage(usage, look, room),
         Modal::Help(help) => reading::help(app, help, look, room),
@@ -70,7 +70,11 @@ pub fn draw(
 fn wanted_width(modal: &Modal) -> usize {
     match modal {
         Modal::Help(_) | Modal::Usage(_) | Modal::AuditDetails(_) => 84,
-        Modal::Details(_) | Modal::Delete(_) | Modal::Confirm(_) | Modal::Rotate(_) | Modal::Doubt(_) => 70,
+        Modal::Details(_)
+        | Modal::Delete(_)
+        | Modal::Confirm(_)
+        | Modal::Rotate(_)
+        | Modal::LogMismatch(_) => 70,
         _ => 62,
     }
 }

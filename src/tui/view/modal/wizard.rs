@@ -195,7 +195,7 @@ fn days(calendar: &Calendar, first_line: usize, indent: usize, page: &mut Page<'
 
 fn review(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = &page.look.theme;
-    let application = app.standing.as_ref().and_then(|s| s.application.as_ref());
+    let application = app.session_info.as_ref().and_then(|s| s.application.as_ref());
     page.fact("Application", &application.map_or_else(String::new, |a| a.name.to_string()), theme.text);
     page.fact("Name", &inert(wizard.name.text()), theme.text);
     page.fact("Platform", &app.around.catalogue.label(&wizard.kind()), theme.text);

@@ -83,8 +83,8 @@ pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut
 fn chain(app: &App, look: &Look) -> Span<'static> {
     let theme = &look.theme;
     match &app.audit.chain {
-        Some(Chain::Whole { .. }) if app.doubt.is_some() => {
-            Span::styled("! NOT THE LOG THAT YOU SAW", theme.danger)
+        Some(Chain::Whole { .. }) if app.log_mismatch.is_some() => {
+            Span::styled("! LOG MISMATCH", theme.danger)
         }
         None => Span::styled("checking the chain...", theme.dim),
         Some(Chain::Checking { done, of }) => {
@@ -137,7 +137,9 @@ fn notices(app: &App, complaint: Option<String>, look: &Look, area: Rect, buffer
         Some(Chain::Checking { .. }) | None => None,
     };
     said.extend(
-        app.doubt.as_ref().map(|doubt| (format!("! {}", sentence(&doubt.to_string())), theme.danger)),
+        app.log_mismatch
+            .as_ref()
+            .map(|mismatch| (format!("! {}", sentence(&mismatch.to_string())), theme.danger)),
     );
     said.extend(complaint.map(|complaint| (sentence(&complaint), theme.warning)));
     said.extend(still_presented(app).map(|text| (text, theme.warning)));

@@ -169,8 +169,8 @@ fn lineage(key: &Key, look: &Look, room: u16) -> Option<String> {
 }
 
 fn empty_keys(app: &App) -> String {
-    let Some(standing) = &app.standing else { return String::new() };
-    let Some(application) = &standing.application else {
+    let Some(session_info) = &app.session_info else { return String::new() };
+    let Some(application) = &session_info.application else {
         return "There is no Application yet. A key belongs to one: press 2, then n.".into();
     };
     let key = app

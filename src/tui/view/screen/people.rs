@@ -16,9 +16,9 @@ use crate::tui::view::{Hits, Look};
 /// Screen 2: Applications.
 pub fn applications(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) -> Cursor {
     let screen = &app.applications;
-    let here = app.standing.as_ref().and_then(|s| s.application.as_ref()).map(|a| a.id);
+    let here = app.session_info.as_ref().and_then(|s| s.application.as_ref()).map(|a| a.id);
     let total =
-        app.standing.as_ref().map(|s| Span::styled(count(s.applications, "Application"), look.theme.dim));
+        app.session_info.as_ref().map(|s| Span::styled(count(s.applications, "Application"), look.theme.dim));
     let cursor = filter_line(
         &screen.filter,
         total.into_iter().collect(),

@@ -1,7 +1,7 @@
-//! The audit log is not the one that was seen: what differs, which keys are alive again, and what to do.
+//! The dialog of a log mismatch: what differs, which deleted keys exist again, and what to do.
 
 use crate::config::bindings::Key as KeyCode;
-use crate::desk::witness::{Doubt, Revived};
+use crate::desk::known_head::{LogMismatch, RestoredKey};
 
 use super::delete::Delete;
 use super::{Dialog, Flow, Modal, Press};
@@ -11,10 +11,10 @@ use crate::tui::app::msg::{Answer, Operation, RequestId, Target};
 
 /// The dialog. Later has the focus at first.
 #[derive(Debug)]
-pub struct DoubtDialog {
-    /// What differs.
-    pub doubt: Doubt,
-    /// Whether it asks once more before the log is accepted.
+pub struct LogMismatchDialog {
+    /// The mismatch.
+    pub mismatch: LogMismatch,
+    /// Whether it asks for confirmation before the log is accepted.
     pub sure: bool,
     /// Why it could not be done.
     pub error: Option<String>,
@@ -27,23 +27,23 @@ pub struct DoubtDialog {
 pub enum Choice {
     /// Nothing yet.
     Later,
-    /// Delete the keys that are alive again.
+    /// Delete the restored keys.
     Delete,
-    /// Take the log as it is.
+    /// Accept the current log as the known one.
     Accept,
 }
 
-impl DoubtDialog {
-    /// About what was found.
+impl LogMismatchDialog {
+    /// Opens it.
     #[must_use]
-    pub fn new(doubt: Doubt) -> Self {
-        Self { doubt, sure: false, error: None, focus: 0, submitting: None }
+    pub fn new(mismatch: LogMismatch) -> Self {
+        Self { mismatch, sure: false, error: None, focus: 0, submitting: None }
     }
 
     /// What can be done now.
     #[must_use]
     pub fn choices(&self) -> &'static [Choice] {
-        match (self.sure, self.doubt.revived.is_empty()) {
+        match (self.sure, self.mismatch.restored.is_empty()) {
             (true, _) | (false, true) => &[Choice::Later, Choice::Accept],
             (false, false) => &[Choice::Later, Choice::Delete, Choice::Accept],
         }
@@ -70,7 +70,7 @@ impl DoubtDialog {
         match self.focused() {
             Choice::Later => return self.back(),
             Choice::Delete => {
-                let picked = self.doubt.revived.iter().map(Revived::picked).collect();
+                let picked = self.mismatch.restored.iter().map(RestoredKey::picked).collect();
                 return Flow::Swap(Box::new(Modal::Delete(Box::new(Delete::keys(picked, cx)))));
             }
             Choice::Accept if self.sure => {
@@ -92,7 +92,7 @@ impl DoubtDialog {
     }
 }
 
-impl Dialog for DoubtDialog {
+impl Dialog for LogMismatchDialog {
     fn press(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
         if self.submitting.is_some() {
             return Flow::Stay;
