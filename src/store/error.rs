@@ -75,6 +75,12 @@ pub enum StoreError {
         /// Where it was.
         path: PathBuf,
     },
+    /// Another copy was written over the file, below SQLite.
+    #[error("the database at {} was overwritten with another copy while it was in use", path.display())]
+    Overwritten {
+        /// The file.
+        path: PathBuf,
+    },
     /// Several machines cannot share a database in this mode.
     #[error("{} is on a network file system ({kind}), on which SQLite's write-ahead log does not work", path.display())]
     NetworkFileSystem {
@@ -141,6 +147,7 @@ impl StoreError {
             Self::Busy => "busy",
             Self::Interrupted => "interrupted",
             Self::Moved { .. } => "moved",
+            Self::Overwritten { .. } => "overwritten",
             Self::NetworkFileSystem { .. } => "network_file_system",
             Self::OldSqlite { .. } => "old_sqlite",
             Self::Full { .. } => "disk_full",
@@ -171,6 +178,7 @@ impl StoreError {
             Self::ReadOnly { .. } => "Look at the owner and mode of the file and of its folder.".into(),
             Self::Busy => "Try again in a moment.".into(),
             Self::Moved { .. } => "Start keydesk again on the file you mean.".into(),
+            Self::Overwritten { .. } => "Check that it is the copy you mean, then restart keydesk.".into(),
             Self::NetworkFileSystem { .. } => "Put the database on a local disk.".into(),
             Self::Full { .. } => {
                 "Free some disk space and try again. Deleting and disabling keys by command works meanwhile.".into()

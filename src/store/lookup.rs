@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::continuity::{Continuity, FileWatch};
 use super::{StoreError, convert, open};
 use crate::domain::Instant;
 use crate::domain::key::{Accepted, KeyId};
@@ -19,23 +20,39 @@ const MOST_KEPT: usize = 10_000;
 /// A read-only connection, and what was read through it since the database last changed.
 ///
 /// SQLite's own counter of changes is read each time, from the database (`PRAGMA data_version`). While it stands, so
-/// does what was read before; one committed change anywhere, and everything is read anew.
+/// does what was read before; one committed change anywhere, and everything is read again. The file itself is looked at
+/// too: see [`Continuity`].
+///
+/// Only keys whose text was presented are kept. All else is read each time, with the same statement whether the ID
+/// exists, existed or is kept: how long a rejection takes tells nothing about an ID.
 #[derive(Debug)]
 pub struct Lookup {
     connection: Connection,
     path: PathBuf,
     version: Option<i64>,
-    kept: HashMap<KeyId, Found>,
+    file: FileWatch,
+    continuity: Arc<Continuity>,
+    kept: HashMap<KeyId, KnownKey>,
 }
 
-/// What stands under a key ID.
-#[derive(Debug)]
-pub enum Found {
-    /// A key.
-    Key(KnownKey),
-    /// A deleted key's hash.
-    Tombstone(KeyHash),
-    /// Nothing, now or before.
+/// What is presented: the ID in a text, and the hash of the whole text.
+pub type Claim<'a> = (KeyId, &'a KeyHash);
+
+/// What a presented text is.
+#[derive(Clone, Copy, Debug)]
+pub enum Found<'a> {
+    /// The text of a key.
+    Key(&'a KnownKey),
+    /// The text of a deleted key.
+    Deleted,
+    /// The text of no key. Whether its ID exists makes no difference.
+    Nothing,
+}
+
+/// The same, with the key among those that are kept.
+enum Match {
+    Kept,
+    Deleted,
     Nothing,
 }
 
@@ -65,66 +82,84 @@ pub struct KnownKey {
 
 impl Lookup {
     /// Opens the database for reading; waits `patience` where a lock keeps readers out.
-    pub fn open(path: &Path, patience: Duration) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// When there is no database, it cannot be read, or it is not the one that `continuity` knows.
+    pub fn open(path: &Path, patience: Duration, continuity: Arc<Continuity>) -> Result<Self, StoreError> {
         if !path.exists() {
             return Err(StoreError::NoDatabase { path: path.to_owned() });
         }
+        let file = FileWatch::begin(path)?;
         let connection = open::readable(path)?;
         connection
             .busy_timeout(patience)
             .map_err(|error| StoreError::from_sqlite(&error, "opening it", path))?;
-        Ok(Self { connection, path: path.to_owned(), version: None, kept: HashMap::new() })
+        let kept = HashMap::new();
+        let mut lookup = Self { connection, path: path.to_owned(), version: None, file, continuity, kept };
+        lookup.renew()?;
+        Ok(lookup)
     }
 
-    /// What stands under an ID at this moment.
-    pub fn find<T>(&mut self, id: KeyId, judge: impl FnOnce(&Found) -> T) -> Result<T, StoreError> {
-        self.renew()?;
-        if let Some(found) = self.kept.get(&id) {
-            return Ok(judge(found));
-        }
-        let found = self.read(id)?;
-        let judged = judge(&found);
-        if self.kept.len() >= MOST_KEPT {
-            self.kept.clear();
-        }
-        self.kept.insert(id, found);
-        Ok(judged)
-    }
-
-    /// What stands under several IDs, at one moment: `judge` gets each in its turn, or none where this fails.
-    pub fn find_all(
+    /// What a presented text is at this moment.
+    pub fn find<T>(
         &mut self,
-        ids: impl Iterator<Item = KeyId> + Clone,
-        mut judge: impl FnMut(&Found),
+        claim: Claim<'_>,
+        judge: impl FnOnce(Found<'_>) -> T,
+    ) -> Result<T, StoreError> {
+        self.renew()?;
+        if let Some(key) = self.kept(claim) {
+            return Ok(judge(Found::Key(key)));
+        }
+        self.make_room();
+        let found = self.read(claim)?;
+        self.confirm_file()?;
+        Ok(judge(self.found(claim, &found)))
+    }
+
+    /// What several texts are, at one moment: `judge` gets each in its turn, or none where this fails.
+    pub fn find_all<'a>(
+        &mut self,
+        claims: impl Iterator<Item = Claim<'a>> + Clone,
+        mut judge: impl FnMut(Found<'_>),
     ) -> Result<(), StoreError> {
         self.renew()?;
-        let mut found = Vec::with_capacity(ids.size_hint().0);
-        found.extend(ids.clone().map_while(|id| self.kept.get(&id)));
-        if found.len() == ids.clone().count() {
-            found.into_iter().for_each(judge);
+        let asked = claims.clone().count();
+        let mut kept = Vec::with_capacity(asked);
+        kept.extend(claims.clone().map_while(|claim| self.kept(claim)));
+        if kept.len() == asked {
+            for key in kept {
+                judge(Found::Key(key));
+            }
             return Ok(());
         }
-        drop(found);
-        if self.kept.len() >= MOST_KEPT {
-            self.kept.clear();
+        drop(kept);
+        self.make_room();
+        let found = if asked == 1 {
+            claims.clone().map(|claim| self.read(claim)).collect()
+        } else {
+            // All that is missing in one read.
+            self.say("BEGIN")?;
+            let found: Result<Vec<Match>, _> = claims
+                .clone()
+                .map(|claim| if self.kept(claim).is_some() { Ok(Match::Kept) } else { self.read(claim) })
+                .collect();
+            self.say("COMMIT")?;
+            found
+        }?;
+        self.confirm_file()?;
+        for (claim, found) in claims.zip(&found) {
+            judge(self.found(claim, found));
         }
-        // All that is missing in one read.
-        self.say("BEGIN")?;
-        let read = ids.clone().try_for_each(|id| -> Result<(), StoreError> {
-            if !self.kept.contains_key(&id) {
-                let found = self.read(id)?;
-                self.kept.insert(id, found);
-            }
-            Ok(())
-        });
-        self.say("COMMIT")?;
-        read?;
-        ids.for_each(|id| judge(self.kept.get(&id).unwrap_or(&Found::Nothing)));
         Ok(())
     }
 
-    /// Forgets what was read if the database has changed since.
-    fn renew(&mut self) -> Result<(), StoreError> {
+    /// Compares the database with what is known of it, and forgets what was read if it has changed since.
+    ///
+    /// # Errors
+    /// When it cannot be read, or another copy was written over it.
+    pub fn renew(&mut self) -> Result<(), StoreError> {
+        self.continuity.confirm(&self.path)?;
+        self.confirm_file()?;
         let version = self
             .connection
             .prepare_cached("PRAGMA data_version")
@@ -132,9 +167,38 @@ impl Lookup {
             .map_err(|error| self.fault(&error))?;
         if self.version != Some(version) {
             self.kept.clear();
+            self.continuity.check(&self.connection, &self.path)?;
             self.version = Some(version);
         }
         Ok(())
+    }
+
+    /// Makes sure that what was read, or is about to be, comes from the file that is known.
+    fn confirm_file(&mut self) -> Result<(), StoreError> {
+        if self.file.has_changed(&self.path)? {
+            // Pages that SQLite holds would hide what the file has now.
+            self.connection.execute_batch("PRAGMA shrink_memory").map_err(|error| self.fault(&error))?;
+            self.continuity.check(&self.connection, &self.path)?;
+        }
+        Ok(())
+    }
+
+    fn kept(&self, (id, hash): Claim<'_>) -> Option<&KnownKey> {
+        self.kept.get(&id).filter(|key| key.hash.matches(hash))
+    }
+
+    fn make_room(&mut self) {
+        if self.kept.len() >= MOST_KEPT {
+            self.kept.clear();
+        }
+    }
+
+    fn found(&self, (id, _): Claim<'_>, found: &Match) -> Found<'_> {
+        match found {
+            Match::Kept => self.kept.get(&id).map_or(Found::Nothing, Found::Key),
+            Match::Deleted => Found::Deleted,
+            Match::Nothing => Found::Nothing,
+        }
     }
 
     fn say(&self, sql: &str) -> Result<(), StoreError> {
@@ -168,9 +232,39 @@ impl Lookup {
             .map_err(|error| StoreError::from_sqlite(&error, "counting keys", &self.path))
     }
 
-    fn read(&self, id: KeyId) -> Result<Found, StoreError> {
-        let key = self
+    /// Reads what a text is; a key is kept.
+    fn read(&mut self, claim: Claim<'_>) -> Result<Match, StoreError> {
+        let (id, hash) = claim;
+        let (key, tombstone) = self
             .connection
+            .prepare_cached(
+                "SELECT (SELECT hash FROM keys WHERE key_id = ?1), \
+                 (SELECT hash FROM tombstones WHERE key_id = ?1)",
+            )
+            .and_then(|mut statement| {
+                statement.query_row([id.as_str()], |row| {
+                    // Where there is none, one that no text has: the comparison is made all the same.
+                    let hash = |column| row.get::<_, Option<[u8; 32]>>(column).map(Option::unwrap_or_default);
+                    Ok((KeyHash::from_bytes(hash(0)?), KeyHash::from_bytes(hash(1)?)))
+                })
+            })
+            .map_err(|error| self.fault(&error))?;
+        match (key.matches(hash), tombstone.matches(hash)) {
+            (false, false) => Ok(Match::Nothing),
+            (false, true) => Ok(Match::Deleted),
+            (true, _) => match self.read_key(id)? {
+                Some(key) => {
+                    self.kept.insert(id, key);
+                    Ok(Match::Kept)
+                }
+                // Deleted between the two reads.
+                None => Ok(Match::Deleted),
+            },
+        }
+    }
+
+    fn read_key(&self, id: KeyId) -> Result<Option<KnownKey>, StoreError> {
+        self.connection
             .prepare_cached(
                 "SELECT k.hash, k.name, a.name, k.platform, k.type, k.expires, k.disabled IS NOT NULL \
                  FROM keys k JOIN applications a ON a.id = k.application_id WHERE k.key_id = ?1",
@@ -194,15 +288,6 @@ impl Lookup {
                     })
                     .optional()
             })
-            .map_err(|error| self.fault(&error))?;
-        if let Some(key) = key {
-            return Ok(Found::Key(key));
-        }
-        let hash = self
-            .connection
-            .prepare_cached("SELECT hash FROM tombstones WHERE key_id = ?1")
-            .and_then(|mut statement| statement.query_row([id.as_str()], |row| row.get(0)).optional())
-            .map_err(|error| self.fault(&error))?;
-        Ok(hash.map_or(Found::Nothing, |hash| Found::Tombstone(KeyHash::from_bytes(hash))))
+            .map_err(|error| self.fault(&error))
     }
 }

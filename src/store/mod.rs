@@ -9,6 +9,7 @@ mod audit_list;
 pub mod backup;
 pub mod chain;
 mod claims;
+pub mod continuity;
 mod convert;
 pub mod database;
 mod error;

@@ -20,7 +20,8 @@ use crate::domain::text::{Name, fold};
 use crate::domain::token;
 use crate::host::clock;
 use crate::host::files::DatabaseFiles;
-use crate::store::lookup::{Found, Lookup};
+use crate::store::continuity::Continuity;
+use crate::store::lookup::{Claim, Found, Lookup};
 use crate::store::{StoreError, open};
 
 pub use crate::domain::key::Accepted;
@@ -136,6 +137,10 @@ impl Question {
         Ok(Self { id: claim.id, hash: KeyHash::of(presented), scope: Scope::of(application) })
     }
 
+    fn claim(&self) -> Claim<'_> {
+        (self.id, &self.hash)
+    }
+
     /// A question that is never answered with yes: it asks whether the database can be read.
     #[must_use]
     pub fn probe() -> Self {
@@ -186,6 +191,8 @@ impl VerifyError {
 pub struct Verifier {
     path: PathBuf,
     files: DatabaseFiles,
+    /// What is known of the database by all connections.
+    continuity: Arc<Continuity>,
     idle: Mutex<Vec<Lookup>>,
     clock: fn() -> Instant,
     /// The latest instant seen, in seconds: a clock that is set back brings no expired key back to life.
@@ -213,11 +220,12 @@ impl Verifier {
     pub fn with_clock(path: impl AsRef<Path>, clock: fn() -> Instant) -> Result<Self, VerifyError> {
         let path = path.as_ref().to_owned();
         let patience = open::BUSY_TIMEOUT;
-        let first = Lookup::open(&path, patience)?;
+        let continuity = Arc::new(Continuity::default());
+        let first = Lookup::open(&path, patience, Arc::clone(&continuity))?;
         let files = DatabaseFiles::of(&path).ok_or_else(|| StoreError::NoDatabase { path: path.clone() })?;
-        let recorder = Some(Recorder::start(&path));
+        let recorder = Some(Recorder::start(&path, Arc::clone(&continuity)));
         let (idle, latest) = (Mutex::new(vec![first]), AtomicI64::new(i64::MIN));
-        Ok(Self { path, files, idle, clock, latest, behind: AtomicBool::new(false), patience, recorder })
+        Ok(Self { path, files, continuity, idle, clock, latest, behind: AtomicBool::new(false), patience, recorder })
     }
 
     /// Verifies without recording use: the database is only read.
@@ -231,7 +239,7 @@ impl Verifier {
     /// # Errors
     /// As [`Verifier::open`].
     pub fn with_patience(self, patience: Duration) -> Result<Self, VerifyError> {
-        let first = Lookup::open(&self.path, patience)?;
+        let first = Lookup::open(&self.path, patience, Arc::clone(&self.continuity))?;
         Ok(Self { idle: Mutex::new(vec![first]), patience, ..self })
     }
 
@@ -259,7 +267,7 @@ impl Verifier {
             Err(refusal) => Decision::Refused(refusal),
             Ok(question) => {
                 let mut lookup = self.take()?;
-                let decision = lookup.find(question.id, |found| judge(&question, found, self.now()))?;
+                let decision = lookup.find(question.claim(), |found| judge(&question, found, self.now()))?;
                 self.give_back(lookup);
                 decision
             }
@@ -281,7 +289,7 @@ impl Verifier {
         let mut lookup = self.take()?;
         let mut turn = questions.iter();
         let now = self.now();
-        lookup.find_all(questions.iter().map(|question| question.id), |found| {
+        lookup.find_all(questions.iter().map(Question::claim), |found| {
             if let Some(question) = turn.next() {
                 judged(judge(question, found, now));
             }
@@ -292,7 +300,7 @@ impl Verifier {
 
     /// Takes a decision down, in memory; it is written soon.
     pub fn record(&self, decision: &Decision, from: Option<IpAddr>) {
-        let Some(recorder) = &self.recorder else { return };
+        let Some(recorder) = self.recorder() else { return };
         match decision {
             Decision::Accepted(key) => recorder.used(key.id, self.just_now(), from),
             Decision::Refused(refusal) => {
@@ -305,7 +313,7 @@ impl Verifier {
 
     /// Takes down that there was nothing to decide about.
     pub fn record_fault(&self, fault: CredentialFault, from: Option<IpAddr>) {
-        if let Some(recorder) = &self.recorder {
+        if let Some(recorder) = self.recorder() {
             recorder.refused(fault.as_str(), None, self.now(), from);
         }
     }
@@ -314,6 +322,11 @@ impl Verifier {
     #[must_use]
     pub fn lost_records(&self) -> u64 {
         self.recorder.as_ref().map_or(0, Recorder::lost)
+    }
+
+    /// Another copy in the database's place is not written to.
+    fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref().filter(|_| !self.continuity.is_broken())
     }
 
     fn now(&self) -> Instant {
@@ -346,7 +359,7 @@ impl Verifier {
             return Err(StoreError::Moved { path: self.path.clone() });
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| Lookup::open(&self.path, self.patience), Ok)
+        idle.map_or_else(|| Lookup::open(&self.path, self.patience, Arc::clone(&self.continuity)), Ok)
     }
 
     fn give_back(&self, lookup: Lookup) {
@@ -355,17 +368,16 @@ impl Verifier {
 }
 
 /// The predicate.
-fn judge(question: &Question, found: &Found, now: Instant) -> Decision {
+fn judge(question: &Question, found: Found<'_>, now: Instant) -> Decision {
     let refused = |reason, key| Decision::Refused(Refusal { reason, key });
-    let Question { id, hash, scope } = question;
-    let id = *id;
+    let id = question.id;
     let key = match found {
-        Found::Key(key) if key.hash.matches(hash) => key,
-        Found::Tombstone(known) if known.matches(hash) => return refused(Reason::Deleted, Some(id)),
+        Found::Key(key) => key,
+        Found::Deleted => return refused(Reason::Deleted, Some(id)),
         // The right ID with another secret is nobody's key.
-        Found::Key(_) | Found::Tombstone(_) | Found::Nothing => return refused(Reason::Unknown, None),
+        Found::Nothing => return refused(Reason::Unknown, None),
     };
-    if !scope.includes(&key.known.application) {
+    if !question.scope.includes(&key.known.application) {
         return refused(Reason::WrongApplication, Some(id));
     }
     if key.known.expires <= now {

@@ -14,11 +14,17 @@ use std::time::Duration;
 use crate::domain::Instant;
 use crate::domain::key::KeyId;
 use crate::store::StoreError;
+use crate::store::continuity::Continuity;
+use crate::store::lookup::Lookup;
 use crate::store::usage::day_of;
 use crate::store::use_book::{Count, Line, UseBook};
 
-/// How long a use may stay in memory before it is written.
-pub const FLUSH_EVERY: Duration = Duration::from_millis(500);
+/// How many times the database is looked at before what is in memory is written: uses wait half a second.
+const LOOKS_PER_FLUSH: u32 = 5;
+
+/// How often the database is looked at while nothing is asked: a deletion must be known before an older copy is written
+/// over the file, or the copy could not be told from what was there.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a write waits for other sessions before the tally stays in memory for another round.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -70,10 +76,12 @@ impl std::fmt::Debug for Recorder {
 impl Recorder {
     /// Starts the thread that writes. It opens the database itself, and again when that fails.
     #[must_use]
-    pub fn start(path: &Path) -> Self {
+    pub fn start(path: &Path, continuity: Arc<Continuity>) -> Self {
+        // Opened now, since later there may be no file descriptor left.
+        let lookup = Lookup::open(path, Duration::ZERO, Arc::clone(&continuity)).ok();
         let shared =
             Arc::new(Shared { waiting: Mutex::default(), wake: Condvar::new(), lost: AtomicU64::new(0) });
-        let writer = Writer { path: path.to_owned(), book: None, swept: None, failing: false };
+        let writer = Writer { path: path.to_owned(), continuity, lookup, book: None, swept: None, failing: false };
         let theirs = Arc::clone(&shared);
         let thread =
             std::thread::Builder::new().name("recorder".into()).spawn(move || writer.run(&theirs)).ok();
@@ -98,7 +106,6 @@ impl Recorder {
 
     fn count(&self, entry: Entry, at: Instant, from: Option<IpAddr>) {
         let mut waiting = self.shared.lock();
-        let first_of_all = waiting.tallies.is_empty();
         if let Some(tally) = waiting.tallies.get_mut(&entry) {
             tally.count += 1;
             if at >= tally.last.0 {
@@ -109,10 +116,6 @@ impl Recorder {
             waiting.tallies.insert(entry, Tally { count: 1, first: seen, last: seen });
         } else {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
-        }
-        drop(waiting);
-        if first_of_all {
-            self.shared.wake.notify_one();
         }
     }
 }
@@ -130,6 +133,9 @@ impl Drop for Recorder {
 /// The thread's own.
 struct Writer {
     path: PathBuf,
+    continuity: Arc<Continuity>,
+    /// Looks at the database between requests.
+    lookup: Option<Lookup>,
     book: Option<UseBook>,
     /// The day on which old days were dropped last.
     swept: Option<i64>,
@@ -141,33 +147,42 @@ impl Writer {
     fn run(mut self, shared: &Shared) {
         // Opened now, since later there may be no file descriptor left.
         self.book = UseBook::open(&self.path, PATIENCE).ok();
+        let mut looks = 0;
         loop {
             let waiting = shared.lock();
-            let waiting = shared
-                .wake
-                .wait_while(waiting, |waiting| waiting.tallies.is_empty() && !waiting.stop)
-                .unwrap_or_else(PoisonError::into_inner);
-            // More of the same arrives at once under load: one write for all of it.
             let (mut waiting, _) = shared
                 .wake
-                .wait_timeout_while(waiting, FLUSH_EVERY, |waiting| !waiting.stop)
+                .wait_timeout_while(waiting, LOOK_EVERY, |waiting| !waiting.stop)
                 .unwrap_or_else(PoisonError::into_inner);
             let stop = waiting.stop;
-            let tallies = std::mem::take(&mut waiting.tallies);
+            // More of the same arrives at once under load: one write for all of it.
+            looks += u32::from(!waiting.tallies.is_empty());
+            let is_due = stop || looks >= LOOKS_PER_FLUSH;
+            let tallies = if is_due { std::mem::take(&mut waiting.tallies) } else { HashMap::new() };
             drop(waiting);
-            let mut lines = tallies.into_iter().map(line).collect();
-            let written = self.write(&mut lines);
-            self.tell(&written);
+            self.look();
+            if !tallies.is_empty() && !self.continuity.is_broken() {
+                looks = 0;
+                let mut lines = tallies.into_iter().map(line).collect();
+                let written = self.write(&mut lines);
+                self.tell(&written);
+                if written.is_err() {
+                    put_back(shared, lines);
+                }
+            }
             if stop {
                 return;
             }
-            if written.is_err() {
-                put_back(shared, lines);
-                // The next round begins only then, though something waits already.
-                let waiting = shared.lock();
-                let _ = shared.wake.wait_timeout_while(waiting, FLUSH_EVERY, |waiting| !waiting.stop);
-            }
         }
+    }
+
+    /// What is wrong is said by the next verification.
+    fn look(&mut self) {
+        let lookup = match self.lookup.take() {
+            Some(mut lookup) => lookup.renew().map(|()| lookup),
+            None => Lookup::open(&self.path, Duration::ZERO, Arc::clone(&self.continuity)),
+        };
+        self.lookup = lookup.ok();
     }
 
     fn write(&mut self, lines: &mut Vec<Line>) -> Result<(), StoreError> {

@@ -1,13 +1,14 @@
 //! When the database cannot be trusted or read, nobody is let in: 503 or 401, never 204.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use keydesk::Verifier;
 
 use crate::support::Desk;
 use crate::support::endpoint::Endpoint;
-use crate::{desk as new_desk, key};
+use crate::{delete, desk as new_desk, key};
 
 fn beside(database: &Path, end: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
@@ -64,6 +65,85 @@ fn a_database_that_was_replaced_lets_nobody_in() {
         std::fs::copy(&copy, &new).unwrap();
         std::fs::rename(new, path).unwrap();
     });
+}
+
+/// Bytes put over the file leave its name, its identity and SQLite's counters as they were.
+#[test]
+fn an_older_copy_over_the_file_lets_nobody_in() {
+    let copy = |from: &Path, to: &Path, preserve: &[&str]| {
+        // By another process: SQLite's locks in this one would go with the file that it closes.
+        assert!(Command::new("cp").args(preserve).arg(from).arg(to).status().unwrap().success());
+    };
+    for (what, asked_between, preserve) in [
+        ("asked between", true, &[][..]),
+        ("asked between, with the old times", true, &["-p"]),
+        ("not asked between", false, &[]),
+    ] {
+        let mut desk = new_desk();
+        let (created, secret) = key(&mut desk, "Checkout");
+        let (_, other) = key(&mut desk, "Another");
+        assert!(desk.store.scrub().unwrap());
+        let endpoint = Endpoint::start(&desk.path(), &[]);
+        let verifier = Verifier::open(desk.path()).unwrap();
+        let mut client = endpoint.connect();
+        let mut status = |secret: &str| client.get("/auth", &[("X-API-Key", secret)]).status;
+        assert_eq!((status(&secret), status(&other)), (204, 204));
+        assert!(verifier.verify(&other, None).unwrap().is_accepted());
+        // Until their use is written down.
+        std::thread::sleep(Duration::from_millis(800));
+        assert!(desk.store.scrub().unwrap());
+        let older = beside(&desk.path(), ".older");
+        copy(&desk.path(), &older, preserve);
+        delete(&mut desk, &created);
+        while !desk.store.scrub().unwrap() {}
+        if asked_between {
+            assert_eq!(status(&secret), 401, "{what}");
+            assert!(!verifier.verify(&secret, None).unwrap().is_accepted(), "{what}");
+            std::thread::sleep(Duration::from_millis(800));
+            while !desk.store.scrub().unwrap() {}
+        } else {
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        copy(&older, &desk.path(), preserve);
+        for turn in 0..20 {
+            for secret in [&secret, &other] {
+                assert_eq!(status(secret), 503, "{what}: {turn}");
+                assert!(verifier.verify(secret, None).is_err(), "{what}: {turn}");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(endpoint.get("/healthz", &[]).status, 503, "{what}");
+        assert_eq!(status("nonsense"), 401, "{what}: no credential needs no database");
+        let before = std::fs::read(beside(&desk.path(), "-wal")).unwrap();
+        std::thread::sleep(Duration::from_millis(800));
+        assert_eq!(std::fs::read(beside(&desk.path(), "-wal")).unwrap(), before, "{what}: nothing is written");
+        let log = endpoint.log();
+        let said: Vec<&String> = log.iter().filter(|line| line.contains("overwritten")).collect();
+        assert_eq!(said.len(), 1, "{what}: it is said once: {log:?}");
+        // Back again, or any other state: until a restart, whose start tells what it finds, nothing counts.
+        assert_eq!(status(&other), 503, "{what}");
+        drop(verifier);
+        assert_eq!(endpoint.stop(), Some(0));
+        assert!(Endpoint::start(&desk.path(), &[]).lets_in(&other), "{what}: a restart takes it as it is");
+    }
+}
+
+/// Checkpoints rewrite the file as well, and are none of anybody's business.
+#[test]
+fn checkpoints_are_no_alarm() {
+    let mut desk = new_desk();
+    let (_, secret) = key(&mut desk, "Checkout");
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let mut client = endpoint.connect();
+    for turn in 0..200 {
+        let (created, gone) = key(&mut desk, &format!("Key {turn}"));
+        assert_eq!(client.get("/auth", &[("X-API-Key", &gone)]).status, 204);
+        delete(&mut desk, &created);
+        desk.store.scrub().unwrap();
+        assert_eq!(client.get("/auth", &[("X-API-Key", &gone)]).status, 401);
+        assert_eq!(client.get("/auth", &[("X-API-Key", &secret)]).status, 204);
+    }
+    assert!(!endpoint.log().iter().any(|line| line.contains("ERROR")));
 }
 
 #[test]

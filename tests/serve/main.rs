@@ -9,6 +9,7 @@ mod contract;
 mod faults;
 mod lifecycle;
 mod races;
+mod timing;
 mod usage_recording;
 
 use chrono::TimeDelta;
