@@ -142,7 +142,8 @@ impl Server {
         }
         // The thread that answers never sleeps in a lock: `batch` tries again.
         let verifier = Verifier::open(&options.database)?.with_patience(Duration::ZERO)?;
-        let census = Lookup::open(&options.database, CENSUS_PATIENCE, Arc::default()).map_err(VerifyError::from)?;
+        let census =
+            Lookup::open(&options.database, CENSUS_PATIENCE, Arc::default()).map_err(VerifyError::from)?;
         let batch = Batch::new(verifier);
         let metrics = Metrics::new().map_err(|error| ServeError::System {
             what: "set up the metrics",

@@ -101,11 +101,7 @@ impl Lookup {
     }
 
     /// What a presented text is at this moment.
-    pub fn find<T>(
-        &mut self,
-        claim: Claim<'_>,
-        judge: impl FnOnce(Found<'_>) -> T,
-    ) -> Result<T, StoreError> {
+    pub fn find<T>(&mut self, claim: Claim<'_>, judge: impl FnOnce(Found<'_>) -> T) -> Result<T, StoreError> {
         self.renew()?;
         if let Some(key) = self.kept(claim) {
             return Ok(judge(Found::Key(key)));

@@ -225,7 +225,17 @@ impl Verifier {
         let files = DatabaseFiles::of(&path).ok_or_else(|| StoreError::NoDatabase { path: path.clone() })?;
         let recorder = Some(Recorder::start(&path, Arc::clone(&continuity)));
         let (idle, latest) = (Mutex::new(vec![first]), AtomicI64::new(i64::MIN));
-        Ok(Self { path, files, continuity, idle, clock, latest, behind: AtomicBool::new(false), patience, recorder })
+        Ok(Self {
+            path,
+            files,
+            continuity,
+            idle,
+            clock,
+            latest,
+            behind: AtomicBool::new(false),
+            patience,
+            recorder,
+        })
     }
 
     /// Verifies without recording use: the database is only read.

@@ -81,7 +81,8 @@ impl Recorder {
         let lookup = Lookup::open(path, Duration::ZERO, Arc::clone(&continuity)).ok();
         let shared =
             Arc::new(Shared { waiting: Mutex::default(), wake: Condvar::new(), lost: AtomicU64::new(0) });
-        let writer = Writer { path: path.to_owned(), continuity, lookup, book: None, swept: None, failing: false };
+        let writer =
+            Writer { path: path.to_owned(), continuity, lookup, book: None, swept: None, failing: false };
         let theirs = Arc::clone(&shared);
         let thread =
             std::thread::Builder::new().name("recorder".into()).spawn(move || writer.run(&theirs)).ok();

@@ -116,7 +116,11 @@ fn an_older_copy_over_the_file_lets_nobody_in() {
         assert_eq!(status("nonsense"), 401, "{what}: no credential needs no database");
         let before = std::fs::read(beside(&desk.path(), "-wal")).unwrap();
         std::thread::sleep(Duration::from_millis(800));
-        assert_eq!(std::fs::read(beside(&desk.path(), "-wal")).unwrap(), before, "{what}: nothing is written");
+        assert_eq!(
+            std::fs::read(beside(&desk.path(), "-wal")).unwrap(),
+            before,
+            "{what}: nothing is written"
+        );
         let log = endpoint.log();
         let said: Vec<&String> = log.iter().filter(|line| line.contains("overwritten")).collect();
         assert_eq!(said.len(), 1, "{what}: it is said once: {log:?}");

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use keydesk::domain::key::{KeyId, KeyType};
 use keydesk::domain::token::{self, Prefix};
 
-use crate::support::endpoint::{Client, Endpoint};
 use crate::support::Seeded;
+use crate::support::endpoint::{Client, Endpoint};
 use crate::{delete, desk as new_desk, key};
 
 /// Rejected requests of one measurement, of all kinds together.
