@@ -52,9 +52,12 @@ use error::{CommandError, ErrorKind};
 use output::Output;
 use output::report::report;
 
+use crate::domain::clock;
 use crate::domain::token::Entropy;
+use crate::host;
 use crate::host::entropy::SystemEntropy;
 use crate::host::umask;
+use crate::store::StoreError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -118,6 +121,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> 
         Ok(line) => line,
         Err(error) => return clap_errors::report(&error, format),
     };
+    // Nothing can be decided, or logged in its order, by a clock that is this wrong.
+    if let Err(error) = clock::check(host::clock::now()) {
+        return report(&StoreError::from(error).into(), format);
+    }
     if !matches!(line.command, Some(Command::Serve(_))) {
         log::begin();
     }

@@ -3,7 +3,29 @@
 use chrono::TimeDelta;
 
 use super::Instant;
-use super::expiry::relative;
+use super::expiry::{relative, rfc3339};
+
+/// 2001-01-01 UTC, in seconds since 1970: clocks without a battery start before it.
+const EARLIEST: i64 = 978_307_200;
+
+/// 3000-01-01 UTC, in seconds since 1970: the dates that are computed from earlier ones have years of four digits.
+const LATEST: i64 = 32_503_680_000;
+
+/// A clock by which nothing can be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the clock of this system is wrong: it shows {}", rfc3339(*shown))]
+pub struct ClockError {
+    /// What the clock shows.
+    pub shown: Instant,
+}
+
+/// Rejects a clock that is before 2001 or after 2999: by it, expired keys would be valid, or none would.
+///
+/// # Errors
+/// When it is.
+pub fn check(now: Instant) -> Result<(), ClockError> {
+    if (EARLIEST..LATEST).contains(&now.timestamp()) { Ok(()) } else { Err(ClockError { shown: now }) }
+}
 
 /// How far the clocks of two machines may be apart without a word.
 pub const LEEWAY: TimeDelta = TimeDelta::seconds(60);
@@ -27,6 +49,19 @@ pub fn behind_the_log(last_entry: Option<Instant>, now: Instant) -> Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_clocks_that_can_be_right_are_believed() {
+        let at = |seconds| Instant::from_timestamp(seconds, 0).unwrap();
+        for seconds in [EARLIEST, 1_795_424_400, LATEST - 1] {
+            assert_eq!(check(at(seconds)), Ok(()));
+        }
+        for seconds in [-315_619_200, -1, 0, EARLIEST - 1, LATEST, 253_402_300_799] {
+            assert_eq!(check(at(seconds)), Err(ClockError { shown: at(seconds) }));
+        }
+        let said = check(at(-315_619_200)).unwrap_err().to_string();
+        assert_eq!(said, "the clock of this system is wrong: it shows 1960-01-01T00:00:00Z");
+    }
 
     #[test]
     fn a_minute_is_nothing_and_more_is_said() {

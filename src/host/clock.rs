@@ -1,18 +1,28 @@
 //! The real clock and the local zone.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use chrono::{
-    DateTime, FixedOffset, Local, MappedLocalTime, NaiveDate, NaiveDateTime, Offset, SubsecRound, TimeZone,
-    Utc,
+    DateTime, FixedOffset, Local, MappedLocalTime, NaiveDate, NaiveDateTime, Offset, TimeZone, Utc,
 };
 
 use crate::domain::Instant;
 use crate::domain::expiry;
 
-/// The present instant, in whole seconds.
+/// The first and the last second that are told apart: the years 0 to 9999, in seconds since 1970.
+const RANGE: (i64, i64) = (-62_167_219_200, 253_402_300_799);
+
+/// The present instant, in whole seconds. A clock outside the years 0 to 9999 shows the nearest second within: whether
+/// a clock can be believed is for [`crate::domain::clock::check`] to say.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 pub fn now() -> Instant {
-    Utc::now().trunc_subsecs(0)
+    // `Utc::now` panics before 1970.
+    let seconds = match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(RANGE.1),
+        Err(before) => i64::try_from(before.duration().as_secs()).map_or(RANGE.0, |seconds| -seconds),
+    };
+    Instant::from_timestamp(seconds.clamp(RANGE.0, RANGE.1), 0).unwrap_or_default()
 }
 
 /// The zone in which instants are shown and dates are read.

@@ -1,4 +1,4 @@
-//! The limit on the size of files (`ulimit -f`, RLIMIT_FSIZE).
+//! The limit on the size of files (`ulimit -f`, `RLIMIT_FSIZE`).
 
 use nix::libc;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};

@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::Request;
+use axum::body::Body;
+use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -78,6 +79,7 @@ impl Connections {
     }
 
     async fn accept(self: Arc<Self>, listener: Listener) {
+        write_first_date().await;
         // Given up when there are no descriptors left, so that one can still accept, and refuse.
         let mut spare = File::open("/dev/null").ok();
         let mut exhausted = false;
@@ -168,6 +170,21 @@ async fn answer(
     // What goes wrong on a connection is its client's affair, and it has been answered where that was possible.
     let _ = watcher.watch(connection).await;
     drop(place);
+}
+
+/// Lets hyper write the first date of this thread while the clock is right. It keeps it when the clock is set back; its
+/// first one panics on a clock before 1970.
+async fn write_first_date() {
+    let (mut client, server) = tokio::io::duplex(1_024);
+    let service = hyper::service::service_fn(|_: Request<Incoming>| async {
+        Ok::<_, Infallible>(Response::new(Body::empty()))
+    });
+    if client.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").await.is_ok() {
+        let _ = http1::Builder::new()
+            .header_read_timeout(None)
+            .serve_connection(TokioIo::new(server), service)
+            .await;
+    }
 }
 
 fn is_exhausted(error: &io::Error) -> bool {

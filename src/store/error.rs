@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 
 use super::schema::SchemaDifference;
+use crate::domain::clock::{self, ClockError};
 use crate::domain::token::EntropyError;
 use crate::host::{files, size_limit};
 
@@ -122,6 +123,9 @@ pub enum StoreError {
     /// No random bits for a new database's identity.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// By the system's clock nothing can be decided.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// Anything else that SQLite says.
     #[error("the database failed while {what}: {reason}")]
     Sqlite {
@@ -154,6 +158,7 @@ impl StoreError {
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::File { .. } => "file",
             Self::Entropy(_) => "no_randomness",
+            Self::Clock(_) => "clock",
             Self::Sqlite { .. } => "database",
         }
     }
@@ -188,6 +193,7 @@ impl StoreError {
                 format!("{limit}Look at the list before you try again.")
             }
             Self::Sqlite { .. } => return size_limit::hint(),
+            Self::Clock(_) => clock::MEND.into(),
             Self::Interrupted
             | Self::OldSqlite { .. }
             | Self::File { .. }

@@ -44,6 +44,7 @@ pub use schema::{Difference, SchemaDifference};
 
 use crate::domain::Instant;
 use crate::domain::audit::AuditRecord;
+use crate::domain::clock;
 use crate::domain::token::Entropy;
 use crate::domain::user::{Caller, UserId, UserStatus};
 use crate::host::files::{self, DatabaseFiles};
@@ -323,6 +324,7 @@ impl Store {
         actor: &dyn Fn(&Reader<'_>) -> Result<UserId, E>,
         f: &mut Change<'_, T, E>,
     ) -> Result<T, E> {
+        clock::check(now).map_err(StoreError::from)?;
         self.same_file()?;
         let path = &self.path;
         // IMMEDIATE: a transaction that turns into a writer later fails at once, whatever the timeout.

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::domain::Instant;
-use crate::domain::clock::is_behind;
+use crate::domain::clock::{check, is_behind};
 use crate::domain::key::KeyId;
 use crate::domain::secret::KeyHash;
 use crate::domain::text::{Name, fold};
@@ -208,7 +208,8 @@ impl Verifier {
     /// Opens a database for verifying, with the system's clock.
     ///
     /// # Errors
-    /// When there is no database, or it is foreign, damaged, of another format or not readable.
+    /// When there is no database, or it is foreign, damaged, of another format or not readable; and when the system's
+    /// clock is so wrong that expired keys would be valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, VerifyError> {
         Self::with_clock(path, clock::now)
     }
@@ -219,12 +220,14 @@ impl Verifier {
     /// As [`Verifier::open`].
     pub fn with_clock(path: impl AsRef<Path>, clock: fn() -> Instant) -> Result<Self, VerifyError> {
         let path = path.as_ref().to_owned();
+        let now = clock();
+        check(now).map_err(StoreError::from)?;
         let patience = open::BUSY_TIMEOUT;
         let continuity = Arc::new(Continuity::default());
         let first = Lookup::open(&path, patience, Arc::clone(&continuity))?;
         let files = DatabaseFiles::of(&path).ok_or_else(|| StoreError::NoDatabase { path: path.clone() })?;
         let recorder = Some(Recorder::start(&path, Arc::clone(&continuity)));
-        let (idle, latest) = (Mutex::new(vec![first]), AtomicI64::new(i64::MIN));
+        let (idle, latest) = (Mutex::new(vec![first]), AtomicI64::new(now.timestamp()));
         Ok(Self {
             path,
             files,

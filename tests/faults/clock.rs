@@ -124,3 +124,81 @@ fn the_log_is_in_order_and_whoever_writes_is_warned() {
     assert_eq!(pty.wait_for_end(Duration::from_secs(5)), 0);
     assert!(since.elapsed() < Duration::from_secs(5));
 }
+
+/// Clocks by which nothing can be decided: before 1970, where many libraries panic, and far from any life of a key.
+const WRONG: [&str; 5] = [
+    "@1960-01-01 00:00:00",
+    "@1969-12-31 23:59:58",
+    "@1970-01-01 00:00:01",
+    "@2000-01-01 00:00:00",
+    "@3500-01-01 00:00:00",
+];
+
+#[test]
+fn no_command_decides_anything_by_an_unbelievable_clock() {
+    let Some(library) = library() else { return };
+    let home = Home::set_up();
+    let (id, secret) = home.key("Checkout", &[]);
+    let before = home.run(&["audit", "list", "--json"]).out;
+    let out = home.path("out").display().to_string();
+    let commands: [&[&str]; 21] = [
+        &["init", "--email", "bea@example.com", "--app", "Other"],
+        &["apps", "list"],
+        &["apps", "create", "New"],
+        &["keys", "list", "--json"],
+        &["keys", "create", "--name", "New"],
+        &["keys", "show", &id],
+        &["keys", "usage", &id],
+        &["keys", "rotate", &id],
+        &["keys", "disable", &id],
+        &["keys", "delete", &id, "--yes"],
+        &["users", "list"],
+        &["users", "add", "bea@example.com"],
+        &["platforms"],
+        &["verify"],
+        &["serve", "--listen", "127.0.0.1:0"],
+        &["check", "--within", "1d"],
+        &["audit", "list"],
+        &["audit", "verify"],
+        &["export", "--format", "csv"],
+        &["backup", &out],
+        &["doctor"],
+    ];
+    let clock = home.path("clock");
+    for wrong in WRONG {
+        let clock = Clock::new(library.clone(), clock.clone());
+        clock.jump(wrong);
+        for arguments in commands {
+            let mut command = home.command(arguments);
+            let output = run(command.envs(clock.environment()).write_stdin(secret.as_str()));
+            let when = format!("{wrong} {arguments:?}: {output:?}");
+            assert_eq!(output.code, 3, "{when}");
+            assert!(output.err.contains("the clock of this system is wrong: it shows "), "{when}");
+            assert!(output.err.contains("Set the clock") && output.out.is_empty(), "{when}");
+        }
+        let mut pty = Pty::keydesk(&home.database(), &[], &clock.environment());
+        pty.wait_for("the clock of this system is wrong");
+        assert_eq!(pty.wait_for_end(Duration::from_secs(5)), 3, "{wrong}");
+    }
+    assert_eq!(home.run(&["audit", "list", "--json"]).out, before, "nothing was changed");
+}
+
+#[test]
+fn an_endpoint_outlives_a_jump_before_1970() {
+    let Some(library) = library() else { return };
+    let home = Home::set_up();
+    let (_, short) = home.key("Short", &["--expires", "30d"]);
+    let (_, long) = home.key("Long", &["--expires", "365d"]);
+    let clock = Clock::new(library, home.path("clock"));
+    clock.jump("+60d");
+    let running = endpoint(&home.database(), &clock);
+    for wrong in WRONG.iter().take(4) {
+        clock.jump(wrong);
+        assert_eq!((running.lets_in(&short), running.lets_in(&long)), (false, true), "{wrong}");
+    }
+    clock.jump("@3500-01-01 00:00:00");
+    assert_eq!((running.lets_in(&short), running.lets_in(&long)), (false, false));
+    let (ended, lines) = running.stop_and_read_log();
+    assert_eq!(ended, Some(0));
+    assert!(!lines.join("\n").contains("panicked"), "{lines:?}");
+}

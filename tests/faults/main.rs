@@ -20,6 +20,7 @@
 //! | link or file where something is to be written | `cli::secrets`, `cli::backup_and_export`, `ui::wizard::the_secret_goes…` |
 //! | a backup restored | `cli::audit`, `pty::known_head`, `ui::audit` |
 //! | the clock jumps | `clock` |
+//! | a clock before 1970, or far from any date | `clock::no_command…`, `clock::an_endpoint_outlives…`, `store::rules` |
 //! | no randomness | `environment` |
 //! | signals, the terminal gone, a panic, no core dump | `pty::lifecycle` |
 //! | sizes, random keys, clicks and pastes | `ui::random_input`, `ui::screens::a_terminal_may…`, `pty::lifecycle::sizes…` |

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use keydesk::desk::{self, DeskError, Who};
 use keydesk::domain::Instant;
 use keydesk::domain::user::{Caller, UserStatus};
-use keydesk::store::{audit, keys};
+use keydesk::store::{StoreError, audit, keys};
 use keydesk::{Decision, Reason, Verifier};
 
 use crate::fixtures::{colleague, create, email, name, picked, user, wanted};
@@ -211,7 +211,7 @@ fn a_replaced_database_lets_nobody_in() {
     std::fs::copy(desk.folder.path().join("old.db"), desk.path()).unwrap();
     assert!(verifier.verify(created.secret.expose(), None).is_err(), "another file at the same path");
     let result = desk::delete_keys(&mut desk.session(), &picked(&created.key));
-    assert!(matches!(result, Err(DeskError::Store(keydesk::store::StoreError::Moved { .. }))), "{result:?}");
+    assert!(matches!(result, Err(DeskError::Store(StoreError::Moved { .. }))), "{result:?}");
 }
 
 #[test]
@@ -274,12 +274,25 @@ fn a_trigger_that_comes_while_the_database_is_open_is_noticed() {
     let raw = rusqlite::Connection::open(desk.path()).unwrap();
     raw.execute_batch("CREATE TRIGGER evil BEFORE DELETE ON keys BEGIN SELECT raise(IGNORE); END").unwrap();
     let result = desk::delete_keys(&mut desk.session(), &picked(&created.key));
-    assert!(
-        matches!(result, Err(DeskError::Store(keydesk::store::StoreError::AlteredSchema { .. }))),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(DeskError::Store(StoreError::AlteredSchema { .. }))), "{result:?}");
     assert_eq!(verified(&desk, created.secret.expose(), None), None);
     raw.execute_batch("DROP TRIGGER evil").unwrap();
     desk::delete_keys(&mut desk.session(), &picked(&created.key)).unwrap();
     assert_eq!(verified(&desk, created.secret.expose(), None), Some(Reason::Deleted));
+}
+
+/// A clock that stands before 1970.
+fn before_1970() -> Instant {
+    Instant::from_timestamp(-315_619_200, 0).unwrap()
+}
+
+#[test]
+fn by_an_unbelievable_clock_the_library_opens_and_changes_nothing() {
+    let mut desk = Desk::new();
+    let created = create(&mut desk, "Checkout");
+    let opened = Verifier::with_clock(desk.path(), before_1970);
+    assert!(opened.is_err_and(|error| error.to_string().contains("1960-01-01")));
+    desk.now = before_1970();
+    let deleted = desk::delete_keys(&mut desk.session(), &picked(&created.key));
+    assert!(matches!(deleted, Err(DeskError::Store(StoreError::Clock(_)))));
 }
