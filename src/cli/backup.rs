@@ -1,8 +1,7 @@
 //! `keydesk backup`.
 
-use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -10,7 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::text;
+use crate::cli::output::{progress, text};
 use crate::domain::audit::ChainHead;
 use crate::domain::expiry::rfc3339;
 use crate::host::new_file::NewFile;
@@ -33,8 +32,7 @@ pub(crate) struct Args {
     file: PathBuf,
 }
 
-/// Interval of progress updates.
-const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
+const BAR_AFTER: Duration = Duration::from_millis(100);
 
 #[derive(Serialize)]
 struct Document {
@@ -52,9 +50,17 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let interrupt = Interrupt::listen()?;
     let file = NewFile::begin(path)?;
     let store = context.store()?;
-    let mut progress = Progress::new(context);
-    let copied = backup::copy(&store, file.part(), interrupt.flag(), &mut |stage| progress.tell(stage));
-    progress.clear();
+    let bar = progress::bar(&context.output, 0, "Copying   [{bar:20}] {percent} %");
+    let copied = backup::copy(&store, file.part(), interrupt.flag(), &mut |stage| match stage {
+        // A small database is copied before a bar could be seen.
+        Stage::Copying(..) if bar.elapsed() < BAR_AFTER => {}
+        Stage::Copying(done, all) => {
+            bar.set_length(all);
+            bar.set_position(done);
+        }
+        Stage::Checking => progress::restyle(&bar, "Checking the copy ..."),
+    });
+    bar.finish_and_clear();
     let place = text::path(path);
     let copied = copied
         .map_err(|error| CommandError::from(error).because(&format!("no backup was made at {place}")))?;
@@ -80,42 +86,4 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         text::size(bytes),
     ));
     Ok(Exit::Done)
-}
-
-/// A line on a terminal that is written over, for whatever takes long enough to wonder.
-struct Progress {
-    shown: bool,
-    terminal: bool,
-    last: Instant,
-}
-
-impl Progress {
-    fn new(context: &Context) -> Self {
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        let terminal = io::stderr().is_terminal() && !context.output.is_json() && !dumb;
-        Self { shown: false, terminal, last: Instant::now() }
-    }
-
-    fn tell(&mut self, stage: Stage) {
-        if !self.terminal || (self.last.elapsed() < UPDATE_INTERVAL && stage != Stage::Checking) {
-            return;
-        }
-        self.last = Instant::now();
-        self.shown = true;
-        let text = match stage {
-            Stage::Copying(done, all) => {
-                let tenths = usize::try_from(done * 20 / all.max(1)).unwrap_or(0).min(20);
-                let bar = format!("{}{}", "#".repeat(tenths), "-".repeat(20 - tenths));
-                format!("Copying   [{bar}] {} %", done * 100 / all.max(1))
-            }
-            Stage::Checking => "Checking the copy ...".to_owned(),
-        };
-        let _ = write!(io::stderr().lock(), "\r\u{1b}[K{text}");
-    }
-
-    fn clear(&self) {
-        if self.shown {
-            let _ = write!(io::stderr().lock(), "\r\u{1b}[K");
-        }
-    }
 }

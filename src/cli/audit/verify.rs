@@ -1,12 +1,11 @@
 //! `keydesk audit verify`: is the log whole, and does it tell all there is?
 
-use std::io::{self, IsTerminal, Write};
-
 use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::output::{progress, text};
 use crate::desk::known_head::LogMismatch;
 use crate::domain::Instant;
 use crate::domain::audit::{ChainHash, ChainHead};
@@ -34,6 +33,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HEAD")]
     expect: Option<String>,
 }
+
+/// A shorter log is verified before a bar could be seen.
+const MIN_ENTRIES: u64 = 50_000;
+/// Between two updates of the bar, which take longer than an entry.
+const ENTRIES_PER_STEP: u64 = 4_096;
 
 /// What was found.
 struct Verdict {
@@ -126,7 +130,7 @@ impl Expected {
 
 fn look(context: &Context, reader: &Reader<'_>, expect: Option<Expected>) -> Result<Verdict, StoreError> {
     let (last, _) = audit::head(reader)?;
-    let mut bar = Bar::new(last, context);
+    let bar = progress::bar(&context.output, last, "[{bar:40}] {percent:>3}% of {len} entries");
     let mut ledger = Ledger::default();
     let mut expected = expect.map(|_| false);
     if let (Some(wanted), Some(start)) = (&expect, chain::link(reader, 0)?) {
@@ -137,9 +141,11 @@ fn look(context: &Context, reader: &Reader<'_>, expect: Option<Expected>) -> Res
         if expect.is_some_and(|expect| expect.is(entry.number, hash)) {
             expected = Some(true);
         }
-        bar.show(entry.number);
+        if last >= MIN_ENTRIES && entry.number.is_multiple_of(ENTRIES_PER_STEP) {
+            bar.set_position(entry.number);
+        }
     })?;
-    bar.clear();
+    bar.finish_and_clear();
     // What a broken log tells is nothing to compare with.
     let findings = match report {
         ChainReport::Whole(..) => replay::compare(reader, &ledger)?,
@@ -219,7 +225,7 @@ impl Verdict {
         if lines.is_empty() {
             lines.push(format!(
                 "whole: {}{since}; keys, users and Applications are as it tells",
-                entries(number)
+                text::count(number, "entry", "entries")
             ));
             if self.expected == Some(true) {
                 lines.push("The expected head is in it.".into());
@@ -237,50 +243,5 @@ impl Verdict {
         lines.extend(mismatch.restored_keys().map(|restored| format!("  {restored}")));
         lines.extend(self.advice.iter().map(|line| format!("  {line}")));
         lines
-    }
-}
-
-fn entries(number: u64) -> String {
-    if number == 1 { "1 entry".into() } else { format!("{number} entries") }
-}
-
-/// How far it is, on a terminal only.
-struct Bar {
-    last: u64,
-    shown: Option<u64>,
-}
-
-/// Its cells.
-const CELLS: usize = 40;
-/// A log that is checked in the blink of an eye needs none.
-const WORTH_IT: u64 = 50_000;
-
-impl Bar {
-    fn new(last: u64, context: &Context) -> Self {
-        let wanted = last >= WORTH_IT && io::stderr().is_terminal() && !context.output.is_json();
-        Self { last: if wanted { last } else { 0 }, shown: None }
-    }
-
-    fn show(&mut self, number: u64) {
-        // Looking at the time for each entry would take longer than the entry.
-        if self.last == 0 || !number.is_multiple_of(4_096) {
-            return;
-        }
-        let percent = number * 100 / self.last.max(1);
-        if self.shown == Some(percent) {
-            return;
-        }
-        self.shown = Some(percent);
-        let full = usize::try_from(percent).unwrap_or_default().min(100) * CELLS / 100;
-        let bar = format!("{}{}", "#".repeat(full), ".".repeat(CELLS - full));
-        let mut screen = io::stderr().lock();
-        let _ = write!(screen, "\r[{bar}] {percent:>3}% of {}", entries(self.last));
-        let _ = screen.flush();
-    }
-
-    fn clear(&self) {
-        if self.shown.is_some() {
-            let _ = write!(io::stderr().lock(), "\r\u{1b}[K");
-        }
     }
 }

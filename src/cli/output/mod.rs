@@ -2,6 +2,7 @@
 
 pub(crate) mod documents;
 pub(crate) mod json;
+pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod table;
 pub(crate) mod text;
