@@ -1,12 +1,13 @@
 //! Themes: what each kind of text looks like.
 
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::Style;
 use serde::Deserialize;
 
 use super::settings::ThemeName;
 
 /// How each kind of text looks. Colour is never the only sign of anything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Theme {
     /// Text as such, and what is behind it.
     pub text: Style,
@@ -34,36 +35,6 @@ pub struct Theme {
     pub field: Style,
     /// A field that has the focus.
     pub cursor: Style,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Roles {
-    text: Look,
-    dim: Look,
-    accent: Look,
-    heading: Look,
-    selection: Look,
-    matched: Look,
-    warning: Look,
-    danger: Look,
-    good: Look,
-    border: Look,
-    backdrop: Look,
-    field: Look,
-    cursor: Look,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(clippy::struct_excessive_bools, reason = "each stands for a word in the file")]
-struct Look {
-    fg: Option<String>,
-    bg: Option<String>,
-    bold: bool,
-    dim: bool,
-    reverse: bool,
-    underline: bool,
 }
 
 /// A theme file is wrong. The shipped ones are tested; this is for whoever changes them.
@@ -95,44 +66,29 @@ impl Theme {
 
     /// Reads a theme.
     pub fn parse(name: &str, text: &str) -> Result<Self, ThemeError> {
-        let wrong = |reason: String| ThemeError { name: name.to_owned(), reason };
-        let roles: Roles = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
-        let style = |look: Look| style(look).map_err(wrong);
-        Ok(Self {
-            text: style(roles.text)?,
-            dim: style(roles.dim)?,
-            accent: style(roles.accent)?,
-            heading: style(roles.heading)?,
-            selection: style(roles.selection)?,
-            matched: style(roles.matched)?,
-            warning: style(roles.warning)?,
-            danger: style(roles.danger)?,
-            good: style(roles.good)?,
-            border: style(roles.border)?,
-            backdrop: style(roles.backdrop)?,
-            field: style(roles.field)?,
-            cursor: style(roles.cursor)?,
-        })
+        toml::from_str(text)
+            .map_err(|error| ThemeError { name: name.to_owned(), reason: error.message().to_owned() })
     }
-}
-
-fn style(look: Look) -> Result<Style, String> {
-    let colour = |name: String| name.parse::<Color>().map_err(|_| format!("{name:?} is no colour"));
-    let modifiers = [
-        (look.bold, Modifier::BOLD),
-        (look.dim, Modifier::DIM),
-        (look.reverse, Modifier::REVERSED),
-        (look.underline, Modifier::UNDERLINED),
-    ];
-    let mut style = Style::new();
-    style.fg = look.fg.map(colour).transpose()?;
-    style.bg = look.bg.map(colour).transpose()?;
-    Ok(modifiers.into_iter().filter(|(on, _)| *on).fold(style, |style, (_, m)| style.add_modifier(m)))
 }
 
 #[cfg(test)]
 mod tests {
+    use ratatui::style::Color;
+
     use super::*;
+
+    #[test]
+    fn a_style_has_colors_and_modifiers_only() {
+        for name in ThemeName::ALL.iter().map(|name| name.as_str()).chain(["colourless"]) {
+            let path = format!("{}/assets/themes/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            let table: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+            for (role, style) in table {
+                let known = |key: &String| ["fg", "bg", "add_modifier"].contains(&key.as_str());
+                assert!(style.as_table().unwrap().keys().all(known), "{name} {role}");
+            }
+        }
+        assert!(Theme::parse("x", "text = { fg = \"blurple\" }").is_err());
+    }
 
     /// Relative luminance (WCAG 2.2).
     fn luminance(colour: Color) -> f64 {

@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 /// The longest piece that GNU screen passes on; one long DCS is printed on the screen instead.
@@ -25,7 +27,8 @@ pub enum Wrapping {
 pub fn sequence(text: &str, wrapping: Wrapping) -> Zeroizing<String> {
     let encoded = base64(text.as_bytes());
     let mut plain = Zeroizing::new(String::with_capacity(encoded.len() + 8));
-    let _ = write!(plain, "\x1b]52;c;{}\x07", encoded.as_str());
+    let encoded = std::str::from_utf8(&encoded).unwrap_or_default();
+    let _ = write!(plain, "\x1b]52;c;{encoded}\x07");
     let pieces = plain.len().div_ceil(SCREEN_CHUNK);
     let mut out = Zeroizing::new(String::with_capacity(plain.len() + 4 * pieces + 16));
     match wrapping {
@@ -46,23 +49,13 @@ pub fn sequence(text: &str, wrapping: Wrapping) -> Zeroizing<String> {
     out
 }
 
-/// Base64 with padding (RFC 4648), in memory that is wiped; a crate's would leave copies behind.
-fn base64(bytes: &[u8]) -> Zeroizing<String> {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = Zeroizing::new(String::with_capacity(bytes.len().div_ceil(3) * 4));
-    for chunk in bytes.chunks(3) {
-        let all =
-            chunk.iter().fold(0_u32, |all, byte| (all << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            if place <= chunk.len() {
-                let letter = (all >> (18 - 6 * place)) & 63;
-                out.push(char::from(LETTERS[usize::try_from(letter).unwrap_or_default()]));
-            } else {
-                out.push('=');
-            }
-        }
-    }
-    out
+/// Base64 with padding (RFC 4648), in memory of its final size that is wiped: growing would leave copies behind.
+fn base64(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut encoded = Zeroizing::new(vec![0; bytes.len().div_ceil(3) * 4]);
+    // The slice has the size that the encoding needs: this cannot fail.
+    let length = STANDARD.encode_slice(bytes, encoded.as_mut_slice()).unwrap_or_default();
+    encoded.truncate(length);
+    encoded
 }
 
 #[cfg(test)]
@@ -79,7 +72,7 @@ mod tests {
             ("foob", "Zm9vYg=="),
             ("foobar", "Zm9vYmFy"),
         ] {
-            assert_eq!(base64(text.as_bytes()).as_str(), encoded);
+            assert_eq!(base64(text.as_bytes()).as_slice(), encoded.as_bytes());
         }
     }
 
