@@ -32,6 +32,7 @@
 //! ```
 
 pub mod cli;
+#[doc(hidden)]
 pub mod config;
 pub mod desk;
 pub mod domain;
@@ -40,6 +41,7 @@ pub mod host;
 mod layers;
 pub mod serve;
 pub mod store;
+#[doc(hidden)]
 pub mod tui;
 pub mod verify;
 

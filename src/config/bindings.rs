@@ -4,35 +4,41 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+pub use super::action::{Action, Context};
 pub use super::chord::{Chord, Key, NotAKey};
 
 /// A line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// Where it works: a screen, `list`, `global`, `modal`, `reveal`.
-    pub context: String,
-    /// What is done.
-    pub action: String,
+    pub context: Context,
+    pub action: Action,
     /// The keys that do it; the first is the one that is shown.
     pub chords: Vec<Chord>,
-    /// A word or two for the footer.
+    /// One or two words for the footer.
     pub label: String,
     /// A sentence for help and palette.
     pub help: String,
 }
 
-/// The table.
+impl Binding {
+    /// All keys that do it, for reading: `up, k`.
+    #[must_use]
+    pub fn keys(&self) -> String {
+        self.chords.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The table, in the order of `assets/keys.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bindings {
-    /// All lines, in the order of `assets/keys.toml`.
-    pub entries: Vec<Binding>,
+    entries: Vec<Binding>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
-    context: String,
-    action: String,
+    context: Context,
+    action: Action,
     keys: Vec<String>,
     label: String,
     help: String,
@@ -102,22 +108,14 @@ pub enum BindingError {
     },
 }
 
-/// Keys that keep their meaning whatever people bind: Esc always leads home, Ctrl-C always leaves.
-const FIXED: [(&str, &str, Chord); 4] = [
-    ("global", "quit", Chord::ctrl_c()),
-    ("global", "dismiss", Chord::plain(Key::Esc)),
-    ("modal", "cancel", Chord::plain(Key::Esc)),
-    ("reveal", "close", Chord::plain(Key::Esc)),
+/// Keys that keep their meaning whatever people bind: Esc always leads back, Ctrl-C always quits.
+const FIXED: [(Context, Action, Chord); 5] = [
+    (Context::Global, Action::Quit, Chord::ctrl_c()),
+    (Context::Global, Action::Dismiss, Chord::plain(Key::Esc)),
+    (Context::Filter, Action::Cancel, Chord::plain(Key::Esc)),
+    (Context::Modal, Action::Cancel, Chord::plain(Key::Esc)),
+    (Context::Reveal, Action::Close, Chord::plain(Key::Esc)),
 ];
-
-/// Which contexts are active together, so that a key in both is a clash.
-fn together(a: &str, b: &str) -> bool {
-    let screen = |c: &str| matches!(c, "keys" | "applications" | "users" | "audit");
-    a == b
-        || matches!((a, b), ("list", "global") | ("global", "list"))
-        || (screen(a) && matches!(b, "list" | "global"))
-        || (screen(b) && matches!(a, "list" | "global"))
-}
 
 impl Bindings {
     /// The table that ships with keydesk, `assets/keys.toml`.
@@ -130,7 +128,7 @@ impl Bindings {
         let lines: Lines = toml::from_str(text).map_err(|error| BindingError::Toml(error.to_string()))?;
         let mut bindings = Self::default();
         for Line { context, action, keys, label, help } in lines.bindings {
-            let chords = chords(&context, &action, &keys)?;
+            let chords = chords(context.as_ref(), action.as_ref(), &keys)?;
             bindings.entries.push(Binding { context, action, chords, label, help });
         }
         bindings.check()?;
@@ -140,32 +138,34 @@ impl Bindings {
     /// The same with other keys for some actions.
     pub fn overridden(mut self, overrides: &Overrides) -> Result<Self, BindingError> {
         for (context, actions) in overrides {
-            if !self.entries.iter().any(|entry| entry.context == *context) {
-                let allowed = self.words(|entry| Some(&entry.context));
+            if !self.entries.iter().any(|entry| entry.context.as_ref() == context) {
+                let allowed = self.words(|entry| Some(entry.context.as_ref()));
                 return Err(BindingError::Context { context: context.clone(), allowed });
             }
             for (action, keys) in actions {
-                let allowed = self.words(|entry| (entry.context == *context).then_some(&entry.action));
-                let entry = self.entries.iter_mut().find(|e| e.context == *context && e.action == *action);
-                let Some(entry) = entry else {
-                    let (context, action) = (context.clone(), action.clone());
-                    return Err(BindingError::Action { context, action, allowed });
-                };
-                entry.chords = chords(context, action, keys)?;
+                let of_context = |entry: &Binding| entry.context.as_ref() == context;
+                let named = |entry: &&mut Binding| of_context(entry) && entry.action.as_ref() == action;
+                if let Some(entry) = self.entries.iter_mut().find(named) {
+                    entry.chords = chords(context, action, keys)?;
+                    continue;
+                }
+                let allowed = self.words(|entry| of_context(entry).then_some(entry.action.as_ref()));
+                let (context, action) = (context.clone(), action.clone());
+                return Err(BindingError::Action { context, action, allowed });
             }
         }
         for (context, action, chord) in FIXED {
-            if !self.chords_for(context, action).contains(&chord) {
-                let (context, action, chord) = (context.into(), action.into(), chord.to_string());
-                return Err(BindingError::Fixed { context, action, chord });
+            if !self.get(context, action).is_some_and(|entry| entry.chords.contains(&chord)) {
+                let (context, action) = (context.as_ref().to_owned(), action.as_ref().to_owned());
+                return Err(BindingError::Fixed { context, action, chord: chord.to_string() });
             }
         }
         self.check()?;
         Ok(self)
     }
 
-    fn words<'a>(&'a self, word: impl Fn(&'a Binding) -> Option<&'a String>) -> String {
-        let mut words: Vec<&str> = self.entries.iter().filter_map(word).map(String::as_str).collect();
+    fn words<'a>(&'a self, word: impl Fn(&'a Binding) -> Option<&'a str>) -> String {
+        let mut words: Vec<&str> = self.entries.iter().filter_map(word).collect();
         words.dedup();
         words.join(", ")
     }
@@ -173,37 +173,36 @@ impl Bindings {
     fn check(&self) -> Result<(), BindingError> {
         for (place, first) in self.entries.iter().enumerate() {
             for second in self.entries.iter().skip(place + 1) {
-                if !together(&first.context, &second.context) {
+                if !first.context.overlaps(second.context) {
                     continue;
                 }
                 if let Some(chord) = first.chords.iter().find(|chord| second.chords.contains(chord)) {
-                    return Err(BindingError::Clash {
-                        chord: chord.to_string(),
-                        first: format!("{}.{}", first.context, first.action),
-                        second: format!("{}.{}", second.context, second.action),
-                    });
+                    let name =
+                        |entry: &Binding| format!("{}.{}", entry.context.as_ref(), entry.action.as_ref());
+                    let (first, second) = (name(first), name(second));
+                    return Err(BindingError::Clash { chord: chord.to_string(), first, second });
                 }
             }
         }
         Ok(())
     }
 
-    /// The action of a key in a context.
+    /// The action of a key, in the first of these contexts that binds it.
     #[must_use]
-    pub fn lookup(&self, context: &str, chord: &Chord) -> Option<&str> {
-        self.entries
-            .iter()
-            .find(|entry| entry.context == context && entry.chords.contains(chord))
-            .map(|entry| entry.action.as_str())
+    pub fn action(&self, contexts: &[Context], chord: &Chord) -> Option<Action> {
+        let bound = |context| self.of(context).find(|entry| entry.chords.contains(chord));
+        contexts.iter().find_map(|context| bound(*context)).map(|entry| entry.action)
     }
 
-    /// The keys of an action in a context.
+    /// The entries of a context, in the table's order.
+    pub fn of(&self, context: Context) -> impl Iterator<Item = &Binding> {
+        self.entries.iter().filter(move |entry| entry.context == context)
+    }
+
+    /// The entry of an action in a context.
     #[must_use]
-    pub fn chords_for(&self, context: &str, action: &str) -> &[Chord] {
-        self.entries
-            .iter()
-            .find(|entry| entry.context == context && entry.action == action)
-            .map_or(&[], |entry| &entry.chords)
+    pub fn get(&self, context: Context, action: Action) -> Option<&Binding> {
+        self.of(context).find(|entry| entry.action == action)
     }
 }
 
@@ -222,7 +221,7 @@ mod tests {
     #[test]
     fn the_shipped_table_is_sound() {
         let bindings = Bindings::built_in().unwrap();
-        assert_eq!(bindings.lookup("keys", &"n".parse().unwrap()), Some("create"));
+        assert_eq!(bindings.action(&[Context::Keys], &"n".parse().unwrap()), Some(Action::Create));
         assert!(bindings.entries.iter().all(|b| !b.help.is_empty() && !b.label.is_empty()));
     }
 
@@ -240,13 +239,14 @@ mod tests {
     fn the_ways_out_stay() {
         for (context, action, chord) in FIXED {
             let own = |keys: Vec<String>| {
-                Overrides::from([(context.into(), BTreeMap::from([(action.into(), keys)]))])
+                let actions = BTreeMap::from([(action.as_ref().to_owned(), keys)]);
+                Overrides::from([(context.as_ref().to_owned(), actions)])
             };
             let error =
                 Bindings::built_in().unwrap().overridden(&own(vec!["f9".into()])).unwrap_err().to_string();
-            assert!(error.contains(action) && error.contains(&chord.to_string()), "{error}");
+            assert!(error.contains(action.as_ref()) && error.contains(&chord.to_string()), "{error}");
             let both = own(vec!["f9".into(), chord.to_string()]);
-            assert!(Bindings::built_in().unwrap().overridden(&both).is_ok(), "{action}");
+            assert!(Bindings::built_in().unwrap().overridden(&both).is_ok(), "{action:?}");
         }
     }
 

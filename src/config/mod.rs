@@ -3,6 +3,7 @@
 //! Every default stands in a file under `assets/` that is compiled in, so that what `keydesk config --default`
 //! prints is what keydesk does.
 
+pub mod action;
 pub mod bindings;
 pub mod chord;
 pub mod settings;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::app::msg::{
-    Done, KeyDetails, Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Remains, SessionInfo,
+    KeyDetails, Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Outcome, Remains, SessionInfo,
 };
 use super::audit_check::AuditCheck;
 use crate::config::settings::Settings;
@@ -11,12 +11,10 @@ use crate::desk::known_head::{KnownHeadCheck, KnownHeads};
 use crate::desk::{self, DeskError, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
-use crate::domain::audit_filter::AuditFilter;
 use crate::domain::clock;
 use crate::domain::key::KeyId;
 use crate::domain::token::Entropy;
 use crate::domain::user::Caller;
-use crate::host::clock::Zone;
 use crate::host::identity;
 use crate::store::{Reader, Store, StoreError, applications, audit, keys, usage, users};
 
@@ -95,7 +93,6 @@ impl Desk {
                 Loaded::Users(self.store.read(|r| users::page(r, &filter, &window))?)
             }
             Load::Audit(filter, window) => {
-                let (filter, _) = AuditFilter::parse(&filter, now, &Zone::Local);
                 Loaded::Audit(self.store.read(|r| audit::page(r, &filter, &window))?)
             }
             Load::AuditChain => Loaded::AuditChain(self.check.step(&self.store)?),
@@ -146,7 +143,7 @@ impl Desk {
     }
 
     /// Changes something: one operation of the desk.
-    pub fn operate(&mut self, operation: Operation, now: Instant) -> Result<Done, DeskError> {
+    pub fn operate(&mut self, operation: Operation, now: Instant) -> Result<Outcome, DeskError> {
         let done = self.carry_out(operation, now)?;
         // Otherwise a restored backup could undo the change without a mismatch.
         if let Some(known_heads) = &self.known_heads {
@@ -162,14 +159,14 @@ impl Desk {
             .unwrap_or_default()
     }
 
-    fn accept_log(&self) -> Result<Done, DeskError> {
+    fn accept_log(&self) -> Result<Outcome, DeskError> {
         let known_heads = self.known_heads.as_ref().ok_or_else(|| DeskError::NotFound {
             what: "directory in which a known head could be saved".into(),
         })?;
-        Ok(Done::LogAccepted(known_heads.accept(&self.store)?))
+        Ok(Outcome::LogAccepted(known_heads.accept(&self.store)?))
     }
 
-    fn carry_out(&mut self, operation: Operation, now: Instant) -> Result<Done, DeskError> {
+    fn carry_out(&mut self, operation: Operation, now: Instant) -> Result<Outcome, DeskError> {
         let session = &mut Session {
             store: &mut self.store,
             caller: &self.caller,
@@ -177,40 +174,42 @@ impl Desk {
             entropy: self.entropy.as_mut(),
         };
         Ok(match operation {
-            Operation::SetUp(email, name) => Done::SetUp(desk::set_up(session, &email, &name, None)?),
-            Operation::CreateKey(new) => Done::Created(desk::create_key(session, &new)?),
+            Operation::SetUp(email, name) => Outcome::SetUp(desk::set_up(session, &email, &name, None)?),
+            Operation::CreateKey(new) => Outcome::Created(desk::create_key(session, &new)?),
             Operation::MarkDelivered(id) => {
                 desk::mark_delivered(session, id)?;
-                Done::Delivered(id)
+                Outcome::Delivered(id)
             }
             Operation::RotateKeys(picked, ending) => {
-                Done::Rotated(desk::rotate_keys(session, &picked, ending)?)
+                Outcome::Rotated(desk::rotate_keys(session, &picked, ending)?)
             }
-            Operation::DeleteKeys(picked) => Done::Deleted(desk::delete_keys(session, &picked)?),
+            Operation::DeleteKeys(picked) => Outcome::Deleted(desk::delete_keys(session, &picked)?),
             Operation::SetDisabled(picked, disabled) => {
-                Done::Disabled(desk::set_disabled(session, &picked, disabled)?, disabled)
+                Outcome::Disabled(desk::set_disabled(session, &picked, disabled)?, disabled)
             }
             Operation::CreateApplication(name) => {
-                Done::ApplicationCreated(desk::create_application(session, &name)?)
+                Outcome::ApplicationCreated(desk::create_application(session, &name)?)
             }
             Operation::RenameApplication(id, version, name) => {
-                Done::ApplicationRenamed(desk::rename_application(session, id, version, &name)?)
+                Outcome::ApplicationRenamed(desk::rename_application(session, id, version, &name)?)
             }
             Operation::DeleteApplication(id, version, keys, name) => {
-                Done::ApplicationDeleted(name, desk::delete_application(session, id, version, keys)?)
+                Outcome::ApplicationDeleted(name, desk::delete_application(session, id, version, keys)?)
             }
             Operation::AcceptLog => return self.accept_log(),
             Operation::AddUser(email, login) => {
                 let uid = login.as_deref().and_then(identity::uid_of);
-                Done::UserAdded(desk::add_user(session, &email, login.as_deref(), uid)?)
+                Outcome::UserAdded(desk::add_user(session, &email, login.as_deref(), uid)?)
             }
             Operation::DisableUser(id, version) => {
-                Done::UserDisabled(desk::disable_user(session, id, version)?)
+                Outcome::UserDisabled(desk::disable_user(session, id, version)?)
             }
-            Operation::EnableUser(id, version) => Done::UserEnabled(desk::enable_user(session, id, version)?),
+            Operation::EnableUser(id, version) => {
+                Outcome::UserEnabled(desk::enable_user(session, id, version)?)
+            }
             Operation::DeleteUser(id, version) => {
                 let user = desk::delete_user(session, id, version)?;
-                Done::UserDeleted(user.id, user.keys)
+                Outcome::UserDeleted(user.id, user.keys)
             }
         })
     }

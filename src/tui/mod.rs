@@ -21,9 +21,7 @@ use crate::host::clipboard::Clipboard;
 use crate::host::clock::{self, Zone};
 use crate::store::Store;
 use app::App;
-use app::action::UnknownAction;
-use app::context::Surroundings;
-use app::keymap::Keymap;
+use app::shared::Environment;
 use terminal::{Guard, TerminalError};
 use view::{Glyphs, Hits, Look};
 use worker::Worker;
@@ -52,9 +50,6 @@ pub enum TuiError {
     /// A shipped theme is wrong.
     #[error(transparent)]
     Theme(#[from] ThemeError),
-    /// A shipped binding is wrong.
-    #[error(transparent)]
-    Binding(#[from] UnknownAction),
     /// The system gave no thread.
     #[error("the system could not start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -100,26 +95,25 @@ pub fn run(launch: Launch) -> Result<(), TuiError> {
     terminal::check()?;
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let looks = Looks::new(&settings, var("NO_COLOR").is_some(), is_utf8(var))?;
-    let around = Surroundings {
-        keymap: Arc::new(Keymap::new(settings.bindings.clone())?),
-        catalogue: Arc::new(settings.catalogue.clone()),
+    let environment = Environment {
         zone: Zone::Local,
         database: store.path().display().to_string(),
         settings: Arc::new(settings),
     };
     let clipboard = Clipboard {
-        mode: around.settings.clipboard,
-        clear_after: around.settings.clipboard_clear_after,
+        mode: environment.settings.clipboard,
+        clear_after: environment.settings.clipboard_clear_after,
         keydesk: std::env::current_exe()?,
     };
     let (outgoing, incoming) = run::channel();
-    let worker = Worker::start(store, caller, &around.settings, clipboard, known_heads, outgoing.clone())?;
+    let worker =
+        Worker::start(store, caller, &environment.settings, clipboard, known_heads, outgoing.clone())?;
     terminal::install_panic_hook();
-    let guard = Guard::new(around.settings.mouse)?;
+    let guard = Guard::new(environment.settings.mouse)?;
     terminal::watch()?;
     run::read_events(outgoing)?;
     let size = crossterm::terminal::size().unwrap_or((80, 24));
-    let (app, effects) = App::new(around, size, clock::now(), application);
+    let (app, effects) = App::new(environment, size, clock::now(), application);
     let looping = run::Loop {
         app,
         looks,

@@ -7,31 +7,19 @@ use std::time::{Duration, Instant as Moment};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
-use zeroize::Zeroizing;
 
 use super::app::App;
-use super::app::msg::{Answer, Effect, Msg};
+use super::app::msg::{Effect, Msg, Notice};
 use super::terminal::{Guard, TerminalError};
 use super::view::{self, Hits, Look};
-use super::worker::{Job, Worker};
+use super::worker::{Incoming, Job, Worker};
 use super::{Looks, input};
 use crate::host::clock;
 
-/// What reaches the loop.
-#[derive(Debug)]
-pub(super) enum Incoming {
-    /// From the terminal.
-    Event(crossterm::event::Event),
-    /// From the worker.
-    Answer(Answer),
-    /// Bytes for the terminal, written between two frames, and then an answer.
-    Emit(Zeroizing<Vec<u8>>, Answer),
-}
-
-/// How often the times on the screen are looked at.
+/// How long the loop waits for a message before it updates the times that are shown.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How often a change under way is looked at.
+/// The same while a change is under way.
 const IMPATIENT_TICK: Duration = Duration::from_millis(200);
 
 /// After which time a change that is under way is said to wait for another session.
@@ -93,7 +81,7 @@ impl Loop<'_> {
         }
         let waiting = self.worker.changing_since().is_some_and(|since| since.elapsed() > WAITING);
         if waiting != self.app.waiting {
-            self.update(Msg::Answer(Answer::Waiting(waiting)))?;
+            self.update(Msg::Notice(Notice::Waiting(waiting)))?;
         }
         Ok(())
     }
@@ -104,11 +92,11 @@ impl Loop<'_> {
                 Some(msg) => self.update(msg),
                 None => Ok(()),
             },
-            Incoming::Answer(answer) => self.update(Msg::Answer(answer)),
-            Incoming::Emit(bytes, answer) => {
+            Incoming::Msg(msg) => self.update(msg),
+            Incoming::Emit(bytes, msg) => {
                 let mut out = stdout();
                 let _ = out.write_all(&bytes).and_then(|()| out.flush());
-                self.update(Msg::Answer(answer))
+                msg.map_or(Ok(()), |msg| self.update(msg))
             }
         }
     }
@@ -132,7 +120,7 @@ impl Loop<'_> {
                 Effect::Suspend => {
                     let mouse = self.app.wants_mouse();
                     self.guard.suspend(mouse)?;
-                    let size = crossterm::terminal::size().unwrap_or(self.app.size);
+                    let size = crossterm::terminal::size().unwrap_or(self.app.shared.size);
                     self.update(Msg::Resize(size.0, size.1))?;
                     self.update(Msg::Resumed)?;
                 }

@@ -11,9 +11,8 @@ use std::time::{Duration, Instant as Moment};
 
 use zeroize::Zeroizing;
 
-use super::app::msg::{Answer, Load, Operation, RequestId};
+use super::app::msg::{Load, Msg, Notice, Operation, RequestId, Response};
 use super::effects::Desk;
-use super::run::Incoming;
 use crate::config::settings::Settings;
 use crate::desk::known_head::KnownHeads;
 use crate::domain::secret::Secret;
@@ -22,6 +21,15 @@ use crate::host::clipboard::Clipboard;
 use crate::host::entropy::SystemEntropy;
 use crate::host::{clock, new_file, places};
 use crate::store::{Interrupter, Store, StoreError};
+
+/// What reaches the loop.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Event(crossterm::event::Event),
+    Msg(Msg),
+    /// Bytes for the terminal, written between two frames, and then a message.
+    Emit(Zeroizing<Vec<u8>>, Option<Msg>),
+}
 
 /// How often other sessions' changes are looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(400);
@@ -166,7 +174,8 @@ impl Worker {
         std::thread::spawn(move || {
             let mut sequences = Zeroizing::new(Vec::with_capacity(1_024));
             let result = clipboard.copy(&secret, &mut *sequences);
-            let _ = outgoing.send(Incoming::Emit(sequences, Answer::Copied(request, result)));
+            let _ = outgoing
+                .send(Incoming::Emit(sequences, Some(Msg::Response(request, Response::Copied(result)))));
         });
     }
 
@@ -176,7 +185,7 @@ impl Worker {
         std::thread::spawn(move || {
             let mut sequences = Zeroizing::new(Vec::new());
             let _ = clipboard.clear_terminal(&mut *sequences);
-            let _ = outgoing.send(Incoming::Emit(sequences, Answer::Waiting(false)));
+            let _ = outgoing.send(Incoming::Emit(sequences, None));
         });
     }
 
@@ -187,7 +196,7 @@ impl Worker {
             let path = places::expand(&path);
             let result = new_file::write_new(&path, secret.expose()).map_err(|error| error.to_string());
             let written = result.map(|()| path.canonicalize().unwrap_or(path));
-            let _ = outgoing.send(Incoming::Answer(Answer::Written(request, written)));
+            let _ = outgoing.send(Incoming::Msg(Msg::Response(request, Response::Written(written))));
         });
     }
 
@@ -242,16 +251,16 @@ impl Thread {
             let job = queue.pop_front()?;
             match &job {
                 Job::Load(request, load) if is_overtaken(load, queue) => {
-                    self.say(Answer::Loaded(*request, Err(StoreError::Interrupted)));
+                    self.say(Msg::Response(*request, Response::Loaded(Err(StoreError::Interrupted))));
                 }
                 _ => return Some(job),
             }
         }
     }
 
-    fn say(&self, answer: Answer) {
-        // The screen may be gone already.
-        let _ = self.outgoing.send(Incoming::Answer(answer));
+    fn say(&self, msg: Msg) {
+        // The loop may have ended already.
+        let _ = self.outgoing.send(Incoming::Msg(msg));
     }
 
     fn idle(&mut self) {
@@ -261,13 +270,13 @@ impl Thread {
         let reachable = self.desk.store().same_file();
         if reachable.is_err() != self.banner {
             self.banner = reachable.is_err();
-            self.say(Answer::Banner(reachable.err().map(|error| error.to_string())));
+            self.say(Msg::Notice(Notice::Unreachable(reachable.err().map(|error| error.to_string()))));
         }
         if let Ok(version) = self.desk.store().data_version()
             && version != self.data_version
         {
             self.data_version = version;
-            self.say(Answer::Changed);
+            self.say(Msg::Notice(Notice::Changed));
         }
     }
 
@@ -279,14 +288,14 @@ impl Thread {
         *lock(&self.under_way) = UnderWay::Reading(Kind::of(&load));
         let result = self.desk.load(load, clock::now());
         *lock(&self.under_way) = UnderWay::Nothing;
-        self.say(Answer::Loaded(request, result));
+        self.say(Msg::Response(request, Response::Loaded(result)));
     }
 
     fn change(&mut self, request: RequestId, operation: Operation) {
         *lock(&self.under_way) = UnderWay::Changing(Moment::now());
         let result = self.desk.operate(operation, clock::now());
         *lock(&self.under_way) = UnderWay::Nothing;
-        self.say(Answer::Done(request, Box::new(result)));
+        self.say(Msg::Response(request, Response::Done(Box::new(result))));
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use keydesk::desk::{CreatedKey, Ending, Picked};
 use keydesk::domain::key::{Key, NewKey};
 use keydesk::host::clock;
-use keydesk::tui::app::msg::{Done, Operation};
+use keydesk::tui::app::msg::{Operation, Outcome};
 use keydesk::tui::effects::Desk as Screen;
 
 use crate::support::endpoint::{Client, Endpoint};
@@ -141,7 +141,7 @@ fn storm(kind: Kind) {
 
 fn create(screen: &mut Screen, new: &NewKey, keys: &RwLock<Vec<Arc<Known>>>) -> (Arc<Known>, Key) {
     match screen.operate(Operation::CreateKey(new.clone()), clock::now()).unwrap() {
-        Done::Created(created) => known_from_now_on(created, keys),
+        Outcome::Created(created) => known_from_now_on(created, keys),
         other => panic!("{other:?}"),
     }
 }
@@ -169,7 +169,7 @@ fn rotate(
     let done = screen.operate(Operation::RotateKeys(picked, Ending::AtOnce), clock::now()).unwrap();
     known.state.store(SHUT, Ordering::SeqCst);
     match done {
-        Done::Rotated(mut rotated) => known_from_now_on(rotated.remove(0).created, keys),
+        Outcome::Rotated(mut rotated) => known_from_now_on(rotated.remove(0).created, keys),
         other => panic!("{other:?}"),
     }
 }
@@ -188,7 +188,7 @@ fn change(
     let done = screen.operate(operation(vec![picked]), clock::now()).unwrap();
     known.state.store(state, Ordering::SeqCst);
     match done {
-        Done::Disabled(mut keys, _) => keys.pop(),
+        Outcome::Disabled(mut keys, _) => keys.pop(),
         _ => None,
     }
 }

@@ -19,7 +19,7 @@ use keydesk::domain::key::{KeyKind, KeyType, NewKey};
 use keydesk::domain::text::Name;
 use keydesk::host::clock;
 use keydesk::store::{Store, applications};
-use keydesk::tui::app::msg::{Done, Operation};
+use keydesk::tui::app::msg::{Operation, Outcome};
 use keydesk::tui::effects::Desk as Screen;
 
 use support::{Desk, Seeded, ana};
@@ -58,5 +58,5 @@ fn screen(desk: &Desk, seed: u64) -> Screen {
 fn delete(screen: &mut Screen, created: &CreatedKey) {
     let picked = Picked { id: created.key.id, version: created.key.version };
     let done = screen.operate(Operation::DeleteKeys(vec![picked]), clock::now()).unwrap();
-    assert!(matches!(done, Done::Deleted(tombstones) if tombstones.len() == 1));
+    assert!(matches!(done, Outcome::Deleted(tombstones) if tombstones.len() == 1));
 }

@@ -113,12 +113,12 @@ fn a_restored_backup_is_told_at_the_start_with_the_keys_that_live_again() {
         let mut script = Script::with_known_heads(desk, known_heads, columns, rows);
         assert_snapshot!(format!("log_mismatch_{columns}"), script.picture());
         script.press("esc");
-        assert!(script.app.modals.is_empty() && script.app.log_mismatch.is_some());
+        assert!(script.app.modals.is_empty() && script.app.shared.log_mismatch.is_some());
         assert_snapshot!(format!("log_mismatch_later_{columns}"), script.picture());
         script.press("4 v tab tab enter");
         assert_snapshot!(format!("log_mismatch_accept_{columns}"), script.picture());
         script.press("enter esc");
-        assert!(script.app.log_mismatch.is_some(), "No had the focus");
+        assert!(script.app.shared.log_mismatch.is_some(), "No had the focus");
     }
 }
 
@@ -130,13 +130,13 @@ fn they_are_deleted_and_the_log_is_accepted() {
     let screen = script.screen();
     assert!(screen.contains("2 keys deleted") && screen.contains("! log mismatch"), "{screen}");
     assert!(!screen.contains("Checkout") && screen.contains("Newsletter"), "{screen}");
-    assert!(script.app.log_mismatch.as_ref().unwrap().restored.is_empty());
+    assert!(script.app.shared.log_mismatch.as_ref().unwrap().restored.is_empty());
     script.press("4 v");
     assert!(!script.screen().contains("exist again"));
     script.press("tab enter tab enter");
     let screen = script.screen();
     assert!(screen.contains("Audit log accepted") && !screen.contains("! log mismatch"), "{screen}");
-    assert!(script.app.log_mismatch.is_none() && script.app.modals.is_empty());
+    assert!(script.app.shared.log_mismatch.is_none() && script.app.modals.is_empty());
     script.press("v");
     assert!(script.screen().contains("contains the known head"));
 }
@@ -148,11 +148,11 @@ fn accepting_needs_two_answers_and_leaves_the_keys_alive() {
     let mut script = Script::with_known_heads(desk, known_heads, 80, 24);
     script.press("shift-tab enter esc");
     assert!(
-        script.app.log_mismatch.is_some() && script.app.modals.len() == 1,
+        script.app.shared.log_mismatch.is_some() && script.app.modals.len() == 1,
         "Esc goes back to the first question"
     );
     script.press("shift-tab enter tab enter");
-    assert!(script.app.log_mismatch.is_none());
+    assert!(script.app.shared.log_mismatch.is_none());
     let store = Store::open(&path, &mut Seeded(9)).unwrap();
     let named = |name| {
         let here = store.read(applications::first).unwrap().unwrap().id;

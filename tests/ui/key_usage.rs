@@ -7,7 +7,7 @@ use keydesk::domain::Instant;
 use keydesk::domain::key::{KeyKind, KeyType, NewKey};
 use keydesk::domain::text::Name;
 use keydesk::store::applications;
-use keydesk::tui::app::msg::{Answer, Msg};
+use keydesk::tui::app::msg::{Msg, Notice};
 
 use crate::script::Script;
 use crate::support::{Desk, noon};
@@ -91,7 +91,7 @@ fn a_refusal_that_comes_now_is_seen_in_the_open_tombstone() {
     let verifier = Verifier::with_clock(&path, noon).unwrap();
     verifier.verify_from(&secret, None, "10.0.0.4".parse().ok()).unwrap();
     drop(verifier);
-    script.msg(Msg::Answer(Answer::Changed));
+    script.msg(Msg::Notice(Notice::Changed));
     let screen = script.screen();
     assert!(screen.contains("Still presented by 10.0.0.4, 1 time today."), "{screen}");
     script.press("esc");

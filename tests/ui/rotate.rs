@@ -8,7 +8,7 @@ use keydesk::domain::Instant;
 use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
 use keydesk::domain::text::Name;
 use keydesk::store::{Store, applications, keys};
-use keydesk::tui::app::msg::{Answer, Msg};
+use keydesk::tui::app::msg::{Msg, Notice};
 
 use crate::script::Script;
 use crate::support::{Desk, Seeded, noon};
@@ -94,11 +94,11 @@ fn who_uses_the_old_key_all_the_same_is_seen_before_it_ends() {
         .verify_from(&secret, None, "10.0.0.4".parse().ok())
         .unwrap();
     script.now = noon() + TimeDelta::minutes(5);
-    script.msg(Msg::Answer(Answer::Changed));
+    script.msg(Msg::Notice(Notice::Changed));
     assert!(script.screen().contains("yes, since it was replaced"), "{}", script.screen());
     assert!(script.screen().contains("(3 minutes ago)"), "{}", script.screen());
     script.now = noon() + TimeDelta::hours(25);
-    script.msg(Msg::Answer(Answer::Changed));
+    script.msg(Msg::Notice(Notice::Changed));
     assert!(!script.screen().contains("Still used"), "it works no more");
 }
 

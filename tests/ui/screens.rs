@@ -141,7 +141,7 @@ fn states_and_columns_step() {
     assert!(script.screen().contains("STATE ↓"));
     for _ in 0..6 {
         script.press("s");
-        assert_eq!(script.app.keys.list.visible().0.len(), 5, "{}", script.screen());
+        assert_eq!(script.app.screens.keys.list.rows.visible().0.len(), 5, "{}", script.screen());
     }
 }
 
@@ -149,7 +149,7 @@ fn states_and_columns_step() {
 fn the_selected_row_stays_selected_when_another_session_changes_the_data() {
     let mut script = Script::on(furnished(), 80, 24);
     script.press("down down");
-    let before = script.app.keys.list.selected().unwrap().id;
+    let before = script.app.screens.keys.list.rows.selected().unwrap().id;
     script.elsewhere(|session| {
         for (number, days) in [(1, 1), (2, 2), (3, 300)] {
             let application = session.store.read(applications::first).unwrap().unwrap().id;
@@ -164,14 +164,14 @@ fn the_selected_row_stays_selected_when_another_session_changes_the_data() {
         }
     });
     assert!(script.screen().contains("Elsewhere 1"));
-    assert_eq!(script.app.keys.list.selected().unwrap().id, before);
+    assert_eq!(script.app.screens.keys.list.rows.selected().unwrap().id, before);
 }
 
 #[test]
 fn a_stale_confirmation_is_refused() {
     let mut script = Script::on(furnished(), 80, 24);
     script.press("d");
-    let key = script.app.keys.list.selected().unwrap().clone();
+    let key = script.app.screens.keys.list.rows.selected().unwrap().clone();
     script.elsewhere(|session| {
         desk::set_disabled(session, &[Picked { id: key.id, version: key.version }], true).unwrap();
     });
@@ -213,12 +213,12 @@ fn applications_and_users_are_managed() {
 fn the_mouse_selects_and_presses() {
     let mut script = Script::on(furnished(), 80, 24);
     script.msg(Msg::Click(Target::Row(2)));
-    assert_eq!(script.app.keys.list.visible().1, Some(2));
+    assert_eq!(script.app.screens.keys.list.rows.visible().1, Some(2));
     assert!(script.hits.at(0, 6).is_some_and(|target| *target == Target::Row(2)), "where it is drawn");
     script.msg(Msg::Click(Target::Row(2)));
     assert!(!script.app.modals.is_empty(), "a second click opens");
     script.press("esc").msg(Msg::Scroll(3));
-    assert_eq!(script.app.keys.list.visible().1, Some(4));
+    assert_eq!(script.app.screens.keys.list.rows.visible().1, Some(4));
 }
 
 #[test]

@@ -10,9 +10,8 @@ use keydesk::host::clipboard::Copied;
 use keydesk::host::clock::Zone;
 use keydesk::tui::Looks;
 use keydesk::tui::app::App;
-use keydesk::tui::app::context::Surroundings;
-use keydesk::tui::app::keymap::Keymap;
-use keydesk::tui::app::msg::{Answer, Effect, Msg};
+use keydesk::tui::app::msg::{Effect, Msg, Notice, Response};
+use keydesk::tui::app::shared::Environment;
 use keydesk::tui::effects::Desk as Effects;
 use keydesk::tui::view::{self, Hits};
 use ratatui::Terminal;
@@ -67,18 +66,13 @@ impl Script {
         (columns, rows): (u16, u16),
     ) -> Self {
         let settings = Arc::new(Settings::parse(std::path::Path::new("config.toml"), "").unwrap());
-        let around = Surroundings {
-            keymap: Arc::new(Keymap::new(settings.bindings.clone()).unwrap()),
-            catalogue: Arc::new(settings.catalogue.clone()),
-            zone: Zone::utc(),
-            database: "keydesk.db".into(),
-            settings: Arc::clone(&settings),
-        };
+        let environment =
+            Environment { zone: Zone::utc(), database: "keydesk.db".into(), settings: Arc::clone(&settings) };
         let effects = Effects::new(store, support::ana(), Arc::clone(&settings), Box::new(entropy))
             .with_known_heads(known_heads);
         let looks = Looks::new(&settings, false, true).unwrap();
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
-        let (app, first) = App::new(around, (columns, rows), now, None);
+        let (app, first) = App::new(environment, (columns, rows), now, None);
         let hits = Hits::default();
         let mut script =
             Self { app, now, hits, quit: false, copied: Vec::new(), effects, looks, terminal, folder };
@@ -125,27 +119,27 @@ impl Script {
             now: self.now,
             entropy: &mut entropy,
         });
-        self.msg(Msg::Answer(Answer::Changed))
+        self.msg(Msg::Notice(Notice::Changed))
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {
         let mut queue = std::collections::VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
-            let answer = match effect {
-                Effect::Load(request, load) => Answer::Loaded(request, self.effects.load(load, self.now)),
+            let (request, response) = match effect {
+                Effect::Load(request, load) => (request, Response::Loaded(self.effects.load(load, self.now))),
                 Effect::Do(request, operation) => {
-                    Answer::Done(request, Box::new(self.effects.operate(operation, self.now)))
+                    (request, Response::Done(Box::new(self.effects.operate(operation, self.now))))
                 }
                 Effect::Copy(request, secret) => {
                     self.copied.push(secret);
-                    Answer::Copied(request, Ok(Copied::System { seconds: 45, until_logout: false }))
+                    (request, Response::Copied(Ok(Copied::System { seconds: 45, until_logout: false })))
                 }
                 Effect::Write(request, path, secret) => {
                     // A relative path is shown as one in a home that is the same in each snapshot.
                     let shown = std::path::Path::new("/home/ana").join(&path);
                     let path = self.folder.path().join(path);
                     let written = keydesk::host::new_file::write_new(&path, secret.expose());
-                    Answer::Written(request, written.map(|()| shown).map_err(|error| error.to_string()))
+                    (request, Response::Written(written.map(|()| shown).map_err(|error| error.to_string())))
                 }
                 Effect::Quit => {
                     self.quit = true;
@@ -153,7 +147,7 @@ impl Script {
                 }
                 _ => continue,
             };
-            queue.extend(self.app.update(Msg::Answer(answer), self.now));
+            queue.extend(self.app.update(Msg::Response(request, response), self.now));
         }
     }
 

@@ -2,8 +2,6 @@
 
 use crate::store::{Anchor, Page, Window};
 
-use super::msg::RequestId;
-
 /// Something that a list shows a row of.
 pub trait Row: Clone {
     /// What tells this row from all others.
@@ -14,6 +12,7 @@ pub trait Row: Clone {
 
 /// The rows around the selected one, what is above and below them, and what has been asked for.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct List<T> {
     rows: Vec<T>,
     selected: usize,
@@ -23,7 +22,7 @@ pub struct List<T> {
     more_after: bool,
     /// Steps asked for while the rows to step onto had not come yet.
     owed: isize,
-    awaited: Option<RequestId>,
+    waiting: bool,
     loaded: bool,
 }
 
@@ -37,7 +36,7 @@ impl<T> Default for List<T> {
             more_before: false,
             more_after: false,
             owed: 0,
-            awaited: None,
+            waiting: false,
             loaded: false,
         }
     }
@@ -89,10 +88,10 @@ impl<T: Row> List<T> {
         self.rows.is_empty()
     }
 
-    /// Whether newer rows are on their way.
+    /// Whether newer rows are on their way to rows that are there.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        self.awaited.is_some()
+        self.waiting && self.loaded
     }
 
     /// Whether rows stand above and below those drawn.
@@ -146,7 +145,7 @@ impl<T: Row> List<T> {
     fn near_an_edge(&self) -> bool {
         let above = self.more_before && self.selected < self.height;
         let below = self.more_after && self.selected + self.height >= self.rows.len();
-        self.awaited.is_none() && (above || below)
+        !self.waiting && (above || below)
     }
 
     /// The rows to fetch so that the selected one stays where it is.
@@ -159,9 +158,9 @@ impl<T: Row> List<T> {
         Window { anchor, before: self.height * 3, after: self.height * 3 }
     }
 
-    /// Notes that rows were asked for; an older request is void from now on.
-    pub fn await_rows(&mut self, request: RequestId) {
-        self.awaited = Some(request);
+    /// Notes that rows were asked for.
+    pub fn await_rows(&mut self) {
+        self.waiting = true;
     }
 
     /// Forgets everything, as for another Application.
@@ -169,13 +168,10 @@ impl<T: Row> List<T> {
         *self = Self { height: self.height, ..Self::default() };
     }
 
-    /// Takes the rows of the newest request; rows of an older one are dropped. Says whether more must be fetched.
+    /// Takes the rows that were asked for. Says whether more must be fetched.
     #[must_use]
-    pub fn take(&mut self, request: RequestId, page: Page<T>) -> Option<Window<T>> {
-        if self.awaited != Some(request) {
-            return None;
-        }
-        self.awaited = None;
+    pub fn take(&mut self, page: Page<T>) -> Option<Window<T>> {
+        self.waiting = false;
         let place = self.selected.saturating_sub(self.top);
         let id = self.selected().map(Row::id);
         // The selection may have moved on while the rows were under way, but a jump (First, Last) decides anew.
@@ -200,12 +196,10 @@ impl<T: Row> List<T> {
         (first || last).then_some(())
     }
 
-    /// A request came to nothing: what was there stays.
-    pub fn give_up(&mut self, request: RequestId) {
-        if self.awaited == Some(request) {
-            self.awaited = None;
-            self.owed = 0;
-        }
+    /// No rows will come; those that are there stay.
+    pub fn give_up(&mut self) {
+        self.waiting = false;
+        self.owed = 0;
     }
 
     fn keep_visible(&mut self) {
@@ -245,11 +239,9 @@ mod tests {
     }
 
     fn answer(list: &mut List<u32>, total: u32, mut window: Option<Window<u32>>) {
-        let mut number = 0;
         while let Some(wanted) = window {
-            number += 1;
-            list.await_rows(RequestId(number));
-            window = list.take(RequestId(number), fetch(total, &wanted));
+            list.await_rows();
+            window = list.take(fetch(total, &wanted));
         }
     }
 
@@ -284,12 +276,12 @@ mod tests {
     #[test]
     fn steps_ahead_of_the_rows_are_made_when_the_rows_come() {
         let mut list = list(1_000);
-        list.await_rows(RequestId(7));
+        list.await_rows();
         for _ in 0..4 {
             assert!(list.go(Move::Pages(1)).is_none(), "one request at a time");
         }
         assert_eq!(list.selected(), Some(&29), "held at the last row there is");
-        let window = list.take(RequestId(7), fetch(1_000, &list.window()));
+        let window = list.take(fetch(1_000, &list.window()));
         answer(&mut list, 1_000, window);
         assert_eq!(list.selected(), Some(&36));
     }
@@ -301,20 +293,11 @@ mod tests {
         let _ = list.go(Move::By(15));
         let (rows, place) = list.visible();
         let (first, place) = (rows[0], place.unwrap());
-        list.await_rows(RequestId(9));
+        list.await_rows();
         let page = fetch(1_000, &list.window());
-        let _ = list.take(RequestId(9), page);
+        let _ = list.take(page);
         assert_eq!(list.selected(), Some(&15));
         assert_eq!(list.visible().0[0], first);
         assert_eq!(list.visible().1, Some(place));
-    }
-
-    #[test]
-    fn an_older_answer_is_dropped() {
-        let mut list = list(5);
-        list.await_rows(RequestId(2));
-        let _ = list.take(RequestId(1), fetch(0, &list.window()));
-        assert_eq!(list.selected(), Some(&0));
-        assert!(list.is_stale());
     }
 }

@@ -3,70 +3,52 @@
 //! No input or output, no clock (the instant comes with each message), no threads. What is to be done outside
 //! comes back as [`Effect`]s.
 
-pub mod action;
-mod answers;
-pub mod context;
-mod done;
+pub mod filter;
 mod input;
-pub mod keymap;
 pub mod list;
 pub mod message;
 pub mod modal;
 pub mod msg;
+mod notifications;
+pub mod pending;
+mod responses;
 pub mod screen;
+pub mod screen_id;
+pub mod shared;
 pub mod text_field;
 
-use crate::config::bindings::Chord;
-use crate::desk::Who;
-use crate::desk::known_head::LogMismatch;
+use crate::config::bindings::{Action, Context};
+use crate::desk::known_head::KnownHeadCheck;
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 
-use action::{Action, ScreenId};
-use context::{Context, Surroundings};
 use message::Message;
-use modal::{Flow, Help, Modal, Palette, Picker, Press};
-use msg::{Effect, Load, Msg, RequestId, SessionInfo};
-use screen::{ApplicationsScreen, AuditScreen, KeysScreen, UsersScreen};
+use modal::stack::Modals;
+use modal::{Dialog, Flow, Help, Modal, Palette, Picker, Press};
+use msg::{Asker, DialogId, Effect, Load, Msg, Notice, SessionInfo};
+use pending::Pending;
+use screen::keys::KeysScreen;
+use screen::{Screen, Screens};
+use screen_id::ScreenId;
+use shared::{Environment, Shared};
 
-/// All state of the screen.
+/// All state of the terminal UI.
 #[derive(Debug)]
 pub struct App {
-    /// The present instant, as the last message brought it.
-    pub now: Instant,
-    /// Columns and rows of the terminal.
-    pub size: (u16, u16),
-    /// What does not change.
-    pub around: Surroundings,
-    /// Who is here, and where; none before the first answer.
-    pub session_info: Option<SessionInfo>,
-    /// The screen below the modals.
-    pub screen: ScreenId,
-    /// Screen 1.
-    pub keys: KeysScreen,
-    /// Screen 2.
-    pub applications: ApplicationsScreen,
-    /// Screen 3.
-    pub users: UsersScreen,
-    /// Screen 4.
-    pub audit: AuditScreen,
-    /// Modals, the top one last.
-    pub modals: Vec<Modal>,
-    /// The message line.
-    pub message: Option<Message>,
-    /// Something that stays wrong until it is mended, such as a database that was moved away.
+    pub shared: Shared,
+    pub screens: Screens,
+    pub modals: Modals,
+    /// Something that stays wrong until it is fixed, such as a database that was moved away.
     pub banner: Option<String>,
-    /// How the audit log differs from the known head.
-    pub log_mismatch: Option<LogMismatch>,
     /// Whether the store waits for another session.
     pub waiting: bool,
-    /// Which theme of the list of themes.
+    /// How many themes after the first.
     pub theme: usize,
-    /// Whether Ctrl-C was pressed while the secret's question is open: leave once it is answered.
+    /// Whether Ctrl-C was pressed while a secret has not been delivered: quit once that question is answered.
     quitting: bool,
-    last_request: RequestId,
-    awaited_session_info: Option<RequestId>,
-    awaited_known_head: Option<RequestId>,
+    session: Pending<Box<SessionInfo>>,
+    known_head: Pending<Box<KnownHeadCheck>>,
+    /// The Application that the command line names.
     wanted_application: Option<String>,
 }
 
@@ -74,282 +56,199 @@ impl App {
     /// The state before anything has happened, and what to ask for first.
     #[must_use]
     pub fn new(
-        around: Surroundings,
+        environment: Environment,
         size: (u16, u16),
         now: Instant,
         application: Option<String>,
     ) -> (Self, Vec<Effect>) {
         let mut app = Self {
-            now,
-            size,
-            around,
-            session_info: None,
-            screen: ScreenId::Keys,
-            keys: KeysScreen::default(),
-            applications: ApplicationsScreen::default(),
-            users: UsersScreen::default(),
-            audit: AuditScreen::default(),
-            modals: Vec::new(),
-            message: None,
+            shared: Shared::new(environment, size, now),
+            screens: Screens::default(),
+            modals: Modals::default(),
             banner: None,
-            log_mismatch: None,
             waiting: false,
             theme: 0,
             quitting: false,
-            last_request: RequestId(0),
-            awaited_session_info: None,
-            awaited_known_head: None,
+            session: Pending::default(),
+            known_head: Pending::default(),
             wanted_application: application,
         };
-        let mut effects = Vec::new();
-        app.resize(size, &mut effects);
-        app.load_session_info(&mut effects);
+        app.resize(size);
+        app.load_session();
+        let effects = app.shared.take_effects();
         (app, effects)
     }
 
-    /// Takes a message; what is to be done outside is the answer.
+    /// Takes a message; what is to be done outside is returned.
     #[must_use]
     pub fn update(&mut self, msg: Msg, now: Instant) -> Vec<Effect> {
-        self.now = now;
-        let mut effects = Vec::new();
+        self.shared.now = now;
         match msg {
-            Msg::Key(chord) => self.key(chord, &mut effects),
-            Msg::Paste(text) => self.paste(&text, &mut effects),
-            Msg::Click(target) => self.click(&target, &mut effects),
-            Msg::Scroll(rows) => self.scroll(rows, &mut effects),
-            Msg::Resize(columns, rows) => self.resize((columns, rows), &mut effects),
+            Msg::Key(chord) => self.key(chord),
+            Msg::Paste(text) => self.paste(&text),
+            Msg::Click(target) => self.click(&target),
+            Msg::Scroll(rows) => self.scroll(rows),
+            Msg::Resize(columns, rows) => self.resize((columns, rows)),
             Msg::Tick => {
-                if self.message.as_mut().is_some_and(|message| message.is_over(now)) {
-                    self.message = None;
+                if self.shared.message.as_mut().is_some_and(|message| message.is_over(now)) {
+                    self.shared.message = None;
                 }
             }
-            Msg::Resumed => effects.push(Effect::Redraw),
-            Msg::Answer(answer) => self.answer(answer, &mut effects),
+            Msg::Resumed => self.shared.push(Effect::Redraw),
+            Msg::Response(request, response) => self.respond(request, response),
+            Msg::Notice(Notice::Changed) => self.refresh(),
+            Msg::Notice(Notice::Waiting(waiting)) => self.waiting = waiting,
+            Msg::Notice(Notice::Unreachable(reason)) => self.banner = reason,
         }
-        effects
+        self.shared.take_effects()
     }
 
-    /// Calls `f` with what a screen or a modal may use, apart from the state that `f` is about.
-    fn with<S, T>(
-        &mut self,
-        effects: &mut Vec<Effect>,
-        part: impl FnOnce(&mut Self) -> S,
-        f: impl FnOnce(&mut S, &mut Context<'_>) -> T,
-        back: impl FnOnce(&mut Self, S),
-    ) -> T {
-        let mut state = part(self);
-        let mut cx = Context {
-            now: self.now,
-            around: &self.around,
-            session_info: self.session_info.as_ref(),
-            effects,
-            last_request: &mut self.last_request,
-            message: &mut self.message,
-        };
-        let result = f(&mut state, &mut cx);
-        back(self, state);
-        result
-    }
-
-    /// The names of the bindings that work on the screen, the nearest first.
+    /// The bindings that work on the screen, the nearest first.
     #[must_use]
-    pub fn contexts(&self) -> [&'static str; 3] {
-        [self.screen.context(), "list", "global"]
+    pub fn contexts(&self) -> [Context; 3] {
+        [self.screens.current.context(), Context::List, Context::Global]
     }
 
     /// Whether a filter takes the keys.
     #[must_use]
     pub fn is_typing(&self) -> bool {
-        match self.screen {
-            ScreenId::Keys => self.keys.filter.typing,
-            ScreenId::Applications => self.applications.filter.typing,
-            ScreenId::Users => self.users.filter.typing,
-            ScreenId::Audit => self.audit.rows.filter.typing,
+        self.screens.current().rows().filter().typing
+    }
+
+    /// The actions for the footer, the most wanted first.
+    #[must_use]
+    pub fn hints(&self) -> Vec<Action> {
+        if self.is_typing() {
+            return vec![Action::Dismiss, Action::Help];
         }
+        let mut actions = self.screens.current().hints(&self.shared);
+        // Help and the way out are never crowded out.
+        let last = [Action::Help, Action::Quit, Action::Palette, Action::ChooseApplication];
+        let at = actions.len().min(if self.shared.size.0 < 100 { 5 } else { 9 });
+        actions.splice(at..at, last);
+        actions
+    }
+
+    /// The screen that is shown, with what it may use.
+    fn current(&mut self) -> (&mut dyn Screen, &mut Shared) {
+        let id = self.screens.current;
+        (self.screens.get_mut(id), self.shared.on_behalf_of(Asker::Screen(id)))
+    }
+
+    fn keys(&mut self) -> (&mut KeysScreen, &mut Shared) {
+        (&mut self.screens.keys, self.shared.on_behalf_of(Asker::Screen(ScreenId::Keys)))
+    }
+
+    /// A dialog, with what it may use.
+    fn dialog(&mut self, id: DialogId) -> Option<(&mut dyn Dialog, &mut Shared)> {
+        let modal = self.modals.get_mut(id)?;
+        Some((modal.dialog_mut(), self.shared.on_behalf_of(Asker::Dialog(id))))
+    }
+
+    fn open(&mut self, modal: impl Into<Modal>) {
+        self.modals.push(modal.into(), &mut self.shared);
     }
 
     /// Carries out what works on every screen; says whether the action was one.
-    fn global(&mut self, action: Action, effects: &mut Vec<Effect>) -> bool {
+    fn act_globally(&mut self, action: Action) -> bool {
         match action {
-            Action::Quit => self.quit(effects),
-            Action::Suspend => self.suspend(effects),
-            Action::Redraw => effects.push(Effect::Redraw),
-            Action::Help => {
-                let help = Help::new(self.screen.title(), &self.contexts());
-                self.modals.push(Modal::Help(Box::new(help)));
-            }
-            Action::Palette => {
-                let palette = Palette::new(&self.contexts(), &self.around.keymap);
-                self.modals.push(Modal::Palette(Box::new(palette)));
-            }
-            Action::NextScreen => self.go(self.screen.step(false), effects),
-            Action::PreviousScreen => self.go(self.screen.step(true), effects),
-            Action::ChooseApplication => {
-                self.open(effects, |cx| Modal::Picker(Box::new(Picker::new(cx))));
-            }
+            Action::Quit => self.quit(),
+            Action::Suspend => self.suspend(),
+            Action::Redraw => self.shared.push(Effect::Redraw),
+            Action::Help => self.open(Help::new(self.screens.current.title(), &self.contexts())),
+            Action::Palette => self.open(Palette::new(&self.contexts(), self.shared.bindings())),
+            Action::ChooseApplication => self.open(Picker::default()),
             Action::NextTheme => {
                 self.theme += 1;
-                effects.push(Effect::Redraw);
+                self.shared.push(Effect::Redraw);
             }
             Action::Review => self.review(),
-            Action::Dismiss if self.message.is_some() => self.message = None,
-            action => match action.screen() {
-                Some(screen) => self.go(screen, effects),
+            Action::Dismiss if self.shared.message.is_some() => self.shared.message = None,
+            action => match self.screens.current.after(action) {
+                Some(screen) => self.go(screen),
                 None => return false,
             },
         }
         true
     }
 
-    /// Goes to a screen and asks for its rows.
-    fn go(&mut self, screen: ScreenId, effects: &mut Vec<Effect>) {
-        self.screen = screen;
-        self.reload(effects);
-    }
-
-    fn reload(&mut self, effects: &mut Vec<Effect>) {
-        match self.screen {
-            ScreenId::Keys => self.in_keys(effects, KeysScreen::reload),
-            ScreenId::Applications => self.in_applications(effects, ApplicationsScreen::reload),
-            ScreenId::Users => self.in_users(effects, UsersScreen::reload),
-            ScreenId::Audit => self.in_audit(effects, AuditScreen::reload),
+    fn act(&mut self, action: Action) {
+        if !self.act_globally(action) {
+            self.press_on_screen(&Press::of(action));
         }
     }
 
-    fn in_keys<T>(
-        &mut self,
-        effects: &mut Vec<Effect>,
-        f: impl FnOnce(&mut KeysScreen, &mut Context<'_>) -> T,
-    ) -> T {
-        self.with(effects, |app| std::mem::take(&mut app.keys), f, |app, keys| app.keys = keys)
+    fn press_on_screen(&mut self, press: &Press) {
+        let (screen, shared) = self.current();
+        let flow = screen.press(press, shared);
+        self.follow(flow, None);
     }
 
-    fn in_applications<T>(
-        &mut self,
-        effects: &mut Vec<Effect>,
-        f: impl FnOnce(&mut ApplicationsScreen, &mut Context<'_>) -> T,
-    ) -> T {
-        self.with(effects, |app| std::mem::take(&mut app.applications), f, |app, s| app.applications = s)
+    fn go(&mut self, screen: ScreenId) {
+        self.screens.current = screen;
+        self.reload();
     }
 
-    fn in_users<T>(
-        &mut self,
-        effects: &mut Vec<Effect>,
-        f: impl FnOnce(&mut UsersScreen, &mut Context<'_>) -> T,
-    ) -> T {
-        self.with(effects, |app| std::mem::take(&mut app.users), f, |app, users| app.users = users)
+    fn reload(&mut self) {
+        let (screen, shared) = self.current();
+        screen.reload(shared);
     }
 
-    fn in_audit<T>(
-        &mut self,
-        effects: &mut Vec<Effect>,
-        f: impl FnOnce(&mut AuditScreen, &mut Context<'_>) -> T,
-    ) -> T {
-        self.with(effects, |app| std::mem::take(&mut app.audit), f, |app, audit| app.audit = audit)
-    }
-
-    /// Opens a modal that asks for something as it opens.
-    fn open(&mut self, effects: &mut Vec<Effect>, make: impl FnOnce(&mut Context<'_>) -> Modal) {
-        let modal = self.with(effects, |_| (), |(), cx| make(cx), |_, ()| ());
-        self.modals.push(modal);
-    }
-
-    /// Hands something to the top modal and does what it wants.
-    fn hand_to_modal(
-        &mut self,
-        effects: &mut Vec<Effect>,
-        f: impl FnOnce(&mut Modal, &mut Context<'_>) -> Flow,
-    ) {
-        let Some(modal) = self.modals.pop() else { return };
-        let mut flow = Flow::Stay;
-        self.with(effects, |_| modal, |modal, cx| flow = f(modal, cx), |app, modal| app.modals.push(modal));
-        self.follow(flow, effects);
-    }
-
-    fn follow(&mut self, flow: Flow, effects: &mut Vec<Effect>) {
+    /// Does what a screen or a dialog asks for.
+    fn follow(&mut self, flow: Flow, dialog: Option<DialogId>) {
         match flow {
             Flow::Stay => {}
-            Flow::Close => self.close(effects),
-            Flow::Open(modal) => self.modals.push(*modal),
+            Flow::Close => self.close(dialog),
+            Flow::Open(modal) => self.open(*modal),
             Flow::Swap(modal) => {
-                self.modals.pop();
-                self.modals.push(*modal);
+                if let Some(id) = dialog {
+                    self.modals.replace(id, *modal, &mut self.shared);
+                }
             }
             Flow::CloseAnd(action) => {
-                self.close(effects);
-                if self.modals.is_empty() && !self.global(action, effects) {
-                    self.act(action, effects);
+                self.close(dialog);
+                if self.modals.is_empty() {
+                    self.act(action);
                 }
             }
             Flow::Choose(application) => {
-                self.close(effects);
-                self.choose(application, effects);
+                self.close(dialog);
+                self.choose(application);
             }
         }
     }
 
-    fn close(&mut self, effects: &mut Vec<Effect>) {
-        let closed = self.modals.pop();
+    fn close(&mut self, dialog: Option<DialogId>) {
+        if let Some(id) = dialog {
+            self.modals.remove(id);
+        }
         if self.quitting && self.modals.is_empty() {
-            effects.push(Effect::Quit);
-        }
-        // The program cannot work on an empty database: leaving its form is leaving.
-        let set_up = matches!(&closed, Some(Modal::Form(form)) if matches!(form.purpose, modal::form::Purpose::SetUp { .. }));
-        let done = self.session_info.as_ref().is_none_or(|session_info| session_info.who != Who::NotSetUp);
-        if set_up && !done && !matches!(&closed, Some(Modal::Form(form)) if form.is_submitting()) {
-            effects.push(Effect::Quit);
-        }
-    }
-
-    /// Carries out an action on the screen.
-    fn act(&mut self, action: Action, effects: &mut Vec<Effect>) {
-        let press = Press { chord: Chord::none(), action: Some(action) };
-        self.hand_to_screen(effects, &press);
-    }
-
-    fn hand_to_screen(&mut self, effects: &mut Vec<Effect>, press: &Press) {
-        let modal = match self.screen {
-            ScreenId::Keys => self.in_keys(effects, |screen, cx| screen.press(press, cx)),
-            ScreenId::Users => self.in_users(effects, |screen, cx| screen.pressed(press, cx)),
-            ScreenId::Audit => self.in_audit(effects, |screen, cx| screen.pressed(press, cx)),
-            ScreenId::Applications => {
-                let asked = self.in_applications(effects, |screen, cx| screen.pressed(press, cx));
-                return self.asked(asked, effects);
-            }
-        };
-        self.modals.extend(modal);
-    }
-
-    fn asked(&mut self, asked: Option<screen::applications::Asked>, effects: &mut Vec<Effect>) {
-        match asked {
-            Some(screen::applications::Asked::Open(modal)) => self.modals.push(modal),
-            Some(screen::applications::Asked::Choose(application)) => self.choose(application, effects),
-            None => {}
+            self.shared.push(Effect::Quit);
         }
     }
 
     /// Shows the keys of another Application.
-    fn choose(&mut self, application: ApplicationId, effects: &mut Vec<Effect>) {
-        self.screen = ScreenId::Keys;
+    fn choose(&mut self, application: ApplicationId) {
+        self.screens.current = ScreenId::Keys;
         self.wanted_application = None;
-        if let Some(session_info) = &mut self.session_info
-            && session_info.application.as_ref().map(|a| a.id) != Some(application)
+        if self.shared.application_id() != Some(application)
+            && let Some(session) = &mut self.shared.session
         {
-            session_info.application = None;
+            session.application = None;
         }
-        self.in_keys(effects, |screen, cx| screen.show(Some(application), cx));
-        self.load_session_info(effects);
+        let (keys, shared) = self.keys();
+        keys.show(Some(application), shared);
+        self.load_session();
     }
 
-    fn load_session_info(&mut self, effects: &mut Vec<Effect>) {
-        let application = self.keys.application;
+    fn load_session(&mut self) {
+        let application = self.screens.keys.application();
         let named = self.wanted_application.clone();
-        let request = self.with(
-            effects,
-            |_| (),
-            |(), cx| cx.load(Load::SessionInfo { application, named }),
-            |_, ()| (),
-        );
-        self.awaited_session_info = Some(request);
+        let load = Load::SessionInfo { application, named };
+        self.session.load(load, self.shared.on_behalf_of(Asker::App));
+    }
+
+    fn say(&mut self, message: Message) {
+        self.shared.say(message);
     }
 }

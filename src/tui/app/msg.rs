@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::config::bindings::Chord;
+use crate::config::bindings::{Action, Chord};
 use crate::desk::known_head::KnownHeadCheck;
 use crate::desk::{CreatedKey, DeskError, Ending, Picked, Rotated, SetUp, Who};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::audit::ChainHead;
+use crate::domain::audit_filter::AuditFilter;
 use crate::domain::key::{Key, KeyId, NewKey, Tombstone};
 use crate::domain::secret::Secret;
 use crate::domain::text::Name;
@@ -19,11 +20,26 @@ use crate::store::replay::Findings;
 use crate::store::usage::{Presented, Refused};
 use crate::store::{Page, StoreError, Window};
 
-use super::action::{Action, ScreenId};
+use super::screen_id::ScreenId;
 
-/// Tells a request from all others; of two of one kind the greater is the newer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
+/// A request to the worker: who asked, and a number that no other request has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId {
+    pub asker: Asker,
+    pub number: u64,
+}
+
+/// The part of the state that a response goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Asker {
+    App,
+    Screen(ScreenId),
+    Dialog(DialogId),
+}
+
+/// Tells a dialog from all others that were ever open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DialogId(pub u64);
 
 /// Something happened.
 #[derive(Debug)]
@@ -42,8 +58,10 @@ pub enum Msg {
     Tick,
     /// The program is in the foreground again.
     Resumed,
-    /// The worker answers.
-    Answer(Answer),
+    /// The worker has done what was asked, or could not.
+    Response(RequestId, Response),
+    /// Something that nobody asked about.
+    Notice(Notice),
 }
 
 /// Something on the screen that can be clicked.
@@ -117,7 +135,7 @@ pub enum Load {
     /// Rows of the users.
     Users(String, Window<User>),
     /// Rows of the audit log.
-    Audit(String, Window<AuditRow>),
+    Audit(Box<AuditFilter>, Window<AuditRow>),
     /// Whether the chain is whole: the next piece of it.
     AuditChain,
     /// The comparison of the audit log with the known head.
@@ -161,23 +179,25 @@ pub enum Operation {
     AcceptLog,
 }
 
-/// What the worker says.
+/// What became of a request.
 #[derive(Debug)]
-pub enum Answer {
-    /// What was to be read, or why not.
-    Loaded(RequestId, Result<Loaded, StoreError>),
-    /// What was done, or why not.
-    Done(RequestId, Box<Result<Done, DeskError>>),
-    /// What became of a copy, a clearing.
-    Copied(RequestId, Result<Copied, CopyError>),
-    /// What became of writing a file: where it is, or a sentence saying why not.
-    Written(RequestId, Result<PathBuf, String>),
+pub enum Response {
+    Loaded(Result<Loaded, StoreError>),
+    Done(Box<Result<Outcome, DeskError>>),
+    Copied(Result<Copied, CopyError>),
+    /// Where the file is, or a sentence that says why it could not be written.
+    Written(Result<PathBuf, String>),
+}
+
+/// What the worker reports by itself.
+#[derive(Debug)]
+pub enum Notice {
     /// Another session has changed the data.
     Changed,
-    /// The store waits for another session, or no longer.
+    /// Whether the store waits for another session.
     Waiting(bool),
-    /// The database can't be reached any more (or can again): a sentence for a banner.
-    Banner(Option<String>),
+    /// Why the database cannot be reached; none when it can again.
+    Unreachable(Option<String>),
 }
 
 /// Something read.
@@ -304,9 +324,9 @@ pub enum Chain {
     Broken(String),
 }
 
-/// Something changed.
+/// What an operation has changed.
 #[derive(Debug)]
-pub enum Done {
+pub enum Outcome {
     /// See [`Operation::SetUp`].
     SetUp(SetUp),
     /// See [`Operation::CreateKey`].

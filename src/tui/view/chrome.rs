@@ -12,15 +12,15 @@ use crate::desk::Who;
 use crate::domain::text::inert;
 use crate::store::keys::MOST_ATTENTION;
 use crate::tui::app::App;
-use crate::tui::app::action::{Action, ScreenId};
 use crate::tui::app::message::Tone;
 use crate::tui::app::msg::{SessionInfo, Target};
+use crate::tui::app::screen_id::ScreenId;
 
 /// Where one is and who one is; the screens and what needs attention.
 pub fn header(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) {
     let theme = &look.theme;
     let room = usize::from(area.width);
-    let who = Line::styled(app.session_info.as_ref().map(signed_in).unwrap_or_default(), theme.dim);
+    let who = Line::styled(app.shared.session.as_ref().map(signed_in).unwrap_or_default(), theme.dim);
     let here = location(app, look);
     let here_room = room.saturating_sub(who.width() + 2).max(room / 2);
     buffer.set_line(
@@ -36,7 +36,7 @@ pub fn header(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mu
     let line = Rect { y: area.y + 1, height: 1, ..area };
     let mut x = line.x;
     for (number, screen) in (1..).zip(ScreenId::ALL) {
-        let here = app.screen == screen;
+        let here = app.screens.current == screen;
         let style = if here { theme.accent } else { theme.dim };
         let name = if area.width < 64 && !here { String::new() } else { format!(" {}", screen.title()) };
         let text = if here { format!("[{number}{name}]") } else { format!(" {number}{name} ") };
@@ -45,10 +45,10 @@ pub fn header(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mu
         hits.add(Rect { x, width, ..line }, Target::Screen(screen));
         x = x.saturating_add(width + 1).min(line.right());
     }
-    let mismatch = app.log_mismatch.as_ref().map(|_| "! log mismatch".to_owned());
+    let mismatch = app.shared.log_mismatch.as_ref().map(|_| "! log mismatch".to_owned());
     let style = if mismatch.is_some() { theme.danger } else { theme.warning };
-    let attention = app.session_info.as_ref().filter(|s| s.attention > 0).map(|session_info| {
-        let days = app.around.settings.expires_soon.num_days();
+    let attention = app.shared.session.as_ref().filter(|s| s.attention > 0).map(|session_info| {
+        let days = app.shared.settings().expires_soon.num_days();
         let keys = match session_info.attention {
             1 => "1 key expires".to_owned(),
             MOST_ATTENTION.. => format!("{MOST_ATTENTION}+ keys expire"),
@@ -73,10 +73,10 @@ fn right(line: &Line<'static>, area: Rect, room: usize, look: &Look, buffer: &mu
 
 fn location(app: &App, look: &Look) -> String {
     let step = format!(" {} ", look.glyphs.step);
-    let title = app.screen.title();
-    match app.screen {
+    let title = app.screens.current.title();
+    match app.screens.current {
         ScreenId::Keys => {
-            let application = app.session_info.as_ref().and_then(|s| s.application.as_ref());
+            let application = app.shared.session.as_ref().and_then(|s| s.application.as_ref());
             let name = application.map_or_else(|| "No Application".to_owned(), |a| a.name.to_string());
             [name.as_str(), "Settings", title].join(&step)
         }
@@ -105,13 +105,15 @@ pub fn message(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
         ("!", inert(banner), theme.danger)
     } else if app.waiting {
         ("~", "Waiting for another session...".to_owned(), theme.warning)
-    } else if let Some(message) = &app.message {
+    } else if let Some(message) = &app.shared.message {
         match message.tone {
             Tone::Done => ("+", message.text.clone(), theme.good),
             Tone::Note => ("-", message.text.clone(), theme.text),
             Tone::Error => ("!", format!("{} (Esc)", message.text), theme.danger),
         }
-    } else if let Some(mismatch) = app.log_mismatch.as_ref().filter(|_| app.screen != ScreenId::Audit) {
+    } else if let Some(mismatch) =
+        app.shared.log_mismatch.as_ref().filter(|_| app.screens.current != ScreenId::Audit)
+    {
         ("!", format!("{} (screen 4, v)", super::text::sentence(&mismatch.to_string())), theme.danger)
     } else {
         return;
@@ -132,38 +134,5 @@ pub fn message(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
 
 /// The keys that do something here and now, as many as there is room for.
 pub fn footer(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) {
-    super::modal::hints(app, &app.contexts(), &useful(app), look, area, buffer, hits);
-}
-
-/// What can be done here and now, the most wanted first.
-fn useful(app: &App) -> Vec<Action> {
-    use Action::{
-        Add, ChooseApplication, Create, Delete, Disable, Dismiss, Enable, Filter, FilterState, Help, Open,
-        Palette, Quit, Rename, Reverse, Review, Rotate, Select, SelectAll, Sort, Timeline, Usage,
-    };
-    if app.is_typing() {
-        return vec![Dismiss, Help];
-    }
-    let mut actions = match app.screen {
-        ScreenId::Keys if app.keys.list.is_empty() && !app.keys.is_narrowed() => vec![Create],
-        ScreenId::Keys => {
-            let disabled = app.keys.list.selected().is_some_and(|key| key.disabled.is_some());
-            let pause = if disabled && app.keys.picked.is_empty() { Enable } else { Disable };
-            let mut actions = vec![Create, Rotate, Delete, pause];
-            if !app.keys.picked.is_empty() || app.keys.is_narrowed() {
-                actions.push(Dismiss);
-            }
-            actions.extend([Filter, FilterState, Sort, Timeline, Usage, Open, Select, SelectAll, Reverse]);
-            actions
-        }
-        ScreenId::Applications => vec![Open, Create, Rename, Delete, Filter],
-        ScreenId::Users => vec![Add, Disable, Enable, Delete, Filter],
-        ScreenId::Audit if app.log_mismatch.is_some() => vec![Review, Open, Filter],
-        ScreenId::Audit => vec![Open, Filter],
-    };
-    // Help and the way out are never crowded out.
-    let last = [Help, Quit, Palette, ChooseApplication];
-    let at = actions.len().min(if app.size.0 < 100 { 5 } else { 9 });
-    actions.splice(at..at, last);
-    actions
+    super::modal::hints(app, &app.contexts(), &app.hints(), look, area, buffer, hits);
 }

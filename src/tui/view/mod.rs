@@ -12,8 +12,8 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 
 use super::app::App;
-use super::app::action::ScreenId;
 use super::app::msg::Target;
+use super::app::screen_id::ScreenId;
 use super::layout;
 use crate::config::theme::Theme;
 
@@ -147,7 +147,7 @@ pub fn draw(app: &App, look: &Look, frame: &mut Frame<'_>) -> Hits {
     }
     let parts = layout::parts(area);
     chrome::header(app, look, parts.header, frame.buffer_mut(), &mut hits);
-    let cursor = match app.screen {
+    let cursor = match app.screens.current {
         ScreenId::Keys => screen::keys(app, look, parts.body, frame.buffer_mut(), &mut hits),
         ScreenId::Applications => screen::applications(app, look, parts.body, frame.buffer_mut(), &mut hits),
         ScreenId::Users => screen::users(app, look, parts.body, frame.buffer_mut(), &mut hits),

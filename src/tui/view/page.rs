@@ -5,6 +5,8 @@ use ratatui::text::{Line, Span};
 
 use super::Look;
 use super::text::{cut, width, wrap};
+use crate::domain::text::inert;
+use crate::tui::app::modal::submission::Submission;
 use crate::tui::app::msg::Target;
 use crate::tui::app::text_field::TextField;
 
@@ -86,6 +88,16 @@ impl<'a> Page<'a> {
             self.cursor =
                 Some((at, x + cells(field.cursor().saturating_sub(scroll)).min(room.saturating_sub(1))));
             self.focus = Some(at);
+        }
+        self
+    }
+
+    /// What becomes of an operation: that it is on its way, or why it failed.
+    pub fn submission(&mut self, submission: &Submission, waiting: &str) -> &mut Self {
+        if submission.is_pending() {
+            self.text(waiting, self.look.theme.warning);
+        } else if let Some(error) = &submission.error {
+            self.text(&inert(error), self.look.theme.danger);
         }
         self
     }

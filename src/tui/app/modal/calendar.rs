@@ -2,7 +2,8 @@
 
 use chrono::{Datelike, Days, Months, NaiveDate};
 
-use crate::config::bindings::{Chord, Key};
+use super::Press;
+use crate::config::bindings::{Action, Key};
 use crate::tui::app::text_field::TextField;
 
 /// A date being picked. What is typed and what is walked to are one.
@@ -55,27 +56,27 @@ impl Calendar {
         }
     }
 
-    /// Takes a key that walks or types; says whether it did.
-    pub fn press(&mut self, chord: &Chord) -> bool {
-        if chord.ctrl || chord.alt {
-            return false;
-        }
+    /// Takes a key that moves or types; says whether it did.
+    pub fn press(&mut self, press: &Press) -> bool {
         let at = self.selected;
-        let to = match chord.key {
-            Key::Left => at.checked_sub_days(Days::new(1)),
-            Key::Right => at.checked_add_days(Days::new(1)),
-            Key::Up => at.checked_sub_days(Days::new(7)),
-            Key::Down => at.checked_add_days(Days::new(7)),
-            Key::PageUp => at.checked_sub_months(Months::new(1)),
-            Key::PageDown => at.checked_add_months(Months::new(1)),
-            Key::Home => Some(self.today),
-            Key::Char(c) if !c.is_ascii_digit() && c != '-' => return false,
-            Key::Char(_) | Key::Backspace | Key::Delete => {
-                let edited = self.text.edit(chord);
+        let to = match press.action {
+            Some(Action::Left) => at.checked_sub_days(Days::new(1)),
+            Some(Action::Right) => at.checked_add_days(Days::new(1)),
+            Some(Action::Up) => at.checked_sub_days(Days::new(7)),
+            Some(Action::Down) => at.checked_add_days(Days::new(7)),
+            Some(Action::PageUp) => at.checked_sub_months(Months::new(1)),
+            Some(Action::PageDown) => at.checked_add_months(Months::new(1)),
+            Some(Action::First) => Some(self.today),
+            Some(_) => return false,
+            None => {
+                let is_edit = match press.chord.key {
+                    Key::Char(c) => c.is_ascii_digit() || c == '-',
+                    key => matches!(key, Key::Backspace | Key::Delete),
+                };
+                let edited = is_edit && !press.chord.ctrl && !press.chord.alt && self.text.edit(&press.chord);
                 self.read();
                 return edited;
             }
-            _ => return false,
         };
         if let Some(date) = to {
             self.select(date);
@@ -103,14 +104,20 @@ impl Calendar {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::bindings::{Bindings, Context};
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
     }
 
+    fn pressed(key: &str) -> Press {
+        let chord = key.parse().unwrap();
+        Press { chord, action: Bindings::built_in().unwrap().action(&[Context::Calendar], &chord) }
+    }
+
     fn press(calendar: &mut Calendar, keys: &[&str]) {
         for key in keys {
-            assert!(calendar.press(&key.parse().unwrap()), "{key}");
+            assert!(calendar.press(&pressed(key)), "{key}");
         }
     }
 
@@ -137,7 +144,7 @@ mod tests {
         assert_eq!(calendar.selected(), day("2027-02-03"), "a short day is a day");
         press(&mut calendar, &["1"]);
         assert_eq!((calendar.text(), calendar.selected()), ("2027-02-31", day("2027-02-03")));
-        assert!(!calendar.press(&"x".parse().unwrap()));
+        assert!(!calendar.press(&pressed("x")));
     }
 
     #[test]

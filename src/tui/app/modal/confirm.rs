@@ -1,127 +1,106 @@
-//! Yes or No for what can be undone but is felt at once.
+//! Yes or No, for what can be undone.
 
-use crate::config::bindings::Key as KeyCode;
+use crate::config::bindings::{Action, Context};
 use crate::desk::Picked;
-use crate::domain::key::KeyId;
 use crate::domain::user::User;
 
-use super::delete::MOST_LISTED;
+use super::submission::Submission;
+use super::targets::Targets;
 use super::{Dialog, Flow, Press};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
-use crate::tui::app::msg::{Answer, KeyDetails, Load, Loaded, Operation, RequestId, Target};
+use crate::tui::app::msg::{Operation, Target};
+use crate::tui::app::pending::Reply;
+use crate::tui::app::shared::Shared;
 
 /// The question. No has the focus at first.
 #[derive(Debug)]
 pub struct Confirm {
-    /// What is asked.
-    pub question: Question,
+    pub subject: Subject,
+    pub change: Change,
     /// Whether Yes has the focus.
     pub yes: bool,
-    /// Why it could not be done.
-    pub error: Option<String>,
-    submitting: Option<RequestId>,
+    pub submission: Submission,
 }
 
-/// What is asked.
+/// What is disabled or enabled.
 #[derive(Debug)]
-pub enum Question {
-    /// Disable or enable keys.
-    Keys {
-        /// Identities and versions of all of them.
-        picked: Vec<Picked>,
-        /// Their details, once they have come: of the first hundred.
-        keys: Vec<KeyDetails>,
-        /// Disable them, or enable them.
-        disable: bool,
-        /// The request for the details.
-        awaited: Option<RequestId>,
-    },
-    /// Disable or enable a user.
-    User {
-        /// The user.
-        user: User,
-        /// Disable them, or enable them.
-        disable: bool,
-    },
+pub enum Subject {
+    Keys(Targets),
+    User(User),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Disable,
+    Enable,
 }
 
 impl Confirm {
-    /// Disable or enable keys?
-    pub fn keys(picked: Vec<Picked>, disable: bool, cx: &mut Context<'_>) -> Self {
-        let ids: Vec<KeyId> = picked.iter().take(MOST_LISTED).map(|p| p.id).collect();
-        let awaited = Some(cx.load(Load::Targets(ids)));
-        Self::asking(Question::Keys { picked, keys: Vec::new(), disable, awaited })
-    }
-
-    /// Disable or enable a user?
     #[must_use]
-    pub fn user(user: User, disable: bool) -> Self {
-        Self::asking(Question::User { user, disable })
+    pub fn keys(picked: Vec<Picked>, change: Change) -> Self {
+        Self::about(Subject::Keys(Targets::new(picked)), change)
     }
 
-    fn asking(question: Question) -> Self {
-        Self { question, yes: false, error: None, submitting: None }
-    }
-
-    /// Whether it is on its way.
     #[must_use]
-    pub fn is_submitting(&self) -> bool {
-        self.submitting.is_some()
+    pub fn user(user: User, change: Change) -> Self {
+        Self::about(Subject::User(user), change)
     }
 
-    fn submit(&mut self, cx: &mut Context<'_>) {
-        let operation = match &self.question {
-            Question::Keys { picked, disable, .. } => Operation::SetDisabled(picked.clone(), *disable),
-            Question::User { user, disable: true } => Operation::DisableUser(user.id, user.version),
-            Question::User { user, disable: false } => Operation::EnableUser(user.id, user.version),
+    fn about(subject: Subject, change: Change) -> Self {
+        Self { subject, change, yes: false, submission: Submission::default() }
+    }
+
+    fn submit(&mut self, shared: &mut Shared) {
+        let operation = match (&self.subject, self.change) {
+            (Subject::Keys(targets), change) => {
+                Operation::SetDisabled(targets.picked.clone(), change == Change::Disable)
+            }
+            (Subject::User(user), Change::Disable) => Operation::DisableUser(user.id, user.version),
+            (Subject::User(user), Change::Enable) => Operation::EnableUser(user.id, user.version),
         };
-        self.error = None;
-        self.submitting = Some(cx.operate(operation));
+        self.submission.send(operation, shared);
     }
 }
 
 impl Dialog for Confirm {
-    fn press(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
-        if self.submitting.is_some() {
-            return Flow::Stay;
+    fn contexts(&self) -> &'static [Context] {
+        &[Context::Question, Context::Choice, Context::Modal, Context::List]
+    }
+
+    fn opened(&mut self, shared: &mut Shared) {
+        if let Subject::Keys(targets) = &mut self.subject {
+            targets.load(shared);
         }
-        match (press.action, press.chord.key) {
-            (Some(Action::Cancel), _) | (_, KeyCode::Char('n' | 'N')) => return Flow::Close,
-            (Some(Action::Confirm), _) if !self.yes => return Flow::Close,
-            (Some(Action::Confirm), _) | (_, KeyCode::Char('y' | 'Y')) => self.submit(cx),
-            (Some(Action::Next | Action::Previous), _)
-            | (_, KeyCode::Left | KeyCode::Right | KeyCode::Char('h' | 'l')) => self.yes = !self.yes,
+    }
+
+    fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
+        match press.action {
+            _ if self.submission.is_pending() => {}
+            Some(Action::Cancel | Action::No) => return Flow::Close,
+            Some(Action::Confirm) if !self.yes => return Flow::Close,
+            Some(Action::Confirm | Action::Yes) => self.submit(shared),
+            Some(Action::Next | Action::Previous | Action::Left | Action::Right) => self.yes = !self.yes,
             _ => {}
         }
         Flow::Stay
     }
 
-    fn click(&mut self, target: &Target, cx: &mut Context<'_>) -> Flow {
+    fn click(&mut self, target: &Target, shared: &mut Shared) -> Flow {
         match target {
-            _ if self.submitting.is_some() => {}
+            _ if self.submission.is_pending() => {}
             Target::Choice(0) => return Flow::Close,
             Target::Choice(_) => {
                 self.yes = true;
-                self.submit(cx);
+                self.submit(shared);
             }
             _ => {}
         }
         Flow::Stay
     }
 
-    fn answer(&mut self, answer: &mut Answer, _cx: &mut Context<'_>) -> Flow {
-        match answer {
-            Answer::Loaded(request, Ok(Loaded::Targets(details))) => {
-                if let Question::Keys { keys, awaited, .. } = &mut self.question
-                    && *awaited == Some(*request)
-                {
-                    *awaited = None;
-                    *keys = std::mem::take(details);
-                }
-                Flow::Stay
-            }
-            answer => super::settle(&mut self.submitting, &mut self.error, answer),
+    fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
+        if let Subject::Keys(targets) = &mut self.subject {
+            targets.receive(reply);
         }
+        if self.submission.take(reply).is_some() { Flow::Close } else { Flow::Stay }
     }
 }

@@ -1,64 +1,69 @@
-//! Details of a key, where there is no room for them beside the list, and of an audit entry.
+//! Details of a key, where they do not fit beside the list, and of an audit entry.
 
+use crate::domain::audit::AuditAction;
 use crate::domain::key::KeyId;
 use crate::store::audit::AuditRow;
 
+use super::scroll::Scroll;
 use super::{Dialog, Flow, Press};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
-use crate::tui::app::msg::{Answer, KeyDetails, Load, Loaded, Remains, RequestId};
-use crate::tui::app::screen::audit::deleted_key;
+use crate::config::bindings::{Action, Context};
+use crate::tui::app::msg::{KeyDetails, Load, Remains};
+use crate::tui::app::pending::{Pending, Reply};
+use crate::tui::app::shared::Shared;
 
 /// A key's details. Actions on the key work in here too: it closes and they are carried out.
 #[derive(Debug)]
 pub struct Details {
     id: KeyId,
-    /// The details, once they have come; the inner none when the key is gone.
-    pub details: Option<Option<KeyDetails>>,
-    /// How many lines are scrolled off the top.
-    pub scroll: usize,
-    awaited: RequestId,
+    /// None until they have come; the inner none when the key is gone.
+    pub details: Option<Option<Box<KeyDetails>>>,
+    pub scroll: Scroll,
+    pending: Pending<Option<Box<KeyDetails>>>,
 }
 
 impl Details {
-    /// Opens on a key.
-    pub fn new(id: KeyId, cx: &mut Context<'_>) -> Self {
-        Self { id, details: None, scroll: 0, awaited: cx.load(Load::Details(id)) }
-    }
-
-    /// Asks anew, after a change.
-    pub fn reload(&mut self, cx: &mut Context<'_>) {
-        self.awaited = cx.load(Load::Details(self.id));
+    #[must_use]
+    pub fn new(id: KeyId) -> Self {
+        Self { id, details: None, scroll: Scroll::default(), pending: Pending::default() }
     }
 }
 
 impl Dialog for Details {
-    fn contexts(&self) -> &'static [&'static str] {
-        &["keys", "list", "global"]
+    fn contexts(&self) -> &'static [Context] {
+        &[Context::Keys, Context::List, Context::Global]
     }
 
-    fn press(&mut self, press: Press, _cx: &mut Context<'_>) -> Flow {
+    fn hints(&self) -> Vec<Action> {
+        let details = self.details.as_ref().and_then(Option::as_ref);
+        let is_disabled = details.is_some_and(|details| details.key.disabled.is_some());
+        let switch = if is_disabled { Action::Enable } else { Action::Disable };
+        vec![Action::Dismiss, Action::Usage, Action::Rotate, switch, Action::Delete]
+    }
+
+    fn refresh(&mut self, shared: &mut Shared) {
+        self.pending.load(Load::Details(self.id), shared);
+    }
+
+    fn press(&mut self, press: &Press, _shared: &mut Shared) -> Flow {
         match press.action {
             Some(Action::Dismiss | Action::Open | Action::Quit) => Flow::Close,
             Some(
                 action @ (Action::Rotate | Action::Delete | Action::Disable | Action::Enable | Action::Usage),
             ) => Flow::CloseAnd(action),
             action => {
-                scroll_by(&mut self.scroll, action);
+                self.scroll.act(action);
                 Flow::Stay
             }
         }
     }
 
     fn scroll(&mut self, rows: isize) {
-        self.scroll = self.scroll.saturating_add_signed(rows).min(100);
+        self.scroll.by(rows);
     }
 
-    fn answer(&mut self, answer: &mut Answer, _cx: &mut Context<'_>) -> Flow {
-        if let Answer::Loaded(request, Ok(Loaded::Details(details))) = answer
-            && self.awaited == *request
-        {
-            self.details = Some(details.take().map(|details| *details));
+    fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
+        if let Some(Ok(details)) = self.pending.take(reply) {
+            self.details = Some(details);
         }
         Flow::Stay
     }
@@ -67,62 +72,53 @@ impl Dialog for Details {
 /// An audit entry's details.
 #[derive(Debug)]
 pub struct AuditDetails {
-    /// The entry.
     pub row: AuditRow,
-    /// What remains of the key whose deletion it tells of.
-    pub remains: Option<Remains>,
-    /// How many lines are scrolled off the top.
-    pub scroll: usize,
-    awaited: Option<RequestId>,
+    /// What is known of the key that was deleted, if the entry is about one.
+    pub remains: Option<Box<Remains>>,
+    pub scroll: Scroll,
+    pending: Pending<Option<Box<Remains>>>,
 }
 
 impl AuditDetails {
-    /// Opens on an entry.
-    pub fn new(row: AuditRow, cx: &mut Context<'_>) -> Self {
-        let mut details = Self { row, remains: None, scroll: 0, awaited: None };
-        details.reload(cx);
-        details
-    }
-
-    /// Asks anew, after a change.
-    pub fn reload(&mut self, cx: &mut Context<'_>) {
-        self.awaited = deleted_key(&self.row).map(|key| cx.load(Load::Remains(key)));
+    #[must_use]
+    pub fn new(row: AuditRow) -> Self {
+        Self { row, remains: None, scroll: Scroll::default(), pending: Pending::default() }
     }
 }
 
 impl Dialog for AuditDetails {
-    fn press(&mut self, press: Press, _cx: &mut Context<'_>) -> Flow {
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::Cancel]
+    }
+
+    fn refresh(&mut self, shared: &mut Shared) {
+        if let Some(key) = deleted_key(&self.row) {
+            self.pending.load(Load::Remains(key), shared);
+        }
+    }
+
+    fn press(&mut self, press: &Press, _shared: &mut Shared) -> Flow {
         if matches!(press.action, Some(Action::Cancel | Action::Confirm)) {
             return Flow::Close;
         }
-        scroll_by(&mut self.scroll, press.action);
-        Flow::Stay
-    }
-
-    fn answer(&mut self, answer: &mut Answer, _cx: &mut Context<'_>) -> Flow {
-        if let Answer::Loaded(request, Ok(Loaded::Remains(remains))) = answer
-            && self.awaited == Some(*request)
-        {
-            self.remains = remains.take().map(|remains| *remains);
-        }
+        self.scroll.act(press.action);
         Flow::Stay
     }
 
     fn scroll(&mut self, rows: isize) {
-        self.scroll = self.scroll.saturating_add_signed(rows).min(100);
+        self.scroll.by(rows);
+    }
+
+    fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
+        if let Some(Ok(remains)) = self.pending.take(reply) {
+            self.remains = remains;
+        }
+        Flow::Stay
     }
 }
 
-/// Scrolls a page that one reads.
-pub(super) fn scroll_by(scroll: &mut usize, action: Option<Action>) {
-    let by = match action {
-        Some(Action::Down | Action::Next) => 1,
-        Some(Action::Up | Action::Previous) => -1,
-        Some(Action::PageDown) => 10,
-        Some(Action::PageUp) => -10,
-        Some(Action::First) => isize::MIN,
-        _ => 0,
-    };
-    // The view cuts it to what there is; the bound keeps the way back short.
-    *scroll = scroll.saturating_add_signed(by).min(200);
+/// The key whose deletion an entry records.
+#[must_use]
+pub fn deleted_key(row: &AuditRow) -> Option<KeyId> {
+    row.entry.key.filter(|_| row.entry.action == AuditAction::KeyDeleted.as_str())
 }

@@ -4,10 +4,14 @@ use crate::domain::application::Application;
 use crate::domain::text::{Name, skeleton};
 use crate::domain::user::Email;
 
+use super::submission::Submission;
 use super::{Dialog, Flow, Press};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
-use crate::tui::app::msg::{Answer, Load, Loaded, Operation, RequestId, Target};
+use crate::config::bindings::Action;
+use crate::desk::Who;
+use crate::tui::app::msg::{Effect, Load, Operation, Target};
+use crate::tui::app::pending::{Pending, Reply};
+use crate::tui::app::screen_id::Direction;
+use crate::tui::app::shared::Shared;
 use crate::tui::app::text_field::TextField;
 
 /// A form: its fields, and what sending it does.
@@ -19,11 +23,9 @@ pub struct Form {
     pub fields: Vec<(&'static str, TextField)>,
     /// The field that has the focus.
     pub focus: usize,
-    /// What is wrong.
-    pub error: Option<String>,
-    names: Vec<Application>,
-    awaited: Option<RequestId>,
-    submitting: Option<RequestId>,
+    pub submission: Submission,
+    applications: Vec<Application>,
+    choices: Pending<Vec<Application>>,
 }
 
 /// What sending a form does.
@@ -55,19 +57,17 @@ impl Form {
         )
     }
 
-    /// A new Application.
-    pub fn create_application(cx: &mut Context<'_>) -> Self {
-        let form = Self::new(Purpose::CreateApplication, vec![("Name", TextField::new(Name::MAX_CHARS))]);
-        form.with_names(cx)
+    #[must_use]
+    pub fn create_application() -> Self {
+        Self::new(Purpose::CreateApplication, vec![("Name", TextField::new(Name::MAX_CHARS))])
     }
 
-    /// Another name for an Application.
-    pub fn rename_application(application: Application, cx: &mut Context<'_>) -> Self {
+    #[must_use]
+    pub fn rename_application(application: Application) -> Self {
         let field = TextField::with(Name::MAX_CHARS, application.name.as_str());
-        Self::new(Purpose::RenameApplication(application), vec![("New name", field)]).with_names(cx)
+        Self::new(Purpose::RenameApplication(application), vec![("New name", field)])
     }
 
-    /// A new user.
     #[must_use]
     pub fn add_user() -> Self {
         let login = TextField::new(64);
@@ -78,18 +78,8 @@ impl Form {
     }
 
     fn new(purpose: Purpose, fields: Vec<(&'static str, TextField)>) -> Self {
-        Self { purpose, fields, focus: 0, error: None, names: Vec::new(), awaited: None, submitting: None }
-    }
-
-    fn with_names(mut self, cx: &mut Context<'_>) -> Self {
-        self.awaited = Some(cx.load(Load::ApplicationChoices));
-        self
-    }
-
-    /// Whether it is on its way.
-    #[must_use]
-    pub fn is_submitting(&self) -> bool {
-        self.submitting.is_some()
+        let (submission, applications, choices) = Default::default();
+        Self { purpose, fields, focus: 0, submission, applications, choices }
     }
 
     /// A gentle warning about a name that looks like another Application's.
@@ -101,7 +91,7 @@ impl Form {
         };
         let typed = self.text(0).trim();
         let looks = skeleton(typed);
-        self.names
+        self.applications
             .iter()
             .find(|other| {
                 Some(other.id) != own
@@ -138,65 +128,79 @@ impl Form {
         })
     }
 
-    fn submit(&mut self, cx: &mut Context<'_>) {
+    fn submit(&mut self, shared: &mut Shared) {
         match self.operation() {
-            Ok(operation) => {
-                self.error = None;
-                self.submitting = Some(cx.operate(operation));
-            }
+            Ok(operation) => self.submission.send(operation, shared),
             Err((place, error)) => {
                 self.focus = place;
-                self.error = Some(error);
+                self.submission.error = Some(error);
             }
         }
     }
 
-    fn move_focus(&mut self, back: bool) {
-        let count = self.fields.len().max(1);
-        self.focus = (self.focus + if back { count - 1 } else { 1 }) % count;
+    fn move_focus(&mut self, direction: Direction) {
+        self.focus = direction.step(self.focus, self.fields.len());
+    }
+
+    fn edit(&mut self, edit: impl FnOnce(&mut TextField)) {
+        if let Some((_, field)) = self.fields.get_mut(self.focus) {
+            self.submission.error = None;
+            edit(field);
+        }
     }
 }
 
 impl Dialog for Form {
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::Confirm, Action::Next, Action::Cancel]
+    }
+
     fn takes_text(&self) -> bool {
         true
     }
 
-    fn press(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
-        if self.submitting.is_some() {
+    fn opened(&mut self, shared: &mut Shared) {
+        if matches!(self.purpose, Purpose::CreateApplication | Purpose::RenameApplication(_)) {
+            self.choices.load(Load::ApplicationChoices, shared);
+        }
+    }
+
+    fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
+        if self.submission.is_pending() {
             return Flow::Stay;
         }
         match press.action {
-            Some(Action::Cancel) => return Flow::Close,
+            Some(Action::Cancel) => {
+                // The program cannot work on an empty database.
+                let is_empty = shared.session.as_ref().is_some_and(|session| session.who == Who::NotSetUp);
+                if is_empty && matches!(self.purpose, Purpose::SetUp { .. }) {
+                    shared.push(Effect::Quit);
+                }
+                return Flow::Close;
+            }
             // Enter in a field that is not the last goes to the next empty one, as in any form.
             Some(Action::Confirm)
                 if self.focus + 1 < self.fields.len() && self.text(self.focus + 1).is_empty() =>
             {
                 self.focus += 1;
             }
-            Some(Action::Confirm) => self.submit(cx),
-            Some(Action::Next) => self.move_focus(false),
-            Some(Action::Previous) => self.move_focus(true),
-            _ => {
-                if let Some((_, field)) = self.fields.get_mut(self.focus) {
-                    self.error = None;
-                    field.edit(&press.chord);
-                }
-            }
+            Some(Action::Confirm) => self.submit(shared),
+            Some(Action::Next) => self.move_focus(Direction::Forward),
+            Some(Action::Previous) => self.move_focus(Direction::Back),
+            _ => self.edit(|field| {
+                field.edit(&press.chord);
+            }),
         }
         Flow::Stay
     }
 
-    fn paste(&mut self, text: &str, _cx: &mut Context<'_>) {
-        if self.submitting.is_none()
-            && let Some((_, field)) = self.fields.get_mut(self.focus)
-        {
-            self.error = None;
-            field.paste(text);
+    fn paste(&mut self, text: &str, _shared: &mut Shared) {
+        if !self.submission.is_pending() {
+            self.edit(|field| field.paste(text));
         }
     }
 
-    fn click(&mut self, target: &Target, _cx: &mut Context<'_>) -> Flow {
+    fn click(&mut self, target: &Target, _shared: &mut Shared) -> Flow {
         if let Target::Choice(place) = target
             && *place < self.fields.len()
         {
@@ -205,15 +209,10 @@ impl Dialog for Form {
         Flow::Stay
     }
 
-    fn answer(&mut self, answer: &mut Answer, _cx: &mut Context<'_>) -> Flow {
-        match answer {
-            Answer::Loaded(request, Ok(Loaded::ApplicationChoices(names))) => {
-                if self.awaited == Some(*request) {
-                    self.names = std::mem::take(names);
-                }
-                Flow::Stay
-            }
-            answer => super::settle(&mut self.submitting, &mut self.error, answer),
+    fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
+        if let Some(Ok(applications)) = self.choices.take(reply) {
+            self.applications = applications;
         }
+        if self.submission.take(reply).is_some() { Flow::Close } else { Flow::Stay }
     }
 }

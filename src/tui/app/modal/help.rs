@@ -1,39 +1,41 @@
-//! Help for the screen or modal below, made from the bindings.
+//! Help for the screen or dialog below, made from the bindings.
 
-use super::details::scroll_by;
+use super::scroll::Scroll;
 use super::{Dialog, Flow, Press};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
+use crate::config::bindings::{Action, Context};
+use crate::tui::app::shared::Shared;
 
 /// The page.
 #[derive(Debug)]
 pub struct Help {
-    /// What it is about, and the names of the bindings to list.
+    /// What it is about.
     pub title: String,
-    /// The bindings to list, by their names in `assets/keys.toml`.
-    pub contexts: Vec<&'static str>,
-    /// How many lines are scrolled off the top.
-    pub scroll: usize,
+    /// Whose bindings are listed.
+    pub contexts: Vec<Context>,
+    pub scroll: Scroll,
 }
 
 impl Help {
-    /// Help for these bindings.
     #[must_use]
-    pub fn new(title: &str, contexts: &[&'static str]) -> Self {
-        Self { title: title.into(), contexts: contexts.to_vec(), scroll: 0 }
+    pub fn new(title: &str, contexts: &[Context]) -> Self {
+        Self { title: title.into(), contexts: contexts.to_vec(), scroll: Scroll::default() }
     }
 }
 
 impl Dialog for Help {
-    fn press(&mut self, press: Press, _cx: &mut Context<'_>) -> Flow {
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::Cancel, Action::Next]
+    }
+
+    fn press(&mut self, press: &Press, _shared: &mut Shared) -> Flow {
         if matches!(press.action, Some(Action::Cancel | Action::Confirm | Action::Help)) {
             return Flow::Close;
         }
-        scroll_by(&mut self.scroll, press.action);
+        self.scroll.act(press.action);
         Flow::Stay
     }
 
     fn scroll(&mut self, rows: isize) {
-        self.scroll = self.scroll.saturating_add_signed(rows).min(200);
+        self.scroll.by(rows);
     }
 }

@@ -1,25 +1,24 @@
 //! The dialog of a log mismatch: what differs, which deleted keys exist again, and what to do.
 
-use crate::config::bindings::Key as KeyCode;
+use crate::config::bindings::{Action, Context};
 use crate::desk::known_head::{LogMismatch, RestoredKey};
 
 use super::delete::Delete;
-use super::{Dialog, Flow, Modal, Press};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
-use crate::tui::app::msg::{Answer, Operation, RequestId, Target};
+use super::submission::Submission;
+use super::{Dialog, Flow, Press};
+use crate::tui::app::msg::{Operation, Target};
+use crate::tui::app::pending::Reply;
+use crate::tui::app::screen_id::Direction;
+use crate::tui::app::shared::Shared;
 
 /// The dialog. Later has the focus at first.
 #[derive(Debug)]
 pub struct LogMismatchDialog {
-    /// The mismatch.
     pub mismatch: LogMismatch,
     /// Whether it asks for confirmation before the log is accepted.
     pub sure: bool,
-    /// Why it could not be done.
-    pub error: Option<String>,
+    pub submission: Submission,
     focus: usize,
-    submitting: Option<RequestId>,
 }
 
 /// What can be done.
@@ -34,10 +33,9 @@ pub enum Choice {
 }
 
 impl LogMismatchDialog {
-    /// Opens it.
     #[must_use]
     pub fn new(mismatch: LogMismatch) -> Self {
-        Self { mismatch, sure: false, error: None, focus: 0, submitting: None }
+        Self { mismatch, sure: false, submission: Submission::default(), focus: 0 }
     }
 
     /// What can be done now.
@@ -55,28 +53,19 @@ impl LogMismatchDialog {
         self.choices().get(self.focus).copied().unwrap_or(Choice::Later)
     }
 
-    /// Whether it is on its way.
-    #[must_use]
-    pub fn is_submitting(&self) -> bool {
-        self.submitting.is_some()
+    fn move_focus(&mut self, direction: Direction) {
+        self.focus = direction.step(self.focus, self.choices().len());
     }
 
-    fn turn(&mut self, back: bool) {
-        let all = self.choices().len();
-        self.focus = (self.focus + if back { all - 1 } else { 1 }) % all;
-    }
-
-    fn do_it(&mut self, cx: &mut Context<'_>) -> Flow {
+    fn choose(&mut self, shared: &mut Shared) -> Flow {
         match self.focused() {
             Choice::Later => return self.back(),
             Choice::Delete => {
-                let picked = self.mismatch.restored.iter().map(RestoredKey::picked).collect();
-                return Flow::Swap(Box::new(Modal::Delete(Box::new(Delete::keys(picked, cx)))));
+                return Flow::swap(Delete::keys(
+                    self.mismatch.restored.iter().map(RestoredKey::picked).collect(),
+                ));
             }
-            Choice::Accept if self.sure => {
-                self.error = None;
-                self.submitting = Some(cx.operate(Operation::AcceptLog));
-            }
+            Choice::Accept if self.sure => self.submission.send(Operation::AcceptLog, shared),
             Choice::Accept => (self.sure, self.focus) = (true, 0),
         }
         Flow::Stay
@@ -93,31 +82,33 @@ impl LogMismatchDialog {
 }
 
 impl Dialog for LogMismatchDialog {
-    fn press(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
-        if self.submitting.is_some() {
-            return Flow::Stay;
-        }
-        match (press.action, press.chord.key) {
-            (Some(Action::Cancel), _) => return self.back(),
-            (Some(Action::Confirm), _) => return self.do_it(cx),
-            (Some(Action::Next), _) | (_, KeyCode::Right | KeyCode::Char('l')) => self.turn(false),
-            (Some(Action::Previous), _) | (_, KeyCode::Left | KeyCode::Char('h')) => self.turn(true),
+    fn contexts(&self) -> &'static [Context] {
+        &[Context::Choice, Context::Modal, Context::List]
+    }
+
+    fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
+        match press.action {
+            _ if self.submission.is_pending() => {}
+            Some(Action::Cancel) => return self.back(),
+            Some(Action::Confirm) => return self.choose(shared),
+            Some(Action::Next | Action::Right) => self.move_focus(Direction::Forward),
+            Some(Action::Previous | Action::Left) => self.move_focus(Direction::Back),
             _ => {}
         }
         Flow::Stay
     }
 
-    fn click(&mut self, target: &Target, cx: &mut Context<'_>) -> Flow {
+    fn click(&mut self, target: &Target, shared: &mut Shared) -> Flow {
         match target {
-            Target::Choice(place) if self.submitting.is_none() && *place < self.choices().len() => {
+            Target::Choice(place) if !self.submission.is_pending() && *place < self.choices().len() => {
                 self.focus = *place;
-                self.do_it(cx)
+                self.choose(shared)
             }
             _ => Flow::Stay,
         }
     }
 
-    fn answer(&mut self, answer: &mut Answer, _cx: &mut Context<'_>) -> Flow {
-        super::settle(&mut self.submitting, &mut self.error, answer)
+    fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
+        if self.submission.take(reply).is_some() { Flow::Close } else { Flow::Stay }
     }
 }

@@ -1,4 +1,4 @@
-//! Modals: a stack of one enum whose variants own their data. What cannot be, cannot be written down.
+//! Dialogs: a stack of one enum whose variants own their data.
 
 pub mod calendar;
 pub mod confirm;
@@ -7,18 +7,23 @@ pub mod details;
 pub mod form;
 pub mod help;
 pub mod log_mismatch;
+pub mod menu;
 pub mod palette;
 pub mod picker;
 pub mod reveal;
 pub mod rotate;
+pub mod scroll;
+pub mod stack;
+pub mod submission;
+pub mod targets;
 pub mod usage;
 pub mod wizard;
 
-use crate::config::bindings::Chord;
-
-use super::action::Action;
-use super::context::Context;
-use super::msg::{Answer, RequestId, Target};
+use super::msg::Target;
+use super::pending::Reply;
+use super::shared::Shared;
+use crate::config::bindings::{Action, Chord, Context};
+use crate::domain::application::ApplicationId;
 
 pub use confirm::Confirm;
 pub use delete::Delete;
@@ -33,171 +38,128 @@ pub use rotate::Rotate;
 pub use usage::Usage;
 pub use wizard::Wizard;
 
-/// A dialog above the screen. It swallows all input.
-#[derive(Debug)]
-pub enum Modal {
-    /// A few fields: the first start, a new Application, another name, a new user.
-    Form(Box<Form>),
-    /// Create API Key.
-    Wizard(Box<Wizard>),
-    /// The secret, once.
-    Reveal(Box<Reveal>),
-    /// A key's details.
-    Details(Box<Details>),
-    /// An audit entry's details.
-    AuditDetails(Box<AuditDetails>),
-    /// Typed confirmation of what cannot be undone.
-    Delete(Box<Delete>),
-    /// Yes or No for what can be undone.
-    Confirm(Box<Confirm>),
-    /// Why a key is rotated, and when the old one ends.
-    Rotate(Box<Rotate>),
-    /// The audit log is not the one that was seen.
-    LogMismatch(Box<LogMismatchDialog>),
-    /// Choose an Application.
-    Picker(Box<Picker>),
-    /// How to use a key.
-    Usage(Box<Usage>),
-    /// The keys that do something here.
-    Help(Box<Help>),
-    /// Every action by name.
-    Palette(Box<Palette>),
-}
-
-/// A key press with what the bindings make of it here.
+/// A key press, with what the bindings make of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Press {
-    /// The key.
     pub chord: Chord,
-    /// What it is bound to in this modal.
     pub action: Option<Action>,
 }
 
-/// What becomes of the top modal after a message.
+impl Press {
+    /// An action without a key: from the mouse or the palette.
+    #[must_use]
+    pub fn of(action: Action) -> Self {
+        Self { chord: Chord::none(), action: Some(action) }
+    }
+}
+
+/// What a screen or a dialog asks of the App after a message.
 #[derive(Debug)]
 pub enum Flow {
-    /// It stays.
     Stay,
-    /// It closes.
+    /// The dialog closes.
     Close,
-    /// Another opens above it.
+    /// A dialog opens above.
     Open(Box<Modal>),
-    /// Another takes its place.
+    /// Another dialog takes the place of this one.
     Swap(Box<Modal>),
-    /// It closes and an action is carried out below.
+    /// The dialog closes, and an action is carried out below.
     CloseAnd(Action),
-    /// It closes and the Application is changed to this one.
-    Choose(crate::domain::application::ApplicationId),
+    /// The dialog closes, and the keys of this Application are shown.
+    Choose(ApplicationId),
 }
 
-macro_rules! each {
-    ($modal:expr, $inner:ident => $result:expr) => {
-        match $modal {
-            Modal::Form($inner) => $result,
-            Modal::Wizard($inner) => $result,
-            Modal::Reveal($inner) => $result,
-            Modal::Details($inner) => $result,
-            Modal::AuditDetails($inner) => $result,
-            Modal::Delete($inner) => $result,
-            Modal::Confirm($inner) => $result,
-            Modal::Rotate($inner) => $result,
-            Modal::LogMismatch($inner) => $result,
-            Modal::Picker($inner) => $result,
-            Modal::Usage($inner) => $result,
-            Modal::Help($inner) => $result,
-            Modal::Palette($inner) => $result,
-        }
-    };
-}
-
-/// What every modal does. The defaults are those of a page that one reads and closes.
-pub trait Dialog {
-    /// The names of its bindings in `assets/keys.toml`; the first that binds a key wins.
-    fn contexts(&self) -> &'static [&'static str] {
-        &["modal", "list"]
+impl Flow {
+    #[must_use]
+    pub fn open(modal: impl Into<Modal>) -> Self {
+        Self::Open(Box::new(modal.into()))
     }
 
-    /// Whether a text field has the focus and takes keys before the bindings do.
+    #[must_use]
+    pub fn swap(modal: impl Into<Modal>) -> Self {
+        Self::Swap(Box::new(modal.into()))
+    }
+}
+
+/// What every dialog does. The provided methods are those of a page to read.
+pub trait Dialog {
+    /// Its bindings; the first context that binds a key wins.
+    fn contexts(&self) -> &'static [Context] {
+        &[Context::Modal, Context::List]
+    }
+
+    /// The actions for its lowest line.
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::Confirm, Action::Cancel, Action::Next]
+    }
+
+    /// Whether a text field has the focus and takes letters before the bindings do.
     fn takes_text(&self) -> bool {
         false
     }
 
-    /// A key was pressed.
-    fn press(&mut self, press: Press, cx: &mut Context<'_>) -> Flow;
+    /// It has been opened: asks for what it shows.
+    fn opened(&mut self, shared: &mut Shared) {
+        self.refresh(shared);
+    }
 
-    /// Text was pasted.
-    fn paste(&mut self, _text: &str, _cx: &mut Context<'_>) {}
+    /// The data have changed.
+    fn refresh(&mut self, _shared: &mut Shared) {}
 
-    /// Something in it was clicked.
-    fn click(&mut self, _target: &Target, _cx: &mut Context<'_>) -> Flow {
+    fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow;
+
+    fn paste(&mut self, _text: &str, _shared: &mut Shared) {}
+
+    fn click(&mut self, _target: &Target, _shared: &mut Shared) -> Flow {
         Flow::Stay
     }
 
-    /// The wheel was turned over it.
+    /// The mouse wheel was turned.
     fn scroll(&mut self, _rows: isize) {}
 
-    /// The worker answers.
-    fn answer(&mut self, _answer: &mut Answer, _cx: &mut Context<'_>) -> Flow {
+    /// Takes a response to what it asked for.
+    fn receive(&mut self, _reply: &mut Reply, _shared: &mut Shared) -> Flow {
         Flow::Stay
     }
 }
 
-impl Dialog for Modal {
-    fn contexts(&self) -> &'static [&'static str] {
-        each!(self, modal => modal.contexts())
-    }
+macro_rules! modals {
+    ($($(#[doc = $doc:literal])* $name:ident($dialog:ty),)*) => {
+        /// A dialog above the screen. It swallows all input.
+        #[derive(Debug)]
+        pub enum Modal { $($(#[doc = $doc])* $name(Box<$dialog>),)* }
 
-    fn takes_text(&self) -> bool {
-        each!(self, modal => modal.takes_text())
-    }
+        impl Modal {
+            #[must_use]
+            pub fn dialog(&self) -> &dyn Dialog {
+                match self { $(Self::$name(dialog) => dialog.as_ref(),)* }
+            }
 
-    fn press(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
-        each!(self, modal => modal.press(press, cx))
-    }
-
-    fn paste(&mut self, text: &str, cx: &mut Context<'_>) {
-        each!(self, modal => modal.paste(text, cx));
-    }
-
-    fn click(&mut self, target: &Target, cx: &mut Context<'_>) -> Flow {
-        // A button is a key press by other means.
-        if let Target::Action(action) = target {
-            let chord = cx.around.keymap.first_chord(self.contexts(), *action).unwrap_or_else(Chord::none);
-            return self.press(Press { chord, action: Some(*action) }, cx);
+            pub fn dialog_mut(&mut self) -> &mut dyn Dialog {
+                match self { $(Self::$name(dialog) => dialog.as_mut(),)* }
+            }
         }
-        each!(self, modal => modal.click(target, cx))
-    }
 
-    fn scroll(&mut self, rows: isize) {
-        each!(self, modal => modal.scroll(rows));
-    }
-
-    fn answer(&mut self, answer: &mut Answer, cx: &mut Context<'_>) -> Flow {
-        each!(self, modal => modal.answer(answer, cx))
-    }
+        $(impl From<$dialog> for Modal {
+            fn from(dialog: $dialog) -> Self {
+                Self::$name(Box::new(dialog))
+            }
+        })*
+    };
 }
 
-/// What becomes of a dialog that waits for an operation: it closes when that is done, and says why when it is not.
-fn settle(submitting: &mut Option<RequestId>, error: &mut Option<String>, answer: &Answer) -> Flow {
-    let Answer::Done(request, result) = answer else { return Flow::Stay };
-    if *submitting != Some(*request) {
-        return Flow::Stay;
-    }
-    match &**result {
-        Ok(_) => Flow::Close,
-        Err(fault) => {
-            *submitting = None;
-            *error = Some(sentence(fault));
-            Flow::Stay
-        }
-    }
-}
-
-/// What an operation's failure says, with what to do next.
-fn sentence(error: &crate::desk::DeskError) -> String {
-    let text = crate::domain::text::capitalized(&crate::domain::text::inert(&error.to_string()));
-    match error.hint() {
-        Some(hint) => format!("{text}. {hint}"),
-        None => text,
-    }
+modals! {
+    Form(Form),
+    Wizard(Wizard),
+    Reveal(Reveal),
+    Details(Details),
+    AuditDetails(AuditDetails),
+    Delete(Delete),
+    Confirm(Confirm),
+    Rotate(Rotate),
+    LogMismatch(LogMismatchDialog),
+    Picker(Picker),
+    Usage(Usage),
+    Help(Help),
+    Palette(Palette),
 }

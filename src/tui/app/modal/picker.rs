@@ -3,45 +3,38 @@
 use crate::domain::application::Application;
 use crate::domain::text::fold;
 
+use super::menu::Menu;
 use super::{Dialog, Flow, Press};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
-use crate::tui::app::msg::{Answer, Load, Loaded, RequestId, Target};
-use crate::tui::app::text_field::TextField;
+use crate::config::bindings::Action;
+use crate::tui::app::msg::{Load, Target};
+use crate::tui::app::pending::{Pending, Reply};
+use crate::tui::app::shared::Shared;
 
-/// A list of Applications with type-to-filter.
+/// The Applications with type-to-filter.
 #[derive(Debug)]
 pub struct Picker {
-    /// What is typed to filter by.
-    pub filter: TextField,
-    /// All of them, once they have come.
+    pub menu: Menu,
+    /// None until they have come.
     pub all: Option<Vec<Application>>,
-    /// The chosen one's place among those that match.
-    pub chosen: usize,
     /// Why they could not be read.
     pub error: Option<String>,
-    awaited: RequestId,
+    choices: Pending<Vec<Application>>,
+}
+
+impl Default for Picker {
+    fn default() -> Self {
+        Self { menu: Menu::new(100), all: None, error: None, choices: Pending::default() }
+    }
 }
 
 impl Picker {
-    /// Opens and asks for the Applications.
-    pub fn new(cx: &mut Context<'_>) -> Self {
-        let awaited = cx.load(Load::ApplicationChoices);
-        Self { filter: TextField::new(100), all: None, chosen: 0, error: None, awaited }
-    }
-
     /// Those that match the filter.
     #[must_use]
     pub fn matching(&self) -> Vec<&Application> {
-        let filter = fold(self.filter.text());
+        let filter = fold(self.menu.filter.text());
         let words: Vec<&str> = filter.split_whitespace().collect();
         let matches = |a: &&Application| words.iter().all(|word| fold(a.name.as_str()).contains(word));
         self.all.iter().flatten().filter(matches).collect()
-    }
-
-    fn step(&mut self, by: isize) {
-        let last = self.matching().len().saturating_sub(1);
-        self.chosen = self.chosen.saturating_add_signed(by).min(last);
     }
 
     fn choose(&self, place: usize) -> Flow {
@@ -50,54 +43,50 @@ impl Picker {
 }
 
 impl Dialog for Picker {
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::Confirm, Action::Next, Action::Cancel]
+    }
+
     fn takes_text(&self) -> bool {
         true
     }
 
-    fn press(&mut self, press: Press, _cx: &mut Context<'_>) -> Flow {
+    fn opened(&mut self, shared: &mut Shared) {
+        self.choices.load(Load::ApplicationChoices, shared);
+    }
+
+    fn press(&mut self, press: &Press, _shared: &mut Shared) -> Flow {
         match press.action {
             Some(Action::Cancel) => return Flow::Close,
-            Some(Action::Confirm) => return self.choose(self.chosen),
-            Some(Action::Next) => self.step(1),
-            Some(Action::Previous) => self.step(-1),
+            Some(Action::Confirm) => return self.choose(self.menu.chosen),
             _ => {
-                if self.filter.edit(&press.chord) {
-                    self.chosen = 0;
-                }
+                self.menu.press(press, self.matching().len());
             }
         }
         Flow::Stay
     }
 
-    fn paste(&mut self, text: &str, _cx: &mut Context<'_>) {
-        self.filter.paste(text);
-        self.chosen = 0;
+    fn paste(&mut self, text: &str, _shared: &mut Shared) {
+        self.menu.paste(text);
     }
 
-    fn click(&mut self, target: &Target, _cx: &mut Context<'_>) -> Flow {
-        match target {
-            Target::Choice(place) => self.choose(*place),
-            _ => Flow::Stay,
-        }
+    fn click(&mut self, target: &Target, _shared: &mut Shared) -> Flow {
+        if let Target::Choice(place) = target { self.choose(*place) } else { Flow::Stay }
     }
 
     fn scroll(&mut self, rows: isize) {
-        self.step(rows);
+        self.menu.step(rows, self.matching().len());
     }
 
-    fn answer(&mut self, answer: &mut Answer, cx: &mut Context<'_>) -> Flow {
-        if let Answer::Loaded(request, result) = answer
-            && self.awaited == *request
-        {
-            match result {
-                Ok(Loaded::ApplicationChoices(all)) => {
-                    let here = cx.session_info.and_then(|s| s.application.as_ref()).map(|a| a.id);
-                    self.chosen = all.iter().position(|a| Some(a.id) == here).unwrap_or_default();
-                    self.all = Some(std::mem::take(all));
-                }
-                Ok(_) => {}
-                Err(error) => self.error = Some(error.to_string()),
+    fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) -> Flow {
+        match self.choices.take(reply) {
+            Some(Ok(all)) => {
+                let current = shared.application_id();
+                self.menu.chosen = all.iter().position(|a| Some(a.id) == current).unwrap_or_default();
+                self.all = Some(all);
             }
+            Some(Err(error)) => self.error = Some(error.to_string()),
+            None => {}
         }
         Flow::Stay
     }

@@ -2,17 +2,18 @@
 
 use chrono::TimeDelta;
 
+use crate::config::bindings::Action;
 use crate::desk::{Ending, Picked, Rotated};
 use crate::domain::expiry::relative;
-use crate::domain::key::KeyId;
 use crate::domain::text::{fold, inert};
 
-use super::delete::MOST_LISTED;
 use super::reveal::{Reveal, Successor};
-use super::{Dialog, Flow, Modal, Press};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
-use crate::tui::app::msg::{Answer, Done, KeyDetails, Load, Loaded, Operation, RequestId, Target};
+use super::submission::Submission;
+use super::targets::Targets;
+use super::{Dialog, Flow, Press};
+use crate::tui::app::msg::{Operation, Outcome, Target};
+use crate::tui::app::pending::Reply;
+use crate::tui::app::shared::Shared;
 
 /// How long the old key may go on working when the rotation is planned.
 pub const OVERLAPS: [(&str, Ending); 4] = [
@@ -38,47 +39,30 @@ pub enum Step {
 /// The dialog.
 #[derive(Debug)]
 pub struct Rotate {
-    /// Identities and versions of all of them.
-    pub picked: Vec<Picked>,
-    /// Their details, once they have come: of the first hundred.
-    pub keys: Vec<KeyDetails>,
-    /// Which question is asked.
+    pub targets: Targets,
     pub step: Step,
     /// Whether the key has leaked.
     pub leaked: bool,
     /// The chosen one of [`OVERLAPS`].
     pub overlap: usize,
-    /// Why it could not be done.
-    pub error: Option<String>,
-    awaited: Option<RequestId>,
-    submitting: Option<RequestId>,
+    pub submission: Submission,
 }
 
 impl Rotate {
-    /// Opens on keys.
-    pub fn new(picked: Vec<Picked>, cx: &mut Context<'_>) -> Self {
-        let ids: Vec<KeyId> = picked.iter().take(MOST_LISTED).map(|picked| picked.id).collect();
-        let awaited = Some(cx.load(Load::Targets(ids)));
-        let step = Step::Why;
-        let (leaked, overlap) = (false, 1);
-        Self { picked, keys: Vec::new(), step, leaked, overlap, error: None, awaited, submitting: None }
-    }
-
-    /// Whether it is on its way.
     #[must_use]
-    pub fn is_submitting(&self) -> bool {
-        self.submitting.is_some()
+    pub fn new(picked: Vec<Picked>) -> Self {
+        let (targets, submission) = (Targets::new(picked), Submission::default());
+        Self { targets, step: Step::Why, leaked: false, overlap: 1, submission }
     }
 
-    fn go_on(&mut self, cx: &mut Context<'_>) {
+    fn forward(&mut self, shared: &mut Shared) {
         if self.step == Step::Why && !self.leaked {
             self.step = Step::Overlap;
             return;
         }
         let planned = OVERLAPS.get(self.overlap).map_or(Ending::Unchanged, |(_, ending)| *ending);
         let ending = if self.leaked { Ending::AtOnce } else { planned };
-        self.error = None;
-        self.submitting = Some(cx.operate(Operation::RotateKeys(self.picked.clone(), ending)));
+        self.submission.send(Operation::RotateKeys(self.targets.picked.clone(), ending), shared);
     }
 
     fn choose(&mut self, place: usize) {
@@ -88,7 +72,9 @@ impl Rotate {
         }
     }
 
-    fn chosen(&self) -> usize {
+    /// The place of the chosen answer.
+    #[must_use]
+    pub fn chosen(&self) -> usize {
         match self.step {
             Step::Why => usize::from(self.leaked),
             Step::Overlap => self.overlap,
@@ -97,14 +83,20 @@ impl Rotate {
 }
 
 impl Dialog for Rotate {
-    fn press(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
-        if self.submitting.is_some() {
-            return Flow::Stay;
-        }
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::Confirm, Action::Cancel]
+    }
+
+    fn opened(&mut self, shared: &mut Shared) {
+        self.targets.load(shared);
+    }
+
+    fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
         match press.action {
+            _ if self.submission.is_pending() => {}
             Some(Action::Cancel) if self.step == Step::Why => return Flow::Close,
             Some(Action::Cancel) => self.step = Step::Why,
-            Some(Action::Confirm) => self.go_on(cx),
+            Some(Action::Confirm) => self.forward(shared),
             Some(Action::Down | Action::Next) => self.choose(self.chosen() + 1),
             Some(Action::Up | Action::Previous) => self.choose(self.chosen().saturating_sub(1)),
             _ => {}
@@ -112,55 +104,46 @@ impl Dialog for Rotate {
         Flow::Stay
     }
 
-    fn click(&mut self, target: &Target, cx: &mut Context<'_>) -> Flow {
-        if let (Target::Choice(place), None) = (target, self.submitting) {
-            // A second click on what is chosen goes on.
-            if self.chosen() == *place {
-                self.go_on(cx);
-            } else {
-                self.choose(*place);
-            }
+    fn click(&mut self, target: &Target, shared: &mut Shared) -> Flow {
+        match target {
+            _ if self.submission.is_pending() => {}
+            // A second click on what is chosen confirms it.
+            Target::Choice(place) if self.chosen() == *place => self.forward(shared),
+            Target::Choice(place) => self.choose(*place),
+            _ => {}
         }
         Flow::Stay
     }
 
-    fn answer(&mut self, answer: &mut Answer, cx: &mut Context<'_>) -> Flow {
-        match answer {
-            Answer::Loaded(request, Ok(Loaded::Targets(details))) if self.awaited == Some(*request) => {
-                self.awaited = None;
-                self.keys = std::mem::take(details);
-                self.keys.sort_by_cached_key(|details| fold(details.key.name.as_str()));
-                Flow::Stay
+    fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) -> Flow {
+        if self.targets.receive(reply).is_some() {
+            self.targets.keys.sort_by_cached_key(|details| fold(details.key.name.as_str()));
+        }
+        match self.submission.take(reply) {
+            Some(Outcome::Rotated(rotated)) => {
+                let mut successors: Vec<Successor> =
+                    rotated.into_iter().map(|one| successor(one, shared)).collect();
+                successors.sort_by_cached_key(|one| fold(one.key.name.as_str()));
+                Reveal::successors(successors).map_or(Flow::Close, Flow::swap)
             }
-            Answer::Done(request, result) if self.submitting == Some(*request) => {
-                if let Ok(Done::Rotated(rotated)) = &mut **result {
-                    let mut successors: Vec<Successor> =
-                        std::mem::take(rotated).into_iter().map(|one| successor(one, cx)).collect();
-                    successors.sort_by_cached_key(|one| fold(one.key.name.as_str()));
-                    return match Reveal::successors(successors, cx) {
-                        Some(reveal) => Flow::Swap(Box::new(Modal::Reveal(Box::new(reveal)))),
-                        None => Flow::Close,
-                    };
-                }
-                super::settle(&mut self.submitting, &mut self.error, answer)
-            }
-            _ => Flow::Stay,
+            Some(_) => Flow::Close,
+            None => Flow::Stay,
         }
     }
 }
 
 /// What is to be known of the old key while the new one is handed over.
-fn successor(rotated: Rotated, cx: &Context<'_>) -> Successor {
+fn successor(rotated: Rotated, shared: &Shared) -> Successor {
     let Rotated { created, old } = rotated;
     let used = match (old.last_used, old.last_used_from.as_deref()) {
         (None, _) => "it was never used".to_owned(),
-        (Some(at), None) => format!("still used {}", relative(at, cx.now)),
-        (Some(at), Some(from)) => format!("still used {} from {}", relative(at, cx.now), inert(from)),
+        (Some(at), None) => format!("still used {}", relative(at, shared.now)),
+        (Some(at), Some(from)) => format!("still used {} from {}", relative(at, shared.now), inert(from)),
     };
-    let fate = if old.expires <= cx.now || old.disabled.is_some() {
+    let fate = if old.expires <= shared.now || old.disabled.is_some() {
         format!("The old key {} is refused from now on; {used}.", old.prefix)
     } else {
-        format!("The old key {} works until {}; {used}.", old.prefix, cx.around.zone.show(old.expires))
+        format!("The old key {} works until {}; {used}.", old.prefix, shared.zone().show(old.expires))
     };
     Successor { key: created.key, secret: created.secret, fate }
 }

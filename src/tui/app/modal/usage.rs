@@ -1,42 +1,43 @@
-//! How to use a key: the header, a ready `curl` line, the platform's own steps. Never the secret itself.
+//! How to use a key: the header, a `curl` command, the platform's own steps. Never the secret.
 
-use crate::domain::key::Key;
-use crate::domain::platform;
-
-use super::details::scroll_by;
+use super::scroll::Scroll;
 use super::{Dialog, Flow, Press};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
+use crate::config::bindings::Action;
+use crate::domain::key::Key;
+use crate::domain::platform::{self, Catalogue};
+use crate::tui::app::shared::Shared;
 
 /// The page.
 #[derive(Debug)]
 pub struct Usage {
-    /// The key's displayed prefix.
+    /// The key's prefix.
     pub prefix: String,
-    /// What to say.
     pub usage: platform::Usage,
-    /// How many lines are scrolled off the top.
-    pub scroll: usize,
+    pub scroll: Scroll,
 }
 
 impl Usage {
-    /// The page for a key.
-    pub fn of(key: &Key, cx: &mut Context<'_>) -> Self {
-        let usage = platform::usage(&key.kind, cx.catalogue());
-        Self { prefix: key.prefix.clone(), usage, scroll: 0 }
+    #[must_use]
+    pub fn of(key: &Key, catalogue: &Catalogue) -> Self {
+        let usage = platform::usage(&key.kind, catalogue);
+        Self { prefix: key.prefix.clone(), usage, scroll: Scroll::default() }
     }
 }
 
 impl Dialog for Usage {
-    fn press(&mut self, press: Press, _cx: &mut Context<'_>) -> Flow {
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::Cancel]
+    }
+
+    fn press(&mut self, press: &Press, _shared: &mut Shared) -> Flow {
         if matches!(press.action, Some(Action::Cancel | Action::Confirm)) {
             return Flow::Close;
         }
-        scroll_by(&mut self.scroll, press.action);
+        self.scroll.act(press.action);
         Flow::Stay
     }
 
     fn scroll(&mut self, rows: isize) {
-        self.scroll = self.scroll.saturating_add_signed(rows).min(100);
+        self.scroll.by(rows);
     }
 }

@@ -1,8 +1,8 @@
 //! Create API Key: four steps, and nothing is written before the last.
 
-use chrono::{Datelike, NaiveDate, TimeDelta};
+use chrono::{Datelike, TimeDelta};
 
-use crate::config::bindings::Key as KeyCode;
+use crate::config::bindings::{Action, Context};
 use crate::desk::CreatedKey;
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
@@ -10,42 +10,44 @@ use crate::domain::expiry::{self, PRESETS, Warning};
 use crate::domain::key::{KeyKind, KeyType, NewKey};
 use crate::domain::platform::Platform;
 use crate::domain::text::{Name, fold};
+use crate::host::clock::Zone;
 
 use super::calendar::Calendar;
-use super::{Dialog, Flow, Modal, Press, Reveal};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
-use crate::tui::app::msg::{Answer, Done, Load, Loaded, Operation, RequestId, Target};
+use super::menu::Menu;
+use super::submission::Submission;
+use super::{Dialog, Flow, Press, Reveal};
+use crate::tui::app::msg::{Load, Operation, Outcome, Target};
+use crate::tui::app::pending::{Pending, Reply};
+use crate::tui::app::screen_id::Direction;
+use crate::tui::app::shared::Shared;
 use crate::tui::app::text_field::TextField;
 
-/// The wizard: where one is, and what was answered so far.
+/// The wizard: the step, and what was answered so far.
 #[derive(Debug)]
 pub struct Wizard {
-    /// Where one is.
     pub step: Step,
     /// *Do you want to use this API Key with a 3rd party service?*
     pub third_party: bool,
-    /// Type-to-filter of the platforms.
-    pub filter: TextField,
-    /// The slugs that match, and the chosen one's place among them.
+    /// The platforms with type-to-filter.
+    pub menu: Menu,
+    /// The slugs of the platforms that match.
     pub platforms: Vec<String>,
-    /// The place of the chosen platform.
-    pub chosen: usize,
-    /// What people will call the key.
     pub name: TextField,
     suggested: String,
-    /// Production or test.
     pub key_type: KeyType,
     /// The chosen preset's place in [`PRESETS`]; none for a date.
     pub preset: Option<usize>,
-    /// The date, where one is picked.
+    /// The date, where one is chosen.
     pub calendar: Calendar,
+    /// The instant of the calendar's text, or what is wrong with it.
+    date: Result<Instant, String>,
     /// What has the focus in the third step.
     pub focus: Focus,
-    /// What is wrong, in the step where it can be mended.
-    pub error: Option<String>,
+    pub submission: Submission,
     application: ApplicationId,
-    month: Option<(RequestId, u64)>,
+    /// How many keys expire in the month of the date already.
+    in_month: u64,
+    month_count: Pending<u64>,
 }
 
 /// Where one is.
@@ -57,10 +59,8 @@ pub enum Step {
     Platform,
     /// Name, type, expiration date.
     Details,
-    /// All of it once more, and the button.
+    /// All of it again, and the button.
     Review,
-    /// On its way to the disk; Esc does nothing any more.
-    Submitting(RequestId),
 }
 
 /// The fields of the third step.
@@ -78,28 +78,30 @@ pub enum Focus {
 
 impl Wizard {
     /// A wizard for a key of this Application.
-    pub fn new(application: ApplicationId, cx: &mut Context<'_>) -> Self {
-        let today = cx.around.zone.local(cx.now).date_naive();
-        let days = cx.settings().default_expiry;
-        let preset = PRESETS.iter().position(|p| p.days == days);
+    #[must_use]
+    pub fn new(application: ApplicationId, shared: &Shared) -> Self {
+        let today = shared.zone().local(shared.now).date_naive();
+        let days = shared.settings().default_expiry;
         let date = today.checked_add_signed(TimeDelta::days(i64::from(days))).unwrap_or(today);
         let mut wizard = Self {
             step: Step::Service,
             third_party: false,
-            filter: TextField::new(40),
+            menu: Menu::new(40),
             platforms: Vec::new(),
-            chosen: 0,
             name: TextField::new(Name::MAX_CHARS),
             suggested: String::new(),
             key_type: KeyType::Production,
-            preset,
+            preset: PRESETS.iter().position(|preset| preset.days == days),
             calendar: Calendar::new(today, date),
+            date: Err(String::new()),
             focus: Focus::Name,
-            error: None,
+            submission: Submission::default(),
             application,
-            month: None,
+            in_month: 0,
+            month_count: Pending::default(),
         };
-        wizard.refilter(cx);
+        wizard.refilter(shared);
+        wizard.read_date(shared);
         wizard
     }
 
@@ -111,7 +113,7 @@ impl Wizard {
             Step::Service => 1,
             Step::Platform => 2,
             Step::Details => 3 - skipped,
-            Step::Review | Step::Submitting(_) => 4 - skipped,
+            Step::Review => 4 - skipped,
         };
         (number, 4 - skipped)
     }
@@ -119,192 +121,187 @@ impl Wizard {
     /// Generic, or the chosen platform.
     #[must_use]
     pub fn kind(&self) -> KeyKind {
-        let platform = self.platforms.get(self.chosen).filter(|_| self.third_party);
+        let platform = self.platforms.get(self.menu.chosen).filter(|_| self.third_party);
         KeyKind::from_platform(platform.cloned())
     }
 
-    /// The instant from which the key will be refused, or what is wrong with the date.
-    pub fn expires_at(&self, now: Instant, zone: &crate::host::clock::Zone) -> Result<Instant, String> {
+    /// The expiration date, or what is wrong with it.
+    pub fn expires_at(&self, now: Instant) -> Result<Instant, String> {
         match self.preset.and_then(|place| PRESETS.get(place)) {
             Some(preset) => expiry::expires_after(now, i64::from(preset.days)).map_err(|e| e.to_string()),
-            None => expiry::parse_when(self.calendar.text(), now, zone).map_err(|e| e.to_string()),
+            None => self.date.clone(),
         }
     }
 
-    /// Gentle warnings about the date.
+    /// Warnings about the date; they stop nobody.
     #[must_use]
-    pub fn warnings(&self, now: Instant, zone: &crate::host::clock::Zone) -> Vec<Warning> {
-        let in_month = self.month.map_or(0, |(_, count)| count);
-        self.expires_at(now, zone).map_or_else(|_| Vec::new(), |at| expiry::warnings(at, zone, in_month))
+    pub fn warnings(&self, now: Instant, zone: &Zone) -> Vec<Warning> {
+        self.expires_at(now).map_or_else(|_| Vec::new(), |at| expiry::warnings(at, zone, self.in_month))
     }
 
-    fn refilter(&mut self, cx: &Context<'_>) {
-        let words: Vec<String> = fold(self.filter.text()).split_whitespace().map(str::to_owned).collect();
+    fn refilter(&mut self, shared: &Shared) {
+        let filter = fold(self.menu.filter.text());
+        let words: Vec<&str> = filter.split_whitespace().collect();
         let matches = |platform: &&Platform| {
             let text = fold(&format!("{} {}", platform.name, platform.slug));
-            words.iter().all(|word| text.contains(word.as_str()))
+            words.iter().all(|word| text.contains(word))
         };
-        self.platforms = cx.catalogue().iter().filter(matches).map(|p| p.slug.clone()).collect();
-        self.chosen = 0;
+        self.platforms = shared.catalogue().iter().filter(matches).map(|p| p.slug.clone()).collect();
     }
 
-    fn enter(&mut self, step: Step, cx: &mut Context<'_>) {
-        self.error = None;
+    fn read_date(&mut self, shared: &Shared) {
+        let date = expiry::parse_when(self.calendar.text(), shared.now, &shared.zone());
+        self.date = date.map_err(|error| error.to_string());
+    }
+
+    fn enter(&mut self, step: Step, shared: &mut Shared) {
+        self.submission.error = None;
         self.step = step;
         if step == Step::Details {
-            self.suggest_name(cx);
+            self.suggest_name(shared);
             self.focus = Focus::Name;
-            self.date_changed(cx);
+            self.date_changed(shared);
         }
     }
 
     /// Puts the suggestion into the name, unless someone has typed a name of their own.
-    fn suggest_name(&mut self, cx: &Context<'_>) {
+    fn suggest_name(&mut self, shared: &Shared) {
         let kind = self.kind();
-        let what = kind.platform().map_or("Generic", |slug| cx.catalogue().name_of(slug));
-        let suggestion = expiry::suggested_name(what, cx.now, &cx.around.zone);
+        let what = kind.platform().map_or("Generic", |slug| shared.catalogue().name_of(slug));
+        let suggestion = expiry::suggested_name(what, shared.now, &shared.zone());
         if self.name.text().is_empty() || self.name.text() == self.suggested {
             self.name.set(&suggestion);
         }
         self.suggested = suggestion;
     }
 
-    /// Asks how many keys end in the month of the date.
-    fn date_changed(&mut self, cx: &mut Context<'_>) {
-        self.error = None;
-        self.month = None;
-        let Ok(expires) = self.expires_at(cx.now, &cx.around.zone) else { return };
-        let date = cx.around.zone.local(expires).date_naive();
-        if let Some((from, until)) = month_of(date, cx) {
-            self.month = Some((cx.load(Load::MonthCount(self.application, from, until)), 0));
+    /// Asks how many keys expire in the month of the date.
+    fn date_changed(&mut self, shared: &mut Shared) {
+        self.submission.error = None;
+        self.in_month = 0;
+        self.month_count.cancel();
+        self.read_date(shared);
+        let Ok(expires) = self.expires_at(shared.now) else { return };
+        if let Some((from, until)) = month_of(expires, shared.zone()) {
+            self.month_count.load(Load::MonthCount(self.application, from, until), shared);
         }
     }
 
-    fn back(&mut self, cx: &mut Context<'_>) -> Flow {
+    fn back(&mut self, shared: &mut Shared) -> Flow {
         match self.step {
             Step::Service => return Flow::Close,
-            Step::Details if self.third_party => self.enter(Step::Platform, cx),
-            Step::Platform | Step::Details => self.enter(Step::Service, cx),
-            Step::Review => self.enter(Step::Details, cx),
-            Step::Submitting(_) => {}
+            Step::Details if self.third_party => self.enter(Step::Platform, shared),
+            Step::Platform | Step::Details => self.enter(Step::Service, shared),
+            Step::Review => self.enter(Step::Details, shared),
         }
         Flow::Stay
     }
 
-    fn forward(&mut self, cx: &mut Context<'_>) -> Flow {
+    fn forward(&mut self, shared: &mut Shared) -> Flow {
         match self.step {
-            Step::Service if self.third_party => self.enter(Step::Platform, cx),
+            Step::Service if self.third_party => self.enter(Step::Platform, shared),
             Step::Platform if self.platforms.is_empty() => {
-                self.error = Some("No platform matches. Clear the filter, or go back and answer No.".into());
+                let text = "No platform matches. Clear the filter, or go back and answer No.";
+                self.submission.error = Some(text.into());
             }
-            Step::Service | Step::Platform => self.enter(Step::Details, cx),
-            Step::Details => match self.draft(cx) {
-                Ok(_) => self.enter(Step::Review, cx),
-                Err(error) => self.error = Some(error),
+            Step::Service | Step::Platform => self.enter(Step::Details, shared),
+            Step::Details => match self.draft(shared) {
+                Ok(_) => self.enter(Step::Review, shared),
+                Err(error) => self.submission.error = Some(error),
             },
-            Step::Review => match self.draft(cx) {
-                Ok(new) => self.step = Step::Submitting(cx.operate(Operation::CreateKey(new))),
+            Step::Review => match self.draft(shared) {
+                Ok(new) => self.submission.send(Operation::CreateKey(new), shared),
                 Err(error) => {
-                    self.enter(Step::Details, cx);
-                    self.error = Some(error);
+                    self.enter(Step::Details, shared);
+                    self.submission.error = Some(error);
                 }
             },
-            Step::Submitting(_) => {}
         }
         Flow::Stay
     }
 
-    fn draft(&self, cx: &Context<'_>) -> Result<NewKey, String> {
+    fn draft(&mut self, shared: &Shared) -> Result<NewKey, String> {
+        self.read_date(shared);
         Ok(NewKey {
             application: self.application,
             name: Name::parse(self.name.text()).map_err(|error| error.to_string())?,
             kind: self.kind(),
             key_type: self.key_type,
-            expires: self.expires_at(cx.now, &cx.around.zone)?,
+            expires: self.expires_at(shared.now)?,
         })
     }
 
-    fn move_focus(&mut self, back: bool) {
-        let order: &[Focus] = if self.preset.is_none() {
-            &[Focus::Name, Focus::Type, Focus::Expiry, Focus::Date]
-        } else {
-            &[Focus::Name, Focus::Type, Focus::Expiry]
-        };
-        let place = order.iter().position(|f| *f == self.focus).unwrap_or_default();
-        let step = if back { order.len() - 1 } else { 1 };
-        self.focus = order[(place + step) % order.len()];
+    fn move_focus(&mut self, direction: Direction) {
+        let all = [Focus::Name, Focus::Type, Focus::Expiry, Focus::Date];
+        let count = if self.preset.is_none() { all.len() } else { all.len() - 1 };
+        let place = all.iter().position(|focus| *focus == self.focus).unwrap_or_default();
+        self.focus = all[direction.step(place, count)];
     }
 
     /// The places of the expiration choices: the presets, then "a date".
-    fn choose_expiry(&mut self, place: usize, cx: &mut Context<'_>) {
+    fn choose_expiry(&mut self, place: usize, shared: &mut Shared) {
         self.preset = (place < PRESETS.len()).then_some(place);
-        self.date_changed(cx);
+        self.date_changed(shared);
     }
 
-    fn press_in_details(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
-        let (left, right) = (press.chord.key == KeyCode::Left, press.chord.key == KeyCode::Right);
-        match self.focus {
-            Focus::Date if self.calendar.press(&press.chord) => self.date_changed(cx),
-            Focus::Name if self.name.edit(&press.chord) => self.error = None,
-            Focus::Type if left || right || press.chord.key == KeyCode::Space => {
-                self.key_type = match self.key_type {
-                    KeyType::Production => KeyType::Test,
-                    KeyType::Test => KeyType::Production,
-                };
+    fn press_in_service(&mut self, action: Option<Action>, shared: &mut Shared) -> Flow {
+        match action {
+            Some(answer @ (Action::Yes | Action::No)) => {
+                self.third_party = answer == Action::Yes;
+                return self.forward(shared);
             }
-            Focus::Expiry if left || right || press.chord.key == KeyCode::Space => {
-                let place = self.preset.unwrap_or(PRESETS.len());
-                let choices = PRESETS.len() + 1;
-                let step = if left { choices - 1 } else { 1 };
-                self.choose_expiry((place + step) % choices, cx);
-            }
-            _ => match press.action {
-                Some(Action::Next) => self.move_focus(false),
-                Some(Action::Previous) => self.move_focus(true),
-                _ => {}
-            },
-        }
-        Flow::Stay
-    }
-
-    fn press_in_service(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
-        match press.chord.key {
-            KeyCode::Char('y' | 'Y') => self.third_party = true,
-            KeyCode::Char('n' | 'N') => self.third_party = false,
-            KeyCode::Left | KeyCode::Right | KeyCode::Space | KeyCode::Char('h' | 'j' | 'k' | 'l') => {
-                self.third_party = !self.third_party;
-                return Flow::Stay;
-            }
-            _ => {
-                if matches!(press.action, Some(Action::Next | Action::Previous)) {
-                    self.third_party = !self.third_party;
-                }
-                return Flow::Stay;
-            }
-        }
-        self.forward(cx)
-    }
-
-    fn press_in_platform(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
-        match press.action {
-            Some(Action::Next) => self.step_platform(1),
-            Some(Action::Previous) => self.step_platform(-1),
-            _ if self.filter.edit(&press.chord) => {
-                self.error = None;
-                self.refilter(cx);
-            }
+            Some(
+                Action::Left
+                | Action::Right
+                | Action::Toggle
+                | Action::Up
+                | Action::Down
+                | Action::Next
+                | Action::Previous,
+            ) => self.third_party = !self.third_party,
             _ => {}
         }
         Flow::Stay
     }
 
-    fn step_platform(&mut self, by: isize) {
-        let last = self.platforms.len().saturating_sub(1);
-        self.chosen = self.chosen.saturating_add_signed(by).min(last);
+    fn press_in_details(&mut self, press: &Press, shared: &mut Shared) {
+        let direction = match press.action {
+            Some(Action::Left) => Some(Direction::Back),
+            Some(Action::Right | Action::Toggle) => Some(Direction::Forward),
+            _ => None,
+        };
+        match (self.focus, direction) {
+            (Focus::Date, _) if self.calendar.press(press) => self.date_changed(shared),
+            (Focus::Name, _) if self.name.edit(&press.chord) => self.submission.error = None,
+            (Focus::Type, Some(_)) => {
+                self.key_type = match self.key_type {
+                    KeyType::Production => KeyType::Test,
+                    KeyType::Test => KeyType::Production,
+                };
+            }
+            (Focus::Expiry, Some(direction)) => {
+                let place = self.preset.unwrap_or(PRESETS.len());
+                self.choose_expiry(direction.step(place, PRESETS.len() + 1), shared);
+            }
+            _ => match press.action {
+                Some(Action::Next) => self.move_focus(Direction::Forward),
+                Some(Action::Previous) => self.move_focus(Direction::Back),
+                _ => {}
+            },
+        }
     }
 }
 
 impl Dialog for Wizard {
+    fn contexts(&self) -> &'static [Context] {
+        match (self.step, self.focus) {
+            (Step::Service, _) => &[Context::Question, Context::Choice, Context::Modal, Context::List],
+            (Step::Details, Focus::Type | Focus::Expiry) => &[Context::Choice, Context::Modal, Context::List],
+            (Step::Details, Focus::Date) => &[Context::Calendar, Context::Modal, Context::List],
+            _ => &[Context::Modal, Context::List],
+        }
+    }
+
     fn takes_text(&self) -> bool {
         match self.step {
             Step::Platform => true,
@@ -313,106 +310,91 @@ impl Dialog for Wizard {
         }
     }
 
-    fn press(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
-        match press.action {
-            Some(Action::Cancel) => return self.back(cx),
-            Some(Action::Confirm) => return self.forward(cx),
-            _ => {}
+    fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
+        match (press.action, self.step) {
+            _ if self.submission.is_pending() => {}
+            (Some(Action::Cancel), _) => return self.back(shared),
+            (Some(Action::Confirm), _) => return self.forward(shared),
+            (action, Step::Service) => return self.press_in_service(action, shared),
+            (_, Step::Platform) => {
+                if self.menu.press(press, self.platforms.len()) {
+                    self.submission.error = None;
+                    self.refilter(shared);
+                }
+            }
+            (_, Step::Details) => self.press_in_details(press, shared),
+            (_, Step::Review) => {}
         }
-        match self.step {
-            Step::Service => self.press_in_service(press, cx),
-            Step::Platform => self.press_in_platform(press, cx),
-            Step::Details => self.press_in_details(press, cx),
-            Step::Review | Step::Submitting(_) => Flow::Stay,
-        }
+        Flow::Stay
     }
 
-    fn paste(&mut self, text: &str, cx: &mut Context<'_>) {
+    fn paste(&mut self, text: &str, shared: &mut Shared) {
         match (self.step, self.focus) {
             (Step::Platform, _) => {
-                self.filter.paste(text);
-                self.refilter(cx);
+                self.menu.paste(text);
+                self.refilter(shared);
             }
             (Step::Details, Focus::Name) => self.name.paste(text),
             (Step::Details, Focus::Date) => {
                 self.calendar.paste(text);
-                self.date_changed(cx);
+                self.date_changed(shared);
             }
             _ => {}
         }
     }
 
-    fn click(&mut self, target: &Target, cx: &mut Context<'_>) -> Flow {
+    fn click(&mut self, target: &Target, shared: &mut Shared) -> Flow {
         match (self.step, target) {
             (Step::Service, Target::Choice(place)) => {
                 self.third_party = *place == 1;
-                self.forward(cx)
+                return self.forward(shared);
             }
             (Step::Platform, Target::Choice(place)) if *place < self.platforms.len() => {
-                self.chosen = *place;
-                self.forward(cx)
+                self.menu.chosen = *place;
+                return self.forward(shared);
             }
-            (Step::Details, Target::Choice(place)) => {
-                // 0 the name, 1 and 2 the types, then the expiration choices, then the date.
-                match *place {
-                    0 => self.focus = Focus::Name,
-                    1 | 2 => {
-                        self.focus = Focus::Type;
-                        self.key_type = KeyType::ALL[*place - 1];
-                    }
-                    place if place - 3 <= PRESETS.len() => {
-                        self.focus = Focus::Expiry;
-                        self.choose_expiry(place - 3, cx);
-                    }
-                    _ => self.focus = Focus::Date,
-                }
-                Flow::Stay
+            // 0 the name, 1 and 2 the types, then the expiration choices, then the date.
+            (Step::Details, Target::Choice(0)) => self.focus = Focus::Name,
+            (Step::Details, Target::Choice(place @ (1 | 2))) => {
+                self.focus = Focus::Type;
+                self.key_type = KeyType::ALL[*place - 1];
             }
+            (Step::Details, Target::Choice(place)) if *place - 3 <= PRESETS.len() => {
+                self.focus = Focus::Expiry;
+                self.choose_expiry(*place - 3, shared);
+            }
+            (Step::Details, Target::Choice(_)) => self.focus = Focus::Date,
             (Step::Details, Target::Day(date)) => {
                 self.focus = Focus::Date;
                 self.calendar.select(*date);
-                self.date_changed(cx);
-                Flow::Stay
+                self.date_changed(shared);
             }
-            _ => Flow::Stay,
+            _ => {}
         }
+        Flow::Stay
     }
 
     fn scroll(&mut self, rows: isize) {
         if self.step == Step::Platform {
-            self.step_platform(rows);
+            self.menu.step(rows, self.platforms.len());
         }
     }
 
-    fn answer(&mut self, answer: &mut Answer, cx: &mut Context<'_>) -> Flow {
-        match answer {
-            Answer::Loaded(request, Ok(Loaded::MonthCount(count))) => {
-                if let Some((awaited, month)) = &mut self.month
-                    && *awaited == *request
-                {
-                    *month = *count;
-                }
-                Flow::Stay
-            }
-            Answer::Done(request, result) if self.step == Step::Submitting(*request) => match &mut **result {
-                Ok(Done::Created(CreatedKey { key, secret })) => Flow::Swap(Box::new(Modal::Reveal(
-                    Box::new(Reveal::new(key.clone(), secret.clone(), cx)),
-                ))),
-                Ok(_) => Flow::Close,
-                Err(error) => {
-                    self.step = Step::Review;
-                    self.error = Some(super::sentence(error));
-                    Flow::Stay
-                }
-            },
-            _ => Flow::Stay,
+    fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
+        if let Some(Ok(count)) = self.month_count.take(reply) {
+            self.in_month = count;
+        }
+        match self.submission.take(reply) {
+            Some(Outcome::Created(CreatedKey { key, secret })) => Flow::swap(Reveal::new(key, secret)),
+            Some(_) => Flow::Close,
+            None => Flow::Stay,
         }
     }
 }
 
-/// The first instants of a date's month and of the next, UTC.
-fn month_of(date: NaiveDate, cx: &Context<'_>) -> Option<(Instant, Instant)> {
-    let first = date.with_day(1)?;
+/// The first instants of an instant's month and of the next, in a zone.
+fn month_of(at: Instant, zone: Zone) -> Option<(Instant, Instant)> {
+    let first = zone.local(at).date_naive().with_day(1)?;
     let next = first.checked_add_months(chrono::Months::new(1))?;
-    Some((cx.around.zone.start_of(first)?, cx.around.zone.start_of(next)?))
+    Some((zone.start_of(first)?, zone.start_of(next)?))
 }

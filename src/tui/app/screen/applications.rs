@@ -1,14 +1,15 @@
 //! Applications: create, rename, delete, choose.
 
+use crate::config::bindings::Action;
 use crate::domain::application::{Application, ApplicationId};
-use crate::store::{Page, Window};
+use crate::store::Window;
 
-use super::browse::{Browse, Listed};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
+use super::Screen;
+use super::filtered_list::{FilteredList, Listed, Rows};
 use crate::tui::app::list::Row;
-use crate::tui::app::modal::{Delete, Form, Modal, Press};
-use crate::tui::app::msg::{Load, Loaded};
+use crate::tui::app::modal::{Delete, Flow, Form};
+use crate::tui::app::msg::Load;
+use crate::tui::app::shared::Shared;
 
 impl Row for Application {
     type Id = ApplicationId;
@@ -18,50 +19,42 @@ impl Row for Application {
 }
 
 impl Listed for Application {
-    fn load(filter: String, window: Window<Self>) -> Load {
-        Load::Applications(filter, window)
-    }
+    type Query = ();
 
-    fn take(loaded: &mut Loaded) -> Option<Page<Self>> {
-        match loaded {
-            Loaded::Applications(page) => Some(std::mem::take(page)),
-            _ => None,
-        }
+    fn load(text: &str, (): &mut (), window: Window<Self>, _shared: &Shared) -> Option<Load> {
+        Some(Load::Applications(text.to_owned(), window))
     }
 }
 
-/// The screen.
-pub type ApplicationsScreen = Browse<Application>;
-
-/// What the screen asks of the App.
-#[derive(Debug)]
-pub enum Asked {
-    /// Open a modal.
-    Open(Modal),
-    /// Show the keys of this Application.
-    Choose(ApplicationId),
+/// Screen 2.
+#[derive(Debug, Default)]
+pub struct ApplicationsScreen {
+    pub list: FilteredList<Application>,
 }
 
-impl ApplicationsScreen {
-    /// Takes a key press.
-    pub fn pressed(&mut self, press: &Press, cx: &mut Context<'_>) -> Option<Asked> {
-        let action = self.press(press, cx)?;
-        let form = |form| Some(Asked::Open(Modal::Form(Box::new(form))));
+impl Screen for ApplicationsScreen {
+    fn rows(&self) -> &dyn Rows {
+        &self.list
+    }
+
+    fn rows_mut(&mut self) -> &mut dyn Rows {
+        &mut self.list
+    }
+
+    fn hints(&self, _shared: &Shared) -> Vec<Action> {
+        vec![Action::Open, Action::Create, Action::Rename, Action::Delete, Action::Filter]
+    }
+
+    fn act(&mut self, action: Action, _shared: &mut Shared) -> Flow {
         if action == Action::Create {
-            return form(Form::create_application(cx));
+            return Flow::open(Form::create_application());
         }
-        let application = self.list.selected().cloned()?;
+        let Some(application) = self.list.rows.selected().cloned() else { return Flow::Stay };
         match action {
-            Action::Open => Some(Asked::Choose(application.id)),
-            Action::Rename => form(Form::rename_application(application, cx)),
-            Action::Delete => Some(Asked::Open(Modal::Delete(Box::new(Delete::application(application))))),
-            _ => None,
+            Action::Open => Flow::Choose(application.id),
+            Action::Rename => Flow::open(Form::rename_application(application)),
+            Action::Delete => Flow::open(Delete::application(application)),
+            _ => Flow::Stay,
         }
-    }
-
-    /// Selects the row that was clicked; a second click on it chooses it.
-    pub fn clicked(&mut self, place: usize) -> Option<Asked> {
-        let again = self.click(place);
-        self.list.selected().filter(|_| again).map(|application| Asked::Choose(application.id))
     }
 }

@@ -1,17 +1,19 @@
-//! Audit log: who did what, newest first, and whether the chain is whole.
+//! Audit log: who did what, newest first, and whether the hash chain is intact.
 
-use crate::domain::audit::AuditAction;
-use crate::domain::key::KeyId;
+use crate::config::bindings::Action;
+use crate::domain::audit_filter::AuditFilter;
+use crate::store::Window;
 use crate::store::audit::AuditRow;
 use crate::store::usage::Presented;
-use crate::store::{Page, Window};
 
-use super::browse::{Browse, Listed};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
+use super::Screen;
+use super::filtered_list::{FilteredList, Listed, Rows};
 use crate::tui::app::list::Row;
-use crate::tui::app::modal::{AuditDetails, Modal, Press};
-use crate::tui::app::msg::{Answer, Chain, Load, Loaded, RequestId};
+use crate::tui::app::modal::details::deleted_key;
+use crate::tui::app::modal::{AuditDetails, Flow};
+use crate::tui::app::msg::{Chain, Load};
+use crate::tui::app::pending::{Pending, Reply};
+use crate::tui::app::shared::Shared;
 
 impl Row for AuditRow {
     type Id = u64;
@@ -20,88 +22,85 @@ impl Row for AuditRow {
     }
 }
 
-impl Listed for AuditRow {
-    fn load(filter: String, window: Window<Self>) -> Load {
-        Load::Audit(filter, window)
-    }
+/// What was made of the text of the filter.
+#[derive(Debug, Default)]
+pub struct AuditQuery {
+    pub filter: AuditFilter,
+    /// What in the text could not be understood.
+    pub complaint: Option<String>,
+}
 
-    fn take(loaded: &mut Loaded) -> Option<Page<Self>> {
-        match loaded {
-            Loaded::Audit(page) => Some(std::mem::take(page)),
-            _ => None,
-        }
+impl Listed for AuditRow {
+    type Query = AuditQuery;
+
+    fn load(text: &str, query: &mut AuditQuery, window: Window<Self>, shared: &Shared) -> Option<Load> {
+        let (filter, complaint) = AuditFilter::parse(text, shared.now, &shared.zone());
+        *query = AuditQuery { filter: filter.clone(), complaint };
+        Some(Load::Audit(Box::new(filter), window))
     }
 }
 
-/// The screen.
+/// Screen 4.
 #[derive(Debug, Default)]
 pub struct AuditScreen {
-    /// The entries.
-    pub rows: Browse<AuditRow>,
-    /// Whether the chain is whole, once it has been looked at.
+    pub list: FilteredList<AuditRow>,
+    /// The state of the hash chain, once it has been verified.
     pub chain: Option<Chain>,
-    /// Deleted keys that were presented today, the latest first.
+    /// Deleted keys that are still in use today, the latest first.
     pub presented: Vec<Presented>,
-    awaited_chain: Option<RequestId>,
-    awaited_presented: Option<RequestId>,
+    pending_chain: Pending<Chain>,
+    pending_presented: Pending<Vec<Presented>>,
 }
 
 impl AuditScreen {
-    /// Asks for the rows around the selected one anew, and for the chain.
-    pub fn reload(&mut self, cx: &mut Context<'_>) {
-        self.rows.reload(cx);
-        self.awaited_presented = Some(cx.load(Load::Presented));
-        self.awaited_chain = Some(cx.load(Load::AuditChain));
-    }
-
-    /// Whether this entry tells of a deletion, and the key is presented all the same.
+    /// Whether this is the entry of a deletion, and the key is still in use.
     #[must_use]
     pub fn is_still_presented(&self, row: &AuditRow) -> bool {
         deleted_key(row).is_some_and(|key| self.presented.iter().any(|presented| presented.key == key))
     }
-
-    /// Takes a key press; a modal that it opens is the answer.
-    pub fn pressed(&mut self, press: &Press, cx: &mut Context<'_>) -> Option<Modal> {
-        let action = self.rows.press(press, cx)?;
-        if action == Action::Open { self.open(cx) } else { None }
-    }
-
-    fn open(&self, cx: &mut Context<'_>) -> Option<Modal> {
-        let row = self.rows.list.selected().cloned()?;
-        Some(Modal::AuditDetails(Box::new(AuditDetails::new(row, cx))))
-    }
-
-    /// Selects the row that was clicked; a second click on it opens it.
-    pub fn clicked(&mut self, place: usize, cx: &mut Context<'_>) -> Option<Modal> {
-        if self.rows.click(place) { self.open(cx) } else { None }
-    }
-
-    /// Takes what the worker has read.
-    pub fn answer(&mut self, answer: &mut Answer, cx: &mut Context<'_>) {
-        match answer {
-            Answer::Loaded(request, Ok(Loaded::AuditChain(chain)))
-                if self.awaited_chain == Some(*request) =>
-            {
-                let more = matches!(chain, Chain::Checking { .. });
-                self.awaited_chain = more.then(|| cx.load(Load::AuditChain));
-                self.chain = Some(chain.clone());
-            }
-            Answer::Loaded(request, Err(error)) if self.awaited_chain == Some(*request) => {
-                self.awaited_chain = error.is_interrupted().then(|| cx.load(Load::AuditChain));
-            }
-            Answer::Loaded(request, Ok(Loaded::Presented(presented)))
-                if self.awaited_presented == Some(*request) =>
-            {
-                self.presented = std::mem::take(presented);
-            }
-            _ => {}
-        }
-        self.rows.answer(answer, cx);
-    }
 }
 
-/// The key whose deletion an entry tells of.
-#[must_use]
-pub fn deleted_key(row: &AuditRow) -> Option<KeyId> {
-    row.entry.key.filter(|_| row.entry.action == AuditAction::KeyDeleted.as_str())
+impl Screen for AuditScreen {
+    fn rows(&self) -> &dyn Rows {
+        &self.list
+    }
+
+    fn rows_mut(&mut self) -> &mut dyn Rows {
+        &mut self.list
+    }
+
+    fn hints(&self, shared: &Shared) -> Vec<Action> {
+        let review = shared.log_mismatch.as_ref().map(|_| Action::Review);
+        review.into_iter().chain([Action::Open, Action::Filter]).collect()
+    }
+
+    fn reload(&mut self, shared: &mut Shared) {
+        self.list.reload(shared);
+        self.pending_presented.load(Load::Presented, shared);
+        self.pending_chain.load(Load::AuditChain, shared);
+    }
+
+    fn act(&mut self, action: Action, _shared: &mut Shared) -> Flow {
+        match self.list.rows.selected() {
+            Some(row) if action == Action::Open => Flow::open(AuditDetails::new(row.clone())),
+            _ => Flow::Stay,
+        }
+    }
+
+    fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) {
+        match self.pending_chain.take(reply) {
+            Some(Ok(chain)) => {
+                if matches!(chain, Chain::Checking { .. }) {
+                    self.pending_chain.load(Load::AuditChain, shared);
+                }
+                self.chain = Some(chain);
+            }
+            Some(Err(error)) if error.is_interrupted() => self.pending_chain.load(Load::AuditChain, shared),
+            _ => {}
+        }
+        if let Some(Ok(presented)) = self.pending_presented.take(reply) {
+            self.presented = presented;
+        }
+        self.list.receive(reply, shared);
+    }
 }

@@ -2,116 +2,128 @@
 
 pub mod applications;
 pub mod audit;
-pub mod browse;
+pub mod filtered_list;
 pub mod keys;
 pub mod timeline;
 pub mod users;
 
-use crate::config::bindings::Key as KeyCode;
+use crate::config::bindings::Action;
+use crate::tui::layout;
 
-use super::action::Action;
-use super::list::{List, Move, Row};
-use super::modal::Press;
-use super::text_field::TextField;
+use super::modal::{Flow, Press};
+use super::pending::Reply;
+use super::screen_id::ScreenId;
+use super::shared::Shared;
+use applications::ApplicationsScreen;
+use audit::AuditScreen;
+use filtered_list::{Pressed, Rows};
+use keys::KeysScreen;
+use users::UsersScreen;
 
-pub use applications::ApplicationsScreen;
-pub use audit::AuditScreen;
-pub use keys::KeysScreen;
-pub use users::UsersScreen;
+/// What every screen does. The provided methods are those of a list with actions on its rows.
+pub trait Screen {
+    fn rows(&self) -> &dyn Rows;
 
-/// What was typed to filter a list by, and whether one is typing.
-#[derive(Clone, Debug)]
-pub struct Filter {
-    /// The words.
-    pub field: TextField,
-    /// Whether keys go into the field.
-    pub typing: bool,
+    fn rows_mut(&mut self) -> &mut dyn Rows;
+
+    /// Carries out an action that is not the list's own.
+    fn act(&mut self, action: Action, shared: &mut Shared) -> Flow;
+
+    /// The actions for the footer, the most wanted first.
+    fn hints(&self, shared: &Shared) -> Vec<Action>;
+
+    /// Another row is selected.
+    fn moved(&mut self, _shared: &mut Shared) {}
+
+    /// The rows are fetched from the start.
+    fn restarted(&mut self) {}
+
+    fn reload(&mut self, shared: &mut Shared) {
+        self.rows_mut().reload(shared);
+    }
+
+    fn resize(&mut self, shared: &mut Shared) {
+        self.rows_mut().set_height(layout::list_height(shared.size));
+    }
+
+    fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
+        let pressed = self.rows_mut().press(press, shared);
+        self.follow(pressed, shared)
+    }
+
+    fn paste(&mut self, text: &str, shared: &mut Shared) {
+        let pressed = self.rows_mut().paste(text, shared);
+        self.follow(pressed, shared);
+    }
+
+    /// Selects a row; a second click on it opens it.
+    fn click(&mut self, row: usize, shared: &mut Shared) -> Flow {
+        if self.rows_mut().click(row) {
+            return self.act(Action::Open, shared);
+        }
+        self.moved(shared);
+        Flow::Stay
+    }
+
+    fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) {
+        self.rows_mut().receive(reply, shared);
+    }
+
+    #[doc(hidden)]
+    fn follow(&mut self, pressed: Pressed, shared: &mut Shared) -> Flow {
+        match pressed {
+            Pressed::Nothing => {}
+            Pressed::Moved => self.moved(shared),
+            Pressed::Restarted => self.restarted(),
+            Pressed::Other(action) => return self.act(action, shared),
+        }
+        Flow::Stay
+    }
 }
 
-impl Default for Filter {
+/// The screens, and which one is shown.
+#[derive(Debug)]
+pub struct Screens {
+    pub current: ScreenId,
+    pub keys: KeysScreen,
+    pub applications: ApplicationsScreen,
+    pub users: UsersScreen,
+    pub audit: AuditScreen,
+}
+
+impl Default for Screens {
     fn default() -> Self {
-        Self { field: TextField::new(100), typing: false }
+        Self {
+            current: ScreenId::Keys,
+            keys: KeysScreen::default(),
+            applications: ApplicationsScreen::default(),
+            users: UsersScreen::default(),
+            audit: AuditScreen::default(),
+        }
     }
 }
 
-/// What a key did to a filter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filtered {
-    /// It was not for the filter.
-    No,
-    /// It was, and the words are the same.
-    Same,
-    /// The words have changed.
-    Changed,
-}
-
-impl Filter {
-    /// The words.
+impl Screens {
     #[must_use]
-    pub fn text(&self) -> &str {
-        self.field.text()
-    }
-
-    /// Takes a key while one is typing. Enter keeps the words, Esc clears them; arrows are the list's.
-    pub fn press(&mut self, press: &Press) -> Filtered {
-        if !self.typing {
-            return Filtered::No;
-        }
-        match press.chord.key {
-            KeyCode::Enter => {
-                self.typing = false;
-                Filtered::Same
-            }
-            KeyCode::Esc => self.clear(),
-            KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown => Filtered::No,
-            _ => self.changed(|field| field.edit(&press.chord)),
+    pub fn current(&self) -> &dyn Screen {
+        match self.current {
+            ScreenId::Keys => &self.keys,
+            ScreenId::Applications => &self.applications,
+            ScreenId::Users => &self.users,
+            ScreenId::Audit => &self.audit,
         }
     }
 
-    /// Takes pasted text while one is typing.
-    pub fn paste(&mut self, text: &str) -> Filtered {
-        if !self.typing {
-            return Filtered::No;
+    pub fn get_mut(&mut self, id: ScreenId) -> &mut dyn Screen {
+        match id {
+            ScreenId::Keys => &mut self.keys,
+            ScreenId::Applications => &mut self.applications,
+            ScreenId::Users => &mut self.users,
+            ScreenId::Audit => &mut self.audit,
         }
-        self.changed(|field| {
-            field.paste(text);
-            true
-        })
     }
 
-    /// Clears the words.
-    pub fn clear(&mut self) -> Filtered {
-        self.typing = false;
-        if self.text().is_empty() {
-            return Filtered::Same;
-        }
-        self.field.set("");
-        Filtered::Changed
+    pub fn current_mut(&mut self) -> &mut dyn Screen {
+        self.get_mut(self.current)
     }
-
-    fn changed(&mut self, edit: impl FnOnce(&mut TextField) -> bool) -> Filtered {
-        let before = self.text().to_owned();
-        edit(&mut self.field);
-        // Keys that edit nothing are swallowed all the same, so that no letter acts while one types.
-        if before == self.text() { Filtered::Same } else { Filtered::Changed }
-    }
-}
-
-/// The movement that an action asks for, if it does.
-#[must_use]
-pub fn movement(action: Action) -> Option<Move> {
-    Some(match action {
-        Action::Up => Move::By(-1),
-        Action::Down => Move::By(1),
-        Action::PageUp => Move::Pages(-1),
-        Action::PageDown => Move::Pages(1),
-        Action::First => Move::First,
-        Action::Last => Move::Last,
-        _ => return None,
-    })
-}
-
-/// The selected row of a list, or nothing to act on.
-pub(super) fn chosen<T: Row>(list: &List<T>) -> Option<T> {
-    list.selected().cloned()
 }

@@ -1,15 +1,17 @@
 //! Users: add, disable, enable, delete.
 
+use crate::config::bindings::Action;
 use crate::domain::user::{User, UserId, UserStatus};
-use crate::store::{Page, Window};
+use crate::store::Window;
 
-use super::browse::{Browse, Listed};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
+use super::Screen;
+use super::filtered_list::{FilteredList, Listed, Rows};
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
-use crate::tui::app::modal::{Confirm, Delete, Form, Modal, Press};
-use crate::tui::app::msg::{Load, Loaded};
+use crate::tui::app::modal::confirm::Change;
+use crate::tui::app::modal::{Confirm, Delete, Flow, Form};
+use crate::tui::app::msg::Load;
+use crate::tui::app::shared::Shared;
 
 impl Row for User {
     type Id = UserId;
@@ -19,42 +21,49 @@ impl Row for User {
 }
 
 impl Listed for User {
-    fn load(filter: String, window: Window<Self>) -> Load {
-        Load::Users(filter, window)
-    }
+    type Query = ();
 
-    fn take(loaded: &mut Loaded) -> Option<Page<Self>> {
-        match loaded {
-            Loaded::Users(page) => Some(std::mem::take(page)),
-            _ => None,
-        }
+    fn load(text: &str, (): &mut (), window: Window<Self>, _shared: &Shared) -> Option<Load> {
+        Some(Load::Users(text.to_owned(), window))
     }
 }
 
-/// The screen.
-pub type UsersScreen = Browse<User>;
+/// Screen 3.
+#[derive(Debug, Default)]
+pub struct UsersScreen {
+    pub list: FilteredList<User>,
+}
 
-impl UsersScreen {
-    /// Takes a key press; a modal that it opens is the answer.
-    pub fn pressed(&mut self, press: &Press, cx: &mut Context<'_>) -> Option<Modal> {
-        let action = self.press(press, cx)?;
+impl Screen for UsersScreen {
+    fn rows(&self) -> &dyn Rows {
+        &self.list
+    }
+
+    fn rows_mut(&mut self) -> &mut dyn Rows {
+        &mut self.list
+    }
+
+    fn hints(&self, _shared: &Shared) -> Vec<Action> {
+        vec![Action::Add, Action::Disable, Action::Enable, Action::Delete, Action::Filter]
+    }
+
+    fn act(&mut self, action: Action, shared: &mut Shared) -> Flow {
         if action == Action::Add {
-            return Some(Modal::Form(Box::new(Form::add_user())));
+            return Flow::open(Form::add_user());
         }
-        let user = self.list.selected().cloned()?;
+        let Some(user) = self.list.rows.selected().cloned() else { return Flow::Stay };
         let note = match (action, user.status) {
             (Action::Delete | Action::Disable | Action::Enable, UserStatus::Deleted) => {
                 "This user is deleted; only the number remains, for the log."
             }
             (Action::Disable, UserStatus::Disabled) => "The user is disabled already.",
             (Action::Enable, UserStatus::Active) => "The user is active already.",
-            (Action::Delete, _) => return Some(Modal::Delete(Box::new(Delete::user(user)))),
-            (Action::Disable | Action::Enable, _) => {
-                return Some(Modal::Confirm(Box::new(Confirm::user(user, action == Action::Disable))));
-            }
-            _ => return None,
+            (Action::Delete, _) => return Flow::open(Delete::user(user)),
+            (Action::Disable, _) => return Flow::open(Confirm::user(user, Change::Disable)),
+            (Action::Enable, _) => return Flow::open(Confirm::user(user, Change::Enable)),
+            _ => return Flow::Stay,
         };
-        cx.say(Message::note(note));
-        None
+        shared.say(Message::note(note));
+        Flow::Stay
     }
 }

@@ -4,9 +4,9 @@ use super::Panel;
 use crate::domain::expiry::relative;
 use crate::domain::text::inert;
 use crate::tui::app::App;
-use crate::tui::app::action::Action;
-use crate::tui::app::modal::confirm::{Confirm, Question};
+use crate::tui::app::modal::confirm::{self, Change, Confirm};
 use crate::tui::app::modal::delete::{Delete, Focus, Subject};
+use crate::tui::app::modal::targets::Targets;
 use crate::tui::app::msg::{KeyDetails, Target};
 use crate::tui::view::Look;
 use crate::tui::view::page::{Button, ButtonTone, Page};
@@ -21,21 +21,12 @@ pub(super) fn panel<'a>(app: &App, delete: &Delete, look: &'a Look, room: usize)
     let theme = &look.theme;
     let mut page = Page::new(look, room);
     let title = match &delete.subject {
-        Subject::Keys { picked, keys, awaited } => {
-            if picked.len() == 1 {
-                match keys.first() {
-                    Some(one) => one_key(app, one, &mut page),
-                    None if awaited.is_some() => drop(page.text("Reading...", theme.dim)),
-                    None => {}
-                }
-            } else {
-                preview(app, keys, picked.len(), "deleted", &mut page);
-            }
+        Subject::Keys(keys) => {
+            targets(app, keys, "deleted", &mut page);
             page.blank().text(FOREVER, theme.danger);
-            if picked.len() == 1 {
-                "Delete API key".to_owned()
-            } else {
-                format!("Delete {} API keys", picked.len())
+            match keys.picked.len() {
+                1 => "Delete API key".to_owned(),
+                all => format!("Delete {all} API keys"),
             }
         }
         Subject::Application(application) => {
@@ -70,10 +61,8 @@ pub(super) fn panel<'a>(app: &App, delete: &Delete, look: &'a Look, room: usize)
     }
     page.field("", &delete.typed, delete.focus == Focus::Text, 0);
     let matches = delete.matches();
-    if delete.is_submitting() {
-        page.text("Deleting...", theme.warning);
-    } else if let Some(error) = &delete.error {
-        page.text(&inert(error), theme.danger);
+    if delete.submission.is_pending() || delete.submission.error.is_some() {
+        page.submission(&delete.submission, "Deleting...");
     } else if matches {
         page.text("It matches: Enter deletes.", theme.warning);
     } else if delete.mismatch || !delete.typed.text().is_empty() {
@@ -95,16 +84,16 @@ pub(super) fn panel<'a>(app: &App, delete: &Delete, look: &'a Look, room: usize)
             target: Target::Choice(2),
         },
     ]);
-    Panel { title, page, hints: vec![Action::Cancel, Action::Next], scroll: 0, danger: true }
+    Panel::new(title, page).dangerous()
 }
 
-pub(super) fn one_key(app: &App, one: &KeyDetails, page: &mut Page<'_>) {
+fn one_key(app: &App, one: &KeyDetails, page: &mut Page<'_>) {
     let theme = &page.look.theme;
     let key = &one.key;
     page.fact("Name", &key.name.to_string(), theme.text);
     page.fact("Key", &key.prefix, theme.text);
-    page.fact("Platform", &app.around.catalogue.label(&key.kind), theme.text);
-    let (word, style) = state(key.state(app.now, app.around.settings.expires_soon), page.look);
+    page.fact("Platform", &app.shared.catalogue().label(&key.kind), theme.text);
+    let (word, style) = state(key.state(app.shared.now, app.shared.settings().expires_soon), page.look);
     page.fact("State", &word, style);
     page.fact("Use", &used(app, one), if key.last_used.is_some() { theme.warning } else { theme.text });
 }
@@ -120,11 +109,21 @@ fn used(app: &App, one: &KeyDetails) -> String {
         "{} today, {yesterday} yesterday, {} in 30 days; the last {}{from}",
         count(today, "request"),
         one.uses(),
-        relative(at, app.now)
+        relative(at, app.shared.now)
     )
 }
 
-pub(super) fn preview(app: &App, keys: &[KeyDetails], all: usize, done: &str, page: &mut Page<'_>) {
+/// The only key of a dialog, or the first of several.
+pub(super) fn targets(app: &App, targets: &Targets, done: &str, page: &mut Page<'_>) {
+    match targets.single() {
+        Some(one) => one_key(app, one, page),
+        None if targets.picked.len() != 1 => preview(app, &targets.keys, targets.picked.len(), done, page),
+        None if targets.is_reading() => drop(page.text("Reading...", page.look.theme.dim)),
+        None => {}
+    }
+}
+
+fn preview(app: &App, keys: &[KeyDetails], all: usize, done: &str, page: &mut Page<'_>) {
     let theme = &page.look.theme;
     page.text(&format!("{} will be {done}:", count(all as u64, "key")), theme.text).blank();
     let shown = 8;
@@ -132,7 +131,7 @@ pub(super) fn preview(app: &App, keys: &[KeyDetails], all: usize, done: &str, pa
         let used = one
             .key
             .last_used
-            .map_or_else(|| "never used".to_owned(), |at| format!("used {}", relative(at, app.now)));
+            .map_or_else(|| "never used".to_owned(), |at| format!("used {}", relative(at, app.shared.now)));
         page.text(&format!("  {}  {}  {used}", one.key.id, one.key.name), theme.text);
     }
     if all > keys.len().min(shown) && !keys.is_empty() {
@@ -144,56 +143,42 @@ pub(super) fn preview(app: &App, keys: &[KeyDetails], all: usize, done: &str, pa
 pub(super) fn confirm<'a>(app: &App, confirm: &Confirm, look: &'a Look, room: usize) -> Panel<'a> {
     let theme = &look.theme;
     let mut page = Page::new(look, room);
-    let (title, yes) = match &confirm.question {
-        Question::Keys { picked, keys, disable, .. } => {
-            match (picked.len(), keys.first()) {
-                (1, Some(one)) => one_key(app, one, &mut page),
-                (1, None) => {}
-                (all, _) => preview(app, keys, all, if *disable { "disabled" } else { "enabled" }, &mut page),
-            }
+    let (verb, done) = match confirm.change {
+        Change::Disable => ("Disable", "disabled"),
+        Change::Enable => ("Enable", "enabled"),
+    };
+    let (what, text) = match (&confirm.subject, confirm.change) {
+        (confirm::Subject::Keys(keys), change) => {
+            targets(app, keys, done, &mut page);
             page.blank();
-            let text = if *disable {
-                "Requests with a disabled key are refused at once. You can enable it again until it expires."
-            } else {
-                "Requests with an enabled key are let in again, until it expires."
+            let text = match change {
+                Change::Disable => {
+                    "Requests with a disabled key are refused at once. You can enable it again until it expires."
+                }
+                Change::Enable => "Requests with an enabled key are let in again, until it expires.",
             };
-            page.text(text, theme.text);
-            let keys =
-                if picked.len() == 1 { "this key".to_owned() } else { format!("{} keys", picked.len()) };
-            let verb = if *disable { "Disable" } else { "Enable" };
-            (format!("{verb} {keys}?"), verb)
+            let all = keys.picked.len();
+            (if all == 1 { "this key".to_owned() } else { format!("{all} keys") }, text)
         }
-        Question::User { user, disable } => {
+        (confirm::Subject::User(user), change) => {
             let email = user.email.as_ref().map(ToString::to_string).unwrap_or_default();
             page.fact("User", &email, theme.text)
                 .fact("Keys created", &user.keys.to_string(), theme.text)
                 .blank();
-            let text = if *disable {
-                "A disabled user can look, and change nothing. The keys that they created work until they expire, and \
-                 their email is displayed."
-            } else {
-                "An enabled user can change things again."
+            let text = match change {
+                Change::Disable => {
+                    "A disabled user can look, and change nothing. The keys that they created work until they expire, \
+                     and their email is displayed."
+                }
+                Change::Enable => "An enabled user can change things again.",
             };
-            page.text(text, theme.text);
-            let verb = if *disable { "Disable" } else { "Enable" };
-            (format!("{verb} this user?"), verb)
+            ("this user".to_owned(), text)
         }
     };
-    page.blank();
-    if confirm.is_submitting() {
-        page.text("Writing...", theme.warning);
-    } else if let Some(error) = &confirm.error {
-        page.text(&inert(error), theme.danger);
-    }
+    page.text(text, theme.text).blank().submission(&confirm.submission, "Writing...");
     page.buttons(&[
         Button { label: "No", focused: !confirm.yes, tone: ButtonTone::Plain, target: Target::Choice(0) },
-        Button { label: yes, focused: confirm.yes, tone: ButtonTone::Plain, target: Target::Choice(1) },
+        Button { label: verb, focused: confirm.yes, tone: ButtonTone::Plain, target: Target::Choice(1) },
     ]);
-    Panel {
-        title,
-        page,
-        hints: vec![Action::Confirm, Action::Cancel, Action::Next],
-        scroll: 0,
-        danger: false,
-    }
+    Panel::new(format!("{verb} {what}?"), page)
 }

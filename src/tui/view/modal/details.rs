@@ -7,7 +7,6 @@ use crate::domain::expiry::{local, relative};
 use crate::domain::text::inert;
 use crate::store::usage::Refused;
 use crate::tui::app::App;
-use crate::tui::app::action::Action;
 use crate::tui::app::modal::{AuditDetails, Details};
 use crate::tui::app::msg::{KeyDetails, Remains};
 use crate::tui::view::Look;
@@ -24,12 +23,12 @@ pub fn key(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
     let look = page.look;
     let theme = &look.theme;
     let key = &details.key;
-    let zone = app.around.zone;
+    let zone = app.shared.zone();
     page.text(&key.name.to_string(), theme.accent);
-    let (word, style) = state(key.state(app.now, app.around.settings.expires_soon), look);
+    let (word, style) = state(key.state(app.shared.now, app.shared.settings().expires_soon), look);
     page.line(Span::styled(word, style)).blank();
     page.fact("Key", &key.prefix, theme.text);
-    page.fact("Platform", &app.around.catalogue.label(&key.kind), theme.text);
+    page.fact("Platform", &app.shared.catalogue().label(&key.kind), theme.text);
     page.fact("Type", key.key_type.as_str(), theme.text);
     page.fact("Expires", &exact(app, key.expires), theme.text);
     page.fact("Created", &exact(app, key.created), theme.text);
@@ -51,7 +50,7 @@ pub fn key(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
     if let Some(other) = key.replaced_by {
         page.fact("Replaced by", other.as_str(), theme.text);
     }
-    match details.replaced.and_then(|since| key.is_still_used(since, app.now)) {
+    match details.replaced.and_then(|since| key.is_still_used(since, app.shared.now)) {
         Some(true) => drop(page.fact("Still used", STILL_USED, theme.warning)),
         Some(false) => drop(page.fact("Still used", NOT_USED, theme.good)),
         None => {}
@@ -82,7 +81,7 @@ fn refusals(app: &App, refused: &[Refused], page: &mut Page<'_>) {
             count(refused.today, "time"),
             refused.count,
             inert(&refused.reason).replace('_', " "),
-            relative(refused.last, app.now),
+            relative(refused.last, app.shared.now),
             from.unwrap_or_default()
         );
         page.fact("Refused", &text, page.look.theme.warning);
@@ -143,8 +142,6 @@ fn axis(width: usize) -> String {
 /// A key's details as a modal.
 pub(super) fn panel<'a>(app: &App, details: &Details, look: &'a Look, room: usize) -> Panel<'a> {
     let mut page = Page::new(look, room);
-    let found = details.details.as_ref().and_then(Option::as_ref);
-    let is_disabled = found.is_some_and(|found| found.key.disabled.is_some());
     match &details.details {
         None => page.text("Reading...", look.theme.dim),
         Some(None) => page.text("This key is gone: another session has deleted it.", look.theme.warning),
@@ -153,19 +150,7 @@ pub(super) fn panel<'a>(app: &App, details: &Details, look: &'a Look, room: usiz
             &mut page
         }
     };
-    Panel {
-        title: "API key".into(),
-        page,
-        hints: vec![
-            Action::Dismiss,
-            Action::Usage,
-            Action::Rotate,
-            if is_disabled { Action::Enable } else { Action::Disable },
-            Action::Delete,
-        ],
-        scroll: details.scroll,
-        danger: false,
-    }
+    Panel::new("API key", page).scrolled(details.scroll)
 }
 
 /// An audit entry's details.
@@ -176,7 +161,7 @@ pub(super) fn audit<'a>(app: &App, details: &AuditDetails, look: &'a Look, room:
     page.fact("Number", &entry.number.to_string(), theme.text);
     page.fact(
         "When",
-        &format!("{} ({})", app.around.zone.show(entry.at), relative(entry.at, app.now)),
+        &format!("{} ({})", app.shared.zone().show(entry.at), relative(entry.at, app.shared.now)),
         theme.text,
     );
     page.fact("Who", &format!("{} (login number {})", actor(row), entry.actor_uid), theme.text);
@@ -198,11 +183,5 @@ pub(super) fn audit<'a>(app: &App, details: &AuditDetails, look: &'a Look, room:
         remains(app, found, &mut page);
     }
     page.blank().fact("Hash", &row.hash.to_string(), theme.dim);
-    Panel {
-        title: format!("Audit entry {}", entry.number),
-        page,
-        hints: vec![Action::Cancel],
-        scroll: details.scroll,
-        danger: false,
-    }
+    Panel::new(format!("Audit entry {}", entry.number), page).scrolled(details.scroll)
 }

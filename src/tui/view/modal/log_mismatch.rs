@@ -4,9 +4,7 @@ use ratatui::text::Span;
 
 use super::Panel;
 use crate::domain::expiry::relative;
-use crate::domain::text::inert;
 use crate::tui::app::App;
-use crate::tui::app::action::Action;
 use crate::tui::app::modal::log_mismatch::{Choice, LogMismatchDialog};
 use crate::tui::app::msg::Target;
 use crate::tui::view::Look;
@@ -31,7 +29,8 @@ pub(super) fn panel<'a>(app: &App, dialog: &LogMismatchDialog, look: &'a Look, r
         page.text(&keys, theme.danger);
         for one in restored.iter().take(MOST_LISTED) {
             let application = one.application.as_ref().map(ToString::to_string).unwrap_or_default();
-            let used = one.key.last_used.map_or_else(|| "never used".into(), |at| relative(at, app.now));
+            let used =
+                one.key.last_used.map_or_else(|| "never used".into(), |at| relative(at, app.shared.now));
             let text = format!("  {}  {}  ({application}; {used})", one.key.id, one.key.name);
             page.line(Span::styled(cut(&text, room, look.glyphs.cut), theme.text));
         }
@@ -57,11 +56,7 @@ pub(super) fn panel<'a>(app: &App, dialog: &LogMismatchDialog, look: &'a Look, r
         }
     };
     page.text(advice, theme.text).blank();
-    if dialog.is_submitting() {
-        page.text("Saving...", theme.warning);
-    } else if let Some(error) = &dialog.error {
-        page.text(&inert(error), theme.danger);
-    }
+    page.submission(&dialog.submission, "Saving...");
     let delete = format!("Delete {}...", count(restored.len() as u64, "key"));
     let buttons: Vec<Button<'_>> = dialog
         .choices()
@@ -79,11 +74,5 @@ pub(super) fn panel<'a>(app: &App, dialog: &LogMismatchDialog, look: &'a Look, r
         })
         .collect();
     page.buttons(&buttons);
-    Panel {
-        title: "Audit log mismatch".into(),
-        page,
-        hints: vec![Action::Confirm, Action::Cancel, Action::Next],
-        scroll: 0,
-        danger: true,
-    }
+    Panel::new("Audit log mismatch", page).dangerous()
 }

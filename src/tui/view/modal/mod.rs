@@ -17,9 +17,10 @@ use ratatui::widgets::{Block, Clear, Widget};
 use super::page::{Page, cells};
 use super::text::{cut, width};
 use super::{Hits, Look};
+use crate::config::bindings::{Action, Context};
 use crate::tui::app::App;
-use crate::tui::app::action::Action;
-use crate::tui::app::modal::{Dialog, Modal};
+use crate::tui::app::modal::Modal;
+use crate::tui::app::modal::scroll::Scroll;
 use crate::tui::app::msg::Target;
 
 type Cursor = Option<(u16, u16)>;
@@ -28,11 +29,23 @@ type Cursor = Option<(u16, u16)>;
 pub(super) struct Panel<'a> {
     pub title: String,
     pub page: Page<'a>,
-    /// Actions for its lowest line.
-    pub hints: Vec<Action>,
     /// Lines scrolled off the top.
     pub scroll: usize,
     pub danger: bool,
+}
+
+impl<'a> Panel<'a> {
+    pub(super) fn new(title: impl Into<String>, page: Page<'a>) -> Self {
+        Self { title: title.into(), page, scroll: 0, danger: false }
+    }
+
+    pub(super) fn scrolled(self, scroll: Scroll) -> Self {
+        Self { scroll: scroll.0, ..self }
+    }
+
+    pub(super) fn dangerous(self) -> Self {
+        Self { danger: true, ..self }
+    }
 }
 
 /// Draws a modal above what is there; returns where the cursor stands.
@@ -88,7 +101,7 @@ fn frame(
     buffer: &mut Buffer,
     hits: &mut Hits,
 ) -> Cursor {
-    let Panel { title, page, hints, scroll, danger } = panel;
+    let Panel { title, page, scroll, danger } = panel;
     let wanted = cells(page.lines.len()).saturating_add(4);
     let height = wanted.min(area.height.saturating_sub(2)).max(5);
     let box_width = (cells(page.width) + 4).min(area.width);
@@ -145,7 +158,8 @@ fn frame(
         }
     }
     let foot = Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner };
-    self::hints(app, modal.contexts(), &hints, look, foot, buffer, hits);
+    let dialog = modal.dialog();
+    hints(app, dialog.contexts(), &dialog.hints(), look, foot, buffer, hits);
     page.cursor.and_then(|(line, x)| Some((lines_area.x + x.min(lines_area.width), place(line)?)))
 }
 
@@ -163,7 +177,7 @@ const ASCII_BORDER: border::Set<'static> = border::Set {
 /// The keys that do something, from the bindings of these contexts.
 pub(super) fn hints(
     app: &App,
-    contexts: &[&str],
+    contexts: &[Context],
     actions: &[Action],
     look: &Look,
     area: Rect,
@@ -172,13 +186,14 @@ pub(super) fn hints(
 ) {
     let mut x = area.x;
     for action in actions {
-        let keymap = &app.around.keymap;
-        let hint =
-            contexts.iter().find_map(|context| keymap.hints(context).find(|hint| hint.action == *action));
-        let Some((hint, key)) = hint.and_then(|hint| Some((hint, hint.key?))) else { continue };
+        let binding = contexts.iter().find_map(|context| app.shared.bindings().get(*context, *action));
+        let Some((binding, key)) = binding.and_then(|binding| Some((binding, binding.chords.first()?)))
+        else {
+            continue;
+        };
         let line = Line::from(vec![
             Span::styled(key.to_string(), look.theme.accent),
-            Span::styled(format!(" {}", hint.label), look.theme.dim),
+            Span::styled(format!(" {}", binding.label), look.theme.dim),
         ]);
         let width = width(&line);
         if x + width > area.right() {

@@ -3,10 +3,10 @@
 use ratatui::text::Span;
 
 use super::{Panel, title};
+use crate::config::bindings::Context;
 use crate::domain::audit_filter::NAMED;
 use crate::domain::text::inert;
 use crate::tui::app::App;
-use crate::tui::app::action::Action;
 use crate::tui::app::modal::form::{Form, Purpose};
 use crate::tui::app::modal::{Help, Palette, Picker, Usage};
 use crate::tui::view::Look;
@@ -46,27 +46,19 @@ pub(super) fn form<'a>(form: &Form, look: &'a Look, room: usize) -> Panel<'a> {
         page.field(label, field, form.focus == place, place);
     }
     page.blank();
-    if form.is_submitting() {
-        page.text("Writing...", theme.warning);
-    } else if let Some(error) = &form.error {
-        page.text(&inert(error), theme.danger);
+    if form.submission.is_pending() || form.submission.error.is_some() {
+        page.submission(&form.submission, "Writing...");
     } else if let Some(other) = form.look_alike() {
         page.text(&format!("This looks like the Application {other}, but is another name."), theme.warning);
     }
-    Panel {
-        title: heading,
-        page,
-        hints: vec![Action::Confirm, Action::Next, Action::Cancel],
-        scroll: 0,
-        danger: false,
-    }
+    Panel::new(heading, page)
 }
 
 /// Choose an Application.
 pub(super) fn picker<'a>(picker: &Picker, look: &'a Look, room: usize) -> Panel<'a> {
     let theme = &look.theme;
     let mut page = Page::new(look, room);
-    page.field("Filter", &picker.filter, true, usize::MAX).blank();
+    page.field("Filter", &picker.menu.filter, true, usize::MAX).blank();
     let cursor = page.cursor;
     let matching = picker.matching();
     if let Some(error) = &picker.error {
@@ -82,18 +74,12 @@ pub(super) fn picker<'a>(picker: &Picker, look: &'a Look, room: usize) -> Panel<
         let name = pad(&name, room.saturating_sub(keys.len() + 3));
         page.choice(
             vec![Span::styled(name, theme.text), Span::styled(keys, theme.dim)],
-            place == picker.chosen,
+            place == picker.menu.chosen,
             place,
         );
     }
     page.cursor = cursor;
-    Panel {
-        title: "Choose an Application".into(),
-        page,
-        hints: vec![Action::Confirm, Action::Next, Action::Cancel],
-        scroll: 0,
-        danger: false,
-    }
+    Panel::new("Choose an Application", page)
 }
 
 /// How to use a key.
@@ -108,13 +94,7 @@ pub(super) fn usage<'a>(usage: &Usage, look: &'a Look, room: usize) -> Panel<'a>
     for (number, step) in (1..).zip(&usage.steps) {
         page.text(&inert(&format!("{number}. {step}")), theme.text);
     }
-    Panel {
-        title: title(&format!("How to use it: {}", usage.title), room, look),
-        page,
-        hints: vec![Action::Cancel],
-        scroll: *scroll,
-        danger: false,
-    }
+    Panel::new(title(&format!("How to use it: {}", usage.title), room, look), page).scrolled(*scroll)
 }
 
 /// The keys that do something on the screen or modal below.
@@ -122,22 +102,26 @@ pub(super) fn help<'a>(app: &App, help: &Help, look: &'a Look, room: usize) -> P
     let theme = &look.theme;
     let mut page = Page::new(look, room);
     for context in &help.contexts {
-        let heading = match *context {
-            "list" => "In every list",
-            "global" => "Everywhere",
-            "modal" => "In every dialog",
-            "reveal" => "Where the secret is shown",
-            _ => help.title.as_str(),
+        let heading = match context {
+            Context::List => "In every list",
+            Context::Filter => "In the filter",
+            Context::Global => "Everywhere",
+            Context::Modal => "In every dialog",
+            Context::Question => "To answer Yes or No",
+            Context::Choice => "To choose",
+            Context::Calendar => "In the calendar",
+            Context::Reveal => "Where the secret is shown",
+            Context::Keys | Context::Applications | Context::Users | Context::Audit => help.title.as_str(),
         };
         page.text(heading, theme.heading);
-        for hint in app.around.keymap.hints(context).filter(|hint| !hint.chords.is_empty()) {
+        for hint in app.shared.bindings().of(*context).filter(|hint| !hint.chords.is_empty()) {
             let keys = pad(&cut(&hint.keys(), 18, look.glyphs.cut), 18);
             page.line(vec![
                 Span::styled(format!("  {keys} "), theme.accent),
-                Span::styled(hint.help.to_owned(), theme.text),
+                Span::styled(hint.help.clone(), theme.text),
             ]);
         }
-        if *context == "audit" {
+        if *context == Context::Audit {
             page.blank().text("In its filter", theme.heading);
             for (word, help) in NAMED {
                 page.line(vec![
@@ -149,23 +133,17 @@ pub(super) fn help<'a>(app: &App, help: &Help, look: &'a Look, room: usize) -> P
         page.blank();
     }
     page.text(
-        &format!("keydesk {}   database {}", env!("CARGO_PKG_VERSION"), app.around.database),
+        &format!("keydesk {}   database {}", env!("CARGO_PKG_VERSION"), app.shared.environment.database),
         theme.dim,
     );
-    Panel {
-        title: title(&format!("Help: {}", help.title), room, look),
-        page,
-        hints: vec![Action::Cancel, Action::Next],
-        scroll: help.scroll,
-        danger: false,
-    }
+    Panel::new(title(&format!("Help: {}", help.title), room, look), page).scrolled(help.scroll)
 }
 
 /// Every action by name.
 pub(super) fn palette<'a>(palette: &Palette, look: &'a Look, room: usize) -> Panel<'a> {
     let theme = &look.theme;
     let mut page = Page::new(look, room);
-    page.field("", &palette.filter, true, usize::MAX).blank();
+    page.field("", &palette.menu.filter, true, usize::MAX).blank();
     let cursor = page.cursor;
     let entries = palette.entries();
     if entries.is_empty() {
@@ -177,16 +155,10 @@ pub(super) fn palette<'a>(palette: &Palette, look: &'a Look, room: usize) -> Pan
         let name = pad(&name, room.saturating_sub(keys.len() + 3));
         page.choice(
             vec![Span::styled(name, theme.text), Span::styled(keys, theme.dim)],
-            place == palette.chosen,
+            place == palette.menu.chosen,
             place,
         );
     }
     page.cursor = cursor;
-    Panel {
-        title: "Do something".into(),
-        page,
-        hints: vec![Action::Confirm, Action::Next, Action::Cancel],
-        scroll: 0,
-        danger: false,
-    }
+    Panel::new("Do something", page)
 }

@@ -8,8 +8,8 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::Cursor;
 use crate::tui::app::App;
-use crate::tui::app::action::Action;
 use crate::tui::app::message::Tone;
+use crate::tui::app::modal::Dialog;
 use crate::tui::app::modal::reveal::{Mode, ONCE, Reveal};
 use crate::tui::app::msg::Target;
 use crate::tui::view::page::{Button, ButtonTone, Page, cells};
@@ -34,8 +34,8 @@ pub(super) fn draw(
     };
     page.line(Line::styled(title, theme.accent)).blank();
     page.fact("Name", &reveal.key.name.to_string(), theme.text);
-    page.fact("Platform", &app.around.catalogue.label(&reveal.key.kind), theme.text);
-    page.fact("Expires", &app.around.zone.show(reveal.key.expires), theme.text);
+    page.fact("Platform", &app.shared.catalogue().label(&reveal.key.kind), theme.text);
+    page.fact("Expires", &app.shared.zone().show(reveal.key.expires), theme.text);
     if let Some(fate) = &reveal.fate {
         page.text(fate, theme.text);
     }
@@ -73,7 +73,7 @@ pub(super) fn draw(
         }
     }
     let foot = Rect { y: area.bottom() - 1, height: 1, ..area };
-    footer(app, reveal, look, foot, buffer, hits);
+    super::hints(app, reveal.contexts(), &reveal.hints(), look, foot, buffer, hits);
     page.cursor.and_then(|(line, x)| Some((area.x + x, line_at(line, shown)?)))
 }
 
@@ -115,18 +115,4 @@ fn status(reveal: &Reveal, page: &mut Page<'_>) {
         }
         None => drop(page.blank()),
     }
-}
-
-fn footer(app: &App, reveal: &Reveal, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) {
-    if !matches!(reveal.mode, Mode::Home) {
-        return;
-    }
-    // With all of them there would be no room for the last one on 80 columns; the help has the one that is left out.
-    let third = if reveal.is_followed() { Action::WriteAll } else { Action::Usage };
-    let mut actions = vec![Action::Copy, Action::Write, Action::Show, third];
-    if reveal.in_terminal_clipboard {
-        actions.push(Action::ClearClipboard);
-    }
-    actions.push(Action::Close);
-    super::hints(app, &["reveal"], &actions, look, area, buffer, hits);
 }

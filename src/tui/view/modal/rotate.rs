@@ -3,10 +3,8 @@
 use ratatui::text::Span;
 
 use super::Panel;
-use super::delete::{one_key, preview};
-use crate::domain::text::inert;
+use super::delete::targets;
 use crate::tui::app::App;
-use crate::tui::app::action::Action;
 use crate::tui::app::modal::rotate::{OVERLAPS, REASONS, Rotate, Step};
 use crate::tui::view::Look;
 use crate::tui::view::page::Page;
@@ -15,11 +13,7 @@ use crate::tui::view::page::Page;
 pub(super) fn panel<'a>(app: &App, rotate: &Rotate, look: &'a Look, room: usize) -> Panel<'a> {
     let theme = &look.theme;
     let mut page = Page::new(look, room);
-    match (rotate.picked.len(), rotate.keys.first()) {
-        (1, Some(one)) => one_key(app, one, &mut page),
-        (1, None) => drop(page.text("Reading...", theme.dim)),
-        (all, _) => preview(app, &rotate.keys, all, "rotated", &mut page),
-    }
+    targets(app, &rotate.targets, "rotated", &mut page);
     let (question, choices): (_, Vec<&str>) = match rotate.step {
         Step::Why => ("Why?", REASONS.to_vec()),
         Step::Overlap => {
@@ -27,9 +21,8 @@ pub(super) fn panel<'a>(app: &App, rotate: &Rotate, look: &'a Look, room: usize)
         }
     };
     page.blank().text(question, theme.heading);
-    let chosen = if rotate.step == Step::Why { usize::from(rotate.leaked) } else { rotate.overlap };
     for (place, label) in choices.into_iter().enumerate() {
-        page.choice(vec![Span::raw(label)], place == chosen, place);
+        page.choice(vec![Span::raw(label)], place == rotate.chosen(), place);
     }
     page.blank();
     let next = match (rotate.step, rotate.leaked) {
@@ -42,12 +35,8 @@ pub(super) fn panel<'a>(app: &App, rotate: &Rotate, look: &'a Look, room: usize)
         (Step::Overlap, _) => "Never longer than it would have anyway. Enter makes the new key.",
     };
     page.text(next, if rotate.leaked { theme.warning } else { theme.dim });
-    if rotate.is_submitting() {
-        page.text("Rotating...", theme.warning);
-    } else if let Some(error) = &rotate.error {
-        page.text(&inert(error), theme.danger);
-    }
-    let keys = rotate.picked.len();
+    page.submission(&rotate.submission, "Rotating...");
+    let keys = rotate.targets.picked.len();
     let title = if keys == 1 { "Rotate API key".to_owned() } else { format!("Rotate {keys} API keys") };
-    Panel { title, page, hints: vec![Action::Confirm, Action::Cancel], scroll: 0, danger: false }
+    Panel::new(title, page)
 }

@@ -9,11 +9,11 @@ use ratatui::widgets::calendar::{CalendarEventStore, Monthly};
 use time::{Date, Month};
 
 use super::Panel;
+use crate::config::bindings::Action;
 use crate::domain::expiry::{PRESETS, relative};
 use crate::domain::key::KeyType;
 use crate::domain::text::inert;
 use crate::tui::app::App;
-use crate::tui::app::action::Action;
 use crate::tui::app::modal::calendar::Calendar;
 use crate::tui::app::modal::wizard::{Focus, Step, Wizard};
 use crate::tui::app::msg::Target;
@@ -31,19 +31,13 @@ pub(super) fn panel<'a>(app: &App, wizard: &Wizard, look: &'a Look, room: usize)
         Step::Service => service(wizard, &mut page),
         Step::Platform => platform(app, wizard, &mut page),
         Step::Details => details(app, wizard, &mut page),
-        Step::Review | Step::Submitting(_) => review(app, wizard, &mut page),
+        Step::Review => review(app, wizard, &mut page),
     }
-    if let Some(error) = &wizard.error {
+    if let Some(error) = &wizard.submission.error {
         page.blank().text(&inert(error), theme.danger);
     }
     let (number, all) = wizard.progress();
-    Panel {
-        title: format!("Create API Key: step {number} of {all}"),
-        page,
-        hints: vec![Action::Confirm, Action::Cancel, Action::Next],
-        scroll: 0,
-        danger: false,
-    }
+    Panel::new(format!("Create API Key: step {number} of {all}"), page)
 }
 
 fn service(wizard: &Wizard, page: &mut Page<'_>) {
@@ -63,11 +57,11 @@ fn service(wizard: &Wizard, page: &mut Page<'_>) {
 
 fn platform(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = &page.look.theme;
-    page.field("Platform", &wizard.filter, true, usize::MAX).blank();
+    page.field("Platform", &wizard.menu.filter, true, usize::MAX).blank();
     let cursor = page.cursor;
     for (place, slug) in wizard.platforms.iter().enumerate() {
-        let name = inert(app.around.catalogue.name_of(slug));
-        page.choice(vec![Span::styled(name, theme.text)], place == wizard.chosen, place);
+        let name = inert(app.shared.catalogue().name_of(slug));
+        page.choice(vec![Span::styled(name, theme.text)], place == wizard.menu.chosen, place);
     }
     page.cursor = cursor;
 }
@@ -93,17 +87,17 @@ fn details(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
 /// The instant as it will be stored, and what to think about.
 fn instant(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = &page.look.theme;
-    match wizard.expires_at(app.now, &app.around.zone) {
+    match wizard.expires_at(app.shared.now) {
         Ok(at) => {
             page.fact(
                 "Refused from",
-                &format!("{} ({})", app.around.zone.show(at), relative(at, app.now)),
+                &format!("{} ({})", app.shared.zone().show(at), relative(at, app.shared.now)),
                 theme.text,
             );
         }
         Err(error) => drop(page.text(&inert(&error), theme.danger)),
     }
-    for warning in wizard.warnings(app.now, &app.around.zone) {
+    for warning in wizard.warnings(app.shared.now, &app.shared.zone()) {
         page.text(&format!("! {warning}"), theme.warning);
     }
 }
@@ -195,16 +189,16 @@ fn days(calendar: &Calendar, first_line: usize, indent: usize, page: &mut Page<'
 
 fn review(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = &page.look.theme;
-    let application = app.session_info.as_ref().and_then(|s| s.application.as_ref());
+    let application = app.shared.session.as_ref().and_then(|s| s.application.as_ref());
     page.fact("Application", &application.map_or_else(String::new, |a| a.name.to_string()), theme.text);
     page.fact("Name", &inert(wizard.name.text()), theme.text);
-    page.fact("Platform", &app.around.catalogue.label(&wizard.kind()), theme.text);
+    page.fact("Platform", &app.shared.catalogue().label(&wizard.kind()), theme.text);
     page.fact("Type", wizard.key_type.as_str(), theme.text);
     instant(app, wizard, page);
     page.blank();
     page.text("The secret is shown in the next step, once. Have the place ready where it goes.", theme.dim)
         .blank();
-    let submitting = matches!(wizard.step, Step::Submitting(_));
+    let submitting = wizard.submission.is_pending();
     let label = if submitting { "Creating..." } else { "Create API Key" };
     page.buttons(&[Button {
         label,

@@ -6,12 +6,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::{Cursor, count, filter_line, nothing, paragraph};
-use crate::domain::audit_filter::AuditFilter;
 use crate::domain::expiry::relative_short;
 use crate::domain::text::inert;
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
 use crate::tui::app::msg::{Chain, MOST_PRESENTED};
+use crate::tui::app::screen::audit::AuditQuery;
 use crate::tui::view::table::{Column, Table};
 use crate::tui::view::text::{cut, mark, sentence, wrap};
 use crate::tui::view::{Hits, Look};
@@ -24,20 +24,21 @@ pub fn actor(row: &AuditRow) -> String {
 
 /// Screen 4: Audit log.
 pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) -> Cursor {
-    let screen = &app.audit.rows;
-    let (filter, complaint) = AuditFilter::parse(screen.filter.text(), app.now, &app.around.zone);
+    let screen = &app.screens.audit;
+    let AuditQuery { filter, complaint } = &screen.list.query;
     let cursor = filter_line(
-        &screen.filter,
+        &screen.list.filter,
         vec![chain(app, look)],
-        screen.list.is_stale() && screen.list.is_loaded(),
+        screen.list.rows.is_stale(),
         look,
         area,
         buffer,
     );
-    let told = notices(app, complaint, look, Rect { y: area.y + 1, ..area }, buffer);
+    let told = notices(app, complaint.as_ref(), look, Rect { y: area.y + 1, ..area }, buffer);
     let below = Rect { y: area.y + 1 + told, height: area.height.saturating_sub(1 + told), ..area };
-    let narrowed = !screen.filter.text().is_empty();
-    if let Some(text) = nothing(&screen.list, screen.error.as_deref(), narrowed, "Nothing has happened yet.")
+    let narrowed = screen.list.is_narrowed();
+    if let Some(text) =
+        nothing(&screen.list.rows, screen.list.error.as_deref(), narrowed, "Nothing has happened yet.")
     {
         paragraph(&text, look, below, buffer);
         return cursor;
@@ -56,16 +57,16 @@ pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut
             30,
         ),
     ];
-    let (rows, selected) = screen.list.visible();
+    let (rows, selected) = screen.list.rows.visible();
     let marked = |text: String| Line::from(mark(text, &found, look.theme.text, look.theme.matched));
     let rows = rows
         .iter()
         .map(|row| {
             vec![
                 Line::styled(row.entry.number.to_string(), look.theme.dim),
-                Line::raw(relative_short(row.entry.at, app.now)),
+                Line::raw(relative_short(row.entry.at, app.shared.now)),
                 marked(actor(row)),
-                if app.audit.is_still_presented(row) {
+                if app.screens.audit.is_still_presented(row) {
                     Line::styled(format!("! {}", row.entry.label()), look.theme.warning)
                 } else {
                     marked(row.entry.label())
@@ -75,15 +76,15 @@ pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut
             ]
         })
         .collect();
-    let table = Table { columns: &columns, rows, selected, more: screen.list.more() };
+    let table = Table { columns: &columns, rows, selected, more: screen.list.rows.more() };
     cursor.or(table.render(below, look, buffer, hits))
 }
 
 /// Whether the log is whole, in a few words.
 fn chain(app: &App, look: &Look) -> Span<'static> {
     let theme = &look.theme;
-    match &app.audit.chain {
-        Some(Chain::Whole { .. }) if app.log_mismatch.is_some() => {
+    match &app.screens.audit.chain {
+        Some(Chain::Whole { .. }) if app.shared.log_mismatch.is_some() => {
             Span::styled("! LOG MISMATCH", theme.danger)
         }
         None => Span::styled("checking the chain...", theme.dim),
@@ -91,7 +92,7 @@ fn chain(app: &App, look: &Look) -> Span<'static> {
             Span::styled(format!("checking the chain... {}%", done * 100 / of.max(&1)), theme.dim)
         }
         Some(Chain::Whole { head, since, .. }) => {
-            let since = since.map(|at| format!(" since {}", app.around.zone.local(at).format("%Y-%m-%d")));
+            let since = since.map(|at| format!(" since {}", app.shared.zone().local(at).format("%Y-%m-%d")));
             let text = format!(
                 "{} whole, {}{}",
                 look.glyphs.valid,
@@ -109,10 +110,10 @@ fn chain(app: &App, look: &Look) -> Span<'static> {
 const MOST_SAID: usize = 2;
 
 /// Says what is wrong, what somebody still presents, and the head; the lines that it took.
-fn notices(app: &App, complaint: Option<String>, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
+fn notices(app: &App, complaint: Option<&String>, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
     let theme = &look.theme;
     let mut said: Vec<(String, Style)> = Vec::new();
-    let head = match &app.audit.chain {
+    let head = match &app.screens.audit.chain {
         Some(Chain::Whole { head, compared, .. }) => {
             if !compared {
                 let text = "So long a log is compared with the keys by: keydesk audit verify";
@@ -137,11 +138,12 @@ fn notices(app: &App, complaint: Option<String>, look: &Look, area: Rect, buffer
         Some(Chain::Checking { .. }) | None => None,
     };
     said.extend(
-        app.log_mismatch
+        app.shared
+            .log_mismatch
             .as_ref()
             .map(|mismatch| (format!("! {}", sentence(&mismatch.to_string())), theme.danger)),
     );
-    said.extend(complaint.map(|complaint| (sentence(&complaint), theme.warning)));
+    said.extend(complaint.map(|complaint| (sentence(complaint), theme.warning)));
     said.extend(still_presented(app).map(|text| (text, theme.warning)));
     let mut taken = 0;
     // The list keeps most of the room.
@@ -166,9 +168,9 @@ fn notices(app: &App, complaint: Option<String>, look: &Look, area: Rect, buffer
 
 /// Which deleted key somebody still presents.
 fn still_presented(app: &App) -> Option<String> {
-    let latest = app.audit.presented.first()?;
+    let latest = app.screens.audit.presented.first()?;
     let by = latest.last_from.as_deref().map_or("somebody".to_owned(), inert);
-    let more = match app.audit.presented.len() - 1 {
+    let more = match app.screens.audit.presented.len() - 1 {
         0 => String::new(),
         1 => "; so is 1 more".into(),
         more if more + 1 >= MOST_PRESENTED => format!("; so are {more}+ more"),

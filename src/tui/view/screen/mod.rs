@@ -18,8 +18,8 @@ use crate::domain::key::KeyState;
 use crate::domain::text::inert;
 use crate::domain::user::{Creator, UserStatus};
 use crate::tui::app::App;
+use crate::tui::app::filter::Filter;
 use crate::tui::app::list::{List, Row};
-use crate::tui::app::screen::Filter;
 
 pub use audit::{actor, audit};
 pub use keys::keys;
@@ -123,5 +123,5 @@ fn paragraph(text: &str, look: &Look, area: Rect, buffer: &mut Buffer) {
 /// An instant with how far off it is: for details.
 #[must_use]
 pub fn exact(app: &App, at: crate::domain::Instant) -> String {
-    format!("{} ({})", app.around.zone.show(at), relative(at, app.now))
+    format!("{} ({})", app.shared.zone().show(at), relative(at, app.shared.now))
 }

@@ -15,14 +15,17 @@ use crate::tui::view::{Hits, Look};
 
 /// Screen 2: Applications.
 pub fn applications(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) -> Cursor {
-    let screen = &app.applications;
-    let here = app.session_info.as_ref().and_then(|s| s.application.as_ref()).map(|a| a.id);
-    let total =
-        app.session_info.as_ref().map(|s| Span::styled(count(s.applications, "Application"), look.theme.dim));
+    let screen = &app.screens.applications;
+    let here = app.shared.session.as_ref().and_then(|s| s.application.as_ref()).map(|a| a.id);
+    let total = app
+        .shared
+        .session
+        .as_ref()
+        .map(|s| Span::styled(count(s.applications, "Application"), look.theme.dim));
     let cursor = filter_line(
-        &screen.filter,
+        &screen.list.filter,
         total.into_iter().collect(),
-        screen.list.is_stale() && screen.list.is_loaded(),
+        screen.list.rows.is_stale(),
         look,
         area,
         buffer,
@@ -30,19 +33,19 @@ pub fn applications(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hit
     let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let empty = "There are no Applications yet. Press n to create one.";
     if let Some(text) =
-        nothing(&screen.list, screen.error.as_deref(), !screen.filter.text().is_empty(), empty)
+        nothing(&screen.list.rows, screen.list.error.as_deref(), screen.list.is_narrowed(), empty)
     {
         paragraph(&text, look, below, buffer);
         return cursor;
     }
-    let found = words(screen.filter.text());
+    let found = words(screen.list.filter.text());
     let columns = [
         Column::fixed("", 1),
         Column::flexible("NAME", 12, 1, 60),
         Column::fixed("KEYS", 9).on_the_right(),
         Column::fixed("CREATED", 10).on_the_right(),
     ];
-    let (rows, selected) = screen.list.visible();
+    let (rows, selected) = screen.list.rows.visible();
     let rows = rows
         .iter()
         .map(|application| {
@@ -51,32 +54,27 @@ pub fn applications(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hit
                 Line::styled(sign, look.theme.accent),
                 Line::from(mark(application.name.to_string(), &found, look.theme.text, look.theme.matched)),
                 Line::raw(application.keys.to_string()),
-                Line::raw(relative_short(application.created, app.now)),
+                Line::raw(relative_short(application.created, app.shared.now)),
             ]
         })
         .collect();
-    let table = Table { columns: &columns, rows, selected, more: screen.list.more() };
+    let table = Table { columns: &columns, rows, selected, more: screen.list.rows.more() };
     cursor.or(table.render(below, look, buffer, hits))
 }
 
 /// Screen 3: Users.
 pub fn users(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) -> Cursor {
-    let screen = &app.users;
-    let cursor = filter_line(
-        &screen.filter,
-        vec![],
-        screen.list.is_stale() && screen.list.is_loaded(),
-        look,
-        area,
-        buffer,
-    );
+    let screen = &app.screens.users;
+    let cursor = filter_line(&screen.list.filter, vec![], screen.list.rows.is_stale(), look, area, buffer);
     let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-    let narrowed = !screen.filter.text().is_empty();
-    if let Some(text) = nothing(&screen.list, screen.error.as_deref(), narrowed, "There are no users yet.") {
+    let narrowed = screen.list.is_narrowed();
+    if let Some(text) =
+        nothing(&screen.list.rows, screen.list.error.as_deref(), narrowed, "There are no users yet.")
+    {
         paragraph(&text, look, below, buffer);
         return cursor;
     }
-    let found = words(screen.filter.text());
+    let found = words(screen.list.filter.text());
     let columns = [
         Column::fixed("#", 4).on_the_right(),
         Column::flexible("EMAIL", 14, 3, 60),
@@ -85,7 +83,7 @@ pub fn users(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut
         Column::fixed("KEYS", 6).on_the_right(),
         Column::fixed("ADDED", 9).on_the_right(),
     ];
-    let (rows, selected) = screen.list.visible();
+    let (rows, selected) = screen.list.rows.visible();
     let rows = rows
         .iter()
         .map(|user| {
@@ -110,10 +108,10 @@ pub fn users(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut
                 Line::raw(user.login.as_deref().map(inert).unwrap_or_default()),
                 status,
                 Line::raw(user.keys.to_string()),
-                Line::raw(relative_short(user.created, app.now)),
+                Line::raw(relative_short(user.created, app.shared.now)),
             ]
         })
         .collect();
-    let table = Table { columns: &columns, rows, selected, more: screen.list.more() };
+    let table = Table { columns: &columns, rows, selected, more: screen.list.rows.more() };
     cursor.or(table.render(below, look, buffer, hits))
 }

@@ -6,16 +6,17 @@ mod several;
 
 use std::path::PathBuf;
 
-use crate::config::bindings::Key as KeyCode;
-use crate::domain::key::{Key, KeyId};
+use crate::config::bindings::{Action, Context};
+use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
 
-use super::{Dialog, Flow, Modal, Press, Usage};
-use crate::tui::app::action::Action;
-use crate::tui::app::context::Context;
+use super::{Dialog, Flow, Press, Usage};
+use crate::host::clipboard::Copied;
 use crate::tui::app::message::{Message, Tone};
-use crate::tui::app::msg::{Answer, Effect, Operation, RequestId, Target};
+use crate::tui::app::msg::{Effect, Operation, Target};
+use crate::tui::app::pending::{Pending, Reply};
+use crate::tui::app::shared::Shared;
 use crate::tui::app::text_field::TextField;
 use several::Series;
 
@@ -25,7 +26,7 @@ pub use several::Successor;
 pub const ONCE: &str =
     "You cannot display the API key after this step. If you lose the value, create a new API key.";
 
-/// The one sight of a new key's secret.
+/// Shows the secret of a new key, once.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Reveal {
@@ -40,8 +41,11 @@ pub struct Reveal {
     pub status: Option<(Tone, String)>,
     /// Whether it went to a terminal's clipboard, which keydesk cannot clear by itself.
     pub in_terminal_clipboard: bool,
-    awaited: Option<RequestId>,
+    copy: Pending<Copied>,
+    write: Pending<PathBuf>,
+    /// Whether it was copied or written.
     saved: bool,
+    /// Whether the delivery was recorded.
     noted: bool,
     /// What becomes of the key that it replaces.
     pub fate: Option<String>,
@@ -67,9 +71,8 @@ pub enum Mode {
 }
 
 impl Reveal {
-    /// Opens on a new key; the mouse is left to the terminal from now on.
-    pub fn new(key: Key, secret: Secret, cx: &mut Context<'_>) -> Self {
-        cx.want(Effect::Mouse(false));
+    #[must_use]
+    pub fn new(key: Key, secret: Secret) -> Self {
         Self {
             key,
             secret,
@@ -77,7 +80,8 @@ impl Reveal {
             mode: Mode::Home,
             status: None,
             in_terminal_clipboard: false,
-            awaited: None,
+            copy: Pending::default(),
+            write: Pending::default(),
             saved: false,
             noted: false,
             fate: None,
@@ -97,22 +101,9 @@ impl Reveal {
         format!("{}_{dots}", self.key.prefix).into()
     }
 
-    /// Whether it was copied or written.
-    #[must_use]
-    pub fn is_saved(&self) -> bool {
-        self.saved
-    }
-
     /// Whether a copy or a file is on its way.
-    #[must_use]
-    pub fn is_busy(&self) -> bool {
-        self.awaited.is_some()
-    }
-
-    /// The key that it is about.
-    #[must_use]
-    pub fn id(&self) -> KeyId {
-        self.key.id
+    fn is_busy(&self) -> bool {
+        self.copy.is_waiting() || self.write.is_waiting()
     }
 
     /// Hides the secret, as before going to the background.
@@ -130,196 +121,215 @@ impl Reveal {
         false
     }
 
-    /// Notes in the database that the secret was handed over, the first time only.
-    fn note_delivery(&mut self, cx: &mut Context<'_>) {
+    /// Records in the database that the secret was delivered, the first time only.
+    fn note_delivery(&mut self, shared: &mut Shared) {
         if !self.noted {
             self.noted = true;
-            cx.operate(Operation::MarkDelivered(self.key.id));
+            shared.operate(Operation::MarkDelivered(self.key.id));
         }
     }
 
-    fn close(&mut self, cx: &mut Context<'_>) -> Flow {
-        if !self.may_close() {
-            return Flow::Stay;
-        }
-        self.leave(cx)
+    fn close(&mut self, shared: &mut Shared) -> Flow {
+        if self.may_close() { self.leave(shared) } else { Flow::Stay }
     }
 
-    fn leave(&mut self, cx: &mut Context<'_>) -> Flow {
-        cx.want(Effect::Mouse(cx.settings().mouse));
+    fn leave(&mut self, shared: &mut Shared) -> Flow {
+        shared.push(Effect::Mouse(shared.settings().mouse));
         // What was on the screen in full is overwritten, whatever comes next.
-        cx.want(Effect::Redraw);
+        shared.push(Effect::Redraw);
         let text = if self.noted {
-            let until = cx.around.zone.local(self.key.expires).date_naive();
+            let until = shared.zone().local(self.key.expires).date_naive();
             format!("Key {} created. It works until {until}.", self.key.prefix)
         } else {
             format!("Key {} created, but its secret was never shown: rotate or delete it.", self.key.prefix)
         };
-        let text = match &self.fate {
-            Some(fate) => format!("{text} {fate}"),
-            None => text,
-        };
-        cx.say(Message::done(text));
-        self.next(cx)
+        let fate = self.fate.as_ref().map(|fate| format!(" {fate}")).unwrap_or_default();
+        shared.say(Message::done(text + &fate));
+        self.next(shared)
     }
 
-    fn press_home(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
-        match press.action {
-            Some(Action::Copy) if self.awaited.is_none() => {
-                let request = cx.request();
-                cx.want(Effect::Copy(request, self.secret.clone()));
-                self.awaited = Some(request);
+    fn press_home(&mut self, action: Action, shared: &mut Shared) -> Flow {
+        match action {
+            Action::Copy if !self.is_busy() => {
+                let secret = self.secret.clone();
+                self.copy.ask(shared, |request| Effect::Copy(request, secret));
                 self.status = Some((Tone::Note, "Copying...".into()));
             }
-            Some(Action::Write) if self.awaited.is_none() => {
+            Action::Write if !self.is_busy() => {
                 self.status = None;
                 self.mode = Mode::Path(TextField::with(400, &self.file().display().to_string()));
             }
-            Some(Action::WriteAll) if self.awaited.is_none() && self.is_followed() => self.ask_folder(),
-            Some(Action::Show) => {
+            Action::WriteAll if !self.is_busy() && self.is_followed() => self.ask_folder(),
+            Action::Show => {
                 self.shown = !self.shown;
                 if self.shown {
-                    self.note_delivery(cx);
+                    self.note_delivery(shared);
                 } else {
-                    cx.want(Effect::Redraw);
+                    shared.push(Effect::Redraw);
                 }
             }
-            Some(Action::Usage) => {
+            Action::Usage => {
                 self.shown = false;
-                return Flow::Open(Box::new(Modal::Usage(Box::new(Usage::of(&self.key, cx)))));
+                return Flow::open(Usage::of(&self.key, shared.catalogue()));
             }
-            Some(Action::ClearClipboard) if self.in_terminal_clipboard => {
-                cx.want(Effect::ClearClipboard);
+            Action::ClearClipboard if self.in_terminal_clipboard => {
+                shared.push(Effect::ClearClipboard);
                 self.in_terminal_clipboard = false;
                 self.status =
                     Some((Tone::Note, "Asked your terminal to empty its clipboard; paste to check.".into()));
             }
-            Some(Action::Close | Action::Cancel | Action::Confirm) => return self.close(cx),
+            Action::Close | Action::Cancel | Action::Confirm => return self.close(shared),
             _ => {}
         }
         Flow::Stay
     }
 
-    fn press_path(&mut self, press: Press, cx: &mut Context<'_>) {
-        let Mode::Path(field) = &mut self.mode else { return };
-        match press.chord.key {
-            KeyCode::Esc => self.mode = Mode::Home,
-            KeyCode::Enter if field.text().trim().is_empty() => {
-                self.status = Some((Tone::Error, "A file name is needed.".into()));
+    /// Takes a key while a path is typed; the path is returned once it is confirmed.
+    fn press_path(&mut self, press: &Press, missing: &str) -> Option<PathBuf> {
+        let (Mode::Path(field) | Mode::Folder(field)) = &mut self.mode else { return None };
+        match press.action {
+            Some(Action::Cancel) => self.mode = Mode::Home,
+            Some(Action::Confirm) if field.text().trim().is_empty() => {
+                self.status = Some((Tone::Error, missing.into()));
             }
-            KeyCode::Enter => {
-                let path = PathBuf::from(field.text().trim());
-                self.write(path, cx);
-            }
+            Some(Action::Confirm) => return Some(PathBuf::from(field.text().trim())),
             _ => {
                 field.edit(&press.chord);
             }
         }
+        None
     }
 
-    fn write(&mut self, path: PathBuf, cx: &mut Context<'_>) {
-        let request = cx.request();
-        cx.want(Effect::Write(request, path, self.secret.clone()));
-        self.awaited = Some(request);
+    fn write(&mut self, path: PathBuf, shared: &mut Shared) {
+        let secret = self.secret.clone();
+        self.write.ask(shared, |request| Effect::Write(request, path, secret));
         self.status = Some((Tone::Note, "Writing...".into()));
         self.mode = Mode::Home;
     }
 
-    fn press_asking(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
+    fn press_asking(&mut self, action: Action, shared: &mut Shared) -> Flow {
         let Mode::Asking { yes } = &mut self.mode else { return Flow::Stay };
-        match press.chord.key {
-            KeyCode::Left | KeyCode::Right | KeyCode::Tab | KeyCode::BackTab | KeyCode::Char('h' | 'l') => {
-                *yes = !*yes;
-            }
-            KeyCode::Char('y' | 'Y') => return self.leave(cx),
-            KeyCode::Enter if *yes => return self.leave(cx),
-            KeyCode::Enter | KeyCode::Esc | KeyCode::Char('n' | 'N') => self.mode = Mode::Home,
-            // Whoever thinks of it now need not say No first.
-            _ if matches!(press.action, Some(Action::Copy | Action::Write | Action::WriteAll)) => {
+        match action {
+            Action::Left | Action::Right | Action::Next | Action::Previous => *yes = !*yes,
+            Action::Yes => return self.leave(shared),
+            Action::Confirm if *yes => return self.leave(shared),
+            Action::Confirm | Action::Cancel | Action::No => self.mode = Mode::Home,
+            // The question need not be answered before the secret is saved after all.
+            Action::Copy | Action::Write | Action::WriteAll => {
                 self.mode = Mode::Home;
-                return self.press_home(press, cx);
+                return self.press_home(action, shared);
             }
             _ => {}
         }
         Flow::Stay
     }
 
-    fn settled(&mut self, saved: bool, tone: Tone, text: &str, cx: &mut Context<'_>) {
-        self.awaited = None;
+    fn set_status(&mut self, tone: Tone, text: &str) {
         self.status = Some((tone, inert(text)));
-        if saved {
-            self.saved = true;
-            self.note_delivery(cx);
-        }
+    }
+
+    fn set_saved(&mut self, shared: &mut Shared) {
+        self.saved = true;
+        self.note_delivery(shared);
     }
 }
 
 impl Dialog for Reveal {
-    fn contexts(&self) -> &'static [&'static str] {
-        &["reveal"]
+    fn contexts(&self) -> &'static [Context] {
+        match self.mode {
+            Mode::Home => &[Context::Reveal],
+            Mode::Path(_) | Mode::Folder(_) => &[Context::Modal],
+            Mode::Asking { .. } => &[Context::Question, Context::Choice, Context::Modal, Context::Reveal],
+        }
+    }
+
+    fn hints(&self) -> Vec<Action> {
+        if !matches!(self.mode, Mode::Home) {
+            return Vec::new();
+        }
+        // With all of them there would be no place for the last one on 80 columns; the help has the one left out.
+        let third = if self.is_followed() { Action::WriteAll } else { Action::Usage };
+        let mut actions = vec![Action::Copy, Action::Write, Action::Show, third];
+        actions.extend(self.in_terminal_clipboard.then_some(Action::ClearClipboard));
+        actions.push(Action::Close);
+        actions
     }
 
     fn takes_text(&self) -> bool {
         matches!(self.mode, Mode::Path(_) | Mode::Folder(_))
     }
 
-    fn press(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
-        match self.mode {
-            Mode::Home => self.press_home(press, cx),
-            Mode::Path(_) => {
-                self.press_path(press, cx);
-                Flow::Stay
-            }
-            Mode::Folder(_) => self.press_folder(press, cx),
-            Mode::Asking { .. } => self.press_asking(press, cx),
+    fn opened(&mut self, shared: &mut Shared) {
+        // The mouse is left to the terminal, for selecting text.
+        shared.push(Effect::Mouse(false));
+        if self.series.is_written {
+            self.write(self.file(), shared);
         }
     }
 
-    fn paste(&mut self, text: &str, _cx: &mut Context<'_>) {
+    fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
+        match (&self.mode, press.action) {
+            (Mode::Home, Some(action)) => return self.press_home(action, shared),
+            (Mode::Asking { .. }, Some(action)) => return self.press_asking(action, shared),
+            (Mode::Path(_), _) => {
+                if let Some(path) = self.press_path(press, "A file name is needed.") {
+                    self.write(path, shared);
+                }
+            }
+            (Mode::Folder(_), _) => {
+                if let Some(folder) = self.press_path(press, "A folder is needed; . is the one you are in.") {
+                    return self.write_all(folder, shared);
+                }
+            }
+            (_, None) => {}
+        }
+        Flow::Stay
+    }
+
+    fn paste(&mut self, text: &str, _shared: &mut Shared) {
         if let Mode::Path(field) | Mode::Folder(field) = &mut self.mode {
             field.paste(text);
         }
     }
 
-    fn click(&mut self, target: &Target, cx: &mut Context<'_>) -> Flow {
+    fn click(&mut self, target: &Target, shared: &mut Shared) -> Flow {
         match (&self.mode, target) {
-            (Mode::Asking { .. }, Target::Choice(1)) => self.leave(cx),
-            (Mode::Asking { .. }, Target::Choice(_)) => {
-                self.mode = Mode::Home;
-                Flow::Stay
-            }
-            _ => Flow::Stay,
+            (Mode::Asking { .. }, Target::Choice(1)) => return self.leave(shared),
+            (Mode::Asking { .. }, Target::Choice(_)) => self.mode = Mode::Home,
+            _ => {}
         }
+        Flow::Stay
     }
 
-    fn answer(&mut self, answer: &mut Answer, cx: &mut Context<'_>) -> Flow {
-        match answer {
-            Answer::Copied(request, result) if self.awaited == Some(*request) => match result {
-                Ok(copied) => {
-                    self.in_terminal_clipboard = copied.is_in_terminal();
-                    let (saved, mut text) = (copied.is_claimed(), copied.describe("press w"));
-                    if !saved {
-                        text.push_str("; show it and select with the mouse, or press w");
-                    }
-                    self.settled(saved, if saved { Tone::Done } else { Tone::Error }, &text, cx);
+    fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) -> Flow {
+        match self.copy.take(reply) {
+            Some(Ok(copied)) => {
+                self.in_terminal_clipboard = copied.is_in_terminal();
+                if copied.is_claimed() {
+                    self.set_status(Tone::Done, &copied.describe("press w"));
+                    self.set_saved(shared);
+                } else {
+                    let text = copied.describe("press w");
+                    let text = format!("{text}; show it and select with the mouse, or press w");
+                    self.set_status(Tone::Error, &text);
                 }
-                Err(error) => {
-                    let text = format!("{error}; press w to write a file");
-                    self.settled(false, Tone::Error, &text, cx);
-                }
-            },
-            Answer::Written(request, result) if self.awaited == Some(*request) => match result {
-                Ok(path) => {
-                    let text = format!("Written to {} (mode 0600).", path.display());
-                    self.settled(true, Tone::Done, &text, cx);
-                    return self.written(path, cx);
-                }
-                Err(error) => {
-                    self.series.is_written = false;
-                    self.settled(false, Tone::Error, error, cx);
-                }
-            },
-            _ => {}
+            }
+            Some(Err(error)) => {
+                self.set_status(Tone::Error, &format!("{error}; press w to write a file"));
+            }
+            None => {}
+        }
+        match self.write.take(reply) {
+            Some(Ok(path)) => {
+                self.set_status(Tone::Done, &format!("Written to {} (mode 0600).", path.display()));
+                self.set_saved(shared);
+                return self.written(&path, shared);
+            }
+            Some(Err(error)) => {
+                self.series.is_written = false;
+                self.set_status(Tone::Error, &error);
+            }
+            None => {}
         }
         Flow::Stay
     }

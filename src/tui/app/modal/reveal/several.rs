@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::{Mode, Reveal};
-use crate::config::bindings::Key as KeyCode;
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
-use crate::tui::app::context::Context;
-use crate::tui::app::message::{Message, Tone};
-use crate::tui::app::modal::{Flow, Modal, Press};
+use crate::tui::app::message::Message;
+use crate::tui::app::modal::Flow;
+use crate::tui::app::shared::Shared;
 use crate::tui::app::text_field::TextField;
 
 /// A new key that takes the place of another.
@@ -37,16 +36,17 @@ pub(super) struct Series {
 }
 
 impl Reveal {
-    /// Opens on the first of the keys that take the places of others; the rest follow when it closes.
-    pub fn successors(mut waiting: Vec<Successor>, cx: &mut Context<'_>) -> Option<Self> {
+    /// The first of the keys that take the places of others; the rest follow when it closes.
+    #[must_use]
+    pub fn successors(mut waiting: Vec<Successor>) -> Option<Self> {
         waiting.reverse();
         let turn = (1, waiting.len());
-        Self::next_of(Series { waiting, ..Series::default() }, turn, cx)
+        Self::next_of(Series { waiting, ..Series::default() }, turn)
     }
 
-    fn next_of(mut series: Series, turn: (usize, usize), cx: &mut Context<'_>) -> Option<Self> {
+    fn next_of(mut series: Series, turn: (usize, usize)) -> Option<Self> {
         let Successor { key, secret, fate } = series.waiting.pop()?;
-        Some(Self { fate: Some(fate), turn, series, ..Self::new(key, secret, cx) })
+        Some(Self { fate: Some(fate), turn, series, ..Self::new(key, secret) })
     }
 
     /// Whether others follow.
@@ -55,23 +55,17 @@ impl Reveal {
         !self.series.waiting.is_empty()
     }
 
-    /// Goes on with the next one, or closes.
-    pub(super) fn next(&mut self, cx: &mut Context<'_>) -> Flow {
+    /// The next one takes its place, or it closes.
+    pub(super) fn next(&mut self, shared: &mut Shared) -> Flow {
         let series = std::mem::take(&mut self.series);
-        let (all, count) = (series.is_written, series.written);
-        let folder = series.folder.clone().unwrap_or_default();
-        let Some(mut next) = Self::next_of(series, (self.turn.0 + 1, self.turn.1), cx) else {
-            if all {
-                let place = inert(&folder.display().to_string());
-                let text = format!("{count} new keys are in {place}, each in a file of its own (mode 0600).");
-                cx.say(Message::done(text));
-            }
-            return Flow::Close;
-        };
-        if all {
-            next.write(next.file(), cx);
+        if series.waiting.is_empty() && series.is_written {
+            let folder = inert(&series.folder.clone().unwrap_or_default().display().to_string());
+            shared.say(Message::done(format!(
+                "{} new keys are in {folder}, each in a file of its own (mode 0600).",
+                series.written
+            )));
         }
-        Flow::Swap(Box::new(Modal::Reveal(Box::new(next))))
+        Self::next_of(series, (self.turn.0 + 1, self.turn.1)).map_or(Flow::Close, Flow::swap)
     }
 
     /// The file to suggest.
@@ -86,38 +80,27 @@ impl Reveal {
         self.mode = Mode::Folder(TextField::with(400, &folder));
     }
 
-    pub(super) fn press_folder(&mut self, press: Press, cx: &mut Context<'_>) -> Flow {
-        let Mode::Folder(field) = &mut self.mode else { return Flow::Stay };
-        match press.chord.key {
-            KeyCode::Esc => self.mode = Mode::Home,
-            KeyCode::Enter if field.text().trim().is_empty() => {
-                self.status = Some((Tone::Error, "A folder is needed; . is the one you are in.".into()));
-            }
-            KeyCode::Enter => {
-                let folder = Some(PathBuf::from(field.text().trim()));
-                if self.series.folder != folder {
-                    self.series.written = 0;
-                    self.series.folder = folder;
-                }
-                self.series.is_written = true;
-                // What is in safety already is not written once more.
-                if self.is_saved() {
-                    return self.leave(cx);
-                }
-                self.write(self.file(), cx);
-            }
-            _ => {
-                field.edit(&press.chord);
-            }
+    /// Writes this one and all that follow into a folder.
+    pub(super) fn write_all(&mut self, folder: PathBuf, shared: &mut Shared) -> Flow {
+        let folder = Some(folder);
+        if self.series.folder != folder {
+            self.series.written = 0;
+            self.series.folder = folder;
         }
+        self.series.is_written = true;
+        // One that is saved already is not written again.
+        if self.saved {
+            return self.leave(shared);
+        }
+        self.write(self.file(), shared);
         Flow::Stay
     }
 
     /// One is written: the next one follows, unless somebody wants to leave.
-    pub(super) fn written(&mut self, path: &Path, cx: &mut Context<'_>) -> Flow {
+    pub(super) fn written(&mut self, path: &Path, shared: &mut Shared) -> Flow {
         self.series.folder = path.parent().map(PathBuf::from);
         self.series.written += 1;
         self.series.is_written &= matches!(self.mode, Mode::Home);
-        if self.series.is_written { self.leave(cx) } else { Flow::Stay }
+        if self.series.is_written { self.leave(shared) } else { Flow::Stay }
     }
 }

@@ -1,0 +1,109 @@
+//! The words of the bindings: what a key press can ask for, and where.
+
+use serde::Deserialize;
+use strum::AsRefStr;
+
+/// Where a binding works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, AsRefStr)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Context {
+    Keys,
+    Applications,
+    Users,
+    Audit,
+    /// Every list.
+    List,
+    /// A filter while it is typed.
+    Filter,
+    /// Every screen.
+    Global,
+    /// Every dialog.
+    Modal,
+    /// A dialog that asks for Yes or No.
+    Question,
+    /// Buttons and options side by side.
+    Choice,
+    Calendar,
+    /// The dialog that shows a secret.
+    Reveal,
+}
+
+impl Context {
+    /// Whether keys of both contexts can be pressed at the same time.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        let is_screen = |c: Self| matches!(c, Self::Keys | Self::Applications | Self::Users | Self::Audit);
+        let is_general = |c: Self| matches!(c, Self::List | Self::Global);
+        self == other
+            || (is_general(self) && (is_general(other) || is_screen(other)))
+            || (is_screen(self) && is_general(other))
+    }
+}
+
+/// What a key press can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, AsRefStr)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Action {
+    Quit,
+    Help,
+    Palette,
+    Suspend,
+    Redraw,
+    ScreenKeys,
+    ScreenApplications,
+    ScreenUsers,
+    ScreenAudit,
+    NextScreen,
+    PreviousScreen,
+    ChooseApplication,
+    /// Clears a message, a selection or a filter.
+    Dismiss,
+    NextTheme,
+    Up,
+    Down,
+    Left,
+    Right,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    Filter,
+    Open,
+    Create,
+    Add,
+    Delete,
+    Rotate,
+    Disable,
+    Enable,
+    Rename,
+    /// Shows how to use a key.
+    Usage,
+    /// Filters by the next state.
+    FilterState,
+    /// Sorts by the next column.
+    Sort,
+    /// Shows how the audit log differs from the known head.
+    Review,
+    Timeline,
+    Reverse,
+    Select,
+    SelectAll,
+    Copy,
+    Write,
+    /// Writes this secret and all that follow to a directory.
+    WriteAll,
+    Show,
+    ClearClipboard,
+    Close,
+    Confirm,
+    Cancel,
+    /// The next field or choice of a dialog.
+    Next,
+    Previous,
+    /// The other option.
+    Toggle,
+    Yes,
+    No,
+}

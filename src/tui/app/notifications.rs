@@ -1,0 +1,118 @@
+//! The messages about operations that are done, or have failed.
+
+use crate::desk::DeskError;
+use crate::domain::Instant;
+use crate::domain::expiry;
+use crate::domain::key::{Key, Tombstone};
+use crate::host::clock::Zone;
+
+use super::App;
+use super::message::Message;
+use super::msg::{Asker, Effect, Outcome};
+
+impl App {
+    /// Says what was done or why not, and asks for the new state of things.
+    pub(super) fn notify(&mut self, asker: Asker, result: &Result<Outcome, DeskError>) {
+        match result {
+            Ok(outcome) => {
+                if let Some(text) = sentence(outcome, self.shared.now, self.shared.zone()) {
+                    self.say(Message::done(text));
+                }
+                self.note(outcome);
+            }
+            // A dialog shows its own errors.
+            Err(error) => {
+                let is_open = matches!(asker, Asker::Dialog(id) if self.modals.get_mut(id).is_some());
+                if !is_open {
+                    self.say(Message::error(error.to_string()));
+                }
+            }
+        }
+        self.refresh();
+    }
+
+    fn note(&mut self, outcome: &Outcome) {
+        let keys = &mut self.screens.keys;
+        match outcome {
+            Outcome::Deleted(tombstones) => {
+                keys.forget(tombstones.iter().map(|tombstone| tombstone.id));
+                self.shared.push(Effect::Scrub);
+            }
+            Outcome::ApplicationDeleted(..) | Outcome::UserDeleted(..) => self.shared.push(Effect::Scrub),
+            Outcome::Disabled(..) | Outcome::Rotated(_) => keys.picked.clear(),
+            Outcome::SetUp(set_up) => keys.list.query.application = Some(set_up.application.id),
+            _ => {}
+        }
+    }
+}
+
+fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
+    Some(match outcome {
+        // The secret is on the screen: nothing needs to be said beside it.
+        Outcome::Created(_) | Outcome::Rotated(_) | Outcome::Delivered(_) => return None,
+        Outcome::SetUp(set_up) => {
+            format!("{} is set up. Press n to create its first API key.", set_up.application.name)
+        }
+        Outcome::Deleted(tombstones) => deleted(tombstones, at, zone),
+        Outcome::Disabled(keys, now) => disabled(keys, *now),
+        Outcome::ApplicationCreated(application) => format!("Application {} created.", application.name),
+        Outcome::ApplicationRenamed(application) => format!("Application renamed to {}.", application.name),
+        Outcome::ApplicationDeleted(name, 0) => format!("Application {name} deleted. It had no keys."),
+        Outcome::ApplicationDeleted(name, 1) => {
+            format!("Application {name} deleted with its key. Requests with it are refused.")
+        }
+        Outcome::ApplicationDeleted(name, keys) => {
+            format!("Application {name} deleted with its {keys} keys. Requests with them are refused.")
+        }
+        Outcome::UserAdded(user) => format!("User {} added.", email(user)),
+        Outcome::UserDisabled(user) => {
+            format!("User {} disabled. Their keys work until they expire.", email(user))
+        }
+        Outcome::UserEnabled(user) => format!("User {} enabled.", email(user)),
+        Outcome::LogAccepted(head) => {
+            format!("Audit log accepted with {} entries.", head.number)
+        }
+        Outcome::UserDeleted(id, 0) => format!("User {} deleted and their email wiped.", id.0),
+        Outcome::UserDeleted(id, keys) => format!(
+            "User {} deleted and their email wiped. {} they created: they work until they expire.",
+            id.0,
+            count(*keys)
+        ),
+    })
+}
+
+fn email(user: &crate::domain::user::User) -> String {
+    user.email.as_ref().map_or_else(|| format!("number {}", user.id.0), ToString::to_string)
+}
+
+fn count(keys: u64) -> String {
+    if keys == 1 { "1 key remains that".into() } else { format!("{keys} keys remain that") }
+}
+
+/// The receipt: it is on the disk, and what was let in last.
+fn deleted(tombstones: &[Tombstone], now: Instant, zone: Zone) -> String {
+    let at = zone.local(now).format("%H:%M:%S");
+    match tombstones {
+        [one] => {
+            let last = match (one.last_used, one.last_used_from.as_deref()) {
+                (None, _) => "It was never used".to_owned(),
+                (Some(at), None) => format!("Last let in {}", expiry::relative(at, now)),
+                (Some(at), Some(from)) => format!("Last let in {} from {from}", expiry::relative(at, now)),
+            };
+            format!("Key {} deleted at {at}. Requests with it are refused. {last}.", one.prefix)
+        }
+        many => format!("{} keys deleted at {at}. Requests with them are refused.", many.len()),
+    }
+}
+
+fn disabled(keys: &[Key], disabled: bool) -> String {
+    let (what, they) = match keys {
+        [one] => (format!("Key {}", one.prefix), "it"),
+        many => (format!("{} keys", many.len()), "them"),
+    };
+    if disabled {
+        format!("{what} disabled. Requests with {they} are refused until you enable {they}.")
+    } else {
+        format!("{what} enabled. Requests with {they} are let in again.")
+    }
+}

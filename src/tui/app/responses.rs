@@ -1,0 +1,121 @@
+//! What the worker responds: to the part of the state that asked.
+
+use crate::desk::Who;
+use crate::desk::known_head::LogMismatch;
+use crate::domain::text::capitalized;
+
+use super::App;
+use super::message::Message;
+use super::modal::{Form, LogMismatchDialog};
+use super::msg::{Asker, Load, RequestId, Response, SessionInfo};
+use super::pending::Reply;
+
+impl App {
+    pub(super) fn respond(&mut self, request: RequestId, response: Response) {
+        if let Response::Done(result) = &response {
+            self.notify(request.asker, result);
+        }
+        let mut reply = Reply::new(request, response);
+        match request.asker {
+            Asker::App => self.receive(&mut reply),
+            Asker::Screen(id) => {
+                self.screens.get_mut(id).receive(&mut reply, self.shared.on_behalf_of(request.asker));
+            }
+            Asker::Dialog(id) => {
+                if let Some((dialog, shared)) = self.dialog(id) {
+                    let flow = dialog.receive(&mut reply, shared);
+                    self.follow(flow, Some(id));
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, reply: &mut Reply) {
+        match self.session.take(reply) {
+            Some(Ok(session)) => self.enter(*session),
+            Some(Err(error)) if !error.is_interrupted() => self.banner = Some(error.to_string()),
+            _ => {}
+        }
+        if let Some(Ok(check)) = self.known_head.take(reply) {
+            if let Some(loss) = check.loss() {
+                self.say(Message::error(format!("{}.", capitalized(&loss))));
+            }
+            self.set_log_mismatch(check.mismatch);
+        }
+    }
+
+    /// Takes who is here, and where.
+    fn enter(&mut self, session: SessionInfo) {
+        let is_first = self.shared.session.is_none();
+        if is_first {
+            self.greet(&session);
+        }
+        let application = session.application.as_ref();
+        if let Some(name) = self.wanted_application.take()
+            && application.is_none_or(|application| !application.name.as_str().eq_ignore_ascii_case(&name))
+        {
+            self.say(Message::error(format!("No Application is called {name:?}.")));
+        }
+        let application = application.map(|application| application.id);
+        self.shared.session = Some(session);
+        self.banner = None;
+        if is_first || self.screens.keys.application() != application {
+            let (keys, shared) = self.keys();
+            keys.show(application, shared);
+        }
+        if is_first {
+            // After the rows, which are not to wait for it.
+            self.load_known_head();
+        }
+    }
+
+    fn greet(&mut self, session: &SessionInfo) {
+        match &session.who {
+            Who::NotSetUp => self.open(Form::set_up(&session.suggested_email, session.notice)),
+            Who::Unknown => self.say(Message::note(format!(
+                "Your login {:?} is not known here: you can look, and change nothing. Ask an active user to add you \
+                 (screen 3).",
+                session.login
+            ))),
+            Who::Disabled(_) => {
+                self.say(Message::note("You are disabled here: you can look, and change nothing."));
+            }
+            Who::Active(_) => {}
+        }
+        if !session.warnings.is_empty() {
+            self.say(Message::error(session.warnings.join(" ")));
+        }
+    }
+
+    /// Asks for the comparison of the audit log with the known head.
+    fn load_known_head(&mut self) {
+        self.known_head.load(Load::KnownHead, self.shared.on_behalf_of(Asker::App));
+    }
+
+    /// Takes a mismatch, and opens its dialog when it is new.
+    fn set_log_mismatch(&mut self, mismatch: Option<LogMismatch>) {
+        if let (None, Some(mismatch)) = (&self.shared.log_mismatch, &mismatch) {
+            // Below what somebody is in the middle of.
+            self.modals.push_below(LogMismatchDialog::new(mismatch.clone()).into(), &mut self.shared);
+        }
+        self.shared.log_mismatch = mismatch;
+    }
+
+    /// Opens the dialog of the mismatch.
+    pub(super) fn review(&mut self) {
+        match &self.shared.log_mismatch {
+            Some(mismatch) => self.open(LogMismatchDialog::new(mismatch.clone())),
+            None => self.say(Message::note("The audit log contains the known head.")),
+        }
+    }
+
+    /// Another session, or an operation, has changed the data.
+    pub(super) fn refresh(&mut self) {
+        self.load_session();
+        self.reload();
+        self.load_known_head();
+        for (id, modal) in self.modals.iter_mut() {
+            modal.dialog_mut().refresh(self.shared.on_behalf_of(Asker::Dialog(id)));
+        }
+    }
+}

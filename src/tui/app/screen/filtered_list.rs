@@ -1,0 +1,202 @@
+//! A list with a filter: what every screen is made of.
+
+use std::fmt::Debug;
+
+use crate::config::bindings::Action;
+use crate::store::{Anchor, Page, StoreError, Window};
+use crate::tui::app::filter::{Filter, Typed};
+use crate::tui::app::list::{List, Move, Row};
+use crate::tui::app::modal::Press;
+use crate::tui::app::msg::Load;
+use crate::tui::app::pending::{Expected, Pending, Reply};
+use crate::tui::app::shared::Shared;
+
+/// Rows that the worker can fetch.
+pub trait Listed: Row {
+    /// What is shown besides the text of the filter.
+    type Query: Debug + Default;
+
+    /// What to ask for; none where there is nothing to show rows of.
+    fn load(text: &str, query: &mut Self::Query, window: Window<Self>, shared: &Shared) -> Option<Load>;
+
+    /// Whether the query leaves rows out.
+    fn is_narrowed(_query: &Self::Query) -> bool {
+        false
+    }
+
+    /// Makes the query show all rows.
+    fn widen(_query: &mut Self::Query) {}
+}
+
+/// What a key press did to a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pressed {
+    Nothing,
+    /// Another row is selected.
+    Moved,
+    /// The rows are fetched from the start.
+    Restarted,
+    /// An action that is not the list's own.
+    Other(Action),
+}
+
+/// What a screen asks of its list, whatever the rows are.
+pub trait Rows {
+    fn filter(&self) -> &Filter;
+    fn set_height(&mut self, height: usize);
+    /// Fetches the rows around the selected one.
+    fn reload(&mut self, shared: &mut Shared);
+    fn press(&mut self, press: &Press, shared: &mut Shared) -> Pressed;
+    fn paste(&mut self, text: &str, shared: &mut Shared) -> Pressed;
+    /// Selects a visible row; says whether it was selected before.
+    fn click(&mut self, row: usize) -> bool;
+    fn receive(&mut self, reply: &mut Reply, shared: &mut Shared);
+}
+
+/// The rows, the text to filter by, and what has been asked for.
+#[derive(Debug)]
+pub struct FilteredList<T: Listed> {
+    pub rows: List<T>,
+    pub filter: Filter,
+    pub query: T::Query,
+    /// Why the rows could not be read.
+    pub error: Option<String>,
+    page: Pending<Page<T>>,
+}
+
+impl<T: Listed> Default for FilteredList<T> {
+    fn default() -> Self {
+        Self::new(T::Query::default())
+    }
+}
+
+impl<T: Listed> FilteredList<T> {
+    #[must_use]
+    pub fn new(query: T::Query) -> Self {
+        let (rows, filter, page) = (List::default(), Filter::default(), Pending::default());
+        Self { rows, filter, query, error: None, page }
+    }
+}
+
+impl<T: Listed> FilteredList<T>
+where
+    Page<T>: Expected<Error = StoreError>,
+{
+    /// Whether rows are left out.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        !self.filter.text().is_empty() || T::is_narrowed(&self.query)
+    }
+
+    fn fetch(&mut self, window: Window<T>, shared: &mut Shared) {
+        if let Some(load) = T::load(self.filter.text(), &mut self.query, window, shared) {
+            self.page.load(load, shared);
+            self.rows.await_rows();
+        }
+    }
+
+    /// Fetches the rows from the start.
+    pub fn restart(&mut self, shared: &mut Shared) -> Pressed {
+        let window = Window { anchor: Anchor::First, ..self.rows.window() };
+        self.rows.clear();
+        self.fetch(window, shared);
+        Pressed::Restarted
+    }
+
+    /// Takes its rows, if the reply holds them; says whether it did.
+    pub fn take(&mut self, reply: &mut Reply, shared: &mut Shared) -> bool {
+        match self.page.take(reply) {
+            Some(Ok(page)) => {
+                self.error = None;
+                if let Some(window) = self.rows.take(page) {
+                    self.fetch(window, shared);
+                }
+                return true;
+            }
+            Some(Err(error)) if !error.is_interrupted() => {
+                self.rows.give_up();
+                self.error = Some(error.to_string());
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// Whether rows are on their way.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.page.is_waiting()
+    }
+
+    fn typed(&mut self, typed: Typed, shared: &mut Shared) -> Pressed {
+        if typed == Typed::Changed { self.restart(shared) } else { Pressed::Nothing }
+    }
+}
+
+impl<T: Listed> Rows for FilteredList<T>
+where
+    Page<T>: Expected<Error = StoreError>,
+{
+    fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    fn set_height(&mut self, height: usize) {
+        self.rows.set_height(height);
+    }
+
+    fn reload(&mut self, shared: &mut Shared) {
+        self.fetch(self.rows.window(), shared);
+    }
+
+    fn press(&mut self, press: &Press, shared: &mut Shared) -> Pressed {
+        if let Some(step) = press.action.and_then(movement) {
+            if let Some(window) = self.rows.go(step) {
+                self.fetch(window, shared);
+            }
+            return Pressed::Moved;
+        }
+        if self.filter.typing {
+            let typed = self.filter.press(press);
+            return self.typed(typed, shared);
+        }
+        match press.action {
+            Some(Action::Filter) => self.filter.typing = true,
+            Some(Action::Dismiss) if self.is_narrowed() => {
+                T::widen(&mut self.query);
+                self.filter.clear();
+                return self.restart(shared);
+            }
+            Some(other) => return Pressed::Other(other),
+            None => {}
+        }
+        Pressed::Nothing
+    }
+
+    fn paste(&mut self, text: &str, shared: &mut Shared) -> Pressed {
+        let typed = self.filter.paste(text);
+        self.typed(typed, shared)
+    }
+
+    fn click(&mut self, row: usize) -> bool {
+        let was_selected = self.rows.visible().1 == Some(row);
+        self.rows.select_visible(row);
+        was_selected
+    }
+
+    fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) {
+        self.take(reply, shared);
+    }
+}
+
+fn movement(action: Action) -> Option<Move> {
+    Some(match action {
+        Action::Up => Move::By(-1),
+        Action::Down => Move::By(1),
+        Action::PageUp => Move::Pages(-1),
+        Action::PageDown => Move::Pages(1),
+        Action::First => Move::First,
+        Action::Last => Move::Last,
+        _ => return None,
+    })
+}

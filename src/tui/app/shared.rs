@@ -1,0 +1,121 @@
+//! What all screens and dialogs need, beside their own state.
+
+use std::sync::Arc;
+
+use crate::config::bindings::Bindings;
+use crate::config::settings::Settings;
+use crate::desk::known_head::LogMismatch;
+use crate::domain::Instant;
+use crate::domain::application::{Application, ApplicationId};
+use crate::domain::platform::Catalogue;
+use crate::host::clock::Zone;
+
+use super::message::Message;
+use super::msg::{Asker, Effect, Operation, RequestId, SessionInfo};
+
+/// What does not change while the program runs.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    pub settings: Arc<Settings>,
+    pub zone: Zone,
+    /// The path of the database file, for the help.
+    pub database: String,
+}
+
+/// Facts to read, the message line, and the effects of the present update.
+#[derive(Debug)]
+pub struct Shared {
+    /// The present instant, as the last message brought it.
+    pub now: Instant,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    pub environment: Environment,
+    /// None before the first response.
+    pub session: Option<SessionInfo>,
+    pub message: Option<Message>,
+    /// How the audit log differs from the known head.
+    pub log_mismatch: Option<LogMismatch>,
+    effects: Vec<Effect>,
+    asker: Asker,
+    requests: u64,
+}
+
+impl Shared {
+    #[must_use]
+    pub fn new(environment: Environment, size: (u16, u16), now: Instant) -> Self {
+        let (effects, asker) = (Vec::new(), Asker::App);
+        Self {
+            now,
+            size,
+            environment,
+            session: None,
+            message: None,
+            log_mismatch: None,
+            effects,
+            asker,
+            requests: 0,
+        }
+    }
+
+    /// The same for this asker: responses to what is asked through it go there.
+    pub fn on_behalf_of(&mut self, asker: Asker) -> &mut Self {
+        self.asker = asker;
+        self
+    }
+
+    /// A request that is different from all others.
+    pub fn request(&mut self) -> RequestId {
+        self.requests += 1;
+        RequestId { asker: self.asker, number: self.requests }
+    }
+
+    pub fn push(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Asks for an operation whose outcome is only shown in the message line.
+    pub fn operate(&mut self, operation: Operation) {
+        let request = RequestId { asker: Asker::App, ..self.request() };
+        self.push(Effect::Do(request, operation));
+    }
+
+    pub(super) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Shows a message in the message line.
+    pub fn say(&mut self, message: Message) {
+        self.message = Some(message);
+    }
+
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.environment.settings
+    }
+
+    #[must_use]
+    pub fn bindings(&self) -> &Bindings {
+        &self.settings().bindings
+    }
+
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.settings().catalogue
+    }
+
+    #[must_use]
+    pub fn zone(&self) -> Zone {
+        self.environment.zone
+    }
+
+    /// The Application whose keys are shown.
+    #[must_use]
+    pub fn application(&self) -> Option<&Application> {
+        self.session.as_ref()?.application.as_ref()
+    }
+
+    #[must_use]
+    pub fn application_id(&self) -> Option<ApplicationId> {
+        self.application().map(|application| application.id)
+    }
+}
