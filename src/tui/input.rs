@@ -3,7 +3,7 @@
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
 
 use super::app::msg::Msg;
-use super::view::Hits;
+use super::view::canvas::Hits;
 use crate::config::bindings::{Chord, Key};
 
 /// How many rows a step of the wheel is.

@@ -13,8 +13,8 @@ mod worker;
 
 use std::sync::Arc;
 
-use crate::config::settings::{Ascii, Settings, ThemeName};
-use crate::config::theme::{Theme, ThemeError};
+use crate::config::settings::Settings;
+use crate::config::theme::ThemeError;
 use crate::desk::known_head::KnownHeads;
 use crate::domain::user::Caller;
 use crate::host::clipboard::Clipboard;
@@ -23,7 +23,8 @@ use crate::store::Store;
 use app::App;
 use app::shared::Environment;
 use terminal::{Guard, TerminalError};
-use view::{Glyphs, Hits, Look};
+use view::appearance::Appearances;
+use view::canvas::Hits;
 use worker::Worker;
 
 /// What the screen is opened with.
@@ -55,46 +56,12 @@ pub enum TuiError {
     Thread(#[from] std::io::Error),
 }
 
-/// The themes, and where one is among them.
-#[derive(Debug)]
-pub struct Looks {
-    looks: Vec<Look>,
-    first: usize,
-}
-
-impl Looks {
-    /// All themes, beginning with the one that is set; with `NO_COLOR` (no-color.org) the colourless one alone.
-    pub fn new(settings: &Settings, no_color: bool, utf8: bool) -> Result<Self, ThemeError> {
-        let ascii = match settings.ascii {
-            Ascii::Auto => !utf8,
-            Ascii::On => true,
-            Ascii::Off => false,
-        };
-        let glyphs = if ascii { Glyphs::ASCII } else { Glyphs::UNICODE };
-        if no_color {
-            return Ok(Self { looks: vec![Look { theme: Theme::colourless()?, glyphs }], first: 0 });
-        }
-        let looks = ThemeName::ALL
-            .iter()
-            .map(|name| Ok(Look { theme: Theme::named(*name)?, glyphs }))
-            .collect::<Result<_, ThemeError>>()?;
-        let first = ThemeName::ALL.iter().position(|name| *name == settings.theme).unwrap_or_default();
-        Ok(Self { looks, first })
-    }
-
-    /// The theme so many steps after the first.
-    #[must_use]
-    pub fn get(&self, steps: usize) -> &Look {
-        &self.looks[(self.first + steps) % self.looks.len()]
-    }
-}
-
 /// Opens the screen and runs it until somebody leaves.
 pub fn run(launch: Launch) -> Result<(), TuiError> {
     let Launch { store, caller, settings, application, known_heads } = launch;
     terminal::check()?;
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let looks = Looks::new(&settings, var("NO_COLOR").is_some(), is_utf8(var))?;
+    let appearances = Appearances::new(&settings, var("NO_COLOR").is_some(), is_utf8(var))?;
     let environment = Environment {
         zone: Zone::Local,
         database: store.path().display().to_string(),
@@ -116,7 +83,7 @@ pub fn run(launch: Launch) -> Result<(), TuiError> {
     let (app, effects) = App::new(environment, size, clock::now(), application);
     let looping = run::Loop {
         app,
-        looks,
+        appearances,
         worker: &worker,
         guard: &guard,
         incoming,

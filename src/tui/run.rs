@@ -10,10 +10,12 @@ use ratatui::layout::Rect;
 
 use super::app::App;
 use super::app::msg::{Effect, Msg, Notice};
+use super::input;
 use super::terminal::{Guard, TerminalError};
-use super::view::{self, Hits, Look};
+use super::view;
+use super::view::appearance::Appearances;
+use super::view::canvas::Hits;
 use super::worker::{Incoming, Job, Worker};
-use super::{Looks, input};
 use crate::host::clock;
 
 /// How long the loop waits for a message before it updates the times that are shown.
@@ -30,7 +32,7 @@ const BEFORE_A_FRAME: Duration = Duration::from_millis(8);
 
 pub(super) struct Loop<'a> {
     pub(super) app: App,
-    pub(super) looks: Looks,
+    pub(super) appearances: Appearances,
     pub(super) worker: &'a Worker,
     pub(super) guard: &'a Guard,
     pub(super) incoming: Receiver<Incoming>,
@@ -55,14 +57,14 @@ impl Loop<'_> {
         &mut self,
         terminal: &mut Terminal<CrosstermBackend<std::io::Stdout>>,
     ) -> Result<(), TerminalError> {
-        let look: &Look = self.looks.get(self.app.theme);
+        let appearance = self.appearances.get(self.app.theme);
         if std::mem::take(&mut self.redraw) {
             // Not `clear`: that asks the terminal where its cursor is, and waits for the answer.
             let size = terminal.size()?;
             terminal.resize(Rect::new(0, 0, size.width, size.height))?;
         }
         let (app, hits) = (&self.app, &mut self.hits);
-        terminal.draw(|frame| *hits = view::draw(app, look, frame))?;
+        terminal.draw(|frame| *hits = view::draw(app, appearance, frame))?;
         Ok(())
     }
 

@@ -8,12 +8,13 @@ use keydesk::domain::Instant;
 use keydesk::domain::secret::Secret;
 use keydesk::host::clipboard::Copied;
 use keydesk::host::clock::Zone;
-use keydesk::tui::Looks;
 use keydesk::tui::app::App;
 use keydesk::tui::app::msg::{Effect, Msg, Notice, Response};
 use keydesk::tui::app::shared::Environment;
 use keydesk::tui::effects::Desk as Effects;
-use keydesk::tui::view::{self, Hits};
+use keydesk::tui::view;
+use keydesk::tui::view::appearance::Appearances;
+use keydesk::tui::view::canvas::Hits;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
@@ -28,7 +29,7 @@ pub struct Script {
     /// Secrets that were copied.
     pub copied: Vec<Secret>,
     effects: Effects,
-    looks: Looks,
+    appearances: Appearances,
     terminal: Terminal<TestBackend>,
     pub folder: tempfile::TempDir,
 }
@@ -70,12 +71,12 @@ impl Script {
             Environment { zone: Zone::utc(), database: "keydesk.db".into(), settings: Arc::clone(&settings) };
         let effects = Effects::new(store, support::ana(), Arc::clone(&settings), Box::new(entropy))
             .with_known_heads(known_heads);
-        let looks = Looks::new(&settings, false, true).unwrap();
+        let appearances = Appearances::new(&settings, false, true).unwrap();
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let (app, first) = App::new(environment, (columns, rows), now, None);
         let hits = Hits::default();
         let mut script =
-            Self { app, now, hits, quit: false, copied: Vec::new(), effects, looks, terminal, folder };
+            Self { app, now, hits, quit: false, copied: Vec::new(), effects, appearances, terminal, folder };
         script.perform(first);
         script.draw();
         script
@@ -152,9 +153,9 @@ impl Script {
     }
 
     fn draw(&mut self) {
-        let look = self.looks.get(self.app.theme);
+        let appearance = self.appearances.get(self.app.theme);
         let (app, hits) = (&self.app, &mut self.hits);
-        self.terminal.draw(|frame| *hits = view::draw(app, look, frame)).unwrap();
+        self.terminal.draw(|frame| *hits = view::draw(app, appearance, frame)).unwrap();
     }
 
     /// The frame as text: the cells, and below them runs of cells that look alike, so that colours show in a diff.
@@ -171,7 +172,7 @@ impl Script {
 
     /// The same with the looks of each line's words.
     pub fn picture(&self) -> String {
-        let theme = &self.looks.get(self.app.theme).theme;
+        let theme = &self.appearances.get(self.app.theme).theme;
         let buffer = self.terminal.backend().buffer();
         let roles = [
             ('a', theme.accent),

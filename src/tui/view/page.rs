@@ -1,23 +1,29 @@
 //! What a modal says, line by line, before it is put into its box.
 
+use std::fmt::Display;
+
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::Look;
+use super::appearance::Appearance;
 use super::text::{cut, width, wrap};
+use crate::config::theme::Theme;
 use crate::domain::text::inert;
+use crate::tui::app::modal::menu::Menu;
 use crate::tui::app::modal::submission::Submission;
 use crate::tui::app::msg::Target;
 use crate::tui::app::text_field::TextField;
 
-/// Lines with what can be clicked in them and where the cursor stands.
+/// Lines with what can be clicked in them, and how they are framed.
 #[derive(Debug)]
 pub struct Page<'a> {
-    /// The looks.
-    pub look: &'a Look,
-    /// The room, in cells.
+    pub appearance: &'a Appearance,
+    /// In cells.
     pub width: usize,
-    /// The lines.
+    pub title: String,
+    pub is_dangerous: bool,
+    /// Lines scrolled off the top.
+    pub scroll: usize,
     pub lines: Vec<Line<'static>>,
     /// Line, first column, columns, what it is.
     pub hits: Vec<(usize, u16, u16, Target)>,
@@ -28,10 +34,24 @@ pub struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// An empty page of so many cells.
     #[must_use]
-    pub fn new(look: &'a Look, width: usize) -> Self {
-        Self { look, width, lines: Vec::new(), hits: Vec::new(), cursor: None, focus: None }
+    pub fn new(appearance: &'a Appearance, width: usize) -> Self {
+        Self {
+            appearance,
+            width,
+            title: String::new(),
+            is_dangerous: false,
+            scroll: 0,
+            lines: Vec::new(),
+            hits: Vec::new(),
+            cursor: None,
+            focus: None,
+        }
+    }
+
+    #[must_use]
+    pub fn theme(&self) -> &'a Theme {
+        &self.appearance.theme
     }
 
     /// A line as it is; cut by the frame where it is too long.
@@ -59,34 +79,42 @@ impl<'a> Page<'a> {
         for (place, line) in wrap(value, self.width.saturating_sub(column)).into_iter().enumerate() {
             let name = if place == 0 { cut(name, column.saturating_sub(1), "") } else { String::new() };
             self.line(vec![
-                Span::styled(format!("{name:column$}"), self.look.theme.dim),
+                Span::styled(format!("{name:column$}"), self.theme().dim),
                 Span::styled(line, style),
             ]);
         }
         self
     }
 
+    /// Facts in the style of text.
+    pub fn facts(&mut self, facts: &[(&str, &dyn Display)]) -> &mut Self {
+        for (name, value) in facts {
+            self.fact(name, &value.to_string(), self.theme().text);
+        }
+        self
+    }
+
     /// A field with its label in front; the cursor stands in it when it has the focus.
     pub fn field(&mut self, label: &str, field: &TextField, focused: bool, place: usize) -> &mut Self {
-        let theme = &self.look.theme;
+        let theme = self.theme();
         let column = if label.is_empty() { 0 } else { 18.min(self.width / 2) };
-        let room = self.width.saturating_sub(column).max(1);
+        let width = self.width.saturating_sub(column).max(1);
         // One cell is kept for the cursor behind the last letter.
-        let scroll = field.scroll(room.saturating_sub(1));
+        let scroll = field.scroll(width.saturating_sub(1));
         let shown = skip_cells(field.text(), scroll);
-        let shown = cut(&shown, room.saturating_sub(1), "");
+        let shown = cut(&shown, width.saturating_sub(1), "");
         let style = if focused { theme.field.patch(theme.cursor) } else { theme.field };
         let label_style = if focused { theme.accent } else { theme.dim };
         let at = self.lines.len();
         self.line(vec![
             Span::styled(format!("{:column$}", cut(label, column.saturating_sub(1), "")), label_style),
-            Span::styled(pad(&shown, room), style),
+            Span::styled(pad(&shown, width), style),
         ]);
-        let (x, room) = (cells(column), cells(room));
-        self.hits.push((at, x, room, Target::Choice(place)));
+        let (x, width) = (cells(column), cells(width));
+        self.hits.push((at, x, width, Target::Choice(place)));
         if focused {
             self.cursor =
-                Some((at, x + cells(field.cursor().saturating_sub(scroll)).min(room.saturating_sub(1))));
+                Some((at, x + cells(field.cursor().saturating_sub(scroll)).min(width.saturating_sub(1))));
             self.focus = Some(at);
         }
         self
@@ -95,16 +123,28 @@ impl<'a> Page<'a> {
     /// What becomes of an operation: that it is on its way, or why it failed.
     pub fn submission(&mut self, submission: &Submission, waiting: &str) -> &mut Self {
         if submission.is_pending() {
-            self.text(waiting, self.look.theme.warning);
+            self.text(waiting, self.theme().warning);
         } else if let Some(error) = &submission.error {
-            self.text(&inert(error), self.look.theme.danger);
+            self.text(&inert(error), self.theme().danger);
+        }
+        self
+    }
+
+    /// The entries of a menu, with a note at the right of each. The cursor stays in the filter.
+    pub fn menu(&mut self, menu: &Menu, entries: &[(String, String)]) -> &mut Self {
+        let theme = self.theme();
+        for (place, (name, note)) in entries.iter().enumerate() {
+            let name = cut(name, self.width.saturating_sub(note.len() + 4), self.appearance.glyphs.cut);
+            let name = pad(&name, self.width.saturating_sub(note.len() + 3));
+            let line = vec![Span::styled(name, theme.text), Span::styled(note.clone(), theme.dim)];
+            self.choice(line, place == menu.chosen, place);
         }
         self
     }
 
     /// Buttons in a row; the focused one is marked, and not by colour alone.
     pub fn buttons(&mut self, buttons: &[Button<'_>]) -> &mut Self {
-        let theme = &self.look.theme;
+        let theme = self.theme();
         let at = self.lines.len();
         let mut spans = Vec::new();
         let mut x = 0;
@@ -132,9 +172,9 @@ impl<'a> Page<'a> {
 
     /// A choice of a list, one to a line.
     pub fn choice(&mut self, line: Vec<Span<'static>>, chosen: bool, place: usize) -> &mut Self {
-        let theme = &self.look.theme;
+        let theme = self.theme();
         let at = self.lines.len();
-        let sign = if chosen { self.look.glyphs.pointer } else { " " };
+        let sign = if chosen { self.appearance.glyphs.pointer } else { " " };
         let mut spans = vec![Span::styled(format!("{sign} "), theme.accent)];
         spans.extend(line);
         let mut line = Line::from(spans);

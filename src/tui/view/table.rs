@@ -1,16 +1,14 @@
 //! A table of a list's visible rows: columns aligned, the sort column marked, one row selected.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
+use super::canvas::{Canvas, Cursor};
 use super::text::cut;
-use super::{Hits, Look};
 use crate::tui::app::msg::Target;
 
-/// A column: its name, its room, on which side its cells stand.
+/// A column: its name, its width, on which side its cells stand.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     /// The name above it.
@@ -53,17 +51,17 @@ impl Column {
     }
 }
 
-/// Cells between two columns: one where room is short.
-fn gap(room: u16) -> u16 {
-    if room < 100 { 1 } else { 2 }
+/// Cells between two columns: one where width is short.
+fn gap(width: u16) -> u16 {
+    if width < 100 { 1 } else { 2 }
 }
 
-/// Widths of columns in so many cells; those without room at the end are left out.
+/// Widths of columns in so many cells; those that do not fit at the end are left out.
 #[must_use]
-pub fn widths(columns: &[Column], room: u16) -> Vec<u16> {
+pub fn widths(columns: &[Column], width: u16) -> Vec<u16> {
     let mut widths: Vec<u16> = columns.iter().map(|c| c.least).collect();
-    let gaps = gap(room) * u16::try_from(columns.len().saturating_sub(1)).unwrap_or(0);
-    let mut left = room.saturating_sub(widths.iter().sum::<u16>() + gaps);
+    let gaps = gap(width) * u16::try_from(columns.len().saturating_sub(1)).unwrap_or(0);
+    let mut left = width.saturating_sub(widths.iter().sum::<u16>() + gaps);
     // Handed out cell by cell: exact, and there are only some hundred of them.
     while left > 0 {
         let next = (0..columns.len())
@@ -91,7 +89,7 @@ pub struct Table<'a> {
 
 impl Table<'_> {
     /// Draws the column names on the first line and the rows below; returns where the selected row stands.
-    pub fn render(self, area: Rect, look: &Look, buffer: &mut Buffer, hits: &mut Hits) -> Option<(u16, u16)> {
+    pub fn draw(self, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
         if area.height == 0 || area.width < 4 {
             return None;
         }
@@ -103,75 +101,74 @@ impl Table<'_> {
             .map(|column| {
                 let arrow = match column.sorts {
                     None => "",
-                    Some(false) => look.glyphs.ascending,
-                    Some(true) => look.glyphs.descending,
+                    Some(false) => canvas.glyphs.ascending,
+                    Some(true) => canvas.glyphs.descending,
                 };
-                Line::from(Span::styled(format!("{}{arrow}", column.name), look.theme.heading))
+                Line::from(Span::styled(format!("{}{arrow}", column.name), canvas.theme.heading))
             })
             .collect();
-        draw(&names, self.columns, &widths, Rect { height: 1, ..body }, look, buffer);
+        draw_row(&names, self.columns, &widths, Rect { height: 1, ..body }, canvas);
         // Something above may have taken lines that the rows were read for: the selected one is seen all the same.
-        let room = usize::from(area.height - 1).max(1);
-        let skipped = self.selected.map_or(0, |selected| (selected + 1).saturating_sub(room));
+        let height = usize::from(area.height - 1).max(1);
+        let skipped = self.selected.map_or(0, |selected| (selected + 1).saturating_sub(height));
         for (place, row) in self.rows.iter().enumerate().skip(skipped) {
             let y = area.y + 1 + u16::try_from(place - skipped).unwrap_or(u16::MAX - area.y - 1);
             if y >= area.bottom() {
                 break;
             }
             let line = Rect { y, height: 1, ..body };
-            draw(row, self.columns, &widths, line, look, buffer);
+            draw_row(row, self.columns, &widths, line, canvas);
             if self.selected == Some(place) {
-                buffer.set_style(line, look.theme.selection);
+                canvas.buffer.set_style(line, canvas.theme.selection);
             }
-            hits.add(line, Target::Row(place));
+            canvas.hits.add(line, Target::Row(place));
         }
         let edge = area.right() - 1;
         if self.more.0 || skipped > 0 {
-            sign(look.glyphs.more_above, edge, area.y + 1, look.theme.dim, buffer);
+            sign(canvas.glyphs.more_above, edge, area.y + 1, canvas);
         }
-        if self.more.1 || self.rows.len() - skipped.min(self.rows.len()) > room {
-            sign(look.glyphs.more_below, edge, area.bottom() - 1, look.theme.dim, buffer);
+        if self.more.1 || self.rows.len() - skipped.min(self.rows.len()) > height {
+            sign(canvas.glyphs.more_below, edge, area.bottom() - 1, canvas);
         }
         let place = u16::try_from(self.selected? - skipped).ok()?;
         Some((area.x, area.y + 1 + place))
     }
 }
 
-fn sign(text: &str, x: u16, y: u16, style: Style, buffer: &mut Buffer) {
-    if buffer.area.contains((x, y).into()) {
-        buffer.set_string(x, y, text, style);
+fn sign(text: &str, x: u16, y: u16, canvas: &mut Canvas<'_>) {
+    if canvas.buffer.area.contains((x, y).into()) {
+        canvas.buffer.set_string(x, y, text, canvas.theme.dim);
     }
 }
 
-fn draw(
+fn draw_row(
     cells: &[Line<'static>],
     columns: &[Column],
     widths: &[u16],
     area: Rect,
-    look: &Look,
-    buffer: &mut Buffer,
+    canvas: &mut Canvas<'_>,
 ) {
     let gap = gap(area.width);
     let mut x = area.x;
     for ((cell, column), width) in cells.iter().zip(columns).zip(widths) {
-        let room = (*width).min(area.right().saturating_sub(x));
-        if room == 0 {
+        let width = (*width).min(area.right().saturating_sub(x));
+        if width == 0 {
             break;
         }
         let alignment = if column.right { Alignment::Right } else { Alignment::Left };
-        fit(cell, usize::from(room), look.glyphs.cut)
+        fit(cell, usize::from(width), canvas.glyphs.cut)
             .alignment(alignment)
-            .render(Rect { x, width: room, ..area }, buffer);
+            .render(Rect { x, width, ..area }, canvas.buffer);
         x = x.saturating_add(width + gap);
     }
 }
 
 /// Cuts a line to its column, showing that it was cut.
-fn fit(line: &Line<'static>, room: usize, sign: &str) -> Line<'static> {
-    if line.width() <= room {
+fn fit(line: &Line<'static>, width: usize, sign: &str) -> Line<'static> {
+    if line.width() <= width {
         return line.clone();
     }
-    let mut left = room;
+    let mut left = width;
     let mut spans = Vec::new();
     for span in &line.spans {
         if left == 0 {

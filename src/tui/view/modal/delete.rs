@@ -1,28 +1,26 @@
 //! What is about to break, and the text to type before it does.
 
-use super::Panel;
+use ratatui::text::Span;
+
 use crate::domain::expiry::relative;
 use crate::domain::text::inert;
 use crate::tui::app::App;
-use crate::tui::app::modal::confirm::{self, Change, Confirm};
 use crate::tui::app::modal::delete::{Delete, Focus, Subject};
 use crate::tui::app::modal::targets::Targets;
 use crate::tui::app::msg::{KeyDetails, Target};
-use crate::tui::view::Look;
+use crate::tui::view::facts::{count, email, from, state};
 use crate::tui::view::page::{Button, ButtonTone, Page};
-use crate::tui::view::screen::{count, state};
 
 /// The sentence of the product page.
 pub const FOREVER: &str = "Deleting an API key cannot be undone. The software that uses that key immediately loses \
     access to the Integration API.";
 
 /// The dialog.
-pub(super) fn panel<'a>(app: &App, delete: &Delete, look: &'a Look, room: usize) -> Panel<'a> {
-    let theme = &look.theme;
-    let mut page = Page::new(look, room);
+pub(super) fn panel(app: &App, delete: &Delete, page: &mut Page<'_>) {
+    let theme = page.theme();
     let title = match &delete.subject {
         Subject::Keys(keys) => {
-            targets(app, keys, "deleted", &mut page);
+            targets(app, keys, "deleted", page);
             page.blank().text(FOREVER, theme.danger);
             match keys.picked.len() {
                 1 => "Delete API key".to_owned(),
@@ -30,8 +28,7 @@ pub(super) fn panel<'a>(app: &App, delete: &Delete, look: &'a Look, room: usize)
             }
         }
         Subject::Application(application) => {
-            page.fact("Application", &application.name.to_string(), theme.text);
-            page.fact("Keys", &application.keys.to_string(), theme.text).blank();
+            page.facts(&[("Application", &application.name), ("Keys", &application.keys)]).blank();
             let dies = match application.keys {
                 0 => "It has no keys. ".to_owned(),
                 1 => "Its key is deleted with it. ".to_owned(),
@@ -41,9 +38,7 @@ pub(super) fn panel<'a>(app: &App, delete: &Delete, look: &'a Look, room: usize)
             "Delete Application".to_owned()
         }
         Subject::User(user) => {
-            let email = user.email.as_ref().map(ToString::to_string).unwrap_or_default();
-            page.fact("User", &email, theme.text);
-            page.fact("Keys created", &user.keys.to_string(), theme.text).blank();
+            page.facts(&[("User", &email(user)), ("Keys created", &user.keys)]).blank();
             page.text(
                 "Deleting a user cannot be undone. The email is wiped and shown nowhere any more. The keys that they \
                  created go on working until they expire.",
@@ -55,8 +50,8 @@ pub(super) fn panel<'a>(app: &App, delete: &Delete, look: &'a Look, room: usize)
     page.blank();
     if let Some(expected) = delete.expected() {
         page.line(vec![
-            ratatui::text::Span::styled("To confirm, type  ", theme.dim),
-            ratatui::text::Span::styled(inert(&expected), theme.heading),
+            Span::styled("To confirm, type  ", theme.dim),
+            Span::styled(inert(&expected), theme.heading),
         ]);
     }
     page.field("", &delete.typed, delete.focus == Focus::Text, 0);
@@ -84,16 +79,16 @@ pub(super) fn panel<'a>(app: &App, delete: &Delete, look: &'a Look, room: usize)
             target: Target::Choice(2),
         },
     ]);
-    Panel::new(title, page).dangerous()
+    page.title = title;
+    page.is_dangerous = true;
 }
 
 fn one_key(app: &App, one: &KeyDetails, page: &mut Page<'_>) {
-    let theme = &page.look.theme;
+    let theme = page.theme();
     let key = &one.key;
-    page.fact("Name", &key.name.to_string(), theme.text);
-    page.fact("Key", &key.prefix, theme.text);
-    page.fact("Platform", &app.shared.catalogue().label(&key.kind), theme.text);
-    let (word, style) = state(key.state(app.shared.now, app.shared.settings().expires_soon), page.look);
+    let platform = app.shared.catalogue().label(&key.kind);
+    page.facts(&[("Name", &key.name), ("Key", &key.prefix), ("Platform", &platform)]);
+    let (word, style) = state(key.state(app.shared.now, app.shared.settings().expires_soon), page.appearance);
     page.fact("State", &word, style);
     page.fact("Use", &used(app, one), if key.last_used.is_some() { theme.warning } else { theme.text });
 }
@@ -101,15 +96,14 @@ fn one_key(app: &App, one: &KeyDetails, page: &mut Page<'_>) {
 /// What would stop working.
 fn used(app: &App, one: &KeyDetails) -> String {
     let Some(at) = one.key.last_used else { return "never used".to_owned() };
-    let from =
-        one.key.last_used_from.as_deref().map(|from| format!(" from {}", inert(from))).unwrap_or_default();
     let mut days = one.days.iter().rev().copied();
     let (today, yesterday) = (days.next().unwrap_or(0), days.next().unwrap_or(0));
     format!(
-        "{} today, {yesterday} yesterday, {} in 30 days; the last {}{from}",
+        "{} today, {yesterday} yesterday, {} in 30 days; the last {}{}",
         count(today, "request"),
         one.uses(),
-        relative(at, app.shared.now)
+        relative(at, app.shared.now),
+        from(one.key.last_used_from.as_deref())
     )
 }
 
@@ -118,13 +112,13 @@ pub(super) fn targets(app: &App, targets: &Targets, done: &str, page: &mut Page<
     match targets.single() {
         Some(one) => one_key(app, one, page),
         None if targets.picked.len() != 1 => preview(app, &targets.keys, targets.picked.len(), done, page),
-        None if targets.is_reading() => drop(page.text("Reading...", page.look.theme.dim)),
+        None if targets.is_reading() => drop(page.text("Reading...", page.theme().dim)),
         None => {}
     }
 }
 
 fn preview(app: &App, keys: &[KeyDetails], all: usize, done: &str, page: &mut Page<'_>) {
-    let theme = &page.look.theme;
+    let theme = page.theme();
     page.text(&format!("{} will be {done}:", count(all as u64, "key")), theme.text).blank();
     let shown = 8;
     for one in keys.iter().take(shown) {
@@ -137,48 +131,4 @@ fn preview(app: &App, keys: &[KeyDetails], all: usize, done: &str, page: &mut Pa
     if all > keys.len().min(shown) && !keys.is_empty() {
         page.text(&format!("  and {} more", all - keys.len().min(shown)), theme.dim);
     }
-}
-
-/// Yes or No for what can be undone.
-pub(super) fn confirm<'a>(app: &App, confirm: &Confirm, look: &'a Look, room: usize) -> Panel<'a> {
-    let theme = &look.theme;
-    let mut page = Page::new(look, room);
-    let (verb, done) = match confirm.change {
-        Change::Disable => ("Disable", "disabled"),
-        Change::Enable => ("Enable", "enabled"),
-    };
-    let (what, text) = match (&confirm.subject, confirm.change) {
-        (confirm::Subject::Keys(keys), change) => {
-            targets(app, keys, done, &mut page);
-            page.blank();
-            let text = match change {
-                Change::Disable => {
-                    "Requests with a disabled key are refused at once. You can enable it again until it expires."
-                }
-                Change::Enable => "Requests with an enabled key are let in again, until it expires.",
-            };
-            let all = keys.picked.len();
-            (if all == 1 { "this key".to_owned() } else { format!("{all} keys") }, text)
-        }
-        (confirm::Subject::User(user), change) => {
-            let email = user.email.as_ref().map(ToString::to_string).unwrap_or_default();
-            page.fact("User", &email, theme.text)
-                .fact("Keys created", &user.keys.to_string(), theme.text)
-                .blank();
-            let text = match change {
-                Change::Disable => {
-                    "A disabled user can look, and change nothing. The keys that they created work until they expire, \
-                     and their email is displayed."
-                }
-                Change::Enable => "An enabled user can change things again.",
-            };
-            ("this user".to_owned(), text)
-        }
-    };
-    page.text(text, theme.text).blank().submission(&confirm.submission, "Writing...");
-    page.buttons(&[
-        Button { label: "No", focused: !confirm.yes, tone: ButtonTone::Plain, target: Target::Choice(0) },
-        Button { label: verb, focused: confirm.yes, tone: ButtonTone::Plain, target: Target::Choice(1) },
-    ]);
-    Panel::new(format!("{verb} {what}?"), page)
 }

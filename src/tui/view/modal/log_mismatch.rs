@@ -2,23 +2,20 @@
 
 use ratatui::text::Span;
 
-use super::Panel;
 use crate::domain::expiry::relative;
 use crate::tui::app::App;
 use crate::tui::app::modal::log_mismatch::{Choice, LogMismatchDialog};
 use crate::tui::app::msg::Target;
-use crate::tui::view::Look;
+use crate::tui::view::facts::count;
 use crate::tui::view::page::{Button, ButtonTone, Page};
-use crate::tui::view::screen::count;
 use crate::tui::view::text::{cut, sentence};
 
 /// How many keys are listed at the most.
 const MOST_LISTED: usize = 6;
 
 /// The dialog.
-pub(super) fn panel<'a>(app: &App, dialog: &LogMismatchDialog, look: &'a Look, room: usize) -> Panel<'a> {
-    let theme = &look.theme;
-    let mut page = Page::new(look, room);
+pub(super) fn panel(app: &App, dialog: &LogMismatchDialog, page: &mut Page<'_>) {
+    let theme = page.theme();
     let restored = &dialog.mismatch.restored;
     page.text(&sentence(&dialog.mismatch.to_string()), theme.text).blank();
     if !restored.is_empty() {
@@ -32,7 +29,7 @@ pub(super) fn panel<'a>(app: &App, dialog: &LogMismatchDialog, look: &'a Look, r
             let used =
                 one.key.last_used.map_or_else(|| "never used".into(), |at| relative(at, app.shared.now));
             let text = format!("  {}  {}  ({application}; {used})", one.key.id, one.key.name);
-            page.line(Span::styled(cut(&text, room, look.glyphs.cut), theme.text));
+            page.line(Span::styled(cut(&text, page.width, page.appearance.glyphs.cut), theme.text));
         }
         if restored.len() > MOST_LISTED {
             page.line(Span::styled(format!("  and {} more", restored.len() - MOST_LISTED), theme.dim));
@@ -74,5 +71,6 @@ pub(super) fn panel<'a>(app: &App, dialog: &LogMismatchDialog, look: &'a Look, r
         })
         .collect();
     page.buttons(&buttons);
-    Panel::new("Audit log mismatch", page).dangerous()
+    page.title = "Audit log mismatch".into();
+    page.is_dangerous = true;
 }

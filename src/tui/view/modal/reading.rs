@@ -2,22 +2,19 @@
 
 use ratatui::text::Span;
 
-use super::{Panel, title};
 use crate::config::bindings::Context;
 use crate::domain::audit_filter::NAMED;
 use crate::domain::text::inert;
 use crate::tui::app::App;
 use crate::tui::app::modal::form::{Form, Purpose};
 use crate::tui::app::modal::{Help, Palette, Picker, Usage};
-use crate::tui::view::Look;
+use crate::tui::view::facts::count;
 use crate::tui::view::page::{Page, pad};
-use crate::tui::view::screen::count;
 use crate::tui::view::text::cut;
 
 /// A form of a few fields.
-pub(super) fn form<'a>(form: &Form, look: &'a Look, room: usize) -> Panel<'a> {
-    let theme = &look.theme;
-    let mut page = Page::new(look, room);
+pub(super) fn form(form: &Form, page: &mut Page<'_>) {
+    let theme = page.theme();
     let heading = match &form.purpose {
         Purpose::SetUp { notice } => {
             page.text(
@@ -32,7 +29,7 @@ pub(super) fn form<'a>(form: &Form, look: &'a Look, room: usize) -> Panel<'a> {
             "Welcome to keydesk".to_owned()
         }
         Purpose::CreateApplication => "Create Application".to_owned(),
-        Purpose::RenameApplication(application) => title(&format!("Rename {}", application.name), room, look),
+        Purpose::RenameApplication(application) => format!("Rename {}", application.name),
         Purpose::AddUser => {
             page.text(
                 "With a login of this machine they can sign in from it; without one they are known by name only.",
@@ -51,15 +48,13 @@ pub(super) fn form<'a>(form: &Form, look: &'a Look, room: usize) -> Panel<'a> {
     } else if let Some(other) = form.look_alike() {
         page.text(&format!("This looks like the Application {other}, but is another name."), theme.warning);
     }
-    Panel::new(heading, page)
+    page.title = heading;
 }
 
 /// Choose an Application.
-pub(super) fn picker<'a>(picker: &Picker, look: &'a Look, room: usize) -> Panel<'a> {
-    let theme = &look.theme;
-    let mut page = Page::new(look, room);
+pub(super) fn picker(picker: &Picker, page: &mut Page<'_>) {
+    let theme = page.theme();
     page.field("Filter", &picker.menu.filter, true, usize::MAX).blank();
-    let cursor = page.cursor;
     let matching = picker.matching();
     if let Some(error) = &picker.error {
         page.text(&inert(error), theme.danger);
@@ -68,24 +63,17 @@ pub(super) fn picker<'a>(picker: &Picker, look: &'a Look, room: usize) -> Panel<
     } else if matching.is_empty() {
         page.text("No Application matches.", theme.dim);
     }
-    for (place, application) in matching.iter().enumerate() {
-        let keys = count(application.keys, "key");
-        let name = cut(&application.name.to_string(), room.saturating_sub(keys.len() + 4), look.glyphs.cut);
-        let name = pad(&name, room.saturating_sub(keys.len() + 3));
-        page.choice(
-            vec![Span::styled(name, theme.text), Span::styled(keys, theme.dim)],
-            place == picker.menu.chosen,
-            place,
-        );
-    }
-    page.cursor = cursor;
-    Panel::new("Choose an Application", page)
+    let entries: Vec<_> = matching
+        .iter()
+        .map(|application| (application.name.to_string(), count(application.keys, "key")))
+        .collect();
+    page.menu(&picker.menu, &entries);
+    page.title = "Choose an Application".into();
 }
 
 /// How to use a key.
-pub(super) fn usage<'a>(usage: &Usage, look: &'a Look, room: usize) -> Panel<'a> {
-    let theme = &look.theme;
-    let mut page = Page::new(look, room);
+pub(super) fn usage(usage: &Usage, page: &mut Page<'_>) {
+    let theme = page.theme();
     let Usage { prefix, usage, scroll } = usage;
     page.text(&format!("Put the whole key ({prefix}_...) in the place of <key>."), theme.dim).blank();
     page.text("Header", theme.heading).text(&usage.header, theme.text).blank();
@@ -94,13 +82,13 @@ pub(super) fn usage<'a>(usage: &Usage, look: &'a Look, room: usize) -> Panel<'a>
     for (number, step) in (1..).zip(&usage.steps) {
         page.text(&inert(&format!("{number}. {step}")), theme.text);
     }
-    Panel::new(title(&format!("How to use it: {}", usage.title), room, look), page).scrolled(*scroll)
+    page.title = format!("How to use it: {}", usage.title);
+    page.scroll = scroll.0;
 }
 
 /// The keys that do something on the screen or modal below.
-pub(super) fn help<'a>(app: &App, help: &Help, look: &'a Look, room: usize) -> Panel<'a> {
-    let theme = &look.theme;
-    let mut page = Page::new(look, room);
+pub(super) fn help(app: &App, help: &Help, page: &mut Page<'_>) {
+    let theme = page.theme();
     for context in &help.contexts {
         let heading = match context {
             Context::List => "In every list",
@@ -115,7 +103,7 @@ pub(super) fn help<'a>(app: &App, help: &Help, look: &'a Look, room: usize) -> P
         };
         page.text(heading, theme.heading);
         for hint in app.shared.bindings().of(*context).filter(|hint| !hint.chords.is_empty()) {
-            let keys = pad(&cut(&hint.keys(), 18, look.glyphs.cut), 18);
+            let keys = pad(&cut(&hint.keys(), 18, page.appearance.glyphs.cut), 18);
             page.line(vec![
                 Span::styled(format!("  {keys} "), theme.accent),
                 Span::styled(hint.help.clone(), theme.text),
@@ -136,29 +124,20 @@ pub(super) fn help<'a>(app: &App, help: &Help, look: &'a Look, room: usize) -> P
         &format!("keydesk {}   database {}", env!("CARGO_PKG_VERSION"), app.shared.environment.database),
         theme.dim,
     );
-    Panel::new(title(&format!("Help: {}", help.title), room, look), page).scrolled(help.scroll)
+    page.title = format!("Help: {}", help.title);
+    page.scroll = help.scroll.0;
 }
 
 /// Every action by name.
-pub(super) fn palette<'a>(palette: &Palette, look: &'a Look, room: usize) -> Panel<'a> {
-    let theme = &look.theme;
-    let mut page = Page::new(look, room);
+pub(super) fn palette(palette: &Palette, page: &mut Page<'_>) {
+    let theme = page.theme();
     page.field("", &palette.menu.filter, true, usize::MAX).blank();
-    let cursor = page.cursor;
     let entries = palette.entries();
     if entries.is_empty() {
         page.text("Nothing is called that.", theme.dim);
     }
-    for (place, entry) in entries.iter().enumerate() {
-        let keys = cut(&entry.keys, 20, look.glyphs.cut);
-        let name = cut(&entry.name, room.saturating_sub(keys.len() + 4), look.glyphs.cut);
-        let name = pad(&name, room.saturating_sub(keys.len() + 3));
-        page.choice(
-            vec![Span::styled(name, theme.text), Span::styled(keys, theme.dim)],
-            place == palette.menu.chosen,
-            place,
-        );
-    }
-    page.cursor = cursor;
-    Panel::new("Do something", page)
+    let note = |keys: &str| cut(keys, 20, page.appearance.glyphs.cut);
+    let entries: Vec<_> = entries.iter().map(|entry| (entry.name.clone(), note(&entry.keys))).collect();
+    page.menu(&palette.menu, &entries);
+    page.title = "Do something".into();
 }

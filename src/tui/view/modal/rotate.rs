@@ -2,18 +2,15 @@
 
 use ratatui::text::Span;
 
-use super::Panel;
 use super::delete::targets;
 use crate::tui::app::App;
 use crate::tui::app::modal::rotate::{OVERLAPS, REASONS, Rotate, Step};
-use crate::tui::view::Look;
 use crate::tui::view::page::Page;
 
 /// The dialog.
-pub(super) fn panel<'a>(app: &App, rotate: &Rotate, look: &'a Look, room: usize) -> Panel<'a> {
-    let theme = &look.theme;
-    let mut page = Page::new(look, room);
-    targets(app, &rotate.targets, "rotated", &mut page);
+pub(super) fn panel(app: &App, rotate: &Rotate, page: &mut Page<'_>) {
+    let theme = page.theme();
+    targets(app, &rotate.targets, "rotated", page);
     let (question, choices): (_, Vec<&str>) = match rotate.step {
         Step::Why => ("Why?", REASONS.to_vec()),
         Step::Overlap => {
@@ -38,5 +35,5 @@ pub(super) fn panel<'a>(app: &App, rotate: &Rotate, look: &'a Look, room: usize)
     page.submission(&rotate.submission, "Rotating...");
     let keys = rotate.targets.picked.len();
     let title = if keys == 1 { "Rotate API key".to_owned() } else { format!("Rotate {keys} API keys") };
-    Panel::new(title, page)
+    page.title = title.into();
 }

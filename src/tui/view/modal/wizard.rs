@@ -8,40 +8,38 @@ use ratatui::widgets::Widget;
 use ratatui::widgets::calendar::{CalendarEventStore, Monthly};
 use time::{Date, Month};
 
-use super::Panel;
 use crate::config::bindings::Action;
-use crate::domain::expiry::{PRESETS, relative};
+use crate::domain::expiry::PRESETS;
 use crate::domain::key::KeyType;
 use crate::domain::text::inert;
 use crate::tui::app::App;
 use crate::tui::app::modal::calendar::Calendar;
 use crate::tui::app::modal::wizard::{Focus, Step, Wizard};
 use crate::tui::app::msg::Target;
-use crate::tui::view::Look;
+use crate::tui::view::facts::exact;
 use crate::tui::view::page::{Button, ButtonTone, Page, cells};
 
 /// The question of the first step.
 pub const QUESTION: &str = "Do you want to use this API Key with a 3rd party service?";
 
 /// The step that one is in.
-pub(super) fn panel<'a>(app: &App, wizard: &Wizard, look: &'a Look, room: usize) -> Panel<'a> {
-    let theme = &look.theme;
-    let mut page = Page::new(look, room);
+pub(super) fn panel(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
+    let theme = page.theme();
     match wizard.step {
-        Step::Service => service(wizard, &mut page),
-        Step::Platform => platform(app, wizard, &mut page),
-        Step::Details => details(app, wizard, &mut page),
-        Step::Review => review(app, wizard, &mut page),
+        Step::Service => service(wizard, page),
+        Step::Platform => platform(app, wizard, page),
+        Step::Details => details(app, wizard, page),
+        Step::Review => review(app, wizard, page),
     }
     if let Some(error) = &wizard.submission.error {
         page.blank().text(&inert(error), theme.danger);
     }
     let (number, all) = wizard.progress();
-    Panel::new(format!("Create API Key: step {number} of {all}"), page)
+    page.title = format!("Create API Key: step {number} of {all}");
 }
 
 fn service(wizard: &Wizard, page: &mut Page<'_>) {
-    let theme = &page.look.theme;
+    let theme = page.theme();
     page.text(QUESTION, theme.text).blank();
     let answers = [
         ("No", "a generic key, for your own integration layer"),
@@ -56,14 +54,12 @@ fn service(wizard: &Wizard, page: &mut Page<'_>) {
 }
 
 fn platform(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
-    let theme = &page.look.theme;
+    let theme = page.theme();
     page.field("Platform", &wizard.menu.filter, true, usize::MAX).blank();
-    let cursor = page.cursor;
     for (place, slug) in wizard.platforms.iter().enumerate() {
         let name = inert(app.shared.catalogue().name_of(slug));
         page.choice(vec![Span::styled(name, theme.text)], place == wizard.menu.chosen, place);
     }
-    page.cursor = cursor;
 }
 
 fn details(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
@@ -86,14 +82,10 @@ fn details(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
 
 /// The instant as it will be stored, and what to think about.
 fn instant(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
-    let theme = &page.look.theme;
+    let theme = page.theme();
     match wizard.expires_at(app.shared.now) {
         Ok(at) => {
-            page.fact(
-                "Refused from",
-                &format!("{} ({})", app.shared.zone().show(at), relative(at, app.shared.now)),
-                theme.text,
-            );
+            page.facts(&[("Refused from", &exact(app, at))]);
         }
         Err(error) => drop(page.text(&inert(&error), theme.danger)),
     }
@@ -104,7 +96,7 @@ fn instant(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
 
 /// A field of options side by side, over several lines where it must be.
 fn options(label: &str, options: &[(String, bool)], focused: bool, first: usize, page: &mut Page<'_>) {
-    let theme = &page.look.theme;
+    let theme = page.theme();
     let column = 18.min(page.width / 2);
     let mut spans =
         vec![Span::styled(format!("{label:column$}"), if focused { theme.accent } else { theme.dim })];
@@ -143,7 +135,7 @@ fn date_of(date: chrono::NaiveDate) -> Option<Date> {
 fn month(calendar: &Calendar, focused: bool, page: &mut Page<'_>) {
     const WIDTH: u16 = 21;
     const HEIGHT: u16 = 8;
-    let theme = &page.look.theme;
+    let theme = page.theme();
     let (Some(selected), Some(today)) = (date_of(calendar.selected()), date_of(calendar.today())) else {
         return;
     };
@@ -188,12 +180,14 @@ fn days(calendar: &Calendar, first_line: usize, indent: usize, page: &mut Page<'
 }
 
 fn review(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
-    let theme = &page.look.theme;
-    let application = app.shared.session.as_ref().and_then(|s| s.application.as_ref());
-    page.fact("Application", &application.map_or_else(String::new, |a| a.name.to_string()), theme.text);
-    page.fact("Name", &inert(wizard.name.text()), theme.text);
-    page.fact("Platform", &app.shared.catalogue().label(&wizard.kind()), theme.text);
-    page.fact("Type", wizard.key_type.as_str(), theme.text);
+    let theme = page.theme();
+    let application = app.shared.application().map_or_else(String::new, |a| a.name.to_string());
+    page.facts(&[
+        ("Application", &application),
+        ("Name", &inert(wizard.name.text())),
+        ("Platform", &app.shared.catalogue().label(&wizard.kind())),
+        ("Type", &wizard.key_type.as_str()),
+    ]);
     instant(app, wizard, page);
     page.blank();
     page.text("The secret is shown in the next step, once. Have the place ready where it goes.", theme.dim)

@@ -1,88 +1,58 @@
 //! Screen 4: Audit log.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{Cursor, count, filter_line, nothing, paragraph};
+use super::{marked, rows, top_line};
 use crate::domain::expiry::relative_short;
 use crate::domain::text::inert;
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
 use crate::tui::app::msg::{Chain, MOST_PRESENTED};
-use crate::tui::app::screen::audit::AuditQuery;
-use crate::tui::view::table::{Column, Table};
-use crate::tui::view::text::{cut, mark, sentence, wrap};
-use crate::tui::view::{Hits, Look};
+use crate::tui::view::canvas::{Canvas, Cursor};
+use crate::tui::view::facts::{actor, count};
+use crate::tui::view::table::Column;
+use crate::tui::view::text::{sentence, wrap};
 
-/// Who did an entry, as the log may show it.
-#[must_use]
-pub fn actor(row: &AuditRow) -> String {
-    row.actor_email.as_ref().map_or_else(|| format!("user {}", row.entry.actor.0), ToString::to_string)
-}
-
-/// Screen 4: Audit log.
-pub fn audit(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) -> Cursor {
+pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let screen = &app.screens.audit;
-    let AuditQuery { filter, complaint } = &screen.list.query;
-    let cursor = filter_line(
-        &screen.list.filter,
-        vec![chain(app, look)],
-        screen.list.rows.is_stale(),
-        look,
-        area,
-        buffer,
-    );
-    let told = notices(app, complaint.as_ref(), look, Rect { y: area.y + 1, ..area }, buffer);
-    let below = Rect { y: area.y + 1 + told, height: area.height.saturating_sub(1 + told), ..area };
-    let narrowed = screen.list.is_narrowed();
-    if let Some(text) =
-        nothing(&screen.list.rows, screen.list.error.as_deref(), narrowed, "Nothing has happened yet.")
-    {
-        paragraph(&text, look, below, buffer);
-        return cursor;
-    }
-    let found: Vec<String> = filter.texts().cloned().collect();
+    let theme = canvas.theme;
+    let (cursor, below) = top_line(&screen.list, vec![chain(app, canvas)], area, canvas);
+    let taken = notices(app, Rect { height: area.height, ..below }, canvas);
+    let below = Rect { y: below.y + taken, height: below.height.saturating_sub(taken), ..below };
+    // Where there is no place for it, the column has no cells.
+    let application = u16::from(area.width >= 100);
     let columns = [
         Column::fixed("#", 7).on_the_right(),
         Column::fixed("WHEN", 11).on_the_right(),
         Column::flexible("WHO", 14, 2, 34),
         Column::fixed("WHAT", 19),
         Column::flexible("TO", 10, 3, 50),
-        Column::flexible(
-            "APPLICATION",
-            if area.width >= 100 { 11 } else { 0 },
-            u16::from(area.width >= 100),
-            30,
-        ),
+        Column::flexible("APPLICATION", 11 * application, application, 30),
     ];
-    let (rows, selected) = screen.list.rows.visible();
-    let marked = |text: String| Line::from(mark(text, &found, look.theme.text, look.theme.matched));
-    let rows = rows
-        .iter()
-        .map(|row| {
-            vec![
-                Line::styled(row.entry.number.to_string(), look.theme.dim),
-                Line::raw(relative_short(row.entry.at, app.shared.now)),
-                marked(actor(row)),
-                if app.screens.audit.is_still_presented(row) {
-                    Line::styled(format!("! {}", row.entry.label()), look.theme.warning)
-                } else {
-                    marked(row.entry.label())
-                },
-                marked(row.subject()),
-                Line::raw(row.application.as_ref().map(ToString::to_string).unwrap_or_default()),
-            ]
-        })
-        .collect();
-    let table = Table { columns: &columns, rows, selected, more: screen.list.rows.more() };
-    cursor.or(table.render(below, look, buffer, hits))
+    let found: Vec<String> = screen.list.query.filter.texts().cloned().collect();
+    let row = |row: &AuditRow| {
+        let label = row.entry.label();
+        vec![
+            Line::styled(row.entry.number.to_string(), theme.dim),
+            Line::raw(relative_short(row.entry.at, app.shared.now)),
+            marked(actor(row), &found, theme),
+            if screen.is_still_presented(row) {
+                Line::styled(format!("! {label}"), theme.warning)
+            } else {
+                marked(label, &found, theme)
+            },
+            marked(row.subject(), &found, theme),
+            Line::raw(row.application.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ]
+    };
+    cursor.or(rows(&screen.list, "Nothing has happened yet.", &columns, row, below, canvas))
 }
 
 /// Whether the log is whole, in a few words.
-fn chain(app: &App, look: &Look) -> Span<'static> {
-    let theme = &look.theme;
+fn chain(app: &App, canvas: &Canvas<'_>) -> Span<'static> {
+    let theme = canvas.theme;
     match &app.screens.audit.chain {
         Some(Chain::Whole { .. }) if app.shared.log_mismatch.is_some() => {
             Span::styled("! LOG MISMATCH", theme.danger)
@@ -95,7 +65,7 @@ fn chain(app: &App, look: &Look) -> Span<'static> {
             let since = since.map(|at| format!(" since {}", app.shared.zone().local(at).format("%Y-%m-%d")));
             let text = format!(
                 "{} whole, {}{}",
-                look.glyphs.valid,
+                canvas.glyphs.valid,
                 entry_count(head.number),
                 since.unwrap_or_default()
             );
@@ -110,8 +80,8 @@ fn chain(app: &App, look: &Look) -> Span<'static> {
 const MOST_SAID: usize = 2;
 
 /// Says what is wrong, what somebody still presents, and the head; the lines that it took.
-fn notices(app: &App, complaint: Option<&String>, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
-    let theme = &look.theme;
+fn notices(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
+    let theme = canvas.theme;
     let mut said: Vec<(String, Style)> = Vec::new();
     let head = match &app.screens.audit.chain {
         Some(Chain::Whole { head, compared, .. }) => {
@@ -143,6 +113,7 @@ fn notices(app: &App, complaint: Option<&String>, look: &Look, area: Rect, buffe
             .as_ref()
             .map(|mismatch| (format!("! {}", sentence(&mismatch.to_string())), theme.danger)),
     );
+    let complaint = app.screens.audit.list.query.complaint.as_ref();
     said.extend(complaint.map(|complaint| (sentence(complaint), theme.warning)));
     said.extend(still_presented(app).map(|text| (text, theme.warning)));
     let mut taken = 0;
@@ -151,7 +122,7 @@ fn notices(app: &App, complaint: Option<&String>, look: &Look, area: Rect, buffe
     for (text, style) in said {
         for line in wrap(&text, usize::from(area.width)).into_iter().take(3) {
             if taken < most {
-                buffer.set_line(area.x, area.y + taken, &Line::styled(line, style), area.width);
+                canvas.left(&Line::styled(line, style), Rect { y: area.y + taken, ..area });
                 taken += 1;
             }
         }
@@ -159,8 +130,8 @@ fn notices(app: &App, complaint: Option<&String>, look: &Look, area: Rect, buffe
     if let Some(head) = head
         && taken < most
     {
-        let line = cut(&format!("head {head}"), usize::from(area.width), look.glyphs.cut);
-        buffer.set_line(area.x, area.y + taken, &Line::styled(line, theme.dim), area.width);
+        let line = canvas.cut(&format!("head {head}"), usize::from(area.width));
+        canvas.left(&Line::styled(line, theme.dim), Rect { y: area.y + taken, ..area });
         taken += 1;
     }
     taken

@@ -1,22 +1,23 @@
 //! Screen 1: Developer settings.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Cursor, count, creator, filter_line, nothing, paragraph, state, timeline};
+use super::{marked, rows, timeline, top_line};
 use crate::config::bindings::{Action, Context};
 use crate::domain::expiry::relative_short;
 use crate::domain::key::{Key, KeyState};
 use crate::store::keys::KeySort;
 use crate::tui::app::App;
+use crate::tui::view::appearance::{Appearance, Glyphs};
+use crate::tui::view::canvas::{Canvas, Cursor};
+use crate::tui::view::facts::{count, creator, state};
+use crate::tui::view::key_details;
 use crate::tui::view::page::Page;
-use crate::tui::view::table::{Column, Table};
-use crate::tui::view::text::{mark, words};
-use crate::tui::view::{Hits, Look, modal};
+use crate::tui::view::table::Column;
+use crate::tui::view::text::words;
 
-/// Screen 1: Developer settings.
-pub fn keys(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut Hits) -> Cursor {
+pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let screen = &app.screens.keys;
     let (list_area, pane) = if screen.has_pane {
         let pane = (area.width * 3 / 10).clamp(38, 64);
@@ -25,50 +26,37 @@ pub fn keys(app: &App, look: &Look, area: Rect, buffer: &mut Buffer, hits: &mut 
     } else {
         (area, None)
     };
-    let mut facts = vec![Span::styled(
-        format!("State: {}", screen.list.query.state.map_or("all", KeyState::label)),
-        if screen.list.query.state.is_some() { look.theme.accent } else { look.theme.dim },
-    )];
-    if !screen.picked.is_empty() {
-        facts.push(Span::styled(
-            format!("{} {} selected", look.glyphs.picked, screen.picked.len()),
-            look.theme.accent,
-        ));
-    }
-    if let Some(total) = screen.total {
-        facts.push(Span::styled(count(total, "key"), look.theme.dim));
-    }
-    let cursor =
-        filter_line(&screen.list.filter, facts, screen.list.rows.is_stale(), look, list_area, buffer);
-    let mut below = Rect { y: list_area.y + 1, height: list_area.height.saturating_sub(1), ..list_area };
+    let (cursor, mut below) = top_line(&screen.list, facts(app, canvas), list_area, canvas);
     if let Some(timeline) = &screen.timeline {
         let taken = timeline::height(below.height);
         if taken > 0 {
-            timeline::draw(timeline, look, below, buffer);
+            timeline::draw(timeline, below, canvas);
         }
         below = Rect { y: below.y + taken, height: below.height - taken, ..below };
-    }
-    if let Some(text) =
-        nothing(&screen.list.rows, screen.list.error.as_deref(), screen.list.is_narrowed(), &empty_keys(app))
-    {
-        paragraph(&text, look, below, buffer);
-        return cursor;
     }
     let columns = key_columns(app, list_area.width);
     let columns_only: Vec<Column> = columns.iter().map(|(_, column)| *column).collect();
     let found = words(screen.list.filter.text());
-    let (rows, selected) = screen.list.rows.visible();
-    let table = Table {
-        columns: &columns_only,
-        rows: rows.iter().map(|key| key_cells(app, look, key, &columns, &found)).collect(),
-        selected,
-        more: screen.list.rows.more(),
-    };
-    let row = table.render(below, look, buffer, hits);
-    if let Some(pane) = pane {
-        details_pane(app, look, pane, buffer);
+    let appearance = canvas.appearance;
+    let cells = |key: &Key| key_cells(app, appearance, key, &columns, &found);
+    let row = rows(&screen.list, &empty_keys(app), &columns_only, cells, below, canvas);
+    if let Some(pane) = pane.filter(|_| !screen.list.rows.is_empty()) {
+        details_pane(app, pane, canvas);
     }
     cursor.or(row)
+}
+
+fn facts(app: &App, canvas: &Canvas<'_>) -> Vec<Span<'static>> {
+    let (screen, theme) = (&app.screens.keys, canvas.theme);
+    let state = screen.list.query.state;
+    let style = if state.is_some() { theme.accent } else { theme.dim };
+    let mut facts = vec![Span::styled(format!("State: {}", state.map_or("all", KeyState::label)), style)];
+    if !screen.picked.is_empty() {
+        let text = format!("{} {} selected", canvas.glyphs.picked, screen.picked.len());
+        facts.push(Span::styled(text, theme.accent));
+    }
+    facts.extend(screen.total.map(|total| Span::styled(count(total, "key"), theme.dim)));
+    facts
 }
 
 /// What the list's cells are about.
@@ -92,14 +80,14 @@ fn key_columns(app: &App, width: u16) -> Vec<(Cell, Column)> {
     let mut columns = vec![(Cell::Mark, Column::fixed("", 1))];
     columns.push(sorted(KeySort::Name, Column::flexible("NAME", 10, 6, 36)));
     if width >= 70 {
-        // With an arrow to or from another key, and that key's ID where there is room for both.
+        // With an arrow to or from another key, and that key's ID where there is width for both.
         let is_rotated = |key: &Key| key.replaces.is_some() || key.replaced_by.is_some();
-        let room = match screen.list.rows.loaded().iter().any(is_rotated) {
+        let width = match screen.list.rows.loaded().iter().any(is_rotated) {
             true if width >= 118 => WITH_BOTH_IDS,
             true => 12,
             false => 10,
         };
-        columns.push(sorted(KeySort::KeyId, Column::fixed("KEY ID", room)));
+        columns.push(sorted(KeySort::KeyId, Column::fixed("KEY ID", width)));
     }
     if width >= 58 {
         columns.push(sorted(KeySort::Platform, Column::flexible("PLATFORM", 10, 2, 29)));
@@ -117,31 +105,32 @@ fn key_columns(app: &App, width: u16) -> Vec<(Cell, Column)> {
 
 fn key_cells(
     app: &App,
-    look: &Look,
+    appearance: &Appearance,
     key: &Key,
     columns: &[(Cell, Column)],
     found: &[String],
 ) -> Vec<Line<'static>> {
-    let theme = &look.theme;
-    let marked = |text: String| Line::from(mark(text, found, theme.text, theme.matched));
+    let Appearance { theme, glyphs } = appearance;
+    let marked = |text: String| marked(text, found, theme);
     columns
         .iter()
         .map(|(cell, column)| match cell {
             Cell::Mark => {
                 let picked = app.screens.keys.picked.contains_key(&key.id);
-                Line::styled(if picked { look.glyphs.picked } else { " " }, theme.accent)
+                Line::styled(if picked { glyphs.picked } else { " " }, theme.accent)
             }
             Cell::Sorted(KeySort::Name) => marked(key.name.to_string()),
             Cell::Sorted(KeySort::KeyId) => {
                 let mut line = marked(key.id.to_string());
-                line.spans.extend(lineage(key, look, column.most).map(|text| Span::styled(text, theme.dim)));
+                line.spans
+                    .extend(lineage(key, *glyphs, column.most).map(|text| Span::styled(text, theme.dim)));
                 line
             }
             Cell::Sorted(KeySort::Platform) => marked(app.shared.catalogue().label(&key.kind)),
             Cell::Sorted(KeySort::Expires) => Line::raw(relative_short(key.expires, app.shared.now)),
             Cell::Sorted(KeySort::State) => {
                 let (text, style) =
-                    state(key.state(app.shared.now, app.shared.settings().expires_soon), look);
+                    state(key.state(app.shared.now, app.shared.settings().expires_soon), appearance);
                 Line::styled(text, style)
             }
             Cell::Sorted(KeySort::Creator) => {
@@ -157,14 +146,14 @@ fn key_cells(
         .collect()
 }
 
-/// What a key was replaced by, which matters more, or what it replaces: an arrow only where there is no room.
-fn lineage(key: &Key, look: &Look, room: u16) -> Option<String> {
+/// What a key was replaced by, which matters more, or what it replaces: an arrow only where there is no width.
+fn lineage(key: &Key, glyphs: Glyphs, width: u16) -> Option<String> {
     let (arrow, other) = match (&key.replaced_by, &key.replaces) {
-        (Some(next), _) => (look.glyphs.replaced_by, next),
-        (None, Some(before)) => (look.glyphs.replaces, before),
+        (Some(next), _) => (glyphs.replaced_by, next),
+        (None, Some(before)) => (glyphs.replaces, before),
         (None, None) => return None,
     };
-    Some(if room < WITH_BOTH_IDS { format!(" {arrow}") } else { format!(" {arrow} {other}") })
+    Some(if width < WITH_BOTH_IDS { format!(" {arrow}") } else { format!(" {arrow} {other}") })
 }
 
 fn empty_keys(app: &App) -> String {
@@ -186,15 +175,16 @@ fn empty_keys(app: &App) -> String {
     )
 }
 
-fn details_pane(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
+fn details_pane(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     for y in area.y..area.bottom() {
-        buffer.set_string(area.x - 1, y, if look.glyphs.ascii { "|" } else { "│" }, look.theme.border);
+        let border = if canvas.glyphs.ascii { "|" } else { "│" };
+        canvas.buffer.set_string(area.x - 1, y, border, canvas.theme.border);
     }
     let inner = Rect { x: area.x + 1, width: area.width - 1, ..area };
     let Some(details) = &app.screens.keys.details else { return };
-    let mut page = Page::new(look, usize::from(inner.width));
-    modal::details::key(app, details, &mut page);
-    for (line, y) in page.lines.iter().zip(inner.y..inner.bottom()) {
-        buffer.set_line(inner.x, y, line, inner.width);
+    let mut page = Page::new(canvas.appearance, usize::from(inner.width));
+    key_details::draw(app, details, &mut page);
+    for (line, row) in page.lines.iter().zip(inner.rows()) {
+        canvas.left(line, row);
     }
 }

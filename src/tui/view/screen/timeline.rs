@@ -1,11 +1,10 @@
 //! Draws the expirations of the next 12 months as bars.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::tui::app::screen::timeline::{Month, Timeline};
-use crate::tui::view::Look;
+use crate::tui::view::canvas::Canvas;
 
 /// Lines of the bars themselves; above them stand the numbers, below the months.
 const BARS: u16 = 4;
@@ -17,7 +16,7 @@ pub(super) fn height(body: u16) -> u16 {
 }
 
 /// Draws it at the top of an area.
-pub(super) fn draw(timeline: &Timeline, look: &Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(timeline: &Timeline, area: Rect, canvas: &mut Canvas<'_>) {
     let most = timeline.months.iter().map(|month| month.keys).max().unwrap_or(0);
     let count = u16::try_from(timeline.months.len()).unwrap_or(1).max(1);
     let width = (area.width / count).min(10);
@@ -26,16 +25,16 @@ pub(super) fn draw(timeline: &Timeline, look: &Look, area: Rect, buffer: &mut Bu
     }
     for (place, month) in (0_u16..).zip(&timeline.months) {
         let column = Rect { x: area.x + place * width, y: area.y, width: width - 1, height: BARS + 2 };
-        bar(month, most, place == 0, look, column, buffer);
+        bar(month, most, place == 0, column, canvas);
     }
 }
 
-fn bar(month: &Month, most: u64, is_first: bool, look: &Look, column: Rect, buffer: &mut Buffer) {
-    let room = usize::from(column.width);
-    let centred = |text: &str| format!("{text:^room$}");
+fn bar(month: &Month, most: u64, is_first: bool, column: Rect, canvas: &mut Canvas<'_>) {
+    let width = usize::from(column.width);
+    let centered = |text: &str| format!("{text:^width$}");
     // Eighths of a line.
     let eighths = if most == 0 { 0 } else { (month.keys * u64::from(BARS) * 8).div_ceil(most) };
-    let style = if month.keys == most && most > 1 { look.theme.warning } else { look.theme.accent };
+    let style = if month.keys == most && most > 1 { canvas.theme.warning } else { canvas.theme.accent };
     let mut top = column.y + 1 + BARS;
     for line in 0..BARS {
         let filled = eighths.saturating_sub(u64::from(line) * 8).min(8);
@@ -43,21 +42,21 @@ fn bar(month: &Month, most: u64, is_first: bool, look: &Look, column: Rect, buff
             break;
         }
         top = column.y + BARS - line;
-        let glyph = usize::try_from(filled).ok().and_then(|filled| look.glyphs.bars.get(filled - 1));
-        set(&glyph.copied().unwrap_or(" ").repeat(room), column.x, top, style, column.width, buffer);
+        let glyph = usize::try_from(filled).ok().and_then(|filled| canvas.glyphs.bars.get(filled - 1));
+        set(&glyph.copied().unwrap_or(" ").repeat(width), column.x, top, style, column.width, canvas);
     }
     if month.keys > 0 {
         let number = short(month.keys);
-        set(&centred(&number), column.x, top - 1, look.theme.text, column.width, buffer);
+        set(&centered(&number), column.x, top - 1, canvas.theme.text, column.width, canvas);
     }
     let format = if is_first || month.first.format("%m").to_string() == "01" { "%b %y" } else { "%b" };
     let label = month.first.format(format).to_string();
-    let label = if label.len() > room { month.first.format("%b").to_string() } else { label };
-    set(&centred(&label), column.x, column.y + 1 + BARS, look.theme.dim, column.width, buffer);
+    let label = if label.len() > width { month.first.format("%b").to_string() } else { label };
+    set(&centered(&label), column.x, column.y + 1 + BARS, canvas.theme.dim, column.width, canvas);
 }
 
-fn set(text: &str, x: u16, y: u16, style: Style, width: u16, buffer: &mut Buffer) {
-    buffer.set_stringn(x, y, text, usize::from(width), style);
+fn set(text: &str, x: u16, y: u16, style: Style, width: u16, canvas: &mut Canvas<'_>) {
+    canvas.buffer.set_stringn(x, y, text, usize::from(width), style);
 }
 
 /// A number in at most four letters.

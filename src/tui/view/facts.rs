@@ -1,0 +1,65 @@
+//! Facts as texts, for lists and details.
+
+use ratatui::style::Style;
+
+use super::appearance::Appearance;
+use crate::domain::Instant;
+use crate::domain::expiry::relative;
+use crate::domain::key::KeyState;
+use crate::domain::text::inert;
+use crate::domain::user::{Creator, User, UserStatus};
+use crate::store::audit::AuditRow;
+use crate::tui::app::App;
+
+/// The sign, the word and the style of a state.
+#[must_use]
+pub fn state(state: KeyState, appearance: &Appearance) -> (String, Style) {
+    let (theme, glyphs) = (&appearance.theme, appearance.glyphs);
+    let (sign, style) = match state {
+        KeyState::Valid => (glyphs.valid, theme.good),
+        KeyState::ExpiresSoon => (glyphs.soon, theme.warning),
+        KeyState::Expired => (glyphs.expired, theme.danger),
+        KeyState::Disabled => (glyphs.disabled, theme.dim),
+    };
+    (format!("{sign} {}", state.label()), style)
+}
+
+/// The creator as the rules of the product page have it.
+#[must_use]
+pub fn creator(creator: &Creator) -> String {
+    match (&creator.email, creator.status) {
+        (Some(email), UserStatus::Disabled) => format!("{email} (disabled)"),
+        (Some(email), _) => email.to_string(),
+        (None, _) => "(deleted user)".to_owned(),
+    }
+}
+
+/// The email of a user, empty when they are deleted.
+#[must_use]
+pub fn email(user: &User) -> String {
+    user.email.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+/// The actor of an entry, as the log may show it.
+#[must_use]
+pub fn actor(row: &AuditRow) -> String {
+    row.actor_email.as_ref().map_or_else(|| format!("user {}", row.entry.actor.0), ToString::to_string)
+}
+
+/// So many of something.
+#[must_use]
+pub fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// An instant with how far off it is.
+#[must_use]
+pub fn exact(app: &App, at: Instant) -> String {
+    format!("{} ({})", app.shared.zone().show(at), relative(at, app.shared.now))
+}
+
+/// ` from ADDRESS`, where one is known.
+#[must_use]
+pub fn from(address: Option<&str>) -> String {
+    address.map(|from| format!(" from {}", inert(from))).unwrap_or_default()
+}

@@ -1,0 +1,108 @@
+//! A key's details, beside the list or in a dialog.
+
+use ratatui::text::{Line, Span};
+
+use super::appearance::Appearance;
+use super::facts::{count, creator, exact, from, state};
+use super::page::Page;
+use crate::domain::expiry::{local, relative};
+use crate::domain::text::inert;
+use crate::store::usage::Refused;
+use crate::tui::app::App;
+use crate::tui::app::msg::KeyDetails;
+
+/// Of a key that has a successor, and is used all the same.
+const STILL_USED: &str = "yes, since it was replaced";
+/// Of one that is not.
+const NOT_USED: &str = "not since it was replaced";
+
+/// All there is to say of a key.
+pub fn draw(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
+    let appearance = page.appearance;
+    let theme = page.theme();
+    let key = &details.key;
+    let zone = app.shared.zone();
+    page.text(&key.name.to_string(), theme.accent);
+    let (word, style) = state(key.state(app.shared.now, app.shared.settings().expires_soon), appearance);
+    page.line(Span::styled(word, style)).blank();
+    page.facts(&[
+        ("Key", &key.prefix),
+        ("Platform", &app.shared.catalogue().label(&key.kind)),
+        ("Type", &key.key_type.as_str()),
+        ("Expires", &exact(app, key.expires)),
+        ("Created", &exact(app, key.created)),
+        ("Creator", &creator(&key.creator)),
+    ]);
+    if let Some(since) = key.disabled {
+        page.fact("Disabled", &format!("since {}", exact(app, since)), theme.warning);
+    }
+    match key.delivered {
+        Some(at) => page.fact("Secret", &format!("handed over {}", local(at, &zone)), theme.text),
+        None => page.fact(
+            "Secret",
+            "never shown: nobody has it. Delete the key and create another.",
+            theme.warning,
+        ),
+    };
+    for (name, other) in [("Replaces", key.replaces), ("Replaced by", key.replaced_by)] {
+        if let Some(other) = other {
+            page.facts(&[(name, &other)]);
+        }
+    }
+    match details.replaced.and_then(|since| key.is_still_used(since, app.shared.now)) {
+        Some(true) => drop(page.fact("Still used", STILL_USED, theme.warning)),
+        Some(false) => drop(page.fact("Still used", NOT_USED, theme.good)),
+        None => {}
+    }
+    match key.last_used {
+        Some(at) => page.fact("Last used", &exact(app, at), theme.text),
+        None => page.fact("Last used", "never", theme.dim),
+    };
+    if let Some(from) = &key.last_used_from {
+        page.fact("From", &inert(from), theme.text);
+    }
+    refusals(app, &details.refused, page);
+    page.blank();
+    page.line(vec![
+        Span::styled("Last 30 days  ", theme.dim),
+        Span::styled(count(details.uses(), "request"), theme.text),
+    ]);
+    let axis = axis(page.width);
+    page.line(bars(&details.days, appearance)).line(Line::styled(axis, theme.dim));
+}
+
+/// Who was refused with the key, why, and how often.
+pub fn refusals(app: &App, refused: &[Refused], page: &mut Page<'_>) {
+    for refused in refused {
+        let text = format!(
+            "{} today, {} in 30 days ({}); the last {}{}",
+            count(refused.today, "time"),
+            refused.count,
+            inert(&refused.reason).replace('_', " "),
+            relative(refused.last, app.shared.now),
+            from(refused.last_from.as_deref())
+        );
+        page.fact("Refused", &text, page.theme().warning);
+    }
+}
+
+/// A bar for each day, the highest the tallest.
+fn bars(days: &[u64], appearance: &Appearance) -> Line<'static> {
+    let most = days.iter().copied().max().unwrap_or(0);
+    let text: String = days
+        .iter()
+        .map(|day| match (*day, most) {
+            (0, _) | (_, 0) if appearance.glyphs.ascii => "_",
+            (0, _) | (_, 0) => " ",
+            (day, most) => {
+                let place = usize::try_from((day * 7).div_ceil(most)).unwrap_or(7);
+                appearance.glyphs.bars[place.min(7)]
+            }
+        })
+        .collect();
+    Line::styled(text, appearance.theme.accent)
+}
+
+fn axis(width: usize) -> String {
+    if width >= 30 { format!("{:<25}today", "30 days ago") } else { "30 days ago to today".to_owned() }
+}
