@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::cli::context::{Context, read};
@@ -12,7 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::key_list;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::json::Array;
-use crate::cli::output::text;
+use crate::cli::output::{progress, text};
 use crate::cli::resolve;
 use crate::domain::text::inert;
 use crate::host::new_file::NewFile;
@@ -66,6 +67,9 @@ const COLUMNS: [&str; 16] = [
     "replaced_by",
 ];
 
+/// Between two updates of the bar. A shorter list is written before a bar could be seen.
+const KEYS_PER_STEP: u64 = 4_096;
+
 #[derive(Serialize)]
 struct Done {
     file: String,
@@ -83,16 +87,18 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     }
     let Some(path) = &args.out else {
         let store = context.store()?;
-        read(&store, |reader| write(context, reader, args.format, &mut context.output.data()))?;
+        let hidden = ProgressBar::hidden();
+        read(&store, |reader| write(context, reader, args.format, &mut context.output.data(), &hidden))?;
         return Ok(Exit::Done);
     };
     let file = NewFile::begin(path)?;
     let store = context.store()?;
     let place = text::path(path);
     let not_written = || format!("could not write {place}");
+    let bar = progress::bar(&context.output, 0, "Exporting [{bar:20}] {percent} %");
     let (file, keys) = read(&store, |reader| {
         let mut buffer = BufWriter::with_capacity(64 * 1024, file);
-        let keys = write(context, reader, args.format, &mut buffer).map_err(|error| match error.kind() {
+        let keys = write(context, reader, args.format, &mut buffer, &bar).map_err(|error| match error.kind() {
             ErrorKind::Output => error.replace("file", not_written()).hint(NOTHING_LEFT),
             _ => error,
         })?;
@@ -101,6 +107,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         })?;
         Ok((file, keys))
     })?;
+    bar.finish_and_clear();
     let bytes = file.finish()?;
     if context.output.is_json() {
         context.output.document(&Done { file: path.display().to_string(), keys, bytes })?;
@@ -115,14 +122,22 @@ fn write(
     reader: &Reader<'_>,
     format: Format,
     out: &mut impl Write,
+    bar: &ProgressBar,
 ) -> Result<u64, CommandError> {
     let mut count = 0;
     let applications = resolve::applications(context, reader)?;
+    let total = applications.iter().map(|application| application.keys).sum();
+    if total >= KEYS_PER_STEP {
+        bar.set_length(total);
+    }
     let mut each = |write: &mut dyn FnMut(&KeyDocument<'_>) -> Result<(), CommandError>| {
         for application in &applications {
             let query = key_list::query(context, application.id);
             key_list::each(context, reader, &query, |key| {
                 count += 1;
+                if count % KEYS_PER_STEP == 0 {
+                    bar.set_position(count);
+                }
                 write(&key_list::document(context, reader, &key, application.name.as_str())?)
             })?;
         }
