@@ -98,10 +98,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let bar = progress::bar(&context.output, 0, "Exporting [{bar:20}] {percent} %");
     let (file, keys) = read(&store, |reader| {
         let mut buffer = BufWriter::with_capacity(64 * 1024, file);
-        let keys = write(context, reader, args.format, &mut buffer, &bar).map_err(|error| match error.kind() {
-            ErrorKind::Output => error.replace("file", not_written()).hint(NOTHING_LEFT),
-            _ => error,
-        })?;
+        let keys =
+            write(context, reader, args.format, &mut buffer, &bar).map_err(|error| match error.kind() {
+                ErrorKind::Output => error.replace("file", not_written()).hint(NOTHING_LEFT),
+                _ => error,
+            })?;
         let file = buffer.into_inner().map_err(|error| {
             CommandError::failed("file", not_written()).source(error.into_error()).hint(NOTHING_LEFT)
         })?;
