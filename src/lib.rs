@@ -1,48 +1,50 @@
-//! keydesk: a keyboard-driven desk for the Integration API keys of Applications, in one local SQLite database.
+//! Verifies API keys of a keydesk database, in the process that the keys give access to.
 //!
-//! As a library it verifies keys: see [`Verifier`].
+//! [`Verifier`] answers one question for each request: is this text a key that is valid now, for this Application?
+//! A key that was deleted, disabled or rotated by any session is rejected from the next call on.
 //!
-//! # The house
-//!
-//! | room | what is in it |
-//! |---|---|
-//! | [`domain`] | what is true: pure types and rules |
-//! | [`store`] | what is remembered: the only rooms that know SQL |
-//! | [`desk`] | what people do: one file for one operation, each one transaction with its audit entry |
-//! | [`verify`] | the one predicate: may this text pass? |
-//! | [`serve`] | the forward-auth endpoint: HTTP before the predicate |
-//! | [`cli`] | the commands |
-//! | [`tui`] | the screen |
-//! | [`host`] | the machine outside: clock, randomness, users, files, clipboard |
-//! | [`config`] | settings, bindings, themes |
-//!
-//! The floors: `domain` < `store` < `desk` < `cli`, `tui`, and `store` < `verify` < `serve` < `cli`. No arrow runs upward;
-//! `cli` and `tui` know nothing of each other.
-//!
-//! # The screen
-//!
-//! ```text
-//! Storefront › Settings › Developer settings                     ana@example.com   header: where, who
-//! [1 Developer settings]  2 Applications   3 Users   4 Audit log  ◐ 3 keys expire  the screens, what needs attention
-//! / braze                                            State: all   412 keys         filter, what is shown
-//!   NAME            KEY ID      PLATFORM   EXPIRES ↑  STATE          CREATOR       the list: a window
-//!   Checkout        7Qm2x9KdPa  Braze        in 3 d   ◐ Expires soon ana@example…
-//! + Key ik_live_7Qm... deleted. Requests with it are refused.                      message line
-//! n new key  d delete  x disable  / filter  ? help  q quit                         footer, from the bindings
-//! ```
+//! Keys are issued, rotated and revoked with the program of the same name. Embed the library without the program's
+//! dependencies by `default-features = false`.
 
-pub mod cli;
+#![cfg_attr(not(feature = "app"), allow(dead_code, reason = "the program uses the rest of what both share"))]
+
+// What is hidden is for the program and for integration tests, and may change with any release.
+
+// Types and rules: no I/O, no clock, no randomness, no SQL.
+#[doc(hidden)]
+pub mod domain;
+// Persistence: the only modules that know SQL.
+#[doc(hidden)]
+pub mod store;
+// Operations on the data: one file each, each one transaction with its audit entries.
+#[cfg(feature = "app")]
+#[doc(hidden)]
+pub mod desk;
+// Credentials, decisions, and the record of use.
+mod verify;
+// The forward-auth endpoint.
+#[cfg(feature = "app")]
+mod serve;
+// The operating system: clock, entropy, users, files, clipboard.
+#[doc(hidden)]
+pub mod host;
+// Settings, key bindings, themes.
+#[cfg(feature = "app")]
 #[doc(hidden)]
 pub mod config;
-pub mod desk;
-pub mod domain;
-pub mod host;
-#[cfg(test)]
-mod layers;
-pub mod serve;
-pub mod store;
+// The commands: one file each.
+#[cfg(feature = "app")]
+#[doc(hidden)]
+pub mod cli;
+// The terminal UI.
+#[cfg(feature = "app")]
 #[doc(hidden)]
 pub mod tui;
-pub mod verify;
 
+#[cfg(test)]
+mod layers;
+
+pub use domain::Instant;
+pub use domain::key::{KeyId, KeyType};
+pub use domain::text::Name;
 pub use verify::{Accepted, Decision, Reason, Refusal, Verifier, VerifyError};

@@ -13,7 +13,7 @@ use crate::cli::log;
 use crate::domain::expiry;
 use crate::domain::key::KeyType;
 use crate::host;
-use crate::serve::{self, Bounds, Options, Place, ServeError, Server, TrustedProxies, listen};
+use crate::serve::{self, Bounds, Options, Reach, ListenAddress, ServeError, Server, TrustedProxies, listen};
 use crate::store::StoreError;
 
 const EXAMPLES: &str = "\
@@ -84,18 +84,18 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     host::raise_descriptor_limit();
     let trusted = TrustedProxies::parse(args.trusted_proxy.iter().map(String::as_str))
         .map_err(|error| CommandError::usage("bad_proxy", format!("--trusted-proxy: {error}")))?;
-    let handed = listen::from_systemd()?;
-    let mut places: Vec<Place> = args.listen.into_iter().map(Place::Tcp).collect();
-    places.extend(args.unix.map(|path| Place::Unix(path, args.unix_mode)));
-    if places.is_empty() && handed.is_empty() {
-        places.extend(serve::USUAL_ADDRESS.parse().map(Place::Tcp));
+    let inherited = listen::inherited()?;
+    let mut places: Vec<ListenAddress> = args.listen.into_iter().map(ListenAddress::Tcp).collect();
+    places.extend(args.unix.map(|path| ListenAddress::Unix(path, args.unix_mode)));
+    if places.is_empty() && inherited.is_empty() {
+        places.extend(serve::USUAL_ADDRESS.parse().map(ListenAddress::Tcp));
     }
     let head_timeout = args.head_timeout.to_std().unwrap_or(Bounds::default().head_timeout);
     let options = Options {
         database: context.database.clone(),
-        places,
-        handed,
-        remote: args.allow_remote,
+        listen: places,
+        inherited,
+        reach: if args.allow_remote { Reach::Network } else { Reach::Loopback },
         bounds: Bounds { head: args.max_head, head_timeout, connections: args.max_connections },
         application: context.application.as_deref().map(|name| name.trim().to_owned()),
         required: args.require_type,

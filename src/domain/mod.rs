@@ -11,6 +11,7 @@ pub mod expiry;
 pub mod key;
 pub mod known_head;
 pub mod ledger;
+#[cfg(feature = "app")]
 pub mod platform;
 pub mod secret;
 pub mod since;

@@ -3,13 +3,19 @@
 //! The only place that reaches for the real ones; everything else gets them handed in.
 
 pub mod byte_lock;
+#[cfg(feature = "app")]
 pub mod clipboard;
 pub mod clock;
+#[cfg(feature = "app")]
 pub mod entropy;
 pub mod files;
+#[cfg(feature = "app")]
 pub mod identity;
+#[cfg(feature = "app")]
 pub mod known_head_files;
+#[cfg(feature = "app")]
 pub mod new_file;
+#[cfg(feature = "app")]
 pub mod places;
 pub mod size_limit;
 pub mod umask;

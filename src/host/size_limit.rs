@@ -1,11 +1,13 @@
 //! The limit on the size of files (`ulimit -f`, `RLIMIT_FSIZE`).
 
+#[cfg(feature = "app")]
 use nix::libc;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
 /// Lets a write beyond the limit fail like any other, instead of ending the process by SIGXFSZ.
 ///
 /// The signal is caught and not ignored: the programs that this one starts get its default again.
+#[cfg(feature = "app")]
 pub fn survive() {
     let caught = std::sync::Arc::default();
     // What the system refuses is left as it is.

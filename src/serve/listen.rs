@@ -1,44 +1,48 @@
-//! The sockets: an address, a path, or what systemd hands over.
+//! The listening sockets: TCP addresses, Unix sockets, and sockets inherited from systemd.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+use tokio_util::either::Either;
 
 use super::ServeError;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A TCP address.
+pub(crate) enum ListenAddress {
     Tcp(SocketAddr),
     /// The path of a Unix socket, and the mode of its file.
     Unix(PathBuf, u32),
 }
 
-/// A socket that listens.
-pub enum Listener {
-    /// At an address.
-    Tcp(TcpListener),
-    /// At a path; one that we made goes away with us.
-    Unix(UnixListener, Option<OwnSocket>),
+/// Who may connect over TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// This machine alone.
+    Loopback,
+    /// Other machines too.
+    Network,
 }
 
-/// The file of a socket that we made: removed when we end, if it is still ours.
-pub struct OwnSocket {
+pub(crate) type Stream = Either<TcpStream, UnixStream>;
+
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    Unix { socket: UnixListener, _file: Option<SocketFile> },
+}
+
+/// The file of a socket that this process created; removed on drop, unless another has taken its name.
+pub(crate) struct SocketFile {
     path: PathBuf,
     inode: u64,
 }
 
-impl Drop for OwnSocket {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         if std::fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
             let _ = std::fs::remove_file(&self.path);
@@ -46,43 +50,42 @@ impl Drop for OwnSocket {
     }
 }
 
-/// Opens all places and takes what systemd hands over (`LISTEN_FDS`).
+/// Opens all addresses and takes over the inherited sockets.
 ///
 /// # Errors
-/// An address that other machines reach, unless `remote` allows it; an address or path in use; what the system says.
-pub fn all(places: &[Place], handed: Vec<Handed>, remote: bool) -> Result<Vec<Listener>, ServeError> {
-    let mut listeners = Vec::new();
-    for handed in handed {
+/// An address that other machines reach, unless `reach` allows it; an address or path in use; what the system reports.
+pub(crate) fn open_all(
+    addresses: &[ListenAddress],
+    inherited: Vec<InheritedSocket>,
+    reach: Reach,
+) -> Result<Vec<Listener>, ServeError> {
+    let inherited = inherited.into_iter().map(|socket| {
         let failed = |error| ServeError::Listen { place: "the socket from systemd".into(), error };
-        listeners.push(match handed {
-            Handed::Tcp(socket) => {
+        Ok(match socket {
+            InheritedSocket::Tcp(socket) => {
                 socket.set_nonblocking(true).map_err(failed)?;
-                check_local(socket.local_addr().map_err(failed)?, remote)?;
+                check_reach(socket.local_addr().map_err(failed)?, reach)?;
                 Listener::Tcp(TcpListener::from_std(socket).map_err(failed)?)
             }
-            Handed::Unix(socket) => {
+            InheritedSocket::Unix(socket) => {
                 socket.set_nonblocking(true).map_err(failed)?;
-                Listener::Unix(UnixListener::from_std(socket).map_err(failed)?, None)
+                Listener::Unix { socket: UnixListener::from_std(socket).map_err(failed)?, _file: None }
             }
-        });
-    }
-    for place in places {
-        listeners.push(match place {
-            Place::Tcp(address) => {
-                check_local(*address, remote)?;
-                tcp(*address).map_err(|error| ServeError::Listen { place: address.to_string(), error })?
-            }
-            Place::Unix(path, mode) => {
-                let failed = |error| ServeError::Listen { place: path.display().to_string(), error };
-                unix(path, *mode).map_err(failed)?
-            }
-        });
-    }
-    Ok(listeners)
+        })
+    });
+    let opened = addresses.iter().map(|address| match address {
+        ListenAddress::Tcp(address) => {
+            check_reach(*address, reach)?;
+            tcp(*address).map_err(|error| ServeError::Listen { place: address.to_string(), error })
+        }
+        ListenAddress::Unix(path, mode) => unix(path, *mode)
+            .map_err(|error| ServeError::Listen { place: path.display().to_string(), error }),
+    });
+    inherited.chain(opened).collect()
 }
 
-fn check_local(address: SocketAddr, remote: bool) -> Result<(), ServeError> {
-    if remote || address.ip().to_canonical().is_loopback() {
+fn check_reach(address: SocketAddr, reach: Reach) -> Result<(), ServeError> {
+    if reach == Reach::Network || address.ip().to_canonical().is_loopback() {
         Ok(())
     } else {
         Err(ServeError::Remote(address))
@@ -108,136 +111,64 @@ fn unix(path: &Path, mode: u32) -> io::Result<Listener> {
         // Left by one that was killed.
         std::fs::remove_file(path)?;
     }
-    let listener = UnixListener::bind(path)?;
+    let socket = UnixListener::bind(path)?;
     let inode = std::fs::symlink_metadata(path)?.ino();
-    let own = OwnSocket { path: path.to_owned(), inode };
+    let file = SocketFile { path: path.to_owned(), inode };
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-    Ok(Listener::Unix(listener, Some(own)))
+    Ok(Listener::Unix { socket, _file: Some(file) })
 }
 
 impl Listener {
-    /// The next connection, and the address at its other end.
-    pub async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
+    /// The next connection, and the address of a TCP peer.
+    pub(crate) async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
         match self {
-            Self::Tcp(listener) => {
-                let (stream, peer) = listener.accept().await?;
+            Self::Tcp(socket) => {
+                let (stream, peer) = socket.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok((Stream::Tcp(stream), Some(peer.ip())))
+                Ok((Either::Left(stream), Some(peer.ip())))
             }
-            Self::Unix(listener, _) => Ok((Stream::Unix(listener.accept().await?.0), None)),
+            Self::Unix { socket, .. } => Ok((Either::Right(socket.accept().await?.0), None)),
         }
     }
 
-    /// Where it listens, for people.
-    #[must_use]
-    pub fn place(&self) -> String {
+    /// The address for the log: `http://ADDR:PORT` or `unix:PATH`.
+    pub(crate) fn place(&self) -> String {
         match self {
-            Self::Tcp(listener) => listener
+            Self::Tcp(socket) => socket
                 .local_addr()
                 .map_or_else(|_| "an unknown address".into(), |address| format!("http://{address}")),
-            Self::Unix(listener, _) => listener
+            Self::Unix { socket, .. } => socket
                 .local_addr()
                 .ok()
                 .and_then(|address| address.as_pathname().map(|path| format!("unix:{}", path.display())))
                 .unwrap_or_else(|| "a Unix socket".into()),
         }
     }
-
-    /// The TCP address, where it has one.
-    #[must_use]
-    pub fn address(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(listener) => listener.local_addr().ok(),
-            Self::Unix(..) => None,
-        }
-    }
 }
 
-/// A socket from systemd.
+/// A socket that systemd has opened for this process.
 #[derive(Debug)]
-pub enum Handed {
-    /// Of an address.
+pub(crate) enum InheritedSocket {
     Tcp(std::net::TcpListener),
-    /// Of a path.
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// The sockets that systemd has opened for this process (`sd_listen_fds(3)`).
+/// All sockets that systemd has opened for this process (`sd_listen_fds(3)`).
 ///
 /// # Errors
 /// When one of them is neither a TCP nor a Unix stream socket.
-pub fn from_systemd() -> Result<Vec<Handed>, ServeError> {
+pub(crate) fn inherited() -> Result<Vec<InheritedSocket>, ServeError> {
     let mut sockets = listenfd::ListenFd::from_env();
-    let mut handed = Vec::new();
-    for place in 0..sockets.len() {
-        let tcp = sockets.take_tcp_listener(place).ok().flatten().map(Handed::Tcp);
-        let socket = match tcp {
-            Some(tcp) => Some(tcp),
-            None => sockets
-                .take_unix_listener(place)
-                .map_err(|error| ServeError::Listen { place: format!("socket {place} from systemd"), error })?
-                .map(Handed::Unix),
-        };
-        handed.extend(socket);
-    }
-    Ok(handed)
-}
-
-/// A connection.
-pub enum Stream {
-    /// Over TCP.
-    Tcp(TcpStream),
-    /// Over a Unix socket.
-    Unix(UnixStream),
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+    let mut inherited = Vec::new();
+    for number in 0..sockets.len() {
+        if let Ok(Some(socket)) = sockets.take_tcp_listener(number) {
+            inherited.push(InheritedSocket::Tcp(socket));
+            continue;
         }
+        let place = format!("socket {number} from systemd");
+        let socket =
+            sockets.take_unix_listener(number).map_err(|error| ServeError::Listen { place, error })?;
+        inherited.extend(socket.map(InheritedSocket::Unix));
     }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
+    Ok(inherited)
 }

@@ -17,7 +17,7 @@ mod answers;
 mod batch;
 mod connections;
 mod guard;
-pub mod listen;
+pub(crate) mod listen;
 mod metrics;
 mod origin;
 mod routes;
@@ -35,8 +35,8 @@ use crate::host::clock;
 use crate::store::lookup::Lookup;
 use crate::verify::{Verifier, VerifyError};
 
-pub use listen::{Handed, Place};
-pub use origin::TrustedProxies;
+pub(crate) use listen::{InheritedSocket, ListenAddress, Reach};
+pub(crate) use origin::TrustedProxies;
 
 use answers::Welcome;
 use batch::Batch;
@@ -45,7 +45,7 @@ use metrics::Metrics;
 use routes::{Census, Shared};
 
 /// Where the endpoint listens unless told otherwise.
-pub const USUAL_ADDRESS: &str = "127.0.0.1:7766";
+pub(crate) const USUAL_ADDRESS: &str = "127.0.0.1:7766";
 
 /// How long requests that are under way may take when the endpoint ends.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -55,7 +55,7 @@ const CENSUS_PATIENCE: Duration = Duration::from_millis(250);
 
 /// What clients may take up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// The longest request head, in bytes; hyper wants 8 KiB at least.
     pub head: usize,
     /// How long a head may take to come, and an answer to be read.
@@ -72,15 +72,15 @@ impl Default for Bounds {
 
 /// How to serve.
 #[derive(Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// The database.
     pub database: PathBuf,
     /// Where to listen.
-    pub places: Vec<Place>,
+    pub listen: Vec<ListenAddress>,
     /// Sockets that are open already.
-    pub handed: Vec<Handed>,
+    pub inherited: Vec<InheritedSocket>,
     /// Whether other machines may reach it.
-    pub remote: bool,
+    pub reach: Reach,
     /// What clients may take up.
     pub bounds: Bounds,
     /// The Application whose keys pass at `/auth`; any where none is named.
@@ -95,7 +95,7 @@ pub struct Options {
 
 /// The endpoint could not begin or go on.
 #[derive(Debug, thiserror::Error)]
-pub enum ServeError {
+pub(crate) enum ServeError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] VerifyError),
@@ -124,7 +124,7 @@ pub enum ServeError {
 }
 
 /// An endpoint whose sockets are open.
-pub struct Server {
+pub(crate) struct Server {
     connections: Connections,
     listeners: Vec<listen::Listener>,
     batch: Arc<Batch>,
@@ -135,8 +135,8 @@ impl Server {
     ///
     /// # Errors
     /// When one of them cannot be had.
-    pub fn open(options: Options) -> Result<Self, ServeError> {
-        let listeners = listen::all(&options.places, options.handed, options.remote)?;
+    pub(crate) fn open(options: Options) -> Result<Self, ServeError> {
+        let listeners = listen::open_all(&options.listen, options.inherited, options.reach)?;
         if listeners.is_empty() {
             return Err(ServeError::Nowhere);
         }
@@ -163,18 +163,12 @@ impl Server {
 
     /// Where it listens, for people.
     #[must_use]
-    pub fn places(&self) -> Vec<String> {
+    pub(crate) fn places(&self) -> Vec<String> {
         self.listeners.iter().map(listen::Listener::place).collect()
     }
 
-    /// The first TCP address, where there is one.
-    #[must_use]
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.listeners.iter().find_map(listen::Listener::address)
-    }
-
     /// Serves until `stop` is done, then lets the requests under way end and writes down what was used.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
         let Self { connections, listeners, batch } = self;
         let deciding = tokio::spawn(Arc::clone(&batch).run());
         connections.serve(listeners, stop, DRAIN).await;
@@ -189,7 +183,7 @@ impl Server {
 ///
 /// # Errors
 /// When it cannot begin.
-pub fn run(options: Options, ready: impl FnOnce(&Server)) -> Result<(), ServeError> {
+pub(crate) fn run(options: Options, ready: impl FnOnce(&Server)) -> Result<(), ServeError> {
     let system = |what| move |error| ServeError::System { what, error };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

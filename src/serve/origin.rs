@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 /// The proxies whose word on the client's address counts. Nobody's, unless configured.
 #[derive(Clone, Debug, Default)]
-pub struct TrustedProxies {
+pub(crate) struct TrustedProxies {
     networks: Vec<IpNet>,
     unix: bool,
 }
@@ -18,7 +18,7 @@ impl TrustedProxies {
     ///
     /// # Errors
     /// A sentence on the first that is none of these.
-    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+    pub(crate) fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         let mut trusted = Self::default();
         for text in texts {
             if text == "unix" {
@@ -47,7 +47,7 @@ impl TrustedProxies {
     /// the list, and the proxy that sent it stands for the client. `X-Real-IP` counts only where there is no
     /// `X-Forwarded-For` at all.
     #[must_use]
-    pub fn origin(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+    pub(crate) fn origin(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer.map(|address| address.to_canonical());
         if !peer.map_or(self.unix, |address| self.trusts(address)) {
             return peer;

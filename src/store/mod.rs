@@ -14,7 +14,9 @@ mod convert;
 pub mod database;
 mod error;
 pub mod examine;
+#[cfg(feature = "app")]
 mod key_list;
+#[cfg(feature = "app")]
 pub mod keys;
 pub mod lookup;
 pub mod migrate;
@@ -26,6 +28,7 @@ mod schema;
 pub mod usage;
 pub mod use_book;
 pub mod users;
+#[cfg(feature = "app")]
 pub mod watch;
 
 use std::cell::RefCell;

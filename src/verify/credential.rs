@@ -15,10 +15,10 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 /// Our own scheme.
-pub const SCHEME: &str = "ApiKey-v1";
+pub(crate) const SCHEME: &str = "ApiKey-v1";
 
 /// What was presented, to be judged by the verifier. Its text is shown nowhere.
-pub enum Credential<'a> {
+pub(crate) enum Credential<'a> {
     /// As it stands in the header.
     Plain(&'a str),
     /// Out of a Basic credential.
@@ -28,7 +28,7 @@ pub enum Credential<'a> {
 impl Credential<'_> {
     /// The text. Never log it.
     #[must_use]
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         match self {
             Self::Plain(text) => text,
             Self::Decoded(text) => text,
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Credential<'_> {
 
 /// Why there is nothing to judge. Clients are not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CredentialFault {
+pub(crate) enum CredentialFault {
     /// None was sent.
     Missing,
     /// More than one was sent.
@@ -56,7 +56,7 @@ pub enum CredentialFault {
 impl CredentialFault {
     /// The word in logs and metrics.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
             Self::Several => "several",
@@ -69,7 +69,7 @@ impl CredentialFault {
 ///
 /// # Errors
 /// When there is none, more than one, or one of another form.
-pub fn read<'a>(
+pub(crate) fn read<'a>(
     authorization: impl IntoIterator<Item = &'a [u8]>,
     x_api_key: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Credential<'a>, CredentialFault> {

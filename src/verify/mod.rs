@@ -3,8 +3,9 @@
 //! Each verification asks the database afresh whether it has changed: nothing that was read outlives a change. It fails closed: what cannot
 //! be read is an error, never a yes.
 
-pub mod credential;
-pub mod recorder;
+#[cfg(feature = "app")]
+pub(crate) mod credential;
+pub(crate) mod recorder;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::store::{StoreError, open};
 
 pub use crate::domain::key::Accepted;
 
+#[cfg(feature = "app")]
 use credential::CredentialFault;
 use recorder::Recorder;
 
@@ -92,7 +94,7 @@ impl Reason {
 
 /// A well-formed text, to be judged: its secret is a hash already.
 #[derive(Debug)]
-pub struct Question {
+pub(crate) struct Question {
     id: KeyId,
     hash: KeyHash,
     scope: Scope,
@@ -132,7 +134,7 @@ impl Question {
     ///
     /// # Errors
     /// A malformed text and a wrong checksum are refused here, without a read of the database.
-    pub fn new(presented: &str, application: Option<&[u8]>) -> Result<Self, Refusal> {
+    pub(crate) fn new(presented: &str, application: Option<&[u8]>) -> Result<Self, Refusal> {
         let claim = token::parse(presented).map_err(|_| Refusal { reason: Reason::Malformed, key: None })?;
         Ok(Self { id: claim.id, hash: KeyHash::of(presented), scope: Scope::of(application) })
     }
@@ -143,7 +145,7 @@ impl Question {
 
     /// A question that is never answered with yes: it asks whether the database can be read.
     #[must_use]
-    pub fn probe() -> Self {
+    pub(crate) fn probe() -> Self {
         Self { id: KeyId::PROBE, hash: KeyHash::of(""), scope: Scope::Any }
     }
 }
@@ -156,7 +158,7 @@ pub struct VerifyError(#[from] StoreError);
 impl VerifyError {
     /// What is behind it.
     #[must_use]
-    pub fn store(&self) -> &StoreError {
+    pub(crate) fn store(&self) -> &StoreError {
         &self.0
     }
 }
@@ -166,23 +168,14 @@ impl VerifyError {
 /// A thread of its own records use twice a second, and what is left when the verifier is dropped. Where the database
 /// cannot be written, verification goes on without.
 ///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # use keydesk::domain::{text::Name, user::{Caller, Email}};
-/// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("keydesk.db");
-/// # let mut entropy = keydesk::host::entropy::SystemEntropy;
-/// # let mut store = keydesk::store::Store::open(&path, &mut entropy)?;
-/// # let caller = Caller { uid: 1000, login: "ana".into() };
-/// # let now = keydesk::host::clock::now();
-/// # let mut session = keydesk::desk::Session { store: &mut store, caller: &caller, now, entropy: &mut entropy };
-/// # keydesk::desk::set_up(&mut session, &Email::parse("ana@example.com")?, &Name::parse("Storefront")?, None)?;
+/// ```no_run
 /// use keydesk::{Decision, Verifier};
 ///
-/// let verifier = Verifier::open(&path)?;
+/// # fn main() -> Result<(), keydesk::VerifyError> {
+/// let verifier = Verifier::open("/var/lib/keydesk/keydesk.db")?;
 /// match verifier.verify("what the client sent", Some("Storefront"))? {
-///     Decision::Accepted(key) => println!("let in: {}", key.id),
-///     Decision::Refused(refusal) => println!("refused: {}", refusal.reason.as_str()),
+///     Decision::Accepted(key) => println!("accepted: {}", key.id),
+///     Decision::Refused(refusal) => println!("rejected: {}", refusal.reason.as_str()),
 /// }
 /// # Ok(())
 /// # }
@@ -214,10 +207,8 @@ impl Verifier {
         Self::with_clock(path, clock::now)
     }
 
-    /// The same with another clock, for tests.
-    ///
-    /// # Errors
-    /// As [`Verifier::open`].
+    /// The same with another clock: integration tests set it.
+    #[doc(hidden)]
     pub fn with_clock(path: impl AsRef<Path>, clock: fn() -> Instant) -> Result<Self, VerifyError> {
         let path = path.as_ref().to_owned();
         let now = clock();
@@ -251,7 +242,7 @@ impl Verifier {
     ///
     /// # Errors
     /// As [`Verifier::open`].
-    pub fn with_patience(self, patience: Duration) -> Result<Self, VerifyError> {
+    pub(crate) fn with_patience(self, patience: Duration) -> Result<Self, VerifyError> {
         let first = Lookup::open(&self.path, patience, Arc::clone(&self.continuity))?;
         Ok(Self { idle: Mutex::new(vec![first]), patience, ..self })
     }
@@ -294,7 +285,7 @@ impl Verifier {
     ///
     /// # Errors
     /// As [`Verifier::verify`], for all of them.
-    pub fn decide_all(
+    pub(crate) fn decide_all(
         &self,
         questions: &[Question],
         mut judged: impl FnMut(Decision),
@@ -312,7 +303,7 @@ impl Verifier {
     }
 
     /// Takes a decision down, in memory; it is written soon.
-    pub fn record(&self, decision: &Decision, from: Option<IpAddr>) {
+    pub(crate) fn record(&self, decision: &Decision, from: Option<IpAddr>) {
         let Some(recorder) = self.recorder() else { return };
         match decision {
             Decision::Accepted(key) => recorder.used(key.id, self.just_now(), from),
@@ -325,7 +316,8 @@ impl Verifier {
     }
 
     /// Takes down that there was nothing to decide about.
-    pub fn record_fault(&self, fault: CredentialFault, from: Option<IpAddr>) {
+    #[cfg(feature = "app")]
+    pub(crate) fn record_fault(&self, fault: CredentialFault, from: Option<IpAddr>) {
         if let Some(recorder) = self.recorder() {
             recorder.refused(fault.as_str(), None, self.now(), from);
         }
@@ -333,7 +325,7 @@ impl Verifier {
 
     /// How many uses and refusals could not be recorded.
     #[must_use]
-    pub fn lost_records(&self) -> u64 {
+    pub(crate) fn lost_records(&self) -> u64 {
         self.recorder.as_ref().map_or(0, Recorder::lost)
     }
 

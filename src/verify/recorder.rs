@@ -30,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_millis(800);
 
 /// How many lines wait at most: one for each key, day and reason.
-pub const MOST_LINES: usize = 100_000;
+pub(crate) const MOST_LINES: usize = 100_000;
 
 /// What is counted: a use of a key, or a refusal for a reason.
 type Entry = (i64, Option<&'static str>, Option<KeyId>);
@@ -62,7 +62,7 @@ impl Shared {
 }
 
 /// Takes down who was let in and who was refused. What is still in memory is written when it is dropped.
-pub struct Recorder {
+pub(crate) struct Recorder {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Recorder {
 impl Recorder {
     /// Starts the thread that writes. It opens the database itself, and again when that fails.
     #[must_use]
-    pub fn start(path: &Path, continuity: Arc<Continuity>) -> Self {
+    pub(crate) fn start(path: &Path, continuity: Arc<Continuity>) -> Self {
         // Opened now, since later there may be no file descriptor left.
         let lookup = Lookup::open(path, Duration::ZERO, Arc::clone(&continuity)).ok();
         let shared =
@@ -90,18 +90,18 @@ impl Recorder {
     }
 
     /// A key was let in.
-    pub fn used(&self, id: KeyId, at: Instant, from: Option<IpAddr>) {
+    pub(crate) fn used(&self, id: KeyId, at: Instant, from: Option<IpAddr>) {
         self.count((day_of(at), None, Some(id)), at, from);
     }
 
     /// Somebody was refused; the key is the one that it can be put down to.
-    pub fn refused(&self, reason: &'static str, id: Option<KeyId>, at: Instant, from: Option<IpAddr>) {
+    pub(crate) fn refused(&self, reason: &'static str, id: Option<KeyId>, at: Instant, from: Option<IpAddr>) {
         self.count((day_of(at), Some(reason), id), at, from);
     }
 
     /// How many could not be kept: the database was not to be written for too long.
     #[must_use]
-    pub fn lost(&self) -> u64 {
+    pub(crate) fn lost(&self) -> u64 {
         self.shared.lost.load(Ordering::Relaxed)
     }
 
