@@ -13,7 +13,7 @@ use crate::cli::log;
 use crate::domain::expiry;
 use crate::domain::key::KeyType;
 use crate::host;
-use crate::serve::{self, Bounds, Options, Reach, ListenAddress, ServeError, Server, TrustedProxies, listen};
+use crate::serve::{self, Bounds, ListenAddress, Options, Reach, ServeError, Server, TrustedProxies, listen};
 use crate::store::StoreError;
 
 const EXAMPLES: &str = "\

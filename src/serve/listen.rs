@@ -78,8 +78,9 @@ pub(crate) fn open_all(
             check_reach(*address, reach)?;
             tcp(*address).map_err(|error| ServeError::Listen { place: address.to_string(), error })
         }
-        ListenAddress::Unix(path, mode) => unix(path, *mode)
-            .map_err(|error| ServeError::Listen { place: path.display().to_string(), error }),
+        ListenAddress::Unix(path, mode) => {
+            unix(path, *mode).map_err(|error| ServeError::Listen { place: path.display().to_string(), error })
+        }
     });
     inherited.chain(opened).collect()
 }
