@@ -236,16 +236,16 @@ fn a_lock_that_is_not_given_back() {
     pty.wait_for("Help");
     escape(&mut pty);
     pty.wait_for("another session");
+    // By command, too.
+    let said = home.run(&["keys", "disable", "Checkout"]);
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.err.contains("another"), "{said:?}");
     pty.wait("end of the waiting", |pty| !pty.screen().contains("Waiting for another session"));
     let shown = pty.screen();
     assert!(
         shown.contains("busy") || shown.contains("locked") || shown.contains("another session"),
         "{shown}"
     );
-    // By command, too.
-    let said = home.run(&["keys", "disable", "Checkout"]);
-    assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.err.contains("another"), "{said:?}");
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(home.run(&["keys", "show", "Checkout", "--json"]).json()["state"], "valid", "it was not done");
     escape(&mut pty);

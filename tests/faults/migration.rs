@@ -47,12 +47,15 @@ fn it_is_old_or_new_and_whole() {
         return;
     }
     let program = std::env::current_exe().unwrap();
+    let old = Home::set_up();
+    old.key("Checkout", &[]);
     for fault in FAULTS {
         let mut states = [0, 0];
         let mut ended = false;
         for number in 1..crate::writes::MOST {
-            let home = Home::set_up();
-            home.key("Checkout", &[]);
+            let home = Home::empty();
+            std::fs::create_dir_all(home.database().parent().unwrap()).unwrap();
+            std::fs::copy(old.database(), home.database()).unwrap();
             let file = (FILE, home.database().display().to_string());
             let arguments = ["--exact", "--ignored", "migration::upgrades_the_file"];
             let (said, met) = run_program(&home, fault, number, &program, &arguments, &[file]);

@@ -100,7 +100,8 @@ impl Display {
         Some(display)
     }
 
-    fn is_wayland(&self) -> bool {
+    /// Whether it is a Wayland display.
+    pub(crate) fn is_wayland(&self) -> bool {
         self.variables.len() > 1
     }
 
