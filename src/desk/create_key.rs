@@ -3,6 +3,7 @@
 use super::{DeskError, Session};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
+use crate::domain::commitment::{Commitment, KeyFacts};
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Key, KeyId, NewKey, Purpose};
 use crate::domain::secret::Secret;
@@ -59,17 +60,29 @@ pub(super) fn add(
         let id = draw_id(entropy)?;
         let secret = draw_secret(&prefix, new.key_type, id, entropy)?;
         let displayed = prefix.displayed(new.key_type, id);
-        if !keys::insert(tx, new, id, &displayed, &secret.hash(), purpose, now)? {
+        let hash = secret.hash();
+        if !keys::insert(tx, new, id, &displayed, &hash, purpose, now)? {
             continue;
         }
+        let commitment = Commitment::to_key(&KeyFacts {
+            id,
+            hash: hash.as_bytes(),
+            prefix: &displayed,
+            application: new.application.0,
+            key_type: new.key_type.as_str(),
+        });
         let key = keys::get(tx, id)?.ok_or(DeskError::NotFound { what: format!("key {id}") })?;
-        let record = AuditRecord::new(AuditAction::KeyCreated)
+        let mut record = AuditRecord::new(AuditAction::KeyCreated)
             .application(new.application)
             .key(id)
             .change(Change::to("name", new.name.as_str()))
             .change(Change::to("platform", new.kind.platform().unwrap_or("generic")))
             .change(Change::to("type", new.key_type.as_str()))
-            .change(Change::to("expires", rfc3339(new.expires)));
+            .change(Change::to("expires", rfc3339(new.expires)))
+            .commitment(commitment);
+        if purpose == Purpose::Throwaway {
+            record = record.change(Change::to("throwaway", "yes"));
+        }
         return Ok((CreatedKey { key, secret }, record));
     }
     let reason = "the random numbers repeat themselves".into();

@@ -2,6 +2,7 @@
 
 use super::{DeskError, Session};
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
+use crate::domain::commitment::{Commitment, UserFacts, draw_salt};
 use crate::domain::user::{Email, User, UserId, UserStatus};
 use crate::store::users::Binding;
 use crate::store::{Reader, Urgency, users};
@@ -18,16 +19,19 @@ pub fn add_user(
     uid: Option<u32>,
 ) -> Result<User, DeskError> {
     let now = session.now;
+    let salt = draw_salt(session.entropy)?;
     session.store.write(session.caller, now, Urgency::Normal, |tx| {
         if users::by_email(tx, email)?.is_some() {
             return Err(DeskError::Taken { what: "a user with the email", name: email.as_str().to_owned() });
         }
-        let id = users::insert(tx, email, Binding { login, uid }, now)?.ok_or_else(|| DeskError::Taken {
+        let id = users::insert(tx, email, Binding { login, uid }, &salt, now)?.ok_or_else(|| DeskError::Taken {
             what: "a user with the login",
             name: login.unwrap_or_default().to_owned(),
         })?;
         let user = users::get(tx, id)?.ok_or_else(|| missing(id))?;
-        Ok((user, vec![AuditRecord::new(AuditAction::UserAdded).user(id)]))
+        let facts = UserFacts { id: id.0, salt: &salt, email: email.as_str(), login, uid };
+        let record = AuditRecord::new(AuditAction::UserAdded).user(id).commitment(Commitment::to_user(&facts));
+        Ok((user, vec![record]))
     })
 }
 

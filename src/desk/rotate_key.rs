@@ -242,10 +242,10 @@ fn end(
     };
     let disabled = (ending == Ending::AtOnce && expires > now && old.disabled.is_none()).then_some(now);
     keys::set_replaced(tx, old.id, successor, expires, old.disabled.or(disabled))?;
-    let mut record = AuditRecord::new(AuditAction::KeyRotated)
-        .application(old.application)
-        .key(old.id)
-        .change(Change::to("replaced by", successor.as_str()));
+    let mut record = AuditRecord::new(AuditAction::KeyRotated).application(old.application).key(old.id);
+    if old.replaced_by != Some(successor) {
+        record = record.change(Change::to("replaced by", successor.as_str()));
+    }
     if expires != old.expires {
         record = record.change(Change::between("expires", rfc3339(old.expires), rfc3339(expires)));
     }

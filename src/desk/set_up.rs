@@ -3,6 +3,7 @@
 use super::{DeskError, Session};
 use crate::domain::application::Application;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
+use crate::domain::commitment::{Commitment, UserFacts, draw_salt};
 use crate::domain::text::Name;
 use crate::domain::token::Prefix;
 use crate::domain::user::{Caller, Email, User, UserStatus};
@@ -33,6 +34,7 @@ pub fn set_up(
     prefix: Option<&Prefix>,
 ) -> Result<SetUp, DeskError> {
     let (caller, now) = (session.caller, session.now);
+    let salt = draw_salt(session.entropy)?;
     session.store.found(caller, now, |tx| {
         let current = database::prefix(tx)?;
         if users::count(tx)? > 0 {
@@ -51,11 +53,21 @@ pub fn set_up(
         database::set_prefix(tx, &prefix)?;
         let binding = Binding { login: Some(&caller.login), uid: Some(caller.uid) };
         let missing = || DeskError::NotFound { what: "first user".into() };
-        let user = users::insert(tx, email, binding, now)?.ok_or_else(missing)?;
+        let user = users::insert(tx, email, binding, &salt, now)?.ok_or_else(missing)?;
         let id = applications::insert(tx, application, now)?.ok_or_else(missing)?;
         let made = applications::get(tx, id)?.ok_or_else(missing)?;
+        let facts = UserFacts {
+            id: user.0,
+            salt: &salt,
+            email: email.as_str(),
+            login: Some(&caller.login),
+            uid: Some(caller.uid),
+        };
         let records = vec![
-            AuditRecord::new(AuditAction::SetUp).user(user),
+            AuditRecord::new(AuditAction::SetUp)
+                .user(user)
+                .change(Change::to("prefix", prefix.as_str()))
+                .commitment(Commitment::to_user(&facts)),
             AuditRecord::new(AuditAction::ApplicationCreated)
                 .application(id)
                 .change(Change::to("name", application.as_str())),

@@ -13,6 +13,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::Instant;
 use super::application::ApplicationId;
+use super::commitment::{self, Commitment};
 use super::key::KeyId;
 use super::user::UserId;
 
@@ -145,13 +146,15 @@ pub struct AuditRecord {
     pub user: Option<UserId>,
     /// Fields before and after. Never an email, a login, a secret or a hash.
     pub changes: Vec<Change>,
+    /// A commitment to what must not be among the changes.
+    pub commitment: Option<Commitment>,
 }
 
 impl AuditRecord {
     /// A record of an action on nothing in particular yet.
     #[must_use]
     pub fn new(action: AuditAction) -> Self {
-        Self { action, application: None, key: None, user: None, changes: Vec::new() }
+        Self { action, application: None, key: None, user: None, changes: Vec::new(), commitment: None }
     }
 
     /// Names the Application.
@@ -170,6 +173,12 @@ impl AuditRecord {
     #[must_use]
     pub fn user(self, user: UserId) -> Self {
         Self { user: Some(user), ..self }
+    }
+
+    /// Adds a commitment.
+    #[must_use]
+    pub fn commitment(self, commitment: Commitment) -> Self {
+        Self { commitment: Some(commitment), ..self }
     }
 
     /// Adds a field.
@@ -201,6 +210,8 @@ pub struct AuditEntry {
     pub user: Option<UserId>,
     /// The changes as they are stored: a JSON array of [`Change`].
     pub changes: String,
+    /// A commitment to what is not among the changes.
+    pub commitment: Option<Commitment>,
 }
 
 impl AuditEntry {
@@ -224,14 +235,7 @@ impl AuditEntry {
     pub fn hash(&self, previous: &ChainHash) -> ChainHash {
         let mut hasher = Sha256::new();
         hasher.update(DOMAIN);
-        let mut field = |bytes: Option<&[u8]>| match bytes {
-            None => hasher.update([0]),
-            Some(bytes) => {
-                hasher.update([1]);
-                hasher.update((bytes.len() as u64).to_be_bytes());
-                hasher.update(bytes);
-            }
-        };
+        let mut field = |bytes: Option<&[u8]>| commitment::update(&mut hasher, bytes);
         field(Some(&self.number.to_be_bytes()));
         field(Some(&self.at.timestamp().to_be_bytes()));
         field(Some(&self.actor.0.to_be_bytes()));
@@ -241,6 +245,7 @@ impl AuditEntry {
         field(self.key.as_ref().map(|k| k.as_str().as_bytes()));
         field(self.user.map(|u| u.0.to_be_bytes()).as_ref().map(<[u8; 8]>::as_slice));
         field(Some(self.changes.as_bytes()));
+        field(self.commitment.as_ref().map(|commitment| commitment.0.as_slice()));
         field(Some(&previous.0));
         ChainHash(hasher.finalize().into())
     }
@@ -334,6 +339,7 @@ mod tests {
             key: Some("7Qm2x9KdPa".parse().unwrap()),
             user: None,
             changes: r#"[{"field":"name","after":"Checkout"}]"#.into(),
+            commitment: None,
         }
     }
 
@@ -353,6 +359,7 @@ mod tests {
             AuditEntry { key: None, ..entry() },
             AuditEntry { user: Some(UserId(2)), ..entry() },
             AuditEntry { changes: "[]".into(), ..entry() },
+            AuditEntry { commitment: Some(Commitment([0; 32])), ..entry() },
         ];
         for other in others {
             assert_ne!(hash, other.hash(&start), "{other:?}");

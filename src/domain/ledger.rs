@@ -1,42 +1,110 @@
-//! What there must be if the audit log tells everything: its entries replayed.
+//! What there must be if the audit log is complete: its entries replayed.
 //!
-//! Of each key only a fingerprint of what the log says is kept, in eight bytes, so that a log of a million entries
+//! Of each key only fingerprints of what the log says are kept, in eight bytes each, so that a log of a million entries
 //! can be replayed in little memory. Fields come and go by exclusive or: a change takes the old value out and puts the
 //! new one in. So an operation that changes one of [`KEY_FIELDS`] must log the value before and the value after, and one
 //! that makes or deletes a key must say so with [`AuditAction::KeyCreated`] or [`AuditAction::KeyDeleted`], whatever
 //! else it says.
+//!
+//! The fingerprints are keyed with random bits that exist during one replay: nobody can choose values that cancel each
+//! other out.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash};
+use std::ops::{BitXor, BitXorAssign};
 
 use super::Instant;
 use super::audit::{AuditAction, AuditEntry};
+use super::commitment::Commitment;
+use super::expiry::rfc3339;
 use super::key::KeyId;
 use super::user::UserStatus;
 
-/// The fields of a key that the log tells, as they are called there.
-pub const KEY_FIELDS: [&str; 5] = ["name", "platform", "type", "expires", "disabled"];
+/// The fields of a key that the log contains, as they are called there.
+pub const KEY_FIELDS: [&str; 9] = [
+    "name",
+    "platform",
+    "type",
+    "expires",
+    "disabled",
+    "delivered",
+    "replaces",
+    "replaced by",
+    "throwaway",
+];
 
-/// A fingerprint of fields with their values, whatever their order.
+/// Those that the tombstone of a deleted key keeps.
+pub const LASTING_FIELDS: [&str; 4] = ["name", "platform", "type", "throwaway"];
+
+/// A fingerprint of facts, whatever their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts(u64);
 
-impl Facts {
-    /// The facts with one more; or without it, when it was there.
-    #[must_use]
-    pub fn and(self, field: &str, value: &str) -> Self {
-        let mut hasher = DefaultHasher::new();
-        (field, value).hash(&mut hasher);
-        Self(self.0 ^ hasher.finish())
+impl BitXor for Facts {
+    type Output = Self;
+
+    fn bitxor(self, other: Self) -> Self {
+        Self(self.0 ^ other.0)
+    }
+}
+
+impl BitXorAssign for Facts {
+    fn bitxor_assign(&mut self, other: Self) {
+        self.0 ^= other.0;
+    }
+}
+
+/// Makes fingerprints that can be compared with each other.
+#[derive(Clone, Debug, Default)]
+pub struct Fingerprints(RandomState);
+
+impl Fingerprints {
+    fn of(&self, fact: impl Hash) -> Facts {
+        Facts(self.0.hash_one(fact))
     }
 
-    /// The facts with who did something where and when.
+    /// A field with its value.
     #[must_use]
-    pub fn by(self, actor: i64, application: Option<i64>, at: Instant) -> Self {
-        let mut hasher = DefaultHasher::new();
-        ("by", actor, application, at.timestamp()).hash(&mut hasher);
-        Self(self.0 ^ hasher.finish())
+    pub fn field(&self, field: &str, value: &str) -> Facts {
+        self.of((field, value))
     }
+
+    /// Who did something, and when.
+    #[must_use]
+    pub fn by(&self, actor: i64, at: Instant) -> Facts {
+        self.of(("by", actor, at.timestamp()))
+    }
+
+    /// The Application of a key.
+    #[must_use]
+    pub fn within(&self, application: Option<i64>) -> Facts {
+        self.of(("within", application))
+    }
+
+    /// What an entry commits to.
+    #[must_use]
+    pub fn commitment(&self, commitment: Option<Commitment>) -> Facts {
+        self.of(("commitment", commitment))
+    }
+}
+
+/// What the log says of a key that exists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// Everything.
+    pub all: Facts,
+    /// What its tombstone will keep.
+    pub lasting: Facts,
+}
+
+/// What the log says of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserRecord {
+    /// Active, disabled or deleted.
+    pub status: UserStatus,
+    /// What the entry that added them commits to; nothing once they are deleted.
+    pub binding: Facts,
 }
 
 /// Two entries that cannot both be true.
@@ -54,14 +122,18 @@ const MOST_CONTRADICTIONS: usize = 20;
 /// What there must be.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
+    /// Makes the fingerprints below.
+    pub fingerprints: Fingerprints,
+    /// The prefix of keys with which the database was set up.
+    pub prefix: Option<String>,
     /// Keys that exist.
-    pub keys: BTreeMap<KeyId, Facts>,
+    pub keys: BTreeMap<KeyId, KeyRecord>,
     /// Keys that were deleted.
     pub deleted: BTreeMap<KeyId, Facts>,
     /// Applications that exist: what they are called.
     pub applications: BTreeMap<i64, String>,
     /// Users, also deleted ones.
-    pub users: BTreeMap<i64, UserStatus>,
+    pub users: BTreeMap<i64, UserRecord>,
     /// Entries that cannot be true.
     pub contradictions: Vec<Contradiction>,
 }
@@ -80,35 +152,72 @@ impl Ledger {
     }
 
     fn key(&mut self, id: KeyId, action: Option<AuditAction>, entry: &AuditEntry) {
+        let by = self.fingerprints.by(entry.actor.0, entry.at);
         match action {
             Some(AuditAction::KeyCreated) => {
-                let application = entry.application.map(|application| application.0);
-                let facts = change(Facts::default().by(entry.actor.0, application, entry.at), entry);
-                let again = self.deleted.contains_key(&id) || self.keys.insert(id, facts).is_some();
+                let application = self.fingerprints.within(entry.application.map(|application| application.0));
+                let commitment = self.fingerprints.commitment(entry.commitment);
+                let mut state = KeyRecord { all: by, lasting: Facts::default() };
+                for (field, facts) in self.changes(entry) {
+                    state.all ^= facts;
+                    if LASTING_FIELDS.contains(&&*field) {
+                        state.lasting ^= facts;
+                    }
+                }
+                state.lasting ^= application ^ commitment;
+                state.all ^= application ^ commitment;
+                let again = self.deleted.contains_key(&id) || self.keys.insert(id, state).is_some();
                 if again {
                     self.contradict(entry, format!("key {id} is created a second time"));
                 }
             }
             Some(AuditAction::KeyDeleted) => {
-                let facts = Facts::default().by(entry.actor.0, None, entry.at);
-                let again = self.deleted.insert(id, facts).is_some();
-                if self.keys.remove(&id).is_none() && !again {
+                let key = self.keys.remove(&id);
+                let lasting = key.unwrap_or_default().lasting;
+                let again = self.deleted.insert(id, lasting ^ by).is_some();
+                if key.is_none() && !again {
                     self.contradict(entry, format!("key {id} is deleted, and was never created"));
                 } else if again {
                     self.contradict(entry, format!("key {id} is deleted a second time"));
                 }
             }
-            _ => match self.keys.get_mut(&id) {
-                Some(facts) => *facts = change(*facts, entry),
-                None => self.contradict(entry, format!("key {id} is changed, and does not exist")),
-            },
+            _ => {
+                let mut changed =
+                    self.changes(entry).into_iter().fold(Facts::default(), |all, (_, facts)| all ^ facts);
+                if action == Some(AuditAction::KeyDelivered) {
+                    changed ^= self.fingerprints.field("delivered", &rfc3339(entry.at));
+                }
+                match self.keys.get_mut(&id) {
+                    Some(state) => state.all ^= changed,
+                    None => self.contradict(entry, format!("key {id} is changed, and does not exist")),
+                }
+            }
         }
+    }
+
+    /// What an entry changes of a key's fields. Others that it contains are left alone.
+    fn changes(&self, entry: &AuditEntry) -> Vec<(String, Facts)> {
+        let mut changes = entry.changes();
+        changes.retain(|change| KEY_FIELDS.contains(&change.field.as_str()));
+        let facts = |field: &str, value: &Option<String>| {
+            value.as_ref().map_or(Facts::default(), |value| self.fingerprints.field(field, value))
+        };
+        let of = |change: super::audit::Change| {
+            let facts = facts(&change.field, &change.before) ^ facts(&change.field, &change.after);
+            (change.field, facts)
+        };
+        changes.into_iter().map(of).collect()
     }
 
     fn user(&mut self, id: i64, action: Option<AuditAction>, entry: &AuditEntry) {
         let status = match action {
             Some(AuditAction::SetUp | AuditAction::UserAdded) => {
-                if self.users.insert(id, UserStatus::Active).is_some() {
+                if action == Some(AuditAction::SetUp) {
+                    let prefix = entry.changes().into_iter().find(|change| change.field == "prefix");
+                    self.prefix = prefix.and_then(|prefix| prefix.after);
+                }
+                let binding = self.fingerprints.commitment(entry.commitment);
+                if self.users.insert(id, UserRecord { status: UserStatus::Active, binding }).is_some() {
                     self.contradict(entry, format!("user {id} is added a second time"));
                 }
                 return;
@@ -118,11 +227,14 @@ impl Ledger {
             Some(AuditAction::UserDeleted) => UserStatus::Deleted,
             _ => return,
         };
-        match self.users.insert(id, status) {
-            Some(UserStatus::Deleted) | None => {
-                self.contradict(entry, format!("user {id} is changed, and does not exist"));
-            }
-            Some(_) => {}
+        let before = self.users.get(&id).copied();
+        let binding = match (status, before) {
+            (UserStatus::Deleted, _) | (_, None) => Facts::default(),
+            (_, Some(user)) => user.binding,
+        };
+        self.users.insert(id, UserRecord { status, binding });
+        if before.is_none_or(|user| user.status == UserStatus::Deleted) {
+            self.contradict(entry, format!("user {id} is changed, and does not exist"));
         }
     }
 
@@ -150,18 +262,6 @@ impl Ledger {
     }
 }
 
-/// The facts of a key after an entry. Fields that the log tells beside the key's own are left alone.
-fn change(facts: Facts, entry: &AuditEntry) -> Facts {
-    let changes = entry.changes();
-    let of_the_key = changes.iter().filter(|change| KEY_FIELDS.contains(&change.field.as_str()));
-    of_the_key.fold(facts, |facts, change| {
-        [&change.before, &change.after]
-            .into_iter()
-            .flatten()
-            .fold(facts, |f, value| f.and(&change.field, value))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
@@ -182,6 +282,7 @@ mod tests {
             key: Some("7Qm2x9KdPa".parse().unwrap()),
             user: None,
             changes: serde_json::to_string(changes).unwrap(),
+            commitment: None,
         }
     }
 
@@ -196,11 +297,17 @@ mod tests {
         ledger.take(&entry(2, AuditAction::KeyDisabled, &[Change::to("disabled", "now")]));
         ledger.take(&entry(3, AuditAction::KeyEnabled, &[Change::from("disabled", "now")]));
         ledger.take(&entry(4, AuditAction::KeyDelivered, &[Change::to("elsewhere", "z")]));
-        let begun = Facts::default().by(1, Some(2), DateTime::from_timestamp(1_000, 0).unwrap());
-        let facts: Vec<Facts> = ledger.keys.values().copied().collect();
-        assert_eq!(facts, [begun.and("expires", "x").and("name", "A")]);
+        let of = ledger.fingerprints.clone();
+        let at = DateTime::from_timestamp(1_000, 0).unwrap();
+        let lasting = of.field("name", "A") ^ of.within(Some(2)) ^ of.commitment(None);
+        let delivered = of.field("delivered", &rfc3339(at));
+        let all = lasting ^ of.by(1, at) ^ of.field("expires", "x") ^ delivered;
+        let keys: Vec<KeyRecord> = ledger.keys.values().copied().collect();
+        assert_eq!(keys, [KeyRecord { all, lasting }]);
         ledger.take(&entry(5, AuditAction::KeyDeleted, &[Change::from("name", "A")]));
-        assert!(ledger.keys.is_empty() && ledger.deleted.len() == 1 && ledger.contradictions.is_empty());
+        assert!(ledger.keys.is_empty() && ledger.contradictions.is_empty());
+        let deleted: Vec<Facts> = ledger.deleted.values().copied().collect();
+        assert_eq!(deleted, [lasting ^ of.by(1, at)]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod application;
 pub mod audit;
 pub mod audit_filter;
 pub mod clock;
+pub mod commitment;
 pub mod expiry;
 pub mod key;
 pub mod known_head;

@@ -7,6 +7,7 @@ use super::convert;
 use super::{Reader, StoreError, WriteTx};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
+use crate::domain::commitment::Commitment;
 use crate::domain::audit::{AuditEntry, AuditRecord, ChainHash};
 use crate::domain::key::KeyId;
 use crate::domain::user::{Caller, UserId};
@@ -14,7 +15,8 @@ use crate::domain::user::{Caller, UserId};
 pub use super::audit_list::{AuditRow, each, page};
 pub use super::chain::{ChainReport, walk};
 
-pub(super) const ENTRY: &str = "l.number, l.at, l.actor, l.actor_uid, l.action, l.application_id, l.key_id, l.user_id, l.changes, l.hash";
+pub(super) const ENTRY: &str = "l.number, l.at, l.actor, l.actor_uid, l.action, l.application_id, l.key_id, l.user_id, l.changes, \
+    l.commitment, l.hash";
 
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<(AuditEntry, ChainHash)> {
     let entry = AuditEntry {
@@ -27,8 +29,9 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<(AuditEntry, ChainHash)> 
         key: convert::maybe_key_id(row, 6)?,
         user: row.get::<_, Option<i64>>(7)?.map(UserId),
         changes: row.get(8)?,
+        commitment: row.get::<_, Option<[u8; 32]>>(9)?.map(Commitment),
     };
-    Ok((entry, ChainHash(row.get(9)?)))
+    Ok((entry, ChainHash(row.get(10)?)))
 }
 
 /// The random identity of this database, with which the chain starts.
@@ -93,13 +96,14 @@ pub(super) fn append(
         key: record.key,
         user: record.user,
         changes,
+        commitment: record.commitment,
     };
     let hash = entry.hash(&previous);
     let what = "writing the audit log";
     tx.change_one(
         what,
-        "INSERT INTO audit (number, at, actor, actor_uid, action, application_id, key_id, user_id, changes, hash) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO audit (number, at, actor, actor_uid, action, application_id, key_id, user_id, changes, commitment, \
+         hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             entry.number,
             entry.at.timestamp(),
@@ -110,6 +114,7 @@ pub(super) fn append(
             entry.key.as_ref().map(KeyId::as_str),
             entry.user.map(|u| u.0),
             entry.changes,
+            entry.commitment.map(|commitment| commitment.0),
             hash.0,
         ],
     )?;

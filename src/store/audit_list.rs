@@ -56,10 +56,10 @@ fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
     Ok(AuditRow {
         entry,
         hash,
-        actor_email: convert::email(row, 10)?,
-        application: name(11)?,
-        key: name(12)?,
-        user_email: convert::email(row, 13)?,
+        actor_email: convert::email(row, 11)?,
+        application: name(12)?,
+        key: name(13)?,
+        user_email: convert::email(row, 14)?,
     })
 }
 

@@ -17,8 +17,8 @@ pub fn prefix(r: &Reader<'_>) -> Result<Prefix, StoreError> {
 
 /// Sets how keys of this database begin. The schema rejects it once there is a user.
 pub fn set_prefix(tx: &WriteTx<'_>, prefix: &Prefix) -> Result<(), StoreError> {
-    tx.connection
-        .execute("UPDATE database SET prefix = ?1", [prefix.as_str()])
-        .map(drop)
-        .map_err(tx.fault("setting the prefix of keys"))
+    let what = "setting the prefix of keys";
+    tx.change_one(what, "UPDATE database SET prefix = ?1", [prefix.as_str()])?;
+    tx.expect(what, "SELECT prefix = ? FROM database", [prefix.as_str().to_owned().into()]);
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-use super::schema::SchemaDifference;
+use super::schema_difference::SchemaDifference;
 use crate::domain::clock::{self, ClockError};
 use crate::domain::token::EntropyError;
 use crate::host::{files, size_limit};

@@ -52,7 +52,7 @@ impl Examined {
         self.connection
             .query_row(
                 "SELECT count(*) FROM users WHERE status = 'deleted' \
-                 AND (email IS NOT NULL OR login IS NOT NULL OR uid IS NOT NULL)",
+                 AND (email IS NOT NULL OR login IS NOT NULL OR uid IS NOT NULL OR salt IS NOT NULL)",
                 [],
                 |row| row.get(0),
             )

@@ -25,6 +25,7 @@ mod page;
 pub mod replay;
 mod reserve;
 mod schema;
+mod schema_difference;
 pub mod usage;
 pub mod use_book;
 pub mod users;
@@ -43,7 +44,7 @@ pub use claims::{Claimed, RotationClaim};
 pub use error::{NotAllowed, StoreError};
 pub use page::{Anchor, Page, Window};
 use schema::SchemaCheck;
-pub use schema::{Difference, SchemaDifference};
+pub use schema_difference::{Difference, SchemaDifference};
 
 use crate::domain::Instant;
 use crate::domain::audit::AuditRecord;

@@ -4,54 +4,13 @@
 //! lets rows be changed that are never to change.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::migrate;
-use crate::domain::text::inert;
-
-/// A table, index, trigger or view that is not as the migrations create it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SchemaDifference {
-    /// `table`, `index`, `trigger` or `view`.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// How it differs.
-    pub what: Difference,
-}
-
-/// How an object of the schema differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Difference {
-    /// No migration creates it.
-    Added,
-    /// It is not there.
-    Missing,
-    /// Its definition is another.
-    Changed,
-}
-
-impl SchemaDifference {
-    /// What happened to it: a sentence without its subject.
-    #[must_use]
-    pub fn predicate(&self) -> &'static str {
-        match self.what {
-            Difference::Added => "was added to the schema",
-            Difference::Missing => "is missing from the schema",
-            Difference::Changed => "was changed in the schema",
-        }
-    }
-}
-
-impl fmt::Display for SchemaDifference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", inert(&self.kind), inert(&self.name), self.predicate())
-    }
-}
+use super::schema_difference::{Difference, SchemaDifference};
 
 /// The objects of a schema: the table and the definition under each kind and name.
 type Schema = BTreeMap<(String, String), (String, Option<String>)>;

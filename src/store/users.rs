@@ -6,6 +6,7 @@ use super::convert;
 use super::page::{self, Page, Step, Window};
 use super::{Reader, StoreError, WriteTx, changed_one};
 use crate::domain::Instant;
+use crate::domain::commitment::Salt;
 use crate::domain::text::fold;
 use crate::domain::user::{Caller, Creator, Email, User, UserId, UserStatus};
 
@@ -122,12 +123,13 @@ pub fn insert(
     tx: &WriteTx<'_>,
     email: &Email,
     binding: Binding<'_>,
+    salt: &Salt,
     now: Instant,
 ) -> Result<Option<UserId>, StoreError> {
     let what = "adding a user";
     let added = tx.connection.execute(
-        "INSERT INTO users (email, login, uid, status, created) VALUES (?1, ?2, ?3, 'active', ?4)",
-        params![email.as_str(), binding.login, binding.uid, now.timestamp()],
+        "INSERT INTO users (email, login, uid, salt, status, created) VALUES (?1, ?2, ?3, ?4, 'active', ?5)",
+        params![email.as_str(), binding.login, binding.uid, salt, now.timestamp()],
     );
     match added {
         Ok(added) => changed_one(what, added)?,
@@ -138,12 +140,13 @@ pub fn insert(
     tx.expect(
         what,
         "SELECT EXISTS (SELECT 1 FROM users WHERE id = ? AND email = ? AND login IS ? AND uid IS ? \
-         AND status = 'active')",
+         AND salt = ? AND status = 'active')",
         [
             id.0.into(),
             email.as_str().to_owned().into(),
             binding.login.map(str::to_owned).into(),
             binding.uid.map(i64::from).into(),
+            salt.to_vec().into(),
         ],
     );
     Ok(Some(id))
@@ -156,7 +159,7 @@ pub fn set_status(tx: &WriteTx<'_>, id: UserId, status: UserStatus) -> Result<()
         UserStatus::Disabled => "disabling a user",
         UserStatus::Deleted => "deleting a user",
     };
-    let erased = if status == UserStatus::Deleted { ", email = NULL, login = NULL, uid = NULL" } else { "" };
+    let erased = if status == UserStatus::Deleted { ", email = NULL, login = NULL, uid = NULL, salt = NULL" } else { "" };
     tx.change_one(
         what,
         &format!("UPDATE users SET status = ?2, version = version + 1{erased} WHERE id = ?1"),
@@ -165,7 +168,7 @@ pub fn set_status(tx: &WriteTx<'_>, id: UserId, status: UserStatus) -> Result<()
     tx.expect(
         what,
         "SELECT EXISTS (SELECT 1 FROM users WHERE id = ? AND status = ? \
-         AND (status <> 'deleted' OR (email IS NULL AND login IS NULL AND uid IS NULL)))",
+         AND (status <> 'deleted' OR (email IS NULL AND login IS NULL AND uid IS NULL AND salt IS NULL)))",
         [id.0.into(), status.as_str().to_owned().into()],
     );
     Ok(())

@@ -453,3 +453,79 @@ fn an_altered_schema_is_rejected_and_named() {
     home.key("Checkout", &[]);
     assert_eq!(home.run(&["audit", "verify"]).code, 0);
 }
+
+/// What decides about access is in the log too, as a commitment. The schema is as it was each time.
+#[test]
+fn what_was_changed_by_hand_is_named_exactly() {
+    let own = "x'0101010101010101010101010101010101010101010101010101010101010101'";
+    let stays = "DROP TRIGGER tombstones_stay; %; CREATE TRIGGER tombstones_stay BEFORE DELETE ON tombstones\n\
+        BEGIN SELECT raise(ABORT, 'a tombstone stays'); END";
+    for (sql, kind, words) in [
+        (&*format!("UPDATE keys SET hash = {own} WHERE name = 'First'"), "key", "the hash of its secret was exchanged"),
+        (
+            "UPDATE keys SET hash = (SELECT hash FROM keys k WHERE k.name <> keys.name AND k.name IN ('First', 'Second')) \
+             WHERE name IN ('First', 'Second')",
+            "key",
+            "the hash of its secret was exchanged",
+        ),
+        (&*format!("UPDATE tombstones SET hash = {own}"), "key", "has a tombstone that differs from the log: the hash"),
+        ("UPDATE tombstones SET prefix = 'ik_live_0000000000'", "key", "prefix is ik_live_0000000000, and was ik_live_"),
+        ("UPDATE tombstones SET application_id = 7", "key", "Application is 7, and was 1"),
+        ("UPDATE tombstones SET name = 'Other'", "key", "name is Other, and was Gone"),
+        ("UPDATE keys SET prefix = 'ik_live_0000000000' WHERE name = 'First'", "key", "prefix is ik_live_0000000000"),
+        ("UPDATE keys SET replaces = NULL WHERE replaces IS NOT NULL", "key", "replaces is nothing, and was"),
+        ("UPDATE keys SET replaces = '0000000000' WHERE name = 'First'", "key", "replaces is 0000000000, and was nothing"),
+        ("UPDATE keys SET replaced_by = NULL WHERE name = 'Old'", "key", "replaced by is nothing, and was"),
+        ("UPDATE keys SET delivered = NULL WHERE name = 'First'", "key", "delivered is nothing, and was 20"),
+        ("UPDATE keys SET delivered = created - 60 WHERE name = 'First'", "key", "delivered is 20"),
+        ("UPDATE keys SET throwaway = 1 WHERE name = 'First'", "key", "throwaway is yes, and was nothing"),
+        ("UPDATE users SET email = 'eve@example.com' WHERE id = 2", "user", "has another email, login or uid"),
+        ("UPDATE users SET login = 'eve' WHERE id = 2", "user", "has another email, login or uid"),
+        ("UPDATE users SET login = NULL WHERE id = 2", "user", "has another email, login or uid"),
+        ("UPDATE users SET uid = 4711 WHERE id = 2", "user", "has another email, login or uid"),
+        ("UPDATE users SET salt = NULL WHERE id = 2", "user", "has another email, login or uid"),
+        ("DROP TRIGGER tombstones_stay", "schema", "is missing"),
+        (
+            "DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_shortened; DROP TRIGGER tombstones_stay; \
+             DROP TRIGGER keys_leave_a_tombstone; DROP TRIGGER keys_never_return; DROP TRIGGER users_stay",
+            "schema",
+            "is missing",
+        ),
+        (&*stays.replace('%', "DELETE FROM tombstones WHERE name = 'Gone'"), "key", "its tombstone is gone"),
+    ] {
+        let home = Home::set_up();
+        home.run(&["users", "add", "ben@example.com", "--login", "ben"]);
+        for name in ["First", "Second", "Old", "Gone"] {
+            home.key(name, &[]);
+        }
+        assert_eq!(home.run(&["keys", "rotate", "Old"]).code, 0);
+        home.run(&["keys", "delete", "Gone", "--yes"]);
+        assert_eq!(home.run(&["audit", "verify"]).code, 0);
+        assert_eq!(home.run(&["doctor"]).code, 0);
+        home.sql(sql);
+        let document = broken(&home);
+        let findings = document["findings"].as_array().unwrap();
+        let named = |found: &&Value| found["kind"] == kind && found["what"].as_str().unwrap().contains(words);
+        assert!(findings.iter().any(|found| named(&found)), "{sql}: {document}");
+        assert!(findings.iter().all(|found| found["kind"] == kind), "{sql}: nothing else: {document}");
+        let said = home.run(&["doctor"]);
+        assert!(said.code == 1 && said.out.contains(words), "{sql}: {said:?}");
+    }
+}
+
+#[test]
+fn nothing_of_a_deleted_user_can_be_told_from_the_log() {
+    let home = Home::set_up();
+    home.run(&["users", "add", "ben@example.com", "--login", "ben"]);
+    let salt = |home: &Home| -> Option<Vec<u8>> {
+        let raw = rusqlite::Connection::open(home.database()).unwrap();
+        raw.query_row("SELECT salt FROM users WHERE id = 2", [], |row| row.get(0)).unwrap()
+    };
+    let before = salt(&home).unwrap();
+    assert_eq!(before.len(), 32);
+    assert_eq!(home.run(&["users", "delete", "ben@example.com", "--yes"]).code, 0);
+    assert_eq!(salt(&home), None);
+    let bytes = std::fs::read(home.database()).unwrap();
+    assert!(!bytes.windows(before.len()).any(|window| window == before), "erased from the file too");
+    assert_eq!(home.run(&["audit", "verify"]).code, 0);
+}

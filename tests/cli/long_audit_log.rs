@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::DateTime;
 use keydesk::domain::application::ApplicationId;
 use keydesk::domain::audit::{AuditAction, AuditEntry, ChainHash, Change};
+use keydesk::domain::commitment::{Commitment, KeyFacts};
 use keydesk::domain::expiry::rfc3339;
 use keydesk::domain::user::UserId;
 use rusqlite::{Connection, params};
@@ -25,8 +26,8 @@ fn lengthen(home: &Home, until: u64) {
     let transaction = connection.transaction().unwrap();
     let mut log = transaction
         .prepare(
-            "INSERT INTO audit (number, at, actor, actor_uid, action, application_id, key_id, changes, hash) \
-             VALUES (?, ?, 1, 1000, ?, 1, ?, ?, ?)",
+            "INSERT INTO audit (number, at, actor, actor_uid, action, application_id, key_id, changes, commitment, \
+             hash) VALUES (?, ?, 1, 1000, ?, 1, ?, ?, ?, ?)",
         )
         .unwrap();
     let mut make = transaction
@@ -72,6 +73,16 @@ fn lengthen(home: &Home, until: u64) {
                 (AuditAction::KeyDeleted, count - 1, vec![Change::from("name", "Key")])
             }
         };
+        let prefix = format!("ik_live_{}", id(key));
+        let commitment = (action == AuditAction::KeyCreated).then(|| {
+            Commitment::to_key(&KeyFacts {
+                id: id(key).parse().unwrap(),
+                hash: &[0; 32],
+                prefix: &prefix,
+                application: 1,
+                key_type: "production",
+            })
+        });
         let entry = AuditEntry {
             number,
             at,
@@ -82,9 +93,12 @@ fn lengthen(home: &Home, until: u64) {
             key: Some(id(key).parse().unwrap()),
             user: None,
             changes: serde_json::to_string(&changes).unwrap(),
+            commitment,
         };
         previous = entry.hash(&previous);
-        log.execute(params![number, seconds, entry.action, id(key), entry.changes, previous.0]).unwrap();
+        let commitment = commitment.map(|commitment| commitment.0);
+        log.execute(params![number, seconds, entry.action, id(key), entry.changes, commitment, previous.0])
+            .unwrap();
     }
     drop((log, make, pause, bury, delete));
     transaction.commit().unwrap();

@@ -77,11 +77,22 @@ impl Desk {
     fn within(folder: tempfile::TempDir) -> Self {
         let mut entropy = Seeded(7);
         let store = Store::open(&folder.path().join("keydesk.db"), &mut entropy).expect("a database");
+        let unused = entropy.clone();
         let mut desk = Self { folder, store, caller: ana(), entropy, now: noon() };
         let email = Email::parse("ana@example.com").expect("an email");
         let name = Name::parse("Storefront").expect("a name");
         desk::set_up(&mut desk.session(), &email, &name, None).expect("set up");
+        desk.entropy = unused;
         desk
+    }
+
+    /// Adds a user and leaves the random bits of the keys as they would have been.
+    pub fn add_user(&mut self, email: &str, login: Option<&str>) {
+        let mut entropy = Seeded(8);
+        let (store, caller, now) = (&mut self.store, &self.caller, self.now);
+        let email = Email::parse(email).expect("an email");
+        desk::add_user(&mut Session { store, caller, now, entropy: &mut entropy }, &email, login, None)
+            .expect("another user");
     }
 
     pub fn path(&self) -> PathBuf {

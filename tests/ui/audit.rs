@@ -7,7 +7,6 @@ use keydesk::desk::known_head::KnownHeads;
 use keydesk::desk::{self, Picked};
 use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
 use keydesk::domain::text::Name;
-use keydesk::domain::user::Email;
 use keydesk::host::known_head_files::KnownHeadFiles;
 use keydesk::store::{Store, applications, keys};
 use keydesk::tui::app::msg::Msg;
@@ -39,7 +38,7 @@ fn worked() -> Desk {
     desk.now -= chrono::TimeDelta::days(14);
     create(&mut desk, "Checkout");
     let old = create(&mut desk, "Old shop");
-    desk::add_user(&mut desk.session(), &Email::parse("ben@example.com").unwrap(), None, None).unwrap();
+    desk.add_user("ben@example.com", None);
     desk.now += chrono::TimeDelta::days(13);
     delete(&mut desk, &[&old]);
     desk.now += chrono::TimeDelta::days(1);
@@ -67,20 +66,24 @@ fn named_words_narrow_the_log() {
     assert_snapshot!("audit_complaint", script.picture());
 }
 
+/// Changes what a trigger would not allow, and puts the trigger back.
+fn change_past(raw: &rusqlite::Connection, trigger: &str, change: &str) {
+    let sql = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?";
+    let again: String = raw.query_row(sql, [trigger], |row| row.get(0)).unwrap();
+    raw.execute_batch(&format!("DROP TRIGGER {trigger}; {change}; {again}")).unwrap();
+}
+
 #[test]
 fn what_the_entries_do_not_tell_is_said() {
     for (columns, rows) in SIZES {
         let desk = worked();
         let raw = rusqlite::Connection::open(desk.path()).unwrap();
-        raw.execute_batch(
-            "DROP TRIGGER keys_leave_a_tombstone; DELETE FROM keys; UPDATE users SET status = 'disabled' WHERE id = 2",
-        )
-        .unwrap();
+        let change = "DELETE FROM keys; UPDATE users SET status = 'disabled' WHERE id = 2";
+        change_past(&raw, "keys_leave_a_tombstone", change);
         let mut script = Script::on(desk, columns, rows);
         script.press("4");
         assert_snapshot!(format!("audit_untrue_{columns}"), script.picture());
-        raw.execute_batch("DROP TRIGGER audit_is_not_changed; UPDATE audit SET at = 0 WHERE number = 3")
-            .unwrap();
+        change_past(&raw, "audit_is_not_changed", "UPDATE audit SET at = 0 WHERE number = 3");
         let mut again = Desk::new();
         again.store = Store::open(&script.folder.path().join("keydesk.db"), &mut Seeded(5)).unwrap();
         let mut script = Script::on(again, columns, rows);

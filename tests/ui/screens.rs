@@ -34,7 +34,7 @@ fn furnished() -> Desk {
     let mut desk = Desk::new();
     desk.now -= TimeDelta::days(60);
     for (email, login) in [("ben@example.com", "ben"), ("eve@example.com", "eve")] {
-        desk::add_user(&mut desk.session(), &Email::parse(email).unwrap(), Some(login), None).unwrap();
+        desk.add_user(email, Some(login));
     }
     for (place, name) in
         ["Checkout", "Loyalty points", "Newsletter", "Returns portal"].into_iter().enumerate()
