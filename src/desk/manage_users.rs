@@ -24,13 +24,13 @@ pub fn add_user(
         if users::by_email(tx, email)?.is_some() {
             return Err(DeskError::Taken { what: "a user with the email", name: email.as_str().to_owned() });
         }
-        let id = users::insert(tx, email, Binding { login, uid }, &salt, now)?.ok_or_else(|| DeskError::Taken {
-            what: "a user with the login",
-            name: login.unwrap_or_default().to_owned(),
+        let id = users::insert(tx, email, Binding { login, uid }, &salt, now)?.ok_or_else(|| {
+            DeskError::Taken { what: "a user with the login", name: login.unwrap_or_default().to_owned() }
         })?;
         let user = users::get(tx, id)?.ok_or_else(|| missing(id))?;
         let facts = UserFacts { id: id.0, salt: &salt, email: email.as_str(), login, uid };
-        let record = AuditRecord::new(AuditAction::UserAdded).user(id).commitment(Commitment::to_user(&facts));
+        let record =
+            AuditRecord::new(AuditAction::UserAdded).user(id).commitment(Commitment::to_user(&facts));
         Ok((user, vec![record]))
     })
 }

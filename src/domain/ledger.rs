@@ -22,17 +22,8 @@ use super::key::KeyId;
 use super::user::UserStatus;
 
 /// The fields of a key that the log contains, as they are called there.
-pub const KEY_FIELDS: [&str; 9] = [
-    "name",
-    "platform",
-    "type",
-    "expires",
-    "disabled",
-    "delivered",
-    "replaces",
-    "replaced by",
-    "throwaway",
-];
+pub const KEY_FIELDS: [&str; 9] =
+    ["name", "platform", "type", "expires", "disabled", "delivered", "replaces", "replaced by", "throwaway"];
 
 /// Those that the tombstone of a deleted key keeps.
 pub const LASTING_FIELDS: [&str; 4] = ["name", "platform", "type", "throwaway"];
@@ -155,7 +146,8 @@ impl Ledger {
         let by = self.fingerprints.by(entry.actor.0, entry.at);
         match action {
             Some(AuditAction::KeyCreated) => {
-                let application = self.fingerprints.within(entry.application.map(|application| application.0));
+                let application =
+                    self.fingerprints.within(entry.application.map(|application| application.0));
                 let commitment = self.fingerprints.commitment(entry.commitment);
                 let mut state = KeyRecord { all: by, lasting: Facts::default() };
                 for (field, facts) in self.changes(entry) {

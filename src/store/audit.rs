@@ -7,8 +7,8 @@ use super::convert;
 use super::{Reader, StoreError, WriteTx};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
-use crate::domain::commitment::Commitment;
 use crate::domain::audit::{AuditEntry, AuditRecord, ChainHash};
+use crate::domain::commitment::Commitment;
 use crate::domain::key::KeyId;
 use crate::domain::user::{Caller, UserId};
 

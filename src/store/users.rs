@@ -159,7 +159,11 @@ pub fn set_status(tx: &WriteTx<'_>, id: UserId, status: UserStatus) -> Result<()
         UserStatus::Disabled => "disabling a user",
         UserStatus::Deleted => "deleting a user",
     };
-    let erased = if status == UserStatus::Deleted { ", email = NULL, login = NULL, uid = NULL, salt = NULL" } else { "" };
+    let erased = if status == UserStatus::Deleted {
+        ", email = NULL, login = NULL, uid = NULL, salt = NULL"
+    } else {
+        ""
+    };
     tx.change_one(
         what,
         &format!("UPDATE users SET status = ?2, version = version + 1{erased} WHERE id = ?1"),

@@ -461,25 +461,49 @@ fn what_was_changed_by_hand_is_named_exactly() {
     let stays = "DROP TRIGGER tombstones_stay; %; CREATE TRIGGER tombstones_stay BEFORE DELETE ON tombstones\n\
         BEGIN SELECT raise(ABORT, 'a tombstone stays'); END";
     for (sql, kind, words) in [
-        (&*format!("UPDATE keys SET hash = {own} WHERE name = 'First'"), "key", "the hash of its secret was exchanged"),
+        (
+            &*format!("UPDATE keys SET hash = {own} WHERE name = 'First'"),
+            "key",
+            "the hash of its secret was exchanged",
+        ),
         (
             "UPDATE keys SET hash = (SELECT hash FROM keys k WHERE k.name <> keys.name AND k.name IN ('First', 'Second')) \
              WHERE name IN ('First', 'Second')",
             "key",
             "the hash of its secret was exchanged",
         ),
-        (&*format!("UPDATE tombstones SET hash = {own}"), "key", "has a tombstone that differs from the log: the hash"),
-        ("UPDATE tombstones SET prefix = 'ik_live_0000000000'", "key", "prefix is ik_live_0000000000, and was ik_live_"),
+        (
+            &*format!("UPDATE tombstones SET hash = {own}"),
+            "key",
+            "has a tombstone that differs from the log: the hash",
+        ),
+        (
+            "UPDATE tombstones SET prefix = 'ik_live_0000000000'",
+            "key",
+            "prefix is ik_live_0000000000, and was ik_live_",
+        ),
         ("UPDATE tombstones SET application_id = 7", "key", "Application is 7, and was 1"),
         ("UPDATE tombstones SET name = 'Other'", "key", "name is Other, and was Gone"),
-        ("UPDATE keys SET prefix = 'ik_live_0000000000' WHERE name = 'First'", "key", "prefix is ik_live_0000000000"),
+        (
+            "UPDATE keys SET prefix = 'ik_live_0000000000' WHERE name = 'First'",
+            "key",
+            "prefix is ik_live_0000000000",
+        ),
         ("UPDATE keys SET replaces = NULL WHERE replaces IS NOT NULL", "key", "replaces is nothing, and was"),
-        ("UPDATE keys SET replaces = '0000000000' WHERE name = 'First'", "key", "replaces is 0000000000, and was nothing"),
+        (
+            "UPDATE keys SET replaces = '0000000000' WHERE name = 'First'",
+            "key",
+            "replaces is 0000000000, and was nothing",
+        ),
         ("UPDATE keys SET replaced_by = NULL WHERE name = 'Old'", "key", "replaced by is nothing, and was"),
         ("UPDATE keys SET delivered = NULL WHERE name = 'First'", "key", "delivered is nothing, and was 20"),
         ("UPDATE keys SET delivered = created - 60 WHERE name = 'First'", "key", "delivered is 20"),
         ("UPDATE keys SET throwaway = 1 WHERE name = 'First'", "key", "throwaway is yes, and was nothing"),
-        ("UPDATE users SET email = 'eve@example.com' WHERE id = 2", "user", "has another email, login or uid"),
+        (
+            "UPDATE users SET email = 'eve@example.com' WHERE id = 2",
+            "user",
+            "has another email, login or uid",
+        ),
         ("UPDATE users SET login = 'eve' WHERE id = 2", "user", "has another email, login or uid"),
         ("UPDATE users SET login = NULL WHERE id = 2", "user", "has another email, login or uid"),
         ("UPDATE users SET uid = 4711 WHERE id = 2", "user", "has another email, login or uid"),

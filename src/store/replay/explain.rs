@@ -71,7 +71,8 @@ impl Told {
         };
         // The prefix and the rest follow from the log; what is left is the hash.
         let key_type = self.fields.get("type").map_or(access.key_type.as_str(), String::as_str);
-        let prefix = key_type.parse::<KeyType>().map_or_else(|_| String::new(), |kind| prefix.displayed(kind, id));
+        let prefix =
+            key_type.parse::<KeyType>().map_or_else(|_| String::new(), |kind| prefix.displayed(kind, id));
         let application = self.application.unwrap_or(access.application);
         let created = AccessFacts {
             hash: access.hash,

@@ -212,21 +212,18 @@ impl AccessFacts {
 fn keys(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(), StoreError> {
     let mut changed: Vec<KeyId> = Vec::new();
     let row = |row: &Row<'_>| KeyRow::of(row).map(|key| (key.id, key.record(&ledger.fingerprints)));
-    let odd = side_by_side(
-        r,
-        &format!("{KEY} ORDER BY key_id"),
-        &ledger.keys,
-        row,
-        |id, told, there| match (told, there) {
-            (Some(told), Some(there)) if *told == there => {}
-            (Some(_), Some(_)) => changed.push(id),
-            (Some(_), None) => findings.add("key", id, "is gone, and no entry tells of its deletion"),
-            (None, _) if ledger.deleted.contains_key(&id) => {
-                findings.add("key", id, "exists, and an entry tells that it was deleted");
+    let odd =
+        side_by_side(r, &format!("{KEY} ORDER BY key_id"), &ledger.keys, row, |id, told, there| {
+            match (told, there) {
+                (Some(told), Some(there)) if *told == there => {}
+                (Some(_), Some(_)) => changed.push(id),
+                (Some(_), None) => findings.add("key", id, "is gone, and no entry tells of its deletion"),
+                (None, _) if ledger.deleted.contains_key(&id) => {
+                    findings.add("key", id, "exists, and an entry tells that it was deleted");
+                }
+                (None, _) => findings.add("key", id, "exists, and no entry tells of its creation"),
             }
-            (None, _) => findings.add("key", id, "exists, and no entry tells of its creation"),
-        },
-    )?;
+        })?;
     unreadable("key", odd, findings);
     for (number, id) in changed.into_iter().enumerate() {
         let fields = if number < MOST_EXPLAINED { explain::key(r, ledger, id)? } else { String::new() };
@@ -278,20 +275,17 @@ impl TombstoneRow {
 fn tombstones(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(), StoreError> {
     let mut changed: Vec<KeyId> = Vec::new();
     let row = |row: &Row<'_>| TombstoneRow::of(row).map(|row| (row.id, row.facts(&ledger.fingerprints)));
-    let odd = side_by_side(
-        r,
-        &format!("{TOMBSTONE} ORDER BY key_id"),
-        &ledger.deleted,
-        row,
-        |id, told, there| match (told, there) {
-            (Some(told), Some(there)) if *told == there => {}
-            (Some(_), Some(_)) => changed.push(id),
-            (Some(_), None) => findings.add("key", id, "was deleted, and its tombstone is gone"),
-            // A deletion that no entry tells of; it has been named, if the key was ever created.
-            (None, _) if ledger.keys.contains_key(&id) => {}
-            (None, _) => findings.add("key", id, "has a tombstone, and no entry tells of it"),
-        },
-    )?;
+    let odd =
+        side_by_side(r, &format!("{TOMBSTONE} ORDER BY key_id"), &ledger.deleted, row, |id, told, there| {
+            match (told, there) {
+                (Some(told), Some(there)) if *told == there => {}
+                (Some(_), Some(_)) => changed.push(id),
+                (Some(_), None) => findings.add("key", id, "was deleted, and its tombstone is gone"),
+                // A deletion that no entry tells of; it has been named, if the key was ever created.
+                (None, _) if ledger.keys.contains_key(&id) => {}
+                (None, _) => findings.add("key", id, "has a tombstone, and no entry tells of it"),
+            }
+        })?;
     unreadable("key", odd, findings);
     for (number, id) in changed.into_iter().enumerate() {
         let fields = if number < MOST_EXPLAINED { explain::tombstone(r, ledger, id)? } else { String::new() };
@@ -333,13 +327,7 @@ fn users(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(),
         let (login, uid, salt): (Option<String>, Option<u32>, Option<Salt>) =
             (row.get(3)?, row.get(4)?, row.get(5)?);
         let commitment = salt.zip(email).map(|(salt, email)| {
-            Commitment::to_user(&UserFacts {
-                id,
-                salt: &salt,
-                email: &email,
-                login: login.as_deref(),
-                uid,
-            })
+            Commitment::to_user(&UserFacts { id, salt: &salt, email: &email, login: login.as_deref(), uid })
         });
         let binding = match status {
             UserStatus::Deleted => Facts::default(),
@@ -355,11 +343,16 @@ fn users(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(),
         |id, told, there: Option<UserRecord>| match (told, there) {
             (Some(told), Some(there)) if *told == there => {}
             (Some(told), Some(there)) if told.status != there.status => {
-                let what = format!("is {}, and was {} by the log", there.status.as_str(), told.status.as_str());
+                let what =
+                    format!("is {}, and was {} by the log", there.status.as_str(), told.status.as_str());
                 findings.add("user", id, what);
             }
             (Some(_), Some(_)) => {
-                findings.add("user", id, "has another email, login or uid than those of the entry that added them");
+                findings.add(
+                    "user",
+                    id,
+                    "has another email, login or uid than those of the entry that added them",
+                );
             }
             (Some(_), None) => findings.add("user", id, "is gone; even deleted users keep their number"),
             (None, _) => findings.add("user", id, "exists, and no entry tells that they were added"),
