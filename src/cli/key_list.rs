@@ -22,19 +22,14 @@ pub(crate) fn query(context: &Context, application: ApplicationId) -> KeyQuery {
     }
 }
 
-/// Writes key by key, until one cannot be written.
+/// Calls `write` with every key, in order, until it fails.
 pub(crate) fn each(
     context: &Context,
     reader: &Reader<'_>,
     query: &KeyQuery,
-    mut write: impl FnMut(Key) -> Result<(), CommandError>,
+    write: impl FnMut(Key) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
-    let mut outcome = Ok(());
-    keys::each(reader, query, &context.settings.catalogue, &mut |key| {
-        outcome = write(key);
-        outcome.is_ok()
-    })?;
-    outcome
+    keys::each(reader, query, &context.settings.catalogue, write)
 }
 
 /// The document of a key, with its uses of the last 30 days.

@@ -165,22 +165,20 @@ pub fn page(
     })
 }
 
-/// Hands every entry that matches to `f`, newest first, until there were `limit` or it says stop.
-pub fn each(
+/// Calls `f` with every entry that matches, newest first, at most `limit` times and until it fails.
+pub fn each<E: From<StoreError>>(
     r: &Reader<'_>,
     filter: &AuditFilter,
     limit: Option<usize>,
-    f: &mut dyn FnMut(AuditRow) -> bool,
-) -> Result<(), StoreError> {
+    mut f: impl FnMut(AuditRow) -> Result<(), E>,
+) -> Result<(), E> {
     let fault = r.fault("reading the audit log");
     let Condition { sql, values } = Condition::of(filter);
     let most = limit.unwrap_or(usize::MAX).min(usize::try_from(i64::MAX).unwrap_or(usize::MAX));
     let mut statement = r.connection.prepare(&streamed(&sql, most)).map_err(&fault)?;
     let rows = statement.query_map(params_from_iter(values), audit_row).map_err(&fault)?;
     for row in rows {
-        if !f(row.map_err(&fault)?) {
-            break;
-        }
+        f(row.map_err(&fault)?)?;
     }
     Ok(())
 }

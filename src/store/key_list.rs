@@ -337,23 +337,31 @@ pub fn plan(
     Ok(steps.collect::<Result<Vec<_>, _>>().map_err(&fault)?.join("; "))
 }
 
-/// Hands every key to `f`, in order, until it says stop.
-pub fn each(
+/// Calls `f` with every key, in order, until it fails.
+pub fn each<E: From<StoreError>>(
     r: &Reader<'_>,
     query: &KeyQuery,
     catalogue: &Catalogue,
-    f: &mut dyn FnMut(Key) -> bool,
-) -> Result<(), StoreError> {
+    f: impl FnMut(Key) -> Result<(), E>,
+) -> Result<(), E> {
+    first(r, query, catalogue, usize::MAX, f)
+}
+
+fn first<E: From<StoreError>>(
+    r: &Reader<'_>,
+    query: &KeyQuery,
+    catalogue: &Catalogue,
+    limit: usize,
+    mut f: impl FnMut(Key) -> Result<(), E>,
+) -> Result<(), E> {
     let fault = r.fault("reading the keys");
     let condition = Condition::of(r, query, catalogue)?;
     let sql = statement(query, &condition.sql, false, true, Way::Along);
-    let values = values(query, &condition, None, Way::Along, usize::MAX);
+    let values = values(query, &condition, None, Way::Along, limit);
     let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
     let rows = statement.query_map(params_from_iter(values), convert::key).map_err(&fault)?;
     for key in rows {
-        if !f(key.map_err(&fault)?) {
-            break;
-        }
+        f(key.map_err(&fault)?)?;
     }
     Ok(())
 }
@@ -379,9 +387,9 @@ pub fn ids(
     limit: usize,
 ) -> Result<Vec<(KeyId, i64)>, StoreError> {
     let mut ids = Vec::new();
-    each(r, query, catalogue, &mut |key| {
+    first(r, query, catalogue, limit, |key| {
         ids.push((key.id, key.version));
-        ids.len() < limit
+        Ok::<_, StoreError>(())
     })?;
     Ok(ids)
 }

@@ -63,9 +63,9 @@ fn all(desk: &Desk, query: &KeyQuery) -> Vec<Key> {
     let catalogue = Catalogue::built_in().unwrap();
     desk.store
         .read(|r| {
-            keys::each(r, query, &catalogue, &mut |key| {
+            keys::each(r, query, &catalogue, |key| {
                 found.push(key);
-                true
+                Ok(())
             })
         })
         .unwrap();

@@ -1,7 +1,5 @@
 //! `keydesk audit list`: who did what, newest first, streamed.
 
-use std::io;
-
 use serde::Serialize;
 
 use crate::cli::context::{Context, read};
@@ -155,21 +153,6 @@ impl<'a> From<&'a AuditRow> for Document<'a> {
     }
 }
 
-/// Goes through the entries until one cannot be written.
-fn each(
-    reader: &Reader<'_>,
-    filter: &AuditFilter,
-    limit: Option<usize>,
-    mut write: impl FnMut(&AuditRow) -> io::Result<()>,
-) -> Result<(), CommandError> {
-    let mut outcome = Ok(());
-    audit::each(reader, filter, limit, &mut |row| {
-        outcome = write(&row);
-        outcome.is_ok()
-    })?;
-    Ok(outcome?)
-}
-
 fn documents(
     context: &Context,
     reader: &Reader<'_>,
@@ -177,7 +160,7 @@ fn documents(
     limit: Option<usize>,
 ) -> Result<(), CommandError> {
     let mut array = Array::open(context.output.data())?;
-    each(reader, filter, limit, |row| array.add(&Document::from(row)))?;
+    audit::each(reader, filter, limit, |row| Ok::<_, CommandError>(array.add(&Document::from(&row))?))?;
     Ok(array.close()?)
 }
 
@@ -189,9 +172,9 @@ fn table(
 ) -> Result<u64, CommandError> {
     let heads = ["#", "WHEN", "WHO", "WHAT", "TO", "CHANGES"];
     let mut table = context.output.table(&heads);
-    each(reader, filter, limit, |row| {
+    audit::each(reader, filter, limit, |row| {
         let entry = &row.entry;
-        table.row(vec![
+        let cells = vec![
             Cell::number(entry.number),
             Cell::plain(Zone::Local.local(entry.at).format("%Y-%m-%d %H:%M:%S").to_string()),
             match &row.actor_email {
@@ -201,7 +184,8 @@ fn table(
             Cell::plain(entry.label()),
             Cell::plain(row.subject()),
             Cell::styled(changes(&entry.changes()), Style::Faint),
-        ])
+        ];
+        Ok::<_, CommandError>(table.row(cells)?)
     })?;
     Ok(table.finish()?)
 }
