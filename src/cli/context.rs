@@ -14,7 +14,7 @@ use crate::domain::user::Caller;
 use crate::host::clock::Zone;
 use crate::host::entropy::SystemEntropy;
 use crate::host::known_head_files::KnownHeadFiles;
-use crate::host::{clock, identity, places};
+use crate::host::{clock, identity, locations};
 use crate::store::audit;
 use crate::store::{NotAllowed, Reader, Store, StoreError, Urgency};
 
@@ -66,11 +66,12 @@ impl Context {
     /// Reads the settings and finds the database's place.
     pub(crate) fn new(global: GlobalArgs) -> Result<Self, CommandError> {
         let output = Output::new(global.format());
-        let settings = Settings::read(&place(global.config, "the configuration", |places| places.config)?)?;
+        let settings =
+            Settings::read(&place(global.config, "the configuration", |locations| locations.config)?)?;
         Ok(Self {
             output,
             settings,
-            database: place(global.db, "the database", |places| places.database)?,
+            database: place(global.db, "the database", |locations| locations.database)?,
             application: global.app.filter(|name| !name.trim().is_empty()),
             now: clock::now(),
             known_heads: KnownHeadFiles::at_default_location().map(KnownHeads::new),
@@ -145,7 +146,7 @@ impl Context {
 
     /// Returns the commands that resolve a mismatch.
     pub(crate) fn what_to_do(&self, mismatch: &LogMismatch) -> Vec<String> {
-        let usual = places::default().is_some_and(|places| places.database == self.database);
+        let usual = locations::default().is_some_and(|locations| locations.database == self.database);
         let database = (!usual).then_some(self.database.as_path());
         let delete = mismatch.delete_command(database).map(|line| format!("delete them with: {line}"));
         let accept =
@@ -221,9 +222,9 @@ impl Context {
 fn place(
     named: Option<PathBuf>,
     what: &str,
-    usual: fn(places::Places) -> PathBuf,
+    usual: fn(locations::Locations) -> PathBuf,
 ) -> Result<PathBuf, CommandError> {
-    named.or_else(|| places::default().map(usual)).ok_or_else(|| {
+    named.or_else(|| locations::default().map(usual)).ok_or_else(|| {
         CommandError::failed(
             "no_home",
             format!("could not tell where {what} belongs: this user has no home folder"),

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
-use crate::host::{files, places};
+use crate::host::{files, locations};
 
 /// Default level of the log file; `KEYDESK_LOG` overrides it.
 const DEFAULT_LEVEL: &str = "warn";
@@ -33,7 +33,9 @@ pub(crate) fn begin_on_stderr() -> WorkerGuard {
 
 /// Starts logging into the file, if it can be opened.
 pub(crate) fn begin() {
-    let Some(file) = places::default().and_then(|places| files::open_log(&places.log).ok()) else { return };
+    let Some(file) = locations::default().and_then(|places| files::open_log(&places.log).ok()) else {
+        return;
+    };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter(DEFAULT_LEVEL))
         .with_ansi(false)

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::new_file::{Access, replace};
-use super::{files, places};
+use super::{files, locations};
 
 /// The directory that holds them. It is created when the first file is written.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ impl KnownHeadFiles {
     /// The directory at its default location; none for a user without a home directory.
     #[must_use]
     pub fn at_default_location() -> Option<Self> {
-        places::default().map(|places| Self::new(places.known_heads))
+        locations::default().map(|places| Self::new(places.known_heads))
     }
 
     /// Returns the directory.

@@ -14,9 +14,9 @@ pub mod identity;
 #[cfg(feature = "app")]
 pub mod known_head_files;
 #[cfg(feature = "app")]
-pub mod new_file;
+pub mod locations;
 #[cfg(feature = "app")]
-pub mod places;
+pub mod new_file;
 pub mod size_limit;
 pub mod umask;
 

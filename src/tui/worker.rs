@@ -19,7 +19,7 @@ use crate::domain::secret::Secret;
 use crate::domain::user::Caller;
 use crate::host::clipboard::Clipboard;
 use crate::host::entropy::SystemEntropy;
-use crate::host::{clock, new_file, places};
+use crate::host::{clock, locations, new_file};
 use crate::store::{Interrupter, Store, StoreError};
 
 /// What reaches the loop.
@@ -193,7 +193,7 @@ impl Worker {
     pub(super) fn write(&self, request: RequestId, path: PathBuf, secret: Secret) {
         let outgoing = self.outgoing.clone();
         std::thread::spawn(move || {
-            let path = places::expand(&path);
+            let path = locations::expand(&path);
             let result = new_file::write_new(&path, secret.expose()).map_err(|error| error.to_string());
             let written = result.map(|()| path.canonicalize().unwrap_or(path));
             let _ = outgoing.send(Incoming::Msg(Msg::Response(request, Response::Written(written))));

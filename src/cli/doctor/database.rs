@@ -14,7 +14,7 @@ use crate::domain::{
     audit::{ChainHash, ChainHead},
 };
 use crate::host::known_head_files::KnownHeadFiles;
-use crate::host::{identity, places};
+use crate::host::{identity, locations};
 use crate::store::audit::{self, ChainReport};
 use crate::store::examine::{self, Examined, ReserveState};
 use crate::store::replay::{self, Findings};
@@ -92,7 +92,7 @@ fn known_head(path: &Path) -> Option<Finding> {
             (None, None) => Finding::good(CHECK, "first use of this database: its present head is saved"),
         });
     };
-    let usual = places::default().is_some_and(|places| places.database == path);
+    let usual = locations::default().is_some_and(|locations| locations.database == path);
     let named = (!usual).then_some(path);
     let restored = mismatch.restored_keys().map(|restored| format!("; {restored}")).unwrap_or_default();
     let hint = match mismatch.delete_command(named) {

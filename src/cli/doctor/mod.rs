@@ -18,7 +18,7 @@ use crate::cli::output::Output;
 use crate::cli::output::table::Style;
 use crate::config::settings::Settings;
 use crate::host::clipboard::ClipboardMode;
-use crate::host::{clock, places};
+use crate::host::{clock, locations};
 
 const EXAMPLES: &str = "\
 Looks at the database and its files, users, the audit log, the clock, settings, log, clipboard and terminal, and writes
@@ -65,9 +65,9 @@ pub(crate) fn run(global: GlobalArgs, args: &Args) -> Result<Exit, CommandError>
 fn check(global: GlobalArgs) -> Vec<Finding> {
     const SET_HOME: &str = "Set HOME, or name the file with --db and --config";
     let no_home = |check| Finding::fault(check, "this user has no home folder", SET_HOME);
-    let places = places::default();
+    let locations = locations::default();
     let mut findings = Vec::new();
-    match global.db.or_else(|| places.as_ref().map(|places| places.database.clone())) {
+    match global.db.or_else(|| locations.as_ref().map(|locations| locations.database.clone())) {
         Some(path) => {
             // Before SQLite opens the database, which creates files beside it.
             let files = files::check(&path);
@@ -77,7 +77,7 @@ fn check(global: GlobalArgs) -> Vec<Finding> {
         None => findings.push(no_home("database")),
     }
     let mut clipboard = ClipboardMode::Auto;
-    match global.config.or_else(|| places.as_ref().map(|places| places.config.clone())) {
+    match global.config.or_else(|| locations.as_ref().map(|locations| locations.config.clone())) {
         Some(path) => {
             let settings = Settings::read(&path);
             if let Ok(settings) = &settings {
@@ -87,7 +87,7 @@ fn check(global: GlobalArgs) -> Vec<Finding> {
         }
         None => findings.push(no_home("settings")),
     }
-    findings.push(surroundings::log(places.map(|places| places.log)));
+    findings.push(surroundings::log(locations.map(|locations| locations.log)));
     findings.push(surroundings::clipboard(clipboard));
     findings.push(surroundings::terminal());
     findings.push(surroundings::core_dumps());

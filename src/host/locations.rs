@@ -1,28 +1,25 @@
-//! Where data, configuration and state belong on this system.
+//! The default locations of data, configuration and state.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use directories::ProjectDirs;
+use directories::{BaseDirs, ProjectDirs};
 
-/// The places of this user.
+/// The default locations of a user.
 #[derive(Clone, Debug)]
-pub struct Places {
-    /// The database.
+pub struct Locations {
     pub database: PathBuf,
-    /// The configuration.
     pub config: PathBuf,
-    /// The log.
     pub log: PathBuf,
     /// The directory of the known heads.
     pub known_heads: PathBuf,
 }
 
-/// The defaults, as the system has them; none for a user without a home.
+/// The locations that this system prescribes; none for a user without a home directory.
 #[must_use]
-pub fn default() -> Option<Places> {
+pub fn default() -> Option<Locations> {
     let project = ProjectDirs::from("", "", "keydesk")?;
     let state = project.state_dir().unwrap_or_else(|| project.data_local_dir());
-    Some(Places {
+    Some(Locations {
         database: project.data_dir().join("keydesk.db"),
         config: project.config_dir().join("config.toml"),
         log: state.join("keydesk.log"),
@@ -30,10 +27,10 @@ pub fn default() -> Option<Places> {
     })
 }
 
-/// A path as people type it: `~/` at its start is the home folder.
+/// A path as people type it: `~/` at its start is the home directory.
 #[must_use]
-pub fn expand(path: &std::path::Path) -> PathBuf {
-    match (path.strip_prefix("~"), directories::BaseDirs::new()) {
+pub fn expand(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), BaseDirs::new()) {
         (Ok(rest), Some(base)) => base.home_dir().join(rest),
         _ => path.to_owned(),
     }
