@@ -33,7 +33,6 @@ pub struct Desk {
 
 impl Desk {
     /// Takes the store over.
-    #[must_use]
     pub fn new(
         store: Store,
         caller: Caller,
@@ -44,13 +43,11 @@ impl Desk {
     }
 
     /// Compares the audit log with these known heads.
-    #[must_use]
     pub fn with_known_heads(self, known_heads: Option<KnownHeads>) -> Self {
         Self { known_heads, ..self }
     }
 
     /// The store.
-    #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
     }

@@ -10,7 +10,6 @@ use crate::config::bindings::{Chord, Key};
 const WHEEL: isize = 3;
 
 /// The message of an event, if it means anything. `hits` is what the last frame drew.
-#[must_use]
 pub fn message(event: Event, hits: &Hits) -> Option<Msg> {
     match event {
         Event::Key(event) => chord(event).map(Msg::Key),
@@ -29,7 +28,6 @@ pub fn message(event: Event, hits: &Hits) -> Option<Msg> {
 }
 
 /// A key press as the bindings name it. Releases, which some terminals send, are nothing.
-#[must_use]
 pub fn chord(event: KeyEvent) -> Option<Chord> {
     if event.kind == KeyEventKind::Release {
         return None;

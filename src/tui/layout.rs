@@ -22,7 +22,6 @@ pub struct Parts {
 }
 
 /// The parts of a screen of this size.
-#[must_use]
 pub fn parts(area: Rect) -> Parts {
     let line = |y: u16, height: u16| Rect { x: area.x, y: area.y + y, width: area.width, height };
     let body = area.height.saturating_sub(4);
@@ -38,14 +37,12 @@ pub fn parts(area: Rect) -> Parts {
 pub const ABOVE_ROWS: u16 = 2;
 
 /// How many rows a list of this terminal shows.
-#[must_use]
 pub fn list_height(size: (u16, u16)) -> usize {
     let body = parts(Rect::new(0, 0, size.0, size.1)).body;
     usize::from(body.height.saturating_sub(ABOVE_ROWS)).max(1)
 }
 
 /// Whether the terminal is too small to draw on.
-#[must_use]
 pub fn is_too_small(size: (u16, u16)) -> bool {
     size.0 < SMALLEST.0 || size.1 < SMALLEST.1
 }

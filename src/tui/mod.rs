@@ -1,6 +1,12 @@
 //! The screen: state and update in [`app`], drawing in [`view`], everything slow in [`effects`],
 //! which a thread of its own carries out.
 
+#![allow(
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    reason = "the terminal UI is no public API"
+)]
+
 pub mod app;
 mod audit_check;
 pub mod effects;

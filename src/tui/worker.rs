@@ -160,7 +160,6 @@ impl Worker {
     }
 
     /// Since when a change has been under way.
-    #[must_use]
     pub(super) fn changing_since(&self) -> Option<Moment> {
         match *lock(&self.under_way) {
             UnderWay::Changing(since) => Some(since),

@@ -25,7 +25,6 @@ pub enum Typed {
 }
 
 impl Filter {
-    #[must_use]
     pub fn text(&self) -> &str {
         self.field.text()
     }

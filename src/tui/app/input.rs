@@ -3,7 +3,8 @@
 use crate::config::bindings::{Action, Chord, Context};
 
 use super::App;
-use super::modal::{Dialog, Help, Modal, Press};
+use super::modal::reading::Page;
+use super::modal::{Dialog, Modal, Press, Reading};
 use super::msg::{Asker, Effect, Target};
 use super::screen_id::ScreenId;
 
@@ -20,9 +21,9 @@ impl App {
             Some(Action::Redraw) => return self.shared.push(Effect::Redraw),
             Some(Action::Help) => {
                 if let Some(dialog) = top.filter(|dialog| !dialog.takes_text())
-                    && !matches!(self.modals.last(), Some(Modal::Help(_)))
+                    && !matches!(self.modals.last(), Some(Modal::Reading(reading)) if matches!(reading.page, Page::Help { .. }))
                 {
-                    return self.open(Help::new("this dialog", dialog.contexts()));
+                    return self.open(Reading::help("this dialog", dialog.contexts()));
                 }
             }
             _ => {}
@@ -118,7 +119,6 @@ impl App {
     }
 
     /// Whether mouse events are wanted: not where a secret is, where the mouse selects text.
-    #[must_use]
     pub fn wants_mouse(&self) -> bool {
         self.shared.settings().mouse && !self.modals.iter().any(|modal| matches!(modal, Modal::Reveal(_)))
     }

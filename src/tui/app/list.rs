@@ -57,7 +57,6 @@ pub enum Move {
 
 impl<T: Row> List<T> {
     /// The rows to draw, the selected one's place among them, if any.
-    #[must_use]
     pub fn visible(&self) -> (&[T], Option<usize>) {
         let end = (self.top + self.height).min(self.rows.len());
         let rows = self.rows.get(self.top..end).unwrap_or_default();
@@ -65,37 +64,31 @@ impl<T: Row> List<T> {
     }
 
     /// The selected row.
-    #[must_use]
     pub fn selected(&self) -> Option<&T> {
         self.rows.get(self.selected)
     }
 
     /// The rows on the screen and those around them.
-    #[must_use]
     pub fn loaded(&self) -> &[T] {
         &self.rows
     }
 
     /// Whether rows have come at all.
-    #[must_use]
     pub fn is_loaded(&self) -> bool {
         self.loaded
     }
 
     /// Whether nothing matches.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// Whether newer rows are on their way to rows that are there.
-    #[must_use]
     pub fn is_stale(&self) -> bool {
         self.waiting && self.loaded
     }
 
     /// Whether rows stand above and below those drawn.
-    #[must_use]
     pub fn more(&self) -> (bool, bool) {
         (self.top > 0 || self.more_before, self.top + self.height < self.rows.len() || self.more_after)
     }
@@ -114,7 +107,6 @@ impl<T: Row> List<T> {
     }
 
     /// Moves the selection; says whether rows must be fetched (see [`List::window`]).
-    #[must_use]
     pub fn go(&mut self, step: Move) -> Option<Window<T>> {
         let page = isize::try_from(self.height.saturating_sub(1).max(1)).unwrap_or(1);
         match step {
@@ -149,7 +141,6 @@ impl<T: Row> List<T> {
     }
 
     /// The rows to fetch so that the selected one stays where it is.
-    #[must_use]
     pub fn window(&self) -> Window<T> {
         self.window_at(self.selected().map_or(Anchor::First, |row| Anchor::At(Box::new(row.clone()))))
     }
@@ -169,7 +160,6 @@ impl<T: Row> List<T> {
     }
 
     /// Takes the rows that were asked for. Says whether more must be fetched.
-    #[must_use]
     pub fn take(&mut self, page: Page<T>) -> Option<Window<T>> {
         self.waiting = false;
         let place = self.selected.saturating_sub(self.top);

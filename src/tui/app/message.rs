@@ -5,6 +5,11 @@ use chrono::TimeDelta;
 use crate::domain::Instant;
 use crate::domain::text::inert;
 
+/// So many of something: `1 key`, `3 keys`.
+pub fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 /// How a message is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
@@ -33,19 +38,16 @@ impl Message {
     }
 
     /// Something was done.
-    #[must_use]
     pub fn done(text: impl AsRef<str>) -> Self {
         Self::new(Tone::Done, text.as_ref())
     }
 
     /// Something to know.
-    #[must_use]
     pub fn note(text: impl AsRef<str>) -> Self {
         Self::new(Tone::Note, text.as_ref())
     }
 
     /// Something failed.
-    #[must_use]
     pub fn error(text: impl AsRef<str>) -> Self {
         Self::new(Tone::Error, text.as_ref())
     }

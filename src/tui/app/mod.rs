@@ -3,6 +3,7 @@
 //! No input or output, no clock (the instant comes with each message), no threads. What is to be done outside
 //! comes back as [`Effect`]s.
 
+pub mod direction;
 pub mod filter;
 mod input;
 pub mod list;
@@ -24,7 +25,7 @@ use crate::domain::application::ApplicationId;
 
 use message::Message;
 use modal::stack::Modals;
-use modal::{Dialog, Flow, Help, Modal, Palette, Picker, Press};
+use modal::{Chooser, Dialog, Flow, Modal, Press, Reading};
 use msg::{Asker, DialogId, Effect, Load, Msg, Notice, SessionInfo};
 use pending::Pending;
 use screen::keys::KeysScreen;
@@ -54,7 +55,6 @@ pub struct App {
 
 impl App {
     /// The state before anything has happened, and what to ask for first.
-    #[must_use]
     pub fn new(
         environment: Environment,
         size: (u16, u16),
@@ -80,7 +80,6 @@ impl App {
     }
 
     /// Takes a message; what is to be done outside is returned.
-    #[must_use]
     pub fn update(&mut self, msg: Msg, now: Instant) -> Vec<Effect> {
         self.shared.now = now;
         match msg {
@@ -104,19 +103,16 @@ impl App {
     }
 
     /// The bindings that work on the screen, the nearest first.
-    #[must_use]
     pub fn contexts(&self) -> [Context; 3] {
         [self.screens.current.context(), Context::List, Context::Global]
     }
 
     /// Whether a filter takes the keys.
-    #[must_use]
     pub fn is_typing(&self) -> bool {
         self.screens.current().rows().filter().typing
     }
 
     /// The actions for the footer, the most wanted first.
-    #[must_use]
     pub fn hints(&self) -> Vec<Action> {
         if self.is_typing() {
             return vec![Action::Dismiss, Action::Help];
@@ -155,9 +151,9 @@ impl App {
             Action::Quit => self.quit(),
             Action::Suspend => self.suspend(),
             Action::Redraw => self.shared.push(Effect::Redraw),
-            Action::Help => self.open(Help::new(self.screens.current.title(), &self.contexts())),
-            Action::Palette => self.open(Palette::new(&self.contexts(), self.shared.bindings())),
-            Action::ChooseApplication => self.open(Picker::default()),
+            Action::Help => self.open(Reading::help(self.screens.current.title(), &self.contexts())),
+            Action::Palette => self.open(Chooser::actions(&self.contexts(), self.shared.bindings())),
+            Action::ChooseApplication => self.open(Chooser::applications()),
             Action::NextTheme => {
                 self.theme += 1;
                 self.shared.push(Effect::Redraw);

@@ -288,7 +288,6 @@ pub struct Remains {
 
 impl KeyDetails {
     /// Uses within the last 30 days.
-    #[must_use]
     pub fn uses(&self) -> u64 {
         self.days.iter().sum()
     }

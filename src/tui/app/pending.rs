@@ -52,7 +52,6 @@ impl<T: Expected> Pending<T> {
     }
 
     /// Whether a response is still to come.
-    #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.request.is_some()
     }
@@ -75,7 +74,6 @@ pub struct Reply {
 }
 
 impl Reply {
-    #[must_use]
     pub fn new(request: RequestId, response: Response) -> Self {
         Self { request, response: Some(response) }
     }

@@ -1,5 +1,6 @@
 //! The four screens by name.
 
+use super::direction::Direction;
 use crate::config::bindings::{Action, Context};
 
 /// A screen.
@@ -11,31 +12,11 @@ pub enum ScreenId {
     Audit,
 }
 
-/// Which way to go round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    Forward,
-    Back,
-}
-
-impl Direction {
-    /// The neighbor of a place in a ring of so many.
-    #[must_use]
-    pub fn step(self, place: usize, count: usize) -> usize {
-        let count = count.max(1);
-        match self {
-            Self::Forward => (place + 1) % count,
-            Self::Back => (place + count - 1) % count,
-        }
-    }
-}
-
 impl ScreenId {
     /// All, in the order of their number keys.
     pub const ALL: [Self; 4] = [Self::Keys, Self::Applications, Self::Users, Self::Audit];
 
     /// The name in the header.
-    #[must_use]
     pub fn title(self) -> &'static str {
         match self {
             Self::Keys => "Developer settings",
@@ -46,7 +27,6 @@ impl ScreenId {
     }
 
     /// Its own bindings.
-    #[must_use]
     pub fn context(self) -> Context {
         match self {
             Self::Keys => Context::Keys,
@@ -57,7 +37,6 @@ impl ScreenId {
     }
 
     /// The screen that an action leads to from this one, if it does.
-    #[must_use]
     pub fn after(self, action: Action) -> Option<Self> {
         let place = Self::ALL.iter().position(|screen| *screen == self).unwrap_or_default();
         let neighbor = |direction: Direction| Self::ALL[direction.step(place, Self::ALL.len())];

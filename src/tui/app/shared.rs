@@ -41,7 +41,6 @@ pub struct Shared {
 }
 
 impl Shared {
-    #[must_use]
     pub fn new(environment: Environment, size: (u16, u16), now: Instant) -> Self {
         let (effects, asker) = (Vec::new(), Asker::App);
         Self {
@@ -88,33 +87,27 @@ impl Shared {
         self.message = Some(message);
     }
 
-    #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.environment.settings
     }
 
-    #[must_use]
     pub fn bindings(&self) -> &Bindings {
         &self.settings().bindings
     }
 
-    #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         &self.settings().catalogue
     }
 
-    #[must_use]
     pub fn zone(&self) -> Zone {
         self.environment.zone
     }
 
     /// The Application whose keys are shown.
-    #[must_use]
     pub fn application(&self) -> Option<&Application> {
         self.session.as_ref()?.application.as_ref()
     }
 
-    #[must_use]
     pub fn application_id(&self) -> Option<ApplicationId> {
         self.application().map(|application| application.id)
     }

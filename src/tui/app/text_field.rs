@@ -15,13 +15,11 @@ pub struct TextField {
 
 impl TextField {
     /// An empty field for at most `limit` characters.
-    #[must_use]
     pub fn new(limit: usize) -> Self {
         Self { input: Input::default(), limit }
     }
 
     /// The same with a text in it, the cursor behind it.
-    #[must_use]
     pub fn with(limit: usize, text: &str) -> Self {
         let mut field = Self::new(limit);
         field.set(text);
@@ -35,19 +33,16 @@ impl TextField {
     }
 
     /// The text.
-    #[must_use]
     pub fn text(&self) -> &str {
         self.input.value()
     }
 
     /// How many cells stand before the cursor.
-    #[must_use]
     pub fn cursor(&self) -> usize {
         self.input.visual_cursor()
     }
 
     /// How many cells of the text are off to the left in a field of this width.
-    #[must_use]
     pub fn scroll(&self, width: usize) -> usize {
         self.input.visual_scroll(width)
     }

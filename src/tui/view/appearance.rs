@@ -41,7 +41,6 @@ impl Appearances {
     }
 
     /// The appearance so many steps after the first.
-    #[must_use]
     pub fn get(&self, steps: usize) -> &Appearance {
         &self.all[(self.first + steps) % self.all.len()]
     }

@@ -26,7 +26,6 @@ impl Hits {
         self.0.clear();
     }
 
-    #[must_use]
     pub fn at(&self, column: u16, row: u16) -> Option<&Target> {
         let place = Position::new(column, row);
         self.0.iter().rev().find(|(area, _)| area.contains(place)).map(|(_, target)| target)
@@ -49,7 +48,6 @@ impl<'a> Canvas<'a> {
     }
 
     /// Cuts a text, showing that it was cut.
-    #[must_use]
     pub fn cut(&self, text: &str, width: usize) -> String {
         cut(text, width, self.glyphs.cut)
     }

@@ -10,9 +10,9 @@ use crate::domain::text::inert;
 use crate::domain::user::{Creator, User, UserStatus};
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
+pub use crate::tui::app::message::count;
 
 /// The sign, the word and the style of a state.
-#[must_use]
 pub fn state(state: KeyState, appearance: &Appearance) -> (String, Style) {
     let (theme, glyphs) = (&appearance.theme, appearance.glyphs);
     let (sign, style) = match state {
@@ -25,7 +25,6 @@ pub fn state(state: KeyState, appearance: &Appearance) -> (String, Style) {
 }
 
 /// The creator as the rules of the product page have it.
-#[must_use]
 pub fn creator(creator: &Creator) -> String {
     match (&creator.email, creator.status) {
         (Some(email), UserStatus::Disabled) => format!("{email} (disabled)"),
@@ -35,31 +34,21 @@ pub fn creator(creator: &Creator) -> String {
 }
 
 /// The email of a user, empty when they are deleted.
-#[must_use]
 pub fn email(user: &User) -> String {
     user.email.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
 /// The actor of an entry, as the log may show it.
-#[must_use]
 pub fn actor(row: &AuditRow) -> String {
     row.actor_email.as_ref().map_or_else(|| format!("user {}", row.entry.actor.0), ToString::to_string)
 }
 
-/// So many of something.
-#[must_use]
-pub fn count(number: u64, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
 /// An instant with how far off it is.
-#[must_use]
 pub fn exact(app: &App, at: Instant) -> String {
     format!("{} ({})", app.shared.zone().show(at), relative(at, app.shared.now))
 }
 
 /// ` from ADDRESS`, where one is known.
-#[must_use]
 pub fn from(address: Option<&str>) -> String {
     address.map(|from| format!(" from {}", inert(from))).unwrap_or_default()
 }

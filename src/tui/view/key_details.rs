@@ -17,7 +17,7 @@ const STILL_USED: &str = "yes, since it was replaced";
 const NOT_USED: &str = "not since it was replaced";
 
 /// All there is to say of a key.
-pub fn draw(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
+pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> &'p mut Page<'a> {
     let appearance = page.appearance;
     let theme = page.theme();
     let key = &details.key;
@@ -68,7 +68,7 @@ pub fn draw(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
         Span::styled(count(details.uses(), "request"), theme.text),
     ]);
     let axis = axis(page.width);
-    page.line(bars(&details.days, appearance)).line(Line::styled(axis, theme.dim));
+    page.line(bars(&details.days, appearance)).line(Line::styled(axis, theme.dim))
 }
 
 /// Who was refused with the key, why, and how often.

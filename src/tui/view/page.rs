@@ -9,7 +9,7 @@ use super::appearance::Appearance;
 use super::text::{cut, width, wrap};
 use crate::config::theme::Theme;
 use crate::domain::text::inert;
-use crate::tui::app::modal::menu::Menu;
+use crate::tui::app::modal::chooser::Menu;
 use crate::tui::app::modal::submission::Submission;
 use crate::tui::app::msg::Target;
 use crate::tui::app::text_field::TextField;
@@ -34,7 +34,6 @@ pub struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    #[must_use]
     pub fn new(appearance: &'a Appearance, width: usize) -> Self {
         Self {
             appearance,
@@ -49,7 +48,6 @@ impl<'a> Page<'a> {
         }
     }
 
-    #[must_use]
     pub fn theme(&self) -> &'a Theme {
         &self.appearance.theme
     }
@@ -213,13 +211,11 @@ pub enum ButtonTone {
 }
 
 /// Cells as a coordinate of the terminal.
-#[must_use]
 pub fn cells(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }
 
 /// Fills a text up with spaces to a width in cells.
-#[must_use]
 pub fn pad(text: &str, to: usize) -> String {
     use unicode_width::UnicodeWidthStr;
     format!("{text}{}", " ".repeat(to.saturating_sub(text.width())))

@@ -27,25 +27,21 @@ pub struct Column {
 
 impl Column {
     /// A column of exactly so many cells.
-    #[must_use]
     pub fn fixed(name: &'static str, cells: u16) -> Self {
         Self { name, least: cells, share: 0, most: cells, right: false, sorts: None }
     }
 
     /// A column that takes its share of what is left over.
-    #[must_use]
     pub fn flexible(name: &'static str, least: u16, share: u16, most: u16) -> Self {
         Self { name, least, share, most, right: false, sorts: None }
     }
 
     /// The same with its cells on the right.
-    #[must_use]
     pub fn on_the_right(self) -> Self {
         Self { right: true, ..self }
     }
 
     /// The same with the arrow of the order.
-    #[must_use]
     pub fn sorted(self, descending: Option<bool>) -> Self {
         Self { sorts: descending, ..self }
     }
@@ -57,7 +53,6 @@ fn gap(width: u16) -> u16 {
 }
 
 /// Widths of columns in so many cells; those that do not fit at the end are left out.
-#[must_use]
 pub fn widths(columns: &[Column], width: u16) -> Vec<u16> {
     let mut widths: Vec<u16> = columns.iter().map(|c| c.least).collect();
     let gaps = gap(width) * u16::try_from(columns.len().saturating_sub(1)).unwrap_or(0);

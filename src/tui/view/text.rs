@@ -7,7 +7,6 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::domain::text::{capitalized, fold, inert};
 
 /// Cuts a text to a width in cells; what is cut ends in the sign for it.
-#[must_use]
 pub fn cut(text: &str, width: usize, sign: &str) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -25,7 +24,6 @@ pub fn cut(text: &str, width: usize, sign: &str) -> String {
 }
 
 /// Breaks a text into lines of at most so many cells, at spaces where there are any.
-#[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
@@ -59,7 +57,6 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 /// Marks where words stand in a text, without regard to case.
-#[must_use]
 pub fn mark(text: String, words: &[String], plain: Style, marked: Style) -> Vec<Span<'static>> {
     let folded = fold(&text);
     // Folding may change lengths (İ); then places do not agree and nothing is marked rather than the wrong thing.
@@ -87,19 +84,16 @@ pub fn mark(text: String, words: &[String], plain: Style, marked: Style) -> Vec<
 }
 
 /// The words of a filter.
-#[must_use]
 pub fn words(filter: &str) -> Vec<String> {
     fold(filter).split_whitespace().map(str::to_owned).collect()
 }
 
 /// A text of ours as a sentence: with a capital and a full stop, inert.
-#[must_use]
 pub fn sentence(text: &str) -> String {
     format!("{}.", capitalized(&inert(text)))
 }
 
 /// The cells that a line takes.
-#[must_use]
 pub fn width(line: &Line<'_>) -> u16 {
     u16::try_from(line.width()).unwrap_or(u16::MAX)
 }

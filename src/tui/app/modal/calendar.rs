@@ -1,10 +1,9 @@
 //! A date, walked with the arrow keys or typed as `YYYY-MM-DD`.
 
+use super::{Action, Press, TextField};
 use chrono::{Datelike, Days, Months, NaiveDate};
 
-use super::Press;
-use crate::config::bindings::{Action, Key};
-use crate::tui::app::text_field::TextField;
+use crate::config::bindings::Key;
 
 /// A date being picked. What is typed and what is walked to are one.
 #[derive(Clone, Debug)]
@@ -16,7 +15,6 @@ pub struct Calendar {
 
 impl Calendar {
     /// A calendar that stands on a date.
-    #[must_use]
     pub fn new(today: NaiveDate, selected: NaiveDate) -> Self {
         let mut calendar = Self { today, selected, text: TextField::new(10) };
         calendar.select(selected);
@@ -24,25 +22,21 @@ impl Calendar {
     }
 
     /// The date it stands on.
-    #[must_use]
     pub fn selected(&self) -> NaiveDate {
         self.selected
     }
 
     /// Today.
-    #[must_use]
     pub fn today(&self) -> NaiveDate {
         self.today
     }
 
     /// The date as it is typed so far; not always a date.
-    #[must_use]
     pub fn text(&self) -> &str {
         self.text.text()
     }
 
     /// The field, for drawing it.
-    #[must_use]
     pub fn field(&self) -> &TextField {
         &self.text
     }

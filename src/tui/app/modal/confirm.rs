@@ -1,15 +1,8 @@
 //! Yes or No, for what can be undone.
 
-use crate::config::bindings::{Action, Context};
+use super::{Action, Context, Dialog, Flow, Operation, Press, Reply, Shared, Submission, Target, Targets};
 use crate::desk::Picked;
 use crate::domain::user::User;
-
-use super::submission::Submission;
-use super::targets::Targets;
-use super::{Dialog, Flow, Press};
-use crate::tui::app::msg::{Operation, Target};
-use crate::tui::app::pending::Reply;
-use crate::tui::app::shared::Shared;
 
 /// The question. No has the focus at first.
 #[derive(Debug)]
@@ -35,12 +28,10 @@ pub enum Change {
 }
 
 impl Confirm {
-    #[must_use]
     pub fn keys(picked: Vec<Picked>, change: Change) -> Self {
         Self::about(Subject::Keys(Targets::new(picked)), change)
     }
 
-    #[must_use]
     pub fn user(user: User, change: Change) -> Self {
         Self::about(Subject::User(user), change)
     }

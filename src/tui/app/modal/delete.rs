@@ -1,18 +1,12 @@
 //! Typed confirmation of what cannot be undone.
 
-use crate::config::bindings::{Action, Context};
+use super::{
+    Action, Context, Dialog, Flow, Operation, Press, Reply, Shared, Submission, Target, Targets, TextField,
+};
 use crate::desk::Picked;
 use crate::domain::application::Application;
 use crate::domain::text::is_unsafe;
 use crate::domain::user::User;
-
-use super::submission::Submission;
-use super::targets::Targets;
-use super::{Dialog, Flow, Press};
-use crate::tui::app::msg::{Operation, Target};
-use crate::tui::app::pending::Reply;
-use crate::tui::app::shared::Shared;
-use crate::tui::app::text_field::TextField;
 
 /// The dialog: what is about to go, and what has been typed to confirm it.
 #[derive(Debug)]
@@ -47,17 +41,14 @@ pub enum Focus {
 }
 
 impl Delete {
-    #[must_use]
     pub fn keys(picked: Vec<Picked>) -> Self {
         Self::about(Subject::Keys(Targets::new(picked)))
     }
 
-    #[must_use]
     pub fn application(application: Application) -> Self {
         Self::about(Subject::Application(application))
     }
 
-    #[must_use]
     pub fn user(user: User) -> Self {
         Self::about(Subject::User(user))
     }
@@ -68,7 +59,6 @@ impl Delete {
     }
 
     /// The text to type; none while it is not known yet.
-    #[must_use]
     pub fn expected(&self) -> Option<String> {
         match &self.subject {
             Subject::Keys(targets) if targets.picked.len() != 1 => {
@@ -88,7 +78,6 @@ impl Delete {
     }
 
     /// Whether what was typed is what must be.
-    #[must_use]
     pub fn matches(&self) -> bool {
         self.expected().is_some_and(|expected| expected == self.typed.text())
     }

@@ -1,18 +1,14 @@
 //! A few fields: the first start, a new Application, another name, a new user.
 
+use super::{
+    Action, Dialog, Direction, Effect, Flow, Load, Operation, Pending, Press, Reply, Shared, Submission,
+    Target, TextField,
+};
 use crate::domain::application::Application;
 use crate::domain::text::{Name, skeleton};
 use crate::domain::user::Email;
 
-use super::submission::Submission;
-use super::{Dialog, Flow, Press};
-use crate::config::bindings::Action;
 use crate::desk::Who;
-use crate::tui::app::msg::{Effect, Load, Operation, Target};
-use crate::tui::app::pending::{Pending, Reply};
-use crate::tui::app::screen_id::Direction;
-use crate::tui::app::shared::Shared;
-use crate::tui::app::text_field::TextField;
 
 /// A form: its fields, and what sending it does.
 #[derive(Debug)]
@@ -46,7 +42,6 @@ pub enum Purpose {
 
 impl Form {
     /// The first start.
-    #[must_use]
     pub fn set_up(suggested_email: &str, notice: Option<&'static str>) -> Self {
         Self::new(
             Purpose::SetUp { notice },
@@ -57,18 +52,15 @@ impl Form {
         )
     }
 
-    #[must_use]
     pub fn create_application() -> Self {
         Self::new(Purpose::CreateApplication, vec![("Name", TextField::new(Name::MAX_CHARS))])
     }
 
-    #[must_use]
     pub fn rename_application(application: Application) -> Self {
         let field = TextField::with(Name::MAX_CHARS, application.name.as_str());
         Self::new(Purpose::RenameApplication(application), vec![("New name", field)])
     }
 
-    #[must_use]
     pub fn add_user() -> Self {
         let login = TextField::new(64);
         Self::new(
@@ -83,7 +75,6 @@ impl Form {
     }
 
     /// A gentle warning about a name that looks like another Application's.
-    #[must_use]
     pub fn look_alike(&self) -> Option<&Name> {
         let own = match &self.purpose {
             Purpose::RenameApplication(application) => Some(application.id),

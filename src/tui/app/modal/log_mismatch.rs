@@ -1,15 +1,9 @@
 //! The dialog of a log mismatch: what differs, which deleted keys exist again, and what to do.
 
-use crate::config::bindings::{Action, Context};
+use super::{Action, Context, Dialog, Direction, Flow, Operation, Press, Reply, Shared, Submission, Target};
 use crate::desk::known_head::{LogMismatch, RestoredKey};
 
 use super::delete::Delete;
-use super::submission::Submission;
-use super::{Dialog, Flow, Press};
-use crate::tui::app::msg::{Operation, Target};
-use crate::tui::app::pending::Reply;
-use crate::tui::app::screen_id::Direction;
-use crate::tui::app::shared::Shared;
 
 /// The dialog. Later has the focus at first.
 #[derive(Debug)]
@@ -33,13 +27,11 @@ pub enum Choice {
 }
 
 impl LogMismatchDialog {
-    #[must_use]
     pub fn new(mismatch: LogMismatch) -> Self {
         Self { mismatch, sure: false, submission: Submission::default(), focus: 0 }
     }
 
     /// What can be done now.
-    #[must_use]
     pub fn choices(&self) -> &'static [Choice] {
         match (self.sure, self.mismatch.restored.is_empty()) {
             (true, _) | (false, true) => &[Choice::Later, Choice::Accept],
@@ -48,7 +40,6 @@ impl LogMismatchDialog {
     }
 
     /// What has the focus.
-    #[must_use]
     pub fn focused(&self) -> Choice {
         self.choices().get(self.focus).copied().unwrap_or(Choice::Later)
     }

@@ -1,41 +1,39 @@
 //! Dialogs: a stack of one enum whose variants own their data.
 
 pub mod calendar;
+pub mod chooser;
 pub mod confirm;
 pub mod delete;
-pub mod details;
 pub mod form;
-pub mod help;
 pub mod log_mismatch;
-pub mod menu;
-pub mod palette;
-pub mod picker;
+pub mod reading;
 pub mod reveal;
 pub mod rotate;
-pub mod scroll;
 pub mod stack;
 pub mod submission;
 pub mod targets;
-pub mod usage;
 pub mod wizard;
 
-use super::msg::Target;
-use super::pending::Reply;
+// What dialogs use, by `super::`.
+use super::direction::Direction;
+use super::message::{Message, Tone};
+use super::msg::{Effect, Load, Operation, Outcome, Target};
+use super::pending::{Pending, Reply};
 use super::shared::Shared;
+use super::text_field::TextField;
 use crate::config::bindings::{Action, Chord, Context};
 use crate::domain::application::ApplicationId;
+use submission::Submission;
+use targets::Targets;
 
+pub use chooser::Chooser;
 pub use confirm::Confirm;
 pub use delete::Delete;
-pub use details::{AuditDetails, Details};
 pub use form::Form;
-pub use help::Help;
 pub use log_mismatch::LogMismatchDialog;
-pub use palette::Palette;
-pub use picker::Picker;
+pub use reading::Reading;
 pub use reveal::Reveal;
 pub use rotate::Rotate;
-pub use usage::Usage;
 pub use wizard::Wizard;
 
 /// A key press, with what the bindings make of it.
@@ -47,7 +45,6 @@ pub struct Press {
 
 impl Press {
     /// An action without a key: from the mouse or the palette.
-    #[must_use]
     pub fn of(action: Action) -> Self {
         Self { chord: Chord::none(), action: Some(action) }
     }
@@ -70,12 +67,10 @@ pub enum Flow {
 }
 
 impl Flow {
-    #[must_use]
     pub fn open(modal: impl Into<Modal>) -> Self {
         Self::Open(Box::new(modal.into()))
     }
 
-    #[must_use]
     pub fn swap(modal: impl Into<Modal>) -> Self {
         Self::Swap(Box::new(modal.into()))
     }
@@ -130,7 +125,6 @@ macro_rules! modals {
         pub enum Modal { $($(#[doc = $doc])* $name(Box<$dialog>),)* }
 
         impl Modal {
-            #[must_use]
             pub fn dialog(&self) -> &dyn Dialog {
                 match self { $(Self::$name(dialog) => dialog.as_ref(),)* }
             }
@@ -152,14 +146,10 @@ modals! {
     Form(Form),
     Wizard(Wizard),
     Reveal(Reveal),
-    Details(Details),
-    AuditDetails(AuditDetails),
+    Reading(Reading),
     Delete(Delete),
     Confirm(Confirm),
     Rotate(Rotate),
     LogMismatch(LogMismatchDialog),
-    Picker(Picker),
-    Usage(Usage),
-    Help(Help),
-    Palette(Palette),
+    Chooser(Chooser),
 }

@@ -1,19 +1,13 @@
 //! Rotate: why, and how long the old key goes on working. Then the secret, once.
 
+use super::{Action, Dialog, Flow, Operation, Outcome, Press, Reply, Shared, Submission, Target, Targets};
 use chrono::TimeDelta;
 
-use crate::config::bindings::Action;
 use crate::desk::{Ending, Picked, Rotated};
 use crate::domain::expiry::relative;
 use crate::domain::text::{fold, inert};
 
 use super::reveal::{Reveal, Successor};
-use super::submission::Submission;
-use super::targets::Targets;
-use super::{Dialog, Flow, Press};
-use crate::tui::app::msg::{Operation, Outcome, Target};
-use crate::tui::app::pending::Reply;
-use crate::tui::app::shared::Shared;
 
 /// How long the old key may go on working when the rotation is planned.
 pub const OVERLAPS: [(&str, Ending); 4] = [
@@ -49,7 +43,6 @@ pub struct Rotate {
 }
 
 impl Rotate {
-    #[must_use]
     pub fn new(picked: Vec<Picked>) -> Self {
         let (targets, submission) = (Targets::new(picked), Submission::default());
         Self { targets, step: Step::Why, leaked: false, overlap: 1, submission }
@@ -73,7 +66,6 @@ impl Rotate {
     }
 
     /// The place of the chosen answer.
-    #[must_use]
     pub fn chosen(&self) -> usize {
         match self.step {
             Step::Why => usize::from(self.leaked),

@@ -50,12 +50,10 @@ impl Modals {
         self.stack.iter_mut().find(|(open, _)| *open == id).map(|(_, modal)| modal)
     }
 
-    #[must_use]
     pub fn last(&self) -> Option<&Modal> {
         self.stack.last().map(|(_, modal)| modal)
     }
 
-    #[must_use]
     pub fn last_id(&self) -> Option<DialogId> {
         self.stack.last().map(|(id, _)| *id)
     }
@@ -70,12 +68,10 @@ impl Modals {
         self.stack.iter_mut().map(|(id, modal)| (*id, modal))
     }
 
-    #[must_use]
     pub fn len(&self) -> usize {
         self.stack.len()
     }
 
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.stack.is_empty()
     }

@@ -20,7 +20,6 @@ impl Submission {
     }
 
     /// Whether the operation is on its way: the dialog takes no input until it is known what became of it.
-    #[must_use]
     pub fn is_pending(&self) -> bool {
         self.outcome.is_waiting()
     }

@@ -20,18 +20,15 @@ pub struct Targets {
 }
 
 impl Targets {
-    #[must_use]
     pub fn new(picked: Vec<Picked>) -> Self {
         Self { picked, keys: Vec::new(), details: Pending::default() }
     }
 
     /// The details of the only key, once they have come.
-    #[must_use]
     pub fn single(&self) -> Option<&KeyDetails> {
         self.keys.first().filter(|_| self.picked.len() == 1)
     }
 
-    #[must_use]
     pub fn is_reading(&self) -> bool {
         self.details.is_waiting()
     }

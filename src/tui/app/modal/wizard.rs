@@ -1,26 +1,23 @@
 //! Create API Key: four steps, and nothing is written before the last.
 
+use super::{
+    Action, Context, Dialog, Direction, Flow, Load, Operation, Outcome, Pending, Press, Reply, Shared,
+    Submission, Target, TextField,
+};
 use chrono::{Datelike, TimeDelta};
 
-use crate::config::bindings::{Action, Context};
 use crate::desk::CreatedKey;
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::expiry::{self, PRESETS, Warning};
 use crate::domain::key::{KeyKind, KeyType, NewKey};
 use crate::domain::platform::Platform;
-use crate::domain::text::{Name, fold};
+use crate::domain::text::Name;
 use crate::host::clock::Zone;
 
+use super::Reveal;
 use super::calendar::Calendar;
-use super::menu::Menu;
-use super::submission::Submission;
-use super::{Dialog, Flow, Press, Reveal};
-use crate::tui::app::msg::{Load, Operation, Outcome, Target};
-use crate::tui::app::pending::{Pending, Reply};
-use crate::tui::app::screen_id::Direction;
-use crate::tui::app::shared::Shared;
-use crate::tui::app::text_field::TextField;
+use super::chooser::Menu;
 
 /// The wizard: the step, and what was answered so far.
 #[derive(Debug)]
@@ -78,7 +75,6 @@ pub enum Focus {
 
 impl Wizard {
     /// A wizard for a key of this Application.
-    #[must_use]
     pub fn new(application: ApplicationId, shared: &Shared) -> Self {
         let today = shared.zone().local(shared.now).date_naive();
         let days = shared.settings().default_expiry;
@@ -106,7 +102,6 @@ impl Wizard {
     }
 
     /// The number of the present step and how many there are: 2 of 4.
-    #[must_use]
     pub fn progress(&self) -> (usize, usize) {
         let skipped = usize::from(!self.third_party);
         let number = match self.step {
@@ -119,7 +114,6 @@ impl Wizard {
     }
 
     /// Generic, or the chosen platform.
-    #[must_use]
     pub fn kind(&self) -> KeyKind {
         let platform = self.platforms.get(self.menu.chosen).filter(|_| self.third_party);
         KeyKind::from_platform(platform.cloned())
@@ -134,18 +128,13 @@ impl Wizard {
     }
 
     /// Warnings about the date; they stop nobody.
-    #[must_use]
     pub fn warnings(&self, now: Instant, zone: &Zone) -> Vec<Warning> {
         self.expires_at(now).map_or_else(|_| Vec::new(), |at| expiry::warnings(at, zone, self.in_month))
     }
 
     fn refilter(&mut self, shared: &Shared) {
-        let filter = fold(self.menu.filter.text());
-        let words: Vec<&str> = filter.split_whitespace().collect();
-        let matches = |platform: &&Platform| {
-            let text = fold(&format!("{} {}", platform.name, platform.slug));
-            words.iter().all(|word| text.contains(word))
-        };
+        let matches =
+            |platform: &&Platform| self.menu.matches(&format!("{} {}", platform.name, platform.slug));
         self.platforms = shared.catalogue().iter().filter(matches).map(|p| p.slug.clone()).collect();
     }
 

@@ -9,8 +9,8 @@ use crate::store::usage::Presented;
 use super::Screen;
 use super::filtered_list::{FilteredList, Listed, Rows};
 use crate::tui::app::list::Row;
-use crate::tui::app::modal::details::deleted_key;
-use crate::tui::app::modal::{AuditDetails, Flow};
+use crate::tui::app::modal::reading::deleted_key;
+use crate::tui::app::modal::{Flow, Reading};
 use crate::tui::app::msg::{Chain, Load};
 use crate::tui::app::pending::{Pending, Reply};
 use crate::tui::app::shared::Shared;
@@ -54,7 +54,6 @@ pub struct AuditScreen {
 
 impl AuditScreen {
     /// Whether this is the entry of a deletion, and the key is still in use.
-    #[must_use]
     pub fn is_still_presented(&self, row: &AuditRow) -> bool {
         deleted_key(row).is_some_and(|key| self.presented.iter().any(|presented| presented.key == key))
     }
@@ -82,7 +81,7 @@ impl Screen for AuditScreen {
 
     fn act(&mut self, action: Action, _shared: &mut Shared) -> Flow {
         match self.list.rows.selected() {
-            Some(row) if action == Action::Open => Flow::open(AuditDetails::new(row.clone())),
+            Some(row) if action == Action::Open => Flow::open(Reading::entry(row.clone())),
             _ => Flow::Stay,
         }
     }

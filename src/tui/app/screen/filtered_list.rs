@@ -71,7 +71,6 @@ impl<T: Listed> Default for FilteredList<T> {
 }
 
 impl<T: Listed> FilteredList<T> {
-    #[must_use]
     pub fn new(query: T::Query) -> Self {
         let (rows, filter, page) = (List::default(), Filter::default(), Pending::default());
         Self { rows, filter, query, error: None, page }
@@ -83,7 +82,6 @@ where
     Page<T>: Expected<Error = StoreError>,
 {
     /// Whether rows are left out.
-    #[must_use]
     pub fn is_narrowed(&self) -> bool {
         !self.filter.text().is_empty() || T::is_narrowed(&self.query)
     }
@@ -123,7 +121,6 @@ where
     }
 
     /// Whether rows are on their way.
-    #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.page.is_waiting()
     }

@@ -16,7 +16,7 @@ use super::timeline::Timeline;
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
 use crate::tui::app::modal::confirm::Change;
-use crate::tui::app::modal::{Confirm, Delete, Details, Flow, Modal, Press, Rotate, Usage, Wizard};
+use crate::tui::app::modal::{Confirm, Delete, Flow, Modal, Press, Reading, Rotate, Wizard};
 use crate::tui::app::msg::{Effect, KeyDetails, Load, MOST_SELECTED};
 use crate::tui::app::pending::{Pending, Reply};
 use crate::tui::app::shared::Shared;
@@ -97,7 +97,6 @@ pub struct KeysScreen {
 }
 
 impl KeysScreen {
-    #[must_use]
     pub fn application(&self) -> Option<ApplicationId> {
         self.list.query.application
     }
@@ -150,8 +149,8 @@ impl KeysScreen {
         let Some(key) = self.list.rows.selected() else { return Flow::Stay };
         let is_disabled = self.picked.is_empty().then_some(key.disabled.is_some());
         let modal: Modal = match action {
-            Action::Open => Details::new(key.id).into(),
-            Action::Usage => Usage::of(key, shared.catalogue()).into(),
+            Action::Open => Reading::key(key.id).into(),
+            Action::Usage => Reading::usage(key, shared.catalogue()).into(),
             Action::Delete => Delete::keys(self.targets()).into(),
             Action::Rotate => Rotate::new(self.targets()).into(),
             Action::Disable if is_disabled == Some(true) => {

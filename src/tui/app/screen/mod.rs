@@ -104,7 +104,6 @@ impl Default for Screens {
 }
 
 impl Screens {
-    #[must_use]
     pub fn current(&self) -> &dyn Screen {
         match self.current {
             ScreenId::Keys => &self.keys,

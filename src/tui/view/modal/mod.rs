@@ -1,8 +1,9 @@
 //! Dialogs: pages in a frame that is drawn in one place.
 
+pub mod chooser;
 pub mod confirm;
 pub mod delete;
-pub mod details;
+pub mod form;
 pub mod log_mismatch;
 pub mod reading;
 pub mod reveal;
@@ -18,31 +19,28 @@ use super::canvas::{Canvas, Cursor};
 use super::hints;
 use super::page::{Page, cells};
 use crate::tui::app::App;
-use crate::tui::app::modal::Modal;
+use crate::tui::app::modal::{Modal, reading as app_reading};
 
 /// Draws a dialog above what is there.
 pub fn draw(app: &App, modal: &Modal, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let framed = usize::from(area.width.saturating_sub(6));
     let width = match modal {
         Modal::Reveal(_) => usize::from(area.width),
-        Modal::Help(_) | Modal::Usage(_) | Modal::AuditDetails(_) => framed.min(84),
-        Modal::Form(_) | Modal::Wizard(_) | Modal::Picker(_) | Modal::Palette(_) => framed.min(62),
+        Modal::Reading(reading) if matches!(reading.page, app_reading::Page::Key { .. }) => framed.min(70),
+        Modal::Reading(_) => framed.min(84),
+        Modal::Form(_) | Modal::Wizard(_) | Modal::Chooser(_) => framed.min(62),
         _ => framed.min(70),
     };
     let page = &mut Page::new(canvas.appearance, width);
     match modal {
-        Modal::Form(form) => reading::form(form, page),
+        Modal::Form(form) => form::panel(form, page),
         Modal::Wizard(wizard) => wizard::panel(app, wizard, page),
-        Modal::Details(details) => details::panel(app, details, page),
-        Modal::AuditDetails(details) => details::audit(app, details, page),
+        Modal::Reading(reading) => reading::panel(app, reading, page),
         Modal::Delete(delete) => delete::panel(app, delete, page),
         Modal::Confirm(confirm) => confirm::panel(app, confirm, page),
         Modal::Rotate(rotate) => rotate::panel(app, rotate, page),
         Modal::LogMismatch(dialog) => log_mismatch::panel(app, dialog, page),
-        Modal::Picker(picker) => reading::picker(picker, page),
-        Modal::Usage(usage) => reading::usage(usage, page),
-        Modal::Help(help) => reading::help(app, help, page),
-        Modal::Palette(palette) => reading::palette(palette, page),
+        Modal::Chooser(chooser) => chooser::panel(chooser, page),
         Modal::Reveal(reveal) => reveal::panel(app, reveal, page),
     }
     let (lines, foot) = if matches!(modal, Modal::Reveal(_)) {

@@ -1,80 +1,41 @@
-//! Forms, lists to choose from, and pages to read.
+//! Pages to read.
 
 use ratatui::text::Span;
 
 use crate::config::bindings::Context;
 use crate::domain::audit_filter::NAMED;
+use crate::domain::platform;
 use crate::domain::text::inert;
+use crate::store::audit::AuditRow;
 use crate::tui::app::App;
-use crate::tui::app::modal::form::{Form, Purpose};
-use crate::tui::app::modal::{Help, Palette, Picker, Usage};
-use crate::tui::view::facts::count;
+use crate::tui::app::modal::reading::{self, Reading};
+use crate::tui::app::msg::Remains;
+use crate::tui::view::facts::{actor, count, exact, from};
+use crate::tui::view::key_details;
 use crate::tui::view::page::{Page, pad};
 use crate::tui::view::text::cut;
 
-/// A form of a few fields.
-pub(super) fn form(form: &Form, page: &mut Page<'_>) {
-    let theme = page.theme();
-    let heading = match &form.purpose {
-        Purpose::SetUp { notice } => {
-            page.text(
-                "This database is empty. Your email becomes its first user, bound to your login; an Application is \
-                 what API keys belong to.",
-                theme.text,
-            );
-            if let Some(notice) = notice {
-                page.blank().text(notice, theme.warning);
-            }
-            page.blank();
-            "Welcome to keydesk".to_owned()
+pub(super) fn panel(app: &App, reading: &Reading, page: &mut Page<'_>) {
+    page.scroll = reading.scroll;
+    match &reading.page {
+        reading::Page::Help { title, contexts } => help(app, title, contexts, page),
+        reading::Page::Usage { prefix, usage } => how_to_use(prefix, usage, page),
+        reading::Page::Key { details, .. } => {
+            let theme = page.theme();
+            page.title = "API key".into();
+            match details {
+                None => page.text("Reading...", theme.dim),
+                Some(None) => page.text("This key is gone: another session has deleted it.", theme.warning),
+                Some(Some(found)) => key_details::draw(app, found, page),
+            };
         }
-        Purpose::CreateApplication => "Create Application".to_owned(),
-        Purpose::RenameApplication(application) => format!("Rename {}", application.name),
-        Purpose::AddUser => {
-            page.text(
-                "With a login of this machine they can sign in from it; without one they are known by name only.",
-                theme.dim,
-            );
-            page.blank();
-            "Add user".to_owned()
-        }
-    };
-    for (place, (label, field)) in form.fields.iter().enumerate() {
-        page.field(label, field, form.focus == place, place);
+        reading::Page::Entry { row, remains } => entry(app, row, remains.as_deref(), page),
     }
-    page.blank();
-    if form.submission.is_pending() || form.submission.error.is_some() {
-        page.submission(&form.submission, "Writing...");
-    } else if let Some(other) = form.look_alike() {
-        page.text(&format!("This looks like the Application {other}, but is another name."), theme.warning);
-    }
-    page.title = heading;
 }
 
-/// Choose an Application.
-pub(super) fn picker(picker: &Picker, page: &mut Page<'_>) {
+fn how_to_use(prefix: &str, usage: &platform::Usage, page: &mut Page<'_>) {
     let theme = page.theme();
-    page.field("Filter", &picker.menu.filter, true, usize::MAX).blank();
-    let matching = picker.matching();
-    if let Some(error) = &picker.error {
-        page.text(&inert(error), theme.danger);
-    } else if picker.all.is_none() {
-        page.text("Reading...", theme.dim);
-    } else if matching.is_empty() {
-        page.text("No Application matches.", theme.dim);
-    }
-    let entries: Vec<_> = matching
-        .iter()
-        .map(|application| (application.name.to_string(), count(application.keys, "key")))
-        .collect();
-    page.menu(&picker.menu, &entries);
-    page.title = "Choose an Application".into();
-}
-
-/// How to use a key.
-pub(super) fn usage(usage: &Usage, page: &mut Page<'_>) {
-    let theme = page.theme();
-    let Usage { prefix, usage, scroll } = usage;
+    page.title = format!("How to use it: {}", usage.title);
     page.text(&format!("Put the whole key ({prefix}_...) in the place of <key>."), theme.dim).blank();
     page.text("Header", theme.heading).text(&usage.header, theme.text).blank();
     page.text("With curl", theme.heading).text(&usage.curl, theme.text).blank();
@@ -82,14 +43,18 @@ pub(super) fn usage(usage: &Usage, page: &mut Page<'_>) {
     for (number, step) in (1..).zip(&usage.steps) {
         page.text(&inert(&format!("{number}. {step}")), theme.text);
     }
-    page.title = format!("How to use it: {}", usage.title);
-    page.scroll = scroll.0;
 }
 
-/// The keys that do something on the screen or modal below.
-pub(super) fn help(app: &App, help: &Help, page: &mut Page<'_>) {
+/// The keys that do something on the screen or dialog below.
+fn help(app: &App, title: &str, contexts: &[Context], page: &mut Page<'_>) {
     let theme = page.theme();
-    for context in &help.contexts {
+    page.title = format!("Help: {title}");
+    let line = |keys: &str, help: &str, page: &mut Page<'_>| {
+        let keys = pad(&cut(keys, 18, page.appearance.glyphs.cut), 18);
+        let keys = Span::styled(format!("  {keys} "), theme.accent);
+        page.line(vec![keys, Span::styled(help.to_owned(), theme.text)]);
+    };
+    for context in contexts {
         let heading = match context {
             Context::List => "In every list",
             Context::Filter => "In the filter",
@@ -99,23 +64,16 @@ pub(super) fn help(app: &App, help: &Help, page: &mut Page<'_>) {
             Context::Choice => "To choose",
             Context::Calendar => "In the calendar",
             Context::Reveal => "Where the secret is shown",
-            Context::Keys | Context::Applications | Context::Users | Context::Audit => help.title.as_str(),
+            Context::Keys | Context::Applications | Context::Users | Context::Audit => title,
         };
         page.text(heading, theme.heading);
         for hint in app.shared.bindings().of(*context).filter(|hint| !hint.chords.is_empty()) {
-            let keys = pad(&cut(&hint.keys(), 18, page.appearance.glyphs.cut), 18);
-            page.line(vec![
-                Span::styled(format!("  {keys} "), theme.accent),
-                Span::styled(hint.help.clone(), theme.text),
-            ]);
+            line(&hint.keys(), &hint.help, page);
         }
         if *context == Context::Audit {
             page.blank().text("In its filter", theme.heading);
             for (word, help) in NAMED {
-                page.line(vec![
-                    Span::styled(format!("  {} ", pad(word, 18)), theme.accent),
-                    Span::styled(help, theme.text),
-                ]);
+                line(word, help, page);
             }
         }
         page.blank();
@@ -124,20 +82,56 @@ pub(super) fn help(app: &App, help: &Help, page: &mut Page<'_>) {
         &format!("keydesk {}   database {}", env!("CARGO_PKG_VERSION"), app.shared.environment.database),
         theme.dim,
     );
-    page.title = format!("Help: {}", help.title);
-    page.scroll = help.scroll.0;
 }
 
-/// Every action by name.
-pub(super) fn palette(palette: &Palette, page: &mut Page<'_>) {
+/// An audit entry's details.
+fn entry(app: &App, row: &AuditRow, found: Option<&Remains>, page: &mut Page<'_>) {
     let theme = page.theme();
-    page.field("", &palette.menu.filter, true, usize::MAX).blank();
-    let entries = palette.entries();
-    if entries.is_empty() {
-        page.text("Nothing is called that.", theme.dim);
+    let entry = &row.entry;
+    page.facts(&[
+        ("Number", &entry.number),
+        ("When", &exact(app, entry.at)),
+        ("Who", &format!("{} (login number {})", actor(row), entry.actor_uid)),
+        ("What", &entry.label()),
+        ("To", &row.subject()),
+    ]);
+    if let Some(application) = &row.application {
+        page.facts(&[("Application", application)]);
     }
-    let note = |keys: &str| cut(keys, 20, page.appearance.glyphs.cut);
-    let entries: Vec<_> = entries.iter().map(|entry| (entry.name.clone(), note(&entry.keys))).collect();
-    page.menu(&palette.menu, &entries);
-    page.title = "Do something".into();
+    for change in entry.changes() {
+        let text = match (&change.before, &change.after) {
+            (Some(before), Some(after)) => format!("{} -> {}", inert(before), inert(after)),
+            (Some(before), None) => format!("was {}", inert(before)),
+            (None, Some(after)) => inert(after),
+            (None, None) => String::new(),
+        };
+        page.fact(&inert(&change.field), &text, theme.text);
+    }
+    if let Some(found) = found {
+        remains(app, found, page);
+    }
+    page.blank().fact("Hash", &row.hash.to_string(), theme.dim);
+    page.title = format!("Audit entry {}", entry.number);
+}
+
+/// The receipt of a deletion, and who goes on as if nothing had happened.
+fn remains(app: &App, remains: &Remains, page: &mut Page<'_>) {
+    let theme = page.theme();
+    let Remains { tombstone, refused } = remains;
+    let at = |at, address: &Option<String>| format!("{}{}", exact(app, at), from(address.as_deref()));
+    let last = tombstone.last_used.map(|last| at(last, &tombstone.last_used_from));
+    page.blank()
+        .facts(&[("Key", &tombstone.prefix), ("Last let in", &last.unwrap_or_else(|| "never".into()))]);
+    match tombstone.first_refused {
+        Some(first) => {
+            page.fact("First refused", &at(first, &tombstone.first_refused_from), theme.warning);
+        }
+        None => drop(page.fact("First refused", "not presented since it was deleted", theme.dim)),
+    }
+    if let Some(still) = refused.iter().find(|refused| refused.today > 0) {
+        let by = still.last_from.as_deref().map_or("somebody".to_owned(), inert);
+        let text = format!("Still presented by {by}, {} today.", count(still.today, "time"));
+        page.text(&text, theme.warning);
+    }
+    key_details::refusals(app, refused, page);
 }

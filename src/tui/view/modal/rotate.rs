@@ -35,5 +35,5 @@ pub(super) fn panel(app: &App, rotate: &Rotate, page: &mut Page<'_>) {
     page.submission(&rotate.submission, "Rotating...");
     let keys = rotate.targets.picked.len();
     let title = if keys == 1 { "Rotate API key".to_owned() } else { format!("Rotate {keys} API keys") };
-    page.title = title.into();
+    page.title = title;
 }

@@ -123,7 +123,7 @@ fn key_cells(
             Cell::Sorted(KeySort::KeyId) => {
                 let mut line = marked(key.id.to_string());
                 line.spans
-                    .extend(lineage(key, *glyphs, column.most).map(|text| Span::styled(text, theme.dim)));
+                    .extend(lineage(key, glyphs, column.most).map(|text| Span::styled(text, theme.dim)));
                 line
             }
             Cell::Sorted(KeySort::Platform) => marked(app.shared.catalogue().label(&key.kind)),
@@ -147,7 +147,7 @@ fn key_cells(
 }
 
 /// What a key was replaced by, which matters more, or what it replaces: an arrow only where there is no width.
-fn lineage(key: &Key, glyphs: Glyphs, width: u16) -> Option<String> {
+fn lineage(key: &Key, glyphs: &Glyphs, width: u16) -> Option<String> {
     let (arrow, other) = match (&key.replaced_by, &key.replaces) {
         (Some(next), _) => (glyphs.replaced_by, next),
         (None, Some(before)) => (glyphs.replaces, before),

@@ -2,22 +2,19 @@
 //!
 //! Invariant: the secret lives in here and nowhere else in the App; it is wiped when the modal is dropped.
 
+use super::{
+    Action, Context, Dialog, Effect, Flow, Message, Operation, Pending, Press, Reading, Reply, Shared,
+    Target, TextField, Tone,
+};
 mod several;
 
 use std::path::PathBuf;
 
-use crate::config::bindings::{Action, Context};
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
 
-use super::{Dialog, Flow, Press, Usage};
 use crate::host::clipboard::Copied;
-use crate::tui::app::message::{Message, Tone};
-use crate::tui::app::msg::{Effect, Operation, Target};
-use crate::tui::app::pending::{Pending, Reply};
-use crate::tui::app::shared::Shared;
-use crate::tui::app::text_field::TextField;
 use several::Series;
 
 pub use several::Successor;
@@ -71,7 +68,6 @@ pub enum Mode {
 }
 
 impl Reveal {
-    #[must_use]
     pub fn new(key: Key, secret: Secret) -> Self {
         Self {
             key,
@@ -91,7 +87,6 @@ impl Reveal {
     }
 
     /// The text to draw: the secret when it is shown, else prefix and ID with dots.
-    #[must_use]
     pub fn text(&self, dot: char) -> std::borrow::Cow<'_, str> {
         if self.shown {
             return self.secret.expose().into();
@@ -170,7 +165,7 @@ impl Reveal {
             }
             Action::Usage => {
                 self.shown = false;
-                return Flow::open(Usage::of(&self.key, shared.catalogue()));
+                return Flow::open(Reading::usage(&self.key, shared.catalogue()));
             }
             Action::ClearClipboard if self.in_terminal_clipboard => {
                 shared.push(Effect::ClearClipboard);

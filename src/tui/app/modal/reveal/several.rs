@@ -1,15 +1,12 @@
 //! Several secrets, one after the other: shown in turn, or written into a folder.
 
+use crate::tui::app::modal::{Flow, Message, Shared, TextField};
 use std::path::{Path, PathBuf};
 
 use super::{Mode, Reveal};
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
-use crate::tui::app::message::Message;
-use crate::tui::app::modal::Flow;
-use crate::tui::app::shared::Shared;
-use crate::tui::app::text_field::TextField;
 
 /// A new key that takes the place of another.
 #[derive(Debug)]
@@ -37,7 +34,6 @@ pub(super) struct Series {
 
 impl Reveal {
     /// The first of the keys that take the places of others; the rest follow when it closes.
-    #[must_use]
     pub fn successors(mut waiting: Vec<Successor>) -> Option<Self> {
         waiting.reverse();
         let turn = (1, waiting.len());
@@ -50,7 +46,6 @@ impl Reveal {
     }
 
     /// Whether others follow.
-    #[must_use]
     pub fn is_followed(&self) -> bool {
         !self.series.waiting.is_empty()
     }

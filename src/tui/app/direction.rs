@@ -1,0 +1,19 @@
+//! Which way to go round a ring of choices.
+
+/// Which way to go round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Forward,
+    Back,
+}
+
+impl Direction {
+    /// The neighbor of a place in a ring of so many.
+    pub fn step(self, place: usize, count: usize) -> usize {
+        let count = count.max(1);
+        match self {
+            Self::Forward => (place + 1) % count,
+            Self::Back => (place + count - 1) % count,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Lists to choose from with a filter above: the Applications, and the command palette.
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared, Target, TextField};
+use crate::config::bindings::Bindings;
+use crate::domain::application::{Application, ApplicationId};
+use crate::domain::text::fold;
+use crate::tui::app::message::count;
+
+/// A filter, and the place of the chosen entry among those that match.
+#[derive(Clone, Debug)]
+pub struct Menu {
+    pub filter: TextField,
+    pub chosen: usize,
+}
+
+impl Menu {
+    /// A menu whose filter takes so many characters.
+    pub fn new(limit: usize) -> Self {
+        Self { filter: TextField::new(limit), chosen: 0 }
+    }
+
+    /// Whether a text contains all words of the filter, without regard to case.
+    pub fn matches(&self, text: &str) -> bool {
+        let (filter, text) = (fold(self.filter.text()), fold(text));
+        filter.split_whitespace().all(|word| text.contains(word))
+    }
+
+    /// Takes a key, where so many entries match; says whether the filter was edited.
+    pub fn press(&mut self, press: &Press, matching: usize) -> bool {
+        match press.action {
+            Some(Action::Next) => self.step(1, matching),
+            Some(Action::Previous) => self.step(-1, matching),
+            _ if self.filter.edit(&press.chord) => {
+                self.chosen = 0;
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    pub fn paste(&mut self, text: &str) {
+        self.filter.paste(text);
+        self.chosen = 0;
+    }
+
+    pub fn step(&mut self, by: isize, matching: usize) {
+        self.chosen = self.chosen.saturating_add_signed(by).min(matching.saturating_sub(1));
+    }
+}
+
+/// The dialog.
+#[derive(Debug)]
+pub struct Chooser {
+    pub menu: Menu,
+    pub kind: Kind,
+    /// None until they have come.
+    entries: Option<Vec<Entry>>,
+    /// Places of those that match, the best first.
+    matching: Vec<usize>,
+    /// Why they could not be read.
+    pub error: Option<String>,
+    applications: Pending<Vec<Application>>,
+}
+
+/// What is chosen from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Applications,
+    Actions,
+}
+
+/// Something to choose.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub name: String,
+    /// How many keys the Application has, or which keys do it.
+    pub note: String,
+    choice: Choice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Application(ApplicationId),
+    Action(Action),
+}
+
+impl Chooser {
+    pub fn applications() -> Self {
+        Self::new(Kind::Applications, 100, None)
+    }
+
+    /// The command palette: what these contexts bind.
+    pub fn actions(contexts: &[Context], bindings: &Bindings) -> Self {
+        let mut entries: Vec<Entry> = Vec::new();
+        for binding in contexts.iter().flat_map(|context| bindings.of(*context)) {
+            let choice = Choice::Action(binding.action);
+            let is_known = entries.iter().any(|entry| entry.choice == choice);
+            if !is_known && binding.action != Action::Palette {
+                entries.push(Entry { name: binding.help.clone(), note: binding.keys(), choice });
+            }
+        }
+        Self::new(Kind::Actions, 60, Some(entries))
+    }
+
+    fn new(kind: Kind, limit: usize, entries: Option<Vec<Entry>>) -> Self {
+        let (menu, applications) = (Menu::new(limit), Pending::default());
+        let mut chooser = Self { menu, kind, entries, matching: Vec::new(), error: None, applications };
+        chooser.refilter();
+        chooser
+    }
+
+    pub fn is_loaded(&self) -> bool {
+        self.entries.is_some()
+    }
+
+    /// Those that match, the best first.
+    pub fn matching(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        let entries = self.entries.as_deref().unwrap_or_default();
+        self.matching.iter().map(|place| &entries[*place])
+    }
+
+    fn refilter(&mut self) {
+        let mut matcher = Matcher::new(Config::DEFAULT);
+        let pattern = Pattern::parse(self.menu.filter.text(), CaseMatching::Ignore, Normalization::Smart);
+        let mut score = |name: &str| match self.kind {
+            Kind::Applications => self.menu.matches(name).then_some(0),
+            Kind::Actions => pattern.score(Utf32Str::new(name, &mut Vec::new()), &mut matcher),
+        };
+        let entries = self.entries.iter().flatten().enumerate();
+        let mut scored: Vec<_> =
+            entries.filter_map(|(place, entry)| Some((score(&entry.name)?, place))).collect();
+        scored.sort_by_key(|(score, place)| (std::cmp::Reverse(*score), *place));
+        self.matching = scored.into_iter().map(|(_, place)| place).collect();
+    }
+
+    fn choose(&self, place: usize) -> Flow {
+        match self.matching().nth(place).map(|entry| entry.choice) {
+            Some(Choice::Application(id)) => Flow::Choose(id),
+            Some(Choice::Action(action)) => Flow::CloseAnd(action),
+            None => Flow::Stay,
+        }
+    }
+}
+
+impl Dialog for Chooser {
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::Confirm, Action::Next, Action::Cancel]
+    }
+
+    fn takes_text(&self) -> bool {
+        true
+    }
+
+    fn opened(&mut self, shared: &mut Shared) {
+        if self.kind == Kind::Applications {
+            self.applications.load(Load::ApplicationChoices, shared);
+        }
+    }
+
+    fn press(&mut self, press: &Press, _shared: &mut Shared) -> Flow {
+        match press.action {
+            Some(Action::Cancel) => return Flow::Close,
+            Some(Action::Confirm) => return self.choose(self.menu.chosen),
+            _ if self.menu.press(press, self.matching.len()) => self.refilter(),
+            _ => {}
+        }
+        Flow::Stay
+    }
+
+    fn paste(&mut self, text: &str, _shared: &mut Shared) {
+        self.menu.paste(text);
+        self.refilter();
+    }
+
+    fn click(&mut self, target: &Target, _shared: &mut Shared) -> Flow {
+        if let Target::Choice(place) = target { self.choose(*place) } else { Flow::Stay }
+    }
+
+    fn scroll(&mut self, rows: isize) {
+        self.menu.step(rows, self.matching.len());
+    }
+
+    fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) -> Flow {
+        match self.applications.take(reply) {
+            Some(Ok(all)) => {
+                let current = shared.application_id();
+                self.menu.chosen = all.iter().position(|a| Some(a.id) == current).unwrap_or_default();
+                let entry = |application: Application| Entry {
+                    name: application.name.to_string(),
+                    note: count(application.keys, "key"),
+                    choice: Choice::Application(application.id),
+                };
+                self.entries = Some(all.into_iter().map(entry).collect());
+                self.refilter();
+            }
+            Some(Err(error)) => self.error = Some(error.to_string()),
+            None => {}
+        }
+        Flow::Stay
+    }
+}

@@ -1,0 +1,136 @@
+//! Pages to read: help, how to use a key, the details of a key and of an audit entry.
+
+use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared};
+use crate::domain::audit::AuditAction;
+use crate::domain::key::{Key, KeyId};
+use crate::domain::platform::{self, Catalogue};
+use crate::store::audit::AuditRow;
+use crate::tui::app::msg::{KeyDetails, Remains};
+
+/// A page that scrolls.
+#[derive(Debug)]
+pub struct Reading {
+    pub page: Page,
+    /// Lines scrolled off the top. The view limits it to what there is; the bound keeps the way back short.
+    pub scroll: usize,
+    key: Pending<Option<Box<KeyDetails>>>,
+    deleted: Pending<Option<Box<Remains>>>,
+}
+
+/// What is read.
+#[derive(Debug)]
+pub enum Page {
+    /// The bindings of a screen or a dialog.
+    Help { title: String, contexts: Vec<Context> },
+    /// How to use a key, never with its secret.
+    Usage { prefix: String, usage: platform::Usage },
+    /// A key's details: none until they have come, the inner none when the key is gone.
+    Key { id: KeyId, details: Option<Option<Box<KeyDetails>>> },
+    /// An audit entry, with what is known of the key whose deletion it records.
+    Entry { row: Box<AuditRow>, remains: Option<Box<Remains>> },
+}
+
+impl Reading {
+    fn of(page: Page) -> Self {
+        Self { page, scroll: 0, key: Pending::default(), deleted: Pending::default() }
+    }
+
+    pub fn help(title: &str, contexts: &[Context]) -> Self {
+        Self::of(Page::Help { title: title.to_owned(), contexts: contexts.to_vec() })
+    }
+
+    pub fn usage(key: &Key, catalogue: &Catalogue) -> Self {
+        Self::of(Page::Usage { prefix: key.prefix.clone(), usage: platform::usage(&key.kind, catalogue) })
+    }
+
+    pub fn key(id: KeyId) -> Self {
+        Self::of(Page::Key { id, details: None })
+    }
+
+    pub fn entry(row: AuditRow) -> Self {
+        Self::of(Page::Entry { row: Box::new(row), remains: None })
+    }
+
+    fn scroll_by(&mut self, lines: isize) {
+        self.scroll = self.scroll.saturating_add_signed(lines).min(200);
+    }
+}
+
+impl Dialog for Reading {
+    fn contexts(&self) -> &'static [Context] {
+        match self.page {
+            Page::Key { .. } => &[Context::Keys, Context::List, Context::Global],
+            _ => &[Context::Modal, Context::List],
+        }
+    }
+
+    fn hints(&self) -> Vec<Action> {
+        match &self.page {
+            Page::Help { .. } => vec![Action::Cancel, Action::Next],
+            Page::Usage { .. } | Page::Entry { .. } => vec![Action::Cancel],
+            Page::Key { details, .. } => {
+                let details = details.as_ref().and_then(Option::as_ref);
+                let is_disabled = details.is_some_and(|details| details.key.disabled.is_some());
+                let switch = if is_disabled { Action::Enable } else { Action::Disable };
+                vec![Action::Dismiss, Action::Usage, Action::Rotate, switch, Action::Delete]
+            }
+        }
+    }
+
+    fn refresh(&mut self, shared: &mut Shared) {
+        match &self.page {
+            Page::Key { id, .. } => self.key.load(Load::Details(*id), shared),
+            Page::Entry { row, .. } => {
+                if let Some(key) = deleted_key(row) {
+                    self.deleted.load(Load::Remains(key), shared);
+                }
+            }
+            Page::Help { .. } | Page::Usage { .. } => {}
+        }
+    }
+
+    fn press(&mut self, press: &Press, _shared: &mut Shared) -> Flow {
+        let is_key = matches!(self.page, Page::Key { .. });
+        match press.action {
+            Some(Action::Cancel | Action::Confirm | Action::Help) if !is_key => return Flow::Close,
+            Some(Action::Dismiss | Action::Open | Action::Quit) if is_key => return Flow::Close,
+            // Actions on the key work in here too.
+            Some(
+                action @ (Action::Rotate | Action::Delete | Action::Disable | Action::Enable | Action::Usage),
+            ) if is_key => return Flow::CloseAnd(action),
+            Some(Action::Down | Action::Next) => self.scroll_by(1),
+            Some(Action::Up | Action::Previous) => self.scroll_by(-1),
+            Some(Action::PageDown) => self.scroll_by(10),
+            Some(Action::PageUp) => self.scroll_by(-10),
+            Some(Action::First) => self.scroll = 0,
+            _ => {}
+        }
+        Flow::Stay
+    }
+
+    fn scroll(&mut self, rows: isize) {
+        self.scroll_by(rows);
+    }
+
+    fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
+        match &mut self.page {
+            Page::Key { details, .. } => {
+                if let Some(Ok(found)) = self.key.take(reply) {
+                    *details = Some(found);
+                }
+            }
+            Page::Entry { remains, .. } => {
+                if let Some(Ok(found)) = self.deleted.take(reply) {
+                    *remains = found;
+                }
+            }
+            Page::Help { .. } | Page::Usage { .. } => {}
+        }
+        Flow::Stay
+    }
+}
+
+/// The key whose deletion an entry records.
+pub fn deleted_key(row: &AuditRow) -> Option<KeyId> {
+    row.entry.key.filter(|_| row.entry.action == AuditAction::KeyDeleted.as_str())
+}

@@ -1,0 +1,42 @@
+//! Forms of a few fields.
+
+use crate::tui::app::modal::form::{Form, Purpose};
+use crate::tui::view::page::Page;
+
+pub(super) fn panel(form: &Form, page: &mut Page<'_>) {
+    let theme = page.theme();
+    let heading = match &form.purpose {
+        Purpose::SetUp { notice } => {
+            page.text(
+                "This database is empty. Your email becomes its first user, bound to your login; an Application is \
+                 what API keys belong to.",
+                theme.text,
+            );
+            if let Some(notice) = notice {
+                page.blank().text(notice, theme.warning);
+            }
+            page.blank();
+            "Welcome to keydesk".to_owned()
+        }
+        Purpose::CreateApplication => "Create Application".to_owned(),
+        Purpose::RenameApplication(application) => format!("Rename {}", application.name),
+        Purpose::AddUser => {
+            page.text(
+                "With a login of this machine they can sign in from it; without one they are known by name only.",
+                theme.dim,
+            );
+            page.blank();
+            "Add user".to_owned()
+        }
+    };
+    for (place, (label, field)) in form.fields.iter().enumerate() {
+        page.field(label, field, form.focus == place, place);
+    }
+    page.blank();
+    if form.submission.is_pending() || form.submission.error.is_some() {
+        page.submission(&form.submission, "Writing...");
+    } else if let Some(other) = form.look_alike() {
+        page.text(&format!("This looks like the Application {other}, but is another name."), theme.warning);
+    }
+    page.title = heading;
+}
