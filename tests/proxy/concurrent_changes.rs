@@ -10,10 +10,11 @@ use keydesk::host::clock;
 use keydesk::tui::app::msg::{Operation, Outcome};
 use keydesk::tui::effects::Desk as Screen;
 
+use crate::screen;
+use crate::support::Desk;
 use crate::support::endpoint::{Client, Endpoint};
 use crate::support::have;
 use crate::support::proxies::{Api, Kind, Proxy};
-use crate::{desk as new_desk, new_key, screen};
 
 const CLIENTS: usize = 6;
 const LASTS: Duration = Duration::from_secs(8);
@@ -51,13 +52,13 @@ fn storm(kind: Kind) {
     if !have(kind.program()) {
         return;
     }
-    let desk = new_desk();
+    let desk = Desk::of_today();
     let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
     let api = Api::start();
     let proxy = Proxy::start(kind, endpoint.address, "/auth/Storefront", api.address);
     let keys: RwLock<Vec<Arc<Known>>> = RwLock::default();
     let (done, asked, open) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
-    let new = new_key(&desk, "Storm");
+    let new = desk.new_key("Storm", 90);
     let mut screen = screen(&desk, 11);
     let mut living = Vec::new();
     for _ in 0..8 {

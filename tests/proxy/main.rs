@@ -12,38 +12,18 @@ mod systemd_and_traefik;
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
 use keydesk::config::settings::Settings;
-use keydesk::desk::{self, CreatedKey, Picked};
-use keydesk::domain::key::{KeyKind, KeyType, NewKey};
-use keydesk::domain::text::Name;
+use keydesk::desk::{CreatedKey, Picked};
 use keydesk::host::clock;
-use keydesk::store::{Store, applications};
+use keydesk::store::Store;
 use keydesk::tui::app::msg::{Operation, Outcome};
 use keydesk::tui::effects::Desk as Screen;
 
 use support::{Desk, Seeded, ana};
 
-/// A database of today.
-fn desk() -> Desk {
-    let mut desk = Desk::new();
-    desk.now = clock::now();
-    desk
-}
-
-fn new_key(desk: &Desk, name: &str) -> NewKey {
-    NewKey {
-        application: desk.store.read(applications::first).unwrap().unwrap().id,
-        name: Name::parse(name).unwrap(),
-        kind: KeyKind::Generic,
-        key_type: KeyType::Production,
-        expires: desk.now + TimeDelta::days(90),
-    }
-}
-
 fn key(desk: &mut Desk, name: &str) -> CreatedKey {
-    let new = new_key(desk, name);
-    desk::create_key(&mut desk.session(), &new).unwrap()
+    let new = desk.new_key(name, 90);
+    desk.create(&new)
 }
 
 /// What carries out the screen's operations, on a connection of its own.

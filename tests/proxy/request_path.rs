@@ -5,10 +5,11 @@ use keydesk::desk::{self, Picked};
 use keydesk::domain::text::Name;
 use keydesk::store::keys;
 
+use crate::support::Desk;
 use crate::support::endpoint::{Answer, Client, Endpoint};
 use crate::support::have;
 use crate::support::proxies::{Api, Kind, Proxy};
-use crate::{delete, desk as new_desk, key, new_key, screen};
+use crate::{delete, key, screen};
 
 const REFUSED: &str = r#"{"message": "Invalid API key", "StatusCode": 401}"#;
 
@@ -26,10 +27,10 @@ fn guards(kind: Kind) {
     if !have(kind.program()) {
         return;
     }
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let created = key(&mut desk, "Checkout");
     let paused = key(&mut desk, "Paused");
-    let mut short = new_key(&desk, "Short");
+    let mut short = desk.new_key("Short", 90);
     short.expires = desk.now + TimeDelta::seconds(2);
     let expired = desk::create_key(&mut desk.session(), &short).unwrap();
     desk::create_application(&mut desk.session(), &Name::parse("Other").unwrap()).unwrap();

@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
+use crate::key;
+use crate::support::Desk;
 use crate::support::endpoint::Endpoint;
 use crate::support::have;
-use crate::{desk as new_desk, key};
 
 #[test]
 fn the_units_are_right_and_hardened() {
@@ -42,7 +43,7 @@ fn the_units_are_right_and_hardened() {
 /// GET, with the original in `X-Forwarded-*`.
 #[test]
 fn what_traefik_asks_is_answered() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let created = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
     let authorization = format!("ApiKey-v1 {}", created.secret.expose());

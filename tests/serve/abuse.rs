@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+use crate::key;
+use crate::support::Desk;
 use crate::support::endpoint::{Client, Endpoint, command};
-use crate::{desk as new_desk, key};
 
 const MIB: u64 = 1_024 * 1_024;
 
 /// What may be held in memory, whatever clients do.
 const MOST_MEMORY: u64 = 64 * MIB;
 
-fn desk_with_key() -> (crate::support::Desk, String) {
-    let mut desk = new_desk();
+fn desk_with_key() -> (Desk, String) {
+    let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     (desk, secret)
 }

@@ -6,8 +6,9 @@ use keydesk::domain::expiry::rfc3339;
 use keydesk::domain::key::{KeyKind, KeyType};
 use keydesk::domain::text::Name;
 
+use crate::support::Desk;
 use crate::support::endpoint::{Answer, Endpoint};
-use crate::{create, delete, desk as new_desk, key, new_key};
+use crate::{delete, key};
 
 const BODY: &str = r#"{"message": "Invalid API key", "StatusCode": 401}"#;
 
@@ -25,10 +26,10 @@ fn bearer(secret: &str) -> String {
 
 #[test]
 fn a_valid_key_is_let_in_with_what_is_known_of_it() {
-    let mut desk = new_desk();
-    let mut new = new_key(&desk, "Kassé & Co");
+    let mut desk = Desk::of_today();
+    let mut new = desk.new_key("Kassé & Co", 90);
     new.kind = KeyKind::from_platform(Some("braze".into()));
-    let created = create(&mut desk, &new);
+    let created = desk.create(&new);
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let secret = created.secret.expose();
     for path in ["/auth", "/auth?x=1", "/auth/Storefront", "/auth/storefront", "/auth/%53torefront"] {
@@ -50,7 +51,7 @@ fn a_valid_key_is_let_in_with_what_is_known_of_it() {
 
 #[test]
 fn every_method_is_answered_alike() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"] {
@@ -67,7 +68,7 @@ fn every_method_is_answered_alike() {
 
 #[test]
 fn every_form_of_a_credential_is_read_and_no_other() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let base64 = |text: &str| {
@@ -118,18 +119,18 @@ fn every_form_of_a_credential_is_read_and_no_other() {
 
 #[test]
 fn every_refusal_looks_the_same() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (disabled, disabled_secret) = key(&mut desk, "Disabled");
     let picked = [desk::Picked { id: disabled.key.id, version: disabled.key.version }];
     desk::set_disabled(&mut desk.session(), &picked, true).unwrap();
     let (gone, deleted_secret) = key(&mut desk, "Deleted");
     delete(&mut desk, &gone);
-    let mut new = new_key(&desk, "Expired");
+    let mut new = desk.new_key("Expired", 90);
     new.expires = desk.now + TimeDelta::seconds(1);
-    let expired_secret = create(&mut desk, &new).secret.expose().to_owned();
+    let expired_secret = desk.create(&new).secret.expose().to_owned();
     let (_, secret) = key(&mut desk, "Checkout");
     desk::create_application(&mut desk.session(), &Name::parse("My Other").unwrap()).unwrap();
-    let mut elsewhere = crate::support::Desk::new();
+    let mut elsewhere = Desk::new();
     elsewhere.entropy.0 = 99;
     let foreign = key(&mut elsewhere, "Foreign").1;
     std::thread::sleep(std::time::Duration::from_millis(2_100));
@@ -149,12 +150,12 @@ fn every_refusal_looks_the_same() {
 /// Exact but for case, byte by byte, as the path has it after percent-decoding.
 #[test]
 fn a_name_in_the_path_is_the_whole_name() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let odd = desk::create_application(&mut desk.session(), &Name::parse("\u{fffd}").unwrap()).unwrap();
-    let mut new = new_key(&desk, "Odd");
+    let mut new = desk.new_key("Odd", 90);
     new.application = odd.id;
-    let odd = create(&mut desk, &new).secret.expose().to_owned();
+    let odd = desk.create(&new).secret.expose().to_owned();
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let status = |path: &str, secret: &str| endpoint.get(path, &[("X-API-Key", secret)]).status;
     for path in [
@@ -179,7 +180,7 @@ fn a_name_in_the_path_is_the_whole_name() {
 
 #[test]
 fn a_named_application_holds_for_auth_too() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     desk::create_application(&mut desk.session(), &Name::parse("Other").unwrap()).unwrap();
     let endpoint = Endpoint::start(&desk.path(), &["--app", "Other"]);
@@ -189,10 +190,10 @@ fn a_named_application_holds_for_auth_too() {
 
 #[test]
 fn test_keys_pass_unless_production_is_required() {
-    let mut desk = new_desk();
-    let mut new = new_key(&desk, "Trial");
+    let mut desk = Desk::of_today();
+    let mut new = desk.new_key("Trial", 90);
     new.key_type = KeyType::Test;
-    let trial = create(&mut desk, &new).secret.expose().to_owned();
+    let trial = desk.create(&new).secret.expose().to_owned();
     let (_, live) = key(&mut desk, "Live");
     let anything = Endpoint::start(&desk.path(), &[]);
     let answer = anything.get("/auth", &[("X-API-Key", &trial)]);
@@ -204,7 +205,7 @@ fn test_keys_pass_unless_production_is_required() {
 
 #[test]
 fn there_is_nothing_else() {
-    let desk = new_desk();
+    let desk = Desk::of_today();
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let healthy = endpoint.get("/healthz", &[]);
     assert_eq!((healthy.status, healthy.body.as_str()), (200, "ok"));
@@ -220,7 +221,7 @@ fn there_is_nothing_else() {
 #[test]
 fn the_metrics_are_what_prometheus_reads() {
     use prometheus_parse::{Scrape, Value};
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let (_, _) = key(&mut desk, "Another");
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -259,7 +260,7 @@ fn the_metrics_are_what_prometheus_reads() {
 
 #[test]
 fn other_machines_are_kept_out_unless_allowed() {
-    let desk = new_desk();
+    let desk = Desk::of_today();
     let serve = |arguments: &[&str]| {
         let mut command = crate::support::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &desk.path());
         command.arg("serve").args(arguments).output().unwrap()

@@ -8,7 +8,7 @@ use keydesk::Verifier;
 
 use crate::support::Desk;
 use crate::support::endpoint::Endpoint;
-use crate::{delete, desk as new_desk, key};
+use crate::{delete, key};
 
 fn beside(database: &Path, end: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
@@ -18,7 +18,7 @@ fn beside(database: &Path, end: &str) -> PathBuf {
 
 /// Breaks something under a running endpoint and a running library; from then on nobody gets in.
 fn after(what: &str, break_it: impl FnOnce(&Path)) {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let verifier = Verifier::open(desk.path()).unwrap();
@@ -55,7 +55,7 @@ fn a_database_that_is_gone_lets_nobody_in() {
 
 #[test]
 fn a_database_that_was_replaced_lets_nobody_in() {
-    let mut other = new_desk();
+    let mut other = Desk::of_today();
     other.entropy.0 = 1_000;
     key(&mut other, "Another");
     other.store.scrub().unwrap();
@@ -79,7 +79,7 @@ fn an_older_copy_over_the_file_lets_nobody_in() {
         ("asked between, with the old times", true, &["-p"]),
         ("not asked between", false, &[]),
     ] {
-        let mut desk = new_desk();
+        let mut desk = Desk::of_today();
         let (created, secret) = key(&mut desk, "Checkout");
         let (_, other) = key(&mut desk, "Another");
         assert!(desk.store.scrub().unwrap());
@@ -135,7 +135,7 @@ fn an_older_copy_over_the_file_lets_nobody_in() {
 /// Checkpoints rewrite the file as well, and are none of anybody's business.
 #[test]
 fn checkpoints_are_no_alarm() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let mut client = endpoint.connect();
@@ -152,7 +152,7 @@ fn checkpoints_are_no_alarm() {
 
 #[test]
 fn damage_is_never_a_yes() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     desk.store.scrub().unwrap();
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -168,7 +168,7 @@ fn damage_is_never_a_yes() {
 
 #[test]
 fn what_keeps_readers_out_is_waited_for_and_then_said() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let mut client = endpoint.connect();

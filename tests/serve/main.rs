@@ -12,40 +12,14 @@ mod races;
 mod timing;
 mod usage_recording;
 
-use chrono::TimeDelta;
 use keydesk::desk::{self, CreatedKey};
-use keydesk::domain::key::{KeyKind, KeyType, NewKey};
-use keydesk::domain::text::Name;
-use keydesk::host::clock;
-use keydesk::store::applications;
 
 use support::Desk;
 
-/// A database of today.
-fn desk() -> Desk {
-    let mut desk = Desk::new();
-    desk.now = clock::now();
-    desk
-}
-
-fn new_key(desk: &Desk, name: &str) -> NewKey {
-    NewKey {
-        application: desk.store.read(applications::first).unwrap().unwrap().id,
-        name: Name::parse(name).unwrap(),
-        kind: KeyKind::Generic,
-        key_type: KeyType::Production,
-        expires: desk.now + TimeDelta::days(90),
-    }
-}
-
-fn create(desk: &mut Desk, new: &NewKey) -> CreatedKey {
-    desk::create_key(&mut desk.session(), new).unwrap()
-}
-
 /// A key for any purpose, and its secret.
 fn key(desk: &mut Desk, name: &str) -> (CreatedKey, String) {
-    let new = new_key(desk, name);
-    let created = create(desk, &new);
+    let new = desk.new_key(name, 90);
+    let created = desk.create(&new);
     let secret = created.secret.expose().to_owned();
     (created, secret)
 }

@@ -10,7 +10,7 @@ use keydesk::{Decision, Verifier};
 
 use crate::support::endpoint::Endpoint;
 use crate::support::{Desk, Seeded};
-use crate::{delete, desk as new_desk, key};
+use crate::{delete, key};
 
 /// What the screen may take at most.
 const SOON: Duration = Duration::from_secs(2);
@@ -42,7 +42,7 @@ fn refusals(desk: &Desk, id: KeyId) -> Vec<Refused> {
 
 #[test]
 fn a_use_is_seen_within_two_seconds_and_changes_nothing_else() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let mut client = endpoint.connect();
@@ -59,7 +59,7 @@ fn a_use_is_seen_within_two_seconds_and_changes_nothing_else() {
 
 #[test]
 fn refusals_are_put_down_to_the_key() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (paused, paused_secret) = key(&mut desk, "Paused");
     let (gone, gone_secret) = key(&mut desk, "Gone");
     let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
@@ -91,7 +91,7 @@ fn refusals_are_put_down_to_the_key() {
 
 #[test]
 fn what_is_in_memory_is_written_at_the_end() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     assert!(endpoint.lets_in(&secret));
@@ -101,7 +101,7 @@ fn what_is_in_memory_is_written_at_the_end() {
 
 #[test]
 fn addresses_are_believed_of_trusted_proxies_only() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     endpoint
@@ -113,7 +113,7 @@ fn addresses_are_believed_of_trusted_proxies_only() {
 /// A client's own word is never recorded, whatever bytes it adds to what its proxy says.
 #[test]
 fn an_address_is_never_the_word_of_a_client() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
     for (lines, wanted) in [
         (&[&b"X-Forwarded-For: \xff, 203.0.113.9"[..], b"X-Real-IP: 6.6.6.6"][..], "203.0.113.9"),
@@ -132,7 +132,7 @@ fn an_address_is_never_the_word_of_a_client() {
 
 #[test]
 fn a_locked_database_delays_no_verification_and_loses_no_use() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let raw = rusqlite::Connection::open(desk.path()).unwrap();
@@ -153,7 +153,7 @@ fn a_locked_database_delays_no_verification_and_loses_no_use() {
 
 #[test]
 fn the_library_records_too_and_can_be_told_not_to() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let reading = Verifier::open(desk.path()).unwrap().without_recording();
     assert!(reading.verify(&secret, None).unwrap().is_accepted());
@@ -178,7 +178,7 @@ fn the_library_records_too_and_can_be_told_not_to() {
 
 #[test]
 fn old_days_are_dropped_and_idle_writes_nothing() {
-    let mut desk = new_desk();
+    let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let raw = rusqlite::Connection::open(desk.path()).unwrap();
     let today = usage::day_of(keydesk::host::clock::now());

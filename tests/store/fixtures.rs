@@ -1,17 +1,16 @@
 //! Keys, users and secrets for the tests of the store.
 
-use chrono::TimeDelta;
 use keydesk::desk::{self, CreatedKey, Picked};
 use keydesk::domain::application::ApplicationId;
-use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
+use keydesk::domain::key::{Key, NewKey};
 use keydesk::domain::text::Name;
 use keydesk::domain::user::{Email, User};
-use keydesk::store::{applications, users};
+use keydesk::store::users;
 
 use crate::support::Desk;
 
 pub fn application(desk: &Desk) -> ApplicationId {
-    desk.store.read(applications::first).unwrap().unwrap().id
+    desk.application()
 }
 
 pub fn name(text: &str) -> Name {
@@ -24,18 +23,12 @@ pub fn email(text: &str) -> Email {
 
 /// A generic key of Storefront for so many days.
 pub fn wanted(desk: &Desk, key: &str, days: i64) -> NewKey {
-    NewKey {
-        application: application(desk),
-        name: name(key),
-        kind: KeyKind::Generic,
-        key_type: KeyType::Production,
-        expires: desk.now + TimeDelta::days(days),
-    }
+    desk.new_key(key, days)
 }
 
 pub fn create(desk: &mut Desk, key: &str) -> CreatedKey {
     let new = wanted(desk, key, 90);
-    desk::create_key(&mut desk.session(), &new).unwrap()
+    desk.create(&new)
 }
 
 pub fn picked(key: &Key) -> [Picked; 1] {

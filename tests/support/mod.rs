@@ -18,12 +18,16 @@ pub mod pty;
 
 use std::path::{Path, PathBuf};
 
-use keydesk::desk::{self, Session};
+use chrono::TimeDelta;
+use keydesk::desk::{self, CreatedKey, Session};
 use keydesk::domain::Instant;
+use keydesk::domain::application::ApplicationId;
+use keydesk::domain::key::{KeyKind, KeyType, NewKey};
 use keydesk::domain::text::Name;
 use keydesk::domain::token::{Entropy, EntropyError};
 use keydesk::domain::user::{Caller, Email};
-use keydesk::store::Store;
+use keydesk::host::clock;
+use keydesk::store::{Store, applications};
 
 /// Random bits that repeat from run to run.
 #[derive(Debug, Clone)]
@@ -67,6 +71,13 @@ impl Desk {
         Self::within(tempfile::tempdir().expect("a folder"))
     }
 
+    /// At the present moment.
+    pub fn of_today() -> Self {
+        let mut desk = Self::new();
+        desk.now = clock::now();
+        desk
+    }
+
     /// In memory, where the system has such a place: for tests that make many changes.
     pub fn in_memory() -> Self {
         let memory = Path::new("/dev/shm");
@@ -93,6 +104,33 @@ impl Desk {
         let email = Email::parse(email).expect("an email");
         desk::add_user(&mut Session { store, caller, now, entropy: &mut entropy }, &email, login, None)
             .expect("another user");
+    }
+
+    /// The Application Storefront.
+    pub fn application(&self) -> ApplicationId {
+        self.store.read(applications::first).expect("the Applications").expect("an Application").id
+    }
+
+    /// A generic production key of Storefront that expires in so many days.
+    pub fn new_key(&self, name: &str, days: i64) -> NewKey {
+        NewKey {
+            application: self.application(),
+            name: Name::parse(name).expect("a name"),
+            kind: KeyKind::Generic,
+            key_type: KeyType::Production,
+            expires: self.now + TimeDelta::days(days),
+        }
+    }
+
+    pub fn create(&mut self, new: &NewKey) -> CreatedKey {
+        desk::create_key(&mut self.session(), new).expect("a key")
+    }
+
+    /// Creates a key whose secret was delivered.
+    pub fn deliver(&mut self, new: &NewKey) -> CreatedKey {
+        let created = self.create(new);
+        desk::mark_delivered(&mut self.session(), created.key.id).expect("delivered");
+        created
     }
 
     pub fn path(&self) -> PathBuf {

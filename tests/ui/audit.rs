@@ -5,8 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use insta::assert_snapshot;
 use keydesk::desk::known_head::KnownHeads;
 use keydesk::desk::{self, Picked};
-use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
-use keydesk::domain::text::Name;
+use keydesk::domain::key::Key;
 use keydesk::host::known_head_files::KnownHeadFiles;
 use keydesk::store::{Store, applications, keys};
 use keydesk::tui::app::msg::Msg;
@@ -17,14 +16,8 @@ use crate::support::{Desk, Seeded};
 const SIZES: [(u16, u16); 2] = [(80, 24), (140, 40)];
 
 fn create(desk: &mut Desk, name: &str) -> Key {
-    let new = NewKey {
-        application: desk.store.read(applications::first).unwrap().unwrap().id,
-        name: Name::parse(name).unwrap(),
-        kind: KeyKind::Generic,
-        key_type: KeyType::Production,
-        expires: desk.now + chrono::TimeDelta::days(90),
-    };
-    desk::create_key(&mut desk.session(), &new).unwrap().key
+    let new = desk.new_key(name, 90);
+    desk.create(&new).key
 }
 
 fn delete(desk: &mut Desk, gone: &[&Key]) {

@@ -4,9 +4,6 @@ use insta::assert_snapshot;
 use keydesk::Verifier;
 use keydesk::desk::{self, Picked};
 use keydesk::domain::Instant;
-use keydesk::domain::key::{KeyKind, KeyType, NewKey};
-use keydesk::domain::text::Name;
-use keydesk::store::applications;
 use keydesk::tui::app::msg::{Msg, Notice};
 
 use crate::script::Script;
@@ -19,15 +16,8 @@ fn yesterday() -> Instant {
 }
 
 fn add(desk: &mut Desk, name: &str) -> (Picked, String) {
-    let new = NewKey {
-        application: desk.store.read(applications::first).unwrap().unwrap().id,
-        name: Name::parse(name).unwrap(),
-        kind: KeyKind::Generic,
-        key_type: KeyType::Production,
-        expires: desk.now + chrono::TimeDelta::days(90),
-    };
-    let created = desk::create_key(&mut desk.session(), &new).unwrap();
-    desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
+    let new = desk.new_key(name, 90);
+    let created = desk.deliver(&new);
     let picked = Picked { id: created.key.id, version: created.key.version };
     (picked, created.secret.expose().to_owned())
 }

@@ -5,8 +5,7 @@ use insta::assert_snapshot;
 use keydesk::Verifier;
 use keydesk::desk::{self, Ending, Picked};
 use keydesk::domain::Instant;
-use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
-use keydesk::domain::text::Name;
+use keydesk::domain::key::{Key, KeyKind, NewKey};
 use keydesk::store::{Store, applications, keys};
 use keydesk::tui::app::msg::{Msg, Notice};
 
@@ -14,15 +13,8 @@ use crate::script::Script;
 use crate::support::{Desk, Seeded, noon};
 
 fn add(desk: &mut Desk, name: &str) -> (Key, String) {
-    let new = NewKey {
-        application: desk.store.read(applications::first).unwrap().unwrap().id,
-        name: Name::parse(name).unwrap(),
-        kind: KeyKind::from_platform(Some("braze".into())),
-        key_type: KeyType::Production,
-        expires: desk.now + TimeDelta::days(90),
-    };
-    let created = desk::create_key(&mut desk.session(), &new).unwrap();
-    desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
+    let new = NewKey { kind: KeyKind::from_platform(Some("braze".into())), ..desk.new_key(name, 90) };
+    let created = desk.deliver(&new);
     (created.key, created.secret.expose().to_owned())
 }
 
@@ -216,13 +208,7 @@ fn the_timeline_shows_a_cluster() {
     for (columns, rows) in [(80, 24), (140, 40)] {
         let mut desk = Desk::new();
         for days in [3, 20, 40, 75, 76, 77, 78, 150, 200, 330, 364] {
-            let new = NewKey {
-                application: desk.store.read(applications::first).unwrap().unwrap().id,
-                name: Name::parse(&format!("Key {days}")).unwrap(),
-                kind: KeyKind::Generic,
-                key_type: KeyType::Production,
-                expires: desk.now + TimeDelta::days(days),
-            };
+            let new = desk.new_key(&format!("Key {days}"), days);
             desk::create_key(&mut desk.session(), &new).unwrap();
         }
         let mut script = Script::on(desk, columns, rows);

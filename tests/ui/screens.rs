@@ -16,17 +16,9 @@ const PLATFORMS: [Option<&str>; 4] = [None, Some("braze"), Some("segment"), Some
 
 /// Adds a key that expires in so many days.
 fn add(desk: &mut Desk, name: &str, platform: Option<&str>, days: i64) -> Key {
-    let application = desk.store.read(applications::first).unwrap().unwrap().id;
-    let new = NewKey {
-        application,
-        name: Name::parse(name).unwrap(),
-        kind: KeyKind::from_platform(platform.map(str::to_owned)),
-        key_type: KeyType::Production,
-        expires: desk.now + TimeDelta::days(days),
-    };
-    let created = desk::create_key(&mut desk.session(), &new).unwrap();
-    desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
-    created.key
+    let kind = KeyKind::from_platform(platform.map(str::to_owned));
+    let new = NewKey { kind, ..desk.new_key(name, days) };
+    desk.deliver(&new).key
 }
 
 /// Keys of all kinds and states, of Ana and of two who are disabled and deleted.
