@@ -15,7 +15,7 @@ use crate::domain::application::Application;
 use crate::domain::expiry::{parse_duration, relative_short, rfc3339};
 use crate::domain::key::Key;
 use crate::domain::text::inert;
-use crate::store::watch::{self, Found};
+use crate::store::attention::{self, FoundKeys};
 use crate::store::{Reader, StoreError};
 
 const EXAMPLES: &str = "\
@@ -58,7 +58,7 @@ struct Group {
 }
 
 impl Group {
-    fn add(&mut self, application: &Application, found: Found) {
+    fn add(&mut self, application: &Application, found: FoundKeys) {
         self.more |= found.more;
         self.keys.extend(found.keys.into_iter().map(|key| (key, application.name.to_string())));
     }
@@ -118,11 +118,11 @@ fn collect(
     for application in chosen {
         let id = application.id;
         let Report { expiring, still_used, idle: unused, undelivered } = &mut report;
-        expiring.add(application, watch::expiring(reader, id, now, until, expiring.remaining())?);
-        let found = watch::still_used(reader, id, now, until, in_use, still_used.remaining())?;
+        expiring.add(application, attention::expiring(reader, id, now, until, expiring.remaining())?);
+        let found = attention::still_used(reader, id, now, until, in_use, still_used.remaining())?;
         still_used.add(application, found);
-        unused.add(application, watch::idle(reader, id, now, idle, unused.remaining())?);
-        undelivered.add(application, watch::undelivered(reader, id, now, undelivered.remaining())?);
+        unused.add(application, attention::idle(reader, id, now, idle, unused.remaining())?);
+        undelivered.add(application, attention::undelivered(reader, id, now, undelivered.remaining())?);
     }
     for group in [&mut report.expiring, &mut report.still_used] {
         group.keys.sort_by_key(|(key, _)| key.expires);

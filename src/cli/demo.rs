@@ -27,7 +27,7 @@ use crate::host::entropy::SystemEntropy;
 use crate::host::identity;
 use crate::store::Store;
 use crate::store::usage::day_of;
-use crate::store::use_book::{Count, Line, UseBook};
+use crate::store::usage_writer::{Count, UsageRecord, UsageWriter};
 use crate::store::users;
 use crate::verify::Reason;
 
@@ -156,7 +156,7 @@ fn seed(
         }
     }
     demo.departures(you)?;
-    let mut book = UseBook::open(demo.store.path(), Duration::from_secs(5))?;
+    let mut book = UsageWriter::open(demo.store.path(), Duration::from_secs(5))?;
     Ok(book.write(&mut usage)?)
 }
 
@@ -228,7 +228,7 @@ impl Demo<'_> {
         event: Event,
         key: &Key,
         row: &Row,
-    ) -> Result<Vec<Line>, DeskError> {
+    ) -> Result<Vec<UsageRecord>, DeskError> {
         let now = self.now;
         let picked = [Picked { id: key.id, version: key.version }];
         let mut session = self.session(caller, ago);
@@ -259,7 +259,7 @@ fn email_of(name: &str) -> Email {
 
 /// What an endpoint would have recorded of a key in the last 30 days: its use `until` an instant, and today's `late`
 /// requests after it.
-fn lines(key: &Key, row: &Row, until: Instant, then: Option<Reason>, now: Instant) -> Vec<Line> {
+fn lines(key: &Key, row: &Row, until: Instant, then: Option<Reason>, now: Instant) -> Vec<UsageRecord> {
     let mut lines = Vec::new();
     let today = day_of(now);
     if row.per_day > 0 {
@@ -268,12 +268,14 @@ fn lines(key: &Key, row: &Row, until: Instant, then: Option<Reason>, now: Instan
             let count = (row.per_day * share).div_ceil(100);
             let before_the_end = TimeDelta::seconds(40_000 / row.per_day.cast_signed());
             let end = until.min(now) - before_the_end;
-            lines.extend(count_of(day, key.created, end, count, row).map(|count| Line::Used(key.id, count)));
+            lines.extend(
+                count_of(day, key.created, end, count, row).map(|count| UsageRecord::Used(key.id, count)),
+            );
         }
     }
     if let Some((late, reason)) = row.late.zip(then).filter(|_| until < now) {
         let count = count_of(today, until, now, late, row);
-        lines.extend(count.map(|count| Line::Refused(reason.as_str(), Some(key.id), count)));
+        lines.extend(count.map(|count| UsageRecord::Refused(reason.as_str(), Some(key.id), count)));
     }
     lines
 }

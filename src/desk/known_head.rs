@@ -272,7 +272,7 @@ impl KnownHeads {
         store: &Store,
         caller: &Caller,
     ) -> Result<KnownHeadCheck, StoreError> {
-        let name = file_name(&store.read(chain::identity)?);
+        let name = file_name(&store.read(audit::identity)?);
         let mut problems = Vec::new();
         let known = self.recall(&name).unwrap_or_else(|problem| {
             problems.push(problem);
@@ -320,7 +320,7 @@ impl KnownHeads {
     /// # Errors
     /// When the database cannot be read or the known head cannot be saved.
     pub fn accept(&self, store: &Store) -> Result<ChainHead, StoreError> {
-        let name = file_name(&store.read(chain::identity)?);
+        let name = file_name(&store.read(audit::identity)?);
         let mut deleted = self.recall(&name).ok().flatten().map(|known| known.deleted).unwrap_or_default();
         let (head, more) = store.read(|r| {
             let head = present(r)?;

@@ -35,7 +35,7 @@ pub fn set_up(
 ) -> Result<SetUp, DeskError> {
     let (caller, now) = (session.caller, session.now);
     let salt = draw_salt(session.entropy)?;
-    session.store.found(caller, now, |tx| {
+    session.store.bootstrap(caller, now, |tx| {
         let current = database::prefix(tx)?;
         if users::count(tx)? > 0 {
             if let Some(wanted) = prefix.filter(|wanted| **wanted != current) {

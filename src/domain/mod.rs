@@ -6,12 +6,12 @@
 pub mod application;
 pub mod audit;
 pub mod audit_filter;
+pub mod audit_replay;
 pub mod clock;
 pub mod commitment;
 pub mod expiry;
 pub mod key;
 pub mod known_head;
-pub mod ledger;
 #[cfg(feature = "app")]
 pub mod platform;
 pub mod secret;

@@ -9,7 +9,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
-use super::{Store, audit, examine, migrate};
+use super::{Store, audit, inspect, migrate};
 use crate::domain::audit::ChainHash;
 
 /// Pages in one step: short enough that one can be stopped between two, long enough to be quick.
@@ -120,5 +120,5 @@ fn check(target: &Connection, path: &Path) -> Result<(), StoreError> {
     if ours != migrate::APPLICATION_ID {
         return Err(StoreError::damaged(path, "the copy is not marked as keydesk's"));
     }
-    examine::integrity(target, path)
+    inspect::integrity(target, path)
 }

@@ -4,33 +4,28 @@
 //! commits nothing without an audit record: no change can be made without its entry in the log.
 
 pub mod applications;
+#[cfg(feature = "app")]
+pub mod attention;
 pub mod audit;
-mod audit_list;
 pub mod backup;
-pub mod chain;
 mod claims;
 pub mod continuity;
 mod convert;
 pub mod database;
 mod error;
-pub mod examine;
-#[cfg(feature = "app")]
-mod key_list;
+pub mod inspect;
 #[cfg(feature = "app")]
 pub mod keys;
 pub mod lookup;
 pub mod migrate;
 pub mod open;
 mod page;
-pub mod replay;
 mod reserve;
 mod schema;
 mod schema_difference;
 pub mod usage;
-pub mod use_book;
+pub mod usage_writer;
 pub mod users;
-#[cfg(feature = "app")]
-pub mod watch;
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -40,6 +35,7 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use rusqlite::{Connection, InterruptHandle, Params, TransactionBehavior, params_from_iter};
 
+pub use audit::{chain, replay};
 pub use claims::{Claimed, RotationClaim};
 pub use error::{NotAllowed, StoreError};
 pub use page::{Anchor, Page, Window};
@@ -309,7 +305,7 @@ impl Store {
     }
 
     /// The first change of all: `f` makes the user who is the actor of its own entry.
-    pub fn found<T, E>(
+    pub fn bootstrap<T, E>(
         &mut self,
         caller: &Caller,
         now: Instant,

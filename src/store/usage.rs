@@ -1,4 +1,4 @@
-//! What keys were used for, and what was refused: counts by day, days being those of UTC. `use_book` writes them.
+//! What keys were used for, and what was refused: counts by day, days being those of UTC. `usage_writer` writes them.
 
 use chrono::{DateTime, NaiveDate};
 use rusqlite::params;

@@ -2,7 +2,7 @@
 
 use super::app::msg::Chain;
 use crate::domain::audit::{ChainHash, ChainHead};
-use crate::domain::ledger::Ledger;
+use crate::domain::audit_replay::AuditReplay;
 use crate::store::audit::{self, ChainReport};
 use crate::store::{Store, StoreError, chain, replay};
 
@@ -18,12 +18,12 @@ pub(super) struct AuditCheck {
     /// The last link that was found to hold.
     checked: Option<(u64, ChainHash)>,
     /// What the entries until there tell.
-    ledger: Option<Ledger>,
+    replayed: Option<AuditReplay>,
 }
 
 impl Default for AuditCheck {
     fn default() -> Self {
-        Self { checked: None, ledger: Some(Ledger::default()) }
+        Self { checked: None, replayed: Some(AuditReplay::default()) }
     }
 }
 
@@ -33,13 +33,13 @@ impl AuditCheck {
         let chain = store.read(|r| {
             let (last, _) = audit::head(r)?;
             if last > MOST_COMPARED {
-                self.ledger = None;
+                self.replayed = None;
             }
-            let (checked, ledger) = (&mut self.checked, &mut self.ledger);
+            let (checked, replayed) = (&mut self.checked, &mut self.replayed);
             let report = audit::walk(r, *checked, Some(PIECE), &mut |entry, hash| {
                 *checked = Some((entry.number, *hash));
-                if let Some(ledger) = ledger {
-                    ledger.take(entry);
+                if let Some(replayed) = replayed {
+                    replayed.take(entry);
                 }
             })?;
             let (number, hash) = match report {
@@ -52,8 +52,8 @@ impl AuditCheck {
                 ChainReport::Whole(number, hash) => (number, hash),
             };
             let head = ChainHead { number, hash };
-            let findings = match &self.ledger {
-                Some(ledger) => Some(replay::compare(r, ledger)?),
+            let findings = match &self.replayed {
+                Some(replayed) => Some(replay::compare(r, replayed)?),
                 None => None,
             };
             Ok(match findings {

@@ -17,7 +17,7 @@ use crate::store::StoreError;
 use crate::store::continuity::Continuity;
 use crate::store::lookup::Lookup;
 use crate::store::usage::day_of;
-use crate::store::use_book::{Count, Line, UseBook};
+use crate::store::usage_writer::{Count, UsageRecord, UsageWriter};
 
 /// How many times the database is looked at before what is in memory is written: uses wait half a second.
 const LOOKS_PER_FLUSH: u32 = 5;
@@ -137,7 +137,7 @@ struct Writer {
     continuity: Arc<Continuity>,
     /// Looks at the database between requests.
     lookup: Option<Lookup>,
-    book: Option<UseBook>,
+    book: Option<UsageWriter>,
     /// The day on which old days were dropped last.
     swept: Option<i64>,
     /// Whether the last write failed: one line in the log for a fault, not one for each round.
@@ -147,7 +147,7 @@ struct Writer {
 impl Writer {
     fn run(mut self, shared: &Shared) {
         // Opened now, since later there may be no file descriptor left.
-        self.book = UseBook::open(&self.path, PATIENCE).ok();
+        self.book = UsageWriter::open(&self.path, PATIENCE).ok();
         let mut looks = 0;
         loop {
             let waiting = shared.lock();
@@ -186,13 +186,13 @@ impl Writer {
         self.lookup = lookup.ok();
     }
 
-    fn write(&mut self, lines: &mut Vec<Line>) -> Result<(), StoreError> {
+    fn write(&mut self, lines: &mut Vec<UsageRecord>) -> Result<(), StoreError> {
         let book = match &mut self.book {
             Some(book) => book,
-            none => none.insert(UseBook::open(&self.path, PATIENCE)?),
+            none => none.insert(UsageWriter::open(&self.path, PATIENCE)?),
         };
         let latest = lines.iter().map(|line| match line {
-            Line::Used(_, count) | Line::Refused(_, _, count) => count.last,
+            UsageRecord::Used(_, count) | UsageRecord::Refused(_, _, count) => count.last,
         });
         if let Some(now) = latest.max()
             && self.swept.is_none_or(|day| day < day_of(now))
@@ -215,7 +215,7 @@ impl Writer {
     }
 }
 
-fn line(((_, reason, id), tally): (Entry, Tally)) -> Line {
+fn line(((_, reason, id), tally): (Entry, Tally)) -> UsageRecord {
     let text = |from: Option<IpAddr>| from.map(|from| from.to_string());
     let count = Count {
         count: tally.count,
@@ -225,18 +225,18 @@ fn line(((_, reason, id), tally): (Entry, Tally)) -> Line {
         last_from: text(tally.last.1),
     };
     match (reason, id) {
-        (None, Some(id)) => Line::Used(id, count),
-        (reason, id) => Line::Refused(reason.unwrap_or("unknown"), id, count),
+        (None, Some(id)) => UsageRecord::Used(id, count),
+        (reason, id) => UsageRecord::Refused(reason.unwrap_or("unknown"), id, count),
     }
 }
 
 /// What could not be written joins what has come since.
-fn put_back(shared: &Shared, lines: Vec<Line>) {
+fn put_back(shared: &Shared, lines: Vec<UsageRecord>) {
     let mut waiting = shared.lock();
     for line in lines {
         let (reason, id, count) = match line {
-            Line::Used(id, count) => (None, Some(id), count),
-            Line::Refused(reason, id, count) => (Some(reason), id, count),
+            UsageRecord::Used(id, count) => (None, Some(id), count),
+            UsageRecord::Refused(reason, id, count) => (Some(reason), id, count),
         };
         let entry = (day_of(count.last), reason, id);
         let address = |from: Option<String>| from.and_then(|from| from.parse().ok());

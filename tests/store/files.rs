@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use keydesk::desk;
-use keydesk::store::examine::Examined;
+use keydesk::store::inspect::Inspection;
 use keydesk::store::{Store, StoreError, migrate, open};
 
 use crate::fixtures::{create, name};
@@ -116,7 +116,7 @@ fn a_cut_or_scribbled_file_never_panics_and_never_lets_anybody_in() {
         let damaged = folder.path().join(format!("damaged-{round}.db"));
         std::fs::write(&damaged, &bytes).unwrap();
         if let Ok(store) = open(&damaged) {
-            let _ = Examined::open(&damaged).and_then(|examined| examined.integrity());
+            let _ = Inspection::open(&damaged).and_then(|inspection| inspection.integrity());
             let _ = store.read(keydesk::store::audit::head);
         } else {
             changed += 1;

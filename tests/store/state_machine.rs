@@ -8,8 +8,8 @@ use keydesk::desk::known_head::KnownHeads;
 use keydesk::desk::{self, Picked};
 use keydesk::domain::Instant;
 use keydesk::domain::application::ApplicationId;
+use keydesk::domain::audit_replay::AuditReplay;
 use keydesk::domain::key::{KeyId, KeyKind, KeyType, NewKey};
-use keydesk::domain::ledger::Ledger;
 use keydesk::domain::user::{Caller, Email, UserId, UserStatus};
 use keydesk::host::known_head_files::KnownHeadFiles;
 use keydesk::store::audit::{self, ChainReport};
@@ -318,12 +318,12 @@ impl Machine {
     /// What holds at each step.
     fn check(&self) -> Result<(), TestCaseError> {
         let (desk, model) = (&self.desk, &self.model);
-        let mut ledger = Ledger::default();
+        let mut replayed = AuditReplay::default();
         let (report, findings) = desk
             .store
             .read(|r| {
-                let report = audit::walk(r, None, None, &mut |entry, _| ledger.take(entry))?;
-                Ok((report, replay::compare(r, &ledger)?))
+                let report = audit::walk(r, None, None, &mut |entry, _| replayed.take(entry))?;
+                Ok((report, replay::compare(r, &replayed)?))
             })
             .unwrap();
         prop_assert!(

@@ -9,8 +9,8 @@ use crate::cli::output::{progress, text};
 use crate::desk::known_head::LogMismatch;
 use crate::domain::Instant;
 use crate::domain::audit::{ChainHash, ChainHead};
+use crate::domain::audit_replay::AuditReplay;
 use crate::domain::expiry::rfc3339;
-use crate::domain::ledger::Ledger;
 use crate::host::clock::Zone;
 use crate::store::audit::{self, ChainReport};
 use crate::store::replay::{self, Finding, Findings};
@@ -131,13 +131,13 @@ impl Expected {
 fn look(context: &Context, reader: &Reader<'_>, expect: Option<Expected>) -> Result<Verdict, StoreError> {
     let (last, _) = audit::head(reader)?;
     let bar = progress::bar(&context.output, last, "[{bar:40}] {percent:>3}% of {len} entries");
-    let mut ledger = Ledger::default();
+    let mut replayed = AuditReplay::default();
     let mut expected = expect.map(|_| false);
     if let (Some(wanted), Some(start)) = (&expect, chain::link(reader, 0)?) {
         expected = Some(wanted.is(0, &start));
     }
     let report = audit::walk(reader, None, None, &mut |entry, hash| {
-        ledger.take(entry);
+        replayed.take(entry);
         if expect.is_some_and(|expect| expect.is(entry.number, hash)) {
             expected = Some(true);
         }
@@ -148,7 +148,7 @@ fn look(context: &Context, reader: &Reader<'_>, expect: Option<Expected>) -> Res
     bar.finish_and_clear();
     // What a broken log tells is nothing to compare with.
     let findings = match report {
-        ChainReport::Whole(..) => replay::compare(reader, &ledger)?,
+        ChainReport::Whole(..) => replay::compare(reader, &replayed)?,
         ChainReport::Broken { .. } => Findings::default(),
     };
     Ok(Verdict {

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::finding::Finding;
 use crate::cli::output::text;
 use crate::desk::known_head::{KnownHeads, LogMismatch};
+use crate::domain::audit_replay::AuditReplay;
 use crate::domain::clock;
-use crate::domain::ledger::Ledger;
 use crate::domain::text::inert;
 use crate::domain::user::UserStatus;
 use crate::domain::{
@@ -16,7 +16,7 @@ use crate::domain::{
 use crate::host::known_head_files::KnownHeadFiles;
 use crate::host::{identity, locations};
 use crate::store::audit::{self, ChainReport};
-use crate::store::examine::{self, Examined, ReserveState};
+use crate::store::inspect::{self, Inspection, ReserveState};
 use crate::store::replay::{self, Findings};
 use crate::store::{Store, StoreError, migrate, open, users};
 
@@ -28,35 +28,35 @@ const MOST_NAMED: usize = 3;
 /// Looks at the file that is there, or says what is.
 pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     let mut findings = vec![sqlite()];
-    let examined = match Examined::open(path) {
-        Ok(examined) => examined,
+    let inspection = match Inspection::open(path) {
+        Ok(inspection) => inspection,
         Err(error) => {
             findings.push(failed("database", &error));
             return findings;
         }
     };
-    findings.push(format(path, &examined));
-    let sound = examined.integrity();
+    findings.push(format(path, &inspection));
+    let sound = inspection.integrity();
     let damaged = sound.is_err();
     findings.push(match sound {
         Ok(()) => Finding::good("integrity", "every page, index and reference is sound"),
         Err(error) => Finding::fault("integrity", inert(&error.to_string()), RESTORE),
     });
-    findings.extend(people(&examined));
-    findings.push(chain(&examined, damaged));
-    findings.push(time(&examined, now));
+    findings.extend(people(&inspection));
+    findings.push(chain(&inspection, damaged));
+    findings.push(time(&inspection, now));
     findings.push(reserve(path));
-    if !damaged && matches!(examined.format(), Ok(found) if found == migrate::NEWEST) {
-        findings.push(schema(&examined));
+    if !damaged && matches!(inspection.format(), Ok(found) if found == migrate::NEWEST) {
+        findings.push(schema(&inspection));
         findings.extend(known_head(path));
     }
     findings
 }
 
 /// Whether somebody added or removed a trigger, an index, a view or a table.
-fn schema(examined: &Examined) -> Finding {
+fn schema(inspection: &Inspection) -> Finding {
     const CHECK: &str = "schema";
-    match examined.schema_differences() {
+    match inspection.schema_differences() {
         Ok(differences) if differences.is_empty() => Finding::good(CHECK, "as keydesk created it"),
         Ok(differences) => {
             let mut named: Vec<String> =
@@ -117,9 +117,9 @@ fn sqlite() -> Finding {
     }
 }
 
-fn format(path: &Path, examined: &Examined) -> Finding {
+fn format(path: &Path, inspection: &Inspection) -> Finding {
     let place = text::path(path);
-    match examined.format() {
+    match inspection.format() {
         Ok(found) if found == migrate::NEWEST => {
             Finding::good("database", format!("{place}, format {found}"))
         }
@@ -132,10 +132,10 @@ fn format(path: &Path, examined: &Examined) -> Finding {
     }
 }
 
-fn people(examined: &Examined) -> Vec<Finding> {
+fn people(inspection: &Inspection) -> Vec<Finding> {
     let caller = identity::caller();
     let login = inert(&caller.login);
-    let found = examined.read(|reader| Ok((users::of_caller(reader, &caller)?, users::active(reader)?)));
+    let found = inspection.read(|reader| Ok((users::of_caller(reader, &caller)?, users::active(reader)?)));
     let (user, active) = match found {
         Ok(found) => found,
         Err(error) => return vec![failed("users", &error)],
@@ -174,7 +174,7 @@ fn people(examined: &Examined) -> Vec<Finding> {
     } else {
         Finding::good("users", format!("{active} active users"))
     };
-    let deleted = match examined.leftovers() {
+    let deleted = match inspection.leftovers() {
         Ok(0) => Finding::good("deleted users", "nothing of them but their numbers"),
         Ok(count) => Finding::fault(
             "deleted users",
@@ -186,15 +186,15 @@ fn people(examined: &Examined) -> Vec<Finding> {
     vec![you, many, deleted]
 }
 
-fn chain(examined: &Examined, damaged: bool) -> Finding {
+fn chain(inspection: &Inspection, damaged: bool) -> Finding {
     const CHECK: &str = "audit log";
     // What an older format holds has other tables.
-    let comparable = matches!(examined.format(), Ok(found) if found == migrate::NEWEST);
-    let looked = examined.read(|reader| {
-        let mut ledger = Ledger::default();
-        let report = audit::walk(reader, None, None, &mut |entry, _| ledger.take(entry))?;
+    let comparable = matches!(inspection.format(), Ok(found) if found == migrate::NEWEST);
+    let looked = inspection.read(|reader| {
+        let mut replayed = AuditReplay::default();
+        let report = audit::walk(reader, None, None, &mut |entry, _| replayed.take(entry))?;
         let findings = match report {
-            ChainReport::Whole(..) if comparable => replay::compare(reader, &ledger)?,
+            ChainReport::Whole(..) if comparable => replay::compare(reader, &replayed)?,
             _ => Findings::default(),
         };
         Ok((report, findings))
@@ -233,7 +233,7 @@ fn whole(number: u64, hash: ChainHash) -> String {
 /// The space for deletions on a full disk; taken again where it is missing.
 fn reserve(path: &Path) -> Finding {
     const CHECK: &str = "reserve";
-    match examine::repair_reserve(path) {
+    match inspect::repair_reserve(path) {
         ReserveState::There => Finding::good(CHECK, "keys can be deleted on a full disk too"),
         ReserveState::Created => Finding::note(
             CHECK,
@@ -248,9 +248,9 @@ fn reserve(path: &Path) -> Finding {
     }
 }
 
-fn time(examined: &Examined, now: Instant) -> Finding {
+fn time(inspection: &Inspection, now: Instant) -> Finding {
     const CHECK: &str = "clock";
-    match examined.read(audit::last_at) {
+    match inspection.read(audit::last_at) {
         Ok(last) => match clock::behind_the_log(last, now) {
             Some(behind) => Finding::fault(CHECK, behind, clock::MEND),
             None => Finding::good(CHECK, "not behind the audit log"),

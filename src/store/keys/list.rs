@@ -7,15 +7,15 @@ use chrono::TimeDelta;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
-use super::convert::{self, KEY_COLUMNS};
-use super::keys::get;
-use super::page::{self, Page, Step, Window};
-use super::{Reader, StoreError};
+use super::read::{get, select};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::key::{Key, KeyId, KeyKind, KeyState, UnknownWord};
 use crate::domain::platform::Catalogue;
 use crate::domain::text::fold;
+use crate::store::convert::{self, KEY_COLUMNS};
+use crate::store::page::{self, Page, Step, Window};
+use crate::store::{Reader, StoreError, applications, users};
 
 /// The columns that a list can be ordered by. Within one value keys are ordered by their IDs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,7 +88,7 @@ impl KeySort {
             Self::Platform => vec![key.kind.platform().unwrap_or_default().to_owned().into()],
             Self::Expires => vec![key.expires.timestamp().into()],
             Self::State => vec![i64::from(key.disabled.is_some()).into(), key.expires.timestamp().into()],
-            Self::Creator => vec![super::users::sort_email(&key.creator).into()],
+            Self::Creator => vec![users::sort_email(&key.creator).into()],
             Self::LastUsed => vec![key.last_used.map_or(0, |at| at.timestamp()).into()],
         };
         cursor.push(key.id.to_string().into());
@@ -177,7 +177,7 @@ impl Condition {
     fn word(&mut self, r: &Reader<'_>, word: &str, catalogue: &Catalogue) -> Result<(), StoreError> {
         let mut sql = "(instr(k.folded, ?) > 0".to_owned();
         self.values.push(word.to_owned().into());
-        let creators = super::users::matching(r, word)?;
+        let creators = users::matching(r, word)?;
         if !creators.is_empty() {
             let ids: Vec<String> = creators.iter().map(|id| id.0.to_string()).collect();
             let _ = write!(sql, " OR k.creator_id IN ({})", ids.join(","));
@@ -312,13 +312,6 @@ pub fn page(
     })
 }
 
-pub(super) fn select(r: &Reader<'_>, sql: &str, values: Vec<Value>) -> Result<Vec<Key>, StoreError> {
-    let fault = r.fault("reading the keys");
-    let mut statement = r.connection.prepare_cached(sql).map_err(&fault)?;
-    let rows = statement.query_map(params_from_iter(values), convert::key).map_err(&fault)?;
-    rows.collect::<Result<_, _>>().map_err(&fault)
-}
-
 /// What SQLite intends to do for a step of a list: a test looks that it never sorts all rows, nor looks at them all.
 pub fn plan(
     r: &Reader<'_>,
@@ -369,7 +362,7 @@ fn first<E: From<StoreError>>(
 /// How many keys match.
 pub fn count(r: &Reader<'_>, query: &KeyQuery, catalogue: &Catalogue) -> Result<u64, StoreError> {
     if !query.is_filtered() {
-        return Ok(super::applications::get(r, query.application)?.map_or(0, |application| application.keys));
+        return Ok(applications::get(r, query.application)?.map_or(0, |application| application.keys));
     }
     let condition = Condition::of(r, query, catalogue)?;
     let sql = format!("SELECT count(*) FROM keys k INDEXED BY keys_by_name WHERE {}", condition.sql);

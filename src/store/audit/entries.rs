@@ -1,19 +1,14 @@
-//! The audit log: appended to with every change. `audit_list` reads it, `chain` checks it link by link, `replay`
-//! compares it with what there is.
+//! Entries of the audit log: how they are stored, and the last one.
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::convert;
-use super::{Reader, StoreError, WriteTx};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::audit::{AuditEntry, AuditRecord, ChainHash};
 use crate::domain::commitment::Commitment;
 use crate::domain::key::KeyId;
 use crate::domain::user::{Caller, UserId};
-
-pub use super::audit_list::{AuditRow, each, page};
-pub use super::chain::{ChainReport, walk};
+use crate::store::{Reader, StoreError, WriteTx, convert};
 
 pub(super) const ENTRY: &str = "l.number, l.at, l.actor, l.actor_uid, l.action, l.application_id, l.key_id, l.user_id, l.changes, \
     l.commitment, l.hash";
@@ -77,7 +72,7 @@ pub fn has_entries_by(r: &Reader<'_>, user: UserId, uid: u32) -> Result<bool, St
 }
 
 /// Adds an entry to the end of the chain.
-pub(super) fn append(
+pub(in crate::store) fn append(
     tx: &WriteTx<'_>,
     caller: &Caller,
     now: Instant,

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::{AccessFacts, KEY, KeyRow, TOMBSTONE, TombstoneRow};
 use crate::domain::Instant;
 use crate::domain::audit::AuditAction;
+use crate::domain::audit_replay::{AuditReplay, KEY_FIELDS, LASTING_FIELDS};
 use crate::domain::commitment::Commitment;
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{KeyId, KeyType};
-use crate::domain::ledger::{KEY_FIELDS, LASTING_FIELDS, Ledger};
 use crate::domain::text::inert;
 use crate::domain::token::Prefix;
-use crate::store::audit::{ENTRY, entry};
+use crate::store::audit::entries::{ENTRY, entry};
 use crate::store::{Reader, StoreError, database};
 
 /// What the entries of one key say.
@@ -101,14 +101,14 @@ fn difference(field: &str, there: Option<&String>, logged: Option<&String>) -> S
 }
 
 /// What differs between a key and its entries.
-pub(super) fn key(r: &Reader<'_>, ledger: &Ledger, id: KeyId) -> Result<String, StoreError> {
+pub(super) fn key(r: &Reader<'_>, replayed: &AuditReplay, id: KeyId) -> Result<String, StoreError> {
     let told = Told::of(r, id)?;
     let row = r
         .connection
         .query_row(&format!("{KEY} WHERE key_id = ?1"), [id.as_str()], KeyRow::of)
         .map_err(r.fault("comparing the audit log"))?;
     let mut differing = told.differing(&KEY_FIELDS, &row.fields);
-    differing.extend(told.access(id, &row.access, &prefix(r, ledger)?));
+    differing.extend(told.access(id, &row.access, &prefix(r, replayed)?));
     Ok(if differing.is_empty() {
         ": its creator or its date of creation".into()
     } else {
@@ -117,14 +117,14 @@ pub(super) fn key(r: &Reader<'_>, ledger: &Ledger, id: KeyId) -> Result<String, 
 }
 
 /// What differs between a tombstone and the entries of its key.
-pub(super) fn tombstone(r: &Reader<'_>, ledger: &Ledger, id: KeyId) -> Result<String, StoreError> {
+pub(super) fn tombstone(r: &Reader<'_>, replayed: &AuditReplay, id: KeyId) -> Result<String, StoreError> {
     let told = Told::of(r, id)?;
     let row = r
         .connection
         .query_row(&format!("{TOMBSTONE} WHERE key_id = ?1"), [id.as_str()], TombstoneRow::of)
         .map_err(r.fault("comparing the audit log"))?;
     let mut differing = told.differing(&LASTING_FIELDS, &row.fields);
-    differing.extend(told.access(id, &row.access, &prefix(r, ledger)?));
+    differing.extend(told.access(id, &row.access, &prefix(r, replayed)?));
     if told.deleted != Some((row.deleted_by, row.deleted)) {
         differing.push("it was deleted by another or at another time than logged".into());
     }
@@ -132,8 +132,8 @@ pub(super) fn tombstone(r: &Reader<'_>, ledger: &Ledger, id: KeyId) -> Result<St
 }
 
 /// The prefix with which the keys were created: the logged one.
-fn prefix(r: &Reader<'_>, ledger: &Ledger) -> Result<Prefix, StoreError> {
-    match ledger.prefix.as_deref().map(str::parse) {
+fn prefix(r: &Reader<'_>, replayed: &AuditReplay) -> Result<Prefix, StoreError> {
+    match replayed.prefix.as_deref().map(str::parse) {
         Some(Ok(prefix)) => Ok(prefix),
         _ => database::prefix(r),
     }

@@ -43,7 +43,7 @@ pub struct Count {
 
 /// A line of the book. All instants of its count are of the same day.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum UsageRecord {
     /// A key was let in.
     Used(KeyId, Count),
     /// Somebody was refused: with this key, or with nothing that is one.
@@ -52,14 +52,14 @@ pub enum Line {
 
 /// The connection that writes it.
 #[derive(Debug)]
-pub struct UseBook {
+pub struct UsageWriter {
     connection: Connection,
     path: PathBuf,
     files: DatabaseFiles,
     schema: SchemaCheck,
 }
 
-impl UseBook {
+impl UsageWriter {
     /// Opens a database of the newest format for writing; waits `patience` for the lock of others.
     pub fn open(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let connection = open::writable(path)?;
@@ -75,7 +75,7 @@ impl UseBook {
     }
 
     /// Writes lines from the front of a list and takes them off it; on an error the rest is still there.
-    pub fn write(&mut self, lines: &mut Vec<Line>) -> Result<(), StoreError> {
+    pub fn write(&mut self, lines: &mut Vec<UsageRecord>) -> Result<(), StoreError> {
         while !lines.is_empty() {
             if !self.files.are_in_place() {
                 return Err(StoreError::Moved { path: self.path.clone() });
@@ -83,8 +83,8 @@ impl UseBook {
             let some = lines.len().min(BATCH);
             self.transact(|transaction| {
                 lines[..some].iter().try_for_each(|line| match line {
-                    Line::Used(id, count) => used(transaction, *id, count),
-                    Line::Refused(reason, id, count) => refused(transaction, reason, *id, count),
+                    UsageRecord::Used(id, count) => used(transaction, *id, count),
+                    UsageRecord::Refused(reason, id, count) => refused(transaction, reason, *id, count),
                 })
             })?;
             lines.drain(..some);

@@ -9,12 +9,12 @@ use super::{Reader, SchemaDifference, migrate, open, reserve, schema};
 
 /// A database that is only looked at.
 #[derive(Debug)]
-pub struct Examined {
+pub struct Inspection {
     connection: Connection,
     path: PathBuf,
 }
 
-impl Examined {
+impl Inspection {
     /// Opens it; refuses what is not keydesk's, or newer than this program.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         if !path.exists() {

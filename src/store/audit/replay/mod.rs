@@ -7,14 +7,16 @@ use std::fmt;
 
 use rusqlite::Row;
 
-use super::{Reader, StoreError, convert, database, schema};
 use crate::domain::Instant;
+use crate::domain::audit_replay::{
+    AuditReplay, Facts, Fingerprints, KEY_FIELDS, KeyRecord, LASTING_FIELDS, UserRecord,
+};
 use crate::domain::commitment::{Commitment, KeyFacts, Salt, UserFacts};
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::KeyId;
-use crate::domain::ledger::{Facts, Fingerprints, KEY_FIELDS, KeyRecord, LASTING_FIELDS, Ledger, UserRecord};
 use crate::domain::text::inert;
 use crate::domain::user::UserStatus;
+use crate::store::{Reader, StoreError, convert, database, schema};
 
 /// Something that the log does not tell as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,20 +63,20 @@ impl Findings {
 }
 
 /// Compares what the log tells with the tables. The reader must be the one that the log was read with.
-pub fn compare(r: &Reader<'_>, ledger: &Ledger) -> Result<Findings, StoreError> {
+pub fn compare(r: &Reader<'_>, replayed: &AuditReplay) -> Result<Findings, StoreError> {
     let mut findings = Findings::default();
-    for contradiction in &ledger.contradictions {
+    for contradiction in &replayed.contradictions {
         findings.add("entry", contradiction.number, &contradiction.what);
     }
     for difference in schema::differences(r.connection).map_err(r.fault("reading the schema"))? {
         let object = format!("{} {}", inert(&difference.kind), inert(&difference.name));
         findings.add("schema", object, difference.predicate());
     }
-    keys(r, ledger, &mut findings)?;
-    tombstones(r, ledger, &mut findings)?;
-    applications(r, ledger, &mut findings)?;
-    users(r, ledger, &mut findings)?;
-    prefix(r, ledger, &mut findings)?;
+    keys(r, replayed, &mut findings)?;
+    tombstones(r, replayed, &mut findings)?;
+    applications(r, replayed, &mut findings)?;
+    users(r, replayed, &mut findings)?;
+    prefix(r, replayed, &mut findings)?;
     Ok(findings)
 }
 
@@ -209,16 +211,16 @@ impl AccessFacts {
     }
 }
 
-fn keys(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(), StoreError> {
+fn keys(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Result<(), StoreError> {
     let mut changed: Vec<KeyId> = Vec::new();
-    let row = |row: &Row<'_>| KeyRow::of(row).map(|key| (key.id, key.record(&ledger.fingerprints)));
+    let row = |row: &Row<'_>| KeyRow::of(row).map(|key| (key.id, key.record(&replayed.fingerprints)));
     let odd =
-        side_by_side(r, &format!("{KEY} ORDER BY key_id"), &ledger.keys, row, |id, told, there| {
+        side_by_side(r, &format!("{KEY} ORDER BY key_id"), &replayed.keys, row, |id, told, there| {
             match (told, there) {
                 (Some(told), Some(there)) if *told == there => {}
                 (Some(_), Some(_)) => changed.push(id),
                 (Some(_), None) => findings.add("key", id, "is gone, and no entry tells of its deletion"),
-                (None, _) if ledger.deleted.contains_key(&id) => {
+                (None, _) if replayed.deleted.contains_key(&id) => {
                     findings.add("key", id, "exists, and an entry tells that it was deleted");
                 }
                 (None, _) => findings.add("key", id, "exists, and no entry tells of its creation"),
@@ -226,7 +228,7 @@ fn keys(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(), 
         })?;
     unreadable("key", odd, findings);
     for (number, id) in changed.into_iter().enumerate() {
-        let fields = if number < MOST_EXPLAINED { explain::key(r, ledger, id)? } else { String::new() };
+        let fields = if number < MOST_EXPLAINED { explain::key(r, replayed, id)? } else { String::new() };
         findings.add("key", id, format!("was changed, and no entry tells of it{fields}"));
     }
     Ok(())
@@ -272,32 +274,38 @@ impl TombstoneRow {
     }
 }
 
-fn tombstones(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(), StoreError> {
+fn tombstones(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Result<(), StoreError> {
     let mut changed: Vec<KeyId> = Vec::new();
-    let row = |row: &Row<'_>| TombstoneRow::of(row).map(|row| (row.id, row.facts(&ledger.fingerprints)));
-    let odd =
-        side_by_side(r, &format!("{TOMBSTONE} ORDER BY key_id"), &ledger.deleted, row, |id, told, there| {
+    let row = |row: &Row<'_>| TombstoneRow::of(row).map(|row| (row.id, row.facts(&replayed.fingerprints)));
+    let odd = side_by_side(
+        r,
+        &format!("{TOMBSTONE} ORDER BY key_id"),
+        &replayed.deleted,
+        row,
+        |id, told, there| {
             match (told, there) {
                 (Some(told), Some(there)) if *told == there => {}
                 (Some(_), Some(_)) => changed.push(id),
                 (Some(_), None) => findings.add("key", id, "was deleted, and its tombstone is gone"),
                 // A deletion that no entry tells of; it has been named, if the key was ever created.
-                (None, _) if ledger.keys.contains_key(&id) => {}
+                (None, _) if replayed.keys.contains_key(&id) => {}
                 (None, _) => findings.add("key", id, "has a tombstone, and no entry tells of it"),
             }
-        })?;
+        },
+    )?;
     unreadable("key", odd, findings);
     for (number, id) in changed.into_iter().enumerate() {
-        let fields = if number < MOST_EXPLAINED { explain::tombstone(r, ledger, id)? } else { String::new() };
+        let fields =
+            if number < MOST_EXPLAINED { explain::tombstone(r, replayed, id)? } else { String::new() };
         findings.add("key", id, format!("has a tombstone that differs from the log{fields}"));
     }
     Ok(())
 }
 
-fn applications(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(), StoreError> {
+fn applications(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Result<(), StoreError> {
     let sql = "SELECT id, name FROM applications ORDER BY id";
     let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?));
-    let odd = side_by_side(r, sql, &ledger.applications, row, |id, told, there| match (told, there) {
+    let odd = side_by_side(r, sql, &replayed.applications, row, |id, told, there| match (told, there) {
         (Some(told), Some(there)) if *told == there => {}
         (Some(told), Some(there)) => {
             let what = format!(
@@ -320,7 +328,7 @@ fn applications(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Res
     Ok(())
 }
 
-fn users(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(), StoreError> {
+fn users(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Result<(), StoreError> {
     let row = |row: &Row<'_>| {
         let (id, status) = (row.get(0)?, convert::status(row, 1)?);
         let email: Option<String> = row.get(2)?;
@@ -331,14 +339,14 @@ fn users(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(),
         });
         let binding = match status {
             UserStatus::Deleted => Facts::default(),
-            _ => ledger.fingerprints.commitment(commitment),
+            _ => replayed.fingerprints.commitment(commitment),
         };
         Ok((id, UserRecord { status, binding }))
     };
     let odd = side_by_side(
         r,
         "SELECT id, status, email, login, uid, salt FROM users ORDER BY id",
-        &ledger.users,
+        &replayed.users,
         row,
         |id, told, there: Option<UserRecord>| match (told, there) {
             (Some(told), Some(there)) if *told == there => {}
@@ -363,8 +371,8 @@ fn users(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(),
 }
 
 /// The prefix of keys, which is chosen once.
-fn prefix(r: &Reader<'_>, ledger: &Ledger, findings: &mut Findings) -> Result<(), StoreError> {
-    let (Some(logged), there) = (&ledger.prefix, database::prefix(r)?) else { return Ok(()) };
+fn prefix(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Result<(), StoreError> {
+    let (Some(logged), there) = (&replayed.prefix, database::prefix(r)?) else { return Ok(()) };
     if logged != there.as_str() {
         let what = format!("of keys is {there}, and was {} when the database was set up", inert(logged));
         findings.add("database", "prefix", what);

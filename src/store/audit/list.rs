@@ -3,13 +3,13 @@
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
 
-use super::audit::{ENTRY, entry};
-use super::page::{self, Page, Step, Window};
-use super::{Reader, StoreError, convert};
+use super::entries::{ENTRY, entry};
 use crate::domain::audit::{AuditEntry, ChainHash};
 use crate::domain::audit_filter::AuditFilter;
 use crate::domain::text::{Name, inert};
 use crate::domain::user::Email;
+use crate::store::page::{self, Page, Step, Window};
+use crate::store::{Reader, StoreError, convert};
 
 /// An entry with the names of what it is about, as they are now.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,19 +1,16 @@
-//! Keys and tombstones: one by one, and the changes that the desk makes. The list is in `key_list`.
+//! Single keys and tombstones.
 
 use chrono::TimeDelta;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 
-use super::convert::{self, KEY_COLUMNS};
-use super::key_list::select;
-use super::{Reader, StoreError, WriteTx};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
-use crate::domain::key::{Key, KeyId, NewKey, Purpose, Tombstone};
-use crate::domain::secret::KeyHash;
+use crate::domain::key::{Key, KeyId, Tombstone};
 use crate::domain::text::fold;
 use crate::domain::user::UserId;
-
-pub use super::key_list::{KeyQuery, KeySort, count, each, ids, page, plan};
+use crate::store::convert::{self, KEY_COLUMNS};
+use crate::store::{Reader, StoreError};
 
 /// One key.
 pub fn get(r: &Reader<'_>, id: KeyId) -> Result<Option<Key>, StoreError> {
@@ -29,6 +26,18 @@ pub fn get(r: &Reader<'_>, id: KeyId) -> Result<Option<Key>, StoreError> {
 pub fn replaced_at(r: &Reader<'_>, key: &Key) -> Result<Option<Instant>, StoreError> {
     let successor = key.replaced_by.map(|id| get(r, id)).transpose()?.flatten();
     Ok(successor.map(|successor| successor.delivered.unwrap_or(successor.created)))
+}
+
+/// The keys of a query for [`KEY_COLUMNS`].
+pub(in crate::store) fn select(
+    r: &Reader<'_>,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Vec<Key>, StoreError> {
+    let fault = r.fault("reading the keys");
+    let mut statement = r.connection.prepare_cached(sql).map_err(&fault)?;
+    let rows = statement.query_map(params_from_iter(values), convert::key).map_err(&fault)?;
+    rows.collect::<Result<_, _>>().map_err(&fault)
 }
 
 /// Keys of exactly this name in an Application, at most 20.
@@ -144,112 +153,6 @@ pub fn ids_of(r: &Reader<'_>, application: ApplicationId) -> Result<Vec<KeyId>, 
     rows.collect::<Result<_, _>>().map_err(&fault)
 }
 
-/// Adds a key. `false` means that the ID is in use, or was.
-pub fn insert(
-    tx: &WriteTx<'_>,
-    new: &NewKey,
-    id: KeyId,
-    prefix: &str,
-    hash: &KeyHash,
-    purpose: Purpose,
-    now: Instant,
-) -> Result<bool, StoreError> {
-    if tombstone(tx, id)?.is_some() || get(tx, id)?.is_some() {
-        return Ok(false);
-    }
-    let what = "adding a key";
-    tx.change_one(
-        what,
-        "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, \
-         created, expires, throwaway) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        params![
-            id.as_str(),
-            hash.as_bytes(),
-            new.application.0,
-            new.name.as_str(),
-            convert::folded(&new.name, id, &new.kind),
-            prefix,
-            new.key_type.as_str(),
-            new.kind.platform().unwrap_or_default(),
-            tx.actor().0,
-            now.timestamp(),
-            new.expires.timestamp(),
-            purpose == Purpose::Throwaway,
-        ],
-    )?;
-    tx.expect(
-        what,
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND hash = ? AND application_id = ? AND prefix = ? \
-         AND type = ? AND expires = ? AND disabled IS NULL)",
-        [
-            id.to_string().into(),
-            hash.as_bytes().to_vec().into(),
-            new.application.0.into(),
-            prefix.to_owned().into(),
-            new.key_type.as_str().to_owned().into(),
-            new.expires.timestamp().into(),
-        ],
-    );
-    Ok(true)
-}
-
-/// Records that the secret was delivered.
-pub fn set_delivered(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), StoreError> {
-    let what = "recording that a secret was delivered";
-    let at = now.timestamp();
-    tx.change_one(
-        what,
-        "UPDATE keys SET delivered = ?2 WHERE key_id = ?1 AND delivered IS NULL",
-        params![id.as_str(), at],
-    )?;
-    tx.expect(
-        what,
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND delivered = ?)",
-        [id.to_string().into(), at.into()],
-    );
-    Ok(())
-}
-
-/// Records which key a new one replaces.
-pub fn set_replaces(tx: &WriteTx<'_>, id: KeyId, old: KeyId) -> Result<(), StoreError> {
-    let what = "recording which key a new one replaces";
-    tx.change_one(
-        what,
-        "UPDATE keys SET replaces = ?2 WHERE key_id = ?1",
-        params![id.as_str(), old.as_str()],
-    )?;
-    tx.expect(
-        what,
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND replaces = ?)",
-        [id.to_string().into(), old.to_string().into()],
-    );
-    Ok(())
-}
-
-/// Gives a rotated key its successor and its new expiration.
-pub fn set_replaced(
-    tx: &WriteTx<'_>,
-    id: KeyId,
-    by: KeyId,
-    expires: Instant,
-    disabled: Option<Instant>,
-) -> Result<(), StoreError> {
-    let what = "ending a replaced key";
-    let (expires, disabled) = (expires.timestamp(), disabled.map(|at| at.timestamp()));
-    tx.change_one(
-        what,
-        "UPDATE keys SET replaced_by = ?2, expires = ?3, disabled = ?4, is_disabled = (?4 IS NOT NULL), \
-         version = version + 1 WHERE key_id = ?1",
-        params![id.as_str(), by.as_str(), expires, disabled],
-    )?;
-    tx.expect(
-        what,
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND replaced_by = ? AND expires = ? AND disabled IS ?)",
-        [id.to_string().into(), by.to_string().into(), expires.into(), disabled.into()],
-    );
-    Ok(())
-}
-
 /// The keys that were made to take this one's place.
 pub fn successors(r: &Reader<'_>, old: KeyId) -> Result<Vec<Key>, StoreError> {
     let fault = r.fault("reading the successors of a key");
@@ -264,42 +167,4 @@ pub fn successors(r: &Reader<'_>, old: KeyId) -> Result<Vec<Key>, StoreError> {
         found.extend(get(r, id)?);
     }
     Ok(found)
-}
-
-/// Disables a key, or enables it.
-pub fn set_disabled(tx: &WriteTx<'_>, id: KeyId, since: Option<Instant>) -> Result<(), StoreError> {
-    let what = if since.is_some() { "disabling a key" } else { "enabling a key" };
-    let since = since.map(|at| at.timestamp());
-    tx.change_one(
-        what,
-        "UPDATE keys SET disabled = ?2, is_disabled = (?2 IS NOT NULL), version = version + 1 WHERE key_id = ?1",
-        params![id.as_str(), since],
-    )?;
-    tx.expect(
-        what,
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND disabled IS ?)",
-        [id.to_string().into(), since.into()],
-    );
-    Ok(())
-}
-
-/// Deletes a key and leaves its tombstone.
-pub fn delete(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), StoreError> {
-    let what = "deleting a key";
-    tx.change_one(
-        what,
-        "INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, throwaway, deleted, \
-         deleted_by, last_used, last_used_from) \
-         SELECT key_id, hash, application_id, name, prefix, type, platform, throwaway, ?2, ?3, last_used, \
-         last_used_from FROM keys WHERE key_id = ?1",
-        params![id.as_str(), now.timestamp(), tx.actor().0],
-    )?;
-    tx.change_one(what, "DELETE FROM keys WHERE key_id = ?1", [id.as_str()])?;
-    tx.expect(
-        what,
-        "SELECT NOT EXISTS (SELECT 1 FROM keys WHERE key_id = ?1) \
-         AND EXISTS (SELECT 1 FROM tombstones WHERE key_id = ?1 AND deleted = ?2)",
-        [id.to_string().into(), now.timestamp().into()],
-    );
-    Ok(())
 }

@@ -5,7 +5,7 @@ use rusqlite::params;
 use rusqlite::types::Value;
 
 use super::convert::KEY_COLUMNS;
-use super::key_list::select;
+use super::keys::select;
 use super::{Reader, StoreError};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
@@ -16,14 +16,14 @@ pub const LOOKED_AT: u64 = 50_000;
 
 /// Keys that were found, and whether there may be more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundKeys {
     /// They.
     pub keys: Vec<Key>,
     /// Whether the answer was cut.
     pub more: bool,
 }
 
-impl Found {
+impl FoundKeys {
     fn cut(mut keys: Vec<Key>, most: usize) -> Self {
         let more = keys.len() > most;
         keys.truncate(most);
@@ -43,7 +43,7 @@ pub fn expiring(
     now: Instant,
     until: Instant,
     most: usize,
-) -> Result<Found, StoreError> {
+) -> Result<FoundKeys, StoreError> {
     let sql = format!(
         "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_state CROSS JOIN users u ON u.id = k.creator_id \
          WHERE k.application_id = ? AND k.is_disabled = 0 AND k.expires > ? AND k.expires <= ? AND k.throwaway = 0 \
@@ -51,7 +51,7 @@ pub fn expiring(
     );
     let values =
         vec![application.0.into(), now.timestamp().into(), until.timestamp().into(), number(most + 1)];
-    Ok(Found::cut(select(r, &sql, values)?, most))
+    Ok(FoundKeys::cut(select(r, &sql, values)?, most))
 }
 
 /// Replaced keys of an Application that end until an instant and were used since another: somebody has not changed
@@ -63,7 +63,7 @@ pub fn still_used(
     until: Instant,
     used_since: Instant,
     most: usize,
-) -> Result<Found, StoreError> {
+) -> Result<FoundKeys, StoreError> {
     let sql = format!(
         "SELECT {KEY_COLUMNS} FROM (SELECT key_id FROM keys INDEXED BY keys_by_state \
          WHERE application_id = ? AND is_disabled = 0 AND expires > ? AND expires <= ? \
@@ -78,7 +78,7 @@ pub fn still_used(
         used_since.timestamp().into(),
         number(most + 1),
     ];
-    Ok(Found::cut(select(r, &sql, values)?, most))
+    Ok(FoundKeys::cut(select(r, &sql, values)?, most))
 }
 
 /// Keys of an Application that work, were handed over before an instant, and were not used since, those never used
@@ -89,7 +89,7 @@ pub fn idle(
     now: Instant,
     since: Instant,
     most: usize,
-) -> Result<Found, StoreError> {
+) -> Result<FoundKeys, StoreError> {
     by_use(r, application, now, since, "k.delivered < ?5", most)
 }
 
@@ -99,7 +99,7 @@ pub fn undelivered(
     application: ApplicationId,
     now: Instant,
     most: usize,
-) -> Result<Found, StoreError> {
+) -> Result<FoundKeys, StoreError> {
     // A secret that nobody has was never used: 1 is the first instant of use.
     let first = Instant::from_timestamp(1, 0).unwrap_or(now);
     by_use(r, application, now, first, "k.delivered IS NULL AND ?5 > 0", most)
@@ -112,7 +112,7 @@ fn by_use(
     unused_since: Instant,
     condition: &str,
     most: usize,
-) -> Result<Found, StoreError> {
+) -> Result<FoundKeys, StoreError> {
     let sql = format!(
         "SELECT {KEY_COLUMNS} FROM (SELECT key_id FROM keys INDEXED BY keys_by_used \
          WHERE application_id = ?1 AND used_order < ?2 ORDER BY used_order, key_id LIMIT {LOOKED_AT}) m \
@@ -126,7 +126,7 @@ fn by_use(
         number(most + 1),
         unused_since.timestamp().into(),
     ];
-    let mut found = Found::cut(select(r, &sql, values)?, most);
+    let mut found = FoundKeys::cut(select(r, &sql, values)?, most);
     if !found.more {
         let looked_at: u64 = r
             .connection

@@ -112,7 +112,7 @@ const MOST_CONTRADICTIONS: usize = 20;
 
 /// What there must be.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger {
+pub struct AuditReplay {
     /// Makes the fingerprints below.
     pub fingerprints: Fingerprints,
     /// The prefix of keys with which the database was set up.
@@ -129,7 +129,7 @@ pub struct Ledger {
     pub contradictions: Vec<Contradiction>,
 }
 
-impl Ledger {
+impl AuditReplay {
     /// Takes the next entry.
     pub fn take(&mut self, entry: &AuditEntry) {
         let action = entry.action.parse().ok();
@@ -280,37 +280,37 @@ mod tests {
 
     #[test]
     fn changes_add_up_to_what_there_is() {
-        let mut ledger = Ledger::default();
-        ledger.take(&entry(
+        let mut replayed = AuditReplay::default();
+        replayed.take(&entry(
             1,
             AuditAction::KeyCreated,
             &[Change::to("name", "A"), Change::to("expires", "x")],
         ));
-        ledger.take(&entry(2, AuditAction::KeyDisabled, &[Change::to("disabled", "now")]));
-        ledger.take(&entry(3, AuditAction::KeyEnabled, &[Change::from("disabled", "now")]));
-        ledger.take(&entry(4, AuditAction::KeyDelivered, &[Change::to("elsewhere", "z")]));
-        let of = ledger.fingerprints.clone();
+        replayed.take(&entry(2, AuditAction::KeyDisabled, &[Change::to("disabled", "now")]));
+        replayed.take(&entry(3, AuditAction::KeyEnabled, &[Change::from("disabled", "now")]));
+        replayed.take(&entry(4, AuditAction::KeyDelivered, &[Change::to("elsewhere", "z")]));
+        let of = replayed.fingerprints.clone();
         let at = DateTime::from_timestamp(1_000, 0).unwrap();
         let lasting = of.field("name", "A") ^ of.within(Some(2)) ^ of.commitment(None);
         let delivered = of.field("delivered", &rfc3339(at));
         let all = lasting ^ of.by(1, at) ^ of.field("expires", "x") ^ delivered;
-        let keys: Vec<KeyRecord> = ledger.keys.values().copied().collect();
+        let keys: Vec<KeyRecord> = replayed.keys.values().copied().collect();
         assert_eq!(keys, [KeyRecord { all, lasting }]);
-        ledger.take(&entry(5, AuditAction::KeyDeleted, &[Change::from("name", "A")]));
-        assert!(ledger.keys.is_empty() && ledger.contradictions.is_empty());
-        let deleted: Vec<Facts> = ledger.deleted.values().copied().collect();
+        replayed.take(&entry(5, AuditAction::KeyDeleted, &[Change::from("name", "A")]));
+        assert!(replayed.keys.is_empty() && replayed.contradictions.is_empty());
+        let deleted: Vec<Facts> = replayed.deleted.values().copied().collect();
         assert_eq!(deleted, [lasting ^ of.by(1, at)]);
     }
 
     #[test]
     fn what_cannot_be_is_noticed() {
-        let mut ledger = Ledger::default();
-        ledger.take(&entry(1, AuditAction::KeyDisabled, &[]));
-        ledger.take(&entry(2, AuditAction::KeyCreated, &[]));
-        ledger.take(&entry(3, AuditAction::KeyDeleted, &[]));
-        ledger.take(&entry(4, AuditAction::KeyDeleted, &[]));
-        ledger.take(&entry(5, AuditAction::KeyCreated, &[]));
-        let numbers: Vec<u64> = ledger.contradictions.iter().map(|c| c.number).collect();
+        let mut replayed = AuditReplay::default();
+        replayed.take(&entry(1, AuditAction::KeyDisabled, &[]));
+        replayed.take(&entry(2, AuditAction::KeyCreated, &[]));
+        replayed.take(&entry(3, AuditAction::KeyDeleted, &[]));
+        replayed.take(&entry(4, AuditAction::KeyDeleted, &[]));
+        replayed.take(&entry(5, AuditAction::KeyCreated, &[]));
+        let numbers: Vec<u64> = replayed.contradictions.iter().map(|c| c.number).collect();
         assert_eq!(numbers, [1, 4, 5]);
     }
 }

@@ -2,13 +2,11 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::audit::{ENTRY, entry, genesis};
-
-pub use super::audit::identity;
-use super::{Reader, StoreError};
+use super::entries::{ENTRY, entry, genesis};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditEntry, ChainHash};
 use crate::domain::key::KeyId;
+use crate::store::{Reader, StoreError, convert};
 
 /// What the chain says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +71,7 @@ pub fn link(r: &Reader<'_>, number: u64) -> Result<Option<ChainHash>, StoreError
 /// When the first entry was written.
 pub fn begun(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
     r.connection
-        .query_row("SELECT at FROM audit ORDER BY number LIMIT 1", [], |row| super::convert::instant(row, 0))
+        .query_row("SELECT at FROM audit ORDER BY number LIMIT 1", [], |row| convert::instant(row, 0))
         .optional()
         .map_err(r.fault("reading the audit log"))
 }
@@ -93,7 +91,7 @@ pub fn deletions(r: &Reader<'_>, after: u64, until: u64) -> Result<Vec<KeyId>, S
         .map_err(&fault)?;
     let action = AuditAction::KeyDeleted.as_str();
     let rows = statement
-        .query_map(params![after, until, action], |row| super::convert::maybe_key_id(row, 0))
+        .query_map(params![after, until, action], |row| convert::maybe_key_id(row, 0))
         .map_err(&fault)?;
     let found: Result<Vec<_>, _> = rows.collect();
     Ok(found.map_err(&fault)?.into_iter().flatten().collect())

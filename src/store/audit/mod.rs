@@ -1,0 +1,11 @@
+//! The audit log: appended to with every change, listed, verified entry by entry, and compared with the database.
+
+pub mod chain;
+mod entries;
+mod list;
+pub mod replay;
+
+pub use chain::{ChainReport, walk};
+pub(super) use entries::append;
+pub use entries::{has_entries_by, head, identity, last_at};
+pub use list::{AuditRow, each, page};
