@@ -4,9 +4,10 @@ use crate::config::bindings::{Action, Chord, Context};
 
 use super::App;
 use super::modal::reading::Page;
-use super::modal::{Dialog, Modal, Press, Reading};
+use super::modal::{Dialog, Flow, Modal, Press, Reading};
 use super::msg::{Asker, Effect, Target};
 use super::screen_id::ScreenId;
+use super::shared::Shared;
 
 impl App {
     pub(super) fn key(&mut self, chord: Chord) {
@@ -36,36 +37,49 @@ impl App {
             None => bound(self, &self.contexts()),
         };
         let press = Press { chord, action: action.filter(|_| !(takes_text && chord.is_text())) };
-        if let Some(id) = self.modals.last_id()
-            && let Some((dialog, shared)) = self.dialog(id)
-        {
-            let flow = dialog.press(&press, shared);
-            return self.follow(flow, Some(id));
+        if self.to_dialog(|dialog, shared| dialog.press(&press, shared)) {
+            return;
         }
         if takes_text || !press.action.is_some_and(|action| self.act_globally(action)) {
             self.press_on_screen(&press);
         }
     }
 
-    pub(super) fn paste(&mut self, text: &str) {
-        if let Some(id) = self.modals.last_id()
-            && let Some((dialog, shared)) = self.dialog(id)
+    /// Calls `f` with the top dialog, unless that waits for an operation; says whether a dialog is open.
+    fn to_dialog(&mut self, f: impl FnOnce(&mut dyn Dialog, &mut Shared) -> Flow) -> bool {
+        let Some(id) = self.modals.last_id() else { return false };
+        if let Some((dialog, shared)) = self.dialog(id)
+            && !dialog.submission().is_some_and(|submission| submission.is_pending())
         {
-            return dialog.paste(text, shared);
+            let flow = f(dialog, shared);
+            self.follow(flow, Some(id));
         }
-        let (screen, shared) = self.current();
-        screen.paste(text, shared);
+        true
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        let to_dialog = self.to_dialog(|dialog, shared| {
+            dialog.paste(text, shared);
+            Flow::Stay
+        });
+        if !to_dialog {
+            let (screen, shared) = self.current();
+            screen.paste(text, shared);
+        }
     }
 
     pub(super) fn click(&mut self, target: &Target) {
-        if let Some(id) = self.modals.last_id()
-            && let Some((dialog, shared)) = self.dialog(id)
-        {
-            let flow = match target {
-                Target::Action(action) => dialog.press(&Press::of(*action), shared),
-                target => dialog.click(target, shared),
-            };
-            return self.follow(flow, Some(id));
+        let to_dialog = self.to_dialog(|dialog, shared| match target {
+            Target::Action(action) => dialog.press(&Press::of(*action), shared),
+            Target::Choice(place) => dialog.choose(*place, shared),
+            Target::Day(day) => {
+                dialog.choose_day(*day, shared);
+                Flow::Stay
+            }
+            Target::Row(_) | Target::Screen(_) => Flow::Stay,
+        });
+        if to_dialog {
+            return;
         }
         match target {
             Target::Screen(screen) => self.go(*screen),

@@ -3,7 +3,7 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared, Target, TextField};
+use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared, TextField};
 use crate::config::bindings::Bindings;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::text::fold;
@@ -137,7 +137,7 @@ impl Chooser {
         self.matching = scored.into_iter().map(|(_, place)| place).collect();
     }
 
-    fn choose(&self, place: usize) -> Flow {
+    fn chosen(&self, place: usize) -> Flow {
         match self.matching().nth(place).map(|entry| entry.choice) {
             Some(Choice::Application(id)) => Flow::Choose(id),
             Some(Choice::Action(action)) => Flow::CloseAnd(action),
@@ -164,7 +164,7 @@ impl Dialog for Chooser {
     fn press(&mut self, press: &Press, _shared: &mut Shared) -> Flow {
         match press.action {
             Some(Action::Cancel) => return Flow::Close,
-            Some(Action::Confirm) => return self.choose(self.menu.chosen),
+            Some(Action::Confirm) => return self.chosen(self.menu.chosen),
             _ if self.menu.press(press, self.matching.len()) => self.refilter(),
             _ => {}
         }
@@ -176,8 +176,8 @@ impl Dialog for Chooser {
         self.refilter();
     }
 
-    fn click(&mut self, target: &Target, _shared: &mut Shared) -> Flow {
-        if let Target::Choice(place) = target { self.choose(*place) } else { Flow::Stay }
+    fn choose(&mut self, place: usize, _shared: &mut Shared) -> Flow {
+        self.chosen(place)
     }
 
     fn scroll(&mut self, rows: isize) {

@@ -1,6 +1,6 @@
 //! Yes or No, for what can be undone.
 
-use super::{Action, Context, Dialog, Flow, Operation, Press, Reply, Shared, Submission, Target, Targets};
+use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission, Targets};
 use crate::desk::Picked;
 use crate::domain::user::User;
 
@@ -57,15 +57,19 @@ impl Dialog for Confirm {
         &[Context::Question, Context::Choice, Context::Modal, Context::List]
     }
 
-    fn opened(&mut self, shared: &mut Shared) {
-        if let Subject::Keys(targets) = &mut self.subject {
-            targets.load(shared);
+    fn targets(&mut self) -> Option<&mut Targets> {
+        match &mut self.subject {
+            Subject::Keys(targets) => Some(targets),
+            Subject::User(_) => None,
         }
+    }
+
+    fn submission(&mut self) -> Option<&mut Submission> {
+        Some(&mut self.submission)
     }
 
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
         match press.action {
-            _ if self.submission.is_pending() => {}
             Some(Action::Cancel | Action::No) => return Flow::Close,
             Some(Action::Confirm) if !self.yes => return Flow::Close,
             Some(Action::Confirm | Action::Yes) => self.submit(shared),
@@ -75,23 +79,12 @@ impl Dialog for Confirm {
         Flow::Stay
     }
 
-    fn click(&mut self, target: &Target, shared: &mut Shared) -> Flow {
-        match target {
-            _ if self.submission.is_pending() => {}
-            Target::Choice(0) => return Flow::Close,
-            Target::Choice(_) => {
-                self.yes = true;
-                self.submit(shared);
-            }
-            _ => {}
+    fn choose(&mut self, place: usize, shared: &mut Shared) -> Flow {
+        if place == 0 {
+            return Flow::Close;
         }
+        self.yes = true;
+        self.submit(shared);
         Flow::Stay
-    }
-
-    fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
-        if let Subject::Keys(targets) = &mut self.subject {
-            targets.receive(reply);
-        }
-        if self.submission.take(reply).is_some() { Flow::Close } else { Flow::Stay }
     }
 }

@@ -1,8 +1,6 @@
 //! Typed confirmation of what cannot be undone.
 
-use super::{
-    Action, Context, Dialog, Flow, Operation, Press, Reply, Shared, Submission, Target, Targets, TextField,
-};
+use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission, Targets, TextField};
 use crate::desk::Picked;
 use crate::domain::application::Application;
 use crate::domain::text::is_unsafe;
@@ -117,17 +115,18 @@ impl Dialog for Delete {
         self.focus == Focus::Text
     }
 
-    fn opened(&mut self, shared: &mut Shared) {
-        if let Subject::Keys(targets) = &mut self.subject {
-            targets.load(shared);
+    fn targets(&mut self) -> Option<&mut Targets> {
+        match &mut self.subject {
+            Subject::Keys(targets) => Some(targets),
+            Subject::Application(_) | Subject::User(_) => None,
         }
     }
 
+    fn submission(&mut self) -> Option<&mut Submission> {
+        Some(&mut self.submission)
+    }
+
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
-        if self.submission.is_pending() {
-            // Its outcome will be shown; closing would only hide it.
-            return Flow::Stay;
-        }
         match (press.action, self.focus) {
             (Some(Action::Cancel), _) | (Some(Action::Confirm), Focus::Cancel) => return Flow::Close,
             (Some(Action::Confirm), _) => self.submit(shared),
@@ -152,36 +151,21 @@ impl Dialog for Delete {
     }
 
     fn paste(&mut self, text: &str, _shared: &mut Shared) {
-        if self.focus == Focus::Text && !self.submission.is_pending() {
+        if self.focus == Focus::Text {
             self.mismatch = false;
             self.typed.paste(text);
         }
     }
 
-    fn click(&mut self, target: &Target, shared: &mut Shared) -> Flow {
-        match target {
-            _ if self.submission.is_pending() => {}
-            Target::Choice(0) => self.focus = Focus::Text,
-            Target::Choice(1) => return Flow::Close,
-            Target::Choice(_) => {
+    fn choose(&mut self, place: usize, shared: &mut Shared) -> Flow {
+        match place {
+            0 => self.focus = Focus::Text,
+            1 => return Flow::Close,
+            _ => {
                 self.focus = Focus::Delete;
                 self.submit(shared);
             }
-            _ => {}
         }
         Flow::Stay
-    }
-
-    fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
-        if let Subject::Keys(targets) = &mut self.subject {
-            match targets.receive(reply) {
-                Some(Ok(())) if targets.keys.is_empty() && !targets.picked.is_empty() => {
-                    self.submission.error = Some("Another session has deleted it already.".into());
-                }
-                Some(Err(error)) => self.submission.error = Some(error.to_string()),
-                _ => {}
-            }
-        }
-        if self.submission.take(reply).is_some() { Flow::Close } else { Flow::Stay }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Action, Dialog, Direction, Effect, Flow, Load, Operation, Pending, Press, Reply, Shared, Submission,
-    Target, TextField,
+    TextField,
 };
 use crate::domain::application::Application;
 use crate::domain::text::{Name, skeleton};
@@ -150,6 +150,10 @@ impl Dialog for Form {
         true
     }
 
+    fn submission(&mut self) -> Option<&mut Submission> {
+        Some(&mut self.submission)
+    }
+
     fn opened(&mut self, shared: &mut Shared) {
         if matches!(self.purpose, Purpose::CreateApplication | Purpose::RenameApplication(_)) {
             self.choices.load(Load::ApplicationChoices, shared);
@@ -157,9 +161,6 @@ impl Dialog for Form {
     }
 
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
-        if self.submission.is_pending() {
-            return Flow::Stay;
-        }
         match press.action {
             Some(Action::Cancel) => {
                 // The program cannot work on an empty database.
@@ -186,24 +187,17 @@ impl Dialog for Form {
     }
 
     fn paste(&mut self, text: &str, _shared: &mut Shared) {
-        if !self.submission.is_pending() {
-            self.edit(|field| field.paste(text));
-        }
+        self.edit(|field| field.paste(text));
     }
 
-    fn click(&mut self, target: &Target, _shared: &mut Shared) -> Flow {
-        if let Target::Choice(place) = target
-            && *place < self.fields.len()
-        {
-            self.focus = *place;
-        }
+    fn choose(&mut self, place: usize, _shared: &mut Shared) -> Flow {
+        self.focus = place.min(self.fields.len() - 1);
         Flow::Stay
     }
 
-    fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
+    fn loaded(&mut self, reply: &mut Reply) {
         if let Some(Ok(applications)) = self.choices.take(reply) {
             self.applications = applications;
         }
-        if self.submission.take(reply).is_some() { Flow::Close } else { Flow::Stay }
     }
 }

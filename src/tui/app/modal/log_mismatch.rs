@@ -1,6 +1,6 @@
 //! The dialog of a log mismatch: what differs, which deleted keys exist again, and what to do.
 
-use super::{Action, Context, Dialog, Direction, Flow, Operation, Press, Reply, Shared, Submission, Target};
+use super::{Action, Context, Dialog, Direction, Flow, Operation, Press, Shared, Submission};
 use crate::desk::known_head::{LogMismatch, RestoredKey};
 
 use super::delete::Delete;
@@ -48,7 +48,7 @@ impl LogMismatchDialog {
         self.focus = direction.step(self.focus, self.choices().len());
     }
 
-    fn choose(&mut self, shared: &mut Shared) -> Flow {
+    fn confirm(&mut self, shared: &mut Shared) -> Flow {
         match self.focused() {
             Choice::Later => return self.back(),
             Choice::Delete => {
@@ -77,11 +77,14 @@ impl Dialog for LogMismatchDialog {
         &[Context::Choice, Context::Modal, Context::List]
     }
 
+    fn submission(&mut self) -> Option<&mut Submission> {
+        Some(&mut self.submission)
+    }
+
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
         match press.action {
-            _ if self.submission.is_pending() => {}
             Some(Action::Cancel) => return self.back(),
-            Some(Action::Confirm) => return self.choose(shared),
+            Some(Action::Confirm) => return self.confirm(shared),
             Some(Action::Next | Action::Right) => self.move_focus(Direction::Forward),
             Some(Action::Previous | Action::Left) => self.move_focus(Direction::Back),
             _ => {}
@@ -89,17 +92,8 @@ impl Dialog for LogMismatchDialog {
         Flow::Stay
     }
 
-    fn click(&mut self, target: &Target, shared: &mut Shared) -> Flow {
-        match target {
-            Target::Choice(place) if !self.submission.is_pending() && *place < self.choices().len() => {
-                self.focus = *place;
-                self.choose(shared)
-            }
-            _ => Flow::Stay,
-        }
-    }
-
-    fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
-        if self.submission.take(reply).is_some() { Flow::Close } else { Flow::Stay }
+    fn choose(&mut self, place: usize, shared: &mut Shared) -> Flow {
+        self.focus = place.min(self.choices().len() - 1);
+        self.confirm(shared)
     }
 }

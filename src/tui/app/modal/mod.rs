@@ -17,12 +17,13 @@ pub mod wizard;
 // What dialogs use, by `super::`.
 use super::direction::Direction;
 use super::message::{Message, Tone};
-use super::msg::{Effect, Load, Operation, Outcome, Target};
+use super::msg::{Effect, Load, Operation, Outcome};
 use super::pending::{Pending, Reply};
 use super::shared::Shared;
 use super::text_field::TextField;
 use crate::config::bindings::{Action, Chord, Context};
 use crate::domain::application::ApplicationId;
+use chrono::NaiveDate;
 use submission::Submission;
 use targets::Targets;
 
@@ -93,9 +94,27 @@ pub trait Dialog {
         false
     }
 
+    /// The keys that it is about.
+    fn targets(&mut self) -> Option<&mut Targets> {
+        None
+    }
+
+    /// The operation that it asks for: no input reaches it while that is pending.
+    fn submission(&mut self) -> Option<&mut Submission> {
+        None
+    }
+
+    /// The operation is done.
+    fn done(&mut self, _outcome: Outcome, _shared: &mut Shared) -> Flow {
+        Flow::Close
+    }
+
     /// It has been opened: asks for what it shows.
     fn opened(&mut self, shared: &mut Shared) {
-        self.refresh(shared);
+        match self.targets() {
+            Some(targets) => targets.load(shared),
+            None => self.refresh(shared),
+        }
     }
 
     /// The data have changed.
@@ -105,16 +124,32 @@ pub trait Dialog {
 
     fn paste(&mut self, _text: &str, _shared: &mut Shared) {}
 
-    fn click(&mut self, _target: &Target, _shared: &mut Shared) -> Flow {
+    /// A choice, a button or a field was clicked, by its place.
+    fn choose(&mut self, _place: usize, _shared: &mut Shared) -> Flow {
         Flow::Stay
     }
+
+    /// A day of a calendar was clicked.
+    fn choose_day(&mut self, _day: NaiveDate, _shared: &mut Shared) {}
 
     /// The mouse wheel was turned.
     fn scroll(&mut self, _rows: isize) {}
 
+    /// Takes what it has asked to be read.
+    fn loaded(&mut self, _reply: &mut Reply) {}
+
     /// Takes a response to what it asked for.
-    fn receive(&mut self, _reply: &mut Reply, _shared: &mut Shared) -> Flow {
-        Flow::Stay
+    fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) -> Flow {
+        let error = self.targets().and_then(|targets| targets.receive(reply));
+        self.loaded(reply);
+        let Some(submission) = self.submission() else { return Flow::Stay };
+        if error.is_some() {
+            submission.error = error;
+        }
+        match submission.take(reply) {
+            Some(outcome) => self.done(outcome, shared),
+            None => Flow::Stay,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rotate: why, and how long the old key goes on working. Then the secret, once.
 
-use super::{Action, Dialog, Flow, Operation, Outcome, Press, Reply, Shared, Submission, Target, Targets};
+use super::{Action, Dialog, Flow, Operation, Outcome, Press, Reply, Shared, Submission, Targets};
 use chrono::TimeDelta;
 
 use crate::desk::{Ending, Picked, Rotated};
@@ -58,7 +58,7 @@ impl Rotate {
         self.submission.send(Operation::RotateKeys(self.targets.picked.clone(), ending), shared);
     }
 
-    fn choose(&mut self, place: usize) {
+    fn select(&mut self, place: usize) {
         match self.step {
             Step::Why => self.leaked = place == 1,
             Step::Overlap => self.overlap = place.min(OVERLAPS.len() - 1),
@@ -79,48 +79,45 @@ impl Dialog for Rotate {
         vec![Action::Confirm, Action::Cancel]
     }
 
-    fn opened(&mut self, shared: &mut Shared) {
-        self.targets.load(shared);
+    fn targets(&mut self) -> Option<&mut Targets> {
+        Some(&mut self.targets)
+    }
+
+    fn submission(&mut self) -> Option<&mut Submission> {
+        Some(&mut self.submission)
     }
 
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
         match press.action {
-            _ if self.submission.is_pending() => {}
             Some(Action::Cancel) if self.step == Step::Why => return Flow::Close,
             Some(Action::Cancel) => self.step = Step::Why,
             Some(Action::Confirm) => self.forward(shared),
-            Some(Action::Down | Action::Next) => self.choose(self.chosen() + 1),
-            Some(Action::Up | Action::Previous) => self.choose(self.chosen().saturating_sub(1)),
+            Some(Action::Down | Action::Next) => self.select(self.chosen() + 1),
+            Some(Action::Up | Action::Previous) => self.select(self.chosen().saturating_sub(1)),
             _ => {}
         }
         Flow::Stay
     }
 
-    fn click(&mut self, target: &Target, shared: &mut Shared) -> Flow {
-        match target {
-            _ if self.submission.is_pending() => {}
-            // A second click on what is chosen confirms it.
-            Target::Choice(place) if self.chosen() == *place => self.forward(shared),
-            Target::Choice(place) => self.choose(*place),
-            _ => {}
+    fn choose(&mut self, place: usize, shared: &mut Shared) -> Flow {
+        // A second click on what is chosen confirms it.
+        if self.chosen() == place {
+            self.forward(shared);
+        } else {
+            self.select(place);
         }
         Flow::Stay
     }
 
-    fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) -> Flow {
-        if self.targets.receive(reply).is_some() {
-            self.targets.keys.sort_by_cached_key(|details| fold(details.key.name.as_str()));
-        }
-        match self.submission.take(reply) {
-            Some(Outcome::Rotated(rotated)) => {
-                let mut successors: Vec<Successor> =
-                    rotated.into_iter().map(|one| successor(one, shared)).collect();
-                successors.sort_by_cached_key(|one| fold(one.key.name.as_str()));
-                Reveal::successors(successors).map_or(Flow::Close, Flow::swap)
-            }
-            Some(_) => Flow::Close,
-            None => Flow::Stay,
-        }
+    fn loaded(&mut self, _reply: &mut Reply) {
+        self.targets.keys.sort_by_cached_key(|details| fold(details.key.name.as_str()));
+    }
+
+    fn done(&mut self, outcome: Outcome, shared: &mut Shared) -> Flow {
+        let Outcome::Rotated(rotated) = outcome else { return Flow::Close };
+        let mut successors: Vec<Successor> = rotated.into_iter().map(|one| successor(one, shared)).collect();
+        successors.sort_by_cached_key(|one| fold(one.key.name.as_str()));
+        Reveal::successors(successors).map_or(Flow::Close, Flow::swap)
     }
 }
 

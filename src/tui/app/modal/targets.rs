@@ -1,7 +1,6 @@
 //! The keys that a dialog is about.
 
 use crate::desk::Picked;
-use crate::store::StoreError;
 use crate::tui::app::msg::{KeyDetails, Load};
 use crate::tui::app::pending::{Pending, Reply};
 use crate::tui::app::shared::Shared;
@@ -38,8 +37,17 @@ impl Targets {
         self.details.load(Load::Targets(ids), shared);
     }
 
-    /// Takes the details, if the reply holds them.
-    pub fn receive(&mut self, reply: &mut Reply) -> Option<Result<(), StoreError>> {
-        Some(self.details.take(reply)?.map(|keys| self.keys = keys))
+    /// Takes the details, if the reply holds them; says what is wrong, if something is.
+    pub fn receive(&mut self, reply: &mut Reply) -> Option<String> {
+        match self.details.take(reply)? {
+            Ok(keys) if keys.is_empty() && !self.picked.is_empty() => {
+                Some("Another session has deleted it already.".into())
+            }
+            Ok(keys) => {
+                self.keys = keys;
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        }
     }
 }

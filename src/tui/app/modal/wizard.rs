@@ -2,9 +2,9 @@
 
 use super::{
     Action, Context, Dialog, Direction, Flow, Load, Operation, Outcome, Pending, Press, Reply, Shared,
-    Submission, Target, TextField,
+    Submission, TextField,
 };
-use chrono::{Datelike, TimeDelta};
+use chrono::{Datelike, NaiveDate, TimeDelta};
 
 use crate::desk::CreatedKey;
 use crate::domain::Instant;
@@ -299,9 +299,12 @@ impl Dialog for Wizard {
         }
     }
 
+    fn submission(&mut self) -> Option<&mut Submission> {
+        Some(&mut self.submission)
+    }
+
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
         match (press.action, self.step) {
-            _ if self.submission.is_pending() => {}
             (Some(Action::Cancel), _) => return self.back(shared),
             (Some(Action::Confirm), _) => return self.forward(shared),
             (action, Step::Service) => return self.press_in_service(action, shared),
@@ -332,35 +335,38 @@ impl Dialog for Wizard {
         }
     }
 
-    fn click(&mut self, target: &Target, shared: &mut Shared) -> Flow {
-        match (self.step, target) {
-            (Step::Service, Target::Choice(place)) => {
-                self.third_party = *place == 1;
+    fn choose(&mut self, place: usize, shared: &mut Shared) -> Flow {
+        match (self.step, place) {
+            (Step::Service, place) => {
+                self.third_party = place == 1;
                 return self.forward(shared);
             }
-            (Step::Platform, Target::Choice(place)) if *place < self.platforms.len() => {
-                self.menu.chosen = *place;
+            (Step::Platform, place) if place < self.platforms.len() => {
+                self.menu.chosen = place;
                 return self.forward(shared);
             }
             // 0 the name, 1 and 2 the types, then the expiration choices, then the date.
-            (Step::Details, Target::Choice(0)) => self.focus = Focus::Name,
-            (Step::Details, Target::Choice(place @ (1 | 2))) => {
+            (Step::Details, 0) => self.focus = Focus::Name,
+            (Step::Details, 1 | 2) => {
                 self.focus = Focus::Type;
-                self.key_type = KeyType::ALL[*place - 1];
+                self.key_type = KeyType::ALL[place - 1];
             }
-            (Step::Details, Target::Choice(place)) if *place - 3 <= PRESETS.len() => {
+            (Step::Details, place) if place - 3 <= PRESETS.len() => {
                 self.focus = Focus::Expiry;
-                self.choose_expiry(*place - 3, shared);
+                self.choose_expiry(place - 3, shared);
             }
-            (Step::Details, Target::Choice(_)) => self.focus = Focus::Date,
-            (Step::Details, Target::Day(date)) => {
-                self.focus = Focus::Date;
-                self.calendar.select(*date);
-                self.date_changed(shared);
-            }
+            (Step::Details, _) => self.focus = Focus::Date,
             _ => {}
         }
         Flow::Stay
+    }
+
+    fn choose_day(&mut self, day: NaiveDate, shared: &mut Shared) {
+        if self.step == Step::Details {
+            self.focus = Focus::Date;
+            self.calendar.select(day);
+            self.date_changed(shared);
+        }
     }
 
     fn scroll(&mut self, rows: isize) {
@@ -369,14 +375,16 @@ impl Dialog for Wizard {
         }
     }
 
-    fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
+    fn loaded(&mut self, reply: &mut Reply) {
         if let Some(Ok(count)) = self.month_count.take(reply) {
             self.in_month = count;
         }
-        match self.submission.take(reply) {
-            Some(Outcome::Created(CreatedKey { key, secret })) => Flow::swap(Reveal::new(key, secret)),
-            Some(_) => Flow::Close,
-            None => Flow::Stay,
+    }
+
+    fn done(&mut self, outcome: Outcome, _shared: &mut Shared) -> Flow {
+        match outcome {
+            Outcome::Created(CreatedKey { key, secret }) => Flow::swap(Reveal::new(key, secret)),
+            _ => Flow::Close,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{
     Action, Context, Dialog, Effect, Flow, Message, Operation, Pending, Press, Reading, Reply, Shared,
-    Target, TextField, Tone,
+    TextField, Tone,
 };
 mod several;
 
@@ -287,13 +287,11 @@ impl Dialog for Reveal {
         }
     }
 
-    fn click(&mut self, target: &Target, shared: &mut Shared) -> Flow {
-        match (&self.mode, target) {
-            (Mode::Asking { .. }, Target::Choice(1)) => return self.leave(shared),
-            (Mode::Asking { .. }, Target::Choice(_)) => self.mode = Mode::Home,
-            _ => {}
+    fn choose(&mut self, place: usize, shared: &mut Shared) -> Flow {
+        if !matches!(self.mode, Mode::Asking { .. }) {
+            return Flow::Stay;
         }
-        Flow::Stay
+        self.press_asking(if place == 1 { Action::Yes } else { Action::No }, shared)
     }
 
     fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) -> Flow {
