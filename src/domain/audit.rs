@@ -17,59 +17,49 @@ use super::commitment::{self, Commitment};
 use super::key::KeyId;
 use super::user::UserId;
 
-/// What sets these hashes apart from any other use of SHA-256.
+/// Separates these hashes from any other use of SHA-256.
 const DOMAIN: &[u8] = b"keydesk audit entry v1";
 const GENESIS: &[u8] = b"keydesk audit chain v1";
 
-/// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum AuditAction {
     /// The database got its first user and Application.
     SetUp,
-    /// An Application was created.
     #[strum(serialize = "application.created")]
     ApplicationCreated,
-    /// An Application got another name.
     #[strum(serialize = "application.renamed")]
     ApplicationRenamed,
-    /// An Application was deleted, after its keys.
+    /// After an entry for each of its keys.
     #[strum(serialize = "application.deleted")]
     ApplicationDeleted,
-    /// A key was created.
     #[strum(serialize = "key.created")]
     KeyCreated,
-    /// The secret of a new key was handed over.
+    /// The secret of a new key was shown, copied, written or piped.
     #[strum(serialize = "key.delivered")]
     KeyDelivered,
-    /// A key was paused.
     #[strum(serialize = "key.disabled")]
     KeyDisabled,
-    /// A paused key was let in again.
     #[strum(serialize = "key.enabled")]
     KeyEnabled,
-    /// A successor took the key's place.
+    /// The entry is about the predecessor.
     #[strum(serialize = "key.rotated")]
     KeyRotated,
-    /// A key was deleted.
     #[strum(serialize = "key.deleted")]
     KeyDeleted,
-    /// A user was added.
     #[strum(serialize = "user.added")]
     UserAdded,
-    /// A user may change nothing any more.
+    /// The user is read-only.
     #[strum(serialize = "user.disabled")]
     UserDisabled,
-    /// A disabled user may change things again.
     #[strum(serialize = "user.enabled")]
     UserEnabled,
-    /// A user was deleted and their email wiped.
+    /// Their email was erased too.
     #[strum(serialize = "user.deleted")]
     UserDeleted,
 }
 
 impl AuditAction {
-    /// All of them.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The word in the database, in JSON and in the hash.
@@ -78,7 +68,6 @@ impl AuditAction {
         self.into()
     }
 
-    /// The words on the screen.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -103,46 +92,39 @@ impl AuditAction {
 /// A field with its value before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// The field's name.
     pub field: String,
-    /// The value before, if there was one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub before: Option<String>,
-    /// The value after, if there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<String>,
 }
 
 impl Change {
-    /// A field that has come to have a value.
+    /// A field that had no value before.
     #[must_use]
     pub fn to(field: &str, after: impl Into<String>) -> Self {
         Self { field: field.into(), before: None, after: Some(after.into()) }
     }
 
-    /// A field whose value is gone.
+    /// A field that has no value any more.
     #[must_use]
     pub fn from(field: &str, before: impl Into<String>) -> Self {
         Self { field: field.into(), before: Some(before.into()), after: None }
     }
 
-    /// A field whose value has changed.
     #[must_use]
     pub fn between(field: &str, before: impl Into<String>, after: impl Into<String>) -> Self {
         Self { field: field.into(), before: Some(before.into()), after: Some(after.into()) }
     }
 }
 
-/// What an operation has to say of itself; without it no change can be committed.
+/// What an operation says of itself. No change is committed without one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// What was done.
     pub action: AuditAction,
-    /// The Application it was done to, or in.
+    /// The Application that it is about, or that the key belongs to.
     pub application: Option<ApplicationId>,
-    /// The key it was done to.
     pub key: Option<KeyId>,
-    /// The user it was done to.
     pub user: Option<UserId>,
     /// Fields before and after. Never an email, a login, a secret or a hash.
     pub changes: Vec<Change>,
@@ -151,37 +133,31 @@ pub struct AuditRecord {
 }
 
 impl AuditRecord {
-    /// A record of an action on nothing in particular yet.
     #[must_use]
     pub fn new(action: AuditAction) -> Self {
         Self { action, application: None, key: None, user: None, changes: Vec::new(), commitment: None }
     }
 
-    /// Names the Application.
     #[must_use]
     pub fn application(self, application: ApplicationId) -> Self {
         Self { application: Some(application), ..self }
     }
 
-    /// Names the key.
     #[must_use]
     pub fn key(self, key: KeyId) -> Self {
         Self { key: Some(key), ..self }
     }
 
-    /// Names the user it was done to.
     #[must_use]
     pub fn user(self, user: UserId) -> Self {
         Self { user: Some(user), ..self }
     }
 
-    /// Adds a commitment.
     #[must_use]
     pub fn commitment(self, commitment: Commitment) -> Self {
         Self { commitment: Some(commitment), ..self }
     }
 
-    /// Adds a field.
     #[must_use]
     pub fn change(mut self, change: Change) -> Self {
         self.changes.push(change);
@@ -189,33 +165,29 @@ impl AuditRecord {
     }
 }
 
-/// An entry as its bytes go into the chain: everything as text that is stored, nothing derived.
+/// An entry as it is stored and hashed, with nothing derived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Its number: 1, 2, 3... without gaps.
+    /// 1, 2, 3... without gaps.
     pub number: u64,
-    /// When it was done.
     pub at: Instant,
-    /// Who did it.
     pub actor: UserId,
-    /// The login number it was done under.
+    /// The user ID (uid) of the actor at the operating system.
     pub actor_uid: u32,
-    /// The word for what was done (see [`AuditAction::as_str`]).
+    /// See [`AuditAction::as_str`]. A newer keydesk may have words that are unknown here.
     pub action: String,
-    /// The Application it was done to, or in.
+    /// The Application that it is about, or that the key belongs to.
     pub application: Option<ApplicationId>,
-    /// The key it was done to.
     pub key: Option<KeyId>,
-    /// The user it was done to.
     pub user: Option<UserId>,
-    /// The changes as they are stored: a JSON array of [`Change`].
+    /// A JSON array of [`Change`].
     pub changes: String,
     /// A commitment to what is not among the changes.
     pub commitment: Option<Commitment>,
 }
 
 impl AuditEntry {
-    /// The words on the screen for what was done; an action of a newer keydesk stands as it is.
+    /// An unknown action is shown as it is stored.
     #[must_use]
     pub fn label(&self) -> String {
         self.action.parse().map_or_else(
@@ -224,13 +196,13 @@ impl AuditEntry {
         )
     }
 
-    /// The fields before and after; none when the stored text is damaged (the chain will say so).
+    /// Empty when the stored text is damaged, which verification of the chain detects.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
         serde_json::from_str(&self.changes).unwrap_or_default()
     }
 
-    /// The hash of this entry after the one with `previous`.
+    /// The hash of this entry, where `previous` is that of the entry before.
     #[must_use]
     pub fn hash(&self, previous: &ChainHash) -> ChainHash {
         let mut hasher = Sha256::new();
@@ -251,7 +223,7 @@ impl AuditEntry {
     }
 }
 
-/// A link of the chain: SHA-256, 32 bytes. Not secret.
+/// A hash of the chain: SHA-256. Not secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ChainHash(pub [u8; 32]);
 
@@ -273,7 +245,6 @@ impl fmt::Display for ChainHash {
     }
 }
 
-/// A text is no hash of the chain, or no head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("that is no link of an audit log")]
 pub struct NotALink;
@@ -293,12 +264,12 @@ impl FromStr for ChainHash {
     }
 }
 
-/// The end of the chain as somebody saw it: `12:3f9a...`, the number of the last entry and its hash.
+/// Number and hash of the last entry, written as `12:3f9a...`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChainHead {
-    /// The number of the last entry; 0 when there is none.
+    /// 0 when there is no entry.
     pub number: u64,
-    /// Its hash, or where the chain starts.
+    /// The start of the chain when there is no entry.
     pub hash: ChainHash,
 }
 

@@ -1,4 +1,4 @@
-//! What to show of the audit log: words, and words with a name in front (`since:7d key:7Qm user:ana@`).
+//! The filter of the audit log: words and named terms (`since:7d key:7Qm user:ana@`).
 
 use chrono::TimeZone;
 
@@ -8,30 +8,28 @@ use super::since::parse_since;
 use super::text::{fold, inert};
 use super::user::UserId;
 
-/// Which entries to show. Everything that is named must hold; texts are without regard to case.
+/// Entries match when all terms match. Text is compared without regard to case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Texts that stand anywhere in the entry or in the names of what it is about.
+    /// Anywhere in the entry, or in the names of what it is about.
     pub words: Vec<String>,
-    /// Texts in the key's ID or name.
+    /// In the key's ID or name.
     pub key: Vec<String>,
-    /// Texts in the email of who did it or to whom it was done.
+    /// In the email of the actor or the target.
     pub user: Vec<String>,
-    /// Texts in the word for what was done.
     pub action: Vec<String>,
-    /// Texts in the Application's name.
     pub application: Vec<String>,
-    /// Not before this instant.
+    /// Inclusive.
     pub since: Option<Instant>,
-    /// Before this instant.
+    /// Exclusive.
     pub until: Option<Instant>,
-    /// About this very key.
+    /// Exactly this key.
     pub key_id: Option<KeyId>,
-    /// By this very user, or about them.
+    /// Exactly this user, as actor or target.
     pub user_id: Option<UserId>,
 }
 
-/// The names that can stand in front of a word, with what follows them and what they find: for the help.
+/// Examples of named terms and what they match, for the help.
 pub const NAMED: [(&str, &str); 6] = [
     ("since:7d", "not longer ago; or a date, or a time in RFC 3339"),
     ("until:2026-11-01", "before that day; or 7d ago and longer"),
@@ -79,7 +77,7 @@ impl AuditFilter {
         (filter, complaint)
     }
 
-    /// The texts that it looks for: what a screen marks.
+    /// The texts that a screen marks.
     pub fn texts(&self) -> impl Iterator<Item = &String> {
         [&self.words, &self.key, &self.user, &self.action, &self.application].into_iter().flatten()
     }

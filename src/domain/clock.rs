@@ -1,4 +1,4 @@
-//! A clock that is set wrong. By it keys expire, so whoever sees it says so.
+//! Checks of the system clock, by which keys expire.
 
 use chrono::TimeDelta;
 
@@ -11,11 +11,9 @@ const EARLIEST: i64 = 978_307_200;
 /// 3000-01-01 UTC, in seconds since 1970: the dates that are computed from earlier ones have years of four digits.
 const LATEST: i64 = 32_503_680_000;
 
-/// A clock by which nothing can be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the clock of this system is wrong: it shows {}", rfc3339(*shown))]
 pub struct ClockError {
-    /// What the clock shows.
     pub shown: Instant,
 }
 
@@ -27,19 +25,18 @@ pub fn check(now: Instant) -> Result<(), ClockError> {
     if (EARLIEST..LATEST).contains(&now.timestamp()) { Ok(()) } else { Err(ClockError { shown: now }) }
 }
 
-/// How far the clocks of two machines may be apart without a word.
+/// How far the clocks of two machines may differ without a warning.
 pub const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 
-/// What mends it.
 pub const MEND: &str = "Set the clock, best by NTP (timedatectl set-ntp true): by it keys expire";
 
-/// Whether the clock stands before an instant that has been.
+/// Whether the clock is before an instant that has passed.
 #[must_use]
 pub fn is_behind(been: Instant, now: Instant) -> bool {
     now + LEEWAY < been
 }
 
-/// What is said when the clock stands before the last entry of the audit log.
+/// The warning when the clock is before the last entry of the audit log.
 #[must_use]
 pub fn behind_the_log(last_entry: Option<Instant>, now: Instant) -> Option<String> {
     let last = last_entry.filter(|last| is_behind(*last, now))?;

@@ -20,30 +20,23 @@ pub struct Commitment(pub [u8; 32]);
 /// What decides whether a text is accepted, and for what, beside the fields that the log contains as they are.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyFacts<'a> {
-    /// Which key.
     pub id: KeyId,
     /// SHA-256 of its text.
     pub hash: &'a [u8; 32],
     /// The start of its text: `ik_live_<id>`.
     pub prefix: &'a str,
-    /// The number of its Application.
     pub application: i64,
-    /// The word for its type.
     pub key_type: &'a str,
 }
 
 /// What decides who is a user of the database.
 #[derive(Clone, Copy, Debug)]
 pub struct UserFacts<'a> {
-    /// The number of the user.
     pub id: i64,
     /// Random, and stored with the user only.
     pub salt: &'a Salt,
-    /// Their email.
     pub email: &'a str,
-    /// The login name at the operating system.
     pub login: Option<&'a str>,
-    /// The number of that login.
     pub uid: Option<u32>,
 }
 

@@ -6,14 +6,12 @@ use chrono::{
 
 use super::Instant;
 
-/// A length of life that is offered.
+/// A lifetime that the wizard offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
-    /// How many days.
     pub days: u32,
 }
 
-/// What the wizard offers.
 pub const PRESETS: [Preset; 5] = [
     Preset { days: 7 },
     Preset { days: 30 },
@@ -22,27 +20,23 @@ pub const PRESETS: [Preset; 5] = [
     Preset { days: 365 },
 ];
 
-/// The longest life of a key, in days: beyond it a date is a slip of the finger.
+/// The longest lifetime of a key: about 100 years. A later date is a typing error.
 pub const MOST_DAYS: i64 = 36_525;
 
-/// What is wrong with a `WHEN` or a `DURATION`.
+/// Why a text is not a `WHEN` or a `DURATION`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpiryError {
-    /// No form that is understood.
     #[error("{0:?} is no date: write 90d, 12w, 2027-01-31 or 2027-01-31T12:00:00Z")]
     NotADate(String),
-    /// No form that is understood.
     #[error("{0:?} is no duration: write 45s, 15m, 24h, 7d or 12w")]
     NotADuration(String),
-    /// The instant is not in the future.
     #[error("{0} is in the past: choose a later date")]
     Past(String),
-    /// More than a hundred years ahead.
     #[error("that is more than 100 years ahead: choose an earlier date")]
     TooFar,
 }
 
-/// Reads a `DURATION`: `45s`, `15m`, `24h`, `7d`, `12w`.
+/// Parses a `DURATION`: `45s`, `15m`, `24h`, `7d`, `12w`.
 pub fn parse_duration(text: &str) -> Result<TimeDelta, ExpiryError> {
     let wrong = || ExpiryError::NotADuration(text.to_owned());
     let trimmed = text.trim();
@@ -64,7 +58,7 @@ pub fn parse_duration(text: &str) -> Result<TimeDelta, ExpiryError> {
     if total > MOST_DAYS * 86_400 { Err(ExpiryError::TooFar) } else { Ok(TimeDelta::seconds(total)) }
 }
 
-/// The instant so many days from now.
+/// The instant a number of days from now.
 pub fn expires_after(now: Instant, days: i64) -> Result<Instant, ExpiryError> {
     checked(now.checked_add_signed(TimeDelta::days(days.min(MOST_DAYS + 1))), now)
 }
@@ -80,7 +74,7 @@ fn checked(at: Option<Instant>, now: Instant) -> Result<Instant, ExpiryError> {
     }
 }
 
-/// Reads a `WHEN`: a duration from now, a date (the end of that day in the zone) or RFC 3339.
+/// Parses a `WHEN`: a duration from now, a date (the end of that day in the zone) or RFC 3339.
 pub fn parse_when<Z: TimeZone>(text: &str, now: Instant, zone: &Z) -> Result<Instant, ExpiryError> {
     let text = text.trim();
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
@@ -125,18 +119,17 @@ fn end_of<Z: TimeZone>(date: NaiveDate, zone: &Z) -> Option<Instant> {
     start_of(next, zone)?.checked_sub_signed(TimeDelta::seconds(1))
 }
 
-/// Something to think about before choosing this date. Gentle: it stops nobody.
+/// A reason to choose another date. It does not prevent anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// Nobody may be there to replace the key.
     Weekend(Weekday),
-    /// Between the holidays.
+    /// From December 20 to January 2.
     EndOfYear,
-    /// So many keys expire in that month already.
+    /// How many keys expire in that month already.
     CrowdedMonth(u64),
 }
 
-/// From how many keys on a month is crowded.
+/// The number of expirations from which a month is crowded.
 pub const CROWDED: u64 = 10;
 
 impl std::fmt::Display for Warning {
@@ -152,7 +145,7 @@ impl std::fmt::Display for Warning {
     }
 }
 
-/// What to warn of about a date; `in_month` is how many keys expire in its month already.
+/// `in_month` is how many keys expire in the month of that date already.
 #[must_use]
 pub fn warnings<Z: TimeZone>(expires: Instant, zone: &Z, in_month: u64) -> Vec<Warning> {
     let date = expires.with_timezone(zone).date_naive();
@@ -169,20 +162,20 @@ pub fn warnings<Z: TimeZone>(expires: Instant, zone: &Z, in_month: u64) -> Vec<W
     warnings
 }
 
-/// The name that the wizard suggests: the platform or "Generic", and the month.
+/// The name that the wizard suggests, such as `Braze November 2026`.
 #[must_use]
 pub fn suggested_name<Z: TimeZone>(what: &str, now: Instant, zone: &Z) -> String {
     let date = now.with_timezone(zone).date_naive();
     format!("{what} {}", date.format("%B %Y"))
 }
 
-/// An instant as machines read it: RFC 3339 in UTC, whole seconds.
+/// RFC 3339 in UTC, whole seconds.
 #[must_use]
 pub fn rfc3339(at: Instant) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// An instant in a zone, with the zone named: `2027-02-21 10:00:00 +01:00`, or `UTC` where that is the zone.
+/// `2027-02-21 10:00:00 +01:00`, or `UTC` in place of the offset.
 #[must_use]
 pub fn local<Z: TimeZone>(at: Instant, zone: &Z) -> String {
     let there = at.with_timezone(zone);
@@ -191,7 +184,7 @@ pub fn local<Z: TimeZone>(at: Instant, zone: &Z) -> String {
     if offset.local_minus_utc() == 0 { format!("{clock} UTC") } else { format!("{clock} {offset}") }
 }
 
-/// How far off an instant is, in words: `in 89 days`, `3 s ago`, `now`.
+/// `in 89 days`, `3 s ago`, `now`.
 #[must_use]
 pub fn relative(at: Instant, now: Instant) -> String {
     let (count, word) = distance(at, now);
@@ -203,7 +196,7 @@ pub fn relative(at: Instant, now: Instant) -> String {
     turned(at, now, &format!("{count} {unit}"))
 }
 
-/// The same for a narrow column: `in 89 d`, `3 s ago`.
+/// The same for a narrow column: `in 89 d`.
 #[must_use]
 pub fn relative_short(at: Instant, now: Instant) -> String {
     let (count, word) = distance(at, now);
@@ -226,7 +219,7 @@ fn turned(at: Instant, now: Instant, distance: &str) -> String {
     }
 }
 
-/// Rounded down, so that nothing seems to last longer than it does.
+/// Rounds down, so that nothing seems to last longer than it does.
 fn distance(at: Instant, now: Instant) -> (i64, &'static str) {
     let seconds = (at - now).num_seconds().abs();
     match seconds {

@@ -11,24 +11,24 @@ use super::application::ApplicationId;
 use super::text::Name;
 use super::user::{Creator, UserId};
 
-/// What whoever lets a key in may know of it.
+/// What is known of an accepted key: enough to serve the request and to log it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The public part: safe to log.
+    /// The key ID: public and safe to log.
     pub id: KeyId,
     /// What people call it.
     pub name: Name,
-    /// The name of its Application.
+    /// The name of the Application that the key belongs to.
     pub application: Name,
     /// The platform's slug; none for a generic key.
     pub platform: Option<String>,
     /// Production or test.
     pub key_type: KeyType,
-    /// From this instant (UTC) on it will be refused.
+    /// The instant (UTC) from which the key is rejected.
     pub expires: Instant,
 }
 
-/// The public part of a key: 10 base62 characters. It identifies the key for ever and is safe to log.
+/// The public part of a key: 10 base62 characters. It is never reused and is safe to log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; KeyId::LENGTH]);
 
@@ -36,7 +36,7 @@ impl KeyId {
     /// Characters of a key ID.
     pub const LENGTH: usize = 10;
 
-    /// An ID to look up when it does not matter which.
+    /// An ID for lookups whose result does not matter.
     pub const PROBE: Self = Self([b'0'; Self::LENGTH]);
 
     /// The ID as text.
@@ -46,7 +46,7 @@ impl KeyId {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// From 10 bytes that are base62 already.
+    /// The bytes must be base62.
     pub(super) fn from_base62(bytes: [u8; Self::LENGTH]) -> Self {
         debug_assert!(bytes.iter().all(u8::is_ascii_alphanumeric));
         Self(bytes)
@@ -74,23 +74,21 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// A text is not 10 base62 characters.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a key ID is {} letters and digits", KeyId::LENGTH)]
 pub struct NotAKeyId;
 
-/// Whether a key may be used in production, or in tests only.
+/// Whether a key is for production or for tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum KeyType {
     /// `ik_live_...`
     Production,
-    /// `ik_test_...`: refused where only production keys are let in.
+    /// `ik_test_...`: rejected where only production keys are accepted.
     Test,
 }
 
 impl KeyType {
-    /// Both, in the order in which they are offered.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The word in JSON, on the command line and in the database.
@@ -99,7 +97,7 @@ impl KeyType {
         self.into()
     }
 
-    /// The word inside the key's text.
+    /// The word in the key's text.
     #[must_use]
     pub fn infix(self) -> &'static str {
         match self {
@@ -109,22 +107,18 @@ impl KeyType {
     }
 }
 
-/// A word is none of those allowed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("must be one of: {allowed}")]
 pub struct UnknownWord {
-    /// The words that would have been right.
     pub allowed: &'static str,
 }
 
-/// Whom a key is made for.
+/// Whether a key is for one's own software or for a third-party platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeyKind {
-    /// Used by one's own integration layer.
     Generic,
-    /// Made for a third-party platform, named by its slug in the catalogue.
     ThirdParty {
-        /// The slug, such as `braze`.
+        /// The slug in the catalogue, such as `braze`.
         platform: String,
     },
 }
@@ -139,7 +133,6 @@ impl KeyKind {
         }
     }
 
-    /// From the platform's slug or none.
     #[must_use]
     pub fn from_platform(platform: Option<String>) -> Self {
         platform.map_or(Self::Generic, |platform| Self::ThirdParty { platform })
@@ -155,25 +148,23 @@ impl KeyKind {
     }
 }
 
-/// What a key is at an instant. A deleted key is no state: its row is gone, a tombstone remains.
+/// The state of a key at an instant. A deleted key has none: only a tombstone remains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum KeyState {
-    /// Works, and goes on working beyond the time of `expires_soon`.
     Valid,
-    /// Works, but not for long.
+    /// Valid, and expires within the setting `expires_soon`.
     ExpiresSoon,
-    /// Refused: its time has come.
     Expired,
-    /// Refused: an admin paused it. Reversible.
+    /// Rejected until it is enabled again.
     Disabled,
 }
 
 impl KeyState {
-    /// All, in the order in which a filter steps through them.
+    /// In the order in which a filter steps through them.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The state of a key. Expiry wins over disabling, since it cannot be taken back.
+    /// An expired key is `Expired` even when disabled: it cannot be enabled again.
     #[must_use]
     pub fn of(expires: Instant, disabled: bool, now: Instant, soon: TimeDelta) -> Self {
         if expires <= now {
@@ -193,7 +184,6 @@ impl KeyState {
         self.into()
     }
 
-    /// The words on the screen.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -205,51 +195,43 @@ impl KeyState {
     }
 }
 
-/// A key as the database knows it, without its hash: nothing in here is secret.
+/// A key without its hash: nothing in it is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// The public part.
     pub id: KeyId,
-    /// The Application whose Integration API it opens, and no other's.
     pub application: ApplicationId,
-    /// What people call it; not unique.
+    /// Not unique.
     pub name: Name,
-    /// The displayed part of the text: `ik_live_<id>`.
+    /// `ik_live_<id>`, safe to show.
     pub prefix: String,
-    /// Generic or third-party.
     pub kind: KeyKind,
     /// Production or test.
     pub key_type: KeyType,
-    /// When it was created.
     pub created: Instant,
-    /// Who created it; the email only while that user is not deleted.
     pub creator: Creator,
-    /// From this instant on it is refused.
+    /// The instant from which it is rejected.
     pub expires: Instant,
-    /// Since when it is paused, if it is.
     pub disabled: Option<Instant>,
-    /// When the secret was handed over; none if it was never shown (rotate such a key).
+    /// When the secret reached its holder: shown, copied, written or piped. None if it never did.
     pub delivered: Option<Instant>,
-    /// The last accepted use.
     pub last_used: Option<Instant>,
-    /// The address of the last accepted use.
     pub last_used_from: Option<String>,
-    /// The key that this one succeeded.
+    /// The predecessor.
     pub replaces: Option<KeyId>,
-    /// The key that succeeded this one.
+    /// The successor.
     pub replaced_by: Option<KeyId>,
-    /// Grows with each change by an admin; a change that was decided on an older version is refused.
+    /// Grows with each change by an administrator. A change that was decided on an older version is rejected.
     pub version: i64,
 }
 
 impl Key {
-    /// The state at an instant; `soon` is how long before the end a key counts as expiring soon.
+    /// `soon` is how long before its expiration a key expires soon.
     #[must_use]
     pub fn state(&self, now: Instant, soon: TimeDelta) -> KeyState {
         KeyState::of(self.expires, self.disabled.is_some(), now, soon)
     }
 
-    /// Whether a key whose successor was handed over at `since` is used all the same; `None` when it works no more.
+    /// Whether a key is still used after its successor was delivered at `since`. None when it is not valid any more.
     #[must_use]
     pub fn is_still_used(&self, since: Instant, now: Instant) -> Option<bool> {
         let works = self.disabled.is_none() && now < self.expires;
@@ -266,39 +248,30 @@ pub enum Purpose {
     Throwaway,
 }
 
-/// What remains of a deleted key. It can never make the key valid again.
+/// What remains of a deleted key. It cannot make the key valid again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tombstone {
-    /// The public part.
     pub id: KeyId,
     /// What people called it.
     pub name: Name,
-    /// The Application it belonged to; the number remains when that is deleted too.
+    /// May be deleted too.
     pub application: ApplicationId,
-    /// The displayed part of the text.
     pub prefix: String,
-    /// When it was deleted.
     pub deleted: Instant,
-    /// Who deleted it.
     pub deleted_by: UserId,
-    /// The last accepted use before, if there was one.
+    /// The last accepted use before the deletion.
     pub last_used: Option<Instant>,
-    /// Where that came from.
     pub last_used_from: Option<String>,
-    /// When somebody was first refused with it after the deletion.
+    /// The first rejected use after the deletion.
     pub first_refused: Option<Instant>,
-    /// Where that came from.
     pub first_refused_from: Option<String>,
 }
 
-/// What one asks for when creating a key.
+/// The properties of a key to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
-    /// The Application it will belong to.
     pub application: ApplicationId,
-    /// What people will call it.
     pub name: Name,
-    /// Generic or third-party.
     pub kind: KeyKind,
     /// Production or test.
     pub key_type: KeyType,

@@ -15,7 +15,7 @@ pub enum Presents {
 }
 
 impl Presents {
-    /// The word in the catalogue and in JSON.
+    /// The word in the catalog and in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -29,36 +29,29 @@ impl Presents {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
-    /// What the database keeps: lower case letters, digits and `_`.
+    /// 1 to 40 lower case letters, digits and `_`.
     pub slug: String,
-    /// What people call it.
     pub name: String,
-    /// In which form it sends the key.
     pub presents: Presents,
-    /// How to put the key in, step by step.
+    /// How to configure the key there.
     #[serde(default)]
     pub steps: Vec<String>,
 }
 
-/// All platforms, ordered by name.
+/// Platforms, ordered by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalogue {
     platforms: Vec<Platform>,
 }
 
-/// What is wrong with a catalogue.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CatalogueError {
-    /// Not the expected TOML.
     #[error("{0}")]
     Toml(String),
-    /// A slug with other characters, or none, or too many.
     #[error("platform slug {0:?}: use 1 to 40 lower case letters, digits and _, and not generic")]
     Slug(String),
-    /// A platform without a name.
     #[error("platform {0:?} has no name")]
     NoName(String),
-    /// Two platforms with one slug.
     #[error("platform {0:?} is listed twice")]
     Twice(String),
 }
@@ -70,18 +63,17 @@ struct Listed {
 }
 
 impl Catalogue {
-    /// The catalogue that ships with keydesk, `assets/platforms.toml`.
+    /// `assets/platforms.toml`.
     pub fn built_in() -> Result<Self, CatalogueError> {
         Self::parse(include_str!("../../assets/platforms.toml"))
     }
 
-    /// Reads a catalogue.
     pub fn parse(text: &str) -> Result<Self, CatalogueError> {
         let listed: Listed = toml::from_str(text).map_err(|error| CatalogueError::Toml(error.to_string()))?;
         Self::default().extended(listed.platforms)
     }
 
-    /// The same with more platforms; one with a known slug takes the place of the known one.
+    /// Adds platforms. One with a known slug replaces the known one.
     pub fn extended(mut self, with: Vec<Platform>) -> Result<Self, CatalogueError> {
         let mut seen = std::collections::HashSet::new();
         for platform in with {
@@ -103,44 +95,39 @@ impl Catalogue {
         Ok(self)
     }
 
-    /// All of them, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = &Platform> {
         self.platforms.iter()
     }
 
-    /// The platform of a slug.
     #[must_use]
     pub fn get(&self, slug: &str) -> Option<&Platform> {
         self.platforms.iter().find(|platform| platform.slug == slug)
     }
 
-    /// The name of a slug; one that is in no catalogue any more stands for itself.
+    /// The name of a platform; the slug where no catalogue has it.
     #[must_use]
     pub fn name_of<'a>(&'a self, slug: &'a str) -> &'a str {
         self.get(slug).map_or(slug, |platform| &platform.name)
     }
 
-    /// What the list shows: Generic, or the platform's name.
+    /// `Generic`, or the platform's name.
     #[must_use]
     pub fn label(&self, kind: &KeyKind) -> String {
         kind.platform().map_or_else(|| "Generic".to_owned(), |slug| super::text::inert(self.name_of(slug)))
     }
 }
 
-/// How to use a key, with `<key>` in the secret's place.
+/// How to use a key, with `<key>` in place of the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// What it is for: Generic, or the platform's name.
+    /// `Generic`, or the platform's name.
     pub title: String,
-    /// The HTTP header that carries the key.
     pub header: String,
-    /// A ready command line.
+    /// A command line for a first try.
     pub curl: String,
-    /// The steps.
     pub steps: Vec<String>,
 }
 
-/// How to use a key of this kind.
 #[must_use]
 pub fn usage(kind: &KeyKind, catalogue: &Catalogue) -> Usage {
     let platform = kind.platform().and_then(|slug| catalogue.get(slug));

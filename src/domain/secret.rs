@@ -7,25 +7,25 @@ use zeroize::Zeroizing;
 
 /// The full text of a key.
 ///
-/// It cannot be printed by accident: `Debug` is redacted and there is no `Display`. Whoever needs
+/// It cannot be printed by accident: `Debug` is redacted and there is no `Display`. Code that needs
 /// the text calls [`Secret::expose`], which is easy to search for. The memory is wiped on drop.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes over the text. The caller's `String` is moved, so no second copy remains.
+    /// Moves the text, so that no second copy remains.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text itself. Never log it, never put it on a command line.
+    /// Never log it, and never put it on a command line.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// SHA-256 of the whole text, which is what the database keeps.
+    /// SHA-256 of the whole text, which the database stores.
     ///
     /// A fast hash is right for 256 random bits (NIST SP 800-63B, section 5.1.2.2).
     #[must_use]
@@ -45,25 +45,22 @@ impl fmt::Debug for Secret {
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
-    /// The hash of a presented text.
     #[must_use]
     pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
     }
 
-    /// The hash as it was read from the database.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes to store.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Whether both are the same, in a time that does not depend on where they differ.
+    /// Compares in constant time.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         use subtle::ConstantTimeEq;

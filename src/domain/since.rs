@@ -1,19 +1,18 @@
-//! Instants in the past, as people write them: since when.
+//! Instants in the past, as people write them.
 
 use chrono::{DateTime, NaiveDate, TimeZone};
 
 use super::Instant;
 use super::expiry::{ExpiryError, parse_duration, start_of};
 
-/// A text names no past.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no time in the past: write 7d, 12h, 2026-11-01 or 2026-11-01T12:00:00Z")]
 pub struct NotSince(pub String);
 
-/// Reads since when: a duration before now, a date (the start of that day in the zone) or RFC 3339.
+/// Parses a duration before now, a date (the start of that day in the zone) or RFC 3339.
 ///
-/// It mirrors [`parse_when`](super::expiry::parse_when), which reads until when: there a date is the end of its day.
-/// An instant that is still to come is no error: nothing has happened since.
+/// In [`parse_when`](super::expiry::parse_when) a date is the end of its day.
+/// An instant in the future is not an error: nothing has happened since.
 pub fn parse_since<Z: TimeZone>(text: &str, now: Instant, zone: &Z) -> Result<Instant, NotSince> {
     let text = text.trim();
     let wrong = || NotSince(text.to_owned());

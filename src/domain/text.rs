@@ -1,4 +1,4 @@
-//! Names that people type, and how stored text is made harmless before anyone sees it.
+//! Names, and how stored text is made inert before it is displayed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthChar;
 
 /// The name of a key or an Application: 1 to 100 characters, no line breaks.
 ///
-/// Hostile characters are stored as they came and made visible wherever the name is shown, since
+/// Hostile characters are stored as they are and made visible wherever the name is displayed, since
 /// `Display` goes through [`inert`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(Arc<str>);
@@ -16,7 +16,7 @@ impl Name {
     /// The longest name, in characters.
     pub const MAX_CHARS: usize = 100;
 
-    /// Checks a name as it was typed; white space at its ends is dropped.
+    /// Trims and checks a name.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let text = text.trim();
         if text.is_empty() {
@@ -31,13 +31,13 @@ impl Name {
         Ok(Self(text.into()))
     }
 
-    /// A name as it was stored once; no check.
+    /// Does not check.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text.into())
     }
 
-    /// The name as it was typed. For the screen use `Display`, which is inert.
+    /// The name as it was typed. To display it use `Display`, which is inert.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -50,16 +50,12 @@ impl fmt::Display for Name {
     }
 }
 
-/// Why a text is no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing but white space.
     #[error("a name is needed")]
     Empty,
-    /// Too many characters.
     #[error("a name has {} characters at the most", Name::MAX_CHARS)]
     TooLong,
-    /// It would not stay on one line.
     #[error("a name stands on one line")]
     LineBreak,
 }

@@ -24,21 +24,19 @@ const RANDOM_CHARS: usize = 43;
 const CHECKSUM_CHARS: usize = 6;
 const SECRET_CHARS: usize = RANDOM_CHARS + CHECKSUM_CHARS;
 
-/// Where random bits come from: the operating system in the program, a script in tests.
+/// A source of random bits: the operating system, or a seeded one in tests.
 pub trait Entropy {
-    /// Fills all of `bytes`, or fails and the caller makes no key.
+    /// Fills all of `bytes`.
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError>;
 }
 
-/// The operating system gave no random bits.
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system gave no random bits: {reason}; no key was made")]
 pub struct EntropyError {
-    /// What the operating system said.
     pub reason: String,
 }
 
-/// How all keys of a database begin: 2 to 8 ASCII letters and digits.
+/// The start of all keys of a database: 2 to 8 ASCII letters and digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(String);
 
@@ -49,13 +47,12 @@ impl Default for Prefix {
 }
 
 impl Prefix {
-    /// The prefix as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The displayed part of a key's text, safe to show and to log: `ik_live_<id>`.
+    /// The key prefix, safe to show and to log: `ik_live_<id>`.
     #[must_use]
     pub fn displayed(&self, key_type: KeyType, id: KeyId) -> String {
         format!("{}_{}_{id}", self.0, key_type.infix())
@@ -80,12 +77,11 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// A text can't be the prefix of keys.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a prefix has 2 to 8 letters and digits")]
 pub struct NotAPrefix;
 
-/// Draws a key ID: 10 base62 characters, each as likely as any other.
+/// Draws a key ID with equally likely characters.
 pub fn draw_id(entropy: &mut dyn Entropy) -> Result<KeyId, EntropyError> {
     let mut id = [0_u8; KeyId::LENGTH];
     let mut filled = 0;
@@ -103,7 +99,7 @@ pub fn draw_id(entropy: &mut dyn Entropy) -> Result<KeyId, EntropyError> {
     Ok(KeyId::from_base62(id))
 }
 
-/// Makes the text of a key from 256 random bits.
+/// Creates the text of a key from 256 random bits.
 pub fn draw_secret(
     prefix: &Prefix,
     key_type: KeyType,
@@ -124,7 +120,7 @@ pub fn draw_secret(
     Ok(Secret::new(text))
 }
 
-/// Writes a big-endian number as base62 digits, most significant first; wipes the number.
+/// Writes a big-endian number as base62 digits, most significant first, and wipes the number.
 fn base62(number: &mut [u8; 32], digits: &mut [u8]) {
     for digit in digits.iter_mut().rev() {
         let mut rest = 0_u32;
@@ -138,7 +134,6 @@ fn base62(number: &mut [u8; 32], digits: &mut [u8]) {
     number.zeroize();
 }
 
-/// CRC-32 of a text as 6 base62 digits.
 fn checksum(text: &str) -> [u8; CHECKSUM_CHARS] {
     let mut rest = crc32fast::hash(text.as_bytes());
     let mut digits = [0; CHECKSUM_CHARS];
@@ -149,21 +144,19 @@ fn checksum(text: &str) -> [u8; CHECKSUM_CHARS] {
     digits
 }
 
-/// What a well-formed text says of itself. Whether it is a key, only the database knows.
+/// What a well-formed text claims to be. Only the database knows whether it is a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The public part.
     pub id: KeyId,
-    /// Production or test.
     pub key_type: KeyType,
 }
 
-/// A presented text is no key of ours: wrong form or wrong checksum. It says nothing of the text.
+/// The form or the checksum is wrong. The error contains nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not the text of a key: it is mistyped, cut off, or something else")]
 pub struct Malformed;
 
-/// Reads a presented text, checksum included, without asking the database.
+/// Parses a presented text and checks its checksum.
 pub fn parse(text: &str) -> Result<Claim, Malformed> {
     let claim = shape(text).ok_or(Malformed)?;
     let body = text.get(..text.len() - CHECKSUM_CHARS).ok_or(Malformed)?;
@@ -186,7 +179,7 @@ pub fn holds_secret(text: &str) -> bool {
     })
 }
 
-/// The key ID in a displayed prefix (`ik_live_<id>`), if that is what the text is.
+/// The key ID in a key prefix (`ik_live_<id>`).
 #[must_use]
 pub fn displayed_id(text: &str) -> Option<KeyId> {
     let mut parts = text.splitn(3, '_');

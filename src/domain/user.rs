@@ -6,19 +6,17 @@ use strum::{EnumString, IntoStaticStr};
 
 use super::Instant;
 
-/// The number of a user; it remains when the user is deleted, so that the log stays whole.
+/// The number of a user. It remains when the user is deleted: the audit log names users by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(pub i64);
 
-/// Whether a user may change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum UserStatus {
-    /// May look and change.
     Active,
-    /// May look only. Their keys work until they expire, their email is shown.
+    /// Read-only. Their keys work until they expire, and their email is shown.
     Disabled,
-    /// Gone. Their keys work until they expire, their email is nowhere any more.
+    /// Their keys work until they expire. Their email is erased.
     Deleted,
 }
 
@@ -29,7 +27,6 @@ impl UserStatus {
         self.into()
     }
 
-    /// The word on the screen.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -40,56 +37,49 @@ impl UserStatus {
     }
 }
 
-/// The creator of a key as others may see them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Creator {
-    /// The user's number.
     pub id: UserId,
-    /// The email; none once the user is deleted (rule 4 of the product page).
+    /// None once the user is deleted.
     pub email: Option<Email>,
-    /// Active, disabled or deleted.
     pub status: UserStatus,
 }
 
-/// Someone known to the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Their number.
     pub id: UserId,
-    /// Their email; none once deleted.
+    /// None once the user is deleted.
     pub email: Option<Email>,
-    /// The login name at the operating system that they are bound to.
+    /// The login name at the operating system that the user is bound to.
     pub login: Option<String>,
-    /// The number of that login at the operating system.
+    /// The user ID of that login.
     pub uid: Option<u32>,
-    /// Active, disabled or deleted.
     pub status: UserStatus,
-    /// When they were added.
     pub created: Instant,
-    /// How many of the existing keys they created.
+    /// Number of existing keys that the user created.
     pub keys: u64,
-    /// Grows with each change; a change that was decided on an older version is refused.
+    /// Grows with each change. A change that was decided on an older version is rejected.
     pub version: i64,
 }
 
-/// Who sits at the keyboard, as the operating system says.
+/// The person who runs this process, as the operating system knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// `getuid()`, or for root the login's own number where the system knows it.
+    /// `getuid()`; for root, the user ID of the login session where the kernel knows it.
     pub uid: u32,
-    /// The login name of that number.
+    /// The login name of that user ID.
     pub login: String,
 }
 
-/// An email address: something with one `@` between two parts, no white space, 254 bytes at most (RFC 5321).
+/// An email address: two parts around one `@`, no white space, at most 254 bytes (RFC 5321).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Email(String);
 
 impl Email {
-    /// The longest address that can be delivered to, in bytes (RFC 5321, section 4.5.3.1.3).
+    /// RFC 5321, section 4.5.3.1.3.
     pub const MAX_BYTES: usize = 254;
 
-    /// Checks an address as it was typed; spaces at its ends are dropped, ASCII letters made small.
+    /// Trims an address and converts it to lower case.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let text = text.trim();
         if text.is_empty() {
@@ -109,13 +99,12 @@ impl Email {
         }
     }
 
-    /// The address as it was stored once; no check.
+    /// Does not check.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The address.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -128,19 +117,14 @@ impl fmt::Display for Email {
     }
 }
 
-/// Why a text is no email address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EmailError {
-    /// Nothing was typed.
     #[error("an email address is needed, such as ana@example.com")]
     Empty,
-    /// No `@`, several, or nothing before or after it.
     #[error("an email address has one @ with something on either side, such as ana@example.com")]
     NoAt,
-    /// White space, control or bidirectional characters.
     #[error("an email address has no spaces or invisible characters")]
     BadCharacter,
-    /// Longer than mail systems allow.
     #[error("an email address has {} bytes at the most", Email::MAX_BYTES)]
     TooLong,
 }
