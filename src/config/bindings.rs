@@ -1,4 +1,4 @@
-//! Which key does what: one table, from which footer, help and palette are made too.
+//! The key bindings. Footer, help and palette come from the same table.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub use super::chord::{Chord, Key, NotAKey};
 pub struct Binding {
     pub context: Context,
     pub action: Action,
-    /// The keys that do it; the first is the one that is shown.
+    /// The first one is shown in the footer.
     pub chords: Vec<Chord>,
     /// One or two words for the footer.
     pub label: String,
@@ -52,63 +52,30 @@ struct Lines {
 /// What people put under `[keys]` in `config.toml`: `[keys.CONTEXT]` with `action = ["key", ...]`.
 pub type Overrides = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
-/// What is wrong with bindings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BindingError {
-    /// Not the expected TOML.
     #[error("{0}")]
     Toml(String),
-    /// A text names no key.
     #[error("[keys.{context}] {action}: {error}")]
-    Key {
-        /// Where.
-        context: String,
-        /// What it should do.
-        action: String,
-        /// What is wrong with it.
-        error: NotAKey,
-    },
-    /// There is no such place.
+    Key { context: String, action: String, error: NotAKey },
     #[error("[keys.{context}]: there is no such part; there are: {allowed}")]
-    Context {
-        /// What was written.
-        context: String,
-        /// What would be right.
-        allowed: String,
-    },
-    /// There is nothing like it to do there.
+    Context { context: String, allowed: String },
     #[error("[keys.{context}] {action}: there is no such action; there are: {allowed}")]
-    Action {
-        /// Where.
-        context: String,
-        /// What was written.
-        action: String,
-        /// What would be right.
-        allowed: String,
-    },
-    /// One key for two things.
+    Action { context: String, action: String, allowed: String },
+    /// One key for two actions that can be pressed at the same time.
     #[error("the key {chord} is bound to both {first} and {second}: give one of them another")]
     Clash {
-        /// The key.
         chord: String,
-        /// One of the two: `context.action`.
+        /// `context.action`.
         first: String,
-        /// The other.
         second: String,
     },
-    /// A key that keeps its meaning was taken from it.
+    /// The configuration takes a key away that must stay.
     #[error("[keys.{context}] {action}: {chord} must stay among its keys, so that there is always a way out")]
-    Fixed {
-        /// Where.
-        context: String,
-        /// What it does there.
-        action: String,
-        /// The key.
-        chord: String,
-    },
+    Fixed { context: String, action: String, chord: String },
 }
 
-/// Keys that keep their meaning whatever people bind: Esc always leads back, Ctrl-C always quits.
+/// Keys that no configuration can take away: Esc always leads back, Ctrl-C always quits.
 const FIXED: [(Context, Action, Chord); 5] = [
     (Context::Global, Action::Quit, Chord::ctrl_c()),
     (Context::Global, Action::Dismiss, Chord::plain(Key::Esc)),
@@ -118,12 +85,11 @@ const FIXED: [(Context, Action, Chord); 5] = [
 ];
 
 impl Bindings {
-    /// The table that ships with keydesk, `assets/keys.toml`.
+    /// `assets/keys.toml`.
     pub fn built_in() -> Result<Self, BindingError> {
         Self::parse(include_str!("../../assets/keys.toml"))
     }
 
-    /// Reads a table.
     pub fn parse(text: &str) -> Result<Self, BindingError> {
         let lines: Lines = toml::from_str(text).map_err(|error| BindingError::Toml(error.to_string()))?;
         let mut bindings = Self::default();
@@ -135,7 +101,7 @@ impl Bindings {
         Ok(bindings)
     }
 
-    /// The same with other keys for some actions.
+    /// Replaces the keys of some actions.
     pub fn overridden(mut self, overrides: &Overrides) -> Result<Self, BindingError> {
         for (context, actions) in overrides {
             if !self.entries.iter().any(|entry| entry.context.as_ref() == context) {

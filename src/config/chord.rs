@@ -1,4 +1,4 @@
-//! Keys as people write and read them.
+//! Keys and their text form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,43 +6,27 @@ use std::str::FromStr;
 /// A key without its modifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
-    /// A letter, digit or sign; capital letters stand for themselves.
+    /// A letter, digit or sign. A capital letter is a key of its own.
     Char(char),
-    /// The space bar.
     Space,
-    /// Enter.
     Enter,
-    /// Esc.
     Esc,
-    /// Tab.
     Tab,
-    /// Shift-Tab.
     BackTab,
-    /// Backspace.
     Backspace,
-    /// Delete.
     Delete,
-    /// Insert.
     Insert,
-    /// Arrow up.
     Up,
-    /// Arrow down.
     Down,
-    /// Arrow left.
     Left,
-    /// Arrow right.
     Right,
-    /// Home.
     Home,
-    /// End.
     End,
-    /// Page up.
     PageUp,
-    /// Page down.
     PageDown,
-    /// A function key.
+    /// 1 to 12.
     F(u8),
-    /// No key at all: an action that came from the mouse or the palette.
+    /// An action of the mouse or the palette.
     None,
 }
 
@@ -70,41 +54,34 @@ const NAMED: [(&str, Key); 18] = [
 /// A key with its modifiers, written `ctrl-p`, `alt-x`, `G`, `enter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Chord {
-    /// The key.
     pub key: Key,
-    /// With Ctrl.
     pub ctrl: bool,
-    /// With Alt.
     pub alt: bool,
 }
 
 impl Chord {
-    /// A key without modifiers.
     #[must_use]
     pub const fn plain(key: Key) -> Self {
         Self { key, ctrl: false, alt: false }
     }
 
-    /// No key.
     #[must_use]
     pub fn none() -> Self {
         Self::plain(Key::None)
     }
 
-    /// Ctrl-C.
     #[must_use]
     pub const fn ctrl_c() -> Self {
         Self { key: Key::Char('c'), ctrl: true, alt: false }
     }
 
-    /// Whether it writes a letter into a text.
+    /// Whether it types a character into a field.
     #[must_use]
     pub fn is_text(&self) -> bool {
         !self.ctrl && !self.alt && matches!(self.key, Key::Char(_) | Key::Space)
     }
 }
 
-/// A text names no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no key: write a letter or sign, enter, esc, space, tab, up, down, left, right, home, end, pageup, \
@@ -112,7 +89,7 @@ impl Chord {
 )]
 pub struct NotAKey(pub String);
 
-/// What stands behind a prefix, capital or small; nothing is not enough.
+/// The rest after a prefix, compared without regard to case; none when the rest is empty.
 fn after<'a>(prefix: &str, text: &'a str) -> Option<&'a str> {
     let (head, tail) = text.split_at_checked(prefix.len())?;
     (head.eq_ignore_ascii_case(prefix) && !tail.is_empty()).then_some(tail)

@@ -1,6 +1,6 @@
-//! What people may set: settings, bindings, themes. Read, checked, explained.
+//! Settings, key bindings and themes.
 //!
-//! Every default stands in a file under `assets/` that is compiled in, so that what `keydesk config --default`
+//! Every default is in a file under `assets/` that is compiled in: what `keydesk config --default`
 //! prints is what keydesk does.
 
 pub mod action;
@@ -11,27 +11,19 @@ pub mod theme;
 
 use std::path::{Path, PathBuf};
 
-/// A mistake in a configuration file, with its place.
+/// Why a configuration file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file is there and cannot be read.
     #[error("could not read the configuration {path}: {reason}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        reason: String,
-    },
-    /// Something in it is wrong.
+    Unreadable { path: PathBuf, reason: String },
     #[error("{path}:{line}:{column}: {message}")]
     Wrong {
-        /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// From 1.
         line: usize,
-        /// The column in characters, from 1.
+        /// In characters, from 1.
         column: usize,
-        /// What is wrong and what is allowed.
+        /// What is wrong, and what is allowed.
         message: String,
     },
 }

@@ -1,54 +1,51 @@
-//! Themes: what each kind of text looks like.
+//! Themes: the style of each kind of text.
 
 use ratatui::style::Style;
 use serde::Deserialize;
 
 use super::settings::ThemeName;
 
-/// How each kind of text looks. Colour is never the only sign of anything.
+/// The style of each kind of text. Color is never the only sign of anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Theme {
-    /// Text as such, and what is behind it.
+    /// Ordinary text and the background.
     pub text: Style,
-    /// What is there and matters less.
+    /// Text of less importance.
     pub dim: Style,
-    /// The one accent: where one is, what has the focus.
+    /// The current screen, what has the focus.
     pub accent: Style,
     /// Column names, titles.
     pub heading: Style,
     /// The selected row, the focused button.
     pub selection: Style,
-    /// What a filter has found.
+    /// Matches of a filter.
     pub matched: Style,
-    /// What wants attention soon.
+    /// What needs attention soon.
     pub warning: Style,
-    /// What failed, what destroys.
+    /// Failures and destructive actions.
     pub danger: Style,
-    /// What was done, what is valid.
+    /// Success and valid keys.
     pub good: Style,
-    /// The edge of a modal.
+    /// The border of a dialog.
     pub border: Style,
-    /// Everything below a modal.
+    /// Everything behind a dialog.
     pub backdrop: Style,
-    /// A field to type in.
+    /// A text field.
     pub field: Style,
-    /// A field that has the focus.
+    /// The text field that has the focus.
     pub cursor: Style,
 }
 
-/// A theme file is wrong. The shipped ones are tested; this is for whoever changes them.
+/// A theme file is malformed. Tests parse all that are compiled in.
 #[derive(Debug, thiserror::Error)]
 #[error("theme {name}: {reason}")]
 pub struct ThemeError {
-    /// Which theme.
     pub name: String,
-    /// What is wrong.
     pub reason: String,
 }
 
 impl Theme {
-    /// A theme that ships with keydesk.
     pub fn named(name: ThemeName) -> Result<Self, ThemeError> {
         let text = match name {
             ThemeName::Dark => include_str!("../../assets/themes/dark.toml"),
@@ -59,12 +56,11 @@ impl Theme {
         Self::parse(name.as_str(), text)
     }
 
-    /// For `NO_COLOR`: no colour at all, but bold, reverse and underline.
+    /// For `NO_COLOR`: modifiers such as bold and no colors.
     pub fn colourless() -> Result<Self, ThemeError> {
         Self::parse("colourless", include_str!("../../assets/themes/colourless.toml"))
     }
 
-    /// Reads a theme.
     pub fn parse(name: &str, text: &str) -> Result<Self, ThemeError> {
         toml::from_str(text)
             .map_err(|error| ThemeError { name: name.to_owned(), reason: error.message().to_owned() })

@@ -1,4 +1,4 @@
-//! The real clock and the local zone.
+//! The system clock and the local time zone.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use chrono::{
 use crate::domain::Instant;
 use crate::domain::expiry;
 
-/// The first and the last second that are told apart: the years 0 to 9999, in seconds since 1970.
+/// The years 0 to 9999, in seconds since 1970.
 const RANGE: (i64, i64) = (-62_167_219_200, 253_402_300_799);
 
 /// The present instant, in whole seconds. A clock outside the years 0 to 9999 shows the nearest second within: whether
@@ -25,35 +25,34 @@ pub fn now() -> Instant {
     Instant::from_timestamp(seconds.clamp(RANGE.0, RANGE.1), 0).unwrap_or_default()
 }
 
-/// The zone in which instants are shown and dates are read.
+/// The zone in which instants are displayed and dates are parsed.
 #[derive(Clone, Copy, Debug)]
 pub enum Zone {
-    /// The machine's, with its changes of the clock.
+    /// The zone of the system, with daylight saving time.
     Local,
-    /// A fixed one, for tests and pictures.
+    /// For tests.
     Fixed(FixedOffset),
 }
 
 impl Zone {
-    /// UTC.
     #[must_use]
     pub fn utc() -> Self {
         Self::Fixed(Utc.fix())
     }
 
-    /// An instant as the clock on the wall shows it there.
+    /// The local time of an instant.
     #[must_use]
     pub fn local(&self, at: Instant) -> DateTime<FixedOffset> {
         at.with_timezone(self).fixed_offset()
     }
 
-    /// An instant with the zone named.
+    /// An instant with its zone, see [`expiry::local`](crate::domain::expiry::local).
     #[must_use]
     pub fn show(&self, at: Instant) -> String {
         expiry::local(at, self)
     }
 
-    /// The first instant of a date there.
+    /// The first instant of a date in this zone.
     #[must_use]
     pub fn start_of(&self, date: NaiveDate) -> Option<Instant> {
         expiry::start_of(date, self)
@@ -100,7 +99,7 @@ impl TimeZone for Zone {
     }
 }
 
-/// How far a [`Zone`] is from UTC at an instant.
+/// The offset of a [`Zone`] from UTC at an instant.
 #[derive(Clone, Copy, Debug)]
 pub struct ZoneOffset {
     zone: Zone,

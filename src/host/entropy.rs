@@ -1,4 +1,4 @@
-//! Random bits from the operating system. No environment variable, no seed, no option changes that.
+//! Random bits from the operating system. No environment variable, seed or option replaces them.
 
 use rand::TryRng;
 use rand::rngs::SysRng;

@@ -1,6 +1,6 @@
-//! The machine outside: its clock, its randomness, its users, its files, its clipboard.
+//! The operating system: clock, entropy, users, files, clipboard.
 //!
-//! The only place that reaches for the real ones; everything else gets them handed in.
+//! The only modules that use the real ones. Everything else gets them as parameters.
 
 pub mod byte_lock;
 #[cfg(feature = "app")]
@@ -20,7 +20,7 @@ pub mod new_file;
 pub mod size_limit;
 pub mod umask;
 
-/// Lets this process open as many files and connections as its hard limit allows; most systems begin with 1,024.
+/// Raises the limit of open files to its hard limit. Most systems start with 1,024.
 pub fn raise_descriptor_limit() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
@@ -30,9 +30,9 @@ pub fn raise_descriptor_limit() {
     }
 }
 
-/// Keeps secrets out of core dumps and away from debuggers of the same user: no dumps, core limit 0.
+/// Switches off core dumps, and on Linux debugging by other processes of the same user.
 ///
-/// What the system refuses is left as it is: the program is then no worse than any other.
+/// What the system does not allow is left as it is.
 pub fn harden() {
     use nix::sys::resource::{Resource, setrlimit};
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);

@@ -13,20 +13,14 @@ use super::files::folder_of;
 /// A file was not written; nothing is left of it.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// Something is there already, be it a link.
+    /// Something has that name already, be it a link.
     #[error("{} is there already: choose another name", .0.display())]
     Exists(PathBuf),
-    /// The system refused.
     #[error("could not write {}: {reason}", path.display())]
-    Failed {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        reason: String,
-    },
+    Failed { path: PathBuf, reason: String },
 }
 
-/// Whether a new file could be made at a path, as far as can be told beforehand.
+/// Checks early whether a new file can be created at a path.
 pub fn check_new(path: &Path) -> Result<(), WriteError> {
     if std::fs::symlink_metadata(path).is_ok() {
         return Err(WriteError::Exists(path.to_owned()));

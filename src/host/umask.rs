@@ -1,4 +1,4 @@
-//! The umask: files that SQLite makes beside the database have their mode from their first moment.
+//! The umask of the process: files that SQLite creates beside the database have the right mode from the start.
 //!
 //! SQLite opens a new `-wal` or `-shm` first and takes the umask's say back afterwards. Whoever is killed between the two
 //! would leave a file that the other admins of a shared folder cannot open, nor may anybody take away. Every file of
@@ -8,16 +8,16 @@ use std::sync::OnceLock;
 
 use nix::sys::stat::{Mode, umask};
 
-/// What whoever started the program had set.
+/// The umask that the process was started with.
 static THEIRS: OnceLock<Mode> = OnceLock::new();
 
-/// Lets the group's rights stand as they are named, for the whole process; for a program, never for a library.
+/// Sets the umask of the whole process to 007. For the program, never for the library.
 pub fn let_the_group_in() {
     let theirs = umask(Mode::S_IRWXO);
     THEIRS.get_or_init(|| theirs);
 }
 
-/// Does something, such as starting another program, with the umask that the user has set.
+/// Runs `f` with the umask that the process was started with, such as to start another program.
 pub fn with_theirs<T>(f: impl FnOnce() -> T) -> T {
     let Some(theirs) = THEIRS.get() else { return f() };
     let ours = umask(*theirs);

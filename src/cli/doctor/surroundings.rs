@@ -13,7 +13,7 @@ use crate::config::ConfigError;
 use crate::config::settings::Settings;
 use crate::domain::text::inert;
 use crate::host::clipboard::ClipboardMode;
-use crate::host::clipboard::choice::{Way, ways};
+use crate::host::clipboard::choice::{Channel, channels};
 use crate::host::clipboard::{self, tmux};
 
 fn var(name: &str) -> Option<String> {
@@ -77,16 +77,18 @@ pub(super) fn clipboard(mode: ClipboardMode) -> Finding {
             "Write a file instead: --out FILE, or w",
         ),
     };
-    match ways(&facts, mode).first() {
+    match channels(&facts, mode).first() {
         None => Finding::good(CHECK, "off, by the settings (clipboard = \"off\")"),
-        Some(Way::System) if mode == ClipboardMode::System && !facts.display => Finding::fault(
+        Some(Channel::System) if mode == ClipboardMode::System && !facts.display => Finding::fault(
             CHECK,
             "the settings want a display's (clipboard = \"system\"), and there is none",
             "Set clipboard = \"auto\" in config.toml",
         ),
-        Some(Way::System) => Finding::good(CHECK, "the display's: this is a local session with a display"),
-        Some(Way::Tmux) => through_tmux(),
-        Some(Way::Terminal(_)) => {
+        Some(Channel::System) => {
+            Finding::good(CHECK, "the display's: this is a local session with a display")
+        }
+        Some(Channel::Tmux) => through_tmux(),
+        Some(Channel::Terminal(_)) => {
             if let Some(terminal) = facts.deaf {
                 let instead = "Select with the mouse, or write a file: --out FILE, or w";
                 return Finding::note(CHECK, format!("{terminal} takes no copies"), instead);

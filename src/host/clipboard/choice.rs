@@ -1,4 +1,4 @@
-//! Which way a copy goes, from the facts of the session. Pure: the facts come in, a way comes out.
+//! Chooses the channels of a copy from the facts of the session.
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
@@ -15,28 +15,25 @@ pub enum ClipboardMode {
     System,
     /// Through the terminal.
     Osc52,
-    /// Nowhere.
     Off,
 }
 
-/// What the environment says of the session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of the environment")]
 pub struct Facts {
     /// `DISPLAY` or `WAYLAND_DISPLAY` is set, or the system always has one.
     pub display: bool,
-    /// Somebody is connected over SSH: in tmux by tmux's own word, since a pane's environment goes stale.
+    /// Connected over SSH. In tmux as tmux says, since the environment of a pane gets stale.
     pub remote: bool,
-    /// In tmux.
     pub tmux: bool,
-    /// In GNU screen.
+    /// In GNU screen and not in tmux.
     pub screen: bool,
-    /// A terminal that is known to take no copies, by name.
+    /// The name of a terminal that is known to ignore OSC 52.
     pub deaf: Option<&'static str>,
 }
 
 impl Facts {
-    /// Reads the facts through `var`; `tmux_remote` is what tmux says of its own connection, where it was asked.
+    /// `var` reads the environment. `tmux_remote` is what tmux says of its own connection, if it was asked.
     pub fn gather(var: impl Fn(&str) -> Option<String>, tmux_remote: Option<bool>) -> Self {
         let set = |name: &str| var(name).is_some_and(|value| !value.is_empty());
         let tmux = set("TMUX");
@@ -52,7 +49,7 @@ impl Facts {
     }
 }
 
-/// Terminals that drop OSC 52, where they can be told.
+/// Terminals that ignore OSC 52, as far as they can be recognized.
 fn deaf(var: &impl Fn(&str) -> Option<String>) -> Option<&'static str> {
     let set = |name: &str| var(name).is_some_and(|value| !value.is_empty());
     let konsole: Option<u32> = var("KONSOLE_VERSION").and_then(|version| version.parse().ok());
@@ -66,32 +63,32 @@ fn deaf(var: &impl Fn(&str) -> Option<String>) -> Option<&'static str> {
     }
 }
 
-/// A way for a copy.
+/// How a copy reaches a clipboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Channel {
     /// The display's clipboard, held by a helper process.
     System,
-    /// Through tmux to the terminal outside.
+    /// Through tmux to its terminal.
     Tmux,
     /// Through the terminal.
     Terminal(Wrapping),
 }
 
-/// The ways to try, in order. None means that copying is off.
+/// The channels to try, in order. Empty when copying is off.
 #[must_use]
-pub fn ways(facts: &Facts, mode: ClipboardMode) -> Vec<Way> {
+pub fn channels(facts: &Facts, mode: ClipboardMode) -> Vec<Channel> {
     let terminal = if facts.tmux {
-        vec![Way::Tmux, Way::Terminal(Wrapping::Tmux)]
+        vec![Channel::Tmux, Channel::Terminal(Wrapping::Tmux)]
     } else if facts.screen {
-        vec![Way::Terminal(Wrapping::Screen)]
+        vec![Channel::Terminal(Wrapping::Screen)]
     } else {
-        vec![Way::Terminal(Wrapping::Plain)]
+        vec![Channel::Terminal(Wrapping::Plain)]
     };
     match mode {
         ClipboardMode::Off => vec![],
-        ClipboardMode::System => vec![Way::System],
+        ClipboardMode::System => vec![Channel::System],
         // Over SSH a forwarded display is used on request only: holding it hangs the logout.
-        ClipboardMode::Auto if facts.display && !facts.remote => [vec![Way::System], terminal].concat(),
+        ClipboardMode::Auto if facts.display && !facts.remote => [vec![Channel::System], terminal].concat(),
         ClipboardMode::Auto | ClipboardMode::Osc52 => terminal,
     }
 }
@@ -100,8 +97,8 @@ pub fn ways(facts: &Facts, mode: ClipboardMode) -> Vec<Way> {
 mod tests {
     use super::*;
 
-    fn chosen(variables: &[(&str, &str)], tmux_remote: Option<bool>) -> Vec<Way> {
-        ways(&facts(variables, tmux_remote), ClipboardMode::Auto)
+    fn chosen(variables: &[(&str, &str)], tmux_remote: Option<bool>) -> Vec<Channel> {
+        channels(&facts(variables, tmux_remote), ClipboardMode::Auto)
     }
 
     fn facts(variables: &[(&str, &str)], tmux_remote: Option<bool>) -> Facts {
@@ -109,33 +106,37 @@ mod tests {
         Facts::gather(var, tmux_remote)
     }
 
-    const PAST_TMUX: Way = Way::Terminal(Wrapping::Tmux);
-    const PLAIN: Way = Way::Terminal(Wrapping::Plain);
+    const PAST_TMUX: Channel = Channel::Terminal(Wrapping::Tmux);
+    const PLAIN: Channel = Channel::Terminal(Wrapping::Plain);
     const SSH: (&str, &str) = ("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22");
 
     #[test]
     #[cfg(not(target_os = "macos"))]
     fn every_row_of_the_table() {
-        assert_eq!(chosen(&[("DISPLAY", ":0")], None), [Way::System, PLAIN], "local X11");
-        assert_eq!(chosen(&[("WAYLAND_DISPLAY", "wayland-0")], None), [Way::System, PLAIN], "local Wayland");
+        assert_eq!(chosen(&[("DISPLAY", ":0")], None), [Channel::System, PLAIN], "local X11");
+        assert_eq!(
+            chosen(&[("WAYLAND_DISPLAY", "wayland-0")], None),
+            [Channel::System, PLAIN],
+            "local Wayland"
+        );
         assert_eq!(chosen(&[SSH], None), [PLAIN], "SSH");
         assert_eq!(chosen(&[("SSH_TTY", "/dev/pts/1")], None), [PLAIN], "SSH, by its terminal");
         assert_eq!(chosen(&[SSH, ("DISPLAY", "localhost:10.0")], None), [PLAIN], "SSH with X forwarding");
-        assert_eq!(chosen(&[SSH, ("TMUX", "x")], Some(true)), [Way::Tmux, PAST_TMUX], "tmux, remote");
+        assert_eq!(chosen(&[SSH, ("TMUX", "x")], Some(true)), [Channel::Tmux, PAST_TMUX], "tmux, remote");
         assert_eq!(
             chosen(&[("DISPLAY", ":0"), ("TMUX", "x")], Some(true)),
-            [Way::Tmux, PAST_TMUX],
+            [Channel::Tmux, PAST_TMUX],
             "tmux started locally, attached over SSH"
         );
         assert_eq!(
             chosen(&[SSH, ("DISPLAY", ":0"), ("TMUX", "x")], Some(false)),
-            [Way::System, Way::Tmux, PAST_TMUX],
+            [Channel::System, Channel::Tmux, PAST_TMUX],
             "tmux started over SSH, attached locally"
         );
-        assert_eq!(chosen(&[SSH, ("STY", "1.x")], None), [Way::Terminal(Wrapping::Screen)], "GNU screen");
+        assert_eq!(chosen(&[SSH, ("STY", "1.x")], None), [Channel::Terminal(Wrapping::Screen)], "GNU screen");
         assert_eq!(
             chosen(&[SSH, ("STY", "1.x"), ("TMUX", "x")], Some(true)),
-            [Way::Tmux, PAST_TMUX],
+            [Channel::Tmux, PAST_TMUX],
             "tmux inside screen"
         );
         assert_eq!(chosen(&[SSH, ("ZELLIJ", "0")], None), [PLAIN], "zellij");
@@ -145,10 +146,10 @@ mod tests {
     #[test]
     fn settings_win() {
         let local = facts(&[("DISPLAY", ":0")], None);
-        assert_eq!(ways(&local, ClipboardMode::Osc52), [PLAIN]);
-        assert_eq!(ways(&local, ClipboardMode::Off), []);
+        assert_eq!(channels(&local, ClipboardMode::Osc52), [PLAIN]);
+        assert_eq!(channels(&local, ClipboardMode::Off), []);
         let forwarded = facts(&[SSH, ("DISPLAY", "localhost:10.0")], None);
-        assert_eq!(ways(&forwarded, ClipboardMode::System), [Way::System]);
+        assert_eq!(channels(&forwarded, ClipboardMode::System), [Channel::System]);
     }
 
     #[test]

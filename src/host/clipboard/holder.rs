@@ -1,4 +1,4 @@
-//! The helper process that holds the display's clipboard: its content dies with the process that owns it.
+//! The helper process that owns the display's clipboard, whose content ends with its owner.
 //!
 //! It is our own binary, started again with a hidden word. The secret comes over standard input, never as an
 //! argument or in the environment. It leaves by itself when something else is copied, and empties the clipboard at
@@ -12,27 +12,26 @@ use std::time::Duration;
 use arboard::Clipboard;
 use zeroize::Zeroizing;
 
-/// The hidden word on the command line.
+/// The hidden argument that starts it.
 pub const WORD: &str = "__hold-clipboard";
 
-/// What the helper says when it owns the clipboard.
+/// Printed when the helper owns the clipboard.
 pub(super) const READY: &[u8; 6] = b"READY\n";
 
-/// More than any secret has; a longer text is refused, never cut.
+/// Longer than any secret. A longer text is rejected, never truncated.
 const MOST_BYTES: u64 = 4_096;
 
-/// How long the helper tries to see its own text in the clipboard before it gives up.
+/// How often the helper looks for its own text in the clipboard.
 const TRIES: u32 = 40;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 
 enum Event {
-    /// Somebody else owns the clipboard now, or it could not be had.
+    /// Another program owns the clipboard.
     Lost,
-    /// Asked to leave.
     Signal,
 }
 
-/// The helper's `main`: holds what comes over standard input for so many seconds.
+/// Owns the clipboard with the text from standard input for a number of seconds.
 #[must_use]
 pub fn main(seconds: Option<&str>) -> ExitCode {
     crate::host::harden();
@@ -74,7 +73,7 @@ fn hold(time: Duration) -> Option<()> {
     Some(())
 }
 
-/// Serves the text in a thread of its own, until somebody else owns the clipboard.
+/// Serves the text in a thread until another program owns the clipboard.
 fn own(text: Zeroizing<String>, events: mpsc::Sender<Event>) {
     std::thread::spawn(move || {
         let _ = serve(&text);
@@ -98,7 +97,7 @@ fn serve(text: &str) -> Result<(), arboard::Error> {
     }
 }
 
-/// Makes sure, by reading it back, that the clipboard holds our text.
+/// Reads the clipboard back.
 fn is_there(clipboard: &mut Clipboard, text: &str) -> bool {
     (0..TRIES).any(|_| {
         std::thread::sleep(BETWEEN_TRIES);

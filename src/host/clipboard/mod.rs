@@ -1,4 +1,4 @@
-//! The clipboard, over every kind of session. What is said is what happened, and never more.
+//! The clipboard in every kind of session.
 
 pub mod choice;
 pub mod holder;
@@ -11,54 +11,50 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use choice::ClipboardMode;
-use choice::{Facts, Way, ways};
+use choice::{Channel, Facts, channels};
 use osc52::{Wrapping, sequence};
 
 use crate::domain::secret::Secret;
 
-/// What a copy needs to know of the world.
 #[derive(Clone, Debug)]
 pub struct Clipboard {
-    /// What the settings say.
     pub mode: ClipboardMode,
-    /// After which time the display's clipboard is emptied.
+    /// After this time the display's clipboard is cleared.
     pub clear_after: Duration,
-    /// Our own binary, for the helper.
+    /// The path of this program, for the helper.
     pub keydesk: PathBuf,
 }
 
-/// What became of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Copied {
-    /// The helper owns the display's clipboard and will empty it.
+    /// The helper owns the display's clipboard and will clear it.
     System {
-        /// After so many seconds.
+        /// Until it is cleared.
         seconds: u64,
-        /// On a display that is forwarded over SSH.
+        /// The display is forwarded over SSH.
         until_logout: bool,
     },
     /// Written to the terminal.
     Terminal,
-    /// Handed to tmux.
     Tmux,
-    /// Written to a terminal that is known to take no copies.
+    /// Written to a terminal that is known to ignore it: its name.
     Deaf(&'static str),
 }
 
 impl Copied {
-    /// Whether there is reason to believe that it arrived.
+    /// Whether it may have arrived.
     #[must_use]
     pub fn is_claimed(&self) -> bool {
         !matches!(self, Self::Deaf(_))
     }
 
-    /// Whether it is where nobody can know whose content it is, so that it is not cleared by itself.
+    /// Whether it is in a terminal's clipboard, which is not cleared automatically.
     #[must_use]
     pub fn is_in_terminal(&self) -> bool {
         matches!(self, Self::Terminal | Self::Tmux)
     }
 
-    /// What became of the copy. `instead` tells how to write the secret to a file, in the words of the front end.
+    /// `instead` says how to write the secret to a file, in the words of the front end.
     #[must_use]
     pub fn describe(&self, instead: &str) -> String {
         match self {
@@ -80,26 +76,24 @@ impl Copied {
     }
 }
 
-/// A copy was not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CopyError {
-    /// The settings say so.
     #[error("Copying is off in the configuration (clipboard = \"off\")")]
     Off,
-    /// No way worked; the reasons, in the order of the ways.
+    /// The reasons, in the order in which channels were tried.
     #[error("Not copied: {0}")]
     Failed(String),
 }
 
 impl Clipboard {
-    /// Copies a secret. It may take seconds: never call it on the thread of the screen.
+    /// Copies a secret. It may take seconds: never call it on the UI thread.
     ///
-    /// `terminal` is where sequences for the terminal are written, and only whole ones.
+    /// Only whole sequences are written to `terminal`.
     pub fn copy(&self, secret: &Secret, terminal: &mut dyn Write) -> Result<Copied, CopyError> {
         let facts = facts();
         let mut reasons = Vec::new();
-        for way in ways(&facts, self.mode) {
-            match self.try_way(way, &facts, secret, terminal) {
+        for channel in channels(&facts, self.mode) {
+            match self.try_channel(channel, &facts, secret, terminal) {
                 Ok(copied) => return Ok(copied),
                 Err(reason) => reasons.push(reason),
             }
@@ -107,43 +101,43 @@ impl Clipboard {
         if reasons.is_empty() { Err(CopyError::Off) } else { Err(CopyError::Failed(reasons.join("; "))) }
     }
 
-    fn try_way(
+    fn try_channel(
         &self,
-        way: Way,
+        channel: Channel,
         facts: &Facts,
         secret: &Secret,
         terminal: &mut dyn Write,
     ) -> Result<Copied, String> {
-        match way {
-            Way::System => {
+        match channel {
+            Channel::System => {
                 system::copy(secret, &self.keydesk, self.clear_after)?;
                 Ok(Copied::System { seconds: self.clear_after.as_secs(), until_logout: facts.remote })
             }
-            Way::Tmux => tmux::forward(secret).map(|()| Copied::Tmux),
-            Way::Terminal(Wrapping::Tmux) => {
+            Channel::Tmux => tmux::forward(secret).map(|()| Copied::Tmux),
+            Channel::Terminal(Wrapping::Tmux) => {
                 tmux::check_passthrough()?;
                 write(terminal, &sequence(secret.expose(), Wrapping::Tmux)).map(|()| Copied::Tmux)
             }
-            Way::Terminal(wrapping) => {
+            Channel::Terminal(wrapping) => {
                 write(terminal, &sequence(secret.expose(), wrapping))?;
                 Ok(facts.deaf.map_or(Copied::Terminal, Copied::Deaf))
             }
         }
     }
 
-    /// Asks the terminal to empty its clipboard, by the way that a copy to it takes.
+    /// Asks the terminal to clear its clipboard.
     pub fn clear_terminal(&self, terminal: &mut dyn Write) -> Result<(), String> {
         let mut reasons = Vec::new();
-        for way in ways(&facts(), ClipboardMode::Osc52) {
-            let asked = match way {
+        for channel in channels(&facts(), ClipboardMode::Osc52) {
+            let asked = match channel {
                 // tmux loads no empty buffer; a space is the nearest to nothing.
-                Way::Tmux => tmux::forward(&Secret::new(" ".into())),
-                Way::Terminal(Wrapping::Tmux) => {
+                Channel::Tmux => tmux::forward(&Secret::new(" ".into())),
+                Channel::Terminal(Wrapping::Tmux) => {
                     tmux::check_passthrough().and_then(|()| write(terminal, &sequence("", Wrapping::Tmux)))
                 }
-                Way::Terminal(wrapping) => write(terminal, &sequence("", wrapping)),
+                Channel::Terminal(wrapping) => write(terminal, &sequence("", wrapping)),
                 // Emptied by its helper.
-                Way::System => continue,
+                Channel::System => continue,
             };
             match asked {
                 Ok(()) => return Ok(()),
@@ -154,7 +148,6 @@ impl Clipboard {
     }
 }
 
-/// The facts of this session.
 #[must_use]
 pub fn facts() -> Facts {
     let var = |name: &str| std::env::var(name).ok();

@@ -1,6 +1,6 @@
-//! Copying through the terminal: OSC 52, plain or wrapped for what stands between.
+//! Copying through the terminal: OSC 52, plain or wrapped for a multiplexer.
 //!
-//! There is no acknowledgement: that it was written proves nothing.
+//! There is no acknowledgment.
 
 use std::fmt::Write as _;
 
@@ -8,21 +8,21 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// The longest piece that GNU screen passes on; one long DCS is printed on the screen instead.
+/// The longest piece that GNU screen passes on. It prints a longer DCS.
 const SCREEN_CHUNK: usize = 76;
 
-/// What stands between keydesk and the terminal.
+/// The multiplexer between keydesk and the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrapping {
-    /// Nothing, or something that passes it on.
+    /// None, or one that passes OSC 52 on.
     Plain,
-    /// tmux, where it lets pass-through through.
+    /// tmux with `allow-passthrough`.
     Tmux,
-    /// GNU screen: in pieces.
+    /// GNU screen, in pieces.
     Screen,
 }
 
-/// The sequence that puts a text into the clipboard; an empty text empties it.
+/// The sequence that copies a text. An empty text clears the clipboard.
 #[must_use]
 pub fn sequence(text: &str, wrapping: Wrapping) -> Zeroizing<String> {
     let encoded = base64(text.as_bytes());

@@ -1,4 +1,4 @@
-//! The parent's side of the helper that holds the display's clipboard.
+//! Starts the helper that owns the display's clipboard.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::holder::{READY, WORD};
 use crate::domain::secret::Secret;
 
-/// A display that accepts and does not answer would hang us for ever.
+/// A display may accept the connection and never answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Starts the helper and waits until it owns the clipboard. It may take [`PATIENCE`]: never call it on the thread

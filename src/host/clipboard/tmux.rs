@@ -1,4 +1,4 @@
-//! Copying through tmux: into a buffer that tmux forwards to its terminal, and out of that buffer again.
+//! Copying through tmux: a buffer that tmux forwards to its terminal and that is then deleted.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use crate::domain::secret::Secret;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Whether the client of this tmux session is connected over SSH; none when tmux does not say.
+/// Whether the client of this tmux session is connected over SSH. None when tmux does not say.
 #[must_use]
 pub fn is_remote() -> Option<bool> {
     let output = run(Command::new("tmux").args(["show-environment", "SSH_CONNECTION"]), None).ok()?;
@@ -16,13 +16,13 @@ pub fn is_remote() -> Option<bool> {
     Some(output.starts_with("SSH_CONNECTION="))
 }
 
-/// What tmux's option `set-clipboard` is: `on`, `external` or `off`.
+/// The option `set-clipboard`: `on`, `external` or `off`.
 pub fn set_clipboard() -> Result<String, String> {
     let mode = run(Command::new("tmux").args(["show-options", "-sv", "set-clipboard"]), None)?;
     Ok(mode.trim().to_owned())
 }
 
-/// Sends a text to the terminal outside. With `set-clipboard` off tmux forwards nothing, and that is an error.
+/// Forwards a text to the terminal of tmux. An error with `set-clipboard` off: tmux forwards nothing then.
 pub(super) fn forward(text: &Secret) -> Result<(), String> {
     if set_clipboard()? == "off" {
         return Err("tmux forwards no copies here (set-clipboard is off)".into());
@@ -36,7 +36,7 @@ pub(super) fn forward(text: &Secret) -> Result<(), String> {
     deleted.map(drop)
 }
 
-/// Makes sure that this pane may write to the terminal outside past tmux.
+/// An error unless this pane may write to the terminal past tmux.
 pub(super) fn check_passthrough() -> Result<(), String> {
     let options = ["show-options", "-Aqpv", "allow-passthrough"];
     match run(Command::new("tmux").args(options), None)?.trim() {
@@ -46,7 +46,7 @@ pub(super) fn check_passthrough() -> Result<(), String> {
     }
 }
 
-/// Runs tmux with a text on its standard input; a tmux that does not end is ended.
+/// Runs tmux with a text on its standard input, and kills it when it does not end.
 fn run(command: &mut Command, input: Option<&Secret>) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("tmux could not be asked: {error}");
     let mut child = command
