@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::error::CommandError;
+use crate::cli::log;
 use crate::cli::output::{Format, Output};
 use crate::config::settings::Settings;
 use crate::desk::known_head::{KnownHeadCheck, KnownHeads, LogMismatch};
@@ -13,6 +14,7 @@ use crate::domain::expiry;
 use crate::domain::user::Caller;
 use crate::host::clock::Zone;
 use crate::host::entropy::SystemEntropy;
+use crate::host::files::ConfigExposure;
 use crate::host::known_head_files::KnownHeadFiles;
 use crate::host::{clock, identity, locations};
 use crate::store::audit;
@@ -66,8 +68,11 @@ impl Context {
     /// Reads the settings and finds the database's place.
     pub(crate) fn new(global: GlobalArgs) -> Result<Self, CommandError> {
         let output = Output::new(global.format());
-        let settings =
-            Settings::read(&place(global.config, "the configuration", |locations| locations.config)?)?;
+        let config = place(global.config, "the configuration", |locations| locations.config)?;
+        let settings = Settings::read(&config)?;
+        if let Some(exposure) = ConfigExposure::of(&config) {
+            output.warn(&format!("{}: run {}", exposure.problem(&config), exposure.command(&config)));
+        }
         Ok(Self {
             output,
             settings,
@@ -157,6 +162,7 @@ impl Context {
     /// Opens the database, or makes it.
     pub(crate) fn store_or_new(&self) -> Result<Store, CommandError> {
         let store = Store::open(&self.database, &mut SystemEntropy)?;
+        log::create();
         self.warn_of(&store);
         Ok(store)
     }

@@ -1,6 +1,5 @@
 //! `keydesk verify`: checks a key, which comes on standard input or in a file, never as an argument.
 
-use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::to_stderr;
 use crate::domain::expiry::rfc3339;
 use crate::host::entropy::SystemEntropy;
+use crate::host::regular_file;
 use crate::store::Store;
 use crate::verify::{Accepted, Decision, Reason, Refusal, Verifier};
 
@@ -130,8 +130,9 @@ fn print_refused(context: &Context, refusal: Refusal) -> Result<Exit, CommandErr
 fn from_file(path: &Path) -> Result<Option<Zeroizing<String>>, CommandError> {
     let failed = |error: io::Error| {
         CommandError::failed("file", format!("could not read the key from {}: {error}", path.display()))
+            .hint("Name a regular file, or pass the key on standard input")
     };
-    one_key(File::open(path).map_err(failed)?).map_err(failed)
+    one_key(regular_file::open(path).map_err(failed)?).map_err(failed)
 }
 
 fn from_standard_input() -> Result<Option<Zeroizing<String>>, CommandError> {

@@ -15,6 +15,10 @@ use super::bindings::{BindingError, Bindings, Overrides};
 use crate::domain::expiry::parse_duration;
 use crate::domain::platform::{Catalogue, CatalogueError, Platform};
 use crate::host::clipboard::ClipboardMode;
+use crate::host::regular_file;
+
+/// Size limit of a configuration file.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The documented defaults: what `keydesk config --default` prints.
 pub const DEFAULT: &str = include_str!("../../assets/config.toml");
@@ -101,7 +105,7 @@ type Keys = BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Vec<Spanned<Stri
 impl Settings {
     /// Reads a file; one that is not there leaves the defaults.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        match std::fs::read_to_string(path) {
+        match regular_file::read(path, MAX_BYTES) {
             Ok(text) => Self::parse(path, &text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::parse(path, ""),
             Err(error) => Err(ConfigError::Unreadable { path: path.to_owned(), reason: error.to_string() }),

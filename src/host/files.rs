@@ -5,14 +5,14 @@
 
 use std::fmt;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use nix::libc;
 
-use super::clock;
+use super::{clock, regular_file};
 
 /// What makes a file this one and no other: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,14 +172,14 @@ fn create(path: &Path, mode: u32) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file to append to, made with mode 0600 in a folder of 0700 when missing.
+/// Opens a file to append to, made with mode 0600 when missing, in a folder that is there.
 pub fn open_log(path: &Path) -> io::Result<File> {
-    private_folder(folder_of(path))?;
     match create(path, 0o600) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => drop(other?),
     }
-    OpenOptions::new().append(true).custom_flags(libc::O_NOFOLLOW).open(path)
+    // Without somebody who reads it, opening a FIFO would wait.
+    OpenOptions::new().append(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
 /// What others may do with a database that they should not.
@@ -248,9 +248,60 @@ pub fn too_open(path: &Path) -> Option<Exposure> {
             return Some(Exposure::File { path: file, mode, allowed });
         }
     }
-    let mode = std::fs::metadata(folder).ok()?.mode();
-    (mode & 0o1002 == 0o0002)
-        .then(|| Exposure::Folder { database: path.to_owned(), folder: folder.to_owned() })
+    // Whoever may rename a folder above can put another tree in its place.
+    let is_open =
+        |folder: &&Path| std::fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o1002 == 0o0002);
+    let real = folder.canonicalize().ok()?;
+    let open = real.ancestors().find(is_open)?;
+    Some(Exposure::Folder { database: path.to_owned(), folder: open.to_owned() })
+}
+
+/// What makes a configuration file another user's to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigExposure {
+    /// It belongs to this user, who is neither this one nor root.
+    Owner(u32),
+    /// Others may write it.
+    Mode(u32),
+}
+
+impl ConfigExposure {
+    /// Looks at a configuration file; links are followed.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
+        let mode = metadata.mode() & 0o7777;
+        if metadata.uid() != 0 && metadata.uid() != nix::unistd::geteuid().as_raw() {
+            Some(Self::Owner(metadata.uid()))
+        } else {
+            (mode & 0o002 != 0).then_some(Self::Mode(mode))
+        }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn problem(self, path: &Path) -> String {
+        let path = path.display();
+        match self {
+            Self::Owner(uid) => {
+                let user = nix::unistd::User::from_uid(uid.into()).ok().flatten();
+                let user = user.map_or_else(|| uid.to_string(), |user| user.name);
+                format!("the configuration file {path} belongs to the user {user}, who can change it")
+            }
+            Self::Mode(mode) => {
+                format!("every user can change the configuration file {path} (mode {mode:04o})")
+            }
+        }
+    }
+
+    /// The command that fixes it.
+    #[must_use]
+    pub fn command(self, path: &Path) -> String {
+        match self {
+            Self::Owner(_) => format!("chown {} {}", nix::unistd::geteuid(), path.display()),
+            Self::Mode(_) => format!("chmod o-w {}", path.display()),
+        }
+    }
 }
 
 /// The network file system that a path is on, if it is on one that is clearly one: NFS, SMB/CIFS, Ceph, AFS and
@@ -312,10 +363,7 @@ const MOST_OWN: u64 = 1 << 20;
 
 /// Reads a small text of our own, links not followed.
 pub fn read_own(path: &Path) -> io::Result<String> {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
-    let mut text = String::new();
-    file.take(MOST_OWN).read_to_string(&mut text)?;
-    Ok(text)
+    regular_file::read_unlinked(path, MOST_OWN)
 }
 
 #[cfg(test)]

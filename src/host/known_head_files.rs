@@ -19,10 +19,13 @@ impl KnownHeadFiles {
         Self { directory }
     }
 
-    /// The directory at its default location; none for a user without a home directory.
+    /// The directory at its default location; none for a user without a home directory, or whose home directory does
+    /// not exist.
     #[must_use]
     pub fn at_default_location() -> Option<Self> {
-        locations::default().map(|places| Self::new(places.known_heads))
+        locations::default()
+            .filter(locations::Locations::can_keep_state)
+            .map(|places| Self::new(places.known_heads))
     }
 
     /// Returns the directory.

@@ -14,6 +14,15 @@ pub struct Locations {
     pub known_heads: PathBuf,
 }
 
+impl Locations {
+    /// Whether state may be kept: a home directory that does not exist is not created for it.
+    #[must_use]
+    pub fn can_keep_state(&self) -> bool {
+        BaseDirs::new()
+            .is_none_or(|base| base.home_dir().is_dir() || !self.known_heads.starts_with(base.home_dir()))
+    }
+}
+
 /// The locations that this system prescribes; none for a user without a home directory.
 #[must_use]
 pub fn default() -> Option<Locations> {

@@ -17,6 +17,7 @@ pub mod known_head_files;
 pub mod locations;
 #[cfg(feature = "app")]
 pub mod new_file;
+pub mod regular_file;
 pub mod size_limit;
 pub mod umask;
 

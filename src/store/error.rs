@@ -110,6 +110,29 @@ pub enum StoreError {
         /// What was being done.
         what: &'static str,
     },
+    /// Something that is no file has its name.
+    #[error("{} cannot be a database: it is {kind}, not a regular file", path.display())]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// A symbolic link has its name: SQLite would keep its other files beside the link, where no other session looks.
+    #[error(
+        "{} is a symbolic link to {}{}; keydesk does not follow links to a database",
+        path.display(),
+        target.display(),
+        if *is_dangling { ", which does not exist" } else { "" }
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
+        /// What it points to.
+        target: PathBuf,
+        /// Whether nothing is there.
+        is_dangling: bool,
+    },
     /// The system refused a file operation.
     #[error("could not {what} {}: {reason}", path.display())]
     File {
@@ -156,6 +179,8 @@ impl StoreError {
             Self::OldSqlite { .. } => "old_sqlite",
             Self::Full { .. } => "disk_full",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::NotAFile { .. } => "not_a_file",
+            Self::Link { .. } => "symbolic_link",
             Self::File { .. } => "file",
             Self::Entropy(_) => "no_randomness",
             Self::Clock(_) => "clock",
@@ -170,6 +195,9 @@ impl StoreError {
             Self::NoDatabase { .. } => {
                 "Set it up with: keydesk init --email EMAIL --app NAME (or start keydesk)".into()
             }
+            Self::Link { is_dangling: true, .. } => "Remove the link, or name another file with --db or KEYDESK_DB.".into(),
+            Self::Link { .. } => "Name the file itself with --db or KEYDESK_DB.".into(),
+            Self::NotAFile { .. } => "Name a file with --db or KEYDESK_DB.".into(),
             Self::Foreign { .. } => "Choose another file with --db or KEYDESK_DB.".into(),
             Self::Newer { .. } => "Use the newer keydesk.".into(),
             Self::Damaged { .. } => {

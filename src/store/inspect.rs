@@ -17,9 +17,7 @@ pub struct Inspection {
 impl Inspection {
     /// Opens it; refuses what is not keydesk's, or newer than this program.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        if !path.exists() {
-            return Err(StoreError::NoDatabase { path: path.to_owned() });
-        }
+        open::check_file(path)?;
         let connection = open::for_looking(path)?;
         Ok(Self { connection, path: path.to_owned() })
     }

@@ -86,9 +86,7 @@ impl Lookup {
     /// # Errors
     /// When there is no database, it cannot be read, or it is not the one that `continuity` knows.
     pub fn open(path: &Path, patience: Duration, continuity: Arc<Continuity>) -> Result<Self, StoreError> {
-        if !path.exists() {
-            return Err(StoreError::NoDatabase { path: path.to_owned() });
-        }
+        open::check_file(path)?;
         let file = FileWatch::begin(path)?;
         let connection = open::readable(path)?;
         connection

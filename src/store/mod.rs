@@ -219,9 +219,20 @@ impl Store {
     /// # Errors
     /// When there is none, or the file is foreign, damaged, of a newer format, or cannot be written.
     pub fn open_existing(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
-        if !path.exists() {
-            return Err(StoreError::NoDatabase { path: path.to_owned() });
+        let since = std::time::Instant::now();
+        loop {
+            match Self::try_open(path, entropy) {
+                // SQLite itself does not wait where the journal mode is changed or the last session closes.
+                Err(StoreError::Busy) if since.elapsed() < open::BUSY_TIMEOUT => {
+                    std::thread::sleep(open::NEXT_TRY);
+                }
+                opened => return opened,
+            }
         }
+    }
+
+    fn try_open(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
+        open::check_file(path)?;
         let mut connection = open::writable(path)?;
         migrate::upgrade(&mut connection, path, &migrate::STEPS, entropy)?;
         let mut schema = SchemaCheck::default();
@@ -239,9 +250,7 @@ impl Store {
     /// # Errors
     /// As [`Self::open_existing`], and when the file is of an older format.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        if !path.exists() {
-            return Err(StoreError::NoDatabase { path: path.to_owned() });
-        }
+        open::check_file(path)?;
         let connection = open::readable(path)?;
         let files = DatabaseFiles::of(path).ok_or_else(|| StoreError::Moved { path: path.to_owned() })?;
         let warnings = files::too_open(path).iter().map(ToString::to_string).collect();

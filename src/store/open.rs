@@ -1,6 +1,7 @@
 //! Opening the database: which file, in which state, with which settings.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -9,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::StoreError;
 use super::migrate;
 use crate::domain::token::Entropy;
-use crate::host::files;
+use crate::host::{files, regular_file};
 
 /// The first SQLite without the WAL-reset bug (sqlite.org/wal.html#walresetbug).
 pub const OLDEST_SQLITE: i32 = 3_051_003;
@@ -17,10 +18,40 @@ pub const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long a write waits for another session.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Delay before a start that found the database busy is tried again.
+pub(super) const NEXT_TRY: Duration = Duration::from_millis(25);
+
 /// Refuses a SQLite that can lose data.
 pub fn check_sqlite() -> Result<(), StoreError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(StoreError::OldSqlite { found: rusqlite::version().to_owned() });
+    }
+    Ok(())
+}
+
+/// Rejects what is not there, and what is not a regular file: SQLite would wait for a FIFO, and follow no link.
+pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        let file = PathBuf::from(name);
+        match std::fs::symlink_metadata(&file) {
+            Ok(metadata) => match regular_file::other_kind(metadata.file_type()) {
+                Some(_) if metadata.is_symlink() => {
+                    let target = std::fs::read_link(&file).unwrap_or_default();
+                    return Err(StoreError::Link { is_dangling: !file.exists(), path: file, target });
+                }
+                Some(kind) => return Err(StoreError::NotAFile { path: file, kind }),
+                None => {}
+            },
+            Err(_) if !end.is_empty() => {}
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Err(StoreError::NoDatabase { path: file });
+            }
+            Err(error) => {
+                return Err(StoreError::File { what: "look at", path: file, reason: error.to_string() });
+            }
+        }
     }
     Ok(())
 }
@@ -72,7 +103,7 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {
 }
 
 /// The path with links in its folders resolved; a link in the place of the file itself is refused by SQLite.
-fn real_path(path: &Path) -> Result<std::path::PathBuf, StoreError> {
+fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
     let fault = |error: std::io::Error| StoreError::File {
         what: "find the folder of",
         path: path.to_owned(),

@@ -27,6 +27,8 @@
 //! | 10 MB pasted | `environment` |
 //! | hostile text | `cli::keys::hostile_names…`, `cli::backup_and_export::an_export…`, `domain::text` |
 //! | a limit on the size of files | `environment::a_limit…` |
+//! | a FIFO, a device, a link or a huge file in the place of one | `files::what_is_no_file…` |
+//! | others may change settings or folders; many set up at once; a home that is not there | `files` |
 //! | output closed or full, a dumb terminal, none | `environment` |
 //! | HTTP abuse, 100,000 races | `serve::abuse`, `serve::races` |
 //! | several users, umasks, a crash between | `users` |
@@ -39,6 +41,7 @@ mod support;
 mod canary;
 mod clock;
 mod environment;
+mod files;
 mod full_disk;
 mod kills;
 mod migration;

@@ -15,6 +15,7 @@ use crate::domain::text::inert;
 use crate::host::clipboard::ClipboardMode;
 use crate::host::clipboard::choice::{Channel, channels};
 use crate::host::clipboard::{self, tmux};
+use crate::host::files::ConfigExposure;
 
 fn var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -24,6 +25,9 @@ fn var(name: &str) -> Option<String> {
 pub(super) fn settings(path: &Path, read: &Result<Settings, ConfigError>) -> Finding {
     let place = text::path(path);
     match read {
+        Ok(_) if let Some(exposure) = ConfigExposure::of(path) => {
+            Finding::fault("settings", inert(&exposure.problem(path)), inert(&exposure.command(path)))
+        }
         Ok(_) if path.exists() => Finding::good("settings", place),
         Ok(_) => Finding::good("settings", format!("the defaults; {place} is not there")),
         Err(error) => Finding::fault(
@@ -49,6 +53,9 @@ pub(super) fn log(path: Option<PathBuf>) -> Finding {
             Finding::fault(CHECK, format!("{place} cannot be written"), format!("chmod 0600 {place}"))
         }
         Ok(_) => Finding::good(CHECK, place),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Finding::good(CHECK, format!("{place} is not there yet: nothing was logged"))
+        }
         Err(error) => Finding::fault(
             CHECK,
             format!("{place} cannot be made: {error}"),

@@ -1,0 +1,107 @@
+//! Regular files that are read whole: never one that has no end, or that waits for somebody to write.
+
+use std::fs::{File, FileType, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::libc;
+
+/// What something is that is not a regular file.
+#[must_use]
+pub fn other_kind(file_type: FileType) -> Option<&'static str> {
+    if file_type.is_file() {
+        None
+    } else if file_type.is_dir() {
+        Some("a directory")
+    } else if file_type.is_symlink() {
+        Some("a symbolic link")
+    } else if file_type.is_fifo() {
+        Some("a FIFO")
+    } else if file_type.is_socket() {
+        Some("a socket")
+    } else {
+        Some("a device")
+    }
+}
+
+/// The null device stands for an empty file.
+fn is_null(metadata: &Metadata) -> bool {
+    std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() != 0 && null.rdev() == metadata.rdev())
+}
+
+fn accept(metadata: &Metadata) -> io::Result<()> {
+    match other_kind(metadata.file_type()) {
+        Some(kind) if !is_null(metadata) => {
+            Err(io::Error::other(format!("it is {kind}, not a regular file")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Opens a regular file, or the null device, for reading.
+///
+/// # Errors
+/// When it is anything else, or cannot be opened.
+pub fn open(path: &Path) -> io::Result<File> {
+    accept(&std::fs::metadata(path)?)?;
+    open_with(path, 0)
+}
+
+/// Reads a text of at most `most` bytes.
+///
+/// # Errors
+/// As [`open`]; and when it is longer, or not UTF-8.
+pub fn read(path: &Path, most: u64) -> io::Result<String> {
+    read_from(open(path)?, most)
+}
+
+/// The same, with links not followed.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_unlinked(path: &Path, most: u64) -> io::Result<String> {
+    accept(&std::fs::symlink_metadata(path)?)?;
+    read_from(open_with(path, libc::O_NOFOLLOW)?, most)
+}
+
+/// It may have been exchanged since it was looked at: opening must not wait either.
+fn open_with(path: &Path, flags: i32) -> io::Result<File> {
+    let flags = flags | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    accept(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn read_from(file: File, most: u64) -> io::Result<String> {
+    let mut text = String::new();
+    file.take(most + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > most {
+        return Err(io::Error::other(format!("it is larger than {most} bytes")));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_has_an_end_is_read_and_no_more_than_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("file"), "text").unwrap();
+        std::os::unix::fs::symlink(path("file"), path("link")).unwrap();
+        nix::unistd::mkfifo(&path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        let said = |read: io::Result<String>| read.unwrap_err().to_string();
+        assert_eq!(read(&path("link"), 4).unwrap(), "text");
+        assert_eq!(said(read(&path("file"), 3)), "it is larger than 3 bytes");
+        assert_eq!(said(read_unlinked(&path("link"), 4)), "it is a symbolic link, not a regular file");
+        assert_eq!(said(read(&path("fifo"), 4)), "it is a FIFO, not a regular file");
+        assert_eq!(said(read(&path("socket"), 4)), "it is a socket, not a regular file");
+        assert_eq!(said(read(folder.path(), 4)), "it is a directory, not a regular file");
+        assert_eq!(said(read(Path::new("/dev/zero"), 4)), "it is a device, not a regular file");
+        assert_eq!(read(Path::new("/dev/null"), 4).unwrap(), "");
+    }
+}
