@@ -17,10 +17,9 @@ fn main() -> ExitCode {
 }
 
 fn screen(opening: cli::Opening) -> Result<(), String> {
-    let cli::Opening { store, caller, settings, application, known_heads, throwaway } = opening;
+    let cli::Opening { desk, settings, application, throwaway } = opening;
     if let Some(folder) = throwaway {
         tui::terminal::throw_away(folder);
     }
-    tui::run(tui::Launch { store, caller, settings, application, known_heads })
-        .map_err(|error| error.to_string())
+    tui::run(tui::Launch { desk, settings, application }).map_err(|error| error.to_string())
 }

@@ -49,9 +49,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let path = args.file.as_path();
     let interrupt = Interrupt::listen()?;
     let file = NewFile::begin(path)?;
-    let store = context.store()?;
+    let desk = context.desk()?;
     let bar = progress::bar(&context.output, 0, "Copying   [{bar:20}] {percent} %");
-    let copied = backup::copy(&store, file.part(), interrupt.flag(), &mut |stage| match stage {
+    let copied = backup::copy(desk.store(), file.part(), interrupt.flag(), &mut |stage| match stage {
         // A small database is copied before a bar could be seen.
         Stage::Copying(..) if bar.elapsed() < BAR_AFTER => {}
         Stage::Copying(done, all) => {

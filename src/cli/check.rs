@@ -92,8 +92,8 @@ struct Document<'a> {
 /// Exits with 1 when a key expires within the time. The other groups are information.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let until = context.now + parse_duration(&args.within)?;
-    let store = context.store()?;
-    read(&store, |reader| {
+    let desk = context.desk()?;
+    read(desk.store(), |reader| {
         let applications = resolve::applications(context, reader)?;
         let report = collect(reader, &applications, context.now, until)?;
         let within = inert(args.within.trim());

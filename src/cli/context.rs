@@ -7,9 +7,8 @@ use crate::cli::log;
 use crate::cli::output::{Format, Output};
 use crate::config::settings::Settings;
 use crate::desk::known_head::{KnownHeadCheck, KnownHeads, LogMismatch};
-use crate::desk::{self, DeskError, Session, Who};
+use crate::desk::{Desk, DeskError, Session, Who};
 use crate::domain::Instant;
-use crate::domain::clock::{MEND, behind_the_log};
 use crate::domain::expiry;
 use crate::domain::user::Caller;
 use crate::host::clock::Zone;
@@ -17,7 +16,6 @@ use crate::host::entropy::SystemEntropy;
 use crate::host::files::ConfigExposure;
 use crate::host::known_head_files::KnownHeadFiles;
 use crate::host::{clock, identity, locations};
-use crate::store::audit;
 use crate::store::{NotAllowed, Reader, Store, StoreError, Urgency};
 
 /// The options that every command takes.
@@ -83,20 +81,20 @@ impl Context {
         })
     }
 
-    /// Opens the database that is there.
-    pub(crate) fn store(&self) -> Result<Store, CommandError> {
-        self.store_for(Urgency::Normal)
+    /// Opens the existing database.
+    pub(crate) fn desk(&self) -> Result<Desk, CommandError> {
+        self.desk_for(Urgency::Normal)
     }
 
-    fn store_for(&self, urgency: Urgency) -> Result<Store, CommandError> {
-        let store = self.opened(urgency)?;
-        self.check_known_head(&store);
-        Ok(store)
+    fn desk_for(&self, urgency: Urgency) -> Result<Desk, CommandError> {
+        let mut desk = self.opened(urgency)?;
+        self.check_known_head(&mut desk);
+        Ok(desk)
     }
 
     /// Compares the audit log with the known head, and warns of a mismatch or a lost known head.
-    pub(crate) fn check_known_head(&self, store: &Store) {
-        let check = self.known_head(store);
+    pub(crate) fn check_known_head(&self, desk: &mut Desk) {
+        let check = desk.check_known_head();
         self.warn_of_loss(&check);
         if let Some(mismatch) = check.mismatch {
             self.warn_of_mismatch(&mismatch);
@@ -111,32 +109,45 @@ impl Context {
         }
     }
 
-    /// Opens the database for a command that checks the known head itself.
-    pub(crate) fn store_without_known_head(&self) -> Result<Store, StoreError> {
+    /// Opens the existing database for a command that checks the known head itself.
+    pub(crate) fn desk_without_known_head(&self) -> Result<Desk, StoreError> {
         self.opened(Urgency::Normal)
     }
 
     /// The same for a command that looks for changes made by hand, and so reads an altered schema too.
-    pub(crate) fn store_to_verify(&self) -> Result<Store, StoreError> {
-        match self.store_without_known_head() {
-            Err(StoreError::AlteredSchema { .. }) => Store::open_read_only(&self.database),
+    pub(crate) fn desk_to_verify(&self) -> Result<Desk, StoreError> {
+        match self.desk_without_known_head() {
+            Err(StoreError::AlteredSchema { .. }) => Ok(self.desk_on(Store::open_read_only(&self.database)?)),
             opened => opened,
         }
     }
 
-    fn opened(&self, urgency: Urgency) -> Result<Store, StoreError> {
+    fn opened(&self, urgency: Urgency) -> Result<Desk, StoreError> {
         let store = match urgency {
             Urgency::Normal => Store::open_existing(&self.database, &mut SystemEntropy)?,
             Urgency::Revoking => Store::open_to_revoke(&self.database, &mut SystemEntropy)?,
         };
-        self.warn_of(&store);
-        Ok(store)
+        Ok(self.warned(self.desk_on(store)))
     }
 
-    /// Compares the audit log with the known head.
-    pub(crate) fn known_head(&self, store: &Store) -> KnownHeadCheck {
-        let check = |known_heads: &KnownHeads| known_heads.check(store, &identity::caller());
-        self.known_heads.as_ref().map(check).unwrap_or_default()
+    /// Opens the database, or creates it.
+    pub(crate) fn desk_or_new(&self) -> Result<Desk, CommandError> {
+        let store = Store::open(&self.database, &mut SystemEntropy)?;
+        log::create();
+        Ok(self.warned(self.desk_on(store)))
+    }
+
+    pub(crate) fn desk_on(&self, store: Store) -> Desk {
+        Desk::new(store, identity::caller(), self.known_heads.clone(), Box::new(SystemEntropy))
+    }
+
+    fn warned(&self, desk: Desk) -> Desk {
+        // The command itself reports a log that cannot be read.
+        let warnings = desk.warnings(self.now).unwrap_or_else(|_| desk.store().warnings().to_vec());
+        for warning in warnings {
+            self.output.warn(&warning);
+        }
+        desk
     }
 
     fn warn_of_mismatch(&self, mismatch: &LogMismatch) {
@@ -159,44 +170,34 @@ impl Context {
         delete.into_iter().chain([accept]).collect()
     }
 
-    /// Opens the database, or makes it.
-    pub(crate) fn store_or_new(&self) -> Result<Store, CommandError> {
-        let store = Store::open(&self.database, &mut SystemEntropy)?;
-        log::create();
-        self.warn_of(&store);
-        Ok(store)
-    }
-
-    fn warn_of(&self, store: &Store) {
-        for warning in store.warnings() {
-            self.output.warn(warning);
-        }
-        // A log that cannot be read is told of by the command itself.
-        let last = store.read(audit::last_at).unwrap_or_default();
-        if let Some(behind) = behind_the_log(last, self.now) {
-            self.output.warn(&behind);
-            self.output.warn(MEND);
-        }
-    }
-
     /// The database, for a command that changes something: refused at once when the caller may not, before any
     /// question is asked or file made. The change itself looks again.
-    pub(crate) fn store_to_change(&self, urgency: Urgency) -> Result<Store, CommandError> {
-        let store = self.store_for(urgency)?;
-        let caller = identity::caller();
-        match desk::who(&store, &caller)? {
-            Who::Active(_) => Ok(store),
+    pub(crate) fn desk_to_change(&self, urgency: Urgency) -> Result<Desk, CommandError> {
+        let desk = self.desk_for(urgency)?;
+        match desk.who()? {
+            Who::Active(_) => Ok(desk),
             Who::Disabled(user) => {
                 let email = user.email.map(|email| email.to_string()).unwrap_or_default();
                 Err(NotAllowed::Disabled { email }.into())
             }
-            Who::Unknown => Err(NotAllowed::Unknown { login: caller.login }.into()),
+            Who::Unknown => Err(NotAllowed::Unknown { login: desk.caller().login.clone() }.into()),
             Who::NotSetUp => {
                 let message = format!("the database {} is not set up yet", self.database.display());
                 Err(CommandError::failed("not_set_up", message)
                     .hint("Set it up with: keydesk init --email EMAIL --app NAME"))
             }
         }
+    }
+
+    /// Carries out an operation. The time is taken here, since a confirmation prompt may have been open for long.
+    pub(crate) fn change<T>(
+        &self,
+        desk: &mut Desk,
+        operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
+    ) -> Result<T, CommandError> {
+        let done = desk.perform(clock::now(), operation)?;
+        self.warn_of_loss(&desk.take_unreported());
+        Ok(done)
     }
 
     /// After deletions: empties the write-ahead log, so that the deleted hashes are off the disk too.
@@ -237,22 +238,6 @@ fn place(
         )
         .hint("Set HOME, or name the file")
     })
-}
-
-/// Does an operation of the desk. Its time is taken here, since a question may have stood open for long.
-pub(crate) fn change<T>(
-    store: &mut Store,
-    operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
-) -> Result<T, CommandError> {
-    let caller = identity::caller();
-    let mut entropy = SystemEntropy;
-    let now = clock::now();
-    let done = operation(&mut Session { store, caller: &caller, now, entropy: &mut entropy })?;
-    // Otherwise a restored backup could undo the change without a mismatch.
-    if let Some(known_heads) = KnownHeadFiles::at_default_location().map(KnownHeads::new) {
-        drop(known_heads.record(store, &caller));
-    }
-    Ok(done)
 }
 
 /// Reads in one transaction, with our own errors.

@@ -71,10 +71,11 @@ pub(crate) fn run(mut context: Context, open: OpenScreen) -> Result<Exit, Comman
     context.database = directory.path().join("demo.db");
     context.application = None;
     context.known_heads = None;
-    let mut store = context.store_or_new()?;
+    let mut store = Store::open(&context.database, &mut SystemEntropy)?;
     let rows = rows().map_err(|error| CommandError::failed("demo", format!("assets/demo.csv: {error}")))?;
     seed(&mut store, &identity::caller(), &rows, context.now, &mut SystemEntropy)?;
-    open::show(context, store, Some(directory.path().to_owned()), open)
+    let desk = context.desk_on(store);
+    open::show(context, desk, Some(directory.path().to_owned()), open)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

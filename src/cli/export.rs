@@ -86,17 +86,19 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         .hint("Use --format json, or write the CSV to a file with --out FILE"));
     }
     let Some(path) = &args.out else {
-        let store = context.store()?;
+        let desk = context.desk()?;
         let hidden = ProgressBar::hidden();
-        read(&store, |reader| write(context, reader, args.format, &mut context.output.data(), &hidden))?;
+        read(desk.store(), |reader| {
+            write(context, reader, args.format, &mut context.output.data(), &hidden)
+        })?;
         return Ok(Exit::Done);
     };
     let file = NewFile::begin(path)?;
-    let store = context.store()?;
+    let desk = context.desk()?;
     let place = text::path(path);
     let not_written = || format!("could not write {place}");
     let bar = progress::bar(&context.output, 0, "Exporting [{bar:20}] {percent} %");
-    let (file, keys) = read(&store, |reader| {
+    let (file, keys) = read(desk.store(), |reader| {
         let mut buffer = BufWriter::with_capacity(64 * 1024, file);
         let keys =
             write(context, reader, args.format, &mut buffer, &bar).map_err(|error| match error.kind() {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::context::{Context, change};
+use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::desk;
@@ -45,10 +45,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
             .hint("keydesk init --email EMAIL --app NAME"));
     };
     let application = Name::parse(application)?;
-    let mut store = context.store_or_new()?;
-    context.check_known_head(&store);
-    let set_up =
-        change(&mut store, |session| desk::set_up(session, &email, &application, args.prefix.as_ref()))?;
+    let mut desk = context.desk_or_new()?;
+    context.check_known_head(&mut desk);
+    let set_up = context
+        .change(&mut desk, |session| desk::set_up(session, &email, &application, args.prefix.as_ref()))?;
     let database = context.database.display().to_string();
     if set_up.already {
         context.output.say(&format!("{database} is set up already; nothing was changed."));

@@ -7,24 +7,16 @@ use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::config::settings::Settings;
-use crate::desk::known_head::KnownHeads;
-use crate::domain::user::Caller;
-use crate::host::identity;
-use crate::store::Store;
+use crate::desk::Desk;
 
 /// What the screen opens on.
-#[derive(Debug)]
 pub struct Opening {
-    /// The database; it may be empty yet.
-    pub store: Store,
-    /// Who sits at the keyboard.
-    pub caller: Caller,
+    /// The database, which may be empty yet.
+    pub desk: Desk,
     /// The settings, checked.
     pub settings: Settings,
     /// The Application that was named on the command line.
     pub application: Option<String>,
-    /// The known heads of this user.
-    pub known_heads: Option<KnownHeads>,
     /// A folder that is to go with the program, however that ends.
     pub throwaway: Option<PathBuf>,
 }
@@ -36,19 +28,19 @@ pub type OpenScreen = fn(Opening) -> Result<(), String>;
 /// `keydesk` alone.
 pub(crate) fn run(context: Context, open: OpenScreen) -> Result<Exit, CommandError> {
     needs_terminal()?;
-    let store = context.store_or_new()?;
-    show(context, store, None, open)
+    let desk = context.desk_or_new()?;
+    show(context, desk, None, open)
 }
 
 /// Opens the screen on a database.
 pub(crate) fn show(
     context: Context,
-    store: Store,
+    desk: Desk,
     throwaway: Option<PathBuf>,
     open: OpenScreen,
 ) -> Result<Exit, CommandError> {
-    let Context { settings, application, known_heads, .. } = context;
-    open(Opening { store, caller: identity::caller(), settings, application, known_heads, throwaway })
+    let Context { settings, application, .. } = context;
+    open(Opening { desk, settings, application, throwaway })
         .map_err(|reason| CommandError::failed("screen", reason))?;
     Ok(Exit::Done)
 }

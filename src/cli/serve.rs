@@ -109,8 +109,8 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
 
 /// Migrates a database of an older format. One that cannot be written is served too; its use is not recorded.
 fn migrate(context: &Context) -> Result<(), CommandError> {
-    match context.store_without_known_head() {
-        Ok(store) => context.check_known_head(&store),
+    match context.desk_without_known_head() {
+        Ok(mut desk) => context.check_known_head(&mut desk),
         Err(StoreError::ReadOnly { .. }) => {
             tracing::warn!("the database cannot be written: use will not be recorded");
         }

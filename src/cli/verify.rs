@@ -73,7 +73,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         Decision::Accepted(accepted) => {
             // A key that a restored backup has brought back to life is let in: whoever tries it is to know.
             if let Ok(store) = Store::open_existing(&context.database, &mut SystemEntropy) {
-                context.check_known_head(&store);
+                context.check_known_head(&mut context.desk_on(store));
             }
             print_valid(context, &accepted)
         }

@@ -1,6 +1,6 @@
 //! Create an API key.
 
-use super::{DeskError, Session};
+use super::{DeskError, Session, Subject};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::commitment::{Commitment, KeyFacts};
@@ -53,7 +53,7 @@ pub(super) fn add(
     entropy: &mut dyn Entropy,
 ) -> Result<(CreatedKey, AuditRecord), DeskError> {
     if applications::get(tx, new.application)?.is_none() {
-        return Err(DeskError::NotFound { what: format!("Application {}", new.application.0) });
+        return Err(DeskError::NotFound(Subject::Application(new.application)));
     }
     let prefix = database::prefix(tx)?;
     for _ in 0..TRIES {
@@ -71,7 +71,7 @@ pub(super) fn add(
             application: new.application.0,
             key_type: new.key_type.as_str(),
         });
-        let key = keys::get(tx, id)?.ok_or(DeskError::NotFound { what: format!("key {id}") })?;
+        let key = keys::get(tx, id)?.ok_or(DeskError::NotFound(Subject::Key(id)))?;
         let mut record = AuditRecord::new(AuditAction::KeyCreated)
             .application(new.application)
             .key(id)
@@ -85,7 +85,7 @@ pub(super) fn add(
         }
         return Ok((CreatedKey { key, secret }, record));
     }
-    let reason = "the random numbers repeat themselves".into();
+    let reason = "could not generate a unique key ID".into();
     Err(StoreError::Sqlite { what: "drawing a key ID", reason }.into())
 }
 
@@ -93,7 +93,7 @@ pub(super) fn add(
 pub fn mark_delivered(session: &mut Session<'_>, id: KeyId) -> Result<(), DeskError> {
     let now = session.now;
     session.store.write(session.caller, now, Urgency::Normal, |tx| {
-        let key = keys::get(tx, id)?.ok_or(DeskError::NotFound { what: format!("key {id}") })?;
+        let key = keys::get(tx, id)?.ok_or(DeskError::NotFound(Subject::Key(id)))?;
         if key.delivered.is_some() {
             return Ok(((), vec![]));
         }

@@ -1,9 +1,35 @@
 //! Why an operation was not done.
 
+use std::fmt;
+
 use crate::domain::Instant;
+use crate::domain::application::ApplicationId;
 use crate::domain::expiry::rfc3339;
+use crate::domain::key::KeyId;
 use crate::domain::token::{EntropyError, Prefix};
+use crate::domain::user::UserId;
 use crate::store::{IsFull, NotAllowed, StoreError};
+
+/// What was looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A key.
+    Key(KeyId),
+    /// An Application.
+    Application(ApplicationId),
+    /// A user.
+    User(UserId),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => write!(f, "key {id}"),
+            Self::Application(id) => write!(f, "Application {}", id.0),
+            Self::User(id) => write!(f, "user {}", id.0),
+        }
+    }
+}
 
 /// An operation was not done; nothing was changed, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -11,12 +37,18 @@ pub enum DeskError {
     /// The caller may change nothing.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
-    /// There is no such thing.
-    #[error("there is no {what}")]
-    NotFound {
-        /// What was looked for.
-        what: String,
-    },
+    /// There is no such key, Application or user.
+    #[error("{0} not found")]
+    NotFound(Subject),
+    /// The user was deleted before.
+    #[error("user {} is deleted", .0.0)]
+    UserDeleted(UserId),
+    /// The database has no Application.
+    #[error("the database has no Application")]
+    NoApplication,
+    /// The caller has no directory for the known head.
+    #[error("cannot save a known head: this user has no home directory")]
+    NoStateDirectory,
     /// Somebody deleted the key before.
     #[error("key {prefix} was deleted already, at {}", rfc3339(*at))]
     Deleted {
@@ -90,7 +122,8 @@ impl DeskError {
         match self {
             Self::NotAllowed(NotAllowed::Unknown { .. }) => "unknown_user",
             Self::NotAllowed(NotAllowed::Disabled { .. }) => "disabled_user",
-            Self::NotFound { .. } => "not_found",
+            Self::NotFound(_) | Self::UserDeleted(_) | Self::NoApplication => "not_found",
+            Self::NoStateDirectory => "no_home",
             Self::Deleted { .. } => "deleted",
             Self::Changed { .. } => "changed",
             Self::Replaced { .. } => "replaced",
@@ -123,7 +156,9 @@ impl DeskError {
             Self::LastActiveUser => "Add or enable another user first.".into(),
             Self::Past { .. } => "Choose a later date.".into(),
             Self::Store(error) => return error.hint(),
-            Self::NotFound { .. } | Self::Deleted { .. } | Self::Entropy(_) => return None,
+            Self::NoApplication => "Create one with: keydesk apps create NAME".into(),
+            Self::NoStateDirectory => "Set HOME.".into(),
+            Self::NotFound(_) | Self::UserDeleted(_) | Self::Deleted { .. } | Self::Entropy(_) => return None,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Create, rename and delete Applications.
 
 use super::delete_keys::delete;
-use super::{DeskError, Session};
+use super::{DeskError, Session, Subject};
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::text::Name;
@@ -12,7 +12,7 @@ fn taken(name: &Name) -> DeskError {
 }
 
 fn missing(id: ApplicationId) -> DeskError {
-    DeskError::NotFound { what: format!("Application {}", id.0) }
+    DeskError::NotFound(Subject::Application(id))
 }
 
 /// The Application in the version that was seen.

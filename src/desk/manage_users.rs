@@ -1,6 +1,6 @@
 //! Add, disable, enable and delete users.
 
-use super::{DeskError, Session};
+use super::{DeskError, Session, Subject};
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::commitment::{Commitment, UserFacts, draw_salt};
 use crate::domain::user::{Email, User, UserId, UserStatus};
@@ -8,7 +8,7 @@ use crate::store::users::Binding;
 use crate::store::{Reader, Urgency, users};
 
 fn missing(id: UserId) -> DeskError {
-    DeskError::NotFound { what: format!("user {}", id.0) }
+    DeskError::NotFound(Subject::User(id))
 }
 
 /// Adds a user. With a login they can sign in from it; `uid` is that login's number, where it is known.
@@ -53,7 +53,7 @@ pub fn delete_user(session: &mut Session<'_>, id: UserId, version: i64) -> Resul
 fn as_seen(r: &Reader<'_>, id: UserId, version: i64) -> Result<User, DeskError> {
     let user = users::get(r, id)?.ok_or_else(|| missing(id))?;
     if user.status == UserStatus::Deleted {
-        return Err(DeskError::NotFound { what: format!("user {} any more: deleted", id.0) });
+        return Err(DeskError::UserDeleted(id));
     }
     if user.version == version {
         Ok(user)

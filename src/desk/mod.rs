@@ -1,25 +1,31 @@
-//! What people do: one file for one operation, each ONE transaction with its audit entries.
-//!
-//! The command line and the screen call the same functions: what one can do, the other can.
+//! Operations on the data, one file each, each in one transaction with its audit entries; and the reads and sentences
+//! that both front ends need. [`Desk`] is the one façade.
 
 mod create_key;
 mod delete_keys;
 mod disable_keys;
 mod error;
+mod facade;
 pub mod known_head;
 mod manage_applications;
 mod manage_users;
+mod reads;
 mod rotate_key;
 #[cfg(test)]
 mod sabotage;
 mod set_up;
+pub mod text;
 
 pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivered};
 pub use delete_keys::delete_keys;
 pub use disable_keys::set_disabled;
-pub use error::DeskError;
+pub use error::{DeskError, Subject};
+pub use facade::Desk;
 pub use manage_applications::{create_application, delete_application, rename_application};
 pub use manage_users::{add_user, delete_user, disable_user, enable_user};
+pub use reads::{
+    KeyDetails, Remains, SessionInfo, details_of, expiring_in_month, key_details, month_of, remains,
+};
 pub use rotate_key::{
     BegunRotation, Ending, Rotated, begin_rotation, finish_rotation, rotate_keys, withdraw_successor,
 };
@@ -57,7 +63,7 @@ fn as_picked(r: &Reader<'_>, picked: Picked) -> Result<Key, DeskError> {
     let Some(key) = keys::get(r, picked.id)? else {
         return Err(match keys::tombstone(r, picked.id)? {
             Some(tombstone) => DeskError::Deleted { prefix: tombstone.prefix, at: tombstone.deleted },
-            None => DeskError::NotFound { what: format!("key {}", picked.id) },
+            None => DeskError::NotFound(Subject::Key(picked.id)),
         });
     };
     if key.version == picked.version {

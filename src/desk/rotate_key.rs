@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 
 use super::create_key::add;
 use super::delete_keys::delete;
-use super::{CreatedKey, DeskError, Picked, Session, as_picked};
+use super::{CreatedKey, DeskError, Picked, Session, Subject, as_picked};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::expiry::rfc3339;
@@ -175,7 +175,7 @@ fn living(tx: &WriteTx<'_>, id: KeyId) -> Result<Key, DeskError> {
     }
     Err(match keys::tombstone(tx, id)? {
         Some(tombstone) => DeskError::Deleted { prefix: tombstone.prefix, at: tombstone.deleted },
-        None => DeskError::NotFound { what: format!("key {id}") },
+        None => DeskError::NotFound(Subject::Key(id)),
     })
 }
 
@@ -252,6 +252,6 @@ fn end(
     if let Some(at) = disabled {
         record = record.change(Change::to("disabled", rfc3339(at)));
     }
-    let old = keys::get(tx, old.id)?.ok_or(DeskError::NotFound { what: format!("key {}", old.id) })?;
+    let old = keys::get(tx, old.id)?.ok_or(DeskError::NotFound(Subject::Key(old.id)))?;
     Ok((old, record))
 }

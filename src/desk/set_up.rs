@@ -1,6 +1,6 @@
 //! The first start: one user, one Application. And who sits at the keyboard.
 
-use super::{DeskError, Session};
+use super::{DeskError, Session, Subject};
 use crate::domain::application::Application;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::commitment::{Commitment, UserFacts, draw_salt};
@@ -45,17 +45,18 @@ pub fn set_up(
                 Some(application) => Some(application),
                 None => applications::first(tx)?,
             };
-            let application = here.ok_or(DeskError::NotFound { what: "Application any more".into() })?;
+            let application = here.ok_or(DeskError::NoApplication)?;
             let user = users::of_caller(tx, caller)?;
             return Ok((SetUp { user, application, prefix: current, already: true }, vec![]));
         }
         let prefix = prefix.cloned().unwrap_or_default();
         database::set_prefix(tx, &prefix)?;
         let binding = Binding { login: Some(&caller.login), uid: Some(caller.uid) };
-        let missing = || DeskError::NotFound { what: "first user".into() };
-        let user = users::insert(tx, email, binding, &salt, now)?.ok_or_else(missing)?;
-        let id = applications::insert(tx, application, now)?.ok_or_else(missing)?;
-        let made = applications::get(tx, id)?.ok_or_else(missing)?;
+        let user = users::insert(tx, email, binding, &salt, now)?
+            .ok_or_else(|| taken("a user with the email", email.as_str()))?;
+        let id = applications::insert(tx, application, now)?
+            .ok_or_else(|| taken("an Application called", application.as_str()))?;
+        let made = applications::get(tx, id)?.ok_or(DeskError::NotFound(Subject::Application(id)))?;
         let facts = UserFacts {
             id: user.0,
             salt: &salt,
@@ -74,6 +75,10 @@ pub fn set_up(
         ];
         Ok((SetUp { user: users::get(tx, user)?, application: made, prefix, already: false }, records))
     })
+}
+
+fn taken(what: &'static str, name: &str) -> DeskError {
+    DeskError::Taken { what, name: name.to_owned() }
 }
 
 /// Who sits at the keyboard, as this database knows them.

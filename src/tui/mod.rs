@@ -21,11 +21,9 @@ use std::sync::Arc;
 
 use crate::config::settings::Settings;
 use crate::config::theme::ThemeError;
-use crate::desk::known_head::KnownHeads;
-use crate::domain::user::Caller;
+use crate::desk::Desk;
 use crate::host::clipboard::Clipboard;
 use crate::host::clock::{self, Zone};
-use crate::store::Store;
 use app::App;
 use app::shared::Environment;
 use terminal::{Guard, TerminalError};
@@ -34,18 +32,13 @@ use view::canvas::Hits;
 use worker::Worker;
 
 /// What the screen is opened with.
-#[derive(Debug)]
 pub struct Launch {
-    /// The database.
-    pub store: Store,
-    /// Who sits at the keyboard.
-    pub caller: Caller,
+    /// The database, with the caller.
+    pub desk: Desk,
     /// The settings.
     pub settings: Settings,
     /// The Application to show first, by name.
     pub application: Option<String>,
-    /// The known heads of this user.
-    pub known_heads: Option<KnownHeads>,
 }
 
 /// Why the screen could not be opened.
@@ -64,13 +57,13 @@ pub enum TuiError {
 
 /// Opens the screen and runs it until somebody leaves.
 pub fn run(launch: Launch) -> Result<(), TuiError> {
-    let Launch { store, caller, settings, application, known_heads } = launch;
+    let Launch { desk, settings, application } = launch;
     terminal::check()?;
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let appearances = Appearances::new(&settings, var("NO_COLOR").is_some(), is_utf8(var))?;
     let environment = Environment {
         zone: Zone::Local,
-        database: store.path().display().to_string(),
+        database: desk.store().path().display().to_string(),
         settings: Arc::new(settings),
     };
     let clipboard = Clipboard {
@@ -79,8 +72,7 @@ pub fn run(launch: Launch) -> Result<(), TuiError> {
         keydesk: std::env::current_exe()?,
     };
     let (outgoing, incoming) = run::channel();
-    let worker =
-        Worker::start(store, caller, &environment.settings, clipboard, known_heads, outgoing.clone())?;
+    let worker = Worker::start(desk, &environment.settings, clipboard, outgoing.clone())?;
     terminal::install_panic_hook();
     let guard = Guard::new(environment.settings.mouse)?;
     terminal::watch()?;

@@ -12,15 +12,13 @@ use std::time::{Duration, Instant as Moment};
 use zeroize::Zeroizing;
 
 use super::app::msg::{Load, Msg, Notice, Operation, RequestId, Response};
-use super::effects::Desk;
+use super::effects::Effects;
 use crate::config::settings::Settings;
-use crate::desk::known_head::KnownHeads;
+use crate::desk::Desk;
 use crate::domain::secret::Secret;
-use crate::domain::user::Caller;
 use crate::host::clipboard::Clipboard;
-use crate::host::entropy::SystemEntropy;
 use crate::host::{clock, locations, new_file};
-use crate::store::{Interrupter, Store, StoreError};
+use crate::store::{Interrupter, StoreError};
 
 /// What reaches the loop.
 #[derive(Debug)]
@@ -112,20 +110,17 @@ pub(super) struct Worker {
 impl Worker {
     /// Starts the thread; what it has to say comes through `outgoing`.
     pub(super) fn start(
-        store: Store,
-        caller: Caller,
+        desk: Desk,
         settings: &Arc<Settings>,
         clipboard: Clipboard,
-        known_heads: Option<KnownHeads>,
         outgoing: Sender<Incoming>,
     ) -> std::io::Result<Self> {
         let (jobs, incoming) = mpsc::channel();
         let under_way = Arc::new(Mutex::new(UnderWay::Nothing));
-        let interrupter = store.interrupter();
+        let interrupter = desk.store().interrupter();
         let mut thread = Thread {
-            data_version: store.data_version().unwrap_or_default(),
-            desk: Desk::new(store, caller, Arc::clone(settings), Box::new(SystemEntropy))
-                .with_known_heads(known_heads),
+            data_version: desk.store().data_version().unwrap_or_default(),
+            effects: Effects::new(desk, Arc::clone(settings)),
             outgoing: outgoing.clone(),
             under_way: Arc::clone(&under_way),
             scrub_due: false,
@@ -215,7 +210,7 @@ fn lock(under_way: &Mutex<UnderWay>) -> MutexGuard<'_, UnderWay> {
 
 /// The worker's side.
 struct Thread {
-    desk: Desk,
+    effects: Effects,
     outgoing: Sender<Incoming>,
     under_way: Arc<Mutex<UnderWay>>,
     data_version: i64,
@@ -266,12 +261,12 @@ impl Thread {
         if self.scrub_due {
             self.scrub();
         }
-        let reachable = self.desk.store().same_file();
+        let reachable = self.effects.store().same_file();
         if reachable.is_err() != self.banner {
             self.banner = reachable.is_err();
             self.say(Msg::Notice(Notice::Unreachable(reachable.err().map(|error| error.to_string()))));
         }
-        if let Ok(version) = self.desk.store().data_version()
+        if let Ok(version) = self.effects.store().data_version()
             && version != self.data_version
         {
             self.data_version = version;
@@ -280,19 +275,19 @@ impl Thread {
     }
 
     fn scrub(&mut self) {
-        self.scrub_due = !matches!(self.desk.store().scrub(), Ok(true));
+        self.scrub_due = !matches!(self.effects.store().scrub(), Ok(true));
     }
 
     fn read(&mut self, request: RequestId, load: Load) {
         *lock(&self.under_way) = UnderWay::Reading(Kind::of(&load));
-        let result = self.desk.load(load, clock::now());
+        let result = self.effects.load(load, clock::now());
         *lock(&self.under_way) = UnderWay::Nothing;
         self.say(Msg::Response(request, Response::Loaded(result)));
     }
 
     fn change(&mut self, request: RequestId, operation: Operation) {
         *lock(&self.under_way) = UnderWay::Changing(Moment::now());
-        let result = self.desk.operate(operation, clock::now());
+        let result = self.effects.operate(operation, clock::now());
         *lock(&self.under_way) = UnderWay::Nothing;
         self.say(Msg::Response(request, Response::Done(Box::new(result))));
     }

@@ -54,7 +54,7 @@ fn a_planned_rotation_overlaps() {
     let listed = home.run(&["keys", "list"]).out;
     assert!(listed.contains(&format!("replaces {old}")), "{listed}");
     assert!(listed.contains(&format!("replaced by {}", after["id"].as_str().unwrap())), "{listed}");
-    assert!(home.run(&["keys", "show", &old]).out.contains("not since it was replaced"));
+    assert!(home.run(&["keys", "show", &old]).out.contains("not since rotation"));
     assert_eq!(seconds(&after["created"], &after["expires"]) / 60, 30 * 24 * 60, "the length of life");
     let left = seconds(&after["created"], &before["expires"]);
     assert!((86_395..=86_405).contains(&left), "24 hours unless told otherwise: {left}");
@@ -87,7 +87,7 @@ fn a_leaked_key_is_refused_at_once() {
     let (old, secret) = home.key("Leaked", &[]);
     let said = home.run(&["keys", "rotate", &old, "--leaked"]);
     assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.err.contains("refused from now on"), "{}", said.err);
+    assert!(said.err.contains("rejected from now on"), "{}", said.err);
     assert_ne!(reason(&home, &secret), json!(null));
     assert_eq!(reason(&home, said.out.trim()), json!(null));
     // Even where it was made in the same second: later it has expired, and enabling brings it back no more.

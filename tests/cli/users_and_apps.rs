@@ -76,7 +76,7 @@ fn users_come_pause_and_go_and_their_keys_go_on_working() {
     let said = home.run(&["users", "delete", "ana@example.com", "--yes", "--json"]);
     assert_eq!((&said.json()["email"], &said.json()["status"]), (&json!(null), &json!("deleted")));
     assert_eq!(home.run(&["keys", "show", &id, "--json"]).json()["creator"], json!(null));
-    assert!(home.run(&["keys", "show", &id]).out.contains("(deleted)"));
+    assert!(home.run(&["keys", "show", &id]).out.contains("(deleted user)"));
     for text in [home.run(&["keys", "list"]).out, home.run(&["users", "list", "--json"]).out] {
         assert!(!text.contains("ana@"), "{text}");
     }

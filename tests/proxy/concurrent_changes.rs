@@ -8,7 +8,7 @@ use keydesk::desk::{CreatedKey, Ending, Picked};
 use keydesk::domain::key::{Key, NewKey};
 use keydesk::host::clock;
 use keydesk::tui::app::msg::{Operation, Outcome};
-use keydesk::tui::effects::Desk as Screen;
+use keydesk::tui::effects::Effects as Screen;
 
 use crate::screen;
 use crate::support::Desk;

@@ -17,7 +17,7 @@ use keydesk::desk::{CreatedKey, Picked};
 use keydesk::host::clock;
 use keydesk::store::Store;
 use keydesk::tui::app::msg::{Operation, Outcome};
-use keydesk::tui::effects::Desk as Screen;
+use keydesk::tui::effects::Effects as Screen;
 
 use support::{Desk, Seeded, ana};
 
@@ -31,7 +31,8 @@ fn screen(desk: &Desk, seed: u64) -> Screen {
     let mut entropy = Seeded(seed);
     let store = Store::open_existing(&desk.path(), &mut entropy).unwrap();
     let settings = Settings::parse(std::path::Path::new("config.toml"), "").unwrap();
-    Screen::new(store, ana(), Arc::new(settings), Box::new(entropy))
+    let desk = keydesk::desk::Desk::new(store, ana(), None, Box::new(entropy));
+    Screen::new(desk, Arc::new(settings))
 }
 
 /// Deletes as the delete dialog does.

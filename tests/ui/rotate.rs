@@ -80,14 +80,14 @@ fn who_uses_the_old_key_all_the_same_is_seen_before_it_ends() {
     desk.now = noon();
     let mut script = Script::on(desk, 200, 50);
     script.press("r enter enter c esc");
-    assert!(script.screen().contains("not since it was replaced"), "{}", script.screen());
+    assert!(script.screen().contains("not since rotation"), "{}", script.screen());
     Verifier::with_clock(path, || noon() + TimeDelta::minutes(2))
         .unwrap()
         .verify_from(&secret, None, "10.0.0.4".parse().ok())
         .unwrap();
     script.now = noon() + TimeDelta::minutes(5);
     script.msg(Msg::Notice(Notice::Changed));
-    assert!(script.screen().contains("yes, since it was replaced"), "{}", script.screen());
+    assert!(script.screen().contains("yes, since rotation"), "{}", script.screen());
     assert!(script.screen().contains("(3 minutes ago)"), "{}", script.screen());
     script.now = noon() + TimeDelta::hours(25);
     script.msg(Msg::Notice(Notice::Changed));
@@ -103,7 +103,7 @@ fn a_leaked_key_is_cut_off_before_the_new_secret_is_seen() {
     script.press("r down");
     assert!(script.screen().contains("cuts off"), "{}", script.screen());
     script.press("enter");
-    assert!(script.screen().contains("is refused from now on"), "{}", script.screen());
+    assert!(script.screen().contains("is rejected from now on"), "{}", script.screen());
     assert!(!is_let_in(&script, &secret, noon));
     script.press("esc");
     assert!(script.screen().contains("You have not copied this key"), "{}", script.screen());

@@ -11,7 +11,7 @@ use keydesk::host::clock::Zone;
 use keydesk::tui::app::App;
 use keydesk::tui::app::msg::{Effect, Msg, Notice, Response};
 use keydesk::tui::app::shared::Environment;
-use keydesk::tui::effects::Desk as Effects;
+use keydesk::tui::effects::Effects;
 use keydesk::tui::view;
 use keydesk::tui::view::appearance::Appearances;
 use keydesk::tui::view::canvas::Hits;
@@ -69,8 +69,8 @@ impl Script {
         let settings = Arc::new(Settings::parse(std::path::Path::new("config.toml"), "").unwrap());
         let environment =
             Environment { zone: Zone::utc(), database: "keydesk.db".into(), settings: Arc::clone(&settings) };
-        let effects = Effects::new(store, support::ana(), Arc::clone(&settings), Box::new(entropy))
-            .with_known_heads(known_heads);
+        let desk = keydesk::desk::Desk::new(store, support::ana(), known_heads, Box::new(entropy));
+        let effects = Effects::new(desk, Arc::clone(&settings));
         let appearances = Appearances::new(&settings, false, true).unwrap();
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let (app, first) = App::new(environment, (columns, rows), now, None);

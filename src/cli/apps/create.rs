@@ -1,6 +1,6 @@
 //! `keydesk apps create`.
 
-use crate::cli::context::{Context, change};
+use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::documents::ApplicationDocument;
@@ -22,8 +22,8 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let name = Name::parse(&args.name)?;
-    let mut store = context.store_to_change(Urgency::Normal)?;
-    let application = change(&mut store, |session| desk::create_application(session, &name))?;
+    let mut desk = context.desk_to_change(Urgency::Normal)?;
+    let application = context.change(&mut desk, |session| desk::create_application(session, &name))?;
     context.output.say(&format!("Application {} created.", application.name));
     context.output.if_json(&ApplicationDocument::from(&application))
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::confirm::Confirmation;
-use crate::cli::context::{Context, change, read};
+use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::text;
@@ -33,8 +33,8 @@ struct Deleted<'a> {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let mut store = context.store_to_change(Urgency::Revoking)?;
-    let seen = read(&store, |reader| resolve::named_application(reader, &args.name))?;
+    let mut desk = context.desk_to_change(Urgency::Revoking)?;
+    let seen = read(desk.store(), |reader| resolve::named_application(reader, &args.name))?;
     let preview = [
         format!("  {}: {}", seen.name, keys(seen.keys)),
         "Deleting an Application deletes its keys and cannot be undone. The software that uses one of them \
@@ -42,9 +42,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
             .to_owned(),
     ];
     args.confirmation.ask(&preview, seen.name.as_str())?;
-    let keys_deleted =
-        change(&mut store, |session| desk::delete_application(session, seen.id, seen.version, seen.keys))?;
-    context.scrub(&store);
+    let keys_deleted = context
+        .change(&mut desk, |session| desk::delete_application(session, seen.id, seen.version, seen.keys))?;
+    context.scrub(desk.store());
     context.output.say(&format!("Application {} deleted, with {}.", seen.name, keys(keys_deleted)));
     context.output.if_json(&Deleted { name: seen.name.as_str(), keys_deleted })
 }

@@ -20,7 +20,7 @@ Examples:
 pub(crate) struct Args;
 
 pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
-    let all = context.store()?.read(|reader| applications::all(reader, resolve::ALL))?;
+    let all = context.desk()?.store().read(|reader| applications::all(reader, resolve::ALL))?;
     if context.output.is_json() {
         context.output.document(&all.iter().map(ApplicationDocument::from).collect::<Vec<_>>())?;
         return Ok(Exit::Done);

@@ -1,6 +1,6 @@
 //! `keydesk apps rename`.
 
-use crate::cli::context::{Context, change, read};
+use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::documents::ApplicationDocument;
@@ -25,10 +25,10 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let new = Name::parse(&args.new)?;
-    let mut store = context.store_to_change(Urgency::Normal)?;
-    let before = read(&store, |reader| resolve::named_application(reader, &args.name))?;
-    let application =
-        change(&mut store, |session| desk::rename_application(session, before.id, before.version, &new))?;
+    let mut desk = context.desk_to_change(Urgency::Normal)?;
+    let before = read(desk.store(), |reader| resolve::named_application(reader, &args.name))?;
+    let application = context
+        .change(&mut desk, |session| desk::rename_application(session, before.id, before.version, &new))?;
     context.output.say(&format!(
         "Application {} renamed to {}. Its keys go on working.",
         before.name, application.name

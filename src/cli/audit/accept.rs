@@ -5,6 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::documents::HeadDocument;
+use crate::desk::DeskError;
 
 const EXAMPLES: &str = "\
 Each command compares the audit log with the known head: the last head that you have seen,
@@ -24,14 +25,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let store = context.store_without_known_head()?;
-    let Some(known_heads) = &context.known_heads else {
-        return Err(CommandError::failed(
-            "no_home",
-            "cannot save a known head: this user has no home directory",
-        ));
-    };
-    let check = context.known_head(&store);
+    let mut desk = context.desk_without_known_head()?;
+    if context.known_heads.is_none() {
+        return Err(DeskError::NoStateDirectory.into());
+    }
+    let check = desk.check_known_head();
     context.warn_of_loss(&check);
     if let Some(mismatch) = check.mismatch {
         let mut preview = vec![format!("Attention: {mismatch}.")];
@@ -39,7 +37,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         preview.push("Once you accept the log, this mismatch is no longer reported.".into());
         args.confirmation.ask(&preview, "accept")?;
     }
-    let head = known_heads.accept(&store)?;
+    let head = desk.accept_log()?;
     if context.output.is_json() {
         context.output.document(&HeadDocument::from(head))?;
     } else {

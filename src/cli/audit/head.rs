@@ -21,7 +21,7 @@ Examples:
 pub(crate) struct Args;
 
 pub(crate) fn run(context: &Context) -> Result<Exit, CommandError> {
-    let (number, hash) = context.store()?.read(audit::head)?;
+    let (number, hash) = context.desk()?.store().read(audit::head)?;
     let head = ChainHead { number, hash };
     if context.output.is_json() {
         context.output.document(&HeadDocument::from(head))?;

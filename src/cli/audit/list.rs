@@ -52,8 +52,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let since = args.since.as_deref().map(|text| parse_since(text, context.now, &Zone::Local)).transpose();
     let since = since.map_err(|error| CommandError::usage("bad_date", error.to_string()))?;
     let action = args.action.as_deref().map(action).transpose()?;
-    let store = context.store()?;
-    read(&store, |reader| {
+    let desk = context.desk()?;
+    read(desk.store(), |reader| {
         let filter = AuditFilter {
             since,
             action: action.into_iter().collect(),

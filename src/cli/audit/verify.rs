@@ -83,9 +83,9 @@ struct Found {
 /// Checks it.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let expect = args.expect.as_deref().map(Expected::parse).transpose()?;
-    let store = context.store_to_verify()?;
-    let mut verdict = store.read(|reader| look(context, reader, expect))?;
-    let check = context.known_head(&store);
+    let mut desk = context.desk_to_verify()?;
+    let mut verdict = desk.store().read(|reader| look(context, reader, expect))?;
+    let check = desk.check_known_head();
     if let Some(problem) = check.problem() {
         context.output.warn(&problem);
     }

@@ -2,15 +2,15 @@
 
 use chrono::TimeDelta;
 
-use crate::cli::context::{Context, change, read};
+use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::resolve;
-use crate::desk::{self, CreatedKey, Picked};
+use crate::desk::{self, CreatedKey, Desk, Picked};
 use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
 use crate::domain::secret::Secret;
 use crate::domain::text::Name;
 use crate::host::clock;
-use crate::store::{Store, Urgency, keys, usage};
+use crate::store::{Urgency, keys, usage};
 
 /// Its name in the list.
 const NAME: &str = "keydesk doctor (throwaway)";
@@ -19,7 +19,7 @@ const LIFETIME: TimeDelta = TimeDelta::minutes(5);
 
 pub(super) struct Throwaway<'a> {
     context: &'a Context,
-    store: Store,
+    desk: Desk,
     key: Key,
     secret: Secret,
     deleted: bool,
@@ -28,8 +28,8 @@ pub(super) struct Throwaway<'a> {
 impl<'a> Throwaway<'a> {
     /// Creates one in the Application that was named, or in the only one.
     pub(super) fn create(context: &'a Context) -> Result<Self, CommandError> {
-        let mut store = context.store_to_change(Urgency::Normal)?;
-        let application = read(&store, |reader| resolve::application(context, reader))?;
+        let mut desk = context.desk_to_change(Urgency::Normal)?;
+        let application = read(desk.store(), |reader| resolve::application(context, reader))?;
         let new = NewKey {
             application: application.id,
             name: Name::parse(NAME)?,
@@ -38,8 +38,8 @@ impl<'a> Throwaway<'a> {
             expires: clock::now() + LIFETIME,
         };
         let CreatedKey { key, secret } =
-            change(&mut store, |session| desk::create_throwaway_key(session, &new))?;
-        Ok(Self { context, store, key, secret, deleted: false })
+            context.change(&mut desk, |session| desk::create_throwaway_key(session, &new))?;
+        Ok(Self { context, desk, key, secret, deleted: false })
     }
 
     pub(super) fn key(&self) -> &Key {
@@ -52,16 +52,18 @@ impl<'a> Throwaway<'a> {
 
     /// Recorded number of accepted requests.
     pub(super) fn uses(&self) -> Result<u64, CommandError> {
-        read(&self.store, |reader| Ok(usage::last_30_days(reader, self.key.id, clock::now())?.iter().sum()))
+        read(self.desk.store(), |reader| {
+            Ok(usage::last_30_days(reader, self.key.id, clock::now())?.iter().sum())
+        })
     }
 
     /// Deletes it, from which moment it must be rejected.
     pub(super) fn delete(&mut self) -> Result<(), CommandError> {
         // Its uses may have changed its version.
-        let key = read(&self.store, |reader| Ok(keys::get(reader, self.key.id)?))?;
+        let key = read(self.desk.store(), |reader| Ok(keys::get(reader, self.key.id)?))?;
         if let Some(key) = key {
             let picked = [Picked { id: key.id, version: key.version }];
-            change(&mut self.store, |session| desk::delete_keys(session, &picked))?;
+            self.context.change(&mut self.desk, |session| desk::delete_keys(session, &picked))?;
         }
         self.deleted = true;
         Ok(())
@@ -79,7 +81,7 @@ impl Drop for Throwaway<'_> {
             ));
         }
         if self.deleted {
-            self.context.scrub(&self.store);
+            self.context.scrub(self.desk.store());
         }
     }
 }

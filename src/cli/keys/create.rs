@@ -2,23 +2,21 @@
 
 use std::path::PathBuf;
 
-use chrono::{Datelike, Months};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::show::Shown;
-use crate::cli::context::{Context, change, read};
+use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::resolve;
 use crate::cli::secret_output::{Destination, Outcome};
-use crate::desk::{self, CreatedKey};
+use crate::desk::{self, CreatedKey, text};
 use crate::domain::Instant;
-use crate::domain::application::Application;
 use crate::domain::expiry::{expires_after, parse_when, warnings};
 use crate::domain::key::{Key, KeyType, NewKey};
 use crate::domain::text::Name;
 use crate::host::clock::Zone;
-use crate::store::{Reader, StoreError, Urgency, keys};
+use crate::store::Urgency;
 
 const EXAMPLES: &str = "\
 The secret stands alone on standard output; everything else goes to standard error.
@@ -59,10 +57,10 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let kind = resolve::kind(&context.settings.catalogue, &args.platform)?;
     let expires = expires(context, args.expires.as_deref())?;
     let destination = Destination::choose(args.out, args.copy);
-    let mut store = context.store_to_change(Urgency::Normal)?;
-    let (application, in_month) = read(&store, |reader| {
+    let mut desk = context.desk_to_change(Urgency::Normal)?;
+    let (application, in_month) = read(desk.store(), |reader| {
         let application = resolve::application(context, reader)?;
-        let in_month = in_month(reader, &application, expires)?;
+        let in_month = desk::expiring_in_month(reader, application.id, expires, &Zone::Local)?;
         Ok((application, in_month))
     })?;
     // No key is created that could not be delivered.
@@ -71,9 +69,14 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         context.output.warn(&warning.to_string());
     }
     let new = NewKey { application: application.id, name, kind, key_type: args.key_type, expires };
-    let created = change(&mut store, |session| desk::create_key(session, &new))?;
+    let created = context.change(&mut desk, |session| desk::create_key(session, &new))?;
     let CreatedKey { key, secret } = created;
-    let shown = Shown { key, application: application.name.as_str().to_owned(), uses_30d: 0, replaced: None };
+    let shown = Shown {
+        key,
+        application: application.name.as_str().to_owned(),
+        uses_30d: 0,
+        used_since_rotation: None,
+    };
     context.output.say(&format!(
         "Key {} ({}) of {} created; it expires {}.",
         shown.key.prefix,
@@ -85,10 +88,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         .deliver(context, &secret, &shown.document(context))
         .map_err(|reason| not_delivered(&shown.key, &reason))?;
     if outcome == Outcome::Delivered {
-        context.output.say(
-            "You cannot display the API key after this step. If you lose the value, create a new API key.",
-        );
-        if let Err(error) = change(&mut store, |session| desk::mark_delivered(session, shown.key.id)) {
+        context.output.say(text::SECRET_SHOWN_ONCE);
+        if let Err(error) = context.change(&mut desk, |session| desk::mark_delivered(session, shown.key.id)) {
             context.output.warn(&format!("that the secret was handed over could not be noted: {error}"));
         }
     }
@@ -105,17 +106,6 @@ fn expires(context: &Context, when: Option<&str>) -> Result<Instant, CommandErro
         Some(text) => parse_when(text, context.now, &Zone::Local)?,
         None => expires_after(context.now, i64::from(context.settings.default_expiry))?,
     })
-}
-
-/// How many keys of the Application expire in the month of that instant, here.
-fn in_month(reader: &Reader<'_>, application: &Application, expires: Instant) -> Result<u64, StoreError> {
-    let zone = Zone::Local;
-    let first = zone.local(expires).date_naive().with_day(1);
-    let next = first.and_then(|first| first.checked_add_months(Months::new(1)));
-    match (first.and_then(|date| zone.start_of(date)), next.and_then(|date| zone.start_of(date))) {
-        (Some(from), Some(until)) => keys::expiring(reader, application.id, from, until),
-        _ => Ok(0),
-    }
 }
 
 /// The key is there and nobody has its secret: that must be said plainly.

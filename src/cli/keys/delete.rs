@@ -5,10 +5,10 @@ use serde::Serialize;
 use super::several::{SeveralKeys, picked};
 use super::show::Shown;
 use crate::cli::confirm::Confirmation;
-use crate::cli::context::{Context, change, read};
+use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::desk;
+use crate::desk::{self, text};
 use crate::domain::Instant;
 use crate::domain::expiry::{relative, rfc3339};
 use crate::domain::key::{Key, Tombstone};
@@ -58,8 +58,8 @@ impl<'a> Receipt<'a> {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let mut store = context.store_to_change(Urgency::Revoking)?;
-    let shown = read(&store, |reader| {
+    let mut desk = context.desk_to_change(Urgency::Revoking)?;
+    let shown = read(desk.store(), |reader| {
         let keys = args.keys.resolve(context, reader)?;
         keys.into_iter().map(|key| Shown::around(context, reader, key)).collect::<Result<Vec<_>, _>>()
     })?;
@@ -69,13 +69,16 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     };
     args.confirmation.ask(&preview(context, &shown), &wanted)?;
     let keys: Vec<Key> = shown.into_iter().map(|shown| shown.key).collect();
-    let tombstones = change(&mut store, |session| desk::delete_keys(session, &picked(&keys)))?;
+    let tombstones = context.change(&mut desk, |session| desk::delete_keys(session, &picked(&keys)))?;
     let committed = clock::now();
-    context.scrub(&store);
+    context.scrub(desk.store());
     for tombstone in &tombstones {
         let last = tombstone.last_used.map_or("It was never used.".to_owned(), |at| {
-            let from = tombstone.last_used_from.as_deref().map(|from| format!(" from {}", inert(from)));
-            format!("Last let in: {}{}.", context.exact(at), from.unwrap_or_default())
+            format!(
+                "Last used {}{}.",
+                context.exact(at),
+                text::from_address(tombstone.last_used_from.as_deref())
+            )
         });
         context.output.say(&format!(
             "Key {} ({}) deleted. Requests with it are refused since {}. {last}",
@@ -93,11 +96,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
 /// What is about to break.
 fn preview(context: &Context, shown: &[Shown]) -> Vec<String> {
     let mut lines: Vec<String> = shown.iter().map(|shown| about(context, shown)).collect();
-    lines.push(
-        "Deleting an API key cannot be undone. The software that uses that key immediately loses access to the \
-         Integration API."
-            .into(),
-    );
+    lines.push(text::DELETION_IS_FINAL.into());
     lines
 }
 
@@ -106,12 +105,11 @@ fn about(context: &Context, shown: &Shown) -> String {
     let used = match key.last_used {
         None => "never used".to_owned(),
         Some(at) => {
-            let from = key.last_used_from.as_deref().map(|from| format!(" from {}", inert(from)));
             format!(
                 "{} requests in 30 days, the last {}{}",
                 shown.uses_30d,
                 relative(at, context.now),
-                from.unwrap_or_default()
+                text::from_address(key.last_used_from.as_deref())
             )
         }
     };

@@ -2,7 +2,7 @@
 
 use super::several::{SeveralKeys, picked};
 use super::show::Shown;
-use crate::cli::context::{Context, change, read};
+use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::desk;
@@ -35,12 +35,13 @@ pub(super) enum Access {
 /// Sets the access of keys. A key that has it already is reported and stays as it is.
 pub(super) fn set(context: &Context, keys: &SeveralKeys, access: Access) -> Result<Exit, CommandError> {
     let disabled = access == Access::Disabled;
-    let mut store = context.store_to_change(match access {
+    let mut desk = context.desk_to_change(match access {
         Access::Disabled => Urgency::Revoking,
         Access::Enabled => Urgency::Normal,
     })?;
-    let keys = read(&store, |reader| keys.resolve(context, reader))?;
-    let changed = change(&mut store, |session| desk::set_disabled(session, &picked(&keys), disabled))?;
+    let keys = read(desk.store(), |reader| keys.resolve(context, reader))?;
+    let changed =
+        context.change(&mut desk, |session| desk::set_disabled(session, &picked(&keys), disabled))?;
     for (before, key) in keys.iter().zip(&changed) {
         let unchanged = before.disabled.is_some() == disabled;
         let sentence = match access {
@@ -52,7 +53,7 @@ pub(super) fn set(context: &Context, keys: &SeveralKeys, access: Access) -> Resu
         context.output.say(&format!("Key {} ({}) {sentence}", key.prefix, key.name));
     }
     if context.output.is_json() {
-        let shown = Shown::around_all(context, &store, changed)?;
+        let shown = Shown::around_all(context, desk.store(), changed)?;
         let documents: Vec<_> = shown.iter().map(|shown| shown.document(context)).collect();
         context.output.document(&documents)?;
     }

@@ -9,9 +9,9 @@ use crate::cli::key_list;
 use crate::cli::output::json::Array;
 use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve;
+use crate::desk::text;
 use crate::domain::expiry::relative_short;
 use crate::domain::key::{Key, KeyKind, KeyState};
-use crate::domain::text::inert;
 use crate::store::keys::{KeyQuery, KeySort};
 use crate::store::{Reader, keys};
 
@@ -46,8 +46,8 @@ const HEADS: [&str; 9] =
     ["NAME", "KEY ID", "PLATFORM", "TYPE", "EXPIRES", "STATE", "CREATOR", "LAST USED", "ROTATION"];
 
 pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
-    let store = context.store()?;
-    read(&store, |reader| {
+    let desk = context.desk()?;
+    read(desk.store(), |reader| {
         let application = resolve::application(context, reader)?;
         let mut query = KeyQuery {
             filter: args.filter.unwrap_or_default(),
@@ -122,10 +122,11 @@ fn row(context: &Context, key: &Key) -> Vec<Cell> {
         },
         match (key.last_used, &key.last_used_from) {
             (None, _) => Cell::styled("never", Style::Faint),
-            (Some(at), None) => Cell::plain(relative_short(at, context.now)),
-            (Some(at), Some(from)) => {
-                Cell::plain(format!("{} from {}", relative_short(at, context.now), inert(from)))
-            }
+            (Some(at), from) => Cell::plain(format!(
+                "{}{}",
+                relative_short(at, context.now),
+                text::from_address(from.as_deref())
+            )),
         },
         Cell::plain(match (&key.replaces, &key.replaced_by) {
             (None, None) => String::new(),

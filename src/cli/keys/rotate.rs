@@ -8,13 +8,13 @@ use std::process::{Command, Stdio};
 use chrono::TimeDelta;
 
 use super::show::Shown;
-use crate::cli::context::{Context, change, read};
+use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::resolve;
 use crate::cli::secret_output::{Destination, Outcome};
-use crate::desk::{self, BegunRotation, CreatedKey, Ending, Picked};
-use crate::domain::expiry::{self, parse_when, relative};
+use crate::desk::{self, BegunRotation, CreatedKey, Desk, Ending, Picked, text};
+use crate::domain::expiry::{self, parse_when};
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
@@ -76,28 +76,33 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         return Err(CommandError::usage("bad_command", "--run needs a command that takes the secret"));
     }
     let delivery = Delivery::choose(args);
-    let mut store = context.store_to_change(if args.leaked { Urgency::Revoking } else { Urgency::Normal })?;
-    let old = read(&store, |reader| resolve::key_to_rotate(context, reader, &args.key))?;
+    let mut desk = context.desk_to_change(if args.leaked { Urgency::Revoking } else { Urgency::Normal })?;
+    let old = read(desk.store(), |reader| resolve::key_to_rotate(context, reader, &args.key))?;
     // Nothing is made that could not be handed over afterwards.
     delivery.check(context).map_err(|error| {
         error.because(&format!("no new key was made, and the old key {} is as it was", old.prefix))
     })?;
     let picked = Picked { id: old.id, version: old.version };
-    let begun = change(&mut store, |session| desk::begin_rotation(session, picked, expires));
+    let begun = context.change(&mut desk, |session| desk::begin_rotation(session, picked, expires));
     // The claim is held to the end: as long as it is, no other session rotates this key.
     let BegunRotation { created: CreatedKey { key, secret }, claim: _claim } =
-        begun.map_err(|error| not_begun(context, &store, error, &old))?;
-    let shown = read(&store, |reader| {
+        begun.map_err(|error| not_begun(context, desk.store(), error, &old))?;
+    let shown = read(desk.store(), |reader| {
         let application = applications::get(reader, key.application)?;
         let application = application.map(|application| application.name.as_str().to_owned());
-        Ok(Shown { key, application: application.unwrap_or_default(), uses_30d: 0, replaced: None })
+        Ok(Shown {
+            key,
+            application: application.unwrap_or_default(),
+            uses_30d: 0,
+            used_since_rotation: None,
+        })
     })?;
     if let Err(reason) = delivery.deliver(context, &secret, &shown) {
         delivery.take_back();
-        return Err(withdraw(context, &mut store, &old, &shown.key, &reason));
+        return Err(withdraw(context, &mut desk, &old, &shown.key, &reason));
     }
-    let ended = change(&mut store, |session| desk::finish_rotation(session, shown.key.id, ending));
-    let ended = ended.map_err(|error| not_ended(context, &store, &error, &old, &shown.key))?;
+    let ended = context.change(&mut desk, |session| desk::finish_rotation(session, shown.key.id, ending));
+    let ended = ended.map_err(|error| not_ended(context, desk.store(), &error, &old, &shown.key))?;
     context.output.say(&format!(
         "Key {} ({}) replaces {}; it expires {}.",
         shown.key.prefix,
@@ -106,9 +111,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         context.exact(shown.key.expires)
     ));
     context.output.say(&fate(context, &old, ended.as_ref()));
-    context
-        .output
-        .say("You cannot display the API key after this step. If you lose the value, create a new API key.");
+    context.output.say(text::SECRET_SHOWN_ONCE);
     Ok(Exit::Done)
 }
 
@@ -180,10 +183,10 @@ fn hand_to(command: &str, secret: &Secret) -> Result<(), String> {
 }
 
 /// Says all three: why it failed, that the new key is gone, and that the old one is as it was.
-fn withdraw(context: &Context, store: &mut Store, old: &Key, new: &Key, reason: &str) -> CommandError {
-    let gone = match change(store, |session| desk::withdraw_successor(session, new.id)) {
+fn withdraw(context: &Context, desk: &mut Desk, old: &Key, new: &Key, reason: &str) -> CommandError {
+    let gone = match context.change(desk, |session| desk::withdraw_successor(session, new.id)) {
         Ok(()) => {
-            context.scrub(store);
+            context.scrub(desk.store());
             format!("the new key {} was withdrawn", new.prefix)
         }
         Err(error) => format!(
@@ -192,8 +195,10 @@ fn withdraw(context: &Context, store: &mut Store, old: &Key, new: &Key, reason: 
             new.prefix
         ),
     };
-    let message =
-        format!("the new secret could not be delivered: {reason}; {gone}; {}", state_of(context, store, old));
+    let message = format!(
+        "the new secret could not be delivered: {reason}; {gone}; {}",
+        state_of(context, desk.store(), old)
+    );
     CommandError::failed("not_delivered", message).hint("Mend that, and run the same command again")
 }
 
@@ -235,22 +240,10 @@ fn state_of(context: &Context, store: &Store, old: &Key) -> String {
     format!("the old key {prefix} {unchanged}{state}")
 }
 
-/// Until when the old key works, and whether somebody still uses it.
+/// Returns what became of the old key.
 fn fate(context: &Context, old: &Key, ended: Option<&Key>) -> String {
     let Some(ended) = ended else {
         return format!("The old key {} was deleted meanwhile.", old.prefix);
     };
-    let now = clock::now();
-    let used = match ended.last_used {
-        None => "it was never used".to_owned(),
-        Some(at) => {
-            let from = ended.last_used_from.as_deref().map(|from| format!(" from {}", inert(from)));
-            format!("last used {}{}", relative(at, now), from.unwrap_or_default())
-        }
-    };
-    if ended.expires <= now || ended.disabled.is_some() {
-        format!("The old key {} is refused from now on; {used}.", old.prefix)
-    } else {
-        format!("The old key {} works until {}; {used}.", old.prefix, context.exact(ended.expires))
-    }
+    text::old_key_after_rotation(ended, clock::now(), &context.exact(ended.expires))
 }

@@ -5,11 +5,10 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::resolve;
-use crate::domain::Instant;
+use crate::desk::{self, text};
 use crate::domain::key::{Key, KeyId};
 use crate::domain::text::inert;
-use crate::domain::user::UserStatus;
-use crate::store::{Reader, Store, applications, keys, usage};
+use crate::store::{Reader, Store, applications};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,8 +31,8 @@ pub(super) struct Shown {
     pub(super) application: String,
     /// Accepted uses within the last 30 days.
     pub(super) uses_30d: u64,
-    /// When its successor was handed over.
-    pub(super) replaced: Option<Instant>,
+    /// Whether it has been used since its successor was delivered.
+    pub(super) used_since_rotation: Option<bool>,
 }
 
 impl Shown {
@@ -42,9 +41,9 @@ impl Shown {
         let application = applications::get(reader, key.application)?;
         let application =
             application.map(|application| application.name.as_str().to_owned()).unwrap_or_default();
-        let uses_30d = usage::last_30_days(reader, key.id, context.now)?.iter().sum();
-        let replaced = keys::replaced_at(reader, &key)?;
-        Ok(Self { key, application, uses_30d, replaced })
+        let details = desk::details_of(reader, key, context.now)?;
+        let (uses_30d, used_since_rotation) = (details.uses(), details.used_since_rotation(context.now));
+        Ok(Self { key: details.key, application, uses_30d, used_since_rotation })
     }
 
     /// The same for several, in one transaction.
@@ -69,18 +68,19 @@ impl Shown {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let store = context.store()?;
-    let shown =
-        read(&store, |reader| Shown::around(context, reader, resolve::key(context, reader, &args.key)?))?;
+    let desk = context.desk()?;
+    let shown = read(desk.store(), |reader| {
+        Shown::around(context, reader, resolve::key(context, reader, &args.key)?)
+    })?;
     if context.output.is_json() {
         context.output.document(&shown.document(context))?;
     } else {
-        context.output.line(&text(context, &shown))?;
+        context.output.line(&facts(context, &shown))?;
     }
     Ok(Exit::Done)
 }
 
-fn text(context: &Context, shown: &Shown) -> String {
+fn facts(context: &Context, shown: &Shown) -> String {
     let key = &shown.key;
     let id = |id: &Option<KeyId>| id.map(|id| id.to_string());
     let fields = [
@@ -93,32 +93,19 @@ fn text(context: &Context, shown: &Shown) -> String {
         ("Expires", Some(context.exact(key.expires))),
         ("Disabled", key.disabled.map(|at| context.exact(at))),
         ("Created", Some(context.exact(key.created))),
-        ("Creator", Some(creator(key))),
+        ("Creator", Some(text::creator(&key.creator))),
         ("Secret", Some(delivered(context, key))),
         ("Last used", Some(last_used(context, key))),
         ("Uses in 30 days", Some(shown.uses_30d.to_string())),
         ("Replaces", id(&key.replaces)),
         ("Replaced by", id(&key.replaced_by)),
-        ("Still used", shown.replaced.and_then(|since| still_used(key, since, context.now))),
+        ("Still used", shown.used_since_rotation.map(|used| text::still_in_use(used).to_owned())),
     ];
     let mut lines = vec![key.name.to_string()];
     for (label, value) in fields {
         lines.extend(value.map(|value| format!("  {label:<16}{value}")));
     }
     lines.join("\n")
-}
-
-fn creator(key: &Key) -> String {
-    match (&key.creator.email, key.creator.status) {
-        (None, _) => "(deleted)".into(),
-        (Some(email), UserStatus::Disabled) => format!("{email} (disabled)"),
-        (Some(email), _) => email.to_string(),
-    }
-}
-
-fn still_used(key: &Key, since: Instant, now: Instant) -> Option<String> {
-    let said = |used| if used { "yes, since it was replaced" } else { "not since it was replaced" };
-    key.is_still_used(since, now).map(|used| said(used).to_owned())
 }
 
 fn delivered(context: &Context, key: &Key) -> String {
@@ -131,7 +118,6 @@ fn delivered(context: &Context, key: &Key) -> String {
 fn last_used(context: &Context, key: &Key) -> String {
     match (key.last_used, &key.last_used_from) {
         (None, _) => "never".into(),
-        (Some(at), None) => context.exact(at),
-        (Some(at), Some(from)) => format!("{} from {}", context.exact(at), inert(from)),
+        (Some(at), from) => format!("{}{}", context.exact(at), text::from_address(from.as_deref())),
     }
 }

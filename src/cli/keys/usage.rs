@@ -33,8 +33,8 @@ struct Document<'a> {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let store = context.store()?;
-    let key = read(&store, |reader| resolve::key(context, reader, &args.key))?;
+    let desk = context.desk()?;
+    let key = read(desk.store(), |reader| resolve::key(context, reader, &args.key))?;
     let usage = platform::usage(&key.kind, &context.settings.catalogue);
     if context.output.is_json() {
         context.output.document(&Document {

@@ -1,6 +1,6 @@
 //! `keydesk users add`.
 
-use crate::cli::context::{Context, change};
+use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::documents::UserDocument;
@@ -29,9 +29,9 @@ pub(crate) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let email = Email::parse(&args.email)?;
     let login = args.login.as_deref().map(str::trim).filter(|login| !login.is_empty());
-    let mut store = context.store_to_change(Urgency::Normal)?;
+    let mut desk = context.desk_to_change(Urgency::Normal)?;
     let uid = login.and_then(identity::uid_of);
-    let user = change(&mut store, |session| desk::add_user(session, &email, login, uid))?;
+    let user = context.change(&mut desk, |session| desk::add_user(session, &email, login, uid))?;
     match (login, uid) {
         (Some(login), Some(uid)) => {
             context.output.say(&format!("User {email} added, bound to the login {} ({uid}).", inert(login)));

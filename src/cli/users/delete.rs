@@ -1,7 +1,7 @@
 //! `keydesk users delete`.
 
 use crate::cli::confirm::Confirmation;
-use crate::cli::context::{Context, change, read};
+use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::documents::UserDocument;
@@ -26,8 +26,8 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let mut store = context.store_to_change(Urgency::Revoking)?;
-    let seen = read(&store, |reader| resolve::user(reader, &args.email))?;
+    let mut desk = context.desk_to_change(Urgency::Revoking)?;
+    let seen = read(desk.store(), |reader| resolve::user(reader, &args.email))?;
     let shown = seen.email.as_ref().map(|email| email.as_str().to_owned()).unwrap_or_default();
     let preview = [
         format!("  {}: created {} of the existing keys", inert(&shown), seen.keys),
@@ -35,8 +35,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
             .to_owned(),
     ];
     args.confirmation.ask(&preview, &shown)?;
-    let user = change(&mut store, |session| desk::delete_user(session, seen.id, seen.version))?;
-    context.scrub(&store);
+    let user = context.change(&mut desk, |session| desk::delete_user(session, seen.id, seen.version))?;
+    context.scrub(desk.store());
     context.output.say(&format!(
         "User {} deleted; the email is wiped. Their keys go on working until they expire.",
         inert(&shown)

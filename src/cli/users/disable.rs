@@ -1,6 +1,6 @@
 //! `keydesk users disable`.
 
-use crate::cli::context::{Context, change, read};
+use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::documents::UserDocument;
@@ -33,9 +33,9 @@ pub(super) fn set_status(
     urgency: Urgency,
     sentence: &str,
 ) -> Result<Exit, CommandError> {
-    let mut store = context.store_to_change(urgency)?;
-    let seen = read(&store, |reader| resolve::user(reader, email))?;
-    let user = change(&mut store, |session| operation(session, seen.id, seen.version))?;
+    let mut desk = context.desk_to_change(urgency)?;
+    let seen = read(desk.store(), |reader| resolve::user(reader, email))?;
+    let user = context.change(&mut desk, |session| operation(session, seen.id, seen.version))?;
     let email = user.email.as_ref().map(ToString::to_string).unwrap_or_default();
     context.output.say(&format!("User {email} {sentence}"));
     context.output.if_json(&UserDocument::from(&user))

@@ -21,7 +21,7 @@ Examples:
 pub(crate) struct Args;
 
 pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
-    let all = context.store()?.read(users::all)?;
+    let all = context.desk()?.store().read(users::all)?;
     if context.output.is_json() {
         context.output.document(&all.iter().map(UserDocument::from).collect::<Vec<_>>())?;
         return Ok(Exit::Done);

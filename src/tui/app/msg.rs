@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::bindings::{Action, Chord};
 use crate::desk::known_head::KnownHeadCheck;
-use crate::desk::{CreatedKey, DeskError, Ending, Picked, Rotated, SetUp, Who};
+use crate::desk::{CreatedKey, DeskError, Ending, Picked, Rotated, SetUp};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::audit::ChainHead;
@@ -17,8 +17,10 @@ use crate::host::clipboard::{Copied, CopyError};
 use crate::store::audit::AuditRow;
 use crate::store::keys::KeyQuery;
 use crate::store::replay::Findings;
-use crate::store::usage::{Presented, Refused};
+use crate::store::usage::Presented;
 use crate::store::{Page, StoreError, Window};
+
+pub use crate::desk::{KeyDetails, Remains, SessionInfo};
 
 use super::screen_id::ScreenId;
 
@@ -242,56 +244,6 @@ pub const MOST_PRESENTED: usize = 100;
 
 /// How many keys can be selected at once.
 pub const MOST_SELECTED: usize = 10_000;
-
-/// Who is here, and where.
-#[derive(Clone, Debug)]
-pub struct SessionInfo {
-    /// The user at the keyboard.
-    pub who: Who,
-    /// The login name at the operating system.
-    pub login: String,
-    /// The Application whose keys are shown.
-    pub application: Option<Application>,
-    /// How many Applications there are.
-    pub applications: u64,
-    /// How many keys of this Application expire soon.
-    pub attention: u64,
-    /// The database's own warnings, such as a file that others can read.
-    pub warnings: Vec<String>,
-    /// What whoever sets the database up must know of their login.
-    pub notice: Option<&'static str>,
-    /// The email to suggest at the first start.
-    pub suggested_email: String,
-}
-
-/// A key and what it was used for.
-#[derive(Clone, Debug)]
-pub struct KeyDetails {
-    /// The key.
-    pub key: Key,
-    /// Uses of each of the last 30 days, the oldest first.
-    pub days: Vec<u64>,
-    /// Refusals within the last 30 days, the latest reason first.
-    pub refused: Vec<Refused>,
-    /// When the key that took its place was handed over, if there is one still.
-    pub replaced: Option<Instant>,
-}
-
-/// What remains of a deleted key, and who still presents it.
-#[derive(Clone, Debug)]
-pub struct Remains {
-    /// The tombstone.
-    pub tombstone: Tombstone,
-    /// Refusals within the last 30 days, the latest reason first.
-    pub refused: Vec<Refused>,
-}
-
-impl KeyDetails {
-    /// Uses within the last 30 days.
-    pub fn uses(&self) -> u64 {
-        self.days.iter().sum()
-    }
-}
 
 /// Whether the audit log is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]

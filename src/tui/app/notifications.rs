@@ -1,6 +1,7 @@
 //! The messages about operations that are done, or have failed.
 
 use crate::desk::DeskError;
+use crate::desk::text::from_address;
 use crate::domain::Instant;
 use crate::domain::expiry;
 use crate::domain::key::{Key, Tombstone};
@@ -94,10 +95,10 @@ fn deleted(tombstones: &[Tombstone], now: Instant, zone: Zone) -> String {
     let at = zone.local(now).format("%H:%M:%S");
     match tombstones {
         [one] => {
-            let last = match (one.last_used, one.last_used_from.as_deref()) {
-                (None, _) => "It was never used".to_owned(),
-                (Some(at), None) => format!("Last let in {}", expiry::relative(at, now)),
-                (Some(at), Some(from)) => format!("Last let in {} from {from}", expiry::relative(at, now)),
+            let from = from_address(one.last_used_from.as_deref());
+            let last = match one.last_used {
+                None => "It was never used".to_owned(),
+                Some(at) => format!("Last used {}{from}", expiry::relative(at, now)),
             };
             format!("Key {} deleted at {at}. Requests with it are refused. {last}.", one.prefix)
         }

@@ -2,12 +2,13 @@
 
 use ratatui::style::Style;
 
+pub use crate::desk::text::{creator, from_address as from};
+
 use super::appearance::Appearance;
 use crate::domain::Instant;
 use crate::domain::expiry::relative;
 use crate::domain::key::KeyState;
-use crate::domain::text::inert;
-use crate::domain::user::{Creator, User, UserStatus};
+use crate::domain::user::User;
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
 pub use crate::tui::app::message::count;
@@ -24,15 +25,6 @@ pub fn state(state: KeyState, appearance: &Appearance) -> (String, Style) {
     (format!("{sign} {}", state.label()), style)
 }
 
-/// The creator as the rules of the product page have it.
-pub fn creator(creator: &Creator) -> String {
-    match (&creator.email, creator.status) {
-        (Some(email), UserStatus::Disabled) => format!("{email} (disabled)"),
-        (Some(email), _) => email.to_string(),
-        (None, _) => "(deleted user)".to_owned(),
-    }
-}
-
 /// The email of a user, empty when they are deleted.
 pub fn email(user: &User) -> String {
     user.email.as_ref().map(ToString::to_string).unwrap_or_default()
@@ -46,9 +38,4 @@ pub fn actor(row: &AuditRow) -> String {
 /// An instant with how far off it is.
 pub fn exact(app: &App, at: Instant) -> String {
     format!("{} ({})", app.shared.zone().show(at), relative(at, app.shared.now))
-}
-
-/// ` from ADDRESS`, where one is known.
-pub fn from(address: Option<&str>) -> String {
-    address.map(|from| format!(" from {}", inert(from))).unwrap_or_default()
 }

@@ -5,16 +5,12 @@ use ratatui::text::{Line, Span};
 use super::appearance::Appearance;
 use super::facts::{count, creator, exact, from, state};
 use super::page::Page;
+use crate::desk::text::still_in_use;
 use crate::domain::expiry::{local, relative};
 use crate::domain::text::inert;
 use crate::store::usage::Refused;
 use crate::tui::app::App;
 use crate::tui::app::msg::KeyDetails;
-
-/// Of a key that has a successor, and is used all the same.
-const STILL_USED: &str = "yes, since it was replaced";
-/// Of one that is not.
-const NOT_USED: &str = "not since it was replaced";
 
 /// All there is to say of a key.
 pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> &'p mut Page<'a> {
@@ -49,9 +45,9 @@ pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> 
             page.facts(&[(name, &other)]);
         }
     }
-    match details.replaced.and_then(|since| key.is_still_used(since, app.shared.now)) {
-        Some(true) => drop(page.fact("Still used", STILL_USED, theme.warning)),
-        Some(false) => drop(page.fact("Still used", NOT_USED, theme.good)),
+    match details.used_since_rotation(app.shared.now) {
+        Some(true) => drop(page.fact("Still used", still_in_use(true), theme.warning)),
+        Some(false) => drop(page.fact("Still used", still_in_use(false), theme.good)),
         None => {}
     }
     match key.last_used {

@@ -3,9 +3,8 @@
 use super::{Action, Dialog, Flow, Operation, Outcome, Press, Reply, Shared, Submission, Targets};
 use chrono::TimeDelta;
 
-use crate::desk::{Ending, Picked, Rotated};
-use crate::domain::expiry::relative;
-use crate::domain::text::{fold, inert};
+use crate::desk::{Ending, Picked, Rotated, text};
+use crate::domain::text::fold;
 
 use super::reveal::{Reveal, Successor};
 
@@ -124,15 +123,6 @@ impl Dialog for Rotate {
 /// What is to be known of the old key while the new one is handed over.
 fn successor(rotated: Rotated, shared: &Shared) -> Successor {
     let Rotated { created, old } = rotated;
-    let used = match (old.last_used, old.last_used_from.as_deref()) {
-        (None, _) => "it was never used".to_owned(),
-        (Some(at), None) => format!("still used {}", relative(at, shared.now)),
-        (Some(at), Some(from)) => format!("still used {} from {}", relative(at, shared.now), inert(from)),
-    };
-    let fate = if old.expires <= shared.now || old.disabled.is_some() {
-        format!("The old key {} is refused from now on; {used}.", old.prefix)
-    } else {
-        format!("The old key {} works until {}; {used}.", old.prefix, shared.zone().show(old.expires))
-    };
+    let fate = text::old_key_after_rotation(&old, shared.now, &shared.zone().show(old.expires));
     Successor { key: created.key, secret: created.secret, fate }
 }

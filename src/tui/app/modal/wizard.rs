@@ -4,9 +4,9 @@ use super::{
     Action, Context, Dialog, Direction, Flow, Load, Operation, Outcome, Pending, Press, Reply, Shared,
     Submission, TextField,
 };
-use chrono::{Datelike, NaiveDate, TimeDelta};
+use chrono::{NaiveDate, TimeDelta};
 
-use crate::desk::CreatedKey;
+use crate::desk::{CreatedKey, month_of};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::expiry::{self, PRESETS, Warning};
@@ -171,7 +171,7 @@ impl Wizard {
         self.month_count.cancel();
         self.read_date(shared);
         let Ok(expires) = self.expires_at(shared.now) else { return };
-        if let Some((from, until)) = month_of(expires, shared.zone()) {
+        if let Some((from, until)) = month_of(expires, &shared.zone()) {
             self.month_count.load(Load::MonthCount(self.application, from, until), shared);
         }
     }
@@ -387,11 +387,4 @@ impl Dialog for Wizard {
             _ => Flow::Close,
         }
     }
-}
-
-/// The first instants of an instant's month and of the next, in a zone.
-fn month_of(at: Instant, zone: Zone) -> Option<(Instant, Instant)> {
-    let first = zone.local(at).date_naive().with_day(1)?;
-    let next = first.checked_add_months(chrono::Months::new(1))?;
-    Some((zone.start_of(first)?, zone.start_of(next)?))
 }

@@ -2,6 +2,7 @@
 
 use ratatui::text::Span;
 
+use crate::desk::text::DELETION_IS_FINAL;
 use crate::domain::expiry::relative;
 use crate::domain::text::inert;
 use crate::tui::app::App;
@@ -11,17 +12,13 @@ use crate::tui::app::msg::{KeyDetails, Target};
 use crate::tui::view::facts::{count, email, from, state};
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
-/// The sentence of the product page.
-pub const FOREVER: &str = "Deleting an API key cannot be undone. The software that uses that key immediately loses \
-    access to the Integration API.";
-
 /// The dialog.
 pub(super) fn panel(app: &App, delete: &Delete, page: &mut Page<'_>) {
     let theme = page.theme();
     let title = match &delete.subject {
         Subject::Keys(keys) => {
             targets(app, keys, "deleted", page);
-            page.blank().text(FOREVER, theme.danger);
+            page.blank().text(DELETION_IS_FINAL, theme.danger);
             match keys.picked.len() {
                 1 => "Delete API key".to_owned(),
                 all => format!("Delete {all} API keys"),
@@ -34,7 +31,7 @@ pub(super) fn panel(app: &App, delete: &Delete, page: &mut Page<'_>) {
                 1 => "Its key is deleted with it. ".to_owned(),
                 keys => format!("Its {keys} keys are deleted with it. "),
             };
-            page.text(&format!("{dies}{FOREVER}"), theme.danger);
+            page.text(&format!("{dies}{DELETION_IS_FINAL}"), theme.danger);
             "Delete Application".to_owned()
         }
         Subject::User(user) => {

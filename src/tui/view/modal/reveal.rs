@@ -3,9 +3,10 @@
 use ratatui::style::Style;
 use ratatui::text::Line;
 
+use crate::desk::text::SECRET_SHOWN_ONCE;
 use crate::tui::app::App;
 use crate::tui::app::message::Tone;
-use crate::tui::app::modal::reveal::{Mode, ONCE, Reveal};
+use crate::tui::app::modal::reveal::{Mode, Reveal};
 use crate::tui::app::msg::Target;
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
@@ -27,7 +28,7 @@ pub(super) fn panel(app: &App, reveal: &Reveal, page: &mut Page<'_>) {
     }
     page.blank();
     secret(reveal, page);
-    page.blank().text(ONCE, theme.warning).blank();
+    page.blank().text(SECRET_SHOWN_ONCE, theme.warning).blank();
     match &reveal.mode {
         Mode::Home => status(reveal, page),
         Mode::Path(field) => {

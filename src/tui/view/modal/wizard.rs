@@ -9,6 +9,7 @@ use ratatui::widgets::calendar::{CalendarEventStore, Monthly};
 use time::{Date, Month};
 
 use crate::config::bindings::Action;
+use crate::desk::text::THIRD_PARTY_QUESTION;
 use crate::domain::expiry::PRESETS;
 use crate::domain::key::KeyType;
 use crate::domain::text::inert;
@@ -18,9 +19,6 @@ use crate::tui::app::modal::wizard::{Focus, Step, Wizard};
 use crate::tui::app::msg::Target;
 use crate::tui::view::facts::exact;
 use crate::tui::view::page::{Button, ButtonTone, Page, cells};
-
-/// The question of the first step.
-pub const QUESTION: &str = "Do you want to use this API Key with a 3rd party service?";
 
 /// The step that one is in.
 pub(super) fn panel(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
@@ -40,7 +38,7 @@ pub(super) fn panel(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
 
 fn service(wizard: &Wizard, page: &mut Page<'_>) {
     let theme = page.theme();
-    page.text(QUESTION, theme.text).blank();
+    page.text(THIRD_PARTY_QUESTION, theme.text).blank();
     let answers = [
         ("No", "a generic key, for your own integration layer"),
         ("Yes", "a key for a platform such as Braze"),

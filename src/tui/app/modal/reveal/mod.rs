@@ -19,10 +19,6 @@ use several::Series;
 
 pub use several::Successor;
 
-/// The sentence of the product page.
-pub const ONCE: &str =
-    "You cannot display the API key after this step. If you lose the value, create a new API key.";
-
 /// Shows the secret of a new key, once.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]

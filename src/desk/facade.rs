@@ -1,0 +1,147 @@
+//! The one façade through which both front ends work with a database.
+
+use super::known_head::{KnownHeadCheck, KnownHeads};
+use super::reads::{self, SessionInfo};
+use super::{DeskError, Session, Who};
+use crate::domain::Instant;
+use crate::domain::application::ApplicationId;
+use crate::domain::audit::ChainHead;
+use crate::domain::clock;
+use crate::domain::token::Entropy;
+use crate::domain::user::Caller;
+use crate::host::identity;
+use crate::store::{Reader, Store, StoreError, applications, audit, keys};
+
+/// A database with the caller, their known heads and a source of randomness.
+pub struct Desk {
+    store: Store,
+    caller: Caller,
+    known_heads: Option<KnownHeads>,
+    entropy: Box<dyn Entropy + Send>,
+    /// Found after a change, and not reported yet.
+    unreported: KnownHeadCheck,
+}
+
+impl Desk {
+    /// Takes over an open database. Without `known_heads`, the audit log is not compared with anything.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        caller: Caller,
+        known_heads: Option<KnownHeads>,
+        entropy: Box<dyn Entropy + Send>,
+    ) -> Self {
+        Self { store, caller, known_heads, entropy, unreported: KnownHeadCheck::default() }
+    }
+
+    /// Returns the database, for lists and for what only one front end reads.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Returns who works with it.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Carries out an operation, and makes the head after it the known one: otherwise a restored backup could undo the
+    /// operation without a mismatch.
+    ///
+    /// # Errors
+    /// Those of the operation. Nothing was changed then, unless the operation says otherwise.
+    pub fn perform<T>(
+        &mut self,
+        now: Instant,
+        operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
+    ) -> Result<T, DeskError> {
+        let mut session =
+            Session { store: &mut self.store, caller: &self.caller, now, entropy: self.entropy.as_mut() };
+        let done = operation(&mut session)?;
+        if let Some(known_heads) = &self.known_heads {
+            let check = known_heads.record(&self.store, &self.caller);
+            self.unreported.problems.extend(check.problems);
+        }
+        Ok(done)
+    }
+
+    /// Compares the audit log with the known head, and also returns the problems that were found after a change.
+    pub fn check_known_head(&mut self) -> KnownHeadCheck {
+        let mut check = std::mem::take(&mut self.unreported);
+        if let Some(known_heads) = &self.known_heads {
+            let present = known_heads.check(&self.store, &self.caller);
+            (check.known, check.mismatch) = (present.known, present.mismatch);
+            check.problems.extend(present.problems);
+        }
+        check
+    }
+
+    /// Returns the problems that were found after a change, once.
+    pub fn take_unreported(&mut self) -> KnownHeadCheck {
+        std::mem::take(&mut self.unreported)
+    }
+
+    /// Accepts the audit log as it is: its head becomes the known one.
+    ///
+    /// # Errors
+    /// When the caller has no directory for known heads, or the head cannot be saved.
+    pub fn accept_log(&self) -> Result<ChainHead, DeskError> {
+        let known_heads = self.known_heads.as_ref().ok_or(DeskError::NoStateDirectory)?;
+        Ok(known_heads.accept(&self.store)?)
+    }
+
+    /// Looks up the caller among the users.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn who(&self) -> Result<Who, StoreError> {
+        super::who(&self.store, &self.caller)
+    }
+
+    /// Returns warnings about the database: exposed files, and a clock that is behind the audit log.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn warnings(&self, now: Instant) -> Result<Vec<String>, StoreError> {
+        self.store.read(|r| warnings(&self.store, r, now))
+    }
+
+    /// Returns the caller and the Application to show: the one with the name, else the one with the ID, else the first.
+    /// Keys that expire before `soon` need attention.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn session_info(
+        &self,
+        named: Option<&str>,
+        id: Option<ApplicationId>,
+        soon: chrono::TimeDelta,
+        now: Instant,
+    ) -> Result<SessionInfo, StoreError> {
+        let who = self.who()?;
+        self.store.read(|r| {
+            let application = reads::application_to_show(r, named, id)?;
+            let attention =
+                application.as_ref().map_or(Ok(0), |here| keys::attention(r, here.id, now, soon))?;
+            Ok(SessionInfo {
+                who,
+                login: self.caller.login.clone(),
+                application,
+                applications: applications::count(r)?,
+                attention,
+                warnings: warnings(&self.store, r, now)?,
+                notice: identity::notice(&self.caller),
+                suggested_email: identity::suggested_email(&self.caller),
+            })
+        })
+    }
+}
+
+fn warnings(store: &Store, r: &Reader<'_>, now: Instant) -> Result<Vec<String>, StoreError> {
+    let mut warnings = store.warnings().to_vec();
+    if let Some(behind) = clock::behind_the_log(audit::last_at(r)?, now) {
+        warnings.push(format!("{behind}. {}", clock::MEND));
+    }
+    Ok(warnings)
+}

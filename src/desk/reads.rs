@@ -1,0 +1,132 @@
+//! Reads that both front ends need.
+
+use chrono::{Datelike, Months};
+
+use super::Who;
+use crate::domain::Instant;
+use crate::domain::application::{Application, ApplicationId};
+use crate::domain::key::{Key, KeyId, Tombstone};
+use crate::host::clock::Zone;
+use crate::store::usage::{self, Refused};
+use crate::store::{Reader, StoreError, applications, keys};
+
+/// A key with its use.
+#[derive(Clone, Debug)]
+pub struct KeyDetails {
+    /// The key.
+    pub key: Key,
+    /// Accepted requests of each of the last 30 days, the oldest first.
+    pub days: Vec<u64>,
+    /// Rejected requests of the last 30 days, the latest reason first.
+    pub refused: Vec<Refused>,
+    /// When its successor was delivered; none when there is no successor.
+    pub replaced: Option<Instant>,
+}
+
+impl KeyDetails {
+    /// Returns the accepted requests of the last 30 days.
+    #[must_use]
+    pub fn uses(&self) -> u64 {
+        self.days.iter().sum()
+    }
+
+    /// Returns whether the key has been used since its successor was delivered; none when that says nothing.
+    #[must_use]
+    pub fn used_since_rotation(&self, now: Instant) -> Option<bool> {
+        self.key.is_still_used(self.replaced?, now)
+    }
+}
+
+/// What remains of a deleted key, and who still uses it.
+#[derive(Clone, Debug)]
+pub struct Remains {
+    /// The tombstone.
+    pub tombstone: Tombstone,
+    /// Rejected requests of the last 30 days, the latest reason first.
+    pub refused: Vec<Refused>,
+}
+
+/// The caller and the Application that they work with.
+#[derive(Clone, Debug)]
+pub struct SessionInfo {
+    /// The caller.
+    pub who: Who,
+    /// The login name of the caller.
+    pub login: String,
+    /// The Application whose keys are shown.
+    pub application: Option<Application>,
+    /// Number of Applications.
+    pub applications: u64,
+    /// Number of keys of this Application that expire soon.
+    pub attention: u64,
+    /// Warnings about the database, such as a file that others can read.
+    pub warnings: Vec<String>,
+    /// What the caller must know of their login before they set up the database.
+    pub notice: Option<&'static str>,
+    /// Email address to suggest for the first user.
+    pub suggested_email: String,
+}
+
+/// Reads a key with its use; none when there is no such key.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn key_details(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Option<KeyDetails>, StoreError> {
+    keys::get(r, id)?.map(|key| details_of(r, key, now)).transpose()
+}
+
+/// Reads the use of a key.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn details_of(r: &Reader<'_>, key: Key, now: Instant) -> Result<KeyDetails, StoreError> {
+    let (days, refused) = (usage::last_30_days(r, key.id, now)?, usage::refused(r, key.id, now)?);
+    let replaced = keys::replaced_at(r, &key)?;
+    Ok(KeyDetails { key, days, refused, replaced })
+}
+
+/// Reads what remains of a deleted key; none when no such key was deleted.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn remains(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Option<Remains>, StoreError> {
+    let Some(tombstone) = keys::tombstone(r, id)? else { return Ok(None) };
+    Ok(Some(Remains { tombstone, refused: usage::refused(r, id, now)? }))
+}
+
+/// Returns the Application that a front end shows first: the one with the name, else the one with the ID, else the first
+/// by name.
+pub(super) fn application_to_show(
+    r: &Reader<'_>,
+    named: Option<&str>,
+    id: Option<ApplicationId>,
+) -> Result<Option<Application>, StoreError> {
+    if let Some(application) = named.map_or(Ok(None), |name| applications::named(r, name))? {
+        return Ok(Some(application));
+    }
+    if let Some(application) = id.map_or(Ok(None), |id| applications::get(r, id))? {
+        return Ok(Some(application));
+    }
+    applications::first(r)
+}
+
+/// Returns the start of the month of an instant and the start of the next one, in a time zone.
+#[must_use]
+pub fn month_of(at: Instant, zone: &Zone) -> Option<(Instant, Instant)> {
+    let first = zone.local(at).date_naive().with_day(1)?;
+    let next = first.checked_add_months(Months::new(1))?;
+    Some((zone.start_of(first)?, zone.start_of(next)?))
+}
+
+/// Returns how many keys of an Application expire in the month of an instant.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn expiring_in_month(
+    r: &Reader<'_>,
+    application: ApplicationId,
+    at: Instant,
+    zone: &Zone,
+) -> Result<u64, StoreError> {
+    month_of(at, zone).map_or(Ok(0), |(from, until)| keys::expiring(r, application, from, until))
+}

@@ -1,0 +1,56 @@
+//! Sentences that both front ends say.
+
+use crate::domain::Instant;
+use crate::domain::expiry::relative;
+use crate::domain::key::Key;
+use crate::domain::text::inert;
+use crate::domain::user::{Creator, UserStatus};
+
+/// The first question about a new key.
+pub const THIRD_PARTY_QUESTION: &str = "Do you want to use this API Key with a 3rd party service?";
+
+/// Said while a new secret can be seen.
+pub const SECRET_SHOWN_ONCE: &str =
+    "You cannot display the API key after this step. If you lose the value, create a new API key.";
+
+/// Said before a key is deleted.
+pub const DELETION_IS_FINAL: &str = "Deleting an API key cannot be undone. The software that uses that key immediately \
+                                     loses access to the Integration API.";
+
+/// Returns the creator of a key as people read it.
+#[must_use]
+pub fn creator(creator: &Creator) -> String {
+    match (&creator.email, creator.status) {
+        (Some(email), UserStatus::Disabled) => format!("{email} (disabled)"),
+        (Some(email), _) => email.to_string(),
+        (None, _) => "(deleted user)".to_owned(),
+    }
+}
+
+/// Returns ` from ADDRESS`, with a leading space; empty when the address is not known.
+#[must_use]
+pub fn from_address(address: Option<&str>) -> String {
+    address.map(|address| format!(" from {}", inert(address))).unwrap_or_default()
+}
+
+/// Returns what becomes of the old key after a rotation. `expires` is its expiration date as the front end writes it.
+#[must_use]
+pub fn old_key_after_rotation(old: &Key, now: Instant, expires: &str) -> String {
+    let used = match old.last_used {
+        None => "It was never used".to_owned(),
+        Some(at) => {
+            format!("Last used {}{}", relative(at, now), from_address(old.last_used_from.as_deref()))
+        }
+    };
+    if old.expires <= now || old.disabled.is_some() {
+        format!("The old key {} is rejected from now on. {used}.", old.prefix)
+    } else {
+        format!("The old key {} works until {expires}. {used}.", old.prefix)
+    }
+}
+
+/// Returns whether a key has been used since another one replaced it.
+#[must_use]
+pub fn still_in_use(used: bool) -> &'static str {
+    if used { "yes, since rotation" } else { "not since rotation" }
+}
