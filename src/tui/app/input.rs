@@ -37,7 +37,7 @@ impl App {
             None => bound(self, &self.contexts()),
         };
         let press = Press { chord, action: action.filter(|_| !(takes_text && chord.is_text())) };
-        if self.to_dialog(|dialog, shared| dialog.press(&press, shared)) {
+        if self.in_dialog(|dialog, shared| dialog.press(&press, shared)) {
             return;
         }
         if takes_text || !press.action.is_some_and(|action| self.act_globally(action)) {
@@ -46,7 +46,7 @@ impl App {
     }
 
     /// Calls `f` with the top dialog, unless that waits for an operation; says whether a dialog is open.
-    fn to_dialog(&mut self, f: impl FnOnce(&mut dyn Dialog, &mut Shared) -> Flow) -> bool {
+    fn in_dialog(&mut self, f: impl FnOnce(&mut dyn Dialog, &mut Shared) -> Flow) -> bool {
         let Some(id) = self.modals.last_id() else { return false };
         if let Some((dialog, shared)) = self.dialog(id)
             && !dialog.submission().is_some_and(|submission| submission.is_pending())
@@ -58,18 +58,18 @@ impl App {
     }
 
     pub(super) fn paste(&mut self, text: &str) {
-        let to_dialog = self.to_dialog(|dialog, shared| {
+        let in_dialog = self.in_dialog(|dialog, shared| {
             dialog.paste(text, shared);
             Flow::Stay
         });
-        if !to_dialog {
+        if !in_dialog {
             let (screen, shared) = self.current();
             screen.paste(text, shared);
         }
     }
 
     pub(super) fn click(&mut self, target: &Target) {
-        let to_dialog = self.to_dialog(|dialog, shared| match target {
+        let in_dialog = self.in_dialog(|dialog, shared| match target {
             Target::Action(action) => dialog.press(&Press::of(*action), shared),
             Target::Choice(place) => dialog.choose(*place, shared),
             Target::Day(day) => {
@@ -78,7 +78,7 @@ impl App {
             }
             Target::Row(_) | Target::Screen(_) => Flow::Stay,
         });
-        if to_dialog {
+        if in_dialog {
             return;
         }
         match target {
