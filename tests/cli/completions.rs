@@ -2,19 +2,11 @@
 
 use std::process::Command;
 
+use crate::support::have;
 use crate::support::home::Home;
 
 const COMMANDS: [&str; 9] =
     ["init", "apps", "keys", "users", "verify", "serve", "doctor", "completions", "man"];
-
-#[expect(clippy::print_stdout, reason = "a test that was skipped must say why")]
-fn has(program: &str) -> bool {
-    let there = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
-    if !there {
-        println!("SKIPPED: {program} is not installed");
-    }
-    there
-}
 
 /// Runs a script in a shell that has its completions, and returns what it said.
 fn asked(shell: &str, home: &Home, arguments: &[&str], script: &str) -> String {
@@ -37,7 +29,7 @@ fn asked(shell: &str, home: &Home, arguments: &[&str], script: &str) -> String {
 
 #[test]
 fn bash_completes_commands_and_options() {
-    if !has("bash") {
+    if !have("bash") {
         return;
     }
     let script = r#". "$COMPLETIONS"
@@ -62,7 +54,7 @@ fn bash_completes_commands_and_options() {
 
 #[test]
 fn fish_completes_commands_and_options() {
-    if !has("fish") {
+    if !have("fish") {
         return;
     }
     let script =
@@ -77,7 +69,7 @@ fn fish_completes_commands_and_options() {
 
 #[test]
 fn zsh_loads_its_completions() {
-    if !has("zsh") {
+    if !have("zsh") {
         return;
     }
     // As a file on the path of functions, and sourced: both are usual.
@@ -133,7 +125,7 @@ fn there_is_a_page_for_each_command_and_man_reads_it() {
     }
     assert!(pages.iter().all(|name| !name.contains("__") && !name.contains("help")), "{pages:?}");
     assert_eq!(home.run(&["man", "--json", &place]).json()["files"].as_array().unwrap().len(), pages.len());
-    if has("man") {
+    if have("man") {
         for page in &pages {
             let output = Command::new("man")
                 .args(["--warnings", "-P", "cat"])

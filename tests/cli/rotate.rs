@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::home::{CommandOutput, Home};
+use crate::support::home::{CommandOutput, Home, id_of, is_sound};
 
 fn show(home: &Home, key: &str) -> Value {
     home.run(&["keys", "show", key, "--json"]).json()
@@ -18,16 +18,6 @@ fn reason(home: &Home, secret: &str) -> Value {
 
 fn keys(home: &Home) -> Vec<Value> {
     home.run(&["keys", "list", "--json"]).json().as_array().unwrap().clone()
-}
-
-/// The log is whole and tells all that there is.
-fn is_sound(home: &Home) {
-    let said = home.run(&["audit", "verify"]);
-    assert_eq!(said.code, 0, "{said:?}");
-}
-
-fn id_of(secret: &str) -> String {
-    secret.split('_').nth(2).unwrap().to_owned()
 }
 
 fn seconds(from: &Value, to: &Value) -> i64 {
@@ -62,7 +52,7 @@ fn a_planned_rotation_overlaps() {
     assert_eq!(reason(&home, new_secret), json!(null));
     let said = home.run(&["keys", "rotate", &old, "--json"]);
     assert_eq!((said.code, said.error().0.as_str()), (3, "replaced"), "not twice");
-    is_sound(&home);
+    is_sound(&home, "after the rotation");
 }
 
 #[test]
@@ -94,7 +84,7 @@ fn a_leaked_key_is_refused_at_once() {
     std::thread::sleep(Duration::from_millis(1_100));
     home.run(&["keys", "enable", &old]);
     assert_eq!(reason(&home, &secret), json!("expired"));
-    is_sound(&home);
+    is_sound(&home, "after the rotation");
 }
 
 #[test]
@@ -123,7 +113,7 @@ fn nothing_has_changed(home: &Home, said: &CommandOutput, old: &Value, secret: &
     let now = show(home, old["id"].as_str().unwrap());
     assert_eq!((&now["expires"], &now["replaced_by"]), (&old["expires"], &json!(null)));
     assert_eq!(reason(home, secret), json!(null));
-    is_sound(home);
+    is_sound(home, "after the rotation");
 }
 
 #[test]
@@ -188,7 +178,7 @@ fn between(home: &Home, old: &str, secret: &str) {
     assert_eq!(reason(home, secret), json!(null));
     let waiting = keys(home).into_iter().filter(|key| key["replaces"] == json!(old)).count();
     assert!(waiting <= 1, "{waiting}");
-    is_sound(home);
+    is_sound(home, "after the rotation");
 }
 
 fn ends_right(home: &Home, old: &str, secret: &str) {
@@ -198,7 +188,7 @@ fn ends_right(home: &Home, old: &str, secret: &str) {
     assert_eq!(all.len(), 2, "the old key and one successor: {all:?}");
     assert_ne!(reason(home, secret), json!(null));
     assert_eq!(reason(home, said.out.trim()), json!(null));
-    is_sound(home);
+    is_sound(home, "after the rotation");
 }
 
 #[test]
@@ -315,7 +305,7 @@ fn of_six_rotations_at_once_one_delivers_a_secret() {
             assert!(states.iter().any(|state| said.err.contains(state)), "what it is now: {said:?}");
         }
     }
-    is_sound(&home);
+    is_sound(&home, "after the rotation");
 }
 
 /// A rotation that takes longer than others wait: they name its new key, and the old one still works. When it is killed,

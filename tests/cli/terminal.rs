@@ -1,12 +1,11 @@
 //! Commands at a real pseudo-terminal: the typed confirmation, and colour.
 
-use std::io::{Read, Write};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use portable_pty::CommandBuilder;
 
 use crate::support::home::{Home, run};
+use crate::support::pty::Pty;
 
 /// Runs a command at a terminal; when it has said `prompt`, types `answer`. What was shown, and the exit code.
 fn at_terminal(
@@ -16,7 +15,6 @@ fn at_terminal(
     prompt: &str,
     answer: &str,
 ) -> (String, u32) {
-    let pair = native_pty_system().openpty(PtySize { rows: 24, cols: 200, ..PtySize::default() }).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_keydesk"));
     command.env_clear();
     for (name, value) in home.environment() {
@@ -27,40 +25,14 @@ fn at_terminal(
         command.env(name, value);
     }
     command.args(arguments);
-    let mut child = pair.slave.spawn_command(command).unwrap();
-    drop(pair.slave);
-    let mut reader = pair.master.try_clone_reader().unwrap();
-    let mut writer = pair.master.take_writer().unwrap();
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = [0; 4096];
-        while let Ok(count @ 1..) = reader.read(&mut bytes) {
-            if sender.send(bytes[..count].to_vec()).is_err() {
-                break;
-            }
-        }
-    });
-    let mut shown = Vec::new();
-    let mut typed = answer.is_empty();
-    let end = Instant::now() + Duration::from_secs(20);
-    loop {
-        if Instant::now() > end {
-            // It waits for something that nobody will type: end it, and let the test say what was shown.
-            child.kill().unwrap();
-            break;
-        }
-        match receiver.recv_timeout(Duration::from_millis(100)) {
-            Ok(bytes) => shown.extend(bytes),
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
-        }
-        if !typed && String::from_utf8_lossy(&shown).contains(prompt) {
-            writer.write_all(answer.as_bytes()).unwrap();
-            typed = true;
-        }
+    let mut pty = Pty::start(command, 200, 24);
+    let shown = |pty: &Pty| String::from_utf8_lossy(&pty.raw()).into_owned();
+    if !answer.is_empty() {
+        pty.wait(prompt, |pty| shown(pty).contains(prompt));
+        pty.send(answer);
     }
-    let status = child.wait().unwrap();
-    (String::from_utf8_lossy(&shown).into_owned(), status.exit_code())
+    let code = pty.wait_for_end(Duration::from_secs(20));
+    (shown(&pty), code)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::Seeded;
-use crate::support::home::Home;
+use crate::support::home::{Home, id_of};
 use crate::{is_sound, verdict};
 
 const PROCESSES: u64 = 6;
@@ -113,10 +113,6 @@ impl Worker<'_> {
             }
         }
     }
-}
-
-fn id_of(secret: &str) -> String {
-    secret.split('_').nth(2).unwrap().to_owned()
 }
 
 #[test]

@@ -48,24 +48,4 @@ mod migration;
 mod users;
 mod writes;
 
-use support::home::Home;
-
-/// The file is sound, the log is whole and tells exactly what there is: each operation with its entry, or neither.
-fn is_sound(home: &Home, when: &str) {
-    is_sound_file(home, when);
-    let said = home.run(&["audit", "verify"]);
-    assert_eq!(said.code, 0, "{when}: {said:?}");
-}
-
-/// SQLite finds nothing wrong with the file.
-fn is_sound_file(home: &Home, when: &str) {
-    let raw = rusqlite::Connection::open(home.database()).unwrap();
-    let check: String = raw.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-    assert_eq!(check, "ok", "{when}");
-}
-
-/// Whether a secret is let in; else the reason.
-fn verdict(home: &Home, secret: &str) -> Result<(), String> {
-    let document = home.run_with(secret, &["verify", "--json"]).json();
-    if document["valid"] == true { Ok(()) } else { Err(document["reason"].as_str().unwrap().to_owned()) }
-}
+use support::home::{is_sound, is_sound_file, verdict};

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::support::command_desk::{CommandDesk, KEYDESK, said, until};
+use crate::support::command_desk::{CommandDesk, KEYDESK, said};
 use crate::support::display::{Display, Holder, MuteDisplay, holders};
+use crate::support::until;
 
 const TEXT: &str = "ik_live_7Qm2x9KdPa_canary";
 const SOON: Duration = Duration::from_secs(3);

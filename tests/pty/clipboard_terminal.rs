@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use portable_pty::CommandBuilder;
 
-use crate::support::command_desk::{CommandDesk, KEYDESK, until};
+use crate::support::command_desk::{CommandDesk, KEYDESK};
 use crate::support::pty::Pty;
-use crate::support::{contains, have};
+use crate::support::{contains, have, until};
 
 const SSH: (&str, &str) = ("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22");
 const PATIENCE: Duration = Duration::from_secs(10);

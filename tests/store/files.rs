@@ -8,6 +8,7 @@ use keydesk::store::inspect::Inspection;
 use keydesk::store::{Store, StoreError, migrate, open};
 
 use crate::fixtures::{create, name};
+use crate::support::small_disk::SmallDisk;
 use crate::support::{Desk, Seeded};
 
 fn open(path: &Path) -> Result<Store, StoreError> {
@@ -233,31 +234,6 @@ fn what_was_deleted_is_off_the_disk_once_nobody_reads() {
     assert_eq!(std::fs::metadata(wal).unwrap().len(), 0);
 }
 
-/// A file system of two megabytes, taken away when dropped; none where it cannot be had.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mounted = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=2200k", "tmpfs"])
-            .arg(folder.path())
-            .stderr(std::process::Stdio::null())
-            .status();
-        if mounted.is_ok_and(|status| status.success()) {
-            return Some(Self(folder));
-        }
-        eprintln!("skipped: a small file system cannot be mounted here");
-        None
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg(self.0.path()).status();
-    }
-}
-
 #[test]
 fn the_reserve_is_whole_or_not_there() {
     const WHOLE: u64 = 1 << 20;
@@ -311,8 +287,9 @@ fn the_reserve_is_whole_or_not_there() {
 #[test]
 fn on_a_full_disk_a_key_can_be_deleted() {
     for opened_before in [true, false] {
-        let Some(small) = SmallDisk::mount() else { return };
-        let path = small.0.path().join("keydesk.db");
+        let folder = tempfile::tempdir().unwrap();
+        let Some(small) = SmallDisk::mount(folder.path(), "2200k") else { return };
+        let path = folder.path().join("keydesk.db");
         let mut desk = Desk::new();
         desk.store = open(&path).unwrap();
         desk::set_up(
@@ -327,12 +304,7 @@ fn on_a_full_disk_a_key_can_be_deleted() {
             // The last one who closes it takes the log away; it cannot be made again.
             desk.store = Store::open(&desk.folder.path().join("other.db"), &mut Seeded(5)).unwrap();
         }
-        let fill = std::process::Command::new("dd")
-            .args(["if=/dev/zero", "bs=1k"])
-            .arg(format!("of={}", small.0.path().join("fill").display()))
-            .stderr(std::process::Stdio::null())
-            .status();
-        assert!(fill.is_ok_and(|status| !status.success()), "the disk is full");
+        small.fill("fill");
         if !opened_before {
             assert!(matches!(open(&path), Err(StoreError::Full { .. })), "reading takes nothing");
             desk.store = Store::open_to_revoke(&path, &mut Seeded(3)).unwrap();

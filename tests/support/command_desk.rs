@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -64,18 +63,4 @@ impl CommandDesk {
 /// What a program said, for the message of a failed test.
 pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-/// Waits until something is so, and tells whether it came about in time.
-pub(crate) fn until(patience: Duration, mut so: impl FnMut() -> bool) -> bool {
-    let since = Instant::now();
-    loop {
-        if so() {
-            return true;
-        }
-        if since.elapsed() > patience {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }

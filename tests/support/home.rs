@@ -46,9 +46,13 @@ impl Home {
     /// A home directory with a database: the user is ana@example.com, the Application is Storefront.
     pub(crate) fn set_up() -> Self {
         let home = Self::empty();
-        let said = home.run(&["init", "--email", "ana@example.com", "--app", "Storefront"]);
-        assert_eq!(said.code, 0, "{said:?}");
+        home.init();
         home
+    }
+
+    pub(crate) fn init(&self) {
+        let said = self.run(&["init", "--email", "ana@example.com", "--app", "Storefront"]);
+        assert_eq!(said.code, 0, "{said:?}");
     }
 
     pub(crate) fn path(&self, below: &str) -> PathBuf {
@@ -108,4 +112,29 @@ pub(crate) fn run(command: &mut Command) -> CommandOutput {
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// The file is sound, the log is whole and tells exactly what there is: each operation with its entry, or neither.
+pub(crate) fn is_sound(home: &Home, when: &str) {
+    is_sound_file(home, when);
+    let said = home.run(&["audit", "verify"]);
+    assert_eq!(said.code, 0, "{when}: {said:?}");
+}
+
+/// SQLite finds nothing wrong with the file.
+pub(crate) fn is_sound_file(home: &Home, when: &str) {
+    let raw = rusqlite::Connection::open(home.database()).unwrap();
+    let check: String = raw.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok", "{when}");
+}
+
+/// Whether a secret is let in; else the reason.
+pub(crate) fn verdict(home: &Home, secret: &str) -> Result<(), String> {
+    let document = home.run_with(secret, &["verify", "--json"]).json();
+    if document["valid"] == true { Ok(()) } else { Err(document["reason"].as_str().unwrap().to_owned()) }
+}
+
+/// The key ID in a secret.
+pub(crate) fn id_of(secret: &str) -> String {
+    secret.split('_').nth(2).unwrap().to_owned()
 }

@@ -15,8 +15,10 @@ pub mod endpoint;
 pub mod home;
 pub mod proxies;
 pub mod pty;
+pub mod small_disk;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use keydesk::desk::{self, CreatedKey, Session};
@@ -164,4 +166,18 @@ pub fn all_bytes(database: &Path) -> Vec<u8> {
 /// Whether a text stands anywhere in bytes.
 pub fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// Waits until something is so, and tells whether it came about in time.
+pub fn until(patience: Duration, mut so: impl FnMut() -> bool) -> bool {
+    let since = std::time::Instant::now();
+    loop {
+        if so() {
+            return true;
+        }
+        if since.elapsed() > patience {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }

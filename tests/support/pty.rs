@@ -4,9 +4,12 @@ use std::io::{Read, Write};
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use crate::support::until;
 
 /// A terminal with a program in it.
 pub struct Pty {
@@ -15,6 +18,7 @@ pub struct Pty {
     writer: Box<dyn Write + Send>,
     parser: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
 }
 
 /// A size that a terminal can have.
@@ -51,13 +55,13 @@ impl Pty {
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
-        let mut reader = pair.master.try_clone_reader().expect("a reader");
+        let mut output = pair.master.try_clone_reader().expect("a reader");
         let parser = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
         let raw = Arc::new(Mutex::new(Vec::new()));
         let (screen, bytes) = (Arc::clone(&parser), Arc::clone(&raw));
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            while let Ok(count) = reader.read(&mut buffer) {
+            while let Ok(count) = output.read(&mut buffer) {
                 if count == 0 {
                     break;
                 }
@@ -66,7 +70,7 @@ impl Pty {
             }
         });
         let writer = pair.master.take_writer().expect("a writer");
-        Self { child, master: pair.master, writer, parser, raw }
+        Self { child, master: pair.master, writer, parser, raw, reader }
     }
 
     /// Types.
@@ -113,8 +117,8 @@ impl Pty {
         let since = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a status") {
-                // What it wrote last may still be on its way.
-                std::thread::sleep(Duration::from_millis(50));
+                // What it wrote last may still be on its way; a child of it may keep the terminal open.
+                until(Duration::from_secs(1), || self.reader.is_finished());
                 return status.exit_code();
             }
             assert!(since.elapsed() < within, "still running after {within:?}:\n{}", self.screen());
