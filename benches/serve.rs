@@ -1,5 +1,4 @@
-//! `/auth` with a valid key against a bare 204 from the same libraries in the same set-up: one thread, axum's routes on
-//! hyper's HTTP/1. Both are processes of their own; 64 connections ask as fast as they are answered.
+//! `/auth` with a valid key against a bare 204 from the same libraries in the same set-up: one thread, hyper's HTTP/1. Both are processes of their own; 64 connections ask as fast as they are answered.
 //!
 //! `cargo bench --bench serve`; performance.md wants 0.75 of the bare answers at least, and 99 % within 3 ms.
 #![expect(
@@ -13,21 +12,20 @@
 #[allow(dead_code, unreachable_pub, reason = "shared")]
 mod support;
 
+use std::convert::Infallible;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::Body;
-use axum::http::StatusCode;
-use axum::routing::any;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use support::Many;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tower_service::Service;
 
 const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 7;
@@ -133,18 +131,17 @@ fn start(command: &mut Command) -> (Child, SocketAddr) {
 
 /// Nothing but 204.
 async fn bare() {
-    let router = Router::new().route("/auth", any(async || StatusCode::NO_CONTENT));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     eprintln!("http://{}", listener.local_addr().unwrap());
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
-        let router = router.clone();
         tokio::spawn(async move {
-            let service =
-                hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-                    router.clone().call(request.map(Body::new))
-                });
+            let service = hyper::service::service_fn(async |_: Request<Incoming>| {
+                let mut response = Response::new(Full::<Bytes>::default());
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                Ok::<_, Infallible>(response)
+            });
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;

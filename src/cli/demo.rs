@@ -27,7 +27,7 @@ use crate::host::entropy::SystemEntropy;
 use crate::host::identity;
 use crate::store::Store;
 use crate::store::usage::day_of;
-use crate::store::usage_writer::{Count, UsageRecord, UsageWriter};
+use crate::store::usage_writer::{Count, Entry, UsageWriter};
 use crate::store::users;
 use crate::verify::Reason;
 
@@ -157,8 +157,8 @@ fn seed(
         }
     }
     demo.departures(you)?;
-    let mut book = UsageWriter::open(demo.store.path(), Duration::from_secs(5))?;
-    Ok(book.write(&mut usage)?)
+    let mut writer = UsageWriter::open(demo.store.path(), Duration::from_secs(5))?;
+    Ok(writer.write(&mut usage)?)
 }
 
 struct Demo<'a> {
@@ -229,7 +229,7 @@ impl Demo<'_> {
         event: Event,
         key: &Key,
         row: &Row,
-    ) -> Result<Vec<UsageRecord>, DeskError> {
+    ) -> Result<Vec<(Entry, Count)>, DeskError> {
         let now = self.now;
         let picked = [Picked { id: key.id, version: key.version }];
         let mut session = self.session(caller, ago);
@@ -260,23 +260,22 @@ fn email_of(name: &str) -> Email {
 
 /// What an endpoint would have recorded of a key in the last 30 days: its use `until` an instant, and today's `late`
 /// requests after it.
-fn lines(key: &Key, row: &Row, until: Instant, then: Option<Reason>, now: Instant) -> Vec<UsageRecord> {
+fn lines(key: &Key, row: &Row, until: Instant, then: Option<Reason>, now: Instant) -> Vec<(Entry, Count)> {
     let mut lines = Vec::new();
     let today = day_of(now);
+    let entry = |day, reason| Entry { day, reason, key: Some(key.id) };
     if row.per_day > 0 {
         for day in today - 29..=today {
             let share = if (day + 3) % 7 >= 5 { 35 } else { 75 + day.unsigned_abs() * 37 % 50 };
             let count = (row.per_day * share).div_ceil(100);
             let before_the_end = TimeDelta::seconds(40_000 / row.per_day.cast_signed());
             let end = until.min(now) - before_the_end;
-            lines.extend(
-                count_of(day, key.created, end, count, row).map(|count| UsageRecord::Used(key.id, count)),
-            );
+            lines.extend(count_of(day, key.created, end, count, row).map(|count| (entry(day, None), count)));
         }
     }
     if let Some((late, reason)) = row.late.zip(then).filter(|_| until < now) {
         let count = count_of(today, until, now, late, row);
-        lines.extend(count.map(|count| UsageRecord::Refused(reason.as_str(), Some(key.id), count)));
+        lines.extend(count.map(|count| (entry(today, Some(reason.as_str())), count)));
     }
     lines
 }
@@ -285,8 +284,8 @@ fn lines(key: &Key, row: &Row, until: Instant, then: Option<Reason>, now: Instan
 fn count_of(day: i64, from: Instant, until: Instant, count: u64, row: &Row) -> Option<Count> {
     let start = Instant::from_timestamp(day * 86_400, 0)?;
     let (first, last) = (from.max(start), until.min(start + TimeDelta::seconds(86_399)));
-    let client = row.client.clone();
-    (first <= last).then_some(Count { count, first, first_from: client.clone(), last, last_from: client })
+    let client = row.client.as_deref().and_then(|client| client.parse().ok());
+    (first <= last).then_some(Count { count, first: (first, client), last: (last, client) })
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let mut places: Vec<ListenAddress> = args.listen.into_iter().map(ListenAddress::Tcp).collect();
     places.extend(args.unix.map(|path| ListenAddress::Unix(path, args.unix_mode)));
     if places.is_empty() && inherited.is_empty() {
-        places.extend(serve::USUAL_ADDRESS.parse().map(ListenAddress::Tcp));
+        places.push(ListenAddress::Tcp(serve::DEFAULT_ADDRESS));
     }
     let head_timeout = args.head_timeout.to_std().unwrap_or(Bounds::default().head_timeout);
     let options = Options {

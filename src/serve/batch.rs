@@ -1,4 +1,4 @@
-//! Decides for all requests that have arrived, in one read of the database.
+//! Decides about all requests that have arrived, in one read of the database.
 //!
 //! A read transaction and a look at the file cost more than a lookup; requests that arrive together share them. Each
 //! still sees the database as it is after it arrived, for the read begins only then: a deletion that was reported as
@@ -13,28 +13,28 @@ use tokio::time::Instant;
 use crate::store::StoreError;
 use crate::verify::{Decision, Question, Verifier, VerifyError};
 
-/// How long requests wait for a lock that keeps readers out, before they are told to come back.
+/// How long requests wait for a lock that keeps readers out, before the response is 503.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often it is tried again meanwhile.
-const TRY_AGAIN: Duration = Duration::from_millis(5);
+/// How long it waits between two attempts.
+const RETRY_EVERY: Duration = Duration::from_millis(5);
 
-/// There is no answer: nobody passes.
+/// The database cannot be read: every request is rejected.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Unanswered;
+pub(super) struct Unavailable;
 
-/// Questions, and where their answers go. Both lists are kept and filled again: they are the only memory that a request
-/// would need of its own.
+/// Questions, and where their decisions go. Both lists are kept and filled again: they are the only memory that a
+/// request would need of its own.
 #[derive(Default)]
-struct Asked {
+struct Queue {
     questions: Vec<Question>,
-    answers: Vec<oneshot::Sender<Decision>>,
+    senders: Vec<oneshot::Sender<Decision>>,
 }
 
 /// The queue before the verifier.
 pub(super) struct Batch {
     verifier: Verifier,
-    waiting: Mutex<Asked>,
+    waiting: Mutex<Queue>,
     wake: Notify,
 }
 
@@ -44,77 +44,76 @@ impl Batch {
         Arc::new(Self { verifier, waiting: Mutex::default(), wake: Notify::new() })
     }
 
-    /// Whom the questions go to.
     pub(super) fn verifier(&self) -> &Verifier {
         &self.verifier
     }
 
-    /// Asks, and waits for the answer.
-    pub(super) async fn decide(&self, question: Question) -> Result<Decision, Unanswered> {
-        let (answer, decision) = oneshot::channel();
+    /// Asks, and waits for the decision.
+    pub(super) async fn decide(&self, question: Question) -> Result<Decision, Unavailable> {
+        let (sender, decision) = oneshot::channel();
         let first = {
             let mut waiting = self.lock();
             waiting.questions.push(question);
-            waiting.answers.push(answer);
+            waiting.senders.push(sender);
             waiting.questions.len() == 1
         };
         if first {
             self.wake.notify_one();
         }
-        // A sender that goes away without an answer says that there is none.
-        decision.await.map_err(|_| Unanswered)
+        // The sender is dropped without a decision when there is none.
+        decision.await.map_err(|_| Unavailable)
     }
 
-    /// Answers for ever.
+    /// Decides until it is aborted.
     pub(super) async fn run(self: Arc<Self>) {
         let mut failing = false;
-        let mut asked = Asked::default();
+        let mut queue = Queue::default();
         loop {
             self.wake.notified().await;
-            std::mem::swap(&mut asked, &mut *self.lock());
-            if asked.questions.is_empty() {
+            std::mem::swap(&mut queue, &mut *self.lock());
+            if queue.questions.is_empty() {
                 continue;
             }
-            match self.decide_all(&mut asked).await {
+            match self.decide_all(&mut queue).await {
                 Ok(()) => {
                     if std::mem::take(&mut failing) {
-                        tracing::info!("the database answers again");
+                        tracing::info!("the database can be read again");
                     }
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
-                        tracing::error!(%error, "nobody is let in: the database cannot be read");
+                        tracing::error!(%error, "rejecting all requests: cannot read the database");
                     }
                 }
             }
-            asked.questions.clear();
-            asked.answers.clear();
+            queue.questions.clear();
+            queue.senders.clear();
         }
     }
 
-    async fn decide_all(&self, asked: &mut Asked) -> Result<(), VerifyError> {
+    async fn decide_all(&self, queue: &mut Queue) -> Result<(), VerifyError> {
         let until = Instant::now() + PATIENCE;
         loop {
-            let mut answers = asked.answers.drain(..);
-            let decided = self.verifier.decide_all(&asked.questions, |decision| {
-                if let Some(answer) = answers.next() {
-                    // Whoever is gone meanwhile needs none.
-                    let _ = answer.send(decision);
+            let mut senders = queue.senders.drain(..);
+            let decided = self.verifier.decide_all(&queue.questions, |decision| {
+                if let Some(sender) = senders.next() {
+                    // It fails when the client is gone.
+                    let _ = sender.send(decision);
                 }
             });
             match decided {
                 Err(error) if matches!(error.store(), StoreError::Busy) && Instant::now() < until => {
-                    // None was answered: they all wait on.
-                    let all = answers.collect();
-                    asked.answers = all;
-                    tokio::time::sleep(TRY_AGAIN).await;
+                    // No decision was made: all continue to wait.
+                    let all = senders.collect();
+                    queue.senders = all;
+                    tokio::time::sleep(RETRY_EVERY).await;
                 }
                 decided => return decided,
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Asked> {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

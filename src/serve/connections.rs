@@ -1,4 +1,4 @@
-//! Connections: how many there may be, how they begin, what one too many is told, how they end.
+//! Connections: how many there may be, how they begin, how one too many is rejected, how they end.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -7,52 +7,50 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Bounds;
-use super::guard::Guarded;
+use super::http_responses::Body;
 use super::listen::{Listener, Stream};
-use super::routes::{Routes, Shared};
+use super::routes::Shared;
+use super::timed_stream::TimedStream;
 
-/// What one connection too many is told.
+/// The response to one connection too many.
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\
     retry-after: 1\r\ncache-control: no-store\r\n\r\n";
 
-/// How many are told so at the same time; those beyond find the door shut.
-const TOLD_AT_ONCE: usize = 64;
+/// How many connections get that response at the same time; those beyond are closed without one.
+const REJECTED_AT_ONCE: usize = 64;
 
-/// How long one listens after having told.
+/// How long a rejected connection is read from after the response.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// How long one waits when the system has no file descriptors left.
+/// How long to wait when the system has no file descriptors left.
 const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
 
-/// Accepts connections and answers on them.
+/// Accepts connections and responds on them.
 pub(super) struct Connections {
-    routes: Routes,
     shared: Arc<Shared>,
     bounds: Bounds,
-    places: Arc<Semaphore>,
-    telling: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
+    rejecting: Arc<Semaphore>,
     closing: GracefulShutdown,
 }
 
 impl Connections {
     pub(super) fn new(shared: Arc<Shared>, bounds: Bounds) -> Self {
         Self {
-            routes: Routes::new(Arc::clone(&shared)),
             shared,
             bounds,
-            places: Arc::new(Semaphore::new(bounds.connections)),
-            telling: Arc::new(Semaphore::new(TOLD_AT_ONCE)),
+            slots: Arc::new(Semaphore::new(bounds.connections)),
+            rejecting: Arc::new(Semaphore::new(REJECTED_AT_ONCE)),
             closing: GracefulShutdown::new(),
         }
     }
@@ -70,7 +68,7 @@ impl Connections {
             accepting.spawn(Arc::clone(&this).accept(listener));
         }
         stop.await;
-        // The sockets close with these: new clients are refused by the system from now on.
+        // The sockets close with these: from now on the system refuses new clients.
         accepting.shutdown().await;
         let Some(this) = Arc::into_inner(this) else { return };
         if tokio::time::timeout(drain, this.closing.shutdown()).await.is_err() {
@@ -80,7 +78,7 @@ impl Connections {
 
     async fn accept(self: Arc<Self>, listener: Listener) {
         write_first_date().await;
-        // Given up when there are no descriptors left, so that one can still accept, and refuse.
+        // Closed when there are no descriptors left, so that one connection can still be accepted, and rejected.
         let mut spare = File::open("/dev/null").ok();
         let mut exhausted = false;
         loop {
@@ -94,82 +92,68 @@ impl Connections {
                 }
                 Err(error) if is_exhausted(&error) => {
                     if !std::mem::replace(&mut exhausted, true) {
-                        tracing::error!(%error, "no new connections: the system has no descriptors left");
+                        tracing::error!(%error, "no new connections: no descriptors left");
                     }
                     if spare.take().is_some()
                         && let Ok(Ok((stream, _))) =
                             tokio::time::timeout(NO_DESCRIPTORS, listener.accept()).await
                     {
-                        self.turn_away(stream);
+                        self.reject(stream);
                     }
                     tokio::time::sleep(NO_DESCRIPTORS).await;
                     spare = File::open("/dev/null").ok();
                 }
-                // The client was gone before it was its turn.
+                // The client was gone before it was accepted.
                 Err(_) => {}
             }
         }
     }
 
     fn begin(&self, stream: Stream, peer: Option<IpAddr>) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            self.turn_away(stream);
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            self.reject(stream);
             return;
         };
-        let watcher = self.closing.watcher();
-        let routes = self.routes.clone();
+        let stream = TimedStream::new(stream, self.bounds.head_timeout);
+        let phase = stream.phase();
         let shared = Arc::clone(&self.shared);
-        let bounds = self.bounds;
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            phase.respond();
+            let response = shared.respond(peer, &request);
+            async move { Ok::<_, Infallible>(response.await) }
+        });
+        let connection = http1::Builder::new()
+            // `TimedStream` has the deadlines.
+            .header_read_timeout(None)
+            // A client that has sent all it wants to send may close its half, and gets its response.
+            .half_close(true)
+            .max_buf_size(self.bounds.head)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = self.closing.watch(connection);
+        let open = self.shared.metrics.connections.clone();
         tokio::spawn(async move {
-            shared.metrics.connections.inc();
-            answer(stream, peer, routes, bounds, watcher, place).await;
-            shared.metrics.connections.dec();
+            open.inc();
+            // An error concerns this client alone, and it got a response where that was possible.
+            let _ = connection.await;
+            open.dec();
+            drop(slot);
         });
     }
 
-    fn turn_away(&self, mut stream: Stream) {
-        self.shared.metrics.turned_away.inc();
-        let Ok(telling) = Arc::clone(&self.telling).try_acquire_owned() else { return };
+    fn reject(&self, mut stream: Stream) {
+        self.shared.metrics.connections_refused.inc();
+        let Ok(rejecting) = Arc::clone(&self.rejecting).try_acquire_owned() else { return };
         tokio::spawn(async move {
-            let _telling = telling;
             let _ = tokio::time::timeout(LINGER, async {
                 stream.write_all(TOO_MANY).await?;
                 stream.shutdown().await?;
-                // Closing with bytes unread would take the answer back (a reset).
-                let mut rest = [0; 4_096];
-                while stream.read(&mut rest).await? > 0 {}
-                io::Result::Ok(())
+                // Closing with bytes unread would take the response back (a reset).
+                tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
             })
             .await;
+            drop(rejecting);
         });
     }
-}
-
-async fn answer(
-    stream: Stream,
-    peer: Option<IpAddr>,
-    routes: Routes,
-    bounds: Bounds,
-    watcher: Watcher,
-    place: OwnedSemaphorePermit,
-) {
-    let stream = Guarded::new(stream, bounds.head_timeout);
-    let phase = stream.phase();
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        phase.answering();
-        let answer = routes.answer(peer, request);
-        async move { Ok::<_, Infallible>(answer.await) }
-    });
-    let connection = http1::Builder::new()
-        // `Guarded` has the deadlines.
-        .header_read_timeout(None)
-        // A client that has sent all it wants to send may close its half, and is answered.
-        .half_close(true)
-        .max_buf_size(bounds.head)
-        .serve_connection(TokioIo::new(stream), service);
-    // What goes wrong on a connection is its client's affair, and it has been answered where that was possible.
-    let _ = watcher.watch(connection).await;
-    drop(place);
 }
 
 /// Lets hyper write the first date of this thread while the clock is right. It keeps it when the clock is set back; its
@@ -177,7 +161,7 @@ async fn answer(
 async fn write_first_date() {
     let (mut client, server) = tokio::io::duplex(1_024);
     let service = hyper::service::service_fn(|_: Request<Incoming>| async {
-        Ok::<_, Infallible>(Response::new(Body::empty()))
+        Ok::<_, Infallible>(Response::new(Body::default()))
     });
     if client.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").await.is_ok() {
         let _ = http1::Builder::new()

@@ -1,13 +1,17 @@
-//! What the endpoint counts, as Prometheus reads it.
+//! What the endpoint counts, for Prometheus.
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+    histogram_opts, register_histogram_with_registry, register_int_counter_vec_with_registry,
+    register_int_counter_with_registry, register_int_gauge_vec_with_registry,
+    register_int_gauge_with_registry,
 };
 
-use crate::store::lookup::KeyCounts;
+use crate::domain;
+use crate::store::lookup::{KeyCounts, Lookup};
 
 /// The content type of the text format, version 0.0.4.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -16,7 +20,6 @@ pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 const BUCKETS: [f64; 12] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0];
 
-/// The counters.
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,
@@ -24,67 +27,76 @@ pub(super) struct Metrics {
     accepted: IntCounter,
     seconds: Histogram,
     keys: IntGaugeVec,
-    /// Connections that are open.
     pub connections: IntGauge,
-    /// Connections that were refused: too many were open.
-    pub turned_away: IntCounter,
+    pub connections_refused: IntCounter,
     lost: IntCounter,
 }
 
 impl Metrics {
-    /// All of them, at zero.
-    ///
     /// # Errors
     /// When a name is used twice, which a test excludes.
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let decisions = IntCounterVec::new(
-            Opts::new("keydesk_decisions_total", "Decisions of /auth, by outcome and reason."),
+        let decisions = register_int_counter_vec_with_registry!(
+            "keydesk_decisions_total",
+            "Decisions of /auth, by outcome and reason.",
             &["outcome", "reason"],
+            registry
         )?;
-        let seconds = Histogram::with_opts(
-            HistogramOpts::new("keydesk_decision_seconds", "How long a decision of /auth took, in seconds.")
-                .buckets(BUCKETS.to_vec()),
-        )?;
-        let keys =
-            IntGaugeVec::new(Opts::new("keydesk_keys", "Keys of all Applications, by state."), &["state"])?;
-        let connections = IntGauge::new("keydesk_connections", "Connections that are open.")?;
-        let turned_away = IntCounter::new(
-            "keydesk_connections_refused_total",
-            "Connections that were refused because too many were open.",
-        )?;
-        let lost = IntCounter::new(
-            "keydesk_use_lost_total",
-            "Uses and refusals that could not be recorded in the database.",
-        )?;
-        let build =
-            IntGaugeVec::new(Opts::new("keydesk_build_info", "The version of keydesk."), &["version"])?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        registry.register(Box::new(decisions.clone()))?;
-        registry.register(Box::new(seconds.clone()))?;
-        registry.register(Box::new(keys.clone()))?;
-        registry.register(Box::new(connections.clone()))?;
-        registry.register(Box::new(turned_away.clone()))?;
-        registry.register(Box::new(lost.clone()))?;
-        registry.register(Box::new(build))?;
-        let accepted = decisions.with_label_values(&["accepted", ""]);
-        Ok(Self { registry, decisions, accepted, seconds, keys, connections, turned_away, lost })
+        let seconds = histogram_opts!(
+            "keydesk_decision_seconds",
+            "How long a decision of /auth took, in seconds.",
+            BUCKETS.to_vec()
+        );
+        register_int_gauge_vec_with_registry!(
+            "keydesk_build_info",
+            "The version of keydesk.",
+            &["version"],
+            registry
+        )?
+        .with_label_values(&[env!("CARGO_PKG_VERSION")])
+        .set(1);
+        Ok(Self {
+            accepted: decisions.with_label_values(&["accepted", ""]),
+            decisions,
+            seconds: register_histogram_with_registry!(seconds, registry)?,
+            keys: register_int_gauge_vec_with_registry!(
+                "keydesk_keys",
+                "Keys of all Applications, by state.",
+                &["state"],
+                registry
+            )?,
+            connections: register_int_gauge_with_registry!(
+                "keydesk_connections",
+                "Connections that are open.",
+                registry
+            )?,
+            connections_refused: register_int_counter_with_registry!(
+                "keydesk_connections_refused_total",
+                "Connections that were refused because too many were open.",
+                registry
+            )?,
+            lost: register_int_counter_with_registry!(
+                "keydesk_use_lost_total",
+                "Uses and refusals that could not be recorded in the database.",
+                registry
+            )?,
+            registry,
+        })
     }
 
-    /// A request was let in.
     pub(super) fn accepted(&self, took: Duration) {
         self.accepted.inc();
         self.seconds.observe(took.as_secs_f64());
     }
 
-    /// A request was refused.
-    pub(super) fn refused(&self, reason: &str, took: Duration) {
+    pub(super) fn rejected(&self, reason: &str, took: Duration) {
         self.decisions.with_label_values(&["refused", reason]).inc();
         self.seconds.observe(took.as_secs_f64());
     }
 
-    /// A request got no answer: the database could not be read.
-    pub(super) fn unanswered(&self, took: Duration) {
+    /// There was no decision: the database cannot be read.
+    pub(super) fn unavailable(&self, took: Duration) {
         self.decisions.with_label_values(&["error", "database"]).inc();
         self.seconds.observe(took.as_secs_f64());
     }
@@ -94,20 +106,43 @@ impl Metrics {
         self.lost.inc_by(lost.saturating_sub(self.lost.get()));
         self.keys.reset();
         if let Some(keys) = keys {
-            let states = [
+            for (state, count) in [
                 ("valid", keys.valid),
                 ("expires_soon", keys.expires_soon),
                 ("expired", keys.expired),
                 ("disabled", keys.disabled),
-            ];
-            for (state, count) in states {
+            ] {
                 self.keys.with_label_values(&[state]).set(i64::try_from(count).unwrap_or(i64::MAX));
             }
         }
         let mut text = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
-            tracing::error!(%error, "the metrics could not be written");
+            tracing::error!(%error, "could not encode the metrics");
         }
         text
+    }
+}
+
+/// How long the numbers of keys count as current: counting a million takes a while.
+const COUNTS_FOR: Duration = Duration::from_secs(10);
+
+/// The numbers of keys by state, on a connection of its own; counted again when they are asked for and old.
+pub(super) struct Census {
+    pub lookup: Lookup,
+    pub clock: fn() -> domain::Instant,
+    /// How long before its expiration a key counts as expiring soon.
+    pub soon: chrono::TimeDelta,
+    pub counted: Option<(Instant, KeyCounts)>,
+}
+
+impl Census {
+    pub(super) fn counts(census: &Mutex<Self>) -> Option<KeyCounts> {
+        let mut census = census.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, counts)) = census.counted.filter(|(at, _)| at.elapsed() < COUNTS_FOR) {
+            return Some(counts);
+        }
+        let counts = census.lookup.counts((census.clock)(), census.soon).ok()?;
+        census.counted = Some((Instant::now(), counts));
+        Some(counts)
     }
 }

@@ -1,29 +1,19 @@
 //! The forward-auth endpoint over HTTP: proxies ask it whether a request may pass.
 //!
 //! One thread does it all (`current_thread`): a request costs some microseconds, most of them HTTP's, and requests
-//! that arrive together are decided in one read of the database (`batch`). The screen's code knows nothing of this.
-//!
-//! | file | what |
-//! |---|---|
-//! | `listen` | sockets: TCP, Unix, systemd's |
-//! | `guard` | deadlines of a connection |
-//! | `connections` | how many there may be, how they begin and end |
-//! | `routes`, `answers` | what is answered |
-//! | `origin` | where a request came from |
-//! | `batch` | decisions, many at once |
-//! | `metrics` | what Prometheus reads |
+//! that arrive together are decided in one read of the database (`batch`).
 
-mod answers;
 mod batch;
 mod connections;
-mod guard;
+mod http_responses;
 pub(crate) mod listen;
 mod metrics;
-mod origin;
 mod routes;
+mod source_address;
+mod timed_stream;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,16 +26,15 @@ use crate::store::lookup::Lookup;
 use crate::verify::{Verifier, VerifyError};
 
 pub(crate) use listen::{InheritedSocket, ListenAddress, Reach};
-pub(crate) use origin::TrustedProxies;
+pub(crate) use source_address::TrustedProxies;
 
-use answers::Welcome;
 use batch::Batch;
 use connections::Connections;
-use metrics::Metrics;
-use routes::{Census, Shared};
+use http_responses::HeaderCache;
+use metrics::{Census, Metrics};
+use routes::Shared;
 
-/// Where the endpoint listens unless told otherwise.
-pub(crate) const USUAL_ADDRESS: &str = "127.0.0.1:7766";
+pub(crate) const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7766);
 
 /// How long requests that are under way may take when the endpoint ends.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -70,57 +59,34 @@ impl Default for Bounds {
     }
 }
 
-/// How to serve.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// The database.
     pub database: PathBuf,
-    /// Where to listen.
     pub listen: Vec<ListenAddress>,
-    /// Sockets that are open already.
     pub inherited: Vec<InheritedSocket>,
-    /// Whether other machines may reach it.
     pub reach: Reach,
-    /// What clients may take up.
     pub bounds: Bounds,
-    /// The Application whose keys pass at `/auth`; any where none is named.
+    /// The Application whose keys are accepted at `/auth`; every one's where there is none.
     pub application: Option<String>,
-    /// The only type of key that passes.
+    /// The only type of key that is accepted.
     pub required: Option<KeyType>,
-    /// Whose word on a client's address counts.
     pub trusted: TrustedProxies,
-    /// How long before its end a key counts as expiring soon.
+    /// How long before its expiration a key counts as expiring soon.
     pub soon: chrono::TimeDelta,
 }
 
-/// The endpoint could not begin or go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
-    /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] VerifyError),
-    /// It would have been open to other machines.
-    #[error("{0} can be reached by other machines, and whoever reaches it can try keys")]
+    #[error("other machines can reach {0}, and anyone who reaches it can try keys")]
     Remote(SocketAddr),
-    /// A socket could not be had.
     #[error("could not listen at {place}: {error}")]
-    Listen {
-        /// Where.
-        place: String,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// There is neither an address nor a socket from systemd.
-    #[error("there is nowhere to listen")]
+    Listen { place: String, error: io::Error },
+    #[error("there is no address and no socket to listen at")]
     Nowhere,
-    /// The system refused something else.
     #[error("could not {what}: {error}")]
-    System {
-        /// What was tried.
-        what: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
+    System { what: &'static str, error: io::Error },
 }
 
 /// An endpoint whose sockets are open.
@@ -140,9 +106,9 @@ impl Server {
         if listeners.is_empty() {
             return Err(ServeError::Nowhere);
         }
-        // The thread that answers never sleeps in a lock: `batch` tries again.
+        // The one thread never sleeps in a lock: `batch` tries again.
         let verifier = Verifier::open(&options.database)?.with_patience(Duration::ZERO)?;
-        let census =
+        let lookup =
             Lookup::open(&options.database, CENSUS_PATIENCE, Arc::default()).map_err(VerifyError::from)?;
         let batch = Batch::new(verifier);
         let metrics = Metrics::new().map_err(|error| ServeError::System {
@@ -155,16 +121,15 @@ impl Server {
             trusted: options.trusted,
             application: options.application,
             required: options.required,
-            welcome: Welcome::default(),
-            census: Arc::new(Mutex::new(Census::new(census, clock::now, options.soon))),
+            headers: HeaderCache::default(),
+            census: Mutex::new(Census { lookup, clock: clock::now, soon: options.soon, counted: None }),
         });
         Ok(Self { connections: Connections::new(shared, options.bounds), listeners, batch })
     }
 
-    /// Where it listens, for people.
-    #[must_use]
-    pub(crate) fn places(&self) -> Vec<String> {
-        self.listeners.iter().map(listen::Listener::place).collect()
+    /// Where it listens, for the log.
+    pub(crate) fn places(&self) -> impl Iterator<Item = String> {
+        self.listeners.iter().map(listen::Listener::place)
     }
 
     /// Serves until `stop` is done, then lets the requests under way end and writes down what was used.

@@ -1,6 +1,5 @@
 //! What keys were used for, and what was refused: counts by day, days being those of UTC. `usage_writer` writes them.
 
-use chrono::{DateTime, NaiveDate};
 use rusqlite::params;
 
 use super::{Reader, StoreError, convert};
@@ -12,12 +11,6 @@ use crate::domain::text::Name;
 #[must_use]
 pub fn day_of(at: Instant) -> i64 {
     at.timestamp().div_euclid(86_400)
-}
-
-/// The date of a day's number.
-#[must_use]
-pub fn date_of(day: i64) -> Option<NaiveDate> {
-    DateTime::from_timestamp(day.checked_mul(86_400)?, 0).map(|at| at.date_naive())
 }
 
 /// Uses of each of the last 30 days, the oldest first, today's last.

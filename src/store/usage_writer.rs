@@ -1,10 +1,11 @@
-//! The book of use: what keys were let in and refused, written in batches on a connection of its own.
+//! Writes what keys were used for and what was rejected, in batches on a connection of its own.
 //!
-//! It is not part of the audit log, for nobody decided anything: so it is the one writer beside
-//! [`Store::write`](super::Store::write). It touches counts and "last used" and nothing that a decision rests on; a
+//! Use is not part of the audit log, since no one decided anything, so this is the one writer beside
+//! [`Store::write`](super::Store::write). It touches counts and "last used" and nothing that a decision depends on; a
 //! key's version stays as it is. Its commits need no sync of their own (`synchronous=NORMAL`): a power cut may take
 //! the last counts, and never a change that was reported as done, since each of those syncs the whole log.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,31 +27,46 @@ const BATCH: usize = 500;
 /// Days that are dropped go in portions, for the same reason.
 const DROPPED_AT_ONCE: i64 = 5_000;
 
-/// How often and when last.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is counted for one day: uses of a key, or rejections for a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// As of [`day_of`].
+    pub day: i64,
+    /// Why requests were rejected; none for uses.
+    pub reason: Option<&'static str>,
+    /// The key that it is attributed to; uses without one are not written.
+    pub key: Option<KeyId>,
+}
+
+/// When a request came, and its source address.
+pub type Seen = (Instant, Option<IpAddr>);
+
+/// How often, and the first and last time of it, both on the day of the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// How often.
     pub count: u64,
-    /// The first time.
-    pub first: Instant,
-    /// Where that came from.
-    pub first_from: Option<String>,
-    /// The last time.
-    pub last: Instant,
-    /// Where that came from.
-    pub last_from: Option<String>,
+    pub first: Seen,
+    pub last: Seen,
 }
 
-/// A line of the book. All instants of its count are of the same day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UsageRecord {
-    /// A key was let in.
-    Used(KeyId, Count),
-    /// Somebody was refused: with this key, or with nothing that is one.
-    Refused(&'static str, Option<KeyId>, Count),
+impl Count {
+    #[must_use]
+    pub fn one(seen: Seen) -> Self {
+        Self { count: 1, first: seen, last: seen }
+    }
+
+    /// Joins two counts of one entry.
+    pub fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        if other.first.0 < self.first.0 {
+            self.first = other.first;
+        }
+        if other.last.0 >= self.last.0 {
+            self.last = other.last;
+        }
+    }
 }
 
-/// The connection that writes it.
 #[derive(Debug)]
 pub struct UsageWriter {
     connection: Connection,
@@ -74,20 +90,21 @@ impl UsageWriter {
         Ok(Self { connection, path: path.to_owned(), files, schema })
     }
 
-    /// Writes lines from the front of a list and takes them off it; on an error the rest is still there.
-    pub fn write(&mut self, lines: &mut Vec<UsageRecord>) -> Result<(), StoreError> {
-        while !lines.is_empty() {
+    /// Writes entries and takes them off the list; on an error the rest is still there.
+    pub fn write(&mut self, entries: &mut Vec<(Entry, Count)>) -> Result<(), StoreError> {
+        while !entries.is_empty() {
             if !self.files.are_in_place() {
                 return Err(StoreError::Moved { path: self.path.clone() });
             }
-            let some = lines.len().min(BATCH);
+            let some = entries.len().min(BATCH);
             self.transact(|transaction| {
-                lines[..some].iter().try_for_each(|line| match line {
-                    UsageRecord::Used(id, count) => used(transaction, *id, count),
-                    UsageRecord::Refused(reason, id, count) => refused(transaction, reason, *id, count),
+                entries[..some].iter().try_for_each(|(entry, count)| match (entry.reason, entry.key) {
+                    (None, None) => Ok(()),
+                    (None, Some(key)) => write_used(transaction, entry.day, key, count),
+                    (Some(reason), key) => write_rejected(transaction, entry.day, reason, key, count),
                 })
             })?;
-            lines.drain(..some);
+            entries.drain(..some);
         }
         Ok(())
     }
@@ -121,38 +138,41 @@ impl UsageWriter {
     }
 }
 
-fn used(transaction: &Transaction<'_>, id: KeyId, count: &Count) -> rusqlite::Result<()> {
-    let last = count.last.timestamp();
+fn write_used(transaction: &Transaction<'_>, day: i64, id: KeyId, count: &Count) -> rusqlite::Result<()> {
+    let Count { count, last: (last, from), .. } = count;
     transaction
         .prepare_cached(
             "INSERT INTO key_uses (key_id, day, count) VALUES (?1, ?2, ?3) \
              ON CONFLICT DO UPDATE SET count = count + excluded.count",
         )?
-        .execute(params![id.as_str(), day_of(count.last), count.count])?;
-    let known = transaction
+        .execute(params![id.as_str(), day, count])?;
+    let last = params![id.as_str(), last.timestamp(), from.map(|from| from.to_string())];
+    let updated = transaction
         .prepare_cached(
             "UPDATE keys SET last_used = ?2, used_order = ?2, last_used_from = ?3 \
              WHERE key_id = ?1 AND used_order <= ?2",
         )?
-        .execute(params![id.as_str(), last, count.last_from])?;
-    if known == 0 {
-        // Let in, and deleted before this was written: the receipt says so all the same.
+        .execute(last)?;
+    if updated == 0 {
+        // Accepted, and deleted before this was written: the receipt says so all the same.
         transaction
             .prepare_cached(
                 "UPDATE tombstones SET last_used = ?2, last_used_from = ?3 \
                  WHERE key_id = ?1 AND coalesce(last_used, 0) <= ?2",
             )?
-            .execute(params![id.as_str(), last, count.last_from])?;
+            .execute(last)?;
     }
     Ok(())
 }
 
-fn refused(
+fn write_rejected(
     transaction: &Transaction<'_>,
+    day: i64,
     reason: &str,
     id: Option<KeyId>,
     count: &Count,
 ) -> rusqlite::Result<()> {
+    let Count { count, first: (first, first_from), last: (last, from) } = count;
     let key = id.as_ref().map(KeyId::as_str).unwrap_or_default();
     transaction
         .prepare_cached(
@@ -160,21 +180,14 @@ fn refused(
              ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last), \
              last_from = CASE WHEN excluded.last >= last THEN excluded.last_from ELSE last_from END",
         )?
-        .execute(params![
-            day_of(count.last),
-            reason,
-            key,
-            count.count,
-            count.last.timestamp(),
-            count.last_from
-        ])?;
+        .execute(params![day, reason, key, count, last.timestamp(), from.map(|from| from.to_string())])?;
     if id.is_some() {
         transaction
             .prepare_cached(
                 "UPDATE tombstones SET first_refused = ?2, first_refused_from = ?3 \
                  WHERE key_id = ?1 AND first_refused IS NULL AND deleted <= ?2",
             )?
-            .execute(params![key, count.first.timestamp(), count.first_from])?;
+            .execute(params![key, first.timestamp(), first_from.map(|from| from.to_string())])?;
     }
     Ok(())
 }

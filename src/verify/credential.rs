@@ -1,4 +1,4 @@
-//! The credential in the headers of a request: one of four forms, and one only.
+//! Reads the credential of a request from its headers: one of four forms, and exactly one.
 //!
 //! | header | form |
 //! |---|---|
@@ -14,20 +14,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// Our own scheme.
+/// The scheme of keydesk.
 pub(crate) const SCHEME: &str = "ApiKey-v1";
 
-/// What was presented, to be judged by the verifier. Its text is shown nowhere.
+/// What was presented, for the verifier. `Debug` does not show it.
 pub(crate) enum Credential<'a> {
     /// As it stands in the header.
     Plain(&'a str),
-    /// Out of a Basic credential.
+    /// Decoded from a Basic credential.
     Decoded(Zeroizing<String>),
 }
 
 impl Credential<'_> {
     /// The text. Never log it.
-    #[must_use]
     pub(crate) fn expose(&self) -> &str {
         match self {
             Self::Plain(text) => text,
@@ -42,27 +41,15 @@ impl std::fmt::Debug for Credential<'_> {
     }
 }
 
-/// Why there is nothing to judge. Clients are not told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Why there is no credential to verify: a word in logs and metrics, for the administrator only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum CredentialFault {
-    /// None was sent.
     Missing,
     /// More than one was sent.
     Several,
     /// It has none of the four forms.
     Malformed,
-}
-
-impl CredentialFault {
-    /// The word in logs and metrics.
-    #[must_use]
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Several => "several",
-            Self::Malformed => "malformed",
-        }
-    }
 }
 
 /// Finds the one credential in the values of a request's `Authorization` and `X-API-Key` headers.

@@ -1,7 +1,7 @@
-//! Records use, off the path of requests: a request adds to a tally in memory, a thread writes it down.
+//! Records use beside the path of requests: a request adds to a count in memory, a thread writes it to the database.
 //!
-//! Nothing here can delay or fail a verification. When the database cannot be written (locked, full, read-only),
-//! the tally waits, bounded by [`MOST_LINES`]; what goes beyond is counted and lost.
+//! Nothing here can delay or fail a verification. While the database cannot be written (locked, full, read-only), counts
+//! wait, bounded by [`MAX_ENTRIES`]; what goes beyond is counted as lost.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,52 +17,54 @@ use crate::store::StoreError;
 use crate::store::continuity::Continuity;
 use crate::store::lookup::Lookup;
 use crate::store::usage::day_of;
-use crate::store::usage_writer::{Count, UsageRecord, UsageWriter};
+use crate::store::usage_writer::{Count, Entry, UsageWriter};
 
-/// How many times the database is looked at before what is in memory is written: uses wait half a second.
-const LOOKS_PER_FLUSH: u32 = 5;
-
-/// How often the database is looked at while nothing is asked: a deletion must be known before an older copy is written
-/// over the file, or the copy could not be told from what was there.
+/// How often the thread looks at the database, also while no request comes: a deletion must be known before an older
+/// copy is written over the file, or the copy could not be told from what was there.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// How long a write waits for other sessions before the tally stays in memory for another round.
+/// How many looks there are for each write: under load, half a second of requests is written at once.
+const LOOKS_PER_WRITE: u32 = 5;
+
+/// How long a write waits for other sessions before the counts stay in memory for another round.
 const PATIENCE: Duration = Duration::from_millis(800);
 
-/// How many lines wait at most: one for each key, day and reason.
-pub(crate) const MOST_LINES: usize = 100_000;
-
-/// What is counted: a use of a key, or a refusal for a reason.
-type Entry = (i64, Option<&'static str>, Option<KeyId>);
-
-#[derive(Clone, Copy)]
-struct Tally {
-    count: u64,
-    first: (Instant, Option<IpAddr>),
-    last: (Instant, Option<IpAddr>),
-}
+/// How many entries wait at most: one for each day, reason and key.
+const MAX_ENTRIES: usize = 100_000;
 
 #[derive(Default)]
 struct Waiting {
-    tallies: HashMap<Entry, Tally>,
+    counts: HashMap<Entry, Count>,
     stop: bool,
 }
 
+#[derive(Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    wake: Condvar,
+    stopping: Condvar,
     lost: AtomicU64,
 }
 
 impl Shared {
-    /// A panic elsewhere has left counts, and counts are whole.
+    /// A panic elsewhere leaves counts that are still true.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn add(&self, entry: Entry, count: &Count) {
+        let mut waiting = self.lock();
+        if let Some(known) = waiting.counts.get_mut(&entry) {
+            known.add(count);
+        } else if waiting.counts.len() < MAX_ENTRIES {
+            waiting.counts.insert(entry, *count);
+        } else {
+            self.lost.fetch_add(count.count, Ordering::Relaxed);
+        }
+    }
 }
 
-/// Takes down who was let in and who was refused. What is still in memory is written when it is dropped.
-pub(crate) struct Recorder {
+/// Records accepted and rejected requests. On drop it writes what is still in memory.
+pub(super) struct Recorder {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -74,101 +76,80 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// Starts the thread that writes. It opens the database itself, and again when that fails.
-    #[must_use]
-    pub(crate) fn start(path: &Path, continuity: Arc<Continuity>) -> Self {
-        // Opened now, since later there may be no file descriptor left.
+    /// Starts the thread that writes.
+    pub(super) fn start(path: &Path, continuity: Arc<Continuity>) -> Self {
+        let shared = Arc::<Shared>::default();
+        // Both are opened now, since later there may be no file descriptor left, and again when that fails.
         let lookup = Lookup::open(path, Duration::ZERO, Arc::clone(&continuity)).ok();
-        let shared =
-            Arc::new(Shared { waiting: Mutex::default(), wake: Condvar::new(), lost: AtomicU64::new(0) });
-        let writer =
-            Writer { path: path.to_owned(), continuity, lookup, book: None, swept: None, failing: false };
+        let writer = UsageWriter::open(path, PATIENCE).ok();
+        let thread =
+            Thread { path: path.to_owned(), continuity, lookup, writer, swept: None, failing: false };
         let theirs = Arc::clone(&shared);
         let thread =
-            std::thread::Builder::new().name("recorder".into()).spawn(move || writer.run(&theirs)).ok();
+            std::thread::Builder::new().name("recorder".into()).spawn(move || thread.run(&theirs)).ok();
         Self { shared, thread }
     }
 
-    /// A key was let in.
-    pub(crate) fn used(&self, id: KeyId, at: Instant, from: Option<IpAddr>) {
-        self.count((day_of(at), None, Some(id)), at, from);
+    /// Counts a use, or a rejection for a reason, with the key that it can be attributed to.
+    pub(super) fn record(
+        &self,
+        reason: Option<&'static str>,
+        key: Option<KeyId>,
+        at: Instant,
+        from: Option<IpAddr>,
+    ) {
+        self.shared.add(Entry { day: day_of(at), reason, key }, &Count::one((at, from)));
     }
 
-    /// Somebody was refused; the key is the one that it can be put down to.
-    pub(crate) fn refused(&self, reason: &'static str, id: Option<KeyId>, at: Instant, from: Option<IpAddr>) {
-        self.count((day_of(at), Some(reason), id), at, from);
-    }
-
-    /// How many could not be kept: the database was not to be written for too long.
-    #[must_use]
-    pub(crate) fn lost(&self) -> u64 {
+    /// How many could not be kept because the database could not be written for too long.
+    pub(super) fn lost(&self) -> u64 {
         self.shared.lost.load(Ordering::Relaxed)
-    }
-
-    fn count(&self, entry: Entry, at: Instant, from: Option<IpAddr>) {
-        let mut waiting = self.shared.lock();
-        if let Some(tally) = waiting.tallies.get_mut(&entry) {
-            tally.count += 1;
-            if at >= tally.last.0 {
-                tally.last = (at, from);
-            }
-        } else if waiting.tallies.len() < MOST_LINES {
-            let seen = (at, from);
-            waiting.tallies.insert(entry, Tally { count: 1, first: seen, last: seen });
-        } else {
-            self.shared.lost.fetch_add(1, Ordering::Relaxed);
-        }
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
         self.shared.lock().stop = true;
-        self.shared.wake.notify_one();
+        self.shared.stopping.notify_one();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-/// The thread's own.
-struct Writer {
+struct Thread {
     path: PathBuf,
     continuity: Arc<Continuity>,
-    /// Looks at the database between requests.
     lookup: Option<Lookup>,
-    book: Option<UsageWriter>,
-    /// The day on which old days were dropped last.
+    writer: Option<UsageWriter>,
+    /// The day on which old days were last dropped.
     swept: Option<i64>,
     /// Whether the last write failed: one line in the log for a fault, not one for each round.
     failing: bool,
 }
 
-impl Writer {
+impl Thread {
     fn run(mut self, shared: &Shared) {
-        // Opened now, since later there may be no file descriptor left.
-        self.book = UsageWriter::open(&self.path, PATIENCE).ok();
         let mut looks = 0;
         loop {
-            let waiting = shared.lock();
             let (mut waiting, _) = shared
-                .wake
-                .wait_timeout_while(waiting, LOOK_EVERY, |waiting| !waiting.stop)
+                .stopping
+                .wait_timeout_while(shared.lock(), LOOK_EVERY, |waiting| !waiting.stop)
                 .unwrap_or_else(PoisonError::into_inner);
             let stop = waiting.stop;
-            // More of the same arrives at once under load: one write for all of it.
-            looks += u32::from(!waiting.tallies.is_empty());
-            let is_due = stop || looks >= LOOKS_PER_FLUSH;
-            let tallies = if is_due { std::mem::take(&mut waiting.tallies) } else { HashMap::new() };
+            looks += u32::from(!waiting.counts.is_empty());
+            let mut entries = Vec::new();
+            if stop || looks >= LOOKS_PER_WRITE {
+                looks = 0;
+                entries.extend(std::mem::take(&mut waiting.counts));
+            }
             drop(waiting);
             self.look();
-            if !tallies.is_empty() && !self.continuity.is_broken() {
-                looks = 0;
-                let mut lines = tallies.into_iter().map(line).collect();
-                let written = self.write(&mut lines);
-                self.tell(&written);
-                if written.is_err() {
-                    put_back(shared, lines);
+            if !entries.is_empty() && !self.continuity.is_broken() {
+                let written = self.write(&mut entries);
+                self.log(&written);
+                for (entry, count) in &entries {
+                    shared.add(*entry, count);
                 }
             }
             if stop {
@@ -177,7 +158,7 @@ impl Writer {
         }
     }
 
-    /// What is wrong is said by the next verification.
+    /// Keeps what is known of the database current. An error is reported by the next verification.
     fn look(&mut self) {
         let lookup = match self.lookup.take() {
             Some(mut lookup) => lookup.renew().map(|()| lookup),
@@ -186,71 +167,29 @@ impl Writer {
         self.lookup = lookup.ok();
     }
 
-    fn write(&mut self, lines: &mut Vec<UsageRecord>) -> Result<(), StoreError> {
-        let book = match &mut self.book {
-            Some(book) => book,
+    /// Writes entries and takes them off the list.
+    fn write(&mut self, entries: &mut Vec<(Entry, Count)>) -> Result<(), StoreError> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
             none => none.insert(UsageWriter::open(&self.path, PATIENCE)?),
         };
-        let latest = lines.iter().map(|line| match line {
-            UsageRecord::Used(_, count) | UsageRecord::Refused(_, _, count) => count.last,
-        });
-        if let Some(now) = latest.max()
+        if let Some((now, _)) = entries.iter().map(|(_, count)| count.last).max_by_key(|last| last.0)
             && self.swept.is_none_or(|day| day < day_of(now))
         {
-            book.drop_old_days(now)?;
+            writer.drop_old_days(now)?;
             self.swept = Some(day_of(now));
         }
-        book.write(lines)
+        writer.write(entries)
     }
 
-    fn tell(&mut self, written: &Result<(), StoreError>) {
+    fn log(&mut self, written: &Result<(), StoreError>) {
         match written {
             Ok(()) if self.failing => tracing::info!("use is recorded again"),
             Err(error) if !self.failing => {
-                tracing::warn!(%error, "use cannot be recorded at present; verifications go on");
+                tracing::warn!(%error, "use cannot be recorded at present; verification continues");
             }
             _ => {}
         }
         self.failing = written.is_err();
-    }
-}
-
-fn line(((_, reason, id), tally): (Entry, Tally)) -> UsageRecord {
-    let text = |from: Option<IpAddr>| from.map(|from| from.to_string());
-    let count = Count {
-        count: tally.count,
-        first: tally.first.0,
-        first_from: text(tally.first.1),
-        last: tally.last.0,
-        last_from: text(tally.last.1),
-    };
-    match (reason, id) {
-        (None, Some(id)) => UsageRecord::Used(id, count),
-        (reason, id) => UsageRecord::Refused(reason.unwrap_or("unknown"), id, count),
-    }
-}
-
-/// What could not be written joins what has come since.
-fn put_back(shared: &Shared, lines: Vec<UsageRecord>) {
-    let mut waiting = shared.lock();
-    for line in lines {
-        let (reason, id, count) = match line {
-            UsageRecord::Used(id, count) => (None, Some(id), count),
-            UsageRecord::Refused(reason, id, count) => (Some(reason), id, count),
-        };
-        let entry = (day_of(count.last), reason, id);
-        let address = |from: Option<String>| from.and_then(|from| from.parse().ok());
-        let first = (count.first, address(count.first_from));
-        let last = (count.last, address(count.last_from));
-        if waiting.tallies.len() >= MOST_LINES && !waiting.tallies.contains_key(&entry) {
-            shared.lost.fetch_add(count.count, Ordering::Relaxed);
-            continue;
-        }
-        let tally = waiting.tallies.entry(entry).or_insert(Tally { count: 0, first, last });
-        tally.count += count.count;
-        tally.first = first;
-        if last.0 > tally.last.0 {
-            tally.last = last;
-        }
     }
 }

@@ -200,7 +200,7 @@ fn the_log_has_the_reason_and_never_the_key() {
     endpoint.get(&format!("/auth/{secret}?key={secret}"), &[("Authorization", &format!("Basic {secret}"))]);
     endpoint.connect().stream.get_mut().shutdown(Shutdown::Both).unwrap();
     let log = endpoint.stop_and_read_log().1.join("\n");
-    assert!(log.contains("let in") && log.contains("refused") && log.contains("deleted"), "{log}");
+    assert!(log.contains("accepted") && log.contains("rejected") && log.contains("deleted"), "{log}");
     assert!(log.contains(created.key.id.as_str()));
     let (_, random) = secret.rsplit_once('_').unwrap();
     assert!(!log.contains(random), "{log}");

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
 /// The proxies whose word on the client's address counts. Nobody's, unless configured.
@@ -46,8 +46,7 @@ impl TrustedProxies {
     /// client's word. The header's lines are one list (RFC 9110, section 5.3), read as bytes: what is no address ends
     /// the list, and the proxy that sent it stands for the client. `X-Real-IP` counts only where there is no
     /// `X-Forwarded-For` at all.
-    #[must_use]
-    pub(crate) fn origin(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+    pub(crate) fn source_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer.map(|address| address.to_canonical());
         if !peer.map_or(self.unix, |address| self.trusts(address)) {
             return peer;
@@ -100,7 +99,7 @@ mod tests {
     ) -> Option<String> {
         let trusted = TrustedProxies::parse(trusted.iter().copied()).unwrap();
         let peer = peer.map(|peer| peer.parse().unwrap());
-        trusted.origin(peer, &headers(lines)).map(|address| address.to_string())
+        trusted.source_address(peer, &headers(lines)).map(|address| address.to_string())
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep};
 
 /// How long a connection may rest between requests: longer than proxies keep theirs (nginx: 60 s), so that it is
 /// they who close them and none of their requests meets a closing one.
-pub(super) const REST: Duration = Duration::from_secs(75);
+pub(super) const MAX_IDLE: Duration = Duration::from_secs(75);
 
 /// What a client gets whose head did not come in time (RFC 9110, section 15.5.9).
 const TIMED_OUT: &[u8] =
@@ -24,14 +24,14 @@ const TIMED_OUT: &[u8] =
 #[derive(Clone, Debug)]
 pub(super) struct Phase(Arc<AtomicU8>);
 
-const RESTING: u8 = 0;
-const READING: u8 = 1;
-const ANSWERING: u8 = 2;
+const IDLE: u8 = 0;
+const READING_HEAD: u8 = 1;
+const RESPONDING: u8 = 2;
 
 impl Phase {
     /// A head has come whole: the time of the client is over, ours begins.
-    pub(super) fn answering(&self) {
-        self.0.store(ANSWERING, Ordering::Relaxed);
+    pub(super) fn respond(&self) {
+        self.0.store(RESPONDING, Ordering::Relaxed);
     }
 
     fn is(&self, phase: u8) -> bool {
@@ -44,27 +44,27 @@ impl Phase {
 }
 
 /// A stream with deadlines.
-pub(super) struct Guarded<S> {
+pub(super) struct TimedStream<S> {
     stream: S,
     phase: Phase,
-    patience: Duration,
+    timeout: Duration,
     /// When what is waited for must have come; set when the waiting begins.
     deadline: Option<Instant>,
     /// Set again only when it fires: a timer for each request would cost more than the request.
-    alarm: Pin<Box<Sleep>>,
-    /// Whether the alarm will wake the task.
-    is_set: bool,
+    timer: Pin<Box<Sleep>>,
+    /// Whether the timer will wake the task.
+    is_armed: bool,
     /// Since when an answer waits to be read.
-    stuck: Option<Instant>,
+    blocked_since: Option<Instant>,
 }
 
-impl<S> Guarded<S> {
-    /// Guards a stream from its first moment; a head has `patience` to come, an answer as long to be read.
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
-        let deadline = Instant::now() + patience;
-        let phase = Phase(Arc::new(AtomicU8::new(READING)));
-        let alarm = Box::pin(tokio::time::sleep_until(deadline));
-        Self { stream, phase, patience, deadline: Some(deadline), alarm, is_set: false, stuck: None }
+impl<S> TimedStream<S> {
+    /// Guards a stream from its first moment; a head has `timeout` to come, an answer as long to be read.
+    pub(super) fn new(stream: S, timeout: Duration) -> Self {
+        let deadline = Instant::now() + timeout;
+        let phase = Phase(Arc::new(AtomicU8::new(READING_HEAD)));
+        let timer = Box::pin(tokio::time::sleep_until(deadline));
+        Self { stream, phase, timeout, deadline: Some(deadline), timer, is_armed: false, blocked_since: None }
     }
 
     /// Where it stands.
@@ -74,25 +74,25 @@ impl<S> Guarded<S> {
 
     /// Whether the deadline has passed; if not, the task wakes when it does.
     fn is_over(&mut self, deadline: Instant, cx: &mut Context<'_>) -> bool {
-        if self.is_set && !self.alarm.is_elapsed() && self.alarm.deadline() <= deadline {
+        if self.is_armed && !self.timer.is_elapsed() && self.timer.deadline() <= deadline {
             return false;
         }
         loop {
             if deadline <= Instant::now() {
                 return true;
             }
-            if self.alarm.deadline() > deadline || self.alarm.is_elapsed() {
-                self.alarm.as_mut().reset(deadline);
+            if self.timer.deadline() > deadline || self.timer.is_elapsed() {
+                self.timer.as_mut().reset(deadline);
             }
-            self.is_set = self.alarm.as_mut().poll(cx).is_pending();
-            if self.is_set {
+            self.is_armed = self.timer.as_mut().poll(cx).is_pending();
+            if self.is_armed {
                 return false;
             }
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -100,21 +100,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         if let Poll::Ready(result) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
-            if buffer.filled().len() > before && self.phase.is(RESTING) {
-                self.phase.set(READING);
+            if buffer.filled().len() > before && self.phase.is(IDLE) {
+                self.phase.set(READING_HEAD);
                 self.deadline = None;
             }
             return Poll::Ready(result);
         }
-        if self.phase.is(ANSWERING) {
+        if self.phase.is(RESPONDING) {
             return Poll::Pending;
         }
-        let time = if self.phase.is(READING) { self.patience } else { REST };
+        let time = if self.phase.is(READING_HEAD) { self.timeout } else { MAX_IDLE };
         let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + time);
         if !self.is_over(deadline, cx) {
             return Poll::Pending;
         }
-        if self.phase.is(READING) {
+        if self.phase.is(READING_HEAD) {
             // A word of parting, if there is room for it at once.
             let _ = Pin::new(&mut self.stream).poll_write(cx, TIMED_OUT);
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -124,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> TimedStream<S> {
     /// Lets a write that goes on through, and ends one that nobody reads.
     fn written<T>(
         &mut self,
@@ -132,15 +132,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if let Poll::Ready(result) = write(Pin::new(&mut self.stream), cx) {
-            self.stuck = None;
-            if self.phase.is(ANSWERING) {
-                self.phase.set(RESTING);
+            self.blocked_since = None;
+            if self.phase.is(RESPONDING) {
+                self.phase.set(IDLE);
                 self.deadline = None;
             }
             return Poll::Ready(result);
         }
-        let since = *self.stuck.get_or_insert_with(Instant::now);
-        let deadline = since + self.patience;
+        let since = *self.blocked_since.get_or_insert_with(Instant::now);
+        let deadline = since + self.timeout;
         if self.is_over(deadline, cx) {
             Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
         } else {
@@ -149,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.written(cx, |stream, cx| stream.poll_write(cx, bytes))
     }

@@ -1,31 +1,41 @@
-//! The answers of the endpoint, to the letter of its contract.
+//! The responses of the endpoint, to the letter of its contract.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::{Body, Bytes};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use hyper::{Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Accepted, KeyId};
 use crate::verify::credential::SCHEME;
 
-/// What a client is told who is refused, always the same: never why.
-const REFUSED: &str = r#"{"message": "Invalid API key", "StatusCode": 401}"#;
+/// A whole body: it is sent with the head, in one write.
+pub(super) type Body = Full<Bytes>;
 
-/// What a client is told when nobody can be let in.
-const UNANSWERED: &str = r#"{"message": "Service unavailable", "StatusCode": 503}"#;
+/// The same for every reason.
+const REJECTED: &str = r#"{"message": "Invalid API key", "StatusCode": 401}"#;
+const NOT_FOUND: &str = r#"{"message": "Not found", "StatusCode": 404}"#;
+const UNAVAILABLE: &str = r#"{"message": "Service unavailable", "StatusCode": 503}"#;
 
-const KEY_ID: HeaderName = HeaderName::from_static("x-keydesk-key-id");
-const KEY_NAME: HeaderName = HeaderName::from_static("x-keydesk-key-name");
-const APPLICATION: HeaderName = HeaderName::from_static("x-keydesk-application");
-const PLATFORM: HeaderName = HeaderName::from_static("x-keydesk-platform");
-const TYPE: HeaderName = HeaderName::from_static("x-keydesk-type");
-const EXPIRES: HeaderName = HeaderName::from_static("x-keydesk-expires");
+/// How many headers describe a key.
+const DESCRIBED: usize = 6;
 
-/// A proxy that kept an answer would let a deleted key in.
+const HEADERS: [HeaderName; DESCRIBED] = [
+    HeaderName::from_static("x-keydesk-key-id"),
+    HeaderName::from_static("x-keydesk-key-name"),
+    HeaderName::from_static("x-keydesk-application"),
+    HeaderName::from_static("x-keydesk-platform"),
+    HeaderName::from_static("x-keydesk-type"),
+    HeaderName::from_static("x-keydesk-expires"),
+];
+
+/// A proxy that kept a response would accept a deleted key.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// All but the unreserved characters of RFC 3986.
@@ -37,66 +47,47 @@ const LITERAL: &AsciiSet = &CONTROLS.add(b'%');
 /// The same within a quoted string.
 const QUOTED: &AsciiSet = &LITERAL.add(b'"').add(b'\\');
 
-fn answer(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
-    response
-}
-
-fn json(status: StatusCode, body: &'static str) -> Response<Body> {
-    let mut response = answer(status, body);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-/// What is told of the keys that are let in, kept: writing it out for each request would cost more than the decision.
+/// The headers that describe accepted keys: encoding them for each request would cost more than the decision.
 #[derive(Debug, Default)]
-pub(super) struct Welcome(Mutex<HashMap<KeyId, (Arc<Accepted>, Told)>>);
+pub(super) struct HeaderCache(Mutex<HashMap<KeyId, (Arc<Accepted>, Encoded)>>);
 
-/// How many are kept at most.
-const MOST_KEPT: usize = 10_000;
+/// How many keys the cache holds at most.
+const MAX_CACHED: usize = 10_000;
 
-impl Welcome {
-    /// 204, with what the application behind the proxy may want to know of the key.
-    pub(super) fn let_in(&self, key: &Arc<Accepted>) -> Response<Body> {
-        let mut response = Response::new(Body::empty());
+impl HeaderCache {
+    /// 204, with the description of the key for the software behind the proxy.
+    pub(super) fn accepted(&self, key: &Arc<Accepted>) -> Response<Body> {
+        let mut response = Response::new(Body::default());
         *response.status_mut() = StatusCode::NO_CONTENT;
-        *response.headers_mut() = self.told(key).headers();
+        *response.headers_mut() = self.encoded(key).headers();
         response
     }
 
-    fn told(&self, key: &Arc<Accepted>) -> Told {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, told)) = kept.get(&key.id)
+    fn encoded(&self, key: &Arc<Accepted>) -> Encoded {
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, encoded)) = cached.get(&key.id)
             && (Arc::ptr_eq(of, key) || of == key)
         {
-            return told.clone();
+            return encoded.clone();
         }
-        if kept.len() >= MOST_KEPT {
-            kept.clear();
+        if cached.len() >= MAX_CACHED {
+            cached.clear();
         }
-        let told = Told::of(key);
-        kept.insert(key.id, (Arc::clone(key), told.clone()));
-        told
+        let encoded = Encoded::of(key);
+        cached.insert(key.id, (Arc::clone(key), encoded.clone()));
+        encoded
     }
 }
 
-/// The values of the headers in one text, of which each value is a piece. Kept as a map of headers it would be ten times
-/// as long, and with some thousand keys no processor's cache would hold it.
+/// The values of [`HEADERS`] in one text, of which each value is a piece. As a map of headers they would take ten times
+/// the memory, and with some thousand keys no processor's cache would hold them.
 #[derive(Clone, Debug)]
-struct Told {
+struct Encoded {
     text: Bytes,
-    lengths: [u16; VALUES],
+    lengths: [u16; DESCRIBED],
 }
 
-/// How many headers tell of a key.
-const VALUES: usize = 6;
-
-/// They.
-const TOLD: [HeaderName; VALUES] = [KEY_ID, KEY_NAME, APPLICATION, PLATFORM, TYPE, EXPIRES];
-
-impl Told {
+impl Encoded {
     fn of(key: &Accepted) -> Self {
         let values = [
             utf8_percent_encode(key.id.as_str(), LITERAL),
@@ -107,17 +98,17 @@ impl Told {
             utf8_percent_encode(&rfc3339(key.expires), LITERAL),
         ]
         .map(|value| value.to_string());
-        // Names are some hundred characters at the most (`domain::text`).
+        // Names have some hundred characters at most (`domain::text`).
         let lengths = values.each_ref().map(|value| u16::try_from(value.len()).unwrap_or(u16::MAX));
         Self { text: values.concat().into(), lengths }
     }
 
     fn headers(mut self) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(VALUES + 2);
+        let mut headers = HeaderMap::with_capacity(DESCRIBED + 2);
         headers.insert(CACHE_CONTROL, NO_STORE);
-        for (name, length) in TOLD.into_iter().zip(self.lengths) {
+        for (name, length) in HEADERS.into_iter().zip(self.lengths) {
             let piece = self.text.split_to(self.text.len().min(length.into()));
-            // Visible ASCII and spaces are all that is left of any text.
+            // Encoding leaves visible ASCII and spaces alone.
             if let Ok(value) = HeaderValue::from_maybe_shared(piece) {
                 headers.insert(name, value);
             }
@@ -126,9 +117,17 @@ impl Told {
     }
 }
 
+fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
 /// 401; the realm is the Application that was asked for.
-pub(super) fn refused(application: Option<&str>) -> Response<Body> {
-    let mut response = json(StatusCode::UNAUTHORIZED, REFUSED);
+pub(super) fn rejected(application: Option<&str>) -> Response<Body> {
+    let mut response = respond(StatusCode::UNAUTHORIZED, "application/json", REJECTED);
     let realm = utf8_percent_encode(application.unwrap_or("keydesk"), QUOTED);
     let challenge = HeaderValue::try_from(format!("{SCHEME} realm=\"{realm}\""));
     let challenge = challenge.unwrap_or(HeaderValue::from_static("ApiKey-v1 realm=\"keydesk\""));
@@ -136,23 +135,20 @@ pub(super) fn refused(application: Option<&str>) -> Response<Body> {
     response
 }
 
-/// 503: the database could not be read.
-pub(super) fn unanswered() -> Response<Body> {
-    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, UNANSWERED);
+/// 503: the database cannot be read.
+pub(super) fn unavailable() -> Response<Body> {
+    let mut response = respond(StatusCode::SERVICE_UNAVAILABLE, "application/json", UNAVAILABLE);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
-/// 404: there is nothing else here.
 pub(super) fn not_found() -> Response<Body> {
-    json(StatusCode::NOT_FOUND, r#"{"message": "Not found", "StatusCode": 404}"#)
+    respond(StatusCode::NOT_FOUND, "application/json", NOT_FOUND)
 }
 
 /// 200 with a text.
 pub(super) fn text(content_type: &'static str, body: impl Into<Body>) -> Response<Body> {
-    let mut response = answer(StatusCode::OK, body);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
+    respond(StatusCode::OK, content_type, body)
 }
 
 #[cfg(test)]
@@ -168,7 +164,7 @@ mod tests {
 
     #[test]
     fn any_name_fits_into_a_header() {
-        let welcome = Welcome::default();
+        let headers = HeaderCache::default();
         let key = Accepted {
             id: "7Qm2x9KdPa".parse().unwrap(),
             name: Name::from_stored("Kassé 100% \r\nX-Evil: 1 \u{202e}".into()),
@@ -177,7 +173,7 @@ mod tests {
             key_type: KeyType::Production,
             expires: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
         };
-        let response = welcome.let_in(&Arc::new(key.clone()));
+        let response = headers.accepted(&Arc::new(key.clone()));
         assert_eq!(response.status(), 204);
         assert_eq!(
             header(&response, "x-keydesk-key-name"),
@@ -190,13 +186,13 @@ mod tests {
         assert_eq!(header(&response, "cache-control"), "no-store");
         let key = Arc::new(Accepted { name: Name::from_stored("Renamed".into()), ..key });
         for _ in 0..2 {
-            assert_eq!(header(&welcome.let_in(&key), "x-keydesk-key-name"), "Renamed");
+            assert_eq!(header(&headers.accepted(&key), "x-keydesk-key-name"), "Renamed");
         }
     }
 
     #[test]
     fn the_realm_cannot_be_left() {
-        let realm = |application| header(&refused(application), "www-authenticate");
+        let realm = |application| header(&rejected(application), "www-authenticate");
         assert_eq!(realm(None), "ApiKey-v1 realm=\"keydesk\"");
         assert_eq!(realm(Some("My Shop")), "ApiKey-v1 realm=\"My Shop\"");
         assert_eq!(realm(Some("a\", evil=\"\\\u{e9}\n")), "ApiKey-v1 realm=\"a%22, evil=%22%5C%C3%A9%0A\"");

@@ -1,0 +1,145 @@
+//! What a verification decides, and from what.
+
+use std::sync::Arc;
+
+use strum::IntoStaticStr;
+
+use crate::domain::Instant;
+use crate::domain::key::{Accepted, KeyId};
+use crate::domain::secret::KeyHash;
+use crate::domain::text::{Name, fold};
+use crate::domain::token;
+use crate::store::lookup::{Claim, Found};
+
+/// The answer to a verification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The key is valid, for this Application where one was named.
+    Accepted(Arc<Accepted>),
+    /// It is not. The reason is for the administrator, never for the client.
+    Refused(Refusal),
+}
+
+impl Decision {
+    /// Whether the key is valid.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, Self::Accepted(_))
+    }
+}
+
+/// Why a key is rejected, and which key it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is wrong with it.
+    pub reason: Reason,
+    /// The key that the rejection is attributed to: a known one whose secret was presented, also a deleted one.
+    pub key: Option<KeyId>,
+}
+
+/// Why a key is rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Reason {
+    /// Not the text of a key: mistyped, truncated, or something else.
+    Malformed,
+    /// Well-formed, and not a key of this database.
+    Unknown,
+    /// Past its expiration date.
+    Expired,
+    /// Disabled until it is enabled again.
+    Disabled,
+    /// Deleted for good.
+    Deleted,
+    /// A key of another Application.
+    WrongApplication,
+    /// A test key where only production keys are accepted (`keydesk serve --require-type production`).
+    WrongType,
+}
+
+impl Reason {
+    /// The word in JSON, logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// A well-formed text and the Application that it is presented to. The secret is hashed already.
+#[derive(Debug)]
+pub(crate) struct Question {
+    id: KeyId,
+    hash: KeyHash,
+    scope: Scope,
+}
+
+/// Whose keys are accepted.
+#[derive(Debug)]
+enum Scope {
+    Any,
+    /// The Application of this name, folded.
+    Application(String),
+    /// The name is not text: no Application has it.
+    NoApplication,
+}
+
+impl Scope {
+    fn of(application: Option<&[u8]>) -> Self {
+        match application.map(std::str::from_utf8) {
+            None => Self::Any,
+            Some(Ok(name)) => Self::Application(fold(name)),
+            Some(Err(_)) => Self::NoApplication,
+        }
+    }
+
+    fn includes(&self, application: &Name) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Application(name) => *name == fold(application.as_str()),
+            Self::NoApplication => false,
+        }
+    }
+}
+
+impl Question {
+    /// Reads a presented text; with an Application's name (exact but for case) only its keys are accepted. Bytes that
+    /// are not UTF-8 name no Application.
+    ///
+    /// # Errors
+    /// A malformed text and a wrong checksum are rejected here, without a read of the database.
+    pub(crate) fn new(presented: &str, application: Option<&[u8]>) -> Result<Self, Refusal> {
+        let claim = token::parse(presented).map_err(|_| Refusal { reason: Reason::Malformed, key: None })?;
+        Ok(Self { id: claim.id, hash: KeyHash::of(presented), scope: Scope::of(application) })
+    }
+
+    pub(super) fn claim(&self) -> Claim<'_> {
+        (self.id, &self.hash)
+    }
+
+    /// A question that is never accepted: it asks whether the database can be read.
+    pub(crate) fn probe() -> Self {
+        Self { id: KeyId::PROBE, hash: KeyHash::of(""), scope: Scope::Any }
+    }
+
+    /// The one predicate: decides about what the database has for this text.
+    pub(super) fn decide(&self, found: Found<'_>, now: Instant) -> Decision {
+        let refused = |reason, key| Decision::Refused(Refusal { reason, key });
+        let id = self.id;
+        let key = match found {
+            Found::Key(key) => key,
+            Found::Deleted => return refused(Reason::Deleted, Some(id)),
+            // The right ID with another secret is nobody's key.
+            Found::Nothing => return refused(Reason::Unknown, None),
+        };
+        if !self.scope.includes(&key.known.application) {
+            return refused(Reason::WrongApplication, Some(id));
+        }
+        if key.known.expires <= now {
+            return refused(Reason::Expired, Some(id));
+        }
+        if key.disabled {
+            return refused(Reason::Disabled, Some(id));
+        }
+        Decision::Accepted(Arc::clone(&key.known))
+    }
+}
