@@ -49,19 +49,16 @@ impl Effects {
             Load::Keys(query, window) => {
                 Loaded::Keys(store.read(|r| keys::page(r, &query, catalogue, &window))?)
             }
-            Load::KeyCount(query) => Loaded::KeyCount(store.read(|r| keys::count(r, &query, catalogue))?),
+            Load::KeyCount(query) => Loaded::Count(store.read(|r| keys::count(r, &query, catalogue))?),
             Load::KeyIds(query) => {
                 Loaded::KeyIds(store.read(|r| keys::ids(r, &query, catalogue, MOST_SELECTED))?)
             }
-            Load::Details(id) => {
-                Loaded::Details(store.read(|r| desk::key_details(r, id, now))?.map(Box::new))
-            }
-            Load::Targets(ids) => Loaded::Targets(store.read(|r| {
+            Load::Details(ids) => Loaded::Details(store.read(|r| {
                 let found: Result<Vec<_>, _> = ids.iter().map(|id| desk::key_details(r, *id, now)).collect();
                 Ok(found?.into_iter().flatten().collect())
             })?),
             Load::MonthCount(application, from, until) => {
-                Loaded::MonthCount(store.read(|r| keys::expiring(r, application, from, until))?)
+                Loaded::Count(store.read(|r| keys::expiring(r, application, from, until))?)
             }
             Load::Timeline(application, bounds) => Loaded::Timeline(store.read(|r| {
                 let months = bounds.windows(2);
@@ -126,10 +123,10 @@ impl Effects {
                 )
             }
             Operation::DisableUser(id, version) => {
-                Outcome::UserDisabled(desk.perform(now, |session| desk::disable_user(session, id, version))?)
+                Outcome::UserChanged(desk.perform(now, |session| desk::disable_user(session, id, version))?)
             }
             Operation::EnableUser(id, version) => {
-                Outcome::UserEnabled(desk.perform(now, |session| desk::enable_user(session, id, version))?)
+                Outcome::UserChanged(desk.perform(now, |session| desk::enable_user(session, id, version))?)
             }
             Operation::DeleteUser(id, version) => {
                 let user = desk.perform(now, |session| desk::delete_user(session, id, version))?;

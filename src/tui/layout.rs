@@ -1,23 +1,23 @@
-//! Where things are on the screen: what the state must know of it, and what the view draws by.
+//! The parts of the screen, as the state and the view need them.
 
 use ratatui::layout::Rect;
 
 /// Below this the program says "terminal too small" and waits: columns, rows.
 pub const SMALLEST: (u16, u16) = (40, 10);
 
-/// From this width on the details stand beside the list.
+/// The width from which the details are shown beside the list.
 pub const WIDE: u16 = 120;
 
 /// The parts of a screen, from top to bottom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts {
-    /// Where one is, who one is; what needs attention. Two lines.
+    /// Two lines: location and user; screens and what needs attention.
     pub header: Rect,
     /// The list, with a line for its filter above and its column names.
     pub body: Rect,
     /// One line for messages.
     pub message: Rect,
-    /// One line for the keys that do something here.
+    /// One line of key bindings.
     pub footer: Rect,
 }
 

@@ -1,5 +1,5 @@
-//! The screen: state and update in [`app`], drawing in [`view`], everything slow in [`effects`],
-//! which a thread of its own carries out.
+//! The terminal UI: state and update in [`app`], drawing in [`view`], and everything slow in [`effects`], which a
+//! thread of its own carries out.
 
 #![allow(
     clippy::must_use_candidate,
@@ -31,7 +31,7 @@ use view::appearance::Appearances;
 use view::canvas::Hits;
 use worker::Worker;
 
-/// What the screen is opened with.
+/// What the terminal UI is started with.
 pub struct Launch {
     /// The database, with the caller.
     pub desk: Desk,
@@ -55,7 +55,7 @@ pub enum TuiError {
     Thread(#[from] std::io::Error),
 }
 
-/// Opens the screen and runs it until somebody leaves.
+/// Runs the terminal UI until it is quit.
 pub fn run(launch: Launch) -> Result<(), TuiError> {
     let Launch { desk, settings, application } = launch;
     terminal::check()?;

@@ -24,10 +24,10 @@ const TICK: Duration = Duration::from_secs(1);
 /// The same while a change is under way.
 const IMPATIENT_TICK: Duration = Duration::from_millis(200);
 
-/// After which time a change that is under way is said to wait for another session.
+/// How long a change may take before it is shown to wait for another session.
 const WAITING: Duration = Duration::from_millis(700);
 
-/// How long messages are taken before a frame is drawn: a flood of keys must not stop the picture.
+/// How long messages are taken before a frame is drawn, so that many keys do not delay it.
 const BEFORE_A_FRAME: Duration = Duration::from_millis(8);
 
 pub(super) struct Loop<'a> {
@@ -42,7 +42,7 @@ pub(super) struct Loop<'a> {
 }
 
 impl Loop<'_> {
-    /// Runs until somebody leaves.
+    /// Runs until the program is quit.
     pub(super) fn run(mut self, first: Vec<Effect>) -> Result<(), TerminalError> {
         let mut terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
         self.perform(first)?;
@@ -68,7 +68,7 @@ impl Loop<'_> {
         Ok(())
     }
 
-    /// Waits for something to happen, and takes what else has happened by then.
+    /// Waits for a message, and takes those that follow at once.
     fn take_messages(&mut self) -> Result<(), TerminalError> {
         let patience = if self.worker.changing_since().is_some() { IMPATIENT_TICK } else { TICK };
         match self.incoming.recv_timeout(patience) {

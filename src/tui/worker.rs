@@ -83,7 +83,6 @@ impl Kind {
             Load::Timeline(..) => Self::Timeline,
             Load::Details(_)
             | Load::Remains(_)
-            | Load::Targets(_)
             | Load::MonthCount(..)
             | Load::KnownHead
             | Load::ApplicationChoices => Self::Own,

@@ -4,13 +4,12 @@ use crate::store::{Anchor, Page, Window};
 
 /// Something that a list shows a row of.
 pub trait Row: Clone {
-    /// What tells this row from all others.
+    /// Identifies the row.
     type Id: PartialEq;
-    /// The row's identity.
     fn id(&self) -> Self::Id;
 }
 
-/// The rows around the selected one, what is above and below them, and what has been asked for.
+/// The rows around the selected one.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct List<T> {
@@ -20,7 +19,7 @@ pub struct List<T> {
     height: usize,
     more_before: bool,
     more_after: bool,
-    /// Steps asked for while the rows to step onto had not come yet.
+    /// Steps that are made once the rows for them have been read.
     owed: isize,
     waiting: bool,
     loaded: bool,
@@ -42,64 +41,60 @@ impl<T> Default for List<T> {
     }
 }
 
-/// Where a movement leads.
+/// A movement of the selection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Move {
-    /// So many rows down, or up when negative.
+    /// A number of rows down, or up when negative.
     By(isize),
-    /// So many screens down, or up when negative.
+    /// A number of pages down, or up when negative.
     Pages(isize),
-    /// To the first row of all.
     First,
-    /// To the last row of all.
     Last,
 }
 
 impl<T: Row> List<T> {
-    /// The rows to draw, the selected one's place among them, if any.
+    /// The visible rows, and the index of the selected one among them.
     pub fn visible(&self) -> (&[T], Option<usize>) {
         let end = (self.top + self.height).min(self.rows.len());
         let rows = self.rows.get(self.top..end).unwrap_or_default();
         (rows, (!rows.is_empty()).then(|| self.selected.saturating_sub(self.top)))
     }
 
-    /// The selected row.
     pub fn selected(&self) -> Option<&T> {
         self.rows.get(self.selected)
     }
 
-    /// The rows on the screen and those around them.
+    /// The visible rows and those around them.
     pub fn loaded(&self) -> &[T] {
         &self.rows
     }
 
-    /// Whether rows have come at all.
+    /// Whether rows have been read.
     pub fn is_loaded(&self) -> bool {
         self.loaded
     }
 
-    /// Whether nothing matches.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Whether newer rows are on their way to rows that are there.
+    /// Whether newer rows are being read.
     pub fn is_stale(&self) -> bool {
         self.waiting && self.loaded
     }
 
-    /// Whether rows stand above and below those drawn.
+    /// Whether there are rows above and below the visible ones.
     pub fn more(&self) -> (bool, bool) {
         (self.top > 0 || self.more_before, self.top + self.height < self.rows.len() || self.more_after)
     }
 
-    /// The room for rows on the screen; at least one.
+    /// Sets the number of visible rows, at least one.
     pub fn set_height(&mut self, height: usize) {
         self.height = height.max(1);
         self.keep_visible();
     }
 
-    /// Selects a row that is drawn, counted from the top of the screen.
+    /// Selects a visible row by its index.
     pub fn select_visible(&mut self, place: usize) {
         if self.top + place < self.rows.len() {
             self.selected = self.top + place;
@@ -140,7 +135,7 @@ impl<T: Row> List<T> {
         !self.waiting && (above || below)
     }
 
-    /// The rows to fetch so that the selected one stays where it is.
+    /// The rows to fetch so that the selected one keeps its place.
     pub fn window(&self) -> Window<T> {
         self.window_at(self.selected().map_or(Anchor::First, |row| Anchor::At(Box::new(row.clone()))))
     }
@@ -154,7 +149,7 @@ impl<T: Row> List<T> {
         self.waiting = true;
     }
 
-    /// Forgets everything, as for another Application.
+    /// Removes all rows.
     pub fn clear(&mut self) {
         *self = Self { height: self.height, ..Self::default() };
     }
@@ -164,7 +159,7 @@ impl<T: Row> List<T> {
         self.waiting = false;
         let place = self.selected.saturating_sub(self.top);
         let id = self.selected().map(Row::id);
-        // The selection may have moved on while the rows were under way, but a jump (First, Last) decides anew.
+        // The selection may have moved while the rows were read, unless they were read for a jump (First, Last).
         let moved_on = self.loaded && self.jumped(&page).is_none();
         let found = id.filter(|_| moved_on).and_then(|id| page.rows.iter().position(|row| row.id() == id));
         self.selected = found.unwrap_or(page.anchor);
@@ -179,14 +174,14 @@ impl<T: Row> List<T> {
         self.near_an_edge().then(|| self.window())
     }
 
-    /// A page that starts or ends the whole list with its anchor there answers a jump.
+    /// Whether a page was read for a jump: its anchor is the first or last row of the list.
     fn jumped(&self, page: &Page<T>) -> Option<()> {
         let first = page.anchor == 0 && !page.more_before && self.more_before;
         let last = page.anchor + 1 == page.rows.len() && !page.more_after && self.more_after;
         (first || last).then_some(())
     }
 
-    /// No rows will come; those that are there stay.
+    /// Keeps the present rows, since no others will come.
     pub fn give_up(&mut self) {
         self.waiting = false;
         self.owed = 0;

@@ -1,4 +1,4 @@
-//! The message line: what was done, in the past tense, with what it means.
+//! The message line.
 
 use chrono::TimeDelta;
 
@@ -10,25 +10,22 @@ pub fn count(number: u64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-/// How a message is meant.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// Something was done.
     Done,
-    /// Something to know.
     Note,
-    /// Something failed; stays until dismissed.
+    /// Shown until it is dismissed.
     Error,
 }
 
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// How it is meant.
     pub tone: Tone,
-    /// One or two sentences, inert.
+    /// One or two sentences without control characters.
     pub text: String,
-    /// When it was first seen; set by the first tick after it.
+    /// The time of the first tick that it was shown at.
     since: Option<Instant>,
 }
 
@@ -37,22 +34,19 @@ impl Message {
         Self { tone, text: inert(text), since: None }
     }
 
-    /// Something was done.
     pub fn done(text: impl AsRef<str>) -> Self {
         Self::new(Tone::Done, text.as_ref())
     }
 
-    /// Something to know.
     pub fn note(text: impl AsRef<str>) -> Self {
         Self::new(Tone::Note, text.as_ref())
     }
 
-    /// Something failed.
     pub fn error(text: impl AsRef<str>) -> Self {
         Self::new(Tone::Error, text.as_ref())
     }
 
-    /// Whether it has been there long enough; errors never have.
+    /// Whether it has been shown long enough. Errors never have.
     pub fn is_over(&mut self, now: Instant) -> bool {
         let since = *self.since.get_or_insert(now);
         // Longer sentences take longer to read.

@@ -1,7 +1,7 @@
-//! What the program knows and how that changes: a pure function of state and message.
+//! State and update: a pure function of state and message.
 //!
-//! No input or output, no clock (the instant comes with each message), no threads. What is to be done outside
-//! comes back as [`Effect`]s.
+//! No input or output, no clock (the time comes with each message), no threads. What is to be done outside is
+//! returned as [`Effect`]s.
 
 pub mod direction;
 pub mod filter;
@@ -15,6 +15,7 @@ pub mod pending;
 mod responses;
 pub mod screen;
 pub mod screen_id;
+pub mod screens;
 pub mod shared;
 pub mod text_field;
 
@@ -28,9 +29,10 @@ use modal::stack::Modals;
 use modal::{Chooser, Dialog, Flow, Modal, Press, Reading};
 use msg::{Asker, DialogId, Effect, Load, Msg, Notice, SessionInfo};
 use pending::Pending;
+use screen::Screen;
 use screen::keys::KeysScreen;
-use screen::{Screen, Screens};
 use screen_id::ScreenId;
+use screens::Screens;
 use shared::{Environment, Shared};
 
 /// All state of the terminal UI.
@@ -39,7 +41,7 @@ pub struct App {
     pub shared: Shared,
     pub screens: Screens,
     pub modals: Modals,
-    /// Something that stays wrong until it is fixed, such as a database that was moved away.
+    /// An error that persists until it is fixed, such as a database that was moved.
     pub banner: Option<String>,
     /// Whether the store waits for another session.
     pub waiting: bool,
@@ -54,7 +56,7 @@ pub struct App {
 }
 
 impl App {
-    /// The state before anything has happened, and what to ask for first.
+    /// The initial state, with its first effects.
     pub fn new(
         environment: Environment,
         size: (u16, u16),
@@ -79,7 +81,7 @@ impl App {
         (app, effects)
     }
 
-    /// Takes a message; what is to be done outside is returned.
+    /// Takes a message and returns its effects.
     pub fn update(&mut self, msg: Msg, now: Instant) -> Vec<Effect> {
         self.shared.now = now;
         match msg {
@@ -125,7 +127,7 @@ impl App {
         actions
     }
 
-    /// The screen that is shown, with what it may use.
+    /// The current screen, with the shared state for its requests.
     fn current(&mut self) -> (&mut dyn Screen, &mut Shared) {
         let id = self.screens.current;
         (self.screens.get_mut(id), self.shared.on_behalf_of(Asker::Screen(id)))
@@ -135,7 +137,7 @@ impl App {
         (&mut self.screens.keys, self.shared.on_behalf_of(Asker::Screen(ScreenId::Keys)))
     }
 
-    /// A dialog, with what it may use.
+    /// A dialog, with the shared state for its requests.
     fn dialog(&mut self, id: DialogId) -> Option<(&mut dyn Dialog, &mut Shared)> {
         let modal = self.modals.get_mut(id)?;
         Some((modal.dialog_mut(), self.shared.on_behalf_of(Asker::Dialog(id))))
@@ -145,7 +147,7 @@ impl App {
         self.modals.push(modal.into(), &mut self.shared);
     }
 
-    /// Carries out what works on every screen; says whether the action was one.
+    /// Carries out an action that works on every screen; returns whether it was one.
     fn act_globally(&mut self, action: Action) -> bool {
         match action {
             Action::Quit => self.quit(),

@@ -1,4 +1,4 @@
-//! What reaches the App, and what it wants done. Nothing else goes in or out.
+//! The messages that the App takes, and the effects that it returns.
 
 use std::path::PathBuf;
 
@@ -43,155 +43,125 @@ pub enum Asker {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DialogId(pub u64);
 
-/// Something happened.
+/// An event.
 #[derive(Debug)]
 pub enum Msg {
-    /// A key was pressed.
     Key(Chord),
-    /// Text was pasted.
     Paste(String),
-    /// The mouse was clicked on something that the last frame drew.
+    /// A click on something that the last frame drew.
     Click(Target),
-    /// The wheel was turned: rows down, or up when negative.
+    /// The mouse wheel: rows down, or up when negative.
     Scroll(isize),
-    /// The terminal has another size: columns, rows.
+    /// The new size of the terminal: columns, rows.
     Resize(u16, u16),
     /// Time has passed.
     Tick,
     /// The program is in the foreground again.
     Resumed,
-    /// The worker has done what was asked, or could not.
+    /// The result of a request.
     Response(RequestId, Response),
-    /// Something that nobody asked about.
     Notice(Notice),
 }
 
-/// Something on the screen that can be clicked.
+/// Something that can be clicked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A row of the list, counted from the top of the screen.
+    /// A row of the list, counted from the first visible one.
     Row(usize),
-    /// A screen's name in the header.
     Screen(ScreenId),
-    /// A hint in the footer, a button.
+    /// A hint in the footer or a button.
     Action(Action),
-    /// A choice, an option or a field of the top modal, by its place.
+    /// A choice, an option or a field of the top dialog, by its place.
     Choice(usize),
-    /// A day in the calendar.
     Day(chrono::NaiveDate),
 }
 
-/// What the App wants done. `run` and the worker do it; the answer comes as a [`Msg`].
+/// What the event loop and the worker are asked to do. Results come as a [`Msg::Response`].
 #[derive(Debug)]
 pub enum Effect {
-    /// Read something. A newer request of one kind makes an older one void.
+    /// A newer request of the same kind replaces an older one.
     Load(RequestId, Load),
-    /// Change something: one operation of the desk.
     Do(RequestId, Operation),
-    /// Copy the secret.
     Copy(RequestId, Secret),
-    /// Empty the terminal's clipboard, where nobody can know whose content it is.
+    /// Clears the clipboard of the terminal, which cannot be read.
     ClearClipboard,
-    /// Write the secret to a new file.
     Write(RequestId, PathBuf, Secret),
-    /// Ask the store to overwrite what was deleted, when it has time.
+    /// Overwrites deleted data in the database file, when there is time.
     Scrub,
-    /// Report mouse events, or leave the mouse to the terminal for selecting text.
+    /// Whether mouse events are reported. Without them, the mouse selects text.
     Mouse(bool),
-    /// Draw everything anew.
     Redraw,
-    /// Go to the background.
     Suspend,
-    /// Leave.
     Quit,
 }
 
-/// Something to read.
+/// A read.
 #[derive(Clone, Debug)]
 pub enum Load {
-    /// Who is here, and where: what the header shows.
     SessionInfo {
-        /// The chosen Application; when it is gone or none, the first by name.
+        /// The selected Application; the first by name when it is none or was deleted.
         application: Option<ApplicationId>,
-        /// Choose by name instead, as the command line asked.
+        /// The Application that the command line names.
         named: Option<String>,
     },
-    /// Rows of the keys.
     Keys(Box<KeyQuery>, Window<Key>),
-    /// How many keys match.
     KeyCount(Box<KeyQuery>),
-    /// The identities of what is shown, for selecting all of it.
+    /// The identities and versions of all keys that match, to select them.
     KeyIds(Box<KeyQuery>),
-    /// One key with its use, for the details.
-    Details(KeyId),
-    /// The keys that a destructive dialog is about.
-    Targets(Vec<KeyId>),
+    Details(Vec<KeyId>),
     /// How many keys expire from one instant until before another.
     MonthCount(ApplicationId, Instant, Instant),
     /// How many keys expire from each of these instants until before the next.
     Timeline(ApplicationId, Vec<Instant>),
-    /// Rows of the Applications.
     Applications(String, Window<Application>),
-    /// All Applications' names to choose from, and whose name looks like another.
+    /// All Applications.
     ApplicationChoices,
-    /// Rows of the users.
     Users(String, Window<User>),
-    /// Rows of the audit log.
     Audit(Box<AuditFilter>, Window<AuditRow>),
-    /// Whether the chain is whole: the next piece of it.
+    /// Verifies the next part of the hash chain.
     AuditChain,
     /// The comparison of the audit log with the known head.
     KnownHead,
-    /// Deleted keys that somebody still presents.
+    /// Deleted keys that are still in use.
     Presented,
-    /// What remains of a deleted key.
+    /// The tombstone of a deleted key.
     Remains(KeyId),
 }
 
-/// Something to change.
+/// One operation of the desk. Users are identified with the version that was seen.
 #[derive(Clone, Debug)]
 pub enum Operation {
-    /// First start.
     SetUp(Email, Name),
-    /// Create a key.
     CreateKey(NewKey),
-    /// Note that the secret was handed over.
+    /// Records that the secret was delivered.
     MarkDelivered(KeyId),
-    /// Delete keys.
     DeleteKeys(Vec<Picked>),
-    /// Rotate keys: successors take their places.
     RotateKeys(Vec<Picked>, Ending),
-    /// Disable or enable keys.
     SetDisabled(Vec<Picked>, bool),
-    /// Create an Application.
     CreateApplication(Name),
-    /// Rename an Application that was seen in this version.
+    /// With the version that was seen.
     RenameApplication(ApplicationId, i64, Name),
-    /// Delete an Application that was seen in this version with so many keys and this name.
+    /// With the version, the number of keys and the name that were seen.
     DeleteApplication(ApplicationId, i64, u64, Name),
-    /// Add a user.
     AddUser(Email, Option<String>),
-    /// Disable a user that was seen in this version.
     DisableUser(UserId, i64),
-    /// Enable a user that was seen in this version.
     EnableUser(UserId, i64),
-    /// Delete a user that was seen in this version.
     DeleteUser(UserId, i64),
-    /// Take the audit log as it is for the one that was seen.
+    /// Accepts the current audit log as the known one.
     AcceptLog,
 }
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Debug)]
 pub enum Response {
     Loaded(Result<Loaded, StoreError>),
     Done(Box<Result<Outcome, DeskError>>),
     Copied(Result<Copied, CopyError>),
-    /// Where the file is, or a sentence that says why it could not be written.
+    /// The path of the file, or why it could not be written.
     Written(Result<PathBuf, String>),
 }
 
-/// What the worker reports by itself.
+/// What the worker reports without a request.
 #[derive(Debug)]
 pub enum Notice {
     /// Another session has changed the data.
@@ -202,108 +172,71 @@ pub enum Notice {
     Unreachable(Option<String>),
 }
 
-/// Something read.
+/// The result of a [`Load`].
 #[derive(Debug)]
 pub enum Loaded {
-    /// See [`Load::SessionInfo`].
     SessionInfo(Box<SessionInfo>),
-    /// See [`Load::Keys`].
     Keys(Page<Key>),
-    /// See [`Load::KeyCount`].
-    KeyCount(u64),
-    /// See [`Load::KeyIds`]; at most [`MOST_SELECTED`].
+    Count(u64),
+    /// At most [`MOST_SELECTED`].
     KeyIds(Vec<(KeyId, i64)>),
-    /// See [`Load::Details`]; none when the key is gone.
-    Details(Option<Box<KeyDetails>>),
-    /// See [`Load::Targets`].
-    Targets(Vec<KeyDetails>),
-    /// See [`Load::MonthCount`].
-    MonthCount(u64),
-    /// See [`Load::Timeline`].
+    /// Of those that are not deleted.
+    Details(Vec<KeyDetails>),
     Timeline(Vec<u64>),
-    /// See [`Load::Applications`].
     Applications(Page<Application>),
-    /// See [`Load::ApplicationChoices`].
     ApplicationChoices(Vec<Application>),
-    /// See [`Load::Users`].
     Users(Page<User>),
-    /// See [`Load::Audit`].
     Audit(Page<AuditRow>),
-    /// See [`Load::AuditChain`].
     AuditChain(Chain),
-    /// See [`Load::KnownHead`].
     KnownHead(Box<KnownHeadCheck>),
-    /// See [`Load::Presented`]; at most [`MOST_PRESENTED`].
+    /// At most [`MOST_PRESENTED`].
     Presented(Vec<Presented>),
-    /// See [`Load::Remains`]; none when no such key was deleted.
+    /// None when no such key was deleted.
     Remains(Option<Box<Remains>>),
 }
 
-/// How many deleted keys that are still presented are looked at.
+/// The maximum number of deleted keys in use that are read.
 pub const MOST_PRESENTED: usize = 100;
 
-/// How many keys can be selected at once.
+/// The maximum number of keys that can be selected at once.
 pub const MOST_SELECTED: usize = 10_000;
 
-/// Whether the audit log is whole.
+/// The state of the hash chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chain {
-    /// So many entries were looked at.
-    Checking {
-        /// How many.
-        done: u64,
-        /// Of how many.
-        of: u64,
-    },
-    /// Each entry holds to the one before.
+    /// In progress.
+    Checking { done: u64, of: u64 },
+    /// Intact.
     Whole {
-        /// The last one.
         head: ChainHead,
-        /// When the first one was written.
+        /// The time of the first entry.
         since: Option<Instant>,
-        /// Whether it was compared with the keys, users and Applications too.
+        /// Whether the log was compared with the database.
         compared: bool,
     },
-    /// Each entry holds to the one before, and there is something that they do not tell.
-    Untrue {
-        /// The last one.
-        head: ChainHead,
-        /// What.
-        findings: Findings,
-    },
-    /// The first entry that does not hold, and why.
+    /// Intact, but it does not match the database.
+    Untrue { head: ChainHead, findings: Findings },
+    /// The first invalid entry, and why it is.
     Broken(String),
 }
 
-/// What an operation has changed.
+/// The result of an [`Operation`].
 #[derive(Debug)]
 pub enum Outcome {
-    /// See [`Operation::SetUp`].
     SetUp(SetUp),
-    /// See [`Operation::CreateKey`].
     Created(CreatedKey),
-    /// See [`Operation::MarkDelivered`].
     Delivered(KeyId),
-    /// See [`Operation::DeleteKeys`].
     Deleted(Vec<Tombstone>),
-    /// See [`Operation::RotateKeys`].
     Rotated(Vec<Rotated>),
-    /// See [`Operation::SetDisabled`].
     Disabled(Vec<Key>, bool),
-    /// A new Application.
     ApplicationCreated(Application),
-    /// An Application with its new name.
     ApplicationRenamed(Application),
-    /// A deleted Application's name and how many keys went with it.
+    /// With the number of keys deleted with it.
     ApplicationDeleted(Name, u64),
-    /// A new user.
     UserAdded(User),
-    /// A user who may change nothing any more.
-    UserDisabled(User),
-    /// A user who may change things again.
-    UserEnabled(User),
-    /// The number of a deleted user, and how many keys go on working.
+    /// Disabled or enabled.
+    UserChanged(User),
+    /// With the number of keys that keep working.
     UserDeleted(UserId, u64),
-    /// From now on this head is the one that was seen.
     LogAccepted(ChainHead),
 }

@@ -1,10 +1,11 @@
-//! The messages about operations that are done, or have failed.
+//! The messages about operations that are done or have failed.
 
 use crate::desk::DeskError;
 use crate::desk::text::from_address;
 use crate::domain::Instant;
 use crate::domain::expiry;
 use crate::domain::key::{Key, Tombstone};
+use crate::domain::user::{User, UserStatus};
 use crate::host::clock::Zone;
 
 use super::App;
@@ -12,7 +13,7 @@ use super::message::Message;
 use super::msg::{Asker, Effect, Outcome};
 
 impl App {
-    /// Says what was done or why not, and asks for the new state of things.
+    /// Shows what was done, or why it failed, and reloads the data.
     pub(super) fn notify(&mut self, asker: Asker, result: &Result<Outcome, DeskError>) {
         match result {
             Ok(outcome) => {
@@ -66,10 +67,12 @@ fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
             format!("Application {name} deleted with its {keys} keys. Requests with them are refused.")
         }
         Outcome::UserAdded(user) => format!("User {} added.", email(user)),
-        Outcome::UserDisabled(user) => {
+        Outcome::UserChanged(user) if user.status == UserStatus::Active => {
+            format!("User {} enabled.", email(user))
+        }
+        Outcome::UserChanged(user) => {
             format!("User {} disabled. Their keys work until they expire.", email(user))
         }
-        Outcome::UserEnabled(user) => format!("User {} enabled.", email(user)),
         Outcome::LogAccepted(head) => {
             format!("Audit log accepted with {} entries.", head.number)
         }
@@ -82,7 +85,7 @@ fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
     })
 }
 
-fn email(user: &crate::domain::user::User) -> String {
+fn email(user: &User) -> String {
     user.email.as_ref().map_or_else(|| format!("number {}", user.id.0), ToString::to_string)
 }
 
@@ -90,7 +93,7 @@ fn count(keys: u64) -> String {
     if keys == 1 { "1 key remains that".into() } else { format!("{keys} keys remain that") }
 }
 
-/// The receipt: it is on the disk, and what was let in last.
+/// The receipt of a deletion, with the last use of the key.
 fn deleted(tombstones: &[Tombstone], now: Instant, zone: Zone) -> String {
     let at = zone.local(now).format("%H:%M:%S");
     match tombstones {

@@ -88,13 +88,13 @@ pub trait Expected: Sized {
 }
 
 macro_rules! loaded {
-    ($($type:ty = $($variant:ident)|+,)*) => {
+    ($($type:ty = $variant:ident,)*) => {
         $(impl Expected for $type {
             type Error = StoreError;
 
             fn expect(response: Response) -> Option<Result<Self, StoreError>> {
                 match response {
-                    Response::Loaded(Ok($(Loaded::$variant(content))|+)) => Some(Ok(content)),
+                    Response::Loaded(Ok(Loaded::$variant(content))) => Some(Ok(content)),
                     Response::Loaded(Err(error)) => Some(Err(error)),
                     _ => None,
                 }
@@ -106,10 +106,9 @@ macro_rules! loaded {
 loaded! {
     Box<SessionInfo> = SessionInfo,
     Page<Key> = Keys,
-    u64 = KeyCount | MonthCount,
+    u64 = Count,
     Vec<(KeyId, i64)> = KeyIds,
-    Option<Box<KeyDetails>> = Details,
-    Vec<KeyDetails> = Targets,
+    Vec<KeyDetails> = Details,
     Vec<u64> = Timeline,
     Page<Application> = Applications,
     Vec<Application> = ApplicationChoices,
@@ -153,8 +152,7 @@ mod tests {
     #[test]
     fn a_response_to_an_older_question_is_dropped() {
         let request = |number| RequestId { asker: Asker::App, number };
-        let reply =
-            |number, count| Reply::new(request(number), Response::Loaded(Ok(Loaded::KeyCount(count))));
+        let reply = |number, count| Reply::new(request(number), Response::Loaded(Ok(Loaded::Count(count))));
         let mut pending = Pending::<u64> { request: Some(request(2)), ..Pending::default() };
         assert!(pending.take(&mut reply(1, 10)).is_none() && pending.is_waiting());
         assert!(matches!(pending.take(&mut reply(2, 20)), Some(Ok(20))));

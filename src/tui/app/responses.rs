@@ -1,4 +1,4 @@
-//! What the worker responds: to the part of the state that asked.
+//! Responses of the worker, passed to the part of the state that asked.
 
 use crate::desk::Who;
 use crate::desk::known_head::LogMismatch;
@@ -44,7 +44,7 @@ impl App {
         }
     }
 
-    /// Takes who is here, and where.
+    /// Takes the session information.
     fn enter(&mut self, session: SessionInfo) {
         let is_first = self.shared.session.is_none();
         if is_first {
@@ -64,7 +64,7 @@ impl App {
             keys.show(application, shared);
         }
         if is_first {
-            // After the rows, which are not to wait for it.
+            // After the rows, which must not wait for it.
             self.load_known_head();
         }
     }
@@ -95,7 +95,7 @@ impl App {
     /// Takes a mismatch, and opens its dialog when it is new.
     fn set_log_mismatch(&mut self, mismatch: Option<LogMismatch>) {
         if let (None, Some(mismatch)) = (&self.shared.log_mismatch, &mismatch) {
-            // Below what somebody is in the middle of.
+            // Below the dialogs that are in use.
             self.modals.push_below(LogMismatchDialog::new(mismatch.clone()).into(), &mut self.shared);
         }
         self.shared.log_mismatch = mismatch;

@@ -4,8 +4,9 @@ use super::direction::Direction;
 use crate::config::bindings::{Action, Context};
 
 /// A screen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ScreenId {
+    #[default]
     Keys,
     Applications,
     Users,

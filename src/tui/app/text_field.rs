@@ -37,19 +37,19 @@ impl TextField {
         self.input.value()
     }
 
-    /// How many cells stand before the cursor.
+    /// The number of cells before the cursor.
     pub fn cursor(&self) -> usize {
         self.input.visual_cursor()
     }
 
-    /// How many cells of the text are off to the left in a field of this width.
+    /// The number of cells that are scrolled off the left of a field of this width.
     pub fn scroll(&self, width: usize) -> usize {
         self.input.visual_scroll(width)
     }
 
-    /// Inserts what was pasted: line breaks become spaces, everything else invisible is dropped.
+    /// Inserts pasted text. Line breaks become spaces, other control characters are dropped.
     pub fn paste(&mut self, text: &str) {
-        // Ten megabytes may be pasted; look at no more than could fit.
+        // Pasted text may be large; no more is read than could fit.
         for c in text.chars().take(self.limit.saturating_mul(4)) {
             self.insert(if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
         }

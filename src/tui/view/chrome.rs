@@ -1,4 +1,4 @@
-//! What is around every screen: header and message line.
+//! Header and message line.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -86,10 +86,10 @@ fn user(session: &SessionInfo) -> String {
     }
 }
 
-/// How many lines a message may take: those above the first cover the end of the list for as long as it stands.
+/// The maximum number of lines of a message. All but the last cover the end of the list.
 const MOST_LINES: usize = 3;
 
-/// What was done, what failed, what one waits for.
+/// The message line.
 pub fn message(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let (sign, text, style) = if let Some(banner) = &app.banner {

@@ -12,7 +12,7 @@ use crate::store::usage::Refused;
 use crate::tui::app::App;
 use crate::tui::app::msg::KeyDetails;
 
-/// All there is to say of a key.
+/// Draws the details of a key.
 pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> &'p mut Page<'a> {
     let appearance = page.appearance;
     let theme = page.theme();

@@ -46,7 +46,7 @@ pub fn draw(app: &App, appearance: &Appearance, frame: &mut Frame<'_>) -> Hits {
     hints::draw(app, &app.contexts(), &app.hints(), parts.footer, &mut canvas);
     for modal in app.modals.iter() {
         canvas.hits.clear();
-        // What is below can be read, and plainly has no focus.
+        // The screen below stays readable, and visibly has no focus.
         canvas.buffer.set_style(area, canvas.theme.backdrop);
         cursor = modal::draw(app, modal, area, &mut canvas);
     }

@@ -1,4 +1,4 @@
-//! What a modal says, line by line, before it is put into its box.
+//! The lines of a dialog, before they are framed.
 
 use std::fmt::Display;
 

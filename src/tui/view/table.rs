@@ -8,7 +8,7 @@ use super::canvas::{Canvas, Cursor};
 use super::text::cut;
 use crate::tui::app::msg::Target;
 
-/// A column: its name, its width, on which side its cells stand.
+/// A column.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     /// The name above it.
@@ -47,7 +47,7 @@ impl Column {
     }
 }
 
-/// Cells between two columns: one where width is short.
+/// Cells between two columns.
 fn gap(width: u16) -> u16 {
     if width < 100 { 1 } else { 2 }
 }
@@ -57,7 +57,7 @@ pub fn widths(columns: &[Column], width: u16) -> Vec<u16> {
     let mut widths: Vec<u16> = columns.iter().map(|c| c.least).collect();
     let gaps = gap(width) * u16::try_from(columns.len().saturating_sub(1)).unwrap_or(0);
     let mut left = width.saturating_sub(widths.iter().sum::<u16>() + gaps);
-    // Handed out cell by cell: exact, and there are only some hundred of them.
+    // Cell by cell: there are only some hundred of them.
     while left > 0 {
         let next = (0..columns.len())
             .filter(|i| columns[*i].share > 0 && widths[*i] < columns[*i].most)
@@ -78,7 +78,7 @@ pub struct Table<'a> {
     pub rows: Vec<Vec<Line<'static>>>,
     /// The place of the selected row.
     pub selected: Option<usize>,
-    /// Whether rows stand above and below.
+    /// Whether there are rows above and below.
     pub more: (bool, bool),
 }
 

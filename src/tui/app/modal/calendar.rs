@@ -1,11 +1,11 @@
-//! A date, walked with the arrow keys or typed as `YYYY-MM-DD`.
+//! A date, chosen with the arrow keys or typed as `YYYY-MM-DD`.
 
 use super::{Action, Press, TextField};
 use chrono::{Datelike, Days, Months, NaiveDate};
 
 use crate::config::bindings::Key;
 
-/// A date being picked. What is typed and what is walked to are one.
+/// A date that is being chosen.
 #[derive(Clone, Debug)]
 pub struct Calendar {
     today: NaiveDate,
@@ -14,43 +14,38 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// A calendar that stands on a date.
     pub fn new(today: NaiveDate, selected: NaiveDate) -> Self {
         let mut calendar = Self { today, selected, text: TextField::new(10) };
         calendar.select(selected);
         calendar
     }
 
-    /// The date it stands on.
     pub fn selected(&self) -> NaiveDate {
         self.selected
     }
 
-    /// Today.
     pub fn today(&self) -> NaiveDate {
         self.today
     }
 
-    /// The date as it is typed so far; not always a date.
+    /// The text as typed so far; not always a date.
     pub fn text(&self) -> &str {
         self.text.text()
     }
 
-    /// The field, for drawing it.
     pub fn field(&self) -> &TextField {
         &self.text
     }
 
-    /// Goes to a date.
     pub fn select(&mut self, date: NaiveDate) {
-        // Four digits of a year fit the field; beyond them nobody needs a key.
+        // The field has four digits for the year.
         if (1970..=9999).contains(&date.year()) {
             self.selected = date;
             self.text.set(&date.format("%Y-%m-%d").to_string());
         }
     }
 
-    /// Takes a key that moves or types; says whether it did.
+    /// Takes a key that moves or types; returns whether it did.
     pub fn press(&mut self, press: &Press) -> bool {
         let at = self.selected;
         let to = match press.action {

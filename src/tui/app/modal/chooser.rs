@@ -28,7 +28,7 @@ impl Menu {
         filter.split_whitespace().all(|word| text.contains(word))
     }
 
-    /// Takes a key, where so many entries match; says whether the filter was edited.
+    /// Takes a key; returns whether the filter was edited.
     pub fn press(&mut self, press: &Press, matching: usize) -> bool {
         match press.action {
             Some(Action::Next) => self.step(1, matching),
@@ -57,16 +57,15 @@ impl Menu {
 pub struct Chooser {
     pub menu: Menu,
     pub kind: Kind,
-    /// None until they have come.
+    /// None until they are read.
     entries: Option<Vec<Entry>>,
     /// Places of those that match, the best first.
     matching: Vec<usize>,
-    /// Why they could not be read.
     pub error: Option<String>,
     applications: Pending<Vec<Application>>,
 }
 
-/// What is chosen from.
+/// What the entries are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Applications,

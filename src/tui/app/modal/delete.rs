@@ -6,7 +6,7 @@ use crate::domain::application::Application;
 use crate::domain::text::is_unsafe;
 use crate::domain::user::User;
 
-/// The dialog: what is about to go, and what has been typed to confirm it.
+/// The dialog.
 #[derive(Debug)]
 pub struct Delete {
     pub subject: Subject,
@@ -18,7 +18,7 @@ pub struct Delete {
     pub submission: Submission,
 }
 
-/// What is about to go.
+/// What is deleted.
 #[derive(Debug)]
 pub enum Subject {
     Keys(Targets),
@@ -75,7 +75,7 @@ impl Delete {
         }
     }
 
-    /// Whether what was typed is what must be.
+    /// Whether the typed text is the expected one.
     pub fn matches(&self) -> bool {
         self.expected().is_some_and(|expected| expected == self.typed.text())
     }
@@ -94,7 +94,7 @@ impl Delete {
     }
 }
 
-/// The name, or where it holds characters that nobody can type, something else that names the thing.
+/// The name, or an alternative if it has characters that cannot be typed.
 fn typeable(name: &str, otherwise: &str) -> String {
     if name.chars().any(is_unsafe) { otherwise.to_owned() } else { name.to_owned() }
 }

@@ -10,10 +10,9 @@ use crate::domain::user::Email;
 
 use crate::desk::Who;
 
-/// A form: its fields, and what sending it does.
+/// A form.
 #[derive(Debug)]
 pub struct Form {
-    /// What sending it does.
     pub purpose: Purpose,
     /// The fields with their labels, from top to bottom.
     pub fields: Vec<(&'static str, TextField)>,
@@ -24,12 +23,12 @@ pub struct Form {
     choices: Pending<Vec<Application>>,
 }
 
-/// What sending a form does.
+/// What the form is for.
 #[derive(Clone, Debug)]
 pub enum Purpose {
     /// The first start: one's email and the first Application.
     SetUp {
-        /// What one must know of one's login.
+        /// A warning about the login of the first user.
         notice: Option<&'static str>,
     },
     /// A new Application.
@@ -74,7 +73,7 @@ impl Form {
         Self { purpose, fields, focus: 0, submission, applications, choices }
     }
 
-    /// A gentle warning about a name that looks like another Application's.
+    /// The Application whose name looks like the typed one.
     pub fn look_alike(&self) -> Option<&Name> {
         let own = match &self.purpose {
             Purpose::RenameApplication(application) => Some(application.id),
@@ -170,7 +169,7 @@ impl Dialog for Form {
                 }
                 return Flow::Close;
             }
-            // Enter in a field that is not the last goes to the next empty one, as in any form.
+            // Enter goes to the next field while that is empty.
             Some(Action::Confirm)
                 if self.focus + 1 < self.fields.len() && self.text(self.focus + 1).is_empty() =>
             {

@@ -14,7 +14,7 @@ pub mod submission;
 pub mod targets;
 pub mod wizard;
 
-// What dialogs use, by `super::`.
+// What the dialogs use.
 use super::direction::Direction;
 use super::message::{Message, Tone};
 use super::msg::{Effect, Load, Operation, Outcome};
@@ -51,7 +51,7 @@ impl Press {
     }
 }
 
-/// What a screen or a dialog asks of the App after a message.
+/// What a screen or a dialog asks the App to do.
 #[derive(Debug)]
 pub enum Flow {
     Stay,
@@ -77,7 +77,7 @@ impl Flow {
     }
 }
 
-/// What every dialog does. The provided methods are those of a page to read.
+/// A dialog. The provided methods are those of a page to read.
 pub trait Dialog {
     /// Its bindings; the first context that binds a key wins.
     fn contexts(&self) -> &'static [Context] {
@@ -109,7 +109,7 @@ pub trait Dialog {
         Flow::Close
     }
 
-    /// It has been opened: asks for what it shows.
+    /// Asks for the data that it shows.
     fn opened(&mut self, shared: &mut Shared) {
         match self.targets() {
             Some(targets) => targets.load(shared),

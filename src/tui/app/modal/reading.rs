@@ -11,20 +11,20 @@ use crate::tui::app::msg::{KeyDetails, Remains};
 #[derive(Debug)]
 pub struct Reading {
     pub page: Page,
-    /// Lines scrolled off the top. The view limits it to what there is; the bound keeps the way back short.
+    /// The number of lines scrolled off the top. The view limits it to the lines of the page.
     pub scroll: usize,
-    key: Pending<Option<Box<KeyDetails>>>,
+    key: Pending<Vec<KeyDetails>>,
     deleted: Pending<Option<Box<Remains>>>,
 }
 
-/// What is read.
+/// The content of a page.
 #[derive(Debug)]
 pub enum Page {
     /// The bindings of a screen or a dialog.
     Help { title: String, contexts: Vec<Context> },
     /// How to use a key, never with its secret.
     Usage { prefix: String, usage: platform::Usage },
-    /// A key's details: none until they have come, the inner none when the key is gone.
+    /// A key's details: none until they are read, the inner none when the key is deleted.
     Key { id: KeyId, details: Option<Option<Box<KeyDetails>>> },
     /// An audit entry, with what is known of the key whose deletion it records.
     Entry { row: Box<AuditRow>, remains: Option<Box<Remains>> },
@@ -79,7 +79,7 @@ impl Dialog for Reading {
 
     fn refresh(&mut self, shared: &mut Shared) {
         match &self.page {
-            Page::Key { id, .. } => self.key.load(Load::Details(*id), shared),
+            Page::Key { id, .. } => self.key.load(Load::Details(vec![*id]), shared),
             Page::Entry { row, .. } => {
                 if let Some(key) = deleted_key(row) {
                     self.deleted.load(Load::Remains(key), shared);
@@ -94,7 +94,7 @@ impl Dialog for Reading {
         match press.action {
             Some(Action::Cancel | Action::Confirm | Action::Help) if !is_key => return Flow::Close,
             Some(Action::Dismiss | Action::Open | Action::Quit) if is_key => return Flow::Close,
-            // Actions on the key work in here too.
+            // Actions on the key work in its details too.
             Some(
                 action @ (Action::Rotate | Action::Delete | Action::Disable | Action::Enable | Action::Usage),
             ) if is_key => return Flow::CloseAnd(action),
@@ -115,8 +115,8 @@ impl Dialog for Reading {
     fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
         match &mut self.page {
             Page::Key { details, .. } => {
-                if let Some(Ok(found)) = self.key.take(reply) {
-                    *details = Some(found);
+                if let Some(Ok(mut found)) = self.key.take(reply) {
+                    *details = Some(found.pop().map(Box::new));
                 }
             }
             Page::Entry { remains, .. } => {

@@ -1,4 +1,4 @@
-//! Rotate: why, and how long the old key goes on working. Then the secret, once.
+//! Rotate: the reason, and how long the old key keeps working. Then the secret, once.
 
 use super::{Action, Dialog, Flow, Operation, Outcome, Press, Reply, Shared, Submission, Targets};
 use chrono::TimeDelta;
@@ -8,7 +8,7 @@ use crate::domain::text::fold;
 
 use super::reveal::{Reveal, Successor};
 
-/// How long the old key may go on working when the rotation is planned.
+/// How long the old key can keep working after a planned rotation.
 pub const OVERLAPS: [(&str, Ending); 4] = [
     ("1 hour", Ending::After(TimeDelta::hours(1))),
     ("24 hours", Ending::After(TimeDelta::hours(24))),
@@ -25,7 +25,7 @@ pub const REASONS: [&str; 2] =
 pub enum Step {
     /// Why?
     Why,
-    /// The old key goes on working for...
+    /// How long the old key keeps working.
     Overlap,
 }
 
@@ -120,7 +120,7 @@ impl Dialog for Rotate {
     }
 }
 
-/// What is to be known of the old key while the new one is handed over.
+/// The new key, with a sentence about the old one.
 fn successor(rotated: Rotated, shared: &Shared) -> Successor {
     let Rotated { created, old } = rotated;
     let fate = text::old_key_after_rotation(&old, shared.now, &shared.zone().show(old.expires));

@@ -19,7 +19,6 @@ impl Submission {
         self.outcome.operate(operation, shared);
     }
 
-    /// Whether the operation is on its way: the dialog takes no input until it is known what became of it.
     pub fn is_pending(&self) -> bool {
         self.outcome.is_waiting()
     }

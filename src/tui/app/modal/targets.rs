@@ -34,7 +34,7 @@ impl Targets {
 
     pub fn load(&mut self, shared: &mut Shared) {
         let ids = self.picked.iter().take(MOST_READ).map(|picked| picked.id).collect();
-        self.details.load(Load::Targets(ids), shared);
+        self.details.load(Load::Details(ids), shared);
     }
 
     /// Takes the details, if the reply holds them; says what is wrong, if something is.

@@ -19,7 +19,7 @@ use super::Reveal;
 use super::calendar::Calendar;
 use super::chooser::Menu;
 
-/// The wizard: the step, and what was answered so far.
+/// The wizard.
 #[derive(Debug)]
 pub struct Wizard {
     pub step: Step,
@@ -47,7 +47,7 @@ pub struct Wizard {
     month_count: Pending<u64>,
 }
 
-/// Where one is.
+/// The steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// With a 3rd party service, or not.
@@ -56,7 +56,7 @@ pub enum Step {
     Platform,
     /// Name, type, expiration date.
     Details,
-    /// All of it again, and the button.
+    /// All answers, and the button.
     Review,
 }
 
@@ -101,7 +101,7 @@ impl Wizard {
         wizard
     }
 
-    /// The number of the present step and how many there are: 2 of 4.
+    /// The number of the step, and how many there are.
     pub fn progress(&self) -> (usize, usize) {
         let skipped = usize::from(!self.third_party);
         let number = match self.step {
@@ -127,7 +127,7 @@ impl Wizard {
         }
     }
 
-    /// Warnings about the date; they stop nobody.
+    /// Warnings about the date.
     pub fn warnings(&self, now: Instant, zone: &Zone) -> Vec<Warning> {
         self.expires_at(now).map_or_else(|_| Vec::new(), |at| expiry::warnings(at, zone, self.in_month))
     }

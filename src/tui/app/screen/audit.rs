@@ -22,11 +22,11 @@ impl Row for AuditRow {
     }
 }
 
-/// What was made of the text of the filter.
+/// The parsed text of the filter.
 #[derive(Debug, Default)]
 pub struct AuditQuery {
     pub filter: AuditFilter,
-    /// What in the text could not be understood.
+    /// What is invalid in the text.
     pub complaint: Option<String>,
 }
 

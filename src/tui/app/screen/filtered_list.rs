@@ -1,4 +1,4 @@
-//! A list with a filter: what every screen is made of.
+//! A list with a filter, which every screen consists of.
 
 use std::fmt::Debug;
 
@@ -13,10 +13,10 @@ use crate::tui::app::shared::Shared;
 
 /// Rows that the worker can fetch.
 pub trait Listed: Row {
-    /// What is shown besides the text of the filter.
+    /// What narrows and orders the rows besides the text of the filter.
     type Query: Debug + Default;
 
-    /// What to ask for; none where there is nothing to show rows of.
+    /// What to read; none where there is nothing to show.
     fn load(text: &str, query: &mut Self::Query, window: Window<Self>, shared: &Shared) -> Option<Load>;
 
     /// Whether the query leaves rows out.
@@ -40,7 +40,7 @@ pub enum Pressed {
     Other(Action),
 }
 
-/// What a screen asks of its list, whatever the rows are.
+/// A list of any rows, as its screen uses it.
 pub trait Rows {
     fn filter(&self) -> &Filter;
     fn set_height(&mut self, height: usize);
@@ -48,7 +48,7 @@ pub trait Rows {
     fn reload(&mut self, shared: &mut Shared);
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Pressed;
     fn paste(&mut self, text: &str, shared: &mut Shared) -> Pressed;
-    /// Selects a visible row; says whether it was selected before.
+    /// Selects a visible row; returns whether it was selected before.
     fn click(&mut self, row: usize) -> bool;
     fn receive(&mut self, reply: &mut Reply, shared: &mut Shared);
 }
@@ -101,7 +101,7 @@ where
         Pressed::Restarted
     }
 
-    /// Takes its rows, if the reply holds them; says whether it did.
+    /// Takes its rows, if the reply holds them; returns whether it did.
     pub fn take(&mut self, reply: &mut Reply, shared: &mut Shared) -> bool {
         match self.page.take(reply) {
             Some(Ok(page)) => {

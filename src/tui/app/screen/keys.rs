@@ -89,7 +89,7 @@ pub struct KeysScreen {
     pub has_pane: bool,
     /// The expirations of the next 12 months, while they are shown.
     pub timeline: Option<Timeline>,
-    pending_details: Pending<Option<Box<KeyDetails>>>,
+    pending_details: Pending<Vec<KeyDetails>>,
     pending_count: Pending<u64>,
     pending_ids: Pending<Vec<(KeyId, i64)>>,
     /// Counting waits until the rows have come.
@@ -130,7 +130,7 @@ impl KeysScreen {
             self.details = None;
         }
         match selected.filter(|_| self.has_pane) {
-            Some(id) => self.pending_details.load(Load::Details(id), shared),
+            Some(id) => self.pending_details.load(Load::Details(vec![id]), shared),
             None => self.pending_details.cancel(),
         }
     }
@@ -181,7 +181,7 @@ impl KeysScreen {
         self.restarted();
     }
 
-    /// Forgets keys that are gone.
+    /// Removes deleted keys from the selection.
     pub fn forget(&mut self, gone: impl Iterator<Item = KeyId>) {
         for id in gone {
             self.picked.remove(&id);
@@ -257,7 +257,7 @@ impl Screen for KeysScreen {
                 self.list.query.state = next_state(self.list.query.state);
                 self.restart(shared);
             }
-            // In another order the selected key stays selected, wherever it is now.
+            // The selected key stays selected.
             Action::Sort => {
                 let place = KeySort::ALL.iter().position(|sort| *sort == self.list.query.sort);
                 self.list.query.sort = KeySort::ALL[(place.unwrap_or_default() + 1) % KeySort::ALL.len()];
@@ -313,8 +313,8 @@ impl Screen for KeysScreen {
             Some(Err(error)) if error.is_interrupted() => self.count_due = true,
             _ => {}
         }
-        if let Some(Ok(details)) = self.pending_details.take(reply) {
-            self.details = details.map(|details| *details);
+        if let Some(Ok(mut details)) = self.pending_details.take(reply) {
+            self.details = details.pop();
         }
         if let Some(timeline) = &mut self.timeline {
             timeline.receive(reply);

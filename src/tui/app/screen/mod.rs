@@ -1,4 +1,4 @@
-//! The four screens: what each knows and does.
+//! What every screen does.
 
 pub mod applications;
 pub mod audit;
@@ -12,15 +12,10 @@ use crate::tui::layout;
 
 use super::modal::{Flow, Press};
 use super::pending::Reply;
-use super::screen_id::ScreenId;
 use super::shared::Shared;
-use applications::ApplicationsScreen;
-use audit::AuditScreen;
 use filtered_list::{Pressed, Rows};
-use keys::KeysScreen;
-use users::UsersScreen;
 
-/// What every screen does. The provided methods are those of a list with actions on its rows.
+/// A screen. The provided methods are those of a list with actions on its rows.
 pub trait Screen {
     fn rows(&self) -> &dyn Rows;
 
@@ -78,51 +73,5 @@ pub trait Screen {
             Pressed::Other(action) => return self.act(action, shared),
         }
         Flow::Stay
-    }
-}
-
-/// The screens, and which one is shown.
-#[derive(Debug)]
-pub struct Screens {
-    pub current: ScreenId,
-    pub keys: KeysScreen,
-    pub applications: ApplicationsScreen,
-    pub users: UsersScreen,
-    pub audit: AuditScreen,
-}
-
-impl Default for Screens {
-    fn default() -> Self {
-        Self {
-            current: ScreenId::Keys,
-            keys: KeysScreen::default(),
-            applications: ApplicationsScreen::default(),
-            users: UsersScreen::default(),
-            audit: AuditScreen::default(),
-        }
-    }
-}
-
-impl Screens {
-    pub fn current(&self) -> &dyn Screen {
-        match self.current {
-            ScreenId::Keys => &self.keys,
-            ScreenId::Applications => &self.applications,
-            ScreenId::Users => &self.users,
-            ScreenId::Audit => &self.audit,
-        }
-    }
-
-    pub fn get_mut(&mut self, id: ScreenId) -> &mut dyn Screen {
-        match id {
-            ScreenId::Keys => &mut self.keys,
-            ScreenId::Applications => &mut self.applications,
-            ScreenId::Users => &mut self.users,
-            ScreenId::Audit => &mut self.audit,
-        }
-    }
-
-    pub fn current_mut(&mut self) -> &mut dyn Screen {
-        self.get_mut(self.current)
     }
 }

@@ -1,4 +1,4 @@
-//! What is about to break, and the text to type before it does.
+//! Typed confirmation of what cannot be undone.
 
 use ratatui::text::Span;
 

@@ -114,7 +114,7 @@ fn entry(app: &App, row: &AuditRow, found: Option<&Remains>, page: &mut Page<'_>
     page.title = format!("Audit entry {}", entry.number);
 }
 
-/// The receipt of a deletion, and who goes on as if nothing had happened.
+/// The tombstone of a deleted key, and its use since.
 fn remains(app: &App, remains: &Remains, page: &mut Page<'_>) {
     let theme = page.theme();
     let Remains { tombstone, refused } = remains;

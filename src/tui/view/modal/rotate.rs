@@ -1,4 +1,4 @@
-//! Why a key is rotated, and how long the old one goes on working.
+//! Rotate: the reason, and how long the old key keeps working.
 
 use ratatui::text::Span;
 

@@ -21,7 +21,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let (cursor, below) = top_line(&screen.list, vec![chain(app, canvas)], area, canvas);
     let taken = notices(app, Rect { height: area.height, ..below }, canvas);
     let below = Rect { y: below.y + taken, height: below.height.saturating_sub(taken), ..below };
-    // Where there is no place for it, the column has no cells.
+    // Without cells where it does not fit.
     let application = u16::from(area.width >= 100);
     let columns = [
         Column::fixed("#", 7).on_the_right(),
@@ -50,7 +50,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     cursor.or(rows(&screen.list, "Nothing has happened yet.", &columns, row, below, canvas))
 }
 
-/// Whether the log is whole, in a few words.
+/// The state of the hash chain, in a few words.
 fn chain(app: &App, canvas: &Canvas<'_>) -> Span<'static> {
     let theme = canvas.theme;
     match &app.screens.audit.chain {
@@ -79,7 +79,7 @@ fn chain(app: &App, canvas: &Canvas<'_>) -> Span<'static> {
 /// How many findings are said; `keydesk audit verify` lists all.
 const MOST_SAID: usize = 2;
 
-/// Says what is wrong, what somebody still presents, and the head; the lines that it took.
+/// Draws what is wrong, which deleted keys are in use, and the head; returns the number of lines.
 fn notices(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
     let theme = canvas.theme;
     let mut said: Vec<(String, Style)> = Vec::new();
@@ -117,7 +117,7 @@ fn notices(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
     said.extend(complaint.map(|complaint| (sentence(complaint), theme.warning)));
     said.extend(still_presented(app).map(|text| (text, theme.warning)));
     let mut taken = 0;
-    // The list keeps most of the room.
+    // The list keeps most of the lines.
     let most = (area.height / 3).min(7);
     for (text, style) in said {
         for line in wrap(&text, usize::from(area.width)).into_iter().take(3) {
@@ -137,7 +137,7 @@ fn notices(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
     taken
 }
 
-/// Which deleted key somebody still presents.
+/// The deleted key that was used last.
 fn still_presented(app: &App) -> Option<String> {
     let latest = app.screens.audit.presented.first()?;
     let by = latest.last_from.as_deref().map_or("somebody".to_owned(), inert);

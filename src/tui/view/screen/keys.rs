@@ -59,7 +59,7 @@ fn facts(app: &App, canvas: &Canvas<'_>) -> Vec<Span<'static>> {
     facts
 }
 
-/// What the list's cells are about.
+/// The content of a cell.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cell {
     Mark,
@@ -80,7 +80,7 @@ fn key_columns(app: &App, width: u16) -> Vec<(Cell, Column)> {
     let mut columns = vec![(Cell::Mark, Column::fixed("", 1))];
     columns.push(sorted(KeySort::Name, Column::flexible("NAME", 10, 6, 36)));
     if width >= 70 {
-        // With an arrow to or from another key, and that key's ID where there is width for both.
+        // With an arrow to or from another key, and that key's ID where both fit.
         let is_rotated = |key: &Key| key.replaces.is_some() || key.replaced_by.is_some();
         let width = match screen.list.rows.loaded().iter().any(is_rotated) {
             true if width >= 118 => WITH_BOTH_IDS,
@@ -146,7 +146,7 @@ fn key_cells(
         .collect()
 }
 
-/// What a key was replaced by, which matters more, or what it replaces: an arrow only where there is no width.
+/// What a key was replaced by, which matters more, or what it replaces: only an arrow where that does not fit.
 fn lineage(key: &Key, glyphs: &Glyphs, width: u16) -> Option<String> {
     let (arrow, other) = match (&key.replaced_by, &key.replaces) {
         (Some(next), _) => (glyphs.replaced_by, next),

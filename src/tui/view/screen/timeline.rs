@@ -6,12 +6,12 @@ use ratatui::style::Style;
 use crate::tui::app::screen::timeline::{Month, Timeline};
 use crate::tui::view::canvas::Canvas;
 
-/// Lines of the bars themselves; above them stand the numbers, below the months.
+/// Lines of the bars, between the numbers and the months.
 const BARS: u16 = 4;
 
 /// How many lines it takes in a body of so many.
 pub(super) fn height(body: u16) -> u16 {
-    // The list is what one works with: it keeps at least six lines.
+    // The list keeps at least six lines.
     if body >= BARS + 3 + 6 { BARS + 3 } else { 0 }
 }
 

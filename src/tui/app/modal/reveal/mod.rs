@@ -1,6 +1,6 @@
 //! The secret, once.
 //!
-//! Invariant: the secret lives in here and nowhere else in the App; it is wiped when the modal is dropped.
+//! Invariant: the secret is kept in this dialog only, and wiped when it is dropped.
 
 use super::{
     Action, Context, Dialog, Effect, Flow, Message, Operation, Pending, Press, Reading, Reply, Shared,
@@ -28,9 +28,7 @@ pub struct Reveal {
     secret: Secret,
     /// Whether the secret is shown in full.
     pub shown: bool,
-    /// What the keyboard does at the moment.
     pub mode: Mode,
-    /// What happened last.
     pub status: Option<(Tone, String)>,
     /// Whether it went to a terminal's clipboard, which keydesk cannot clear by itself.
     pub in_terminal_clipboard: bool,
@@ -40,14 +38,14 @@ pub struct Reveal {
     saved: bool,
     /// Whether the delivery was recorded.
     noted: bool,
-    /// What becomes of the key that it replaces.
+    /// A sentence about the key that it replaces.
     pub fate: Option<String>,
-    /// Of how many this is which; several are shown in turn.
+    /// The position among several, and their number.
     pub turn: (usize, usize),
     series: Series,
 }
 
-/// What the keyboard does.
+/// The input that is expected.
 #[derive(Debug)]
 pub enum Mode {
     /// Copy, write, show.
@@ -126,7 +124,7 @@ impl Reveal {
 
     fn leave(&mut self, shared: &mut Shared) -> Flow {
         shared.push(Effect::Mouse(shared.settings().mouse));
-        // What was on the screen in full is overwritten, whatever comes next.
+        // Overwrites the secret on the screen.
         shared.push(Effect::Redraw);
         let text = if self.noted {
             let until = shared.zone().local(self.key.expires).date_naive();
@@ -238,7 +236,7 @@ impl Dialog for Reveal {
         if !matches!(self.mode, Mode::Home) {
             return Vec::new();
         }
-        // With all of them there would be no place for the last one on 80 columns; the help has the one left out.
+        // All of them do not fit on 80 columns; the help lists the other one.
         let third = if self.is_followed() { Action::WriteAll } else { Action::Usage };
         let mut actions = vec![Action::Copy, Action::Write, Action::Show, third];
         actions.extend(self.in_terminal_clipboard.then_some(Action::ClearClipboard));

@@ -1,4 +1,4 @@
-//! Several secrets, one after the other: shown in turn, or written into a folder.
+//! Several secrets: shown one after the other, or written to a directory.
 
 use crate::tui::app::modal::{Flow, Message, Shared, TextField};
 use std::path::{Path, PathBuf};
@@ -15,20 +15,20 @@ pub struct Successor {
     pub key: Key,
     /// Its secret.
     pub secret: Secret,
-    /// What becomes of the old one, in a sentence.
+    /// A sentence about the old key.
     pub fate: String,
 }
 
-/// What goes from one to the next.
+/// What all of them share.
 #[derive(Debug, Default)]
 pub(super) struct Series {
     /// Those that follow, the next one last.
     waiting: Vec<Successor>,
-    /// Where the last one was written to: the next one stands beside it.
+    /// The directory of the last file, suggested for the next.
     folder: Option<PathBuf>,
-    /// How many were written there.
+    /// The number of files written there.
     written: usize,
-    /// Whether all that follow go there too, without a question.
+    /// Whether the following ones are written there without asking.
     pub(super) is_written: bool,
 }
 
@@ -91,7 +91,7 @@ impl Reveal {
         Flow::Stay
     }
 
-    /// One is written: the next one follows, unless somebody wants to leave.
+    /// Continues with the next one after a file was written, unless a question is open.
     pub(super) fn written(&mut self, path: &Path, shared: &mut Shared) -> Flow {
         self.series.folder = path.parent().map(PathBuf::from);
         self.series.written += 1;
