@@ -106,10 +106,9 @@ fn lengthen(home: &Home, until: u64) {
 
 /// Runs `audit verify` in a terminal: how long it took, and everything that was written there.
 fn verified(home: &Home) -> (Duration, String) {
-    let state = home.path("state").display().to_string();
     let since = Instant::now();
     let arguments = ["audit", "verify"];
-    let mut pty = Pty::keydesk(&home.database(), &arguments, &[("XDG_STATE_HOME", state.as_str())]);
+    let mut pty = Pty::in_home(home, &arguments, &[]);
     let code = pty.wait_for_end(Duration::from_mins(2));
     let took = since.elapsed();
     assert_eq!(code, 0, "{}", pty.screen());

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use portable_pty::CommandBuilder;
-
 use crate::support::home::{Home, run};
-use crate::support::pty::Pty;
+use crate::support::pty::{Pty, command_in_home};
 
 /// Runs a command at a terminal; when it has said `prompt`, types `answer`. What was shown, and the exit code.
 fn at_terminal(
@@ -15,17 +13,7 @@ fn at_terminal(
     prompt: &str,
     answer: &str,
 ) -> (String, u32) {
-    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_keydesk"));
-    command.env_clear();
-    for (name, value) in home.environment() {
-        command.env(name, value);
-    }
-    command.env("TERM", "xterm-256color");
-    for (name, value) in more {
-        command.env(name, value);
-    }
-    command.args(arguments);
-    let mut pty = Pty::start(command, 200, 24);
+    let mut pty = Pty::start(command_in_home(home, arguments, more), 200, 24);
     let shown = |pty: &Pty| String::from_utf8_lossy(&pty.raw()).into_owned();
     if !answer.is_empty() {
         pty.wait(prompt, |pty| shown(pty).contains(prompt));

@@ -113,7 +113,7 @@ fn the_log_is_in_order_and_whoever_writes_is_warned() {
     assert_eq!(home.run(&["audit", "verify"]).code, 0);
 
     clock.jump("-10y");
-    let mut pty = Pty::keydesk(&home.database(), &[], &clock.environment());
+    let mut pty = Pty::in_home(&home, &[], &clock.environment());
     pty.wait_for("the clock is behind the last entry of the audit log");
     pty.wait_for("Now");
     clock.jump("+10y");
@@ -176,7 +176,7 @@ fn no_command_decides_anything_by_an_unbelievable_clock() {
             assert!(output.err.contains("the clock of this system is wrong: it shows "), "{when}");
             assert!(output.err.contains("Set the clock") && output.out.is_empty(), "{when}");
         }
-        let mut pty = Pty::keydesk(&home.database(), &[], &clock.environment());
+        let mut pty = Pty::in_home(&home, &[], &clock.environment());
         pty.wait_for("the clock of this system is wrong");
         assert_eq!(pty.wait_for_end(Duration::from_secs(5)), 3, "{wrong}");
     }

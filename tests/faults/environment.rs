@@ -167,7 +167,7 @@ fn a_dumb_terminal_gets_plain_text() {
     for arguments in
         [&["keys", "list"][..], &["audit", "verify"], &["doctor"], &["check", "--within", "1d"], &[]]
     {
-        let mut pty = Pty::keydesk(&home.database(), arguments, &[("TERM", "dumb")]);
+        let mut pty = Pty::in_home(&home, arguments, &[("TERM", "dumb")]);
         let code = pty.wait_for_end(Duration::from_secs(10));
         let raw = String::from_utf8_lossy(&pty.raw()).into_owned();
         assert!(!raw.contains('\x1b'), "{arguments:?}: {raw:?}");
@@ -190,7 +190,7 @@ fn escape(pty: &mut Pty) {
 fn ten_megabytes_are_pasted() {
     let home = Home::set_up();
     home.key("Checkout", &[]);
-    let mut pty = Pty::keydesk(&home.database(), &[], &[]);
+    let mut pty = Pty::in_home(&home, &[], &[]);
     pty.wait_for("Checkout");
     let flood = "dCheckout\rq\x1b[Bn\r".repeat(10_000_000 / 16);
     let paste = |pty: &mut Pty| pty.send(&format!("\x1b[200~{flood}\x1b[201~"));
@@ -222,7 +222,7 @@ fn ten_megabytes_are_pasted() {
 fn a_lock_that_is_not_given_back() {
     let home = Home::set_up();
     home.key("Checkout", &[]);
-    let mut pty = Pty::keydesk(&home.database(), &[], &[]);
+    let mut pty = Pty::in_home(&home, &[], &[]);
     pty.wait_for("Checkout");
     let other = rusqlite::Connection::open(home.database()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -275,7 +275,7 @@ fn a_million_random_keys() {
         random.fill(&mut bytes).unwrap();
         usize::try_from(u32::from_le_bytes(bytes)).unwrap() % below
     };
-    let mut pty = Pty::keydesk(&home.database(), &[], &[("SSH_TTY", "/dev/pts/9")]);
+    let mut pty = Pty::in_home(&home, &[], &[("SSH_TTY", "/dev/pts/9")]);
     pty.wait_for("Checkout");
     for _ in 0..1_000 {
         let mut keys = String::new();

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
+use crate::support::home::Home;
 use crate::support::until;
 
 /// A terminal with a program in it.
@@ -29,6 +30,24 @@ fn cells(count: u16) -> NonZero<u16> {
 /// How long a test waits for something to appear.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// keydesk in a home directory, as a terminal runs it.
+pub fn command_in_home(home: &Home, arguments: &[&str], more: &[(&str, &str)]) -> CommandBuilder {
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_keydesk"));
+    command.args(arguments);
+    command.env_clear();
+    for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8")] {
+        command.env(name, value);
+    }
+    for (name, value) in home.environment() {
+        command.env(name, value);
+    }
+    for (name, value) in more {
+        command.env(name, value);
+    }
+    command.cwd(home.0.path());
+    command
+}
+
 impl Pty {
     /// Starts keydesk on a database, in an environment of nothing but what it needs.
     pub fn keydesk(database: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
@@ -47,6 +66,11 @@ impl Pty {
             command.env(name, value);
         }
         Self::start(command, 80, 24)
+    }
+
+    /// Starts keydesk in a home directory, with more variables.
+    pub fn in_home(home: &Home, arguments: &[&str], more: &[(&str, &str)]) -> Self {
+        Self::start(command_in_home(home, arguments, more), 80, 24)
     }
 
     /// Starts a program.
