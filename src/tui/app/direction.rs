@@ -8,6 +8,12 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// The neighbor of a value in a ring of values.
+    pub fn among<T: Copy + PartialEq>(self, all: &[T], current: T) -> T {
+        let place = all.iter().position(|one| *one == current).unwrap_or_default();
+        all.get(self.step(place, all.len())).copied().unwrap_or(current)
+    }
+
     /// The neighbor of a place in a ring of so many.
     pub fn step(self, place: usize, count: usize) -> usize {
         let count = count.max(1);

@@ -39,15 +39,13 @@ impl ScreenId {
 
     /// The screen that an action leads to from this one, if it does.
     pub fn after(self, action: Action) -> Option<Self> {
-        let place = Self::ALL.iter().position(|screen| *screen == self).unwrap_or_default();
-        let neighbor = |direction: Direction| Self::ALL[direction.step(place, Self::ALL.len())];
         Some(match action {
             Action::ScreenKeys => Self::Keys,
             Action::ScreenApplications => Self::Applications,
             Action::ScreenUsers => Self::Users,
             Action::ScreenAudit => Self::Audit,
-            Action::NextScreen => neighbor(Direction::Forward),
-            Action::PreviousScreen => neighbor(Direction::Back),
+            Action::NextScreen => Direction::Forward.among(&Self::ALL, self),
+            Action::PreviousScreen => Direction::Back.among(&Self::ALL, self),
             _ => return None,
         })
     }

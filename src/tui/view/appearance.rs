@@ -46,89 +46,52 @@ impl Appearances {
     }
 }
 
-/// Signs, with a form for terminals that have ASCII only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Glyphs {
-    /// Whether there is ASCII only.
-    pub ascii: bool,
-    /// Between the parts of where one is.
-    pub step: &'static str,
-    /// At the end of what was cut.
-    pub cut: &'static str,
-    /// Before the chosen one of a list.
-    pub pointer: &'static str,
-    /// Before what is selected for an operation.
-    pub picked: &'static str,
-    /// A valid key.
-    pub valid: &'static str,
-    /// A key that expires soon.
-    pub soon: &'static str,
-    /// An expired key.
-    pub expired: &'static str,
-    /// A disabled key.
-    pub disabled: &'static str,
-    /// Before the key that took this one's place.
-    pub replaced_by: &'static str,
-    /// Before the key whose place this one took.
-    pub replaces: &'static str,
-    /// The order goes up.
-    pub ascending: &'static str,
-    /// The order goes down.
-    pub descending: &'static str,
-    /// There are rows above.
-    pub more_above: &'static str,
-    /// There are rows below.
-    pub more_below: &'static str,
-    /// A hidden letter.
-    pub dot: char,
-    /// A line from left to right.
-    pub rule: &'static str,
-    /// Bars, from the lowest.
-    pub bars: [&'static str; 8],
+macro_rules! glyphs {
+    ($($(#[doc = $doc:literal])* $name:ident: $type:ty = $unicode:expr, $ascii:expr;)*) => {
+        /// Signs, for terminals with Unicode and for those with ASCII only.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct Glyphs { $($(#[doc = $doc])* pub $name: $type,)* }
+
+        impl Glyphs {
+            pub const UNICODE: Self = Self { $($name: $unicode,)* };
+            pub const ASCII: Self = Self { $($name: $ascii,)* };
+        }
+    };
 }
 
-impl Glyphs {
-    /// For terminals that have Unicode.
-    pub const UNICODE: Self = Self {
-        ascii: false,
-        step: "›",
-        cut: "…",
-        pointer: "▸",
-        picked: "✓",
-        valid: "●",
-        soon: "◐",
-        expired: "○",
-        disabled: "‖",
-        replaced_by: "→",
-        replaces: "←",
-        ascending: " ↑",
-        descending: " ↓",
-        more_above: "▲",
-        more_below: "▼",
-        dot: '•',
-        rule: "─",
-        bars: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
-    };
-
-    /// For terminals that have ASCII only.
-    pub const ASCII: Self = Self {
-        ascii: true,
-        step: ">",
-        cut: "~",
-        pointer: ">",
-        picked: "*",
-        valid: "+",
-        soon: "!",
-        expired: "x",
-        disabled: "=",
-        replaced_by: ">",
-        replaces: "<",
-        ascending: " ^",
-        descending: " v",
-        more_above: "^",
-        more_below: "v",
-        dot: '.',
-        rule: "-",
-        bars: [".", ".", ":", ":", "|", "|", "#", "#"],
-    };
+glyphs! {
+    /// Whether there is ASCII only.
+    ascii: bool = false, true;
+    /// Between the parts of where one is.
+    step: &'static str = "›", ">";
+    /// At the end of what was cut.
+    cut: &'static str = "…", "~";
+    /// Before the chosen one of a list.
+    pointer: &'static str = "▸", ">";
+    /// Before what is selected for an operation.
+    picked: &'static str = "✓", "*";
+    /// A valid key.
+    valid: &'static str = "●", "+";
+    /// A key that expires soon.
+    soon: &'static str = "◐", "!";
+    /// An expired key.
+    expired: &'static str = "○", "x";
+    /// A disabled key.
+    disabled: &'static str = "‖", "=";
+    /// Before the key that took this one's place.
+    replaced_by: &'static str = "→", ">";
+    /// Before the key whose place this one took.
+    replaces: &'static str = "←", "<";
+    /// The order goes up.
+    ascending: &'static str = " ↑", " ^";
+    /// The order goes down.
+    descending: &'static str = " ↓", " v";
+    /// There are rows above.
+    more_above: &'static str = "▲", "^";
+    /// There are rows below.
+    more_below: &'static str = "▼", "v";
+    /// A hidden letter.
+    dot: char = '•', '.';
+    /// Bars, from the lowest.
+    bars: [&'static str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"], [".", ".", ":", ":", "|", "|", "#", "#"];
 }

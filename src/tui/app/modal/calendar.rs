@@ -1,9 +1,10 @@
 //! A date, chosen with the arrow keys or typed as `YYYY-MM-DD`.
 
-use super::{Action, Press, TextField};
 use chrono::{Datelike, Days, Months, NaiveDate};
 
 use crate::config::bindings::Key;
+
+use super::{Action, Press, TextField};
 
 /// A date that is being chosen.
 #[derive(Clone, Debug)]

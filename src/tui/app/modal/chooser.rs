@@ -3,11 +3,12 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared, TextField};
 use crate::config::bindings::Bindings;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::text::fold;
 use crate::tui::app::message::count;
+
+use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared, TextField};
 
 /// A filter, and the place of the chosen entry among those that match.
 #[derive(Clone, Debug)]

@@ -1,8 +1,9 @@
 //! Yes or No, for what can be undone.
 
-use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission, Targets};
 use crate::desk::Picked;
 use crate::domain::user::User;
+
+use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission, Targets};
 
 /// The question. No has the focus at first.
 #[derive(Debug)]
@@ -73,8 +74,7 @@ impl Dialog for Confirm {
             Some(Action::Cancel | Action::No) => return Flow::Close,
             Some(Action::Confirm) if !self.yes => return Flow::Close,
             Some(Action::Confirm | Action::Yes) => self.submit(shared),
-            Some(Action::Next | Action::Previous | Action::Left | Action::Right) => self.yes = !self.yes,
-            _ => {}
+            _ => self.yes ^= press.focus().or(press.choice()).is_some(),
         }
         Flow::Stay
     }

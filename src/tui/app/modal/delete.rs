@@ -1,10 +1,11 @@
 //! Typed confirmation of what cannot be undone.
 
-use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission, Targets, TextField};
 use crate::desk::Picked;
 use crate::domain::application::Application;
 use crate::domain::text::is_unsafe;
 use crate::domain::user::User;
+
+use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission, Targets, TextField};
 
 /// The dialog.
 #[derive(Debug)]
@@ -127,25 +128,22 @@ impl Dialog for Delete {
     }
 
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
+        if let Some(direction) = press.focus() {
+            self.focus = direction.among(&[Focus::Text, Focus::Cancel, Focus::Delete], self.focus);
+            return Flow::Stay;
+        }
         match (press.action, self.focus) {
             (Some(Action::Cancel), _) | (Some(Action::Confirm), Focus::Cancel) => return Flow::Close,
             (Some(Action::Confirm), _) => self.submit(shared),
-            (Some(Action::Next), Focus::Text) | (Some(Action::Previous), Focus::Delete) => {
-                self.focus = Focus::Cancel;
-            }
-            (Some(Action::Next), Focus::Cancel) | (Some(Action::Previous), Focus::Text) => {
-                self.focus = Focus::Delete;
-            }
-            (Some(Action::Next), Focus::Delete) | (Some(Action::Previous), Focus::Cancel) => {
-                self.focus = Focus::Text;
-            }
             (_, Focus::Text) => {
                 self.mismatch = false;
                 self.typed.edit(&press.chord);
             }
-            (Some(Action::Left | Action::Right), Focus::Cancel) => self.focus = Focus::Delete,
-            (Some(Action::Left | Action::Right), Focus::Delete) => self.focus = Focus::Cancel,
-            _ => {}
+            (_, focus) => {
+                if let Some(direction) = press.choice() {
+                    self.focus = direction.among(&[Focus::Cancel, Focus::Delete], focus);
+                }
+            }
         }
         Flow::Stay
     }

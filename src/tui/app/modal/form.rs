@@ -1,14 +1,13 @@
 //! A few fields: the first start, a new Application, another name, a new user.
 
-use super::{
-    Action, Dialog, Direction, Effect, Flow, Load, Operation, Pending, Press, Reply, Shared, Submission,
-    TextField,
-};
+use crate::desk::Who;
 use crate::domain::application::Application;
 use crate::domain::text::{Name, skeleton};
 use crate::domain::user::Email;
 
-use crate::desk::Who;
+use super::{
+    Action, Dialog, Effect, Flow, Load, Operation, Pending, Press, Reply, Shared, Submission, TextField,
+};
 
 /// A form.
 #[derive(Debug)]
@@ -128,10 +127,6 @@ impl Form {
         }
     }
 
-    fn move_focus(&mut self, direction: Direction) {
-        self.focus = direction.step(self.focus, self.fields.len());
-    }
-
     fn edit(&mut self, edit: impl FnOnce(&mut TextField)) {
         if let Some((_, field)) = self.fields.get_mut(self.focus) {
             self.submission.error = None;
@@ -176,11 +171,12 @@ impl Dialog for Form {
                 self.focus += 1;
             }
             Some(Action::Confirm) => self.submit(shared),
-            Some(Action::Next) => self.move_focus(Direction::Forward),
-            Some(Action::Previous) => self.move_focus(Direction::Back),
-            _ => self.edit(|field| {
-                field.edit(&press.chord);
-            }),
+            _ => match press.focus() {
+                Some(direction) => self.focus = direction.step(self.focus, self.fields.len()),
+                None => self.edit(|field| {
+                    field.edit(&press.chord);
+                }),
+            },
         }
         Flow::Stay
     }

@@ -1,9 +1,9 @@
 //! The dialog of a log mismatch: what differs, which deleted keys exist again, and what to do.
 
-use super::{Action, Context, Dialog, Direction, Flow, Operation, Press, Shared, Submission};
 use crate::desk::known_head::{LogMismatch, RestoredKey};
 
 use super::delete::Delete;
+use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission};
 
 /// The dialog. Later has the focus at first.
 #[derive(Debug)]
@@ -44,10 +44,6 @@ impl LogMismatchDialog {
         self.choices().get(self.focus).copied().unwrap_or(Choice::Later)
     }
 
-    fn move_focus(&mut self, direction: Direction) {
-        self.focus = direction.step(self.focus, self.choices().len());
-    }
-
     fn confirm(&mut self, shared: &mut Shared) -> Flow {
         match self.focused() {
             Choice::Later => return self.back(),
@@ -85,9 +81,11 @@ impl Dialog for LogMismatchDialog {
         match press.action {
             Some(Action::Cancel) => return self.back(),
             Some(Action::Confirm) => return self.confirm(shared),
-            Some(Action::Next | Action::Right) => self.move_focus(Direction::Forward),
-            Some(Action::Previous | Action::Left) => self.move_focus(Direction::Back),
-            _ => {}
+            _ => {
+                if let Some(direction) = press.focus().or(press.choice()) {
+                    self.focus = direction.step(self.focus, self.choices().len());
+                }
+            }
         }
         Flow::Stay
     }

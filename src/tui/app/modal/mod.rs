@@ -49,6 +49,24 @@ impl Press {
     pub fn of(action: Action) -> Self {
         Self { chord: Chord::none(), action: Some(action) }
     }
+
+    /// To the next or the previous field.
+    pub fn focus(&self) -> Option<Direction> {
+        match self.action? {
+            Action::Next => Some(Direction::Forward),
+            Action::Previous => Some(Direction::Back),
+            _ => None,
+        }
+    }
+
+    /// To the choice at the right or at the left.
+    pub fn choice(&self) -> Option<Direction> {
+        match self.action? {
+            Action::Right | Action::Toggle => Some(Direction::Forward),
+            Action::Left => Some(Direction::Back),
+            _ => None,
+        }
+    }
 }
 
 /// What a screen or a dialog asks the App to do.

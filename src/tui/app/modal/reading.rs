@@ -1,11 +1,12 @@
 //! Pages to read: help, how to use a key, the details of a key and of an audit entry.
 
-use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared};
 use crate::domain::audit::AuditAction;
 use crate::domain::key::{Key, KeyId};
 use crate::domain::platform::{self, Catalogue};
 use crate::store::audit::AuditRow;
 use crate::tui::app::msg::{KeyDetails, Remains};
+
+use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared};
 
 /// A page that scrolls.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! Rotate: the reason, and how long the old key keeps working. Then the secret, once.
 
-use super::{Action, Dialog, Flow, Operation, Outcome, Press, Reply, Shared, Submission, Targets};
 use chrono::TimeDelta;
 
 use crate::desk::{Ending, Picked, Rotated, text};
 use crate::domain::text::fold;
 
 use super::reveal::{Reveal, Successor};
+use super::{Action, Dialog, Flow, Operation, Outcome, Press, Reply, Shared, Submission, Targets};
 
 /// How long the old key can keep working after a planned rotation.
 pub const OVERLAPS: [(&str, Ending); 4] = [

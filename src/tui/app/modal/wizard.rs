@@ -1,9 +1,5 @@
 //! Create API Key: four steps, and nothing is written before the last.
 
-use super::{
-    Action, Context, Dialog, Direction, Flow, Load, Operation, Outcome, Pending, Press, Reply, Shared,
-    Submission, TextField,
-};
 use chrono::{NaiveDate, TimeDelta};
 
 use crate::desk::{CreatedKey, month_of};
@@ -18,6 +14,10 @@ use crate::host::clock::Zone;
 use super::Reveal;
 use super::calendar::Calendar;
 use super::chooser::Menu;
+use super::{
+    Action, Context, Dialog, Flow, Load, Operation, Outcome, Pending, Press, Reply, Shared, Submission,
+    TextField,
+};
 
 /// The wizard.
 #[derive(Debug)]
@@ -220,63 +220,42 @@ impl Wizard {
         })
     }
 
-    fn move_focus(&mut self, direction: Direction) {
-        let all = [Focus::Name, Focus::Type, Focus::Expiry, Focus::Date];
-        let count = if self.preset.is_none() { all.len() } else { all.len() - 1 };
-        let place = all.iter().position(|focus| *focus == self.focus).unwrap_or_default();
-        self.focus = all[direction.step(place, count)];
-    }
-
     /// The places of the expiration choices: the presets, then "a date".
     fn choose_expiry(&mut self, place: usize, shared: &mut Shared) {
         self.preset = (place < PRESETS.len()).then_some(place);
         self.date_changed(shared);
     }
 
-    fn press_in_service(&mut self, action: Option<Action>, shared: &mut Shared) -> Flow {
-        match action {
+    fn press_in_service(&mut self, press: &Press, shared: &mut Shared) -> Flow {
+        match press.action {
             Some(answer @ (Action::Yes | Action::No)) => {
                 self.third_party = answer == Action::Yes;
                 return self.forward(shared);
             }
-            Some(
-                Action::Left
-                | Action::Right
-                | Action::Toggle
-                | Action::Up
-                | Action::Down
-                | Action::Next
-                | Action::Previous,
-            ) => self.third_party = !self.third_party,
-            _ => {}
+            Some(Action::Up | Action::Down) => self.third_party = !self.third_party,
+            _ => self.third_party ^= press.focus().or(press.choice()).is_some(),
         }
         Flow::Stay
     }
 
     fn press_in_details(&mut self, press: &Press, shared: &mut Shared) {
-        let direction = match press.action {
-            Some(Action::Left) => Some(Direction::Back),
-            Some(Action::Right | Action::Toggle) => Some(Direction::Forward),
-            _ => None,
-        };
-        match (self.focus, direction) {
+        match (self.focus, press.choice()) {
             (Focus::Date, _) if self.calendar.press(press) => self.date_changed(shared),
             (Focus::Name, _) if self.name.edit(&press.chord) => self.submission.error = None,
-            (Focus::Type, Some(_)) => {
-                self.key_type = match self.key_type {
-                    KeyType::Production => KeyType::Test,
-                    KeyType::Test => KeyType::Production,
-                };
+            (Focus::Type, Some(direction)) => {
+                self.key_type = direction.among(&KeyType::ALL, self.key_type);
             }
             (Focus::Expiry, Some(direction)) => {
                 let place = self.preset.unwrap_or(PRESETS.len());
                 self.choose_expiry(direction.step(place, PRESETS.len() + 1), shared);
             }
-            _ => match press.action {
-                Some(Action::Next) => self.move_focus(Direction::Forward),
-                Some(Action::Previous) => self.move_focus(Direction::Back),
-                _ => {}
-            },
+            _ => {
+                if let Some(direction) = press.focus() {
+                    let all = [Focus::Name, Focus::Type, Focus::Expiry, Focus::Date];
+                    let count = if self.preset.is_none() { all.len() } else { all.len() - 1 };
+                    self.focus = direction.among(&all[..count], self.focus);
+                }
+            }
         }
     }
 }
@@ -307,7 +286,7 @@ impl Dialog for Wizard {
         match (press.action, self.step) {
             (Some(Action::Cancel), _) => return self.back(shared),
             (Some(Action::Confirm), _) => return self.forward(shared),
-            (action, Step::Service) => return self.press_in_service(action, shared),
+            (_, Step::Service) => return self.press_in_service(press, shared),
             (_, Step::Platform) => {
                 if self.menu.press(press, self.platforms.len()) {
                     self.submission.error = None;

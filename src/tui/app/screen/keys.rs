@@ -13,6 +13,7 @@ use crate::tui::layout;
 use super::Screen;
 use super::filtered_list::{FilteredList, Listed, Rows};
 use super::timeline::Timeline;
+use crate::tui::app::direction::Direction;
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
 use crate::tui::app::modal::confirm::Change;
@@ -259,8 +260,8 @@ impl Screen for KeysScreen {
             }
             // The selected key stays selected.
             Action::Sort => {
-                let place = KeySort::ALL.iter().position(|sort| *sort == self.list.query.sort);
-                self.list.query.sort = KeySort::ALL[(place.unwrap_or_default() + 1) % KeySort::ALL.len()];
+                let sort = &mut self.list.query.sort;
+                *sort = Direction::Forward.among(&KeySort::ALL, *sort);
                 self.list.reload(shared);
             }
             Action::Reverse => {
@@ -331,12 +332,8 @@ impl Screen for KeysScreen {
     }
 }
 
+/// All keys, then those of each state.
 fn next_state(state: Option<KeyState>) -> Option<KeyState> {
-    match state {
-        None => KeyState::ALL.first().copied(),
-        Some(state) => {
-            let place = KeyState::ALL.iter().position(|s| *s == state)?;
-            KeyState::ALL.get(place + 1).copied()
-        }
-    }
+    let place = state.and_then(|state| KeyState::ALL.iter().position(|one| *one == state));
+    KeyState::ALL.get(place.map_or(0, |place| place + 1)).copied()
 }

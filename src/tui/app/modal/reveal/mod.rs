@@ -2,10 +2,6 @@
 //!
 //! Invariant: the secret is kept in this dialog only, and wiped when it is dropped.
 
-use super::{
-    Action, Context, Dialog, Effect, Flow, Message, Operation, Pending, Press, Reading, Reply, Shared,
-    TextField, Tone,
-};
 mod several;
 
 use std::path::PathBuf;
@@ -13,8 +9,12 @@ use std::path::PathBuf;
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
-
 use crate::host::clipboard::Copied;
+
+use super::{
+    Action, Context, Dialog, Effect, Flow, Message, Operation, Pending, Press, Reading, Reply, Shared,
+    TextField, Tone,
+};
 use several::Series;
 
 pub use several::Successor;

@@ -1,12 +1,13 @@
 //! Several secrets: shown one after the other, or written to a directory.
 
-use crate::tui::app::modal::{Flow, Message, Shared, TextField};
 use std::path::{Path, PathBuf};
 
-use super::{Mode, Reveal};
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
+use crate::tui::app::modal::{Flow, Message, Shared, TextField};
+
+use super::{Mode, Reveal};
 
 /// A new key that takes the place of another.
 #[derive(Debug)]
