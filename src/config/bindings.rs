@@ -1,6 +1,7 @@
 //! The key bindings. Footer, help and palette come from the same table.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -64,15 +65,27 @@ pub enum BindingError {
     Action { context: String, action: String, allowed: String },
     /// One key for two actions that can be pressed at the same time.
     #[error("the key {chord} is bound to both {first} and {second}: give one of them another")]
-    Clash {
-        chord: String,
-        /// `context.action`.
-        first: String,
-        second: String,
-    },
+    Clash { chord: Chord, first: Bound, second: Bound },
     /// The configuration takes a key away that must stay.
-    #[error("[keys.{context}] {action}: {chord} must stay among its keys, so that there is always a way out")]
-    Fixed { context: String, action: String, chord: String },
+    #[error(
+        "[keys.{}] {}: {chord} must stay among its keys, so that there is always a way out",
+        .bound.context.as_ref(),
+        .bound.action.as_ref()
+    )]
+    Fixed { bound: Bound, chord: Chord },
+}
+
+/// What a key is bound to, written `context.action`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    pub context: Context,
+    pub action: Action,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.context.as_ref(), self.action.as_ref())
+    }
 }
 
 /// Keys that no configuration can take away: Esc always leads back, Ctrl-C always quits.
@@ -122,8 +135,7 @@ impl Bindings {
         }
         for (context, action, chord) in FIXED {
             if !self.get(context, action).is_some_and(|entry| entry.chords.contains(&chord)) {
-                let (context, action) = (context.as_ref().to_owned(), action.as_ref().to_owned());
-                return Err(BindingError::Fixed { context, action, chord: chord.to_string() });
+                return Err(BindingError::Fixed { bound: Bound { context, action }, chord });
             }
         }
         self.check()?;
@@ -143,10 +155,9 @@ impl Bindings {
                     continue;
                 }
                 if let Some(chord) = first.chords.iter().find(|chord| second.chords.contains(chord)) {
-                    let name =
-                        |entry: &Binding| format!("{}.{}", entry.context.as_ref(), entry.action.as_ref());
-                    let (first, second) = (name(first), name(second));
-                    return Err(BindingError::Clash { chord: chord.to_string(), first, second });
+                    let bound = |entry: &Binding| Bound { context: entry.context, action: entry.action };
+                    let (first, second) = (bound(first), bound(second));
+                    return Err(BindingError::Clash { chord: *chord, first, second });
                 }
             }
         }

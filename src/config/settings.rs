@@ -11,7 +11,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 use toml::Spanned;
 
 use super::ConfigError;
-use super::bindings::{BindingError, Bindings, Overrides};
+use super::bindings::{BindingError, Bindings, Bound, Overrides};
 use crate::domain::expiry::parse_duration;
 use crate::domain::platform::{Catalogue, CatalogueError, Platform};
 use crate::host::clipboard::ClipboardMode;
@@ -173,21 +173,21 @@ fn place_of_key(keys: &Keys, error: &BindingError) -> usize {
     let action = |context: &str, action: &str| {
         keys.get(context).and_then(|actions| actions.get_key_value(action)).map(|(word, _)| word.span().start)
     };
-    let dotted = |both: &str| both.split_once('.').and_then(|(context, word)| action(context, word));
+    let bound = |bound: &Bound| action(bound.context.as_ref(), bound.action.as_ref());
     match error {
         BindingError::Toml(_) => None,
         BindingError::Context { context, .. } => {
             keys.get_key_value(context.as_str()).map(|(word, _)| word.span().start)
         }
-        BindingError::Action { context, action: word, .. }
-        | BindingError::Fixed { context, action: word, .. } => action(context, word),
+        BindingError::Action { context, action: word, .. } => action(context, word),
+        BindingError::Fixed { bound: fixed, .. } => bound(fixed),
         BindingError::Key { context, action: word, error } => keys
             .get(context.as_str())
             .and_then(|actions| actions.get(word.as_str()))
             .and_then(|chords| chords.iter().find(|chord| *chord.get_ref() == error.0))
             .map(|chord| chord.span().start),
         // The later of the two lines, where both are the user's.
-        BindingError::Clash { first, second, .. } => dotted(first).max(dotted(second)),
+        BindingError::Clash { first, second, .. } => bound(first).max(bound(second)),
     }
     .unwrap_or(0)
 }

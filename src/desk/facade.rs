@@ -141,7 +141,7 @@ impl Desk {
 fn warnings(store: &Store, r: &Reader<'_>, now: Instant) -> Result<Vec<String>, StoreError> {
     let mut warnings = store.warnings().to_vec();
     if let Some(behind) = clock::behind_the_log(audit::last_at(r)?, now) {
-        warnings.push(format!("{behind}. {}", clock::MEND));
+        warnings.push(format!("{behind}. {}", clock::HINT));
     }
     Ok(warnings)
 }

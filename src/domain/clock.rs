@@ -28,7 +28,7 @@ pub fn check(now: Instant) -> Result<(), ClockError> {
 /// How far the clocks of two machines may differ without a warning.
 pub const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 
-pub const MEND: &str = "Set the clock, best by NTP (timedatectl set-ntp true): by it keys expire";
+pub const HINT: &str = "Set the clock, best by NTP (timedatectl set-ntp true): by it keys expire";
 
 /// Whether the clock is before an instant that has passed.
 #[must_use]

@@ -107,12 +107,6 @@ impl KeyType {
     }
 }
 
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("must be one of: {allowed}")]
-pub struct UnknownWord {
-    pub allowed: &'static str,
-}
-
 /// Whether a key is for one's own software or for a third-party platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeyKind {

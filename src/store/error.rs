@@ -221,7 +221,7 @@ impl StoreError {
                 format!("{limit}Look at the list before you try again.")
             }
             Self::Sqlite { .. } => return size_limit::hint(),
-            Self::Clock(_) => clock::MEND.into(),
+            Self::Clock(_) => clock::HINT.into(),
             Self::Interrupted
             | Self::OldSqlite { .. }
             | Self::File { .. }

@@ -103,7 +103,7 @@ fn rank(sort: KeySort, key: &Key) -> (i64, String, i64) {
 #[test]
 fn every_order_is_what_it_says_and_walks_both_ways() {
     let desk = furnished(60);
-    for sort in KeySort::ALL {
+    for &sort in KeySort::ALL {
         for descending in [false, true] {
             let query = query(&desk, sort, descending);
             let expected = all(&desk, &query);
@@ -138,7 +138,7 @@ fn every_order_is_what_it_says_and_walks_both_ways() {
 fn no_order_sorts_all_rows() {
     let desk = furnished(10);
     let catalogue = Catalogue::built_in().unwrap();
-    for sort in KeySort::ALL {
+    for &sort in KeySort::ALL {
         for descending in [false, true] {
             let mut query = query(&desk, sort, descending);
             for filter in ["", "check braze"] {

@@ -252,7 +252,7 @@ fn time(inspection: &Inspection, now: Instant) -> Finding {
     const CHECK: &str = "clock";
     match inspection.read(audit::last_at) {
         Ok(last) => match clock::behind_the_log(last, now) {
-            Some(behind) => Finding::fault(CHECK, behind, clock::MEND),
+            Some(behind) => Finding::fault(CHECK, behind, clock::HINT),
             None => Finding::good(CHECK, "not behind the audit log"),
         },
         Err(error) => failed(CHECK, &error),

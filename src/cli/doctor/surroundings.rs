@@ -14,6 +14,7 @@ use crate::config::settings::Settings;
 use crate::domain::text::inert;
 use crate::host::clipboard::ClipboardMode;
 use crate::host::clipboard::choice::{Channel, channels};
+use crate::host::clipboard::tmux::SetClipboard;
 use crate::host::clipboard::{self, tmux};
 use crate::host::files::ConfigExposure;
 
@@ -69,12 +70,12 @@ pub(super) fn clipboard(mode: ClipboardMode) -> Finding {
     const CHECK: &str = "clipboard";
     let facts = clipboard::facts();
     let through_tmux = || match tmux::set_clipboard() {
-        Ok(mode) if mode == "off" => Finding::note(
+        Ok(SetClipboard::Off) => Finding::note(
             CHECK,
             "through tmux, which forwards no copies here (set-clipboard is off)",
             "tmux set-option -s set-clipboard on",
         ),
-        Ok(mode) => Finding::good(
+        Ok(SetClipboard::Forwards(mode)) => Finding::good(
             CHECK,
             format!("through tmux to the terminal outside (set-clipboard is {})", inert(&mode)),
         ),

@@ -87,7 +87,8 @@ fn states() -> impl TypedValueParser<Value = KeyState> {
 }
 
 fn columns() -> impl TypedValueParser<Value = KeySort> {
-    PossibleValuesParser::new(KeySort::ALL.map(KeySort::as_str)).try_map(|word| word.parse::<KeySort>())
+    PossibleValuesParser::new(KeySort::ALL.iter().map(|sort| sort.as_str()))
+        .try_map(|word| word.parse::<KeySort>())
 }
 
 /// A platform of the catalogue, or one that was in it once and still has keys.

@@ -16,15 +16,26 @@ pub fn is_remote() -> Option<bool> {
     Some(output.starts_with("SSH_CONNECTION="))
 }
 
-/// The option `set-clipboard`: `on`, `external` or `off`.
-pub fn set_clipboard() -> Result<String, String> {
+/// The option `set-clipboard`.
+#[derive(Clone, Debug, PartialEq, Eq, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
+pub enum SetClipboard {
+    /// tmux forwards nothing.
+    Off,
+    /// A word of tmux for a mode in which it forwards copies: `on` or `external`.
+    #[strum(default)]
+    Forwards(String),
+}
+
+/// Asks tmux for its option `set-clipboard`.
+pub fn set_clipboard() -> Result<SetClipboard, String> {
     let mode = run(Command::new("tmux").args(["show-options", "-sv", "set-clipboard"]), None)?;
-    Ok(mode.trim().to_owned())
+    Ok(mode.trim().parse().unwrap_or(SetClipboard::Off))
 }
 
 /// Forwards a text to the terminal of tmux. An error with `set-clipboard` off: tmux forwards nothing then.
 pub(super) fn forward(text: &Secret) -> Result<(), String> {
-    if set_clipboard()? == "off" {
+    if set_clipboard()? == SetClipboard::Off {
         return Err("tmux forwards no copies here (set-clipboard is off)".into());
     }
     // A name of its own, so that nobody else's buffer is touched.

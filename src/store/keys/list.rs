@@ -1,16 +1,16 @@
 //! The list of keys as windows: every order by key from an index, filters that go through a covering one.
 
 use std::fmt::Write as _;
-use std::str::FromStr;
 
 use chrono::TimeDelta;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::read::{get, select};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
-use crate::domain::key::{Key, KeyId, KeyKind, KeyState, UnknownWord};
+use crate::domain::key::{Key, KeyId, KeyKind, KeyState};
 use crate::domain::platform::Catalogue;
 use crate::domain::text::fold;
 use crate::store::convert::{self, KEY_COLUMNS};
@@ -18,15 +18,15 @@ use crate::store::page::{self, Page, Step, Window};
 use crate::store::{Reader, StoreError, applications, users};
 
 /// The columns that a list can be ordered by. Within one value keys are ordered by their IDs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum KeySort {
-    /// By name, without regard to case.
+    /// Without regard to case.
     Name,
-    /// By key ID.
+    #[strum(serialize = "id")]
     KeyId,
     /// By the platform's slug, generic keys first.
     Platform,
-    /// By expiration date.
     Expires,
     /// What needs attention first: by expiration date, disabled keys last.
     State,
@@ -37,22 +37,13 @@ pub enum KeySort {
 }
 
 impl KeySort {
-    /// All, in the order of the columns.
-    pub const ALL: [Self; 7] =
-        [Self::Name, Self::KeyId, Self::Platform, Self::Expires, Self::State, Self::Creator, Self::LastUsed];
+    /// In the order of the columns.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The word on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::KeyId => "id",
-            Self::Platform => "platform",
-            Self::Expires => "expires",
-            Self::State => "state",
-            Self::Creator => "creator",
-            Self::LastUsed => "last_used",
-        }
+        self.into()
     }
 
     /// The columns that order, without the key ID.
@@ -93,17 +84,6 @@ impl KeySort {
         };
         cursor.push(key.id.to_string().into());
         cursor
-    }
-}
-
-impl FromStr for KeySort {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|s| s.as_str() == text)
-            .ok_or(UnknownWord { allowed: "name, id, platform, expires, state, creator, last_used" })
     }
 }
 
