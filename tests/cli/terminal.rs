@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::support::KEYDESK;
 use crate::support::home::{Home, run};
 use crate::support::pty::{Pty, command_in_home};
 
@@ -13,7 +14,7 @@ fn at_terminal(
     prompt: &str,
     answer: &str,
 ) -> (String, u32) {
-    let mut pty = Pty::start(command_in_home(home, arguments, more), 200, 24);
+    let mut pty = Pty::start(command_in_home(home, KEYDESK, arguments, more), 200, 24);
     let shown = |pty: &Pty| String::from_utf8_lossy(&pty.raw()).into_owned();
     if !answer.is_empty() {
         pty.wait(prompt, |pty| shown(pty).contains(prompt));

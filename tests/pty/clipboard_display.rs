@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::support::command_desk::{CommandDesk, KEYDESK, said};
 use crate::support::display::{Display, Holder, MuteDisplay, holders};
-use crate::support::until;
+use crate::support::home::{Home, run};
+use crate::support::{KEYDESK, until};
 
 const TEXT: &str = "ik_live_7Qm2x9KdPa_canary";
 const SOON: Duration = Duration::from_secs(3);
@@ -34,20 +34,19 @@ fn a_copied_key_outlives_the_program_and_then_goes() {
     on_each_display(|display| {
         // By the seconds, the helper of each display is found among the processes.
         let seconds = if display.is_wayland() { 5 } else { 4 };
-        let desk = CommandDesk::new(seconds);
-        let output = desk
-            .command("setsid")
+        let home = Home::clearing_after(seconds);
+        let mut command = home.program("setsid");
+        command
             .args(["--wait", KEYDESK, "keys", "create", "--name", "Checkout", "--copy"])
-            .envs(display.variables.clone())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", said(&output));
+            .envs(display.variables.clone());
+        let output = run(&mut command);
+        assert_eq!(output.code, 0, "{output:?}");
         let since = Instant::now();
-        assert_eq!(output.stdout, b"", "the secret is not printed");
+        assert_eq!(output.out, "", "the secret is not printed");
         let copied = format!("Copied to the clipboard (cleared in {seconds} s)");
-        assert!(said(&output).contains(&copied), "{}", said(&output));
+        assert!(output.err.contains(&copied), "{output:?}");
         let content = display.content().unwrap();
-        assert!(desk.lets_in(&content), "what is in the clipboard is the key");
+        assert!(home.accepts(&content), "what is in the clipboard is the key");
         assert!(display.types().contains("x-kde-passwordManagerHint"), "{}", display.types());
         assert!(until(Duration::from_secs(seconds + 2), || display.content().is_none()), "it is cleared");
         assert!(since.elapsed() > SOON, "but not before its time");
@@ -125,18 +124,17 @@ fn a_display_that_never_answers_is_given_up() {
     // A time that no other test uses, by which the helper is found among the processes.
     const MINE: u64 = 37;
     let display = MuteDisplay::new();
-    let desk = CommandDesk::new(MINE);
+    let home = Home::clearing_after(MINE);
     let since = Instant::now();
     // In a session without a terminal, so that no other way is left.
-    let output = desk
-        .command("setsid")
+    let mut command = home.program("setsid");
+    command
         .args(["--wait", KEYDESK, "keys", "create", "--name", "Checkout", "--copy"])
-        .env("DISPLAY", &display.name)
-        .output()
-        .unwrap();
+        .env("DISPLAY", &display.name);
+    let output = run(&mut command);
     let took = since.elapsed();
-    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
-    assert!(said(&output).contains("did not answer within 2 s"), "{}", said(&output));
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(output.err.contains("did not answer within 2 s"), "{output:?}");
     // Far above 2 s: on a machine that runs other tests beside it, a process starts late.
     assert!(took > Duration::from_secs(2) && took < Duration::from_secs(8), "{took:?}");
     assert!(until(SOON, || holders(MINE) == 0), "the helper is gone");

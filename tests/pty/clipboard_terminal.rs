@@ -7,11 +7,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use portable_pty::CommandBuilder;
-
-use crate::support::command_desk::{CommandDesk, KEYDESK};
-use crate::support::pty::Pty;
-use crate::support::{contains, have, until};
+use crate::support::home::Home;
+use crate::support::pty::{Pty, command_in_home};
+use crate::support::{KEYDESK, contains, have, until};
 
 const SSH: (&str, &str) = ("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22");
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,25 +42,14 @@ fn decode(encoded: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// A program in a terminal of our own, in the desk's environment and no other.
-fn in_terminal(desk: &CommandDesk, program: &str, arguments: &[&str], more: &[(&str, &str)]) -> Pty {
-    let mut command = CommandBuilder::new(program);
-    command.args(arguments);
-    command.env_clear();
-    command.env("TERM", "xterm-256color");
-    for (name, value) in desk.environment() {
-        command.env(name, value);
-    }
-    for (name, value) in more {
-        command.env(name, value);
-    }
-    command.cwd(desk.path());
-    Pty::start(command, 160, 40)
+/// A program in a terminal of our own, in a home directory.
+fn in_terminal(home: &Home, program: &str, arguments: &[&str], more: &[(&str, &str)]) -> Pty {
+    Pty::start(command_in_home(home, program, arguments, more), 160, 40)
 }
 
 /// The command that copies, for a shell: what it said and how it ended go into files.
-fn copying(desk: &CommandDesk) -> String {
-    let (said, code) = (desk.path().join("said"), desk.path().join("code"));
+fn copying(home: &Home) -> String {
+    let (said, code) = (home.path("said"), home.path("code"));
     format!(
         "{KEYDESK} keys create --name Checkout --copy >{} 2>&1; echo $? >{}.new; mv {1}.new {1}; sleep 600",
         said.display(),
@@ -71,63 +58,63 @@ fn copying(desk: &CommandDesk) -> String {
 }
 
 /// Waits for [`copying`] to end: its exit code and what it said.
-fn outcome(desk: &CommandDesk) -> (String, String) {
-    let code = desk.path().join("code");
+fn outcome(home: &Home) -> (String, String) {
+    let code = home.path("code");
     assert!(until(PATIENCE, || code.exists()), "the command ends");
     let read = |path: PathBuf| std::fs::read_to_string(path).unwrap();
-    (read(code).trim().to_owned(), read(desk.path().join("said")))
+    (read(code).trim().to_owned(), read(home.path("said")))
 }
 
 #[test]
 fn over_ssh_exactly_one_sequence_is_written() {
-    let desk = CommandDesk::new(45);
+    let home = Home::clearing_after(45);
     let arguments = ["keys", "create", "--name", "Checkout", "--copy"];
-    let mut pty = in_terminal(&desk, KEYDESK, &arguments, &[("SSH_TTY", "/dev/pts/9")]);
+    let mut pty = in_terminal(&home, KEYDESK, &arguments, &[("SSH_TTY", "/dev/pts/9")]);
     assert_eq!(pty.wait_for_end(PATIENCE), 0, "{}", pty.screen());
     let copies = copies(&pty.raw());
     assert_eq!(copies.len(), 1, "{copies:?}");
     assert!(contains(&pty.raw(), "\x1b]52;c;"), "the only selector that mosh forwards");
-    assert!(desk.lets_in(&copies[0]));
+    assert!(home.accepts(&copies[0]));
     assert!(!contains(&pty.raw(), &copies[0]), "the key itself is not printed");
     assert!(pty.screen().contains("Sent to your terminal's clipboard (OSC 52)"), "{}", pty.screen());
 }
 
 #[test]
 fn a_successor_is_copied_and_one_that_cannot_be_is_withdrawn() {
-    let desk = CommandDesk::new(45);
+    let home = Home::clearing_after(45);
     let create = ["keys", "create", "--name", "Checkout", "--copy"];
-    let mut pty = in_terminal(&desk, KEYDESK, &create, &[SSH]);
+    let mut pty = in_terminal(&home, KEYDESK, &create, &[SSH]);
     assert_eq!(pty.wait_for_end(PATIENCE), 0, "{}", pty.screen());
     let first = copies(&pty.raw()).remove(0);
     let rotate = ["keys", "rotate", "Checkout", "--leaked", "--copy"];
     // A terminal that takes no copies: all is as it was.
-    let mut pty = in_terminal(&desk, KEYDESK, &rotate, &[SSH, ("VTE_VERSION", "7200")]);
+    let mut pty = in_terminal(&home, KEYDESK, &rotate, &[SSH, ("VTE_VERSION", "7200")]);
     assert_eq!(pty.wait_for_end(PATIENCE), 3, "{}", pty.screen());
     assert!(pty.screen().contains("withdrawn"), "{}", pty.screen());
     // It may have taken it all the same: what it has is no key any more.
-    assert!(desk.lets_in(&first) && !copies(&pty.raw()).iter().any(|copy| desk.lets_in(copy)));
-    let mut pty = in_terminal(&desk, KEYDESK, &rotate, &[SSH]);
+    assert!(home.accepts(&first) && !copies(&pty.raw()).iter().any(|copy| home.accepts(copy)));
+    let mut pty = in_terminal(&home, KEYDESK, &rotate, &[SSH]);
     assert_eq!(pty.wait_for_end(PATIENCE), 0, "{}", pty.screen());
     let second = copies(&pty.raw()).remove(0);
     assert!(!contains(&pty.raw(), &second), "the key itself is not printed");
-    assert!(desk.lets_in(&second) && !desk.lets_in(&first));
+    assert!(home.accepts(&second) && !home.accepts(&first));
 }
 
 #[test]
 fn a_forwarded_display_is_left_alone() {
-    let desk = CommandDesk::new(45);
+    let home = Home::clearing_after(45);
     let arguments = ["keys", "create", "--name", "Checkout", "--copy"];
     // Nothing answers there: whoever asked it would fail, or wait.
-    let mut pty = in_terminal(&desk, KEYDESK, &arguments, &[SSH, ("DISPLAY", "localhost:99.0")]);
+    let mut pty = in_terminal(&home, KEYDESK, &arguments, &[SSH, ("DISPLAY", "localhost:99.0")]);
     assert_eq!(pty.wait_for_end(PATIENCE), 0, "{}", pty.screen());
     assert_eq!(copies(&pty.raw()).len(), 1);
 }
 
 #[test]
 fn a_terminal_that_takes_no_copies_is_no_success() {
-    let desk = CommandDesk::new(45);
+    let home = Home::clearing_after(45);
     let arguments = ["keys", "create", "--name", "Checkout", "--copy"];
-    let mut pty = in_terminal(&desk, KEYDESK, &arguments, &[SSH, ("VTE_VERSION", "7200")]);
+    let mut pty = in_terminal(&home, KEYDESK, &arguments, &[SSH, ("VTE_VERSION", "7200")]);
     assert_eq!(pty.wait_for_end(PATIENCE), 3, "{}", pty.screen());
     assert!(pty.screen().contains("does not take copies"), "{}", pty.screen());
 }
@@ -140,12 +127,12 @@ struct Tmux {
 
 impl Tmux {
     /// Starts a session that copies; `settings` are lines of its configuration.
-    fn copying(desk: &CommandDesk, settings: &str, more: &[(&str, &str)]) -> Self {
-        let (configuration, socket) = (desk.path().join("tmux.conf"), desk.path().join("tmux.socket"));
+    fn copying(home: &Home, settings: &str, more: &[(&str, &str)]) -> Self {
+        let (configuration, socket) = (home.path("tmux.conf"), home.path("tmux.socket"));
         std::fs::write(&configuration, settings).unwrap();
         let (configuration, socket) = (configuration.display().to_string(), socket.display().to_string());
-        let arguments = ["-S", &socket, "-f", &configuration, "new-session", &copying(desk)];
-        Self { terminal: in_terminal(desk, "tmux", &arguments, more), socket }
+        let arguments = ["-S", &socket, "-f", &configuration, "new-session", &copying(home)];
+        Self { terminal: in_terminal(home, "tmux", &arguments, more), socket }
     }
 
     fn ask(&self, arguments: &[&str]) -> String {
@@ -166,15 +153,15 @@ fn tmux_forwards_and_keeps_nothing() {
         return;
     }
     for mode in ["external", "on"] {
-        let desk = CommandDesk::new(45);
-        let tmux = Tmux::copying(&desk, &format!("set -s set-clipboard {mode}\n"), &[SSH]);
-        let (code, said) = outcome(&desk);
+        let home = Home::clearing_after(45);
+        let tmux = Tmux::copying(&home, &format!("set -s set-clipboard {mode}\n"), &[SSH]);
+        let (code, said) = outcome(&home);
         assert_eq!(code, "0", "{mode}: {said}");
         assert!(said.contains("Sent through tmux; paste to check"), "{mode}: {said}");
         assert!(until(PATIENCE, || !copies(&tmux.terminal.raw()).is_empty()), "{mode}: it arrives");
         let copies = copies(&tmux.terminal.raw());
         assert_eq!(copies.len(), 1, "{mode}");
-        assert!(desk.lets_in(&copies[0]), "{mode}: the whole key");
+        assert!(home.accepts(&copies[0]), "{mode}: the whole key");
         assert_eq!(tmux.ask(&["list-buffers"]), "", "{mode}: nothing stays in a buffer");
         let scrollback = tmux.ask(&["capture-pane", "-p", "-S", "-"]);
         assert!(!scrollback.contains(&copies[0]), "{mode}: nothing stays in the pane");
@@ -186,10 +173,10 @@ fn tmux_that_forwards_nothing_is_no_success() {
     if !have("tmux") {
         return;
     }
-    let desk = CommandDesk::new(45);
+    let home = Home::clearing_after(45);
     let settings = "set -s set-clipboard off\nset -g allow-passthrough off\n";
-    let tmux = Tmux::copying(&desk, settings, &[SSH]);
-    let (code, said) = outcome(&desk);
+    let tmux = Tmux::copying(&home, settings, &[SSH]);
+    let (code, said) = outcome(&home);
     assert_eq!(code, "3", "{said}");
     assert!(said.contains("set-clipboard is off") && said.contains("allow-passthrough is off"), "{said}");
     assert_eq!(tmux.ask(&["list-buffers"]), "");
@@ -201,13 +188,13 @@ fn tmux_that_lets_sequences_through_is_passed_by() {
     if !have("tmux") {
         return;
     }
-    let desk = CommandDesk::new(45);
+    let home = Home::clearing_after(45);
     let settings = "set -s set-clipboard off\nset -g allow-passthrough on\n";
-    let tmux = Tmux::copying(&desk, settings, &[SSH]);
-    let (code, said) = outcome(&desk);
+    let tmux = Tmux::copying(&home, settings, &[SSH]);
+    let (code, said) = outcome(&home);
     assert_eq!(code, "0", "{said}");
     assert!(until(PATIENCE, || !copies(&tmux.terminal.raw()).is_empty()), "it arrives");
-    assert!(desk.lets_in(&copies(&tmux.terminal.raw())[0]));
+    assert!(home.accepts(&copies(&tmux.terminal.raw())[0]));
     assert_eq!(tmux.ask(&["list-buffers"]), "");
 }
 
@@ -216,11 +203,11 @@ fn tmux_attached_over_ssh_does_not_copy_to_the_display_of_the_machine() {
     if !have("tmux") {
         return;
     }
-    let desk = CommandDesk::new(45);
+    let home = Home::clearing_after(45);
     // The pane believes in a display; tmux knows that somebody came over SSH.
     let more = [SSH, ("DISPLAY", ":98765")];
-    let tmux = Tmux::copying(&desk, "", &more);
-    let (code, said) = outcome(&desk);
+    let tmux = Tmux::copying(&home, "", &more);
+    let (code, said) = outcome(&home);
     assert_eq!(code, "0", "{said}");
     assert!(said.contains("Sent through tmux"), "{said}");
     assert!(until(PATIENCE, || copies(&tmux.terminal.raw()).len() == 1));
@@ -245,20 +232,20 @@ fn screen_passes_pieces_that_make_a_whole() {
     if !have("screen") {
         return;
     }
-    let desk = CommandDesk::new(45);
-    let folder = desk.path().join("screens");
+    let home = Home::clearing_after(45);
+    let folder = home.path("screens");
     std::fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
     let sockets = folder.display().to_string();
-    let command = copying(&desk);
+    let command = copying(&home);
     let arguments = ["-S", "keydesk", "-c", "/dev/null", "sh", "-c", &command];
-    let terminal = in_terminal(&desk, "screen", &arguments, &[SSH, ("SCREENDIR", &sockets)]);
+    let terminal = in_terminal(&home, "screen", &arguments, &[SSH, ("SCREENDIR", &sockets)]);
     let screen = Screen { folder, terminal };
-    let (code, said) = outcome(&desk);
+    let (code, said) = outcome(&home);
     assert_eq!(code, "0", "{said}");
     assert!(said.contains("Sent to your terminal's clipboard"), "{said}");
     assert!(until(PATIENCE, || !copies(&screen.terminal.raw()).is_empty()), "it arrives");
     let copies = copies(&screen.terminal.raw());
     assert_eq!(copies.len(), 1);
-    assert!(desk.lets_in(&copies[0]), "the whole key: {copies:?}");
+    assert!(home.accepts(&copies[0]), "the whole key: {copies:?}");
     assert!(!screen.terminal.screen().contains("aWtf"), "no base64 on the screen");
 }

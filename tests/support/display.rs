@@ -12,8 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::support::command_desk::KEYDESK;
-use crate::support::{have, until};
+use crate::support::{KEYDESK, have, until};
 
 /// The user without rights, for a server that refuses to be root.
 const NOBODY: u32 = 65_534;

@@ -6,6 +6,8 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::KEYDESK;
+
 /// The exit code and the output of a command.
 #[derive(Debug)]
 pub(crate) struct CommandOutput {
@@ -55,6 +57,16 @@ impl Home {
         assert_eq!(said.code, 0, "{said:?}");
     }
 
+    /// The same, where the clipboard of a display is emptied after so many seconds.
+    pub(crate) fn clearing_after(seconds: u64) -> Self {
+        let home = Self::empty();
+        std::fs::create_dir_all(home.path("config/keydesk")).unwrap();
+        let settings = format!("clipboard_clear_after = \"{seconds}s\"\n");
+        std::fs::write(home.path("config/keydesk/config.toml"), settings).unwrap();
+        home.init();
+        home
+    }
+
     pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.0.path().join(below)
     }
@@ -77,9 +89,21 @@ impl Home {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keydesk"));
-        command.env_clear().envs(self.environment()).args(arguments);
+        let mut command = self.program(KEYDESK);
+        command.args(arguments);
         command
+    }
+
+    /// Any program in the environment of a command.
+    pub(crate) fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(self.environment());
+        command
+    }
+
+    /// Whether `keydesk verify` accepts a key.
+    pub(crate) fn accepts(&self, secret: &str) -> bool {
+        self.run_with(secret, &["verify"]).code == 0
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> CommandOutput {

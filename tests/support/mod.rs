@@ -9,7 +9,6 @@
     reason = "a failed step fails the test, and a skipped test says why"
 )]
 
-pub mod command_desk;
 pub mod display;
 pub mod endpoint;
 pub mod home;
@@ -30,6 +29,9 @@ use keydesk::domain::token::{Entropy, EntropyError};
 use keydesk::domain::user::{Caller, Email};
 use keydesk::host::clock;
 use keydesk::store::{Store, applications};
+
+/// The program under test.
+pub const KEYDESK: &str = env!("CARGO_BIN_EXE_keydesk");
 
 /// Random bits that repeat from run to run.
 #[derive(Debug, Clone)]

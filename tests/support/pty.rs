@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use crate::support::home::Home;
-use crate::support::until;
+use crate::support::{KEYDESK, until};
 
 /// A terminal with a program in it.
 pub struct Pty {
@@ -30,9 +30,14 @@ fn cells(count: u16) -> NonZero<u16> {
 /// How long a test waits for something to appear.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// keydesk in a home directory, as a terminal runs it.
-pub fn command_in_home(home: &Home, arguments: &[&str], more: &[(&str, &str)]) -> CommandBuilder {
-    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_keydesk"));
+/// A program in a home directory, as a terminal runs it, with more variables.
+pub fn command_in_home(
+    home: &Home,
+    program: &str,
+    arguments: &[&str],
+    more: &[(&str, &str)],
+) -> CommandBuilder {
+    let mut command = CommandBuilder::new(program);
     command.args(arguments);
     command.env_clear();
     for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8")] {
@@ -51,7 +56,7 @@ pub fn command_in_home(home: &Home, arguments: &[&str], more: &[(&str, &str)]) -
 impl Pty {
     /// Starts keydesk on a database, in an environment of nothing but what it needs.
     pub fn keydesk(database: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_keydesk"));
+        let mut command = CommandBuilder::new(KEYDESK);
         command.args(arguments);
         command.env_clear();
         let home = database.parent().expect("a folder");
@@ -70,7 +75,7 @@ impl Pty {
 
     /// Starts keydesk in a home directory, with more variables.
     pub fn in_home(home: &Home, arguments: &[&str], more: &[(&str, &str)]) -> Self {
-        Self::start(command_in_home(home, arguments, more), 80, 24)
+        Self::start(command_in_home(home, KEYDESK, arguments, more), 80, 24)
     }
 
     /// Starts a program.
