@@ -1,6 +1,6 @@
 //! Applications.
 
-use rusqlite::{OptionalExtension, params, params_from_iter};
+use rusqlite::{params, params_from_iter};
 
 use super::convert;
 use super::page::{self, Page, Step, Window};
@@ -17,7 +17,6 @@ pub fn page(
     filter: &str,
     window: &Window<Application>,
 ) -> Result<Page<Application>, StoreError> {
-    let fault = r.fault("reading the Applications");
     let folded = fold(filter);
     let words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();
     let condition = " AND instr(a.folded, ?) > 0".repeat(words.len());
@@ -33,10 +32,12 @@ pub fn page(
         let sql = format!(
             "SELECT {COLUMNS} FROM applications a WHERE 1{condition}{start} ORDER BY a.folded{direction} LIMIT {limit}"
         );
-        let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
-        let values = words.iter().chain(from);
-        let rows = statement.query_map(params_from_iter(values), convert::application).map_err(&fault)?;
-        rows.collect::<Result<_, _>>().map_err(&fault)
+        r.all(
+            "reading the Applications",
+            &sql,
+            params_from_iter(words.iter().chain(from)),
+            convert::application,
+        )
     })
 }
 
@@ -45,10 +46,8 @@ fn one(
     condition: &str,
     values: impl rusqlite::Params,
 ) -> Result<Option<Application>, StoreError> {
-    r.connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM applications a WHERE {condition}"))
-        .and_then(|mut statement| statement.query_row(values, convert::application).optional())
-        .map_err(r.fault("reading an Application"))
+    let sql = format!("SELECT {COLUMNS} FROM applications a WHERE {condition}");
+    r.first("reading an Application", &sql, values, convert::application)
 }
 
 /// One Application.
@@ -68,18 +67,13 @@ pub fn first(r: &Reader<'_>) -> Result<Option<Application>, StoreError> {
 
 /// How many there are.
 pub fn count(r: &Reader<'_>) -> Result<u64, StoreError> {
-    r.connection
-        .query_row("SELECT count(*) FROM applications", [], |row| row.get(0))
-        .map_err(r.fault("counting the Applications"))
+    r.value("counting the Applications", "SELECT count(*) FROM applications", [])
 }
 
 /// The first `limit` by name.
 pub fn all(r: &Reader<'_>, limit: usize) -> Result<Vec<Application>, StoreError> {
-    let fault = r.fault("reading the Applications");
     let sql = format!("SELECT {COLUMNS} FROM applications a ORDER BY a.folded LIMIT {limit}");
-    let mut statement = r.connection.prepare(&sql).map_err(&fault)?;
-    let rows = statement.query_map([], convert::application).map_err(&fault)?;
-    rows.collect::<Result<_, _>>().map_err(&fault)
+    r.all("reading the Applications", &sql, [], convert::application)
 }
 
 /// Adds an Application. `None` means that there is one of that name.

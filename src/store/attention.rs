@@ -128,15 +128,12 @@ fn by_use(
     ];
     let mut found = FoundKeys::cut(select(r, &sql, values)?, most);
     if !found.more {
-        let looked_at: u64 = r
-            .connection
-            .query_row(
-                "SELECT count(*) FROM (SELECT 1 FROM keys INDEXED BY keys_by_used \
-                 WHERE application_id = ?1 AND used_order < ?2 LIMIT ?3)",
-                params![application.0, unused_since.timestamp(), LOOKED_AT],
-                |row| row.get(0),
-            )
-            .map_err(r.fault("looking for keys that are not used"))?;
+        let looked_at: u64 = r.value(
+            "looking for keys that are not used",
+            "SELECT count(*) FROM (SELECT 1 FROM keys INDEXED BY keys_by_used \
+             WHERE application_id = ?1 AND used_order < ?2 LIMIT ?3)",
+            params![application.0, unused_since.timestamp(), LOOKED_AT],
+        )?;
         found.more = looked_at == LOOKED_AT;
     }
     Ok(found)

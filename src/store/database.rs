@@ -5,10 +5,7 @@ use crate::domain::token::Prefix;
 
 /// The prefix of all keys of this database.
 pub fn prefix(r: &Reader<'_>) -> Result<Prefix, StoreError> {
-    let text: String = r
-        .connection
-        .query_row("SELECT prefix FROM database", [], |row| row.get(0))
-        .map_err(r.fault("reading the key prefix"))?;
+    let text: String = r.value("reading the key prefix", "SELECT prefix FROM database", [])?;
     text.parse().map_err(|error: crate::domain::token::NotAPrefix| StoreError::Damaged {
         path: r.path.to_owned(),
         reason: error.to_string(),

@@ -20,6 +20,7 @@ pub mod lookup;
 pub mod migrate;
 pub mod open;
 mod page;
+mod reader;
 mod reserve;
 mod schema;
 mod schema_difference;
@@ -39,6 +40,7 @@ pub use audit::{chain, replay};
 pub use claims::{Claimed, RotationClaim};
 pub use error::{NotAllowed, StoreError};
 pub use page::{Anchor, Page, Window};
+pub use reader::Reader;
 use schema::SchemaCheck;
 pub use schema_difference::{Difference, SchemaDifference};
 
@@ -60,13 +62,6 @@ pub struct Store {
     warnings: Vec<String>,
     // After the connection: what is declared last is dropped last.
     reserve: Reserve,
-}
-
-/// Someone who reads, within one transaction: what is read belongs together.
-#[derive(Debug)]
-pub struct Reader<'a> {
-    connection: &'a Connection,
-    path: &'a Path,
 }
 
 /// Someone who writes, within the one transaction of an operation.
@@ -118,12 +113,7 @@ impl WriteTx<'_> {
 
     fn confirm(&self) -> Result<(), StoreError> {
         for Expectation { what, sql, values } in self.expected.take() {
-            let is_there: bool = self
-                .connection
-                .prepare_cached(sql)
-                .and_then(|mut statement| statement.query_row(params_from_iter(values), |row| row.get(0)))
-                .map_err(self.fault(what))?;
-            if !is_there {
+            if !self.value::<bool>(what, sql, params_from_iter(values))? {
                 return Err(StoreError::NotMade { what });
             }
         }
@@ -134,12 +124,6 @@ impl WriteTx<'_> {
 /// Whether a statement that was to change one row did so.
 fn changed_one(what: &'static str, changed: usize) -> Result<(), StoreError> {
     if changed == 1 { Ok(()) } else { Err(StoreError::NotMade { what }) }
-}
-
-impl Reader<'_> {
-    fn fault(&self, what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
-        move |error| StoreError::from_sqlite(&error, what, self.path)
-    }
 }
 
 /// Stops a read that has been overtaken by a newer one. It may be used from any thread.

@@ -1,5 +1,7 @@
 //! What keys were used for, and what was refused: counts by day, days being those of UTC. `usage_writer` writes them.
 
+use std::collections::HashMap;
+
 use rusqlite::params;
 
 use super::{Reader, StoreError, convert};
@@ -15,23 +17,14 @@ pub fn day_of(at: Instant) -> i64 {
 
 /// Uses of each of the last 30 days, the oldest first, today's last.
 pub fn last_30_days(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<u64>, StoreError> {
-    let fault = r.fault("reading a key's use");
     let first = day_of(now) - 29;
-    let mut days = vec![0; 30];
-    let mut statement = r
-        .connection
-        .prepare_cached("SELECT day, count FROM key_uses WHERE key_id = ?1 AND day >= ?2 AND day < ?2 + 30")
-        .map_err(&fault)?;
-    let rows = statement
-        .query_map(params![id.as_str(), first], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u64>(1)?)))
-        .map_err(&fault)?;
-    for row in rows {
-        let (day, count) = row.map_err(&fault)?;
-        if let Some(slot) = usize::try_from(day - first).ok().and_then(|place| days.get_mut(place)) {
-            *slot = count;
-        }
-    }
-    Ok(days)
+    let counts: HashMap<i64, u64> = r.all(
+        "reading the use of a key",
+        "SELECT day, count FROM key_uses WHERE key_id = ?1 AND day >= ?2 AND day < ?2 + 30",
+        params![id.as_str(), first],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok((first..first + 30).map(|day| counts.get(&day).copied().unwrap_or_default()).collect())
 }
 
 /// Who was refused with a key, and how often.
@@ -51,19 +44,14 @@ pub struct Refused {
 
 /// Refusals of the last 30 days that can be put down to a key, deleted or not; the latest reason first.
 pub fn refused(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<Refused>, StoreError> {
-    let fault = r.fault("reading the refusals of a key");
-    let today = day_of(now);
-    let mut statement = r
-        .connection
+    r.all(
+        "reading the refusals of a key",
         // With max() alone, SQLite takes the other columns from the row that has it (sqlite.org/lang_select.html).
-        .prepare_cached(
-            "SELECT reason, sum(CASE WHEN day = ?2 THEN count ELSE 0 END), sum(count), max(last), last_from \
-             FROM refusals INDEXED BY refusals_by_key WHERE key_id = ?1 AND day > ?2 - 30 \
-             GROUP BY reason ORDER BY max(last) DESC",
-        )
-        .map_err(&fault)?;
-    let rows = statement
-        .query_map(params![id.as_str(), today], |row| {
+        "SELECT reason, sum(CASE WHEN day = ?2 THEN count ELSE 0 END), sum(count), max(last), last_from \
+         FROM refusals INDEXED BY refusals_by_key WHERE key_id = ?1 AND day > ?2 - 30 \
+         GROUP BY reason ORDER BY max(last) DESC",
+        params![id.as_str(), day_of(now)],
+        |row| {
             Ok(Refused {
                 reason: row.get(0)?,
                 today: row.get(1)?,
@@ -71,9 +59,8 @@ pub fn refused(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<Refused>, 
                 last: convert::instant(row, 3)?,
                 last_from: row.get(4)?,
             })
-        })
-        .map_err(&fault)?;
-    rows.collect::<Result<_, _>>().map_err(&fault)
+        },
+    )
 }
 
 /// A deleted key that somebody still presents.
@@ -94,17 +81,13 @@ pub struct Presented {
 /// Deleted keys of all Applications that were presented today (UTC), the latest first, at most `most`. Throwaway
 /// keys are left out.
 pub fn presented_today(r: &Reader<'_>, now: Instant, most: usize) -> Result<Vec<Presented>, StoreError> {
-    let fault = r.fault("reading which deleted keys are still presented");
-    let mut statement = r
-        .connection
-        .prepare_cached(
-            "SELECT f.key_id, t.name, f.count, f.last, f.last_from FROM refusals f \
-             JOIN tombstones t ON t.key_id = f.key_id \
-             WHERE f.day = ?1 AND f.reason = 'deleted' AND t.throwaway = 0 ORDER BY f.last DESC, f.key_id LIMIT ?2",
-        )
-        .map_err(&fault)?;
-    let rows = statement
-        .query_map(params![day_of(now), most], |row| {
+    r.all(
+        "reading which deleted keys are still in use",
+        "SELECT f.key_id, t.name, f.count, f.last, f.last_from FROM refusals f \
+         JOIN tombstones t ON t.key_id = f.key_id \
+         WHERE f.day = ?1 AND f.reason = 'deleted' AND t.throwaway = 0 ORDER BY f.last DESC, f.key_id LIMIT ?2",
+        params![day_of(now), most],
+        |row| {
             Ok(Presented {
                 key: convert::key_id(row, 0)?,
                 name: convert::name(row, 1)?,
@@ -112,7 +95,6 @@ pub fn presented_today(r: &Reader<'_>, now: Instant, most: usize) -> Result<Vec<
                 last: convert::instant(row, 3)?,
                 last_from: row.get(4)?,
             })
-        })
-        .map_err(&fault)?;
-    rows.collect::<Result<_, _>>().map_err(&fault)
+        },
+    )
 }

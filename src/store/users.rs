@@ -1,6 +1,6 @@
 //! Users: who may change something, and whose email is shown.
 
-use rusqlite::{OptionalExtension, params, params_from_iter};
+use rusqlite::{params, params_from_iter};
 
 use super::convert;
 use super::page::{self, Page, Step, Window};
@@ -26,7 +26,6 @@ fn condition(filter: &str) -> (String, Vec<String>) {
 
 /// The rows of a window, by email, deleted users last.
 pub fn page(r: &Reader<'_>, filter: &str, window: &Window<User>) -> Result<Page<User>, StoreError> {
-    let fault = r.fault("reading the users");
     let (condition, words) = condition(filter);
     let cursor = |seen: &User| -> Result<String, StoreError> {
         let now = get(r, seen.id)?;
@@ -42,18 +41,13 @@ pub fn page(r: &Reader<'_>, filter: &str, window: &Window<User>) -> Result<Page<
         let sql = format!(
             "SELECT {COLUMNS} FROM users u WHERE 1{condition}{start} ORDER BY u.sort_email{direction} LIMIT {limit}"
         );
-        let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
-        let values = words.iter().chain(from);
-        let rows = statement.query_map(params_from_iter(values), convert::user).map_err(&fault)?;
-        rows.collect::<Result<_, _>>().map_err(&fault)
+        r.all("reading the users", &sql, params_from_iter(words.iter().chain(from)), convert::user)
     })
 }
 
 fn one(r: &Reader<'_>, condition: &str, values: impl rusqlite::Params) -> Result<Option<User>, StoreError> {
-    r.connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM users u WHERE {condition}"))
-        .and_then(|mut statement| statement.query_row(values, convert::user).optional())
-        .map_err(r.fault("reading a user"))
+    let sql = format!("SELECT {COLUMNS} FROM users u WHERE {condition}");
+    r.first("reading a user", &sql, values, convert::user)
 }
 
 /// One user.
@@ -77,36 +71,24 @@ pub fn of_caller(r: &Reader<'_>, caller: &Caller) -> Result<Option<User>, StoreE
 
 /// How many users there are, deleted ones included.
 pub fn count(r: &Reader<'_>) -> Result<u64, StoreError> {
-    r.connection
-        .query_row("SELECT count(*) FROM users", [], |row| row.get(0))
-        .map_err(r.fault("counting the users"))
+    r.value("counting the users", "SELECT count(*) FROM users", [])
 }
 
 /// How many active users there are.
 pub fn active(r: &Reader<'_>) -> Result<u64, StoreError> {
-    r.connection
-        .query_row("SELECT count(*) FROM users WHERE status = 'active'", [], |row| row.get(0))
-        .map_err(r.fault("counting the active users"))
+    r.value("counting the active users", "SELECT count(*) FROM users WHERE status = 'active'", [])
 }
 
 /// Every user, by email.
 pub fn all(r: &Reader<'_>) -> Result<Vec<User>, StoreError> {
-    let fault = r.fault("reading the users");
     let sql = format!("SELECT {COLUMNS} FROM users u ORDER BY u.sort_email");
-    let mut statement = r.connection.prepare(&sql).map_err(&fault)?;
-    let rows = statement.query_map([], convert::user).map_err(&fault)?;
-    rows.collect::<Result<_, _>>().map_err(&fault)
+    r.all("reading the users", &sql, [], convert::user)
 }
 
 /// Users whose email contains a folded word.
 pub(super) fn matching(r: &Reader<'_>, word: &str) -> Result<Vec<UserId>, StoreError> {
-    let fault = r.fault("looking for creators");
-    let mut statement = r
-        .connection
-        .prepare_cached("SELECT id FROM users WHERE instr(lower(email), ?1) > 0")
-        .map_err(&fault)?;
-    let rows = statement.query_map([word], |row| row.get(0).map(UserId)).map_err(&fault)?;
-    rows.collect::<Result<_, _>>().map_err(&fault)
+    let sql = "SELECT id FROM users WHERE instr(lower(email), ?1) > 0";
+    r.all("looking for creators", sql, [word], |row| row.get(0).map(UserId))
 }
 
 /// What a new user is bound to.

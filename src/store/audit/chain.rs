@@ -1,6 +1,6 @@
 //! The chain of the audit log, checked link by link.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::entries::{ENTRY, entry, genesis};
 use crate::domain::Instant;
@@ -61,19 +61,14 @@ pub fn link(r: &Reader<'_>, number: u64) -> Result<Option<ChainHash>, StoreError
     if number == 0 {
         return genesis(r).map(Some);
     }
-    r.connection
-        .prepare_cached("SELECT hash FROM audit WHERE number = ?1")
-        .and_then(|mut statement| statement.query_row([number], |row| row.get(0)).optional())
-        .map(|hash| hash.map(ChainHash))
-        .map_err(r.fault("reading the audit log"))
+    let sql = "SELECT hash FROM audit WHERE number = ?1";
+    r.first("reading the audit log", sql, [number], |row| row.get(0).map(ChainHash))
 }
 
 /// When the first entry was written.
 pub fn begun(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
-    r.connection
-        .query_row("SELECT at FROM audit ORDER BY number LIMIT 1", [], |row| convert::instant(row, 0))
-        .optional()
-        .map_err(r.fault("reading the audit log"))
+    let sql = "SELECT at FROM audit ORDER BY number LIMIT 1";
+    r.first("reading the audit log", sql, [], |row| convert::instant(row, 0))
 }
 
 /// How far back deletions are looked for when a long log is seen for the first time: nobody is to wait for it.
@@ -81,18 +76,11 @@ const LOOKED_BACK: u64 = 20_000;
 
 /// Keys that were deleted after one entry and until another, the latest last.
 pub fn deletions(r: &Reader<'_>, after: u64, until: u64) -> Result<Vec<KeyId>, StoreError> {
-    let fault = r.fault("reading the audit log");
-    let after = after.max(until.saturating_sub(LOOKED_BACK));
-    let mut statement = r
-        .connection
-        .prepare_cached(
-            "SELECT key_id FROM audit WHERE number > ?1 AND number <= ?2 AND action = ?3 ORDER BY number",
-        )
-        .map_err(&fault)?;
-    let action = AuditAction::KeyDeleted.as_str();
-    let rows = statement
-        .query_map(params![after, until, action], |row| convert::maybe_key_id(row, 0))
-        .map_err(&fault)?;
-    let found: Result<Vec<_>, _> = rows.collect();
-    Ok(found.map_err(&fault)?.into_iter().flatten().collect())
+    r.all(
+        "reading the audit log",
+        "SELECT key_id FROM audit WHERE number > ?1 AND number <= ?2 AND action = ?3 AND key_id IS NOT NULL \
+         ORDER BY number",
+        params![after.max(until.saturating_sub(LOOKED_BACK)), until, AuditAction::KeyDeleted.as_str()],
+        |row| convert::key_id(row, 0),
+    )
 }

@@ -1,6 +1,6 @@
 //! Entries of the audit log: how they are stored, and the last one.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
@@ -31,44 +31,32 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<(AuditEntry, ChainHash)> 
 
 /// The random identity of this database, with which the chain starts.
 pub fn identity(r: &Reader<'_>) -> Result<[u8; 16], StoreError> {
-    r.connection
-        .query_row("SELECT identity FROM database", [], |row| row.get(0))
-        .map_err(r.fault("reading the database's identity"))
+    r.value("reading the identity of the database", "SELECT identity FROM database", [])
 }
 
 pub(super) fn genesis(r: &Reader<'_>) -> Result<ChainHash, StoreError> {
     identity(r).map(|identity| ChainHash::genesis(&identity))
 }
 
+const READING_END: &str = "reading the end of the audit log";
+
 /// The number of the last entry and its hash; 0 and the start of the chain when there is none.
 pub fn head(r: &Reader<'_>) -> Result<(u64, ChainHash), StoreError> {
-    let last = r
-        .connection
-        .prepare_cached("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1")
-        .and_then(|mut statement| {
-            statement.query_row([], |row| Ok((row.get(0)?, ChainHash(row.get(1)?)))).optional()
-        })
-        .map_err(r.fault("reading the end of the audit log"))?;
+    let sql = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
+    let last = r.first(READING_END, sql, [], |row| Ok((row.get(0)?, ChainHash(row.get(1)?))))?;
     last.map_or_else(|| Ok((0, genesis(r)?)), Ok)
 }
 
 /// When the last entry was written; none when there is none.
 pub fn last_at(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
-    r.connection
-        .prepare_cached("SELECT at FROM audit ORDER BY number DESC LIMIT 1")
-        .and_then(|mut statement| statement.query_row([], |row| convert::instant(row, 0)).optional())
-        .map_err(r.fault("reading the end of the audit log"))
+    let sql = "SELECT at FROM audit ORDER BY number DESC LIMIT 1";
+    r.first(READING_END, sql, [], |row| convert::instant(row, 0))
 }
 
 /// Returns whether the log has an entry that a user wrote under an operating system user.
 pub fn has_entries_by(r: &Reader<'_>, user: UserId, uid: u32) -> Result<bool, StoreError> {
-    r.connection
-        .query_row(
-            "SELECT EXISTS (SELECT 1 FROM audit WHERE actor = ?1 AND actor_uid = ?2)",
-            params![user.0, uid],
-            |row| row.get(0),
-        )
-        .map_err(r.fault("reading the audit log"))
+    let sql = "SELECT EXISTS (SELECT 1 FROM audit WHERE actor = ?1 AND actor_uid = ?2)";
+    r.value("reading the audit log", sql, params![user.0, uid])
 }
 
 /// Adds an entry to the end of the chain.

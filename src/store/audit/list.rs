@@ -147,7 +147,6 @@ pub fn page(
     filter: &AuditFilter,
     window: &Window<AuditRow>,
 ) -> Result<Page<AuditRow>, StoreError> {
-    let fault = r.fault("reading the audit log");
     let Condition { sql: condition, values } = Condition::of(filter);
     let cursor = |seen: &AuditRow| Ok(i64::try_from(seen.entry.number).unwrap_or(i64::MAX));
     page::fetch(window, cursor, |step, limit| {
@@ -158,10 +157,8 @@ pub fn page(
         };
         let start = from.map_or_else(String::new, |_| format!(" AND l.number {compare} ?"));
         let sql = some(&format!("{condition}{start}"), direction, limit);
-        let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
         let values = values.iter().cloned().chain(from.map(|from| Value::from(*from)));
-        let rows = statement.query_map(params_from_iter(values), audit_row).map_err(&fault)?;
-        rows.collect::<Result<_, _>>().map_err(&fault)
+        r.all("reading the audit log", &sql, params_from_iter(values), audit_row)
     })
 }
 
@@ -170,15 +167,9 @@ pub fn each<E: From<StoreError>>(
     r: &Reader<'_>,
     filter: &AuditFilter,
     limit: Option<usize>,
-    mut f: impl FnMut(AuditRow) -> Result<(), E>,
+    f: impl FnMut(AuditRow) -> Result<(), E>,
 ) -> Result<(), E> {
-    let fault = r.fault("reading the audit log");
     let Condition { sql, values } = Condition::of(filter);
     let most = limit.unwrap_or(usize::MAX).min(usize::try_from(i64::MAX).unwrap_or(usize::MAX));
-    let mut statement = r.connection.prepare(&streamed(&sql, most)).map_err(&fault)?;
-    let rows = statement.query_map(params_from_iter(values), audit_row).map_err(&fault)?;
-    for row in rows {
-        f(row.map_err(&fault)?)?;
-    }
-    Ok(())
+    r.each("reading the audit log", &streamed(&sql, most), params_from_iter(values), audit_row, f)
 }

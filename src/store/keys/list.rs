@@ -299,15 +299,12 @@ pub fn plan(
     catalogue: &Catalogue,
     from: &Key,
 ) -> Result<String, StoreError> {
-    let fault = r.fault("planning");
     let condition = Condition::of(r, query, catalogue)?;
     let way = if query.is_filtered() { Way::Through } else { Way::Along };
     let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &condition.sql, true, true, way));
     let values = values(query, &condition, Some(&query.sort.cursor(from)), way, 10);
-    let mut statement = r.connection.prepare(&sql).map_err(&fault)?;
-    let steps =
-        statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).map_err(&fault)?;
-    Ok(steps.collect::<Result<Vec<_>, _>>().map_err(&fault)?.join("; "))
+    let steps: Vec<String> = r.all("planning", &sql, params_from_iter(values), |row| row.get(3))?;
+    Ok(steps.join("; "))
 }
 
 /// Calls `f` with every key, in order, until it fails.
@@ -325,18 +322,12 @@ fn first<E: From<StoreError>>(
     query: &KeyQuery,
     catalogue: &Catalogue,
     limit: usize,
-    mut f: impl FnMut(Key) -> Result<(), E>,
+    f: impl FnMut(Key) -> Result<(), E>,
 ) -> Result<(), E> {
-    let fault = r.fault("reading the keys");
     let condition = Condition::of(r, query, catalogue)?;
     let sql = statement(query, &condition.sql, false, true, Way::Along);
     let values = values(query, &condition, None, Way::Along, limit);
-    let mut statement = r.connection.prepare_cached(&sql).map_err(&fault)?;
-    let rows = statement.query_map(params_from_iter(values), convert::key).map_err(&fault)?;
-    for key in rows {
-        f(key.map_err(&fault)?)?;
-    }
-    Ok(())
+    r.each("reading the keys", &sql, params_from_iter(values), convert::key, f)
 }
 
 /// How many keys match.
@@ -346,10 +337,7 @@ pub fn count(r: &Reader<'_>, query: &KeyQuery, catalogue: &Catalogue) -> Result<
     }
     let condition = Condition::of(r, query, catalogue)?;
     let sql = format!("SELECT count(*) FROM keys k INDEXED BY keys_by_name WHERE {}", condition.sql);
-    r.connection
-        .prepare_cached(&sql)
-        .and_then(|mut statement| statement.query_row(params_from_iter(condition.values), |row| row.get(0)))
-        .map_err(r.fault("counting the keys"))
+    r.value("counting the keys", &sql, params_from_iter(condition.values))
 }
 
 /// Identities and versions of the keys that match, at most `limit`.

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, params, params_from_iter};
+use rusqlite::{Row, params, params_from_iter};
 
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
@@ -16,10 +16,7 @@ use crate::store::{Reader, StoreError};
 pub fn get(r: &Reader<'_>, id: KeyId) -> Result<Option<Key>, StoreError> {
     let sql =
         format!("SELECT {KEY_COLUMNS} FROM keys k JOIN users u ON u.id = k.creator_id WHERE k.key_id = ?1");
-    r.connection
-        .prepare_cached(&sql)
-        .and_then(|mut statement| statement.query_row([id.as_str()], convert::key).optional())
-        .map_err(r.fault("reading a key"))
+    r.first("reading a key", &sql, [id.as_str()], convert::key)
 }
 
 /// When the key that took this one's place was handed over, or made; `None` when there is none, or none any more.
@@ -34,10 +31,7 @@ pub(in crate::store) fn select(
     sql: &str,
     values: Vec<Value>,
 ) -> Result<Vec<Key>, StoreError> {
-    let fault = r.fault("reading the keys");
-    let mut statement = r.connection.prepare_cached(sql).map_err(&fault)?;
-    let rows = statement.query_map(params_from_iter(values), convert::key).map_err(&fault)?;
-    rows.collect::<Result<_, _>>().map_err(&fault)
+    r.all("reading the keys", sql, params_from_iter(values), convert::key)
 }
 
 /// Keys of exactly this name in an Application, at most 20.
@@ -80,14 +74,12 @@ pub fn attention(
     now: Instant,
     soon: TimeDelta,
 ) -> Result<u64, StoreError> {
-    r.connection
-        .query_row(
-            "SELECT count(*) FROM (SELECT 1 FROM keys INDEXED BY keys_by_state \
-             WHERE application_id = ?1 AND is_disabled = 0 AND expires > ?2 AND expires <= ?3 LIMIT ?4)",
-            params![application.0, now.timestamp(), (now + soon).timestamp(), MOST_ATTENTION],
-            |row| row.get(0),
-        )
-        .map_err(r.fault("counting the keys that expire soon"))
+    r.value(
+        "counting the keys that expire soon",
+        "SELECT count(*) FROM (SELECT 1 FROM keys INDEXED BY keys_by_state \
+         WHERE application_id = ?1 AND is_disabled = 0 AND expires > ?2 AND expires <= ?3 LIMIT ?4)",
+        params![application.0, now.timestamp(), (now + soon).timestamp(), MOST_ATTENTION],
+    )
 }
 
 /// How many keys of an Application expire from one instant until before another.
@@ -97,14 +89,12 @@ pub fn expiring(
     from: Instant,
     until: Instant,
 ) -> Result<u64, StoreError> {
-    r.connection
-        .query_row(
-            "SELECT count(*) FROM keys INDEXED BY keys_by_expires \
-             WHERE application_id = ?1 AND expires >= ?2 AND expires < ?3",
-            params![application.0, from.timestamp(), until.timestamp()],
-            |row| row.get(0),
-        )
-        .map_err(r.fault("counting the keys of a month"))
+    r.value(
+        "counting the keys of a month",
+        "SELECT count(*) FROM keys INDEXED BY keys_by_expires \
+         WHERE application_id = ?1 AND expires >= ?2 AND expires < ?3",
+        params![application.0, from.timestamp(), until.timestamp()],
+    )
 }
 
 const TOMBSTONE: &str = "key_id, name, application_id, prefix, deleted, deleted_by, last_used, last_used_from, \
@@ -127,44 +117,26 @@ fn tombstone_of(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
 
 /// What remains of a deleted key.
 pub fn tombstone(r: &Reader<'_>, id: KeyId) -> Result<Option<Tombstone>, StoreError> {
-    r.connection
-        .prepare_cached(&format!("SELECT {TOMBSTONE} FROM tombstones WHERE key_id = ?1"))
-        .and_then(|mut statement| statement.query_row([id.as_str()], tombstone_of).optional())
-        .map_err(r.fault("reading a tombstone"))
+    let sql = format!("SELECT {TOMBSTONE} FROM tombstones WHERE key_id = ?1");
+    r.first("reading a tombstone", &sql, [id.as_str()], tombstone_of)
 }
 
 /// Deleted keys that were called exactly so, at most 20. It looks at all tombstones.
 pub fn deleted_named(r: &Reader<'_>, name: &str) -> Result<Vec<Tombstone>, StoreError> {
-    let fault = r.fault("reading the tombstones");
     let sql = format!("SELECT {TOMBSTONE} FROM tombstones WHERE name = ?1 ORDER BY deleted LIMIT 20");
-    let mut statement = r.connection.prepare(&sql).map_err(&fault)?;
-    let rows = statement.query_map([name], tombstone_of).map_err(&fault)?;
-    rows.collect::<Result<_, _>>().map_err(&fault)
+    r.all("reading the tombstones", &sql, [name], tombstone_of)
 }
 
 /// All keys of an Application, for deleting them with it.
 pub fn ids_of(r: &Reader<'_>, application: ApplicationId) -> Result<Vec<KeyId>, StoreError> {
-    let fault = r.fault("reading the keys of an Application");
-    let mut statement = r
-        .connection
-        .prepare("SELECT key_id FROM keys INDEXED BY keys_by_id WHERE application_id = ?1 ORDER BY key_id")
-        .map_err(&fault)?;
-    let rows = statement.query_map([application.0], |row| convert::key_id(row, 0)).map_err(&fault)?;
-    rows.collect::<Result<_, _>>().map_err(&fault)
+    let sql = "SELECT key_id FROM keys INDEXED BY keys_by_id WHERE application_id = ?1 ORDER BY key_id";
+    r.all("reading the keys of an Application", sql, [application.0], |row| convert::key_id(row, 0))
 }
 
 /// The keys that were made to take this one's place.
 pub fn successors(r: &Reader<'_>, old: KeyId) -> Result<Vec<Key>, StoreError> {
-    let fault = r.fault("reading the successors of a key");
-    let mut statement = r
-        .connection
-        .prepare_cached("SELECT key_id FROM keys INDEXED BY keys_by_replaces WHERE replaces = ?1")
-        .map_err(&fault)?;
-    let rows = statement.query_map([old.as_str()], |row| convert::key_id(row, 0)).map_err(&fault)?;
-    let ids: Vec<KeyId> = rows.collect::<Result<_, _>>().map_err(&fault)?;
-    let mut found = Vec::with_capacity(ids.len());
-    for id in ids {
-        found.extend(get(r, id)?);
-    }
-    Ok(found)
+    let sql = "SELECT key_id FROM keys INDEXED BY keys_by_replaces WHERE replaces = ?1";
+    let ids: Vec<KeyId> =
+        r.all("reading the successors of a key", sql, [old.as_str()], |row| convert::key_id(row, 0))?;
+    ids.into_iter().filter_map(|id| get(r, id).transpose()).collect()
 }
