@@ -13,7 +13,7 @@ use crate::cli::log;
 use crate::domain::expiry;
 use crate::domain::key::KeyType;
 use crate::host;
-use crate::serve::{self, Bounds, ListenAddress, Options, Reach, ServeError, Server, TrustedProxies, listen};
+use crate::serve::{self, Bounds, ListenAddress, Options, Reach, ServeError, TrustedProxies};
 use crate::store::StoreError;
 
 const EXAMPLES: &str = "\
@@ -84,17 +84,11 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     host::raise_descriptor_limit();
     let trusted = TrustedProxies::parse(args.trusted_proxy.iter().map(String::as_str))
         .map_err(|error| CommandError::usage("bad_proxy", format!("--trusted-proxy: {error}")))?;
-    let inherited = listen::inherited()?;
-    let mut places: Vec<ListenAddress> = args.listen.into_iter().map(ListenAddress::Tcp).collect();
-    places.extend(args.unix.map(|path| ListenAddress::Unix(path, args.unix_mode)));
-    if places.is_empty() && inherited.is_empty() {
-        places.push(ListenAddress::Tcp(serve::DEFAULT_ADDRESS));
-    }
+    let unix = args.unix.map(|path| ListenAddress::Unix(path, args.unix_mode));
     let head_timeout = args.head_timeout.to_std().unwrap_or(Bounds::default().head_timeout);
     let options = Options {
         database: context.database.clone(),
-        listen: places,
-        inherited,
+        listen: args.listen.into_iter().map(ListenAddress::Tcp).chain(unix).collect(),
         reach: if args.allow_remote { Reach::Network } else { Reach::Loopback },
         bounds: Bounds { head: args.max_head, head_timeout, connections: args.max_connections },
         application: context.application.as_deref().map(|name| name.trim().to_owned()),
@@ -119,8 +113,8 @@ fn migrate(context: &Context) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn ready(server: &Server) {
-    for place in server.places() {
+fn ready(places: Vec<String>) {
+    for place in places {
         tracing::info!(place, "listening");
     }
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
@@ -136,7 +130,6 @@ impl From<ServeError> for CommandError {
                 .hint("If that is meant: --allow-remote. Otherwise listen at 127.0.0.1 or at a Unix socket"),
             ServeError::Listen { .. } => Self::failed("listen", error.to_string())
                 .hint("Choose another place with --listen ADDR:PORT or --unix PATH"),
-            ServeError::Nowhere => Self::usage("nowhere", error.to_string()),
             ServeError::System { .. } => Self::failed("system", error.to_string()),
         }
     }

@@ -1,7 +1,7 @@
 //! The listening sockets: TCP addresses, Unix sockets, and sockets inherited from systemd.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
 
 use super::ServeError;
+
+const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7766);
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -29,15 +31,15 @@ pub(crate) enum Reach {
     Network,
 }
 
-pub(crate) type Stream = Either<TcpStream, UnixStream>;
+pub(super) type Stream = Either<TcpStream, UnixStream>;
 
-pub(crate) enum Listener {
+pub(super) enum Listener {
     Tcp(TcpListener),
     Unix { socket: UnixListener, _file: Option<SocketFile> },
 }
 
 /// The file of a socket that this process created; removed on drop, unless another has taken its name.
-pub(crate) struct SocketFile {
+pub(super) struct SocketFile {
     path: PathBuf,
     inode: u64,
 }
@@ -50,39 +52,40 @@ impl Drop for SocketFile {
     }
 }
 
-/// Opens all addresses and takes over the inherited sockets.
+/// Takes over the sockets that systemd has opened (`sd_listen_fds(3)`) and opens all addresses; the default address
+/// where there is neither. It must be called within a tokio runtime.
 ///
 /// # Errors
-/// An address that other machines reach, unless `reach` allows it; an address or path in use; what the system reports.
-pub(crate) fn open_all(
-    addresses: &[ListenAddress],
-    inherited: Vec<InheritedSocket>,
-    reach: Reach,
-) -> Result<Vec<Listener>, ServeError> {
-    let inherited = inherited.into_iter().map(|socket| {
-        let failed = |error| ServeError::Listen { place: "the socket from systemd".into(), error };
-        Ok(match socket {
-            InheritedSocket::Tcp(socket) => {
-                socket.set_nonblocking(true).map_err(failed)?;
-                check_reach(socket.local_addr().map_err(failed)?, reach)?;
-                Listener::Tcp(TcpListener::from_std(socket).map_err(failed)?)
-            }
-            InheritedSocket::Unix(socket) => {
-                socket.set_nonblocking(true).map_err(failed)?;
-                Listener::Unix { socket: UnixListener::from_std(socket).map_err(failed)?, _file: None }
-            }
-        })
-    });
-    let opened = addresses.iter().map(|address| match address {
-        ListenAddress::Tcp(address) => {
-            check_reach(*address, reach)?;
-            tcp(*address).map_err(|error| ServeError::Listen { place: address.to_string(), error })
+/// An address that other machines reach, unless `reach` allows it; an address or path in use; an inherited socket of
+/// another kind; what the system reports.
+pub(super) fn open_all(addresses: Vec<ListenAddress>, reach: Reach) -> Result<Vec<Listener>, ServeError> {
+    let mut sockets = listenfd::ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for number in 0..sockets.len() {
+        let failed = |error| ServeError::Listen { place: format!("socket {number} from systemd"), error };
+        if let Ok(Some(socket)) = sockets.take_tcp_listener(number) {
+            socket.set_nonblocking(true).map_err(failed)?;
+            check_reach(socket.local_addr().map_err(failed)?, reach)?;
+            listeners.push(Listener::Tcp(TcpListener::from_std(socket).map_err(failed)?));
+        } else if let Some(socket) = sockets.take_unix_listener(number).map_err(failed)? {
+            socket.set_nonblocking(true).map_err(failed)?;
+            let socket = UnixListener::from_std(socket).map_err(failed)?;
+            listeners.push(Listener::Unix { socket, _file: None });
         }
-        ListenAddress::Unix(path, mode) => {
-            unix(path, *mode).map_err(|error| ServeError::Listen { place: path.display().to_string(), error })
-        }
-    });
-    inherited.chain(opened).collect()
+    }
+    let default =
+        (listeners.is_empty() && addresses.is_empty()).then_some(ListenAddress::Tcp(DEFAULT_ADDRESS));
+    for address in addresses.into_iter().chain(default) {
+        listeners.push(match address {
+            ListenAddress::Tcp(address) => {
+                check_reach(address, reach)?;
+                tcp(address).map_err(|error| ServeError::Listen { place: address.to_string(), error })?
+            }
+            ListenAddress::Unix(path, mode) => unix(&path, mode)
+                .map_err(|error| ServeError::Listen { place: path.display().to_string(), error })?,
+        });
+    }
+    Ok(listeners)
 }
 
 fn check_reach(address: SocketAddr, reach: Reach) -> Result<(), ServeError> {
@@ -121,7 +124,7 @@ fn unix(path: &Path, mode: u32) -> io::Result<Listener> {
 
 impl Listener {
     /// The next connection, and the address of a TCP peer.
-    pub(crate) async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
+    pub(super) async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
         match self {
             Self::Tcp(socket) => {
                 let (stream, peer) = socket.accept().await?;
@@ -133,7 +136,7 @@ impl Listener {
     }
 
     /// The address for the log: `http://ADDR:PORT` or `unix:PATH`.
-    pub(crate) fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         match self {
             Self::Tcp(socket) => socket
                 .local_addr()
@@ -145,31 +148,4 @@ impl Listener {
                 .unwrap_or_else(|| "a Unix socket".into()),
         }
     }
-}
-
-/// A socket that systemd has opened for this process.
-#[derive(Debug)]
-pub(crate) enum InheritedSocket {
-    Tcp(std::net::TcpListener),
-    Unix(std::os::unix::net::UnixListener),
-}
-
-/// All sockets that systemd has opened for this process (`sd_listen_fds(3)`).
-///
-/// # Errors
-/// When one of them is neither a TCP nor a Unix stream socket.
-pub(crate) fn inherited() -> Result<Vec<InheritedSocket>, ServeError> {
-    let mut sockets = listenfd::ListenFd::from_env();
-    let mut inherited = Vec::new();
-    for number in 0..sockets.len() {
-        if let Ok(Some(socket)) = sockets.take_tcp_listener(number) {
-            inherited.push(InheritedSocket::Tcp(socket));
-            continue;
-        }
-        let place = format!("socket {number} from systemd");
-        let socket =
-            sockets.take_unix_listener(number).map_err(|error| ServeError::Listen { place, error })?;
-        inherited.extend(socket.map(InheritedSocket::Unix));
-    }
-    Ok(inherited)
 }

@@ -105,15 +105,8 @@ impl Metrics {
     pub(super) fn text(&self, keys: Option<KeyCounts>, lost: u64) -> Vec<u8> {
         self.lost.inc_by(lost.saturating_sub(self.lost.get()));
         self.keys.reset();
-        if let Some(keys) = keys {
-            for (state, count) in [
-                ("valid", keys.valid),
-                ("expires_soon", keys.expires_soon),
-                ("expired", keys.expired),
-                ("disabled", keys.disabled),
-            ] {
-                self.keys.with_label_values(&[state]).set(i64::try_from(count).unwrap_or(i64::MAX));
-            }
+        for (state, count) in keys.into_iter().flatten() {
+            self.keys.with_label_values(&[state.as_str()]).set(count);
         }
         let mut text = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {

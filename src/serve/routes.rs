@@ -69,12 +69,6 @@ impl From<CredentialFault> for Rejection {
     }
 }
 
-enum Outcome {
-    Accepted(Arc<Accepted>),
-    Rejected(Rejection),
-    Unavailable,
-}
-
 impl Shared {
     /// The response to a request of this peer. Nothing of the request is kept while the decision is waited for.
     pub(super) fn respond(
@@ -133,20 +127,20 @@ impl Shared {
 
     async fn auth(&self, presented: Presented) -> Response<Body> {
         let Presented { began, from, application, question } = presented;
-        let outcome = match question {
-            Ok(question) => self.decide(question).await,
-            Err(rejection) => Outcome::Rejected(rejection),
+        let decided = match question {
+            Ok(question) => self.batch.decide(question).await.map(|decision| self.restrict(decision)),
+            Err(rejection) => Ok(Err(rejection)),
         };
         let took = began.elapsed();
         let verifier = self.batch.verifier();
-        match outcome {
-            Outcome::Accepted(key) => {
+        match decided {
+            Ok(Ok(key)) => {
                 tracing::debug!(key = %key.id, from = from.map(tracing::field::display), "accepted");
                 self.metrics.accepted(took);
                 verifier.record_use(key.id, from);
                 self.headers.accepted(&key)
             }
-            Outcome::Rejected(Rejection { reason, key }) => {
+            Ok(Err(Rejection { reason, key })) => {
                 tracing::info!(
                     key = key.map(tracing::field::display),
                     reason,
@@ -159,22 +153,21 @@ impl Shared {
                 verifier.record_rejection(reason, key, from);
                 http_responses::rejected(application.as_deref())
             }
-            Outcome::Unavailable => {
+            Err(Unavailable) => {
                 self.metrics.unavailable(took);
                 http_responses::unavailable()
             }
         }
     }
 
-    async fn decide(&self, question: Question) -> Outcome {
-        match self.batch.decide(question).await {
-            Ok(Decision::Accepted(key)) if self.required.is_some_and(|required| required != key.key_type) => {
-                let refusal = Refusal { reason: Reason::WrongType, key: Some(key.id) };
-                Outcome::Rejected(refusal.into())
+    /// Rejects accepted keys of another type than the required one.
+    fn restrict(&self, decision: Decision) -> Result<Arc<Accepted>, Rejection> {
+        match decision {
+            Decision::Accepted(key) if self.required.is_none_or(|required| required == key.key_type) => {
+                Ok(key)
             }
-            Ok(Decision::Accepted(key)) => Outcome::Accepted(key),
-            Ok(Decision::Refused(refusal)) => Outcome::Rejected(refusal.into()),
-            Err(Unavailable) => Outcome::Unavailable,
+            Decision::Accepted(key) => Err(Refusal { reason: Reason::WrongType, key: Some(key.id) }.into()),
+            Decision::Refused(refusal) => Err(refusal.into()),
         }
     }
 

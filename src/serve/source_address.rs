@@ -1,11 +1,11 @@
-//! Where a request came from: the peer, or what a trusted proxy says of it.
+//! The source address of a request: the peer's, or the one that a trusted proxy reports.
 
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
-/// The proxies whose word on the client's address counts. Nobody's, unless configured.
+/// The proxies whose `X-Forwarded-For` and `X-Real-IP` are trusted: none, unless configured.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrustedProxies {
     networks: Vec<IpNet>,
@@ -13,24 +13,21 @@ pub(crate) struct TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// From what people write: an address, a network (`10.0.0.0/8`), or `unix` for whoever connects to the Unix
-    /// socket.
+    /// Each an address, a network (`10.0.0.0/8`), or `unix` for every peer of the Unix socket.
     ///
     /// # Errors
-    /// A sentence on the first that is none of these.
+    /// A message about the first that is none of these.
     pub(crate) fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         let mut trusted = Self::default();
         for text in texts {
-            if text == "unix" {
-                trusted.unix = true;
-            } else if let Ok(network) = text.parse::<IpNet>() {
-                trusted.networks.push(network);
-            } else if let Ok(address) = text.parse::<IpAddr>() {
-                trusted.networks.push(address.into());
-            } else {
-                return Err(format!(
-                    "{text:?} is no address, no network like 10.0.0.0/8, and not the word unix"
-                ));
+            match text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+                Ok(network) => trusted.networks.push(network),
+                Err(_) if text == "unix" => trusted.unix = true,
+                Err(_) => {
+                    return Err(format!(
+                        "{text:?} is not an address, a network like 10.0.0.0/8, or \"unix\""
+                    ));
+                }
             }
         }
         Ok(trusted)
@@ -40,12 +37,11 @@ impl TrustedProxies {
         self.networks.iter().any(|network| network.contains(&address))
     }
 
-    /// The address that a request came from; none when only a Unix socket stands behind it.
+    /// The source address; none when only the peer of a Unix socket is known.
     ///
-    /// Of `X-Forwarded-For` the last address counts that is not a trusted proxy's own: those before it are the
-    /// client's word. The header's lines are one list (RFC 9110, section 5.3), read as bytes: what is no address ends
-    /// the list, and the proxy that sent it stands for the client. `X-Real-IP` counts only where there is no
-    /// `X-Forwarded-For` at all.
+    /// Of `X-Forwarded-For` it is the last address that is not a trusted proxy's: the client can choose those before it.
+    /// The header's lines are one list (RFC 9110, section 5.3), read as bytes. Where an entry is not an address, it is
+    /// the proxy that sent it. `X-Real-IP` is read only where there is no `X-Forwarded-For` at all.
     pub(crate) fn source_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer.map(|address| address.to_canonical());
         if !peer.map_or(self.unix, |address| self.trusts(address)) {

@@ -1,26 +1,24 @@
-//! A connection that cannot be held open for nothing: a head must come whole within its time, an answer must be
-//! read, and between requests one may rest for a while.
+//! A connection with deadlines: for a whole request head, for reading a response, and for being idle in between.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// How long a connection may rest between requests: longer than proxies keep theirs (nginx: 60 s), so that it is
-/// they who close them and none of their requests meets a closing one.
-pub(super) const MAX_IDLE: Duration = Duration::from_secs(75);
+/// Longer than proxies keep idle connections (nginx: 60 s): they close them, and none of their requests meets a closing
+/// one.
+const MAX_IDLE: Duration = Duration::from_secs(75);
 
-/// What a client gets whose head did not come in time (RFC 9110, section 15.5.9).
+/// The response to a head that did not come in time (RFC 9110, section 15.5.9).
 const TIMED_OUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\ncache-control: no-store\r\n\r\n";
 
-/// Where a connection stands; shared with the one who answers.
+/// The phase of a connection, shared with the code that responds.
 #[derive(Clone, Debug)]
 pub(super) struct Phase(Arc<AtomicU8>);
 
@@ -29,7 +27,7 @@ const READING_HEAD: u8 = 1;
 const RESPONDING: u8 = 2;
 
 impl Phase {
-    /// A head has come whole: the time of the client is over, ours begins.
+    /// The head is complete: no deadline until the response is written.
     pub(super) fn respond(&self) {
         self.0.store(RESPONDING, Ordering::Relaxed);
     }
@@ -43,7 +41,6 @@ impl Phase {
     }
 }
 
-/// A stream with deadlines.
 pub(super) struct TimedStream<S> {
     stream: S,
     phase: Phase,
@@ -54,12 +51,12 @@ pub(super) struct TimedStream<S> {
     timer: Pin<Box<Sleep>>,
     /// Whether the timer will wake the task.
     is_armed: bool,
-    /// Since when an answer waits to be read.
+    /// Since when the client does not read a response.
     blocked_since: Option<Instant>,
 }
 
 impl<S> TimedStream<S> {
-    /// Guards a stream from its first moment; a head has `timeout` to come, an answer as long to be read.
+    /// `timeout` is for a head, from now on, and as much for reading a response.
     pub(super) fn new(stream: S, timeout: Duration) -> Self {
         let deadline = Instant::now() + timeout;
         let phase = Phase(Arc::new(AtomicU8::new(READING_HEAD)));
@@ -67,7 +64,6 @@ impl<S> TimedStream<S> {
         Self { stream, phase, timeout, deadline: Some(deadline), timer, is_armed: false, blocked_since: None }
     }
 
-    /// Where it stands.
     pub(super) fn phase(&self) -> Phase {
         self.phase.clone()
     }
@@ -115,17 +111,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedStream<S> {
             return Poll::Pending;
         }
         if self.phase.is(READING_HEAD) {
-            // A word of parting, if there is room for it at once.
+            // Only if there is room for it at once.
             let _ = Pin::new(&mut self.stream).poll_write(cx, TIMED_OUT);
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        // It has rested long enough: as if the client had closed it.
+        // Idle for too long: as if the client had closed it.
         Poll::Ready(Ok(()))
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TimedStream<S> {
-    /// Lets a write that goes on through, and ends one that nobody reads.
+    /// Ends a write that the client does not read.
     fn written<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -171,7 +167,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

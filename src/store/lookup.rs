@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::continuity::{Continuity, FileWatch};
 use super::{StoreError, convert, open};
 use crate::domain::Instant;
-use crate::domain::key::{Accepted, KeyId};
+use crate::domain::key::{Accepted, KeyId, KeyState};
 use crate::domain::secret::KeyHash;
 
 /// How many keys are kept in memory, at some hundred bytes each.
@@ -56,18 +56,8 @@ enum Match {
     Nothing,
 }
 
-/// How many keys there are in each state, of all Applications.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KeyCounts {
-    /// They work, and will for longer than "soon".
-    pub valid: u64,
-    /// They work, and not for long.
-    pub expires_soon: u64,
-    /// Their time has come.
-    pub expired: u64,
-    /// They are paused.
-    pub disabled: u64,
-}
+/// How many keys of all Applications are in each state.
+pub type KeyCounts = [(KeyState, i64); 4];
 
 /// What a verification must know of a key.
 #[derive(Debug)]
@@ -215,12 +205,12 @@ impl Lookup {
                  FROM keys INDEXED BY keys_by_state",
                 [now.timestamp(), (now + soon).timestamp()],
                 |row| {
-                    Ok(KeyCounts {
-                        expired: row.get(0)?,
-                        disabled: row.get(1)?,
-                        expires_soon: row.get(2)?,
-                        valid: row.get(3)?,
-                    })
+                    Ok([
+                        (KeyState::Expired, row.get(0)?),
+                        (KeyState::Disabled, row.get(1)?),
+                        (KeyState::ExpiresSoon, row.get(2)?),
+                        (KeyState::Valid, row.get(3)?),
+                    ])
                 },
             )
             .map_err(|error| StoreError::from_sqlite(&error, "counting keys", &self.path))

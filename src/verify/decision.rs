@@ -7,7 +7,7 @@ use strum::IntoStaticStr;
 use crate::domain::Instant;
 use crate::domain::key::{Accepted, KeyId};
 use crate::domain::secret::KeyHash;
-use crate::domain::text::{Name, fold};
+use crate::domain::text::fold;
 use crate::domain::token;
 use crate::store::lookup::{Claim, Found};
 
@@ -70,35 +70,8 @@ impl Reason {
 pub(crate) struct Question {
     id: KeyId,
     hash: KeyHash,
-    scope: Scope,
-}
-
-/// Whose keys are accepted.
-#[derive(Debug)]
-enum Scope {
-    Any,
-    /// The Application of this name, folded.
-    Application(String),
-    /// The name is not text: no Application has it.
-    NoApplication,
-}
-
-impl Scope {
-    fn of(application: Option<&[u8]>) -> Self {
-        match application.map(std::str::from_utf8) {
-            None => Self::Any,
-            Some(Ok(name)) => Self::Application(fold(name)),
-            Some(Err(_)) => Self::NoApplication,
-        }
-    }
-
-    fn includes(&self, application: &Name) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Application(name) => *name == fold(application.as_str()),
-            Self::NoApplication => false,
-        }
-    }
+    /// The folded name of the only Application whose keys are accepted. Bytes that are not UTF-8 equal no name.
+    application: Option<Vec<u8>>,
 }
 
 impl Question {
@@ -109,7 +82,11 @@ impl Question {
     /// A malformed text and a wrong checksum are rejected here, without a read of the database.
     pub(crate) fn new(presented: &str, application: Option<&[u8]>) -> Result<Self, Refusal> {
         let claim = token::parse(presented).map_err(|_| Refusal { reason: Reason::Malformed, key: None })?;
-        Ok(Self { id: claim.id, hash: KeyHash::of(presented), scope: Scope::of(application) })
+        let application = application.map(|name| match std::str::from_utf8(name) {
+            Ok(name) => fold(name).into_bytes(),
+            Err(_) => name.to_vec(),
+        });
+        Ok(Self { id: claim.id, hash: KeyHash::of(presented), application })
     }
 
     pub(super) fn claim(&self) -> Claim<'_> {
@@ -118,7 +95,7 @@ impl Question {
 
     /// A question that is never accepted: it asks whether the database can be read.
     pub(crate) fn probe() -> Self {
-        Self { id: KeyId::PROBE, hash: KeyHash::of(""), scope: Scope::Any }
+        Self { id: KeyId::PROBE, hash: KeyHash::of(""), application: None }
     }
 
     /// The one predicate: decides about what the database has for this text.
@@ -131,7 +108,8 @@ impl Question {
             // The right ID with another secret is nobody's key.
             Found::Nothing => return refused(Reason::Unknown, None),
         };
-        if !self.scope.includes(&key.known.application) {
+        let name = key.known.application.as_str();
+        if self.application.as_ref().is_some_and(|wanted| *wanted != fold(name).as_bytes()) {
             return refused(Reason::WrongApplication, Some(id));
         }
         if key.known.expires <= now {

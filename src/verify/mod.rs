@@ -69,7 +69,7 @@ pub struct Verifier {
     latest: AtomicI64,
     /// Whether the log says that the clock was set back.
     behind: AtomicBool,
-    /// How long a read waits for a lock that keeps readers out (which is rare).
+    /// How long a read waits for a lock.
     patience: Duration,
     recorder: Option<Recorder>,
 }
@@ -81,31 +81,37 @@ impl Verifier {
     /// When there is no database, or it is foreign, damaged, of another format or not readable; and when the system's
     /// clock is so wrong that expired keys would be valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, VerifyError> {
-        Self::with_clock(path, clock::now)
+        Self::open_with(path.as_ref(), clock::now, open::BUSY_TIMEOUT)
     }
 
     /// The same with another clock: integration tests set it.
     #[doc(hidden)]
     pub fn with_clock(path: impl AsRef<Path>, clock: fn() -> Instant) -> Result<Self, VerifyError> {
-        let path = path.as_ref().to_owned();
+        Self::open_with(path.as_ref(), clock, open::BUSY_TIMEOUT)
+    }
+
+    /// The same, with the time that a read waits for a lock that keeps readers out (which is rare).
+    pub(crate) fn open_with(
+        path: &Path,
+        clock: fn() -> Instant,
+        patience: Duration,
+    ) -> Result<Self, VerifyError> {
         let now = clock();
         check(now).map_err(StoreError::from)?;
-        let patience = open::BUSY_TIMEOUT;
         let continuity = Arc::new(Continuity::default());
-        let first = Lookup::open(&path, patience, Arc::clone(&continuity))?;
-        let files = DatabaseFiles::of(&path).ok_or_else(|| StoreError::NoDatabase { path: path.clone() })?;
-        let recorder = Some(Recorder::start(&path, Arc::clone(&continuity)));
-        let (idle, latest) = (Mutex::new(vec![first]), AtomicI64::new(now.timestamp()));
+        let first = Lookup::open(path, patience, Arc::clone(&continuity))?;
+        let files =
+            DatabaseFiles::of(path).ok_or_else(|| StoreError::NoDatabase { path: path.to_owned() })?;
         Ok(Self {
-            path,
+            path: path.to_owned(),
             files,
+            recorder: Some(Recorder::start(path, Arc::clone(&continuity))),
             continuity,
-            idle,
+            idle: Mutex::new(vec![first]),
             clock,
-            latest,
+            latest: AtomicI64::new(now.timestamp()),
             behind: AtomicBool::new(false),
             patience,
-            recorder,
         })
     }
 
@@ -113,15 +119,6 @@ impl Verifier {
     #[must_use]
     pub fn without_recording(self) -> Self {
         Self { recorder: None, ..self }
-    }
-
-    /// Waits so long, and no longer, for a lock that keeps readers out; 5 seconds unless told otherwise.
-    ///
-    /// # Errors
-    /// As [`Verifier::open`].
-    pub(crate) fn with_patience(self, patience: Duration) -> Result<Self, VerifyError> {
-        let first = Lookup::open(&self.path, patience, Arc::clone(&self.continuity))?;
-        Ok(Self { idle: Mutex::new(vec![first]), patience, ..self })
     }
 
     /// Decides about a presented text; with an Application's name (exact but for case) only its keys are accepted.

@@ -32,13 +32,13 @@ const PATIENCE: Duration = Duration::from_millis(800);
 /// How many entries wait at most: one for each day, reason and key.
 const MAX_ENTRIES: usize = 100_000;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Waiting {
     counts: HashMap<Entry, Count>,
     stop: bool,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
     stopping: Condvar,
@@ -64,15 +64,10 @@ impl Shared {
 }
 
 /// Records accepted and rejected requests. On drop it writes what is still in memory.
+#[derive(Debug)]
 pub(super) struct Recorder {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-}
-
-impl std::fmt::Debug for Recorder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Recorder")
-    }
 }
 
 impl Recorder {
