@@ -105,6 +105,13 @@ enum Command {
     Config(config::Args),
 }
 
+/// The tree of all commands with their arguments.
+#[doc(hidden)]
+#[must_use]
+pub fn command_tree() -> clap::Command {
+    CommandLine::command()
+}
+
 /// Reads the arguments (the program's name first), runs one command and returns the exit code.
 /// `open` opens the terminal UI, for a command line without a command.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> Exit {

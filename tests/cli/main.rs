@@ -10,6 +10,7 @@ mod check;
 mod completions;
 mod doctor;
 mod general;
+mod generated;
 mod keys;
 mod long_audit_log;
 mod rotate;

@@ -25,6 +25,7 @@
 //! | signals, the terminal gone, a panic, no core dump | `pty::lifecycle` |
 //! | sizes, random keys, clicks and pastes | `ui::random_input`, `ui::screens::a_terminal_may…`, `pty::lifecycle::sizes…` |
 //! | 10 MB pasted | `environment` |
+//! | hostile arguments, to every command | `cli::generated` |
 //! | hostile text | `cli::keys::hostile_names…`, `cli::backup_and_export::an_export…`, `domain::text` |
 //! | a limit on the size of files | `environment::a_limit…` |
 //! | a FIFO, a device, a link or a huge file in the place of one | `files::what_is_no_file…` |

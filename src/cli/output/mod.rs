@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::domain::text::inert;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -82,13 +83,14 @@ impl Output {
     /// Tells people what was done; programs read it in the document.
     pub(crate) fn say(&self, text: &str) {
         if !self.is_json() {
-            to_stderr(text);
+            // A path, for one, may hold anything.
+            to_stderr(&text.lines().map(inert).collect::<Vec<_>>().join("\n"));
         }
     }
 
     /// Warns of something that does not end the command.
     pub(crate) fn warn(&self, text: &str) {
-        let line = format!("warning: {}", crate::domain::text::inert(text));
+        let line = format!("warning: {}", inert(text));
         if self.is_json() {
             self.waiting.borrow_mut().push(line);
         } else {
