@@ -203,7 +203,7 @@ fn print_group(context: &Context, heading: &str, group: &Group, shown: usize) ->
             Cell::plain(key.name.to_string()),
             Cell::plain(key.id.as_str()),
             Cell::plain(application.clone()),
-            Cell::plain(context.settings.catalogue.label(&key.kind)),
+            Cell::plain(context.settings.catalog.label(&key.kind)),
             Cell::plain(relative_short(key.expires, context.now)),
             match key.last_used {
                 Some(at) => Cell::plain(relative_short(at, context.now)),

@@ -292,7 +292,7 @@ fn count_of(day: i64, from: Instant, until: Instant, count: u64, row: &Row) -> O
 mod tests {
     use super::*;
     use crate::domain::key::KeyState;
-    use crate::domain::platform::Catalogue;
+    use crate::domain::platform::Catalog;
     use crate::host::clock;
     use crate::store::keys::{self, KeyQuery, KeySort};
     use crate::store::{applications, audit, usage};
@@ -301,11 +301,9 @@ mod tests {
     fn the_demo_has_something_of_everything() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(&folder.path().join("demo.db"), &mut SystemEntropy).unwrap();
-        let catalogue = Catalogue::built_in().unwrap();
+        let catalog = Catalog::built_in().unwrap();
         let (rows, now) = (rows().unwrap(), clock::now());
-        assert!(
-            rows.iter().all(|row| row.platform.as_ref().is_none_or(|slug| catalogue.get(slug).is_some()))
-        );
+        assert!(rows.iter().all(|row| row.platform.as_ref().is_none_or(|slug| catalog.get(slug).is_some())));
         seed(&mut store, &identity::caller(), &rows, now, &mut SystemEntropy).unwrap();
         store
             .read(|reader| {
@@ -323,7 +321,7 @@ mod tests {
                                 now,
                                 soon: TimeDelta::days(7),
                             };
-                            keys::count(reader, &query, &catalogue)
+                            keys::count(reader, &query, &catalog)
                         })
                         .sum::<Result<u64, _>>()
                 };

@@ -29,7 +29,7 @@ pub(crate) fn each(
     query: &KeyQuery,
     write: impl FnMut(Key) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
-    keys::each(reader, query, &context.settings.catalogue, write)
+    keys::each(reader, query, &context.settings.catalog, write)
 }
 
 /// The document of a key, with its uses of the last 30 days.

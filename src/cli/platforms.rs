@@ -1,4 +1,4 @@
-//! `keydesk platforms`: the built-in catalogue and the platforms of the configuration.
+//! `keydesk platforms`: the built-in catalog and the platforms of the configuration.
 
 use serde::Serialize;
 
@@ -28,9 +28,9 @@ struct Document<'a> {
 }
 
 pub(crate) fn run(context: &Context) -> Result<Exit, CommandError> {
-    let catalogue = &context.settings.catalogue;
+    let catalog = &context.settings.catalog;
     if context.output.is_json() {
-        let documents: Vec<_> = catalogue
+        let documents: Vec<_> = catalog
             .iter()
             .map(|platform| Document {
                 slug: &platform.slug,
@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, CommandError> {
         return Ok(Exit::Done);
     }
     let mut table = context.output.table(&["SLUG", "NAME", "SENDS THE KEY IN"]);
-    for platform in catalogue.iter() {
+    for platform in catalog.iter() {
         table.row(vec![
             Cell::plain(platform.slug.as_str()),
             Cell::plain(inert(&platform.name)),

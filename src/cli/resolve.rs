@@ -6,7 +6,7 @@ use crate::cli::key_list;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::expiry::relative;
 use crate::domain::key::{Key, KeyId, KeyKind};
-use crate::domain::platform::Catalogue;
+use crate::domain::platform::Catalog;
 use crate::domain::text::{fold, inert};
 use crate::domain::token::displayed_id;
 use crate::domain::user::{Email, User};
@@ -172,7 +172,7 @@ fn similar(
         }
         let query = KeyQuery { filter, ..key_list::query(context, application.id) };
         let window = Window { anchor: Anchor::First, before: 0, after: MAX_SEARCHED };
-        let mut rows = keys::page(reader, &query, &context.settings.catalogue, &window)?.rows;
+        let mut rows = keys::page(reader, &query, &context.settings.catalog, &window)?.rows;
         if !rows.is_empty() {
             let wanted = fold(text);
             rows.sort_by_key(|key| strsim::levenshtein(&wanted, &fold(key.name.as_str())));
@@ -194,17 +194,17 @@ pub(crate) fn user(reader: &Reader<'_>, text: &str) -> Result<User, CommandError
     Err(not_found("user", email.as_str(), &candidates, ""))
 }
 
-/// `generic`, or a platform of the catalogue.
-pub(crate) fn kind(catalogue: &Catalogue, text: &str) -> Result<KeyKind, CommandError> {
+/// `generic`, or a platform of the catalog.
+pub(crate) fn kind(catalog: &Catalog, text: &str) -> Result<KeyKind, CommandError> {
     let slug = text.trim();
     if slug.eq_ignore_ascii_case("generic") {
         return Ok(KeyKind::Generic);
     }
-    let by_name = |wanted: &str| catalogue.iter().find(|platform| fold(&platform.name) == fold(wanted));
-    if let Some(platform) = catalogue.get(slug).or_else(|| by_name(slug)) {
+    let by_name = |wanted: &str| catalog.iter().find(|platform| fold(&platform.name) == fold(wanted));
+    if let Some(platform) = catalog.get(slug).or_else(|| by_name(slug)) {
         return Ok(KeyKind::ThirdParty { platform: platform.slug.clone() });
     }
-    let known: Vec<&str> = catalogue.iter().map(|platform| platform.slug.as_str()).collect();
+    let known: Vec<&str> = catalog.iter().map(|platform| platform.slug.as_str()).collect();
     let message = format!("there is no platform {:?}; there is: generic, {}", inert(slug), known.join(", "));
     Err(CommandError::usage("unknown_platform", message)
         .hint("More platforms can be added to config.toml under [[platforms]]"))
@@ -216,12 +216,12 @@ mod tests {
 
     #[test]
     fn platforms_by_slug_or_name() {
-        let catalogue = Catalogue::built_in().unwrap();
-        assert_eq!(kind(&catalogue, "generic").unwrap(), KeyKind::Generic);
+        let catalog = Catalog::built_in().unwrap();
+        assert_eq!(kind(&catalog, "generic").unwrap(), KeyKind::Generic);
         let braze = KeyKind::ThirdParty { platform: "braze".into() };
-        assert_eq!(kind(&catalogue, "braze").unwrap(), braze);
-        assert_eq!(kind(&catalogue, "Braze").unwrap(), braze);
-        let error = kind(&catalogue, "brase").unwrap_err();
+        assert_eq!(kind(&catalog, "braze").unwrap(), braze);
+        assert_eq!(kind(&catalog, "Braze").unwrap(), braze);
+        let error = kind(&catalog, "brase").unwrap_err();
         assert!(error.to_string().contains("braze") && error.to_string().contains("generic"));
         assert_eq!(error.exit().code(), 2);
     }

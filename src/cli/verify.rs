@@ -94,7 +94,7 @@ fn print_valid(context: &Context, accepted: &Accepted) -> Result<Exit, CommandEr
     } else {
         let platform = accepted.platform.as_deref().map_or_else(
             || "Generic".to_owned(),
-            |slug| crate::domain::text::inert(context.settings.catalogue.name_of(slug)),
+            |slug| crate::domain::text::inert(context.settings.catalog.name_of(slug)),
         );
         context.output.line(&format!(
             "valid: {} ({}) of {}, {platform}, {}, expires {}",

@@ -13,7 +13,7 @@ use toml::Spanned;
 use super::ConfigError;
 use super::bindings::{BindingError, Bindings, Bound, Overrides};
 use crate::domain::expiry::parse_duration;
-use crate::domain::platform::{Catalogue, CatalogueError, Platform};
+use crate::domain::platform::{Catalog, CatalogError, Platform};
 use crate::host::clipboard::ClipboardMode;
 use crate::host::regular_file;
 
@@ -82,7 +82,7 @@ pub struct Settings {
     /// The bindings, overridden ones included.
     pub bindings: Bindings,
     /// The platforms, own ones included.
-    pub catalogue: Catalogue,
+    pub catalog: Catalog,
 }
 
 #[derive(Default, Deserialize)]
@@ -119,7 +119,7 @@ impl Settings {
         let reader = Reader { path, text };
         let built_in = |error: String| ConfigError::at(Path::new("assets"), "", 0, error);
         let bindings = Bindings::built_in().map_err(|error| built_in(error.to_string()))?;
-        let catalogue = Catalogue::built_in().map_err(|error| built_in(error.to_string()))?;
+        let catalog = Catalog::built_in().map_err(|error| built_in(error.to_string()))?;
         let wrong = |at: usize, error: String| ConfigError::at(path, text, at, error);
         Ok(Self {
             theme: reader.word(own.theme.as_ref(), defaults.theme.as_ref())?,
@@ -138,11 +138,11 @@ impl Settings {
                     .overridden(&plain(&keys))
                     .map_err(|error| wrong(place_of_key(&keys, &error), error.to_string()))?,
             },
-            catalogue: match own.platforms {
-                None => catalogue,
+            catalog: match own.platforms {
+                None => catalog,
                 Some(platforms) => {
                     let listed = platforms.iter().map(|platform| platform.get_ref().clone()).collect();
-                    catalogue
+                    catalog
                         .extended(listed)
                         .map_err(|error| wrong(place_of_platform(&platforms, &error), error.to_string()))?
                 }
@@ -193,17 +193,16 @@ fn place_of_key(keys: &Keys, error: &BindingError) -> usize {
 }
 
 /// Where the platform stands that has a mistake; of two alike it is the second.
-fn place_of_platform(platforms: &[Spanned<Platform>], error: &CatalogueError) -> usize {
-    let (CatalogueError::Slug(slug) | CatalogueError::NoName(slug) | CatalogueError::Twice(slug)) = error
-    else {
+fn place_of_platform(platforms: &[Spanned<Platform>], error: &CatalogError) -> usize {
+    let (CatalogError::Slug(slug) | CatalogError::NoName(slug) | CatalogError::Twice(slug)) = error else {
         return 0;
     };
     let mut alike = platforms.iter().filter(|platform| {
         let platform = platform.get_ref();
         platform.slug == *slug
-            && (!matches!(error, CatalogueError::NoName(_)) || platform.name.trim().is_empty())
+            && (!matches!(error, CatalogError::NoName(_)) || platform.name.trim().is_empty())
     });
-    let found = if matches!(error, CatalogueError::Twice(_)) { alike.nth(1) } else { alike.next() };
+    let found = if matches!(error, CatalogError::Twice(_)) { alike.nth(1) } else { alike.next() };
     found.map_or(0, |platform| platform.span().start)
 }
 

@@ -57,8 +57,8 @@ impl Theme {
     }
 
     /// For `NO_COLOR`: modifiers such as bold and no colors.
-    pub fn colourless() -> Result<Self, ThemeError> {
-        Self::parse("colourless", include_str!("../../assets/themes/colourless.toml"))
+    pub fn colorless() -> Result<Self, ThemeError> {
+        Self::parse("colorless", include_str!("../../assets/themes/colorless.toml"))
     }
 
     pub fn parse(name: &str, text: &str) -> Result<Self, ThemeError> {
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_style_has_colors_and_modifiers_only() {
-        for name in ThemeName::ALL.iter().map(|name| name.as_str()).chain(["colourless"]) {
+        for name in ThemeName::ALL.iter().map(|name| name.as_str()).chain(["colorless"]) {
             let path = format!("{}/assets/themes/{name}.toml", env!("CARGO_MANIFEST_DIR"));
             let table: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
             for (role, style) in table {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn no_colour_is_no_colour() {
-        let theme = Theme::colourless().unwrap();
+        let theme = Theme::colorless().unwrap();
         for style in
             [theme.text, theme.dim, theme.accent, theme.selection, theme.danger, theme.good, theme.warning]
         {

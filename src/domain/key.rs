@@ -112,7 +112,7 @@ impl KeyType {
 pub enum KeyKind {
     Generic,
     ThirdParty {
-        /// The slug in the catalogue, such as `braze`.
+        /// The slug in the catalog, such as `braze`.
         platform: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The catalogue of third-party platforms, and how to use a key.
+//! The catalog of third-party platforms, and how to use a key.
 
 use serde::Deserialize;
 
@@ -40,12 +40,12 @@ pub struct Platform {
 
 /// Platforms, ordered by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Catalogue {
+pub struct Catalog {
     platforms: Vec<Platform>,
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum CatalogueError {
+pub enum CatalogError {
     #[error("{0}")]
     Toml(String),
     #[error("platform slug {0:?}: use 1 to 40 lower case letters, digits and _, and not generic")]
@@ -62,31 +62,31 @@ struct Listed {
     platforms: Vec<Platform>,
 }
 
-impl Catalogue {
+impl Catalog {
     /// `assets/platforms.toml`.
-    pub fn built_in() -> Result<Self, CatalogueError> {
+    pub fn built_in() -> Result<Self, CatalogError> {
         Self::parse(include_str!("../../assets/platforms.toml"))
     }
 
-    pub fn parse(text: &str) -> Result<Self, CatalogueError> {
-        let listed: Listed = toml::from_str(text).map_err(|error| CatalogueError::Toml(error.to_string()))?;
+    pub fn parse(text: &str) -> Result<Self, CatalogError> {
+        let listed: Listed = toml::from_str(text).map_err(|error| CatalogError::Toml(error.to_string()))?;
         Self::default().extended(listed.platforms)
     }
 
     /// Adds platforms. One with a known slug replaces the known one.
-    pub fn extended(mut self, with: Vec<Platform>) -> Result<Self, CatalogueError> {
+    pub fn extended(mut self, with: Vec<Platform>) -> Result<Self, CatalogError> {
         let mut seen = std::collections::HashSet::new();
         for platform in with {
             let slug = &platform.slug;
             let well_formed = slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
             if !well_formed || slug.is_empty() || slug.len() > 40 || slug == "generic" {
-                return Err(CatalogueError::Slug(slug.clone()));
+                return Err(CatalogError::Slug(slug.clone()));
             }
             if platform.name.trim().is_empty() {
-                return Err(CatalogueError::NoName(slug.clone()));
+                return Err(CatalogError::NoName(slug.clone()));
             }
             if !seen.insert(slug.clone()) {
-                return Err(CatalogueError::Twice(slug.clone()));
+                return Err(CatalogError::Twice(slug.clone()));
             }
             self.platforms.retain(|known| known.slug != *slug);
             self.platforms.push(platform);
@@ -104,7 +104,7 @@ impl Catalogue {
         self.platforms.iter().find(|platform| platform.slug == slug)
     }
 
-    /// The name of a platform; the slug where no catalogue has it.
+    /// The name of a platform; the slug where no catalog has it.
     #[must_use]
     pub fn name_of<'a>(&'a self, slug: &'a str) -> &'a str {
         self.get(slug).map_or(slug, |platform| &platform.name)
@@ -129,8 +129,8 @@ pub struct Usage {
 }
 
 #[must_use]
-pub fn usage(kind: &KeyKind, catalogue: &Catalogue) -> Usage {
-    let platform = kind.platform().and_then(|slug| catalogue.get(slug));
+pub fn usage(kind: &KeyKind, catalog: &Catalog) -> Usage {
+    let platform = kind.platform().and_then(|slug| catalog.get(slug));
     let (header, curl) = match platform.map_or(Presents::Header, |p| p.presents) {
         Presents::Header => (
             "Authorization: ApiKey-v1 <key>".to_owned(),
@@ -149,7 +149,7 @@ pub fn usage(kind: &KeyKind, catalogue: &Catalogue) -> Usage {
             "An answer of 401 means that the key is refused: expired, disabled, deleted or mistyped.".into(),
         ],
     };
-    Usage { title: catalogue.label(kind), header, curl, steps }
+    Usage { title: catalog.label(kind), header, curl, steps }
 }
 
 #[cfg(test)]
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_fields_own_slugs_are_there() {
-        let catalogue = Catalogue::built_in().unwrap();
+        let catalog = Catalog::built_in().unwrap();
         for slug in [
             "braze",
             "segment",
@@ -170,7 +170,7 @@ mod tests {
             "salesforce",
             "emarsys",
         ] {
-            let platform = catalogue.get(slug).unwrap_or_else(|| panic!("{slug}"));
+            let platform = catalog.get(slug).unwrap_or_else(|| panic!("{slug}"));
             assert!(!platform.steps.is_empty(), "{slug}");
         }
     }
@@ -183,9 +183,9 @@ mod tests {
             presents: Presents::Header,
             steps: vec![],
         };
-        let catalogue = Catalogue::built_in().unwrap().extended(vec![own]).unwrap();
-        assert_eq!(catalogue.name_of("braze"), "Our Braze");
-        assert_eq!(catalogue.name_of("gone"), "gone");
+        let catalog = Catalog::built_in().unwrap().extended(vec![own]).unwrap();
+        assert_eq!(catalog.name_of("braze"), "Our Braze");
+        assert_eq!(catalog.name_of("gone"), "gone");
     }
 
     #[test]
@@ -197,17 +197,17 @@ mod tests {
             steps: vec![],
         };
         for slug in ["", "Braze", "a-b", "generic", "a\u{1b}"] {
-            let error = Catalogue::default().extended(vec![platform(slug)]).unwrap_err();
-            assert_eq!(error, CatalogueError::Slug(slug.into()));
+            let error = Catalog::default().extended(vec![platform(slug)]).unwrap_err();
+            assert_eq!(error, CatalogError::Slug(slug.into()));
         }
-        let error = Catalogue::default().extended(vec![platform("a"), platform("a")]).unwrap_err();
-        assert_eq!(error, CatalogueError::Twice("a".into()));
+        let error = Catalog::default().extended(vec![platform("a"), platform("a")]).unwrap_err();
+        assert_eq!(error, CatalogError::Twice("a".into()));
     }
 
     #[test]
-    fn usage_never_needs_the_catalogue() {
+    fn usage_never_needs_the_catalog() {
         let kind = KeyKind::ThirdParty { platform: "gone".into() };
-        let usage = usage(&kind, &Catalogue::default());
+        let usage = usage(&kind, &Catalog::default());
         assert_eq!(usage.title, "gone");
         assert!(usage.curl.contains("<key>"));
     }

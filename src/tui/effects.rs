@@ -35,7 +35,7 @@ impl Effects {
 
     /// Reads something.
     pub fn load(&mut self, load: Load, now: Instant) -> Result<Loaded, StoreError> {
-        let (store, catalogue) = (self.desk.store(), &self.settings.catalogue);
+        let (store, catalog) = (self.desk.store(), &self.settings.catalog);
         Ok(match load {
             Load::SessionInfo { application, named } => {
                 let soon = self.settings.expires_soon;
@@ -47,11 +47,11 @@ impl Effects {
                 )?))
             }
             Load::Keys(query, window) => {
-                Loaded::Keys(store.read(|r| keys::page(r, &query, catalogue, &window))?)
+                Loaded::Keys(store.read(|r| keys::page(r, &query, catalog, &window))?)
             }
-            Load::KeyCount(query) => Loaded::Count(store.read(|r| keys::count(r, &query, catalogue))?),
+            Load::KeyCount(query) => Loaded::Count(store.read(|r| keys::count(r, &query, catalog))?),
             Load::KeyIds(query) => {
-                Loaded::KeyIds(store.read(|r| keys::ids(r, &query, catalogue, MOST_SELECTED))?)
+                Loaded::KeyIds(store.read(|r| keys::ids(r, &query, catalog, MOST_SELECTED))?)
             }
             Load::Details(ids) => Loaded::Details(store.read(|r| {
                 let found: Result<Vec<_>, _> = ids.iter().map(|id| desk::key_details(r, *id, now)).collect();

@@ -241,7 +241,7 @@ fn settings_and_platforms() {
     let key = home.run(&["keys", "show", &id, "--json"]).json();
     assert_eq!(key["platform"], "till");
     let list = home.run(&["keys", "list", "--platform", "till", "--json"]).json();
-    assert_eq!(list[0]["id"], id.as_str(), "a platform that is in no catalogue any more still filters");
+    assert_eq!(list[0]["id"], id.as_str(), "a platform that is in no catalog any more still filters");
 
     std::fs::write(home.path("broken.toml"), "theme = \"blue\"\n").unwrap();
     let broken = home.path("broken.toml").display().to_string();

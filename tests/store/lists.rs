@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use keydesk::desk;
 use keydesk::domain::key::{Key, KeyKind, KeyState, KeyType, NewKey};
-use keydesk::domain::platform::Catalogue;
+use keydesk::domain::platform::Catalog;
 use keydesk::domain::user::Caller;
 use keydesk::store::keys::{self, KeyQuery, KeySort};
 use keydesk::store::{Anchor, Window};
@@ -60,10 +60,10 @@ fn query(desk: &Desk, sort: KeySort, descending: bool) -> KeyQuery {
 
 fn all(desk: &Desk, query: &KeyQuery) -> Vec<Key> {
     let mut found = Vec::new();
-    let catalogue = Catalogue::built_in().unwrap();
+    let catalog = Catalog::built_in().unwrap();
     desk.store
         .read(|r| {
-            keys::each(r, query, &catalogue, |key| {
+            keys::each(r, query, &catalog, |key| {
                 found.push(key);
                 Ok(())
             })
@@ -79,8 +79,8 @@ fn page(
     before: usize,
     after: usize,
 ) -> keydesk::store::Page<Key> {
-    let catalogue = Catalogue::built_in().unwrap();
-    desk.store.read(|r| keys::page(r, query, &catalogue, &Window { anchor, before, after })).unwrap()
+    let catalog = Catalog::built_in().unwrap();
+    desk.store.read(|r| keys::page(r, query, &catalog, &Window { anchor, before, after })).unwrap()
 }
 
 /// What the order must be, told by the rows themselves.
@@ -137,14 +137,14 @@ fn every_order_is_what_it_says_and_walks_both_ways() {
 #[test]
 fn no_order_sorts_all_rows() {
     let desk = furnished(10);
-    let catalogue = Catalogue::built_in().unwrap();
+    let catalog = Catalog::built_in().unwrap();
     for &sort in KeySort::ALL {
         for descending in [false, true] {
             let mut query = query(&desk, sort, descending);
             for filter in ["", "check braze"] {
                 query.filter = filter.into();
                 let from = all(&desk, &KeyQuery { filter: String::new(), ..query.clone() })[3].clone();
-                let plan = desk.store.read(|r| keys::plan(r, &query, &catalogue, &from)).unwrap();
+                let plan = desk.store.read(|r| keys::plan(r, &query, &catalog, &from)).unwrap();
                 if filter.is_empty() {
                     assert!(!plan.contains("TEMP B-TREE"), "{sort:?} {descending}: {plan}");
                     assert!(!plan.contains("SCAN k"), "{sort:?} {descending}: {plan}");
@@ -164,8 +164,8 @@ fn a_filter_looks_at_name_id_platform_and_creator() {
         let mut query = query(&desk, KeySort::Name, false);
         query.filter = filter.into();
         let rows = all(&desk, &query);
-        let catalogue = Catalogue::built_in().unwrap();
-        let count = desk.store.read(|r| keys::count(r, &query, &catalogue)).unwrap();
+        let catalog = Catalog::built_in().unwrap();
+        let count = desk.store.read(|r| keys::count(r, &query, &catalog)).unwrap();
         assert_eq!(usize::try_from(count).unwrap(), rows.len(), "{filter}");
         rows
     };

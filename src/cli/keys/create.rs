@@ -54,7 +54,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let name = Name::parse(&args.name)?;
-    let kind = resolve::kind(&context.settings.catalogue, &args.platform)?;
+    let kind = resolve::kind(&context.settings.catalog, &args.platform)?;
     let expires = expires(context, args.expires.as_deref())?;
     let destination = Destination::choose(args.out, args.copy);
     let mut desk = context.desk_to_change(Urgency::Normal)?;

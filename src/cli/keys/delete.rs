@@ -113,6 +113,6 @@ fn about(context: &Context, shown: &Shown) -> String {
             )
         }
     };
-    let platform = context.settings.catalogue.label(&key.kind);
+    let platform = context.settings.catalog.label(&key.kind);
     format!("  {}  {}  {platform}  {}: {used}", key.name, key.prefix, inert(&shown.application))
 }

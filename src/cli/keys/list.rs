@@ -91,17 +91,17 @@ fn columns() -> impl TypedValueParser<Value = KeySort> {
         .try_map(|word| word.parse::<KeySort>())
 }
 
-/// A platform of the catalogue, or one that was in it once and still has keys.
+/// A platform of the catalog, or one that was in it once and still has keys.
 fn platform(
     context: &Context,
     reader: &Reader<'_>,
     query: &KeyQuery,
     slug: &str,
 ) -> Result<KeyKind, CommandError> {
-    resolve::kind(&context.settings.catalogue, slug).or_else(|error| {
+    resolve::kind(&context.settings.catalog, slug).or_else(|error| {
         let gone = KeyKind::ThirdParty { platform: slug.to_owned() };
         let query = KeyQuery { platform: Some(gone.clone()), ..query.clone() };
-        match keys::count(reader, &query, &context.settings.catalogue)? {
+        match keys::count(reader, &query, &context.settings.catalog)? {
             0 => Err(error),
             _ => Ok(gone),
         }
@@ -113,7 +113,7 @@ fn row(context: &Context, key: &Key) -> Vec<Cell> {
     vec![
         Cell::plain(key.name.to_string()),
         Cell::plain(key.id.as_str()),
-        Cell::plain(context.settings.catalogue.label(&key.kind)),
+        Cell::plain(context.settings.catalog.label(&key.kind)),
         Cell::plain(key.key_type.as_str()),
         Cell::plain(relative_short(key.expires, context.now)),
         Cell::styled(state.label(), style(state)),

@@ -87,7 +87,7 @@ fn facts(context: &Context, shown: &Shown) -> String {
         ("Key ID", Some(key.id.to_string())),
         ("Prefix", Some(key.prefix.clone())),
         ("Application", Some(inert(&shown.application))),
-        ("Platform", Some(context.settings.catalogue.label(&key.kind))),
+        ("Platform", Some(context.settings.catalog.label(&key.kind))),
         ("Type", Some(key.key_type.as_str().to_owned())),
         ("State", Some(key.state(context.now, context.settings.expires_soon).label().to_owned())),
         ("Expires", Some(context.exact(key.expires))),

@@ -11,7 +11,7 @@ use super::read::{get, select};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::key::{Key, KeyId, KeyKind, KeyState};
-use crate::domain::platform::Catalogue;
+use crate::domain::platform::Catalog;
 use crate::domain::text::fold;
 use crate::store::convert::{self, KEY_COLUMNS};
 use crate::store::page::{self, Page, Step, Window};
@@ -122,7 +122,7 @@ struct Condition {
 }
 
 impl Condition {
-    fn of(r: &Reader<'_>, query: &KeyQuery, catalogue: &Catalogue) -> Result<Self, StoreError> {
+    fn of(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<Self, StoreError> {
         let mut condition =
             Self { sql: "k.application_id = ?".into(), values: vec![query.application.0.into()] };
         let (now, soon) = (query.now.timestamp(), (query.now + query.soon).timestamp());
@@ -142,7 +142,7 @@ impl Condition {
             condition.and("k.platform = ?", [kind.platform().unwrap_or_default().to_owned().into()]);
         }
         for word in fold(&query.filter).split_whitespace() {
-            condition.word(r, word, catalogue)?;
+            condition.word(r, word, catalog)?;
         }
         Ok(condition)
     }
@@ -154,7 +154,7 @@ impl Condition {
 
     /// One word, in name, ID, slug, the platform's name or the creator's email. Users and platforms are few: those
     /// that match are looked up first, so that a million keys need no join for it.
-    fn word(&mut self, r: &Reader<'_>, word: &str, catalogue: &Catalogue) -> Result<(), StoreError> {
+    fn word(&mut self, r: &Reader<'_>, word: &str, catalog: &Catalog) -> Result<(), StoreError> {
         let mut sql = "(instr(k.folded, ?) > 0".to_owned();
         self.values.push(word.to_owned().into());
         let creators = users::matching(r, word)?;
@@ -162,7 +162,7 @@ impl Condition {
             let ids: Vec<String> = creators.iter().map(|id| id.0.to_string()).collect();
             let _ = write!(sql, " OR k.creator_id IN ({})", ids.join(","));
         }
-        let slugs: Vec<&str> = catalogue
+        let slugs: Vec<&str> = catalog
             .iter()
             .filter(|platform| fold(&platform.name).contains(word))
             .map(|platform| platform.slug.as_str())
@@ -266,10 +266,10 @@ fn values(
 pub fn page(
     r: &Reader<'_>,
     query: &KeyQuery,
-    catalogue: &Catalogue,
+    catalog: &Catalog,
     window: &Window<Key>,
 ) -> Result<Page<Key>, StoreError> {
-    let condition = Condition::of(r, query, catalogue)?;
+    let condition = Condition::of(r, query, catalog)?;
     let cursor = |key: &Key| -> Result<Vec<Value>, StoreError> {
         // Where it stands now; where it stood, if it is gone.
         Ok(query.sort.cursor(get(r, key.id)?.as_ref().unwrap_or(key)))
@@ -293,13 +293,8 @@ pub fn page(
 }
 
 /// What SQLite intends to do for a step of a list: a test looks that it never sorts all rows, nor looks at them all.
-pub fn plan(
-    r: &Reader<'_>,
-    query: &KeyQuery,
-    catalogue: &Catalogue,
-    from: &Key,
-) -> Result<String, StoreError> {
-    let condition = Condition::of(r, query, catalogue)?;
+pub fn plan(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog, from: &Key) -> Result<String, StoreError> {
+    let condition = Condition::of(r, query, catalog)?;
     let way = if query.is_filtered() { Way::Through } else { Way::Along };
     let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &condition.sql, true, true, way));
     let values = values(query, &condition, Some(&query.sort.cursor(from)), way, 10);
@@ -311,31 +306,31 @@ pub fn plan(
 pub fn each<E: From<StoreError>>(
     r: &Reader<'_>,
     query: &KeyQuery,
-    catalogue: &Catalogue,
+    catalog: &Catalog,
     f: impl FnMut(Key) -> Result<(), E>,
 ) -> Result<(), E> {
-    first(r, query, catalogue, usize::MAX, f)
+    first(r, query, catalog, usize::MAX, f)
 }
 
 fn first<E: From<StoreError>>(
     r: &Reader<'_>,
     query: &KeyQuery,
-    catalogue: &Catalogue,
+    catalog: &Catalog,
     limit: usize,
     f: impl FnMut(Key) -> Result<(), E>,
 ) -> Result<(), E> {
-    let condition = Condition::of(r, query, catalogue)?;
+    let condition = Condition::of(r, query, catalog)?;
     let sql = statement(query, &condition.sql, false, true, Way::Along);
     let values = values(query, &condition, None, Way::Along, limit);
     r.each("reading the keys", &sql, params_from_iter(values), convert::key, f)
 }
 
 /// How many keys match.
-pub fn count(r: &Reader<'_>, query: &KeyQuery, catalogue: &Catalogue) -> Result<u64, StoreError> {
+pub fn count(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<u64, StoreError> {
     if !query.is_filtered() {
         return Ok(applications::get(r, query.application)?.map_or(0, |application| application.keys));
     }
-    let condition = Condition::of(r, query, catalogue)?;
+    let condition = Condition::of(r, query, catalog)?;
     let sql = format!("SELECT count(*) FROM keys k INDEXED BY keys_by_name WHERE {}", condition.sql);
     r.value("counting the keys", &sql, params_from_iter(condition.values))
 }
@@ -344,11 +339,11 @@ pub fn count(r: &Reader<'_>, query: &KeyQuery, catalogue: &Catalogue) -> Result<
 pub fn ids(
     r: &Reader<'_>,
     query: &KeyQuery,
-    catalogue: &Catalogue,
+    catalog: &Catalog,
     limit: usize,
 ) -> Result<Vec<(KeyId, i64)>, StoreError> {
     let mut ids = Vec::new();
-    first(r, query, catalogue, limit, |key| {
+    first(r, query, catalog, limit, |key| {
         ids.push((key.id, key.version));
         Ok::<_, StoreError>(())
     })?;

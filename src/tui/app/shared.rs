@@ -7,7 +7,7 @@ use crate::config::settings::Settings;
 use crate::desk::known_head::LogMismatch;
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
-use crate::domain::platform::Catalogue;
+use crate::domain::platform::Catalog;
 use crate::host::clock::Zone;
 
 use super::message::Message;
@@ -95,8 +95,8 @@ impl Shared {
         &self.settings().bindings
     }
 
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.settings().catalogue
+    pub fn catalog(&self) -> &Catalog {
+        &self.settings().catalog
     }
 
     pub fn zone(&self) -> Zone {

@@ -30,7 +30,7 @@ impl Appearances {
         };
         let glyphs = if ascii { Glyphs::ASCII } else { Glyphs::UNICODE };
         if no_color {
-            return Ok(Self { all: vec![Appearance { theme: Theme::colourless()?, glyphs }], first: 0 });
+            return Ok(Self { all: vec![Appearance { theme: Theme::colorless()?, glyphs }], first: 0 });
         }
         let all = ThemeName::ALL
             .iter()

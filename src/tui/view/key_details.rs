@@ -23,7 +23,7 @@ pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> 
     page.line(Span::styled(word, style)).blank();
     page.facts(&[
         ("Key", &key.prefix),
-        ("Platform", &app.shared.catalogue().label(&key.kind)),
+        ("Platform", &app.shared.catalog().label(&key.kind)),
         ("Type", &key.key_type.as_str()),
         ("Expires", &exact(app, key.expires)),
         ("Created", &exact(app, key.created)),

@@ -2,7 +2,7 @@
 
 use crate::domain::audit::AuditAction;
 use crate::domain::key::{Key, KeyId};
-use crate::domain::platform::{self, Catalogue};
+use crate::domain::platform::{self, Catalog};
 use crate::store::audit::AuditRow;
 use crate::tui::app::msg::{KeyDetails, Remains};
 
@@ -40,8 +40,8 @@ impl Reading {
         Self::of(Page::Help { title: title.to_owned(), contexts: contexts.to_vec() })
     }
 
-    pub fn usage(key: &Key, catalogue: &Catalogue) -> Self {
-        Self::of(Page::Usage { prefix: key.prefix.clone(), usage: platform::usage(&key.kind, catalogue) })
+    pub fn usage(key: &Key, catalog: &Catalog) -> Self {
+        Self::of(Page::Usage { prefix: key.prefix.clone(), usage: platform::usage(&key.kind, catalog) })
     }
 
     pub fn key(id: KeyId) -> Self {

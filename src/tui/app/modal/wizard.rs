@@ -135,7 +135,7 @@ impl Wizard {
     fn refilter(&mut self, shared: &Shared) {
         let matches =
             |platform: &&Platform| self.menu.matches(&format!("{} {}", platform.name, platform.slug));
-        self.platforms = shared.catalogue().iter().filter(matches).map(|p| p.slug.clone()).collect();
+        self.platforms = shared.catalog().iter().filter(matches).map(|p| p.slug.clone()).collect();
     }
 
     fn read_date(&mut self, shared: &Shared) {
@@ -156,7 +156,7 @@ impl Wizard {
     /// Puts the suggestion into the name, unless someone has typed a name of their own.
     fn suggest_name(&mut self, shared: &Shared) {
         let kind = self.kind();
-        let what = kind.platform().map_or("Generic", |slug| shared.catalogue().name_of(slug));
+        let what = kind.platform().map_or("Generic", |slug| shared.catalog().name_of(slug));
         let suggestion = expiry::suggested_name(what, shared.now, &shared.zone());
         if self.name.text().is_empty() || self.name.text() == self.suggested {
             self.name.set(&suggestion);

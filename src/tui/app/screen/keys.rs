@@ -151,7 +151,7 @@ impl KeysScreen {
         let is_disabled = self.picked.is_empty().then_some(key.disabled.is_some());
         let modal: Modal = match action {
             Action::Open => Reading::key(key.id).into(),
-            Action::Usage => Reading::usage(key, shared.catalogue()).into(),
+            Action::Usage => Reading::usage(key, shared.catalog()).into(),
             Action::Delete => Delete::keys(self.targets()).into(),
             Action::Rotate => Rotate::new(self.targets()).into(),
             Action::Disable if is_disabled == Some(true) => {

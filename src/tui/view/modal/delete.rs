@@ -83,7 +83,7 @@ pub(super) fn panel(app: &App, delete: &Delete, page: &mut Page<'_>) {
 fn one_key(app: &App, one: &KeyDetails, page: &mut Page<'_>) {
     let theme = page.theme();
     let key = &one.key;
-    let platform = app.shared.catalogue().label(&key.kind);
+    let platform = app.shared.catalog().label(&key.kind);
     page.facts(&[("Name", &key.name), ("Key", &key.prefix), ("Platform", &platform)]);
     let (word, style) = state(key.state(app.shared.now, app.shared.settings().expires_soon), page.appearance);
     page.fact("State", &word, style);

@@ -20,7 +20,7 @@ pub(super) fn panel(app: &App, reveal: &Reveal, page: &mut Page<'_>) {
     page.line(Line::styled(title, theme.accent)).blank();
     page.facts(&[
         ("Name", &reveal.key.name),
-        ("Platform", &app.shared.catalogue().label(&reveal.key.kind)),
+        ("Platform", &app.shared.catalog().label(&reveal.key.kind)),
         ("Expires", &app.shared.zone().show(reveal.key.expires)),
     ]);
     if let Some(fate) = &reveal.fate {

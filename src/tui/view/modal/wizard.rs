@@ -55,7 +55,7 @@ fn platform(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = page.theme();
     page.field("Platform", &wizard.menu.filter, true, usize::MAX).blank();
     for (place, slug) in wizard.platforms.iter().enumerate() {
-        let name = inert(app.shared.catalogue().name_of(slug));
+        let name = inert(app.shared.catalog().name_of(slug));
         page.choice(vec![Span::styled(name, theme.text)], place == wizard.menu.chosen, place);
     }
 }
@@ -183,7 +183,7 @@ fn review(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     page.facts(&[
         ("Application", &application),
         ("Name", &inert(wizard.name.text())),
-        ("Platform", &app.shared.catalogue().label(&wizard.kind())),
+        ("Platform", &app.shared.catalog().label(&wizard.kind())),
         ("Type", &wizard.key_type.as_str()),
     ]);
     instant(app, wizard, page);

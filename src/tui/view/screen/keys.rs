@@ -126,7 +126,7 @@ fn key_cells(
                     .extend(lineage(key, glyphs, column.most).map(|text| Span::styled(text, theme.dim)));
                 line
             }
-            Cell::Sorted(KeySort::Platform) => marked(app.shared.catalogue().label(&key.kind)),
+            Cell::Sorted(KeySort::Platform) => marked(app.shared.catalog().label(&key.kind)),
             Cell::Sorted(KeySort::Expires) => Line::raw(relative_short(key.expires, app.shared.now)),
             Cell::Sorted(KeySort::State) => {
                 let (text, style) =

@@ -159,7 +159,7 @@ impl Reveal {
             }
             Action::Usage => {
                 self.shown = false;
-                return Flow::open(Reading::usage(&self.key, shared.catalogue()));
+                return Flow::open(Reading::usage(&self.key, shared.catalog()));
             }
             Action::ClearClipboard if self.in_terminal_clipboard => {
                 shared.push(Effect::ClearClipboard);
