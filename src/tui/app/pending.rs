@@ -1,6 +1,7 @@
 //! Questions to the worker, and who takes the response.
 
 use std::marker::PhantomData;
+use std::path::PathBuf;
 
 use super::msg::{Effect, Load, Loaded, Operation, Outcome, RequestId, Response};
 use super::shared::Shared;
@@ -120,28 +121,22 @@ loaded! {
     Option<Box<Remains>> = Remains,
 }
 
-impl Expected for Outcome {
-    type Error = DeskError;
+macro_rules! expected {
+    ($($type:ty, $error:ty: $response:pat => $content:expr;)*) => {
+        $(impl Expected for $type {
+            type Error = $error;
 
-    fn expect(response: Response) -> Option<Result<Self, DeskError>> {
-        if let Response::Done(result) = response { Some(*result) } else { None }
-    }
+            fn expect(response: Response) -> Option<Result<Self, $error>> {
+                if let $response = response { Some($content) } else { None }
+            }
+        })*
+    };
 }
 
-impl Expected for Copied {
-    type Error = CopyError;
-
-    fn expect(response: Response) -> Option<Result<Self, CopyError>> {
-        if let Response::Copied(result) = response { Some(result) } else { None }
-    }
-}
-
-impl Expected for std::path::PathBuf {
-    type Error = String;
-
-    fn expect(response: Response) -> Option<Result<Self, String>> {
-        if let Response::Written(result) = response { Some(result) } else { None }
-    }
+expected! {
+    Outcome, DeskError: Response::Done(result) => *result;
+    Copied, CopyError: Response::Copied(result) => result;
+    PathBuf, String: Response::Written(result) => result;
 }
 
 #[cfg(test)]

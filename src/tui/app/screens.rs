@@ -35,8 +35,4 @@ impl Screens {
             ScreenId::Audit => &mut self.audit,
         }
     }
-
-    pub fn current_mut(&mut self) -> &mut dyn Screen {
-        self.get_mut(self.current)
-    }
 }

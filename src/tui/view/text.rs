@@ -11,13 +11,13 @@ pub fn cut(text: &str, width: usize, sign: &str) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let room = width.saturating_sub(sign.width());
+    let available = width.saturating_sub(sign.width());
     let mut used = 0;
     let kept: String = text
         .chars()
         .take_while(|c| {
             used += c.width().unwrap_or(0);
-            used <= room
+            used <= available
         })
         .collect();
     if width < sign.width() { String::new() } else { kept + sign }

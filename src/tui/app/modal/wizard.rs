@@ -243,7 +243,7 @@ impl Wizard {
             (Focus::Date, _) if self.calendar.press(press) => self.date_changed(shared),
             (Focus::Name, _) if self.name.edit(&press.chord) => self.submission.error = None,
             (Focus::Type, Some(direction)) => {
-                self.key_type = direction.among(&KeyType::ALL, self.key_type);
+                self.key_type = direction.among(KeyType::ALL, self.key_type);
             }
             (Focus::Expiry, Some(direction)) => {
                 let place = self.preset.unwrap_or(PRESETS.len());

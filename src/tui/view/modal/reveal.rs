@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use crate::desk::text::SECRET_SHOWN_ONCE;
 use crate::tui::app::App;
 use crate::tui::app::message::Tone;
-use crate::tui::app::modal::reveal::{Mode, Reveal};
+use crate::tui::app::modal::reveal::{Mode, PathKind, Reveal};
 use crate::tui::app::msg::Target;
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
@@ -31,15 +31,16 @@ pub(super) fn panel(app: &App, reveal: &Reveal, page: &mut Page<'_>) {
     page.blank().text(SECRET_SHOWN_ONCE, theme.warning).blank();
     match &reveal.mode {
         Mode::Home => status(reveal, page),
-        Mode::Path(field) => {
-            page.text("Write the secret to a new file (mode 0600). Enter writes, Esc goes back.", theme.dim);
-            page.field("File", field, true, 0);
-            status(reveal, page);
-        }
-        Mode::Folder(field) => {
-            let text = "Write this secret and all that follow into a folder, each to a new file (mode 0600). Enter writes, Esc goes back.";
-            page.text(text, theme.dim);
-            page.field("Folder", field, true, 0);
+        Mode::Path(kind, field) => {
+            let (label, text) = match kind {
+                PathKind::File => ("File", "Write the secret to a new file (mode 0600)."),
+                PathKind::Directory => (
+                    "Folder",
+                    "Write this secret and all that follow into a folder, each to a new file (mode 0600).",
+                ),
+            };
+            page.text(&format!("{text} Enter writes, Esc goes back."), theme.dim);
+            page.field(label, field, true, 0);
             status(reveal, page);
         }
         Mode::Asking { yes } => {

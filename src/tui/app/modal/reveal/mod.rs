@@ -45,15 +45,20 @@ pub struct Reveal {
     series: Series,
 }
 
+/// What is written: this secret, or this one and all that follow, each to a file of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathKind {
+    File,
+    Directory,
+}
+
 /// The input that is expected.
 #[derive(Debug)]
 pub enum Mode {
     /// Copy, write, show.
     Home,
-    /// The path of a file is typed.
-    Path(TextField),
-    /// The path of a folder for this one and all that follow is typed.
-    Folder(TextField),
+    /// A path is typed.
+    Path(PathKind, TextField),
     /// "You have not copied this key. Close anyway?" `yes` is whether Yes has the focus.
     Asking {
         /// Whether Yes has the focus.
@@ -146,7 +151,8 @@ impl Reveal {
             }
             Action::Write if !self.is_busy() => {
                 self.status = None;
-                self.mode = Mode::Path(TextField::with(400, &self.file().display().to_string()));
+                self.mode =
+                    Mode::Path(PathKind::File, TextField::with(400, &self.file().display().to_string()));
             }
             Action::WriteAll if !self.is_busy() && self.is_followed() => self.ask_folder(),
             Action::Show => {
@@ -173,20 +179,25 @@ impl Reveal {
         Flow::Stay
     }
 
-    /// Takes a key while a path is typed; the path is returned once it is confirmed.
-    fn press_path(&mut self, press: &Press, missing: &str) -> Option<PathBuf> {
-        let (Mode::Path(field) | Mode::Folder(field)) = &mut self.mode else { return None };
-        match press.action {
-            Some(Action::Cancel) => self.mode = Mode::Home,
-            Some(Action::Confirm) if field.text().trim().is_empty() => {
-                self.status = Some((Tone::Error, missing.into()));
+    fn press_path(&mut self, press: &Press, shared: &mut Shared) -> Flow {
+        let Mode::Path(kind, field) = &mut self.mode else { return Flow::Stay };
+        let path = PathBuf::from(field.text().trim());
+        match (press.action, *kind) {
+            (Some(Action::Cancel), _) => self.mode = Mode::Home,
+            (Some(Action::Confirm), kind) if path.as_os_str().is_empty() => {
+                let text = match kind {
+                    PathKind::File => "A file name is needed.",
+                    PathKind::Directory => "A folder is needed; . is the one you are in.",
+                };
+                self.status = Some((Tone::Error, text.into()));
             }
-            Some(Action::Confirm) => return Some(PathBuf::from(field.text().trim())),
+            (Some(Action::Confirm), PathKind::File) => self.write(path, shared),
+            (Some(Action::Confirm), PathKind::Directory) => return self.write_all(path, shared),
             _ => {
                 field.edit(&press.chord);
             }
         }
-        None
+        Flow::Stay
     }
 
     fn write(&mut self, path: PathBuf, shared: &mut Shared) {
@@ -227,7 +238,7 @@ impl Dialog for Reveal {
     fn contexts(&self) -> &'static [Context] {
         match self.mode {
             Mode::Home => &[Context::Reveal],
-            Mode::Path(_) | Mode::Folder(_) => &[Context::Modal],
+            Mode::Path(..) => &[Context::Modal],
             Mode::Asking { .. } => &[Context::Question, Context::Choice, Context::Modal, Context::Reveal],
         }
     }
@@ -245,7 +256,7 @@ impl Dialog for Reveal {
     }
 
     fn takes_text(&self) -> bool {
-        matches!(self.mode, Mode::Path(_) | Mode::Folder(_))
+        matches!(self.mode, Mode::Path(..))
     }
 
     fn opened(&mut self, shared: &mut Shared) {
@@ -258,25 +269,15 @@ impl Dialog for Reveal {
 
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
         match (&self.mode, press.action) {
-            (Mode::Home, Some(action)) => return self.press_home(action, shared),
-            (Mode::Asking { .. }, Some(action)) => return self.press_asking(action, shared),
-            (Mode::Path(_), _) => {
-                if let Some(path) = self.press_path(press, "A file name is needed.") {
-                    self.write(path, shared);
-                }
-            }
-            (Mode::Folder(_), _) => {
-                if let Some(folder) = self.press_path(press, "A folder is needed; . is the one you are in.") {
-                    return self.write_all(folder, shared);
-                }
-            }
-            (_, None) => {}
+            (Mode::Home, Some(action)) => self.press_home(action, shared),
+            (Mode::Asking { .. }, Some(action)) => self.press_asking(action, shared),
+            (Mode::Path(..), _) => self.press_path(press, shared),
+            (_, None) => Flow::Stay,
         }
-        Flow::Stay
     }
 
     fn paste(&mut self, text: &str, _shared: &mut Shared) {
-        if let Mode::Path(field) | Mode::Folder(field) = &mut self.mode {
+        if let Mode::Path(_, field) = &mut self.mode {
             field.paste(text);
         }
     }

@@ -7,7 +7,7 @@ use crate::domain::secret::Secret;
 use crate::domain::text::inert;
 use crate::tui::app::modal::{Flow, Message, Shared, TextField};
 
-use super::{Mode, Reveal};
+use super::{Mode, PathKind, Reveal};
 
 /// A new key that takes the place of another.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Reveal {
     pub(super) fn ask_folder(&mut self) {
         let folder = self.series.folder.as_deref().unwrap_or(Path::new("")).display().to_string();
         self.status = None;
-        self.mode = Mode::Folder(TextField::with(400, &folder));
+        self.mode = Mode::Path(PathKind::Directory, TextField::with(400, &folder));
     }
 
     /// Writes this one and all that follow into a folder.
