@@ -261,7 +261,7 @@ impl Screen for KeysScreen {
             // The selected key stays selected.
             Action::Sort => {
                 let sort = &mut self.list.query.sort;
-                *sort = Direction::Forward.among(&KeySort::ALL, *sort);
+                *sort = Direction::Forward.among(KeySort::ALL, *sort);
                 self.list.reload(shared);
             }
             Action::Reverse => {
