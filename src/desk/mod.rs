@@ -1,6 +1,7 @@
 //! Operations on the data, one file each, each in one transaction with its audit entries; and the reads and sentences
 //! that both front ends need. [`Desk`] is the one façade.
 
+mod audit_verification;
 mod create_key;
 mod delete_keys;
 mod disable_keys;
@@ -16,6 +17,7 @@ mod sabotage;
 mod set_up;
 pub mod text;
 
+pub use audit_verification::{AuditVerification, AuditVerifier, VerificationStep};
 pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivered};
 pub use delete_keys::delete_keys;
 pub use disable_keys::set_disabled;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::app::msg::{Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Outcome};
-use super::audit_check::AuditCheck;
 use crate::config::settings::Settings;
-use crate::desk::{self, Desk, DeskError};
+use crate::desk::{self, AuditVerifier, Desk, DeskError};
 use crate::domain::Instant;
 use crate::host::identity;
 use crate::store::{Store, StoreError, applications, audit, keys, usage, users};
+
+/// The longest log that is compared with the database here; `keydesk audit verify` compares any. A longer one would take
+/// more memory than the terminal UI may use.
+const MOST_COMPARED: u64 = 200_000;
 
 /// How many Applications can be chosen from at once.
 const MOST_CHOICES: usize = 1_000;
@@ -17,14 +20,14 @@ const MOST_CHOICES: usize = 1_000;
 pub struct Effects {
     desk: Desk,
     settings: Arc<Settings>,
-    check: AuditCheck,
+    verifier: AuditVerifier,
 }
 
 impl Effects {
     /// Takes over the database.
     #[must_use]
     pub fn new(desk: Desk, settings: Arc<Settings>) -> Self {
-        Self { desk, settings, check: AuditCheck::default() }
+        Self { desk, settings, verifier: AuditVerifier::new(MOST_COMPARED) }
     }
 
     /// The store.
@@ -72,7 +75,7 @@ impl Effects {
             }
             Load::Users(filter, window) => Loaded::Users(store.read(|r| users::page(r, &filter, &window))?),
             Load::Audit(filter, window) => Loaded::Audit(store.read(|r| audit::page(r, &filter, &window))?),
-            Load::AuditChain => Loaded::AuditChain(self.check.step(store)?),
+            Load::AuditChain => Loaded::AuditChain(store.read(|r| self.verifier.step(r))?),
             Load::KnownHead => Loaded::KnownHead(Box::new(self.desk.check_known_head())),
             Load::Presented => {
                 Loaded::Presented(store.read(|r| usage::presented_today(r, now, MOST_PRESENTED))?)

@@ -8,7 +8,6 @@
 )]
 
 pub mod app;
-mod audit_check;
 pub mod effects;
 pub mod input;
 pub mod layout;

@@ -60,7 +60,7 @@ fn a_whole_log_is_said_to_be_whole_and_heads_are_recognized() {
     assert_eq!(home.run(&["apps", "rename", "Storefront", "Shop"]).code, 0);
     let said = home.run(&["audit", "verify", "--expect", &head]);
     assert_eq!((said.code, said.err.as_str()), (0, ""));
-    assert!(said.out.starts_with("whole: 6 entries, since "), "{}", said.out);
+    assert!(said.out.starts_with("intact: 6 entries since "), "{}", said.out);
     let document = home.run(&["audit", "verify", "--json"]).json();
     assert_eq!((&document["whole"], &document["entries"]), (&json!(true), &json!(6)));
     assert_eq!((&document["expected"], &document["broken"]), (&json!(null), &json!(null)));

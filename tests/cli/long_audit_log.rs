@@ -112,7 +112,7 @@ fn verified(home: &Home) -> (Duration, String) {
     let code = pty.wait_for_end(Duration::from_mins(2));
     let took = since.elapsed();
     assert_eq!(code, 0, "{}", pty.screen());
-    assert!(pty.screen().starts_with("whole: "), "the bar is gone:\n{}", pty.screen());
+    assert!(pty.screen().starts_with("intact: "), "the bar is gone:\n{}", pty.screen());
     (took, String::from_utf8_lossy(&pty.raw()).into_owned())
 }
 
@@ -124,7 +124,7 @@ fn a_bar_shows_how_far_it_is_on_a_terminal_only() {
     assert!(raw.contains("% of 60000 entries") && raw.contains("[####"), "{raw:?}");
     let said = home.run(&["audit", "verify"]);
     assert_eq!((said.code, said.err.as_str()), (0, ""), "no bar where nobody looks");
-    assert!(said.out.starts_with("whole: 60000 entries"), "{}", said.out);
+    assert!(said.out.starts_with("intact: 60000 entries"), "{}", said.out);
     home.sql("UPDATE keys SET expires = expires + 1 WHERE key_id = (SELECT max(key_id) FROM keys)");
     let said = home.run(&["audit", "verify"]);
     assert!(said.code == 1 && said.out.contains("expires is"), "{}", said.out);

@@ -65,6 +65,6 @@ fn a_restored_backup_is_told_deleted_from_and_accepted() {
     assert_eq!(pty.wait_for_end(GONE), 0);
     let mut pty = started(&database);
     pty.send("4");
-    pty.wait_for("whole, ");
+    pty.wait_for("Intact · ");
     assert!(!pty.screen().contains("mismatch"), "{}", pty.screen());
 }

@@ -6,14 +6,12 @@ use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{progress, text};
-use crate::desk::known_head::LogMismatch;
-use crate::domain::Instant;
+use crate::desk::known_head::KnownHeadCheck;
+use crate::desk::{AuditVerification, AuditVerifier};
 use crate::domain::audit::{ChainHash, ChainHead};
-use crate::domain::audit_replay::AuditReplay;
 use crate::domain::expiry::rfc3339;
 use crate::host::clock::Zone;
-use crate::store::audit::{self, ChainReport};
-use crate::store::replay::{self, Finding, Findings};
+use crate::store::replay::{Finding, Findings};
 use crate::store::{Reader, StoreError, chain};
 
 const EXAMPLES: &str = "\
@@ -34,24 +32,17 @@ pub(crate) struct Args {
     expect: Option<String>,
 }
 
-/// A shorter log is verified before a bar could be seen.
-const MIN_ENTRIES: u64 = 50_000;
-/// Between two updates of the bar, which take longer than an entry.
-const ENTRIES_PER_STEP: u64 = 4_096;
-
-/// What was found.
-struct Verdict {
-    report: ChainReport,
-    since: Option<Instant>,
-    findings: Findings,
-    /// Whether the expected head is in the chain; none when nothing was expected.
+/// Everything that was found.
+struct Report {
+    verification: AuditVerification,
+    /// Whether the log contains the expected head; none when none was expected.
     expected: Option<bool>,
-    mismatch: Option<LogMismatch>,
-    /// How to resolve the mismatch.
+    known_head: KnownHeadCheck,
+    /// How to resolve a mismatch with the known head.
     advice: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Document {
     whole: bool,
     entries: u64,
@@ -80,27 +71,55 @@ struct Found {
     what: String,
 }
 
-/// Checks it.
+impl From<Finding> for Found {
+    fn from(Finding { kind, id, what }: Finding) -> Self {
+        Self { kind, id, what }
+    }
+}
+
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let expect = args.expect.as_deref().map(Expected::parse).transpose()?;
+    let expected = args.expect.as_deref().map(Expected::parse).transpose()?;
     let mut desk = context.desk_to_verify()?;
-    let mut verdict = desk.store().read(|reader| look(context, reader, expect))?;
-    let check = desk.check_known_head();
-    if let Some(problem) = check.problem() {
+    let (verification, expected) = desk.store().read(|reader| verify(context, reader, expected))?;
+    let known_head = desk.check_known_head();
+    if let Some(problem) = known_head.problem() {
         context.output.warn(&problem);
     }
-    let witnessed = check.known.map(|_| check.mismatch.is_none());
-    verdict.advice = check.mismatch.as_ref().map(|mismatch| context.what_to_do(mismatch)).unwrap_or_default();
-    verdict.mismatch = check.mismatch;
-    let whole = verdict.is_whole();
+    let advice =
+        known_head.mismatch.as_ref().map(|mismatch| context.what_to_do(mismatch)).unwrap_or_default();
+    let report = Report { verification, expected, known_head, advice };
+    let intact = report.is_intact();
     if context.output.is_json() {
-        context.output.document(&verdict.document(whole, witnessed))?;
+        context.output.document(&report.document())?;
     } else {
-        for line in verdict.lines() {
+        for line in report.lines() {
             context.output.line(&line)?;
         }
     }
-    Ok(if whole { Exit::Done } else { Exit::No })
+    Ok(if intact { Exit::Done } else { Exit::No })
+}
+
+/// Verifies the log, and whether it contains the expected head.
+fn verify(
+    context: &Context,
+    reader: &Reader<'_>,
+    expected: Option<Expected>,
+) -> Result<(AuditVerification, Option<bool>), StoreError> {
+    let bar = progress::bar(&context.output, 0, "[{bar:40}] {percent:>3}% of {len} entries");
+    let verification = AuditVerifier::new(u64::MAX).run(reader, &mut |verified, of| {
+        bar.set_length(of);
+        bar.set_position(verified);
+    })?;
+    bar.finish_and_clear();
+    let valid = match &verification {
+        AuditVerification::Valid { head, .. } => head.number,
+        AuditVerification::Broken { number, .. } => number.saturating_sub(1),
+    };
+    let contains = |expected: Expected| -> Result<bool, StoreError> {
+        let number = chain::number_of(reader, &expected.hash)?;
+        Ok(number.is_some_and(|found| found <= valid && expected.number.is_none_or(|number| number == found)))
+    };
+    Ok((verification, expected.map(contains).transpose()?))
 }
 
 /// A head that somebody held: with its number, or its hash alone.
@@ -122,123 +141,88 @@ impl Expected {
         })?;
         Ok(Self { number: None, hash })
     }
-
-    fn is(&self, number: u64, hash: &ChainHash) -> bool {
-        self.hash == *hash && self.number.is_none_or(|expected| expected == number)
-    }
 }
 
-fn look(context: &Context, reader: &Reader<'_>, expect: Option<Expected>) -> Result<Verdict, StoreError> {
-    let (last, _) = audit::head(reader)?;
-    let bar = progress::bar(&context.output, last, "[{bar:40}] {percent:>3}% of {len} entries");
-    let mut replayed = AuditReplay::default();
-    let mut expected = expect.map(|_| false);
-    if let (Some(wanted), Some(start)) = (&expect, chain::link(reader, 0)?) {
-        expected = Some(wanted.is(0, &start));
-    }
-    let report = audit::walk(reader, None, None, &mut |entry, hash| {
-        replayed.take(entry);
-        if expect.is_some_and(|expect| expect.is(entry.number, hash)) {
-            expected = Some(true);
-        }
-        if last >= MIN_ENTRIES && entry.number.is_multiple_of(ENTRIES_PER_STEP) {
-            bar.set_position(entry.number);
-        }
-    })?;
-    bar.finish_and_clear();
-    // What a broken log tells is nothing to compare with.
-    let findings = match report {
-        ChainReport::Whole(..) => replay::compare(reader, &replayed)?,
-        ChainReport::Broken { .. } => Findings::default(),
-    };
-    Ok(Verdict {
-        report,
-        since: chain::begun(reader)?,
-        findings,
-        expected,
-        mismatch: None,
-        advice: Vec::new(),
-    })
-}
-
-impl Verdict {
-    fn is_whole(&self) -> bool {
-        matches!(self.report, ChainReport::Whole(..))
-            && self.findings.all == 0
+impl Report {
+    fn is_intact(&self) -> bool {
+        let matches = |findings: &Option<Findings>| findings.as_ref().is_none_or(|found| found.all == 0);
+        matches!(&self.verification, AuditVerification::Valid { findings, .. } if matches(findings))
             && self.expected != Some(false)
-            && self.mismatch.is_none()
+            && self.known_head.mismatch.is_none()
     }
 
-    fn document(self, whole: bool, witnessed: Option<bool>) -> Document {
-        let found = |Finding { kind, id, what }| Found { kind, id, what };
-        let (entries, head, broken) = match self.report {
-            ChainReport::Whole(number, hash) => (number, Some(ChainHead { number, hash }.to_string()), None),
-            ChainReport::Broken { number, reason } => {
-                (number.saturating_sub(1), None, Some(Broken { number, reason }))
-            }
-        };
-        Document {
+    fn document(self) -> Document {
+        let whole = self.is_intact();
+        let KnownHeadCheck { known, mismatch, .. } = self.known_head;
+        let witnessed = known.map(|_| mismatch.is_none());
+        let revived = mismatch.iter().flat_map(|mismatch| &mismatch.restored);
+        let document = Document {
             whole,
-            entries,
-            since: self.since.map(rfc3339),
-            head,
-            broken,
             expected: self.expected,
             witnessed,
-            revived: self
-                .mismatch
-                .iter()
-                .flat_map(|mismatch| &mismatch.restored)
-                .map(|r| r.key.id.to_string())
-                .collect(),
-            findings_in_all: self.findings.all,
-            findings: self.findings.listed.into_iter().map(found).collect(),
+            revived: revived.map(|restored| restored.key.id.to_string()).collect(),
+            ..Document::default()
+        };
+        match self.verification {
+            AuditVerification::Broken { number, reason } => {
+                let entries = number.saturating_sub(1);
+                Document { entries, broken: Some(Broken { number, reason }), ..document }
+            }
+            AuditVerification::Valid { head, since, findings } => {
+                let findings = findings.unwrap_or_default();
+                Document {
+                    entries: head.number,
+                    since: since.map(rfc3339),
+                    head: Some(head.to_string()),
+                    findings_in_all: findings.all,
+                    findings: findings.listed.into_iter().map(Found::from).collect(),
+                    ..document
+                }
+            }
         }
     }
 
     fn lines(&self) -> Vec<String> {
-        let (number, hash) = match &self.report {
-            ChainReport::Broken { number, reason } => {
+        let (head, since, findings) = match &self.verification {
+            AuditVerification::Broken { number, reason } => {
                 let mut lines = vec![
                     format!("broken: entry {number}: {reason}"),
-                    format!("Entries before it that hold: {}.", number.saturating_sub(1)),
+                    format!("Valid entries before it: {}.", number.saturating_sub(1)),
                 ];
                 lines.extend(self.mismatch_lines());
                 return lines;
             }
-            ChainReport::Whole(number, hash) => (*number, *hash),
+            AuditVerification::Valid { head, since, findings } => (head, since, findings),
         };
-        let since = self.since.map(|at| format!(", since {}", Zone::Local.show(at))).unwrap_or_default();
         let mut lines = Vec::new();
-        if self.findings.all > 0 {
-            lines.push(format!("broken: the chain is whole, and does not tell all ({}):", self.findings.all));
-            lines.extend(self.findings.listed.iter().map(|f| format!("  {f}")));
-            if self.findings.all > self.findings.listed.len() {
-                lines.push(format!("  and {} more", self.findings.all - self.findings.listed.len()));
+        for findings in findings.iter().filter(|findings| findings.all > 0) {
+            let all = text::count(findings.all as u64, "difference", "differences");
+            lines.push(format!("broken: hash chain is valid, log does not match database ({all}):"));
+            lines.extend(findings.listed.iter().map(|found| format!("  {found}")));
+            if findings.all > findings.listed.len() {
+                lines.push(format!("  and {} more", findings.all - findings.listed.len()));
             }
         }
         if self.expected == Some(false) {
-            lines
-                .push("broken: the expected head is not in the log: it was shortened or written anew".into());
+            lines.push(
+                "broken: the log does not contain the expected head: it was shortened or rewritten".into(),
+            );
         }
         lines.extend(self.mismatch_lines());
         if lines.is_empty() {
-            lines.push(format!(
-                "whole: {}{since}; keys, users and Applications are as it tells",
-                text::count(number, "entry", "entries")
-            ));
+            let since = since.map(|at| format!(" since {}", Zone::Local.show(at))).unwrap_or_default();
+            let entries = text::count(head.number, "entry", "entries");
+            lines.push(format!("intact: {entries}{since}. The database matches the log."));
             if self.expected == Some(true) {
-                lines.push("The expected head is in it.".into());
+                lines.push("The log contains the expected head.".into());
             }
         }
-        lines.push(format!("head {}", ChainHead { number, hash }));
+        lines.push(format!("head {head}"));
         lines
     }
-}
 
-impl Verdict {
     fn mismatch_lines(&self) -> Vec<String> {
-        let Some(mismatch) = &self.mismatch else { return Vec::new() };
+        let Some(mismatch) = &self.known_head.mismatch else { return Vec::new() };
         let mut lines = vec![format!("broken: {mismatch}")];
         lines.extend(mismatch.restored_keys().map(|restored| format!("  {restored}")));
         lines.extend(self.advice.iter().map(|line| format!("  {line}")));

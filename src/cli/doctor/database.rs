@@ -5,19 +5,16 @@ use std::path::Path;
 use super::finding::Finding;
 use crate::cli::output::text;
 use crate::desk::known_head::{KnownHeads, LogMismatch};
-use crate::domain::audit_replay::AuditReplay;
+use crate::desk::{AuditVerification, AuditVerifier};
+use crate::domain::Instant;
 use crate::domain::clock;
 use crate::domain::text::inert;
 use crate::domain::user::UserStatus;
-use crate::domain::{
-    Instant,
-    audit::{ChainHash, ChainHead},
-};
 use crate::host::known_head_files::KnownHeadFiles;
 use crate::host::{identity, locations};
-use crate::store::audit::{self, ChainReport};
+use crate::store::audit;
 use crate::store::inspect::{self, Inspection, ReserveState};
-use crate::store::replay::{self, Findings};
+use crate::store::replay::Findings;
 use crate::store::{Store, StoreError, migrate, open, users};
 
 const RESTORE: &str = "Stop keydesk everywhere, put the file with its -wal and -shm aside, then copy the latest backup to \
@@ -190,30 +187,30 @@ fn chain(inspection: &Inspection, damaged: bool) -> Finding {
     const CHECK: &str = "audit log";
     // What an older format holds has other tables.
     let comparable = matches!(inspection.format(), Ok(found) if found == migrate::NEWEST);
-    let looked = inspection.read(|reader| {
-        let mut replayed = AuditReplay::default();
-        let report = audit::walk(reader, None, None, &mut |entry, _| replayed.take(entry))?;
-        let findings = match report {
-            ChainReport::Whole(..) if comparable => replay::compare(reader, &replayed)?,
-            _ => Findings::default(),
-        };
-        Ok((report, findings))
-    });
+    let verifier = AuditVerifier::new(if comparable { u64::MAX } else { 0 });
     let by_hand = |how| if damaged { RESTORE } else { how };
-    match looked {
-        Ok((ChainReport::Whole(number, head), findings)) if findings.all == 0 => {
-            Finding::good(CHECK, whole(number, head))
+    match inspection.read(|reader| verifier.run(reader, &mut |_, _| {})) {
+        Ok(AuditVerification::Broken { number, reason }) => Finding::fault(
+            CHECK,
+            format!("entry {number} is not valid: {reason}"),
+            by_hand("The file was changed by hand. Compare it with a backup"),
+        ),
+        Ok(AuditVerification::Valid { head, findings, .. }) => {
+            match findings.filter(|findings| findings.all > 0) {
+                Some(findings) => Finding::fault(
+                    CHECK,
+                    format!("hash chain is valid, log does not match database: {}", named(&findings)),
+                    by_hand("The file was changed by hand. List all differences with: keydesk audit verify"),
+                ),
+                None => Finding::good(
+                    CHECK,
+                    format!(
+                        "{}, hash chain is valid, head {head}",
+                        text::count(head.number, "entry", "entries")
+                    ),
+                ),
+            }
         }
-        Ok((ChainReport::Whole(..), findings)) => Finding::fault(
-            CHECK,
-            format!("each entry holds to the one before, and they do not tell all: {}", named(&findings)),
-            by_hand("Somebody changed the file by hand. All that differs: keydesk audit verify"),
-        ),
-        Ok((ChainReport::Broken { number, reason }, _)) => Finding::fault(
-            CHECK,
-            format!("entry {number} does not hold: {reason}"),
-            by_hand("Somebody changed the file by hand: compare it with a backup"),
-        ),
         Err(error) => failed(CHECK, &error),
     }
 }
@@ -224,10 +221,6 @@ fn named(findings: &Findings) -> String {
         named.push(format!("and {} more", findings.all - named.len()));
     }
     named.join("; ")
-}
-
-fn whole(number: u64, hash: ChainHash) -> String {
-    format!("{number} entries, each holds to the one before; head {}", ChainHead { number, hash })
 }
 
 /// The space for deletions on a full disk; taken again where it is missing.

@@ -65,6 +65,14 @@ pub fn link(r: &Reader<'_>, number: u64) -> Result<Option<ChainHash>, StoreError
     r.first("reading the audit log", sql, [number], |row| row.get(0).map(ChainHash))
 }
 
+/// Returns the number of the entry that has a hash, 0 for the start of the chain.
+pub fn number_of(r: &Reader<'_>, hash: &ChainHash) -> Result<Option<u64>, StoreError> {
+    if genesis(r)? == *hash {
+        return Ok(Some(0));
+    }
+    r.first("reading the audit log", "SELECT number FROM audit WHERE hash = ?1", [hash.0], |row| row.get(0))
+}
+
 /// When the first entry was written.
 pub fn begun(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
     let sql = "SELECT at FROM audit ORDER BY number LIMIT 1";

@@ -16,11 +16,10 @@ use crate::domain::user::{Email, User, UserId};
 use crate::host::clipboard::{Copied, CopyError};
 use crate::store::audit::AuditRow;
 use crate::store::keys::KeyQuery;
-use crate::store::replay::Findings;
 use crate::store::usage::Presented;
 use crate::store::{Page, StoreError, Window};
 
-pub use crate::desk::{KeyDetails, Remains, SessionInfo};
+pub use crate::desk::{KeyDetails, Remains, SessionInfo, VerificationStep};
 
 use super::screen_id::ScreenId;
 
@@ -187,7 +186,7 @@ pub enum Loaded {
     ApplicationChoices(Vec<Application>),
     Users(Page<User>),
     Audit(Page<AuditRow>),
-    AuditChain(Chain),
+    AuditChain(VerificationStep),
     KnownHead(Box<KnownHeadCheck>),
     /// At most [`MOST_PRESENTED`].
     Presented(Vec<Presented>),
@@ -200,25 +199,6 @@ pub const MOST_PRESENTED: usize = 100;
 
 /// The maximum number of keys that can be selected at once.
 pub const MOST_SELECTED: usize = 10_000;
-
-/// The state of the hash chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Chain {
-    /// In progress.
-    Checking { done: u64, of: u64 },
-    /// Intact.
-    Whole {
-        head: ChainHead,
-        /// The time of the first entry.
-        since: Option<Instant>,
-        /// Whether the log was compared with the database.
-        compared: bool,
-    },
-    /// Intact, but it does not match the database.
-    Untrue { head: ChainHead, findings: Findings },
-    /// The first invalid entry, and why it is.
-    Broken(String),
-}
 
 /// The result of an [`Operation`].
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use crate::store::audit::AuditRow;
 use crate::store::usage::Presented;
 use crate::store::{Page, StoreError};
 
-use super::msg::{Chain, KeyDetails, Remains, SessionInfo};
+use super::msg::{KeyDetails, Remains, SessionInfo, VerificationStep};
 
 /// One outstanding question whose response is a `T`. A newer question replaces an older one: its response is dropped.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ loaded! {
     Vec<Application> = ApplicationChoices,
     Page<User> = Users,
     Page<AuditRow> = Audit,
-    Chain = AuditChain,
+    VerificationStep = AuditChain,
     Box<crate::desk::known_head::KnownHeadCheck> = KnownHead,
     Vec<Presented> = Presented,
     Option<Box<Remains>> = Remains,

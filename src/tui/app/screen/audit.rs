@@ -11,7 +11,7 @@ use super::filtered_list::{FilteredList, Listed, Rows};
 use crate::tui::app::list::Row;
 use crate::tui::app::modal::reading::deleted_key;
 use crate::tui::app::modal::{Flow, Reading};
-use crate::tui::app::msg::{Chain, Load};
+use crate::tui::app::msg::{Load, VerificationStep};
 use crate::tui::app::pending::{Pending, Reply};
 use crate::tui::app::shared::Shared;
 
@@ -45,10 +45,10 @@ impl Listed for AuditRow {
 pub struct AuditScreen {
     pub list: FilteredList<AuditRow>,
     /// The state of the hash chain, once it has been verified.
-    pub chain: Option<Chain>,
+    pub chain: Option<VerificationStep>,
     /// Deleted keys that are still in use today, the latest first.
     pub presented: Vec<Presented>,
-    pending_chain: Pending<Chain>,
+    pending_chain: Pending<VerificationStep>,
     pending_presented: Pending<Vec<Presented>>,
 }
 
@@ -89,7 +89,7 @@ impl Screen for AuditScreen {
     fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) {
         match self.pending_chain.take(reply) {
             Some(Ok(chain)) => {
-                if matches!(chain, Chain::Checking { .. }) {
+                if matches!(chain, VerificationStep::InProgress { .. }) {
                     self.pending_chain.load(Load::AuditChain, shared);
                 }
                 self.chain = Some(chain);

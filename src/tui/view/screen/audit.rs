@@ -5,11 +5,13 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::{marked, rows, top_line};
+use crate::desk::AuditVerification::{Broken, Valid};
+use crate::desk::VerificationStep::{Complete, InProgress};
 use crate::domain::expiry::relative_short;
 use crate::domain::text::inert;
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
-use crate::tui::app::msg::{Chain, MOST_PRESENTED};
+use crate::tui::app::msg::MOST_PRESENTED;
 use crate::tui::view::canvas::{Canvas, Cursor};
 use crate::tui::view::facts::{actor, count};
 use crate::tui::view::table::Column;
@@ -54,25 +56,27 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
 fn chain(app: &App, canvas: &Canvas<'_>) -> Span<'static> {
     let theme = canvas.theme;
     match &app.screens.audit.chain {
-        Some(Chain::Whole { .. }) if app.shared.log_mismatch.is_some() => {
+        None => Span::styled("checking the chain...", theme.dim),
+        Some(InProgress { verified, of }) => {
+            Span::styled(format!("checking the chain... {}%", verified * 100 / of.max(&1)), theme.dim)
+        }
+        Some(Complete(Valid { findings: Some(findings), .. })) if findings.all > 0 => {
+            Span::styled("! LOG DOES NOT MATCH DATABASE", theme.danger)
+        }
+        Some(Complete(Valid { .. })) if app.shared.log_mismatch.is_some() => {
             Span::styled("! LOG MISMATCH", theme.danger)
         }
-        None => Span::styled("checking the chain...", theme.dim),
-        Some(Chain::Checking { done, of }) => {
-            Span::styled(format!("checking the chain... {}%", done * 100 / of.max(&1)), theme.dim)
-        }
-        Some(Chain::Whole { head, since, .. }) => {
+        Some(Complete(Valid { head, since, .. })) => {
             let since = since.map(|at| format!(" since {}", app.shared.zone().local(at).format("%Y-%m-%d")));
             let text = format!(
-                "{} whole, {}{}",
+                "{} Intact · {}{}",
                 canvas.glyphs.valid,
                 entry_count(head.number),
                 since.unwrap_or_default()
             );
             Span::styled(text, theme.good)
         }
-        Some(Chain::Untrue { .. }) => Span::styled("! DOES NOT TELL ALL", theme.danger),
-        Some(Chain::Broken(_)) => Span::styled("! CHAIN BROKEN", theme.danger),
+        Some(Complete(Broken { .. })) => Span::styled("! CHAIN BROKEN", theme.danger),
     }
 }
 
@@ -84,28 +88,27 @@ fn notices(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
     let theme = canvas.theme;
     let mut said: Vec<(String, Style)> = Vec::new();
     let head = match &app.screens.audit.chain {
-        Some(Chain::Whole { head, compared, .. }) => {
-            if !compared {
+        Some(Complete(Valid { head, findings, .. })) => {
+            if findings.is_none() {
                 let text = "So long a log is compared with the keys by: keydesk audit verify";
                 said.push((text.into(), theme.dim));
             }
+            for findings in findings.iter().filter(|findings| findings.all > 0) {
+                let first: Vec<String> =
+                    findings.listed.iter().take(MOST_SAID).map(|found| format!("{found}")).collect();
+                let more = match findings.all.saturating_sub(first.len()) {
+                    0 => String::new(),
+                    more => format!("; and {more} more: keydesk audit verify"),
+                };
+                said.push((format!("! {}", sentence(&format!("{}{more}", first.join("; ")))), theme.danger));
+            }
             Some(head)
         }
-        Some(Chain::Untrue { head, findings }) => {
-            let first: Vec<String> =
-                findings.listed.iter().take(MOST_SAID).map(|found| format!("{found}")).collect();
-            let more = match findings.all.saturating_sub(first.len()) {
-                0 => String::new(),
-                more => format!("; and {more} more: keydesk audit verify"),
-            };
-            said.push((format!("! {}", sentence(&format!("{}{more}", first.join("; ")))), theme.danger));
-            Some(head)
-        }
-        Some(Chain::Broken(reason)) => {
-            said.push((format!("! {}", sentence(reason)), theme.danger));
+        Some(Complete(Broken { number, reason })) => {
+            said.push((format!("! {}", sentence(&format!("entry {number}: {reason}"))), theme.danger));
             None
         }
-        Some(Chain::Checking { .. }) | None => None,
+        Some(InProgress { .. }) | None => None,
     };
     said.extend(
         app.shared
