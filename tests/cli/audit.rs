@@ -52,7 +52,7 @@ fn entries_are_listed_newest_first_and_narrowed() {
 }
 
 #[test]
-fn a_whole_log_is_said_to_be_whole_and_heads_are_recognized() {
+fn an_intact_log_verifies_and_heads_are_recognized() {
     let home = Home::set_up();
     let (id, _) = home.key("Checkout", &[]);
     let head = home.run(&["audit", "head"]).out.trim().to_owned();
@@ -122,7 +122,7 @@ fn entries_that_were_changed_removed_inserted_or_reordered_are_found() {
 }
 
 #[test]
-fn what_no_entry_tells_of_is_found_and_named() {
+fn changes_without_an_audit_entry_are_reported() {
     let insert = "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, \
         created, expires) SELECT 'AAAAAAAAAA', hash, application_id, name, folded, prefix, type, platform, \
         creator_id, created, expires FROM keys LIMIT 1";
@@ -190,7 +190,7 @@ fn restored(home: &Home, between: impl FnOnce()) {
 }
 
 #[test]
-fn a_restored_backup_is_noticed_and_the_keys_that_it_revives_are_named() {
+fn a_restored_backup_is_reported_with_the_keys_that_it_restores() {
     let home = Home::set_up();
     let (checkout, secret) = home.key("Checkout", &[]);
     let (billing, _) = home.key("Billing", &[]);
@@ -256,7 +256,7 @@ fn a_restored_backup_is_noticed_and_the_keys_that_it_revives_are_named() {
 }
 
 #[test]
-fn a_key_that_was_accepted_alive_is_not_named_again() {
+fn an_accepted_restored_key_is_not_reported_again() {
     let home = Home::set_up();
     let (id, _) = home.key("Checkout", &[]);
     restored(&home, || drop(home.run(&["keys", "delete", "Checkout", "--yes"])));
@@ -271,7 +271,7 @@ fn a_key_that_was_accepted_alive_is_not_named_again() {
 }
 
 #[test]
-fn a_rewritten_log_is_detected_by_those_who_know_an_earlier_head_and_by_nobody_else() {
+fn a_rewritten_log_is_detected_only_with_an_earlier_head() {
     let home = Home::set_up();
     home.key("Checkout", &[]);
     // What whoever may write the file can do: take the end away, and go on as if nothing had been.
@@ -303,7 +303,7 @@ const LOSS: &str = "can no longer tell whether audit log entries before now were
                     is the known head from now on";
 
 #[test]
-fn the_known_head_is_private_and_problems_with_its_files_stop_nobody() {
+fn the_known_head_is_private_and_problems_with_its_files_are_not_fatal() {
     use std::os::unix::fs::PermissionsExt;
     let home = Home::set_up();
     home.key("Checkout", &[]);
@@ -361,7 +361,7 @@ fn a_lost_known_head_is_reported_once_by_the_next_command() {
 }
 
 #[test]
-fn a_database_that_is_opened_for_the_first_time_has_lost_nothing() {
+fn a_database_opened_for_the_first_time_reports_no_lost_head() {
     let home = Home::empty();
     let said = home.run(&["init", "--email", "ana@example.com", "--app", "Storefront"]);
     assert!(!said.err.contains("known head"), "{said:?}");
@@ -377,7 +377,7 @@ fn a_database_that_is_opened_for_the_first_time_has_lost_nothing() {
 }
 
 #[test]
-fn another_database_in_the_place_of_the_one_that_was_seen_is_noticed() {
+fn a_replaced_database_is_detected() {
     let (home, other) = (Home::set_up(), Home::set_up());
     home.key("Checkout", &[]);
     other.key("Backdoor", &[]);
@@ -456,7 +456,7 @@ fn an_altered_schema_is_rejected_and_named() {
 
 /// What decides about access is in the log too, as a commitment. The schema is as it was each time.
 #[test]
-fn what_was_changed_by_hand_is_named_exactly() {
+fn manual_changes_are_reported_exactly() {
     let own = "x'0101010101010101010101010101010101010101010101010101010101010101'";
     let stays = "DROP TRIGGER tombstones_stay; %; CREATE TRIGGER tombstones_stay BEFORE DELETE ON tombstones\n\
         BEGIN SELECT raise(ABORT, 'a tombstone stays'); END";
@@ -538,7 +538,7 @@ fn what_was_changed_by_hand_is_named_exactly() {
 }
 
 #[test]
-fn nothing_of_a_deleted_user_can_be_told_from_the_log() {
+fn the_log_contains_nothing_of_a_deleted_user() {
     let home = Home::set_up();
     home.run(&["users", "add", "ben@example.com", "--login", "ben"]);
     let salt = |home: &Home| -> Option<Vec<u8>> {

@@ -35,7 +35,7 @@ fn fill(home: &Home, keys: u32) {
 }
 
 #[test]
-fn a_backup_is_one_file_that_works() {
+fn a_backup_is_one_usable_file() {
     let (home, file) = home();
     let (id, secret) = home.key("Checkout", &[]);
     // Somebody else has it open, with changes in the write-ahead log.
@@ -66,7 +66,7 @@ fn a_backup_is_one_file_that_works() {
 }
 
 #[test]
-fn a_backup_replaces_nothing_and_leaves_nothing_after_a_failure() {
+fn a_backup_overwrites_nothing_and_cleans_up_after_a_failure() {
     let (home, file) = home();
     std::fs::write(&file, "mine").unwrap();
     let said = home.run(&["backup", &file]);
@@ -94,7 +94,7 @@ fn a_backup_replaces_nothing_and_leaves_nothing_after_a_failure() {
 }
 
 #[test]
-fn a_backup_while_others_write_is_of_one_moment() {
+fn a_backup_during_writes_is_consistent() {
     let (home, file) = home();
     fill(&home, 60_000);
     let mut backup = home_process(&home, &["backup", &file, "--json"]);
@@ -125,7 +125,7 @@ fn home_process(home: &Home, arguments: &[&str]) -> std::process::Child {
 }
 
 #[test]
-fn a_backup_that_is_killed_has_no_name_and_one_that_is_stopped_leaves_nothing() {
+fn a_killed_backup_has_no_file_name_and_a_stopped_one_is_removed() {
     use nix::sys::signal::{Signal, kill};
     let (home, file) = home();
     fill(&home, 60_000);
@@ -147,7 +147,7 @@ fn a_backup_that_is_killed_has_no_name_and_one_that_is_stopped_leaves_nothing() 
 }
 
 #[test]
-fn an_export_runs_nothing_and_tells_no_secret() {
+fn an_export_is_safe_against_csv_injection_and_contains_no_secret() {
     let (home, file) = home();
     let (_, secret) = home.key("=HYPERLINK(\"http://x\")", &["--platform", "braze"]);
     home.key("Plain, \"quoted\"", &[]);

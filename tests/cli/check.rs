@@ -9,7 +9,7 @@ fn names(document: &Value, sort: &str) -> Vec<String> {
 }
 
 #[test]
-fn something_that_expires_within_the_time_is_a_no() {
+fn a_key_that_expires_within_the_period_fails_the_check() {
     let home = Home::set_up();
     home.run(&["apps", "create", "Other"]);
     home.key("Late", &["--app", "Storefront", "--expires", "90d"]);
@@ -39,7 +39,7 @@ fn something_that_expires_within_the_time_is_a_no() {
 }
 
 #[test]
-fn the_rest_is_information() {
+fn other_findings_do_not_fail_the_check() {
     let home = Home::set_up();
     for (name, change) in [
         ("Idle", "created = created - 200 * 86400, delivered = delivered - 100 * 86400"),
@@ -70,7 +70,7 @@ fn the_rest_is_information() {
 }
 
 #[test]
-fn mistakes_are_not_an_answer() {
+fn usage_errors_are_not_a_result() {
     let home = Home::empty();
     assert_eq!(home.run(&["check", "--within", "14d"]).code, 3, "no database");
     let home = Home::set_up();

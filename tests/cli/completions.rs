@@ -100,7 +100,7 @@ fn other_shells_and_wrong_ones() {
 }
 
 #[test]
-fn there_is_a_page_for_each_command_and_man_reads_it() {
+fn each_command_has_a_manual_page_that_man_renders() {
     let home = Home::empty();
     let folder = home.path("pages");
     let place = folder.display().to_string();

@@ -27,7 +27,7 @@ fn faults(document: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_sound_database_has_no_fault_and_is_not_touched() {
+fn an_intact_database_has_no_problem_and_is_not_modified() {
     let home = Home::set_up();
     home.key("Checkout", &[]);
     let before = std::fs::read(home.database()).unwrap();
@@ -71,7 +71,7 @@ fn a_sound_database_has_no_fault_and_is_not_touched() {
 }
 
 #[test]
-fn no_database_is_one_fault_and_none_is_made() {
+fn a_missing_database_is_one_problem_and_is_not_created() {
     let home = Home::empty();
     let (code, document) = doctor(&home);
     assert_eq!((code, faults(&document)), (1, vec!["database"]), "{document}");
@@ -81,7 +81,7 @@ fn no_database_is_one_fault_and_none_is_made() {
 }
 
 #[test]
-fn what_is_not_ours_is_said_and_left_alone() {
+fn foreign_files_are_reported_and_not_modified() {
     let home = Home::set_up();
     home.sql("PRAGMA wal_checkpoint(TRUNCATE)");
     let sound = std::fs::read(home.database()).unwrap();
@@ -116,7 +116,7 @@ fn what_is_not_ours_is_said_and_left_alone() {
 }
 
 #[test]
-fn each_fault_has_its_line_and_what_mends_it() {
+fn each_problem_has_a_line_and_a_fix() {
     let home = Home::set_up();
     std::fs::set_permissions(home.database(), Permissions::from_mode(0o644)).unwrap();
     let (code, document) = doctor(&home);
@@ -151,7 +151,7 @@ fn each_fault_has_its_line_and_what_mends_it() {
 }
 
 #[test]
-fn what_was_changed_past_the_log_is_named() {
+fn changes_that_bypass_the_log_are_reported() {
     let home = Home::set_up();
     let (id, _) = home.key("Checkout", &[]);
     assert_eq!(faults(&doctor(&home).1), [""; 0]);
@@ -172,7 +172,7 @@ fn what_was_changed_past_the_log_is_named() {
 }
 
 #[test]
-fn damage_is_told_on_one_line() {
+fn damage_is_reported_on_one_line() {
     let home = Home::set_up();
     for n in 0..40 {
         home.key(&format!("Key {n}"), &[]);
@@ -196,7 +196,7 @@ fn damage_is_told_on_one_line() {
 }
 
 #[test]
-fn the_clipboard_is_told_with_its_reason() {
+fn the_clipboard_method_is_reported_with_its_reason() {
     let home = Home::set_up();
     let clipboard = |variables: &[(&str, &str)]| {
         let mut command = home.command(&["doctor", "--json"]);

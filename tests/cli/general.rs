@@ -65,7 +65,7 @@ fn every_command_has_help_with_examples() {
 }
 
 #[test]
-fn set_up_once_and_say_so_the_second_time() {
+fn init_runs_once_and_reports_an_existing_database() {
     let home = Home::empty();
     let said = home.run(&["init", "--email", "Ana@example.com", "--app", "Storefront", "--json"]);
     let document = said.json();
@@ -125,7 +125,7 @@ fn the_prefix_of_keys_is_chosen_once() {
 }
 
 #[test]
-fn files_are_private_and_where_they_belong() {
+fn files_are_private_and_in_the_standard_directories() {
     let home = Home::empty();
     let binary = env!("CARGO_BIN_EXE_keydesk");
     for umask in ["000", "077"] {
@@ -154,7 +154,7 @@ fn files_are_private_and_where_they_belong() {
 }
 
 #[test]
-fn a_database_that_others_can_read_is_warned_of() {
+fn a_database_readable_by_others_causes_a_warning() {
     let home = Home::set_up();
     std::fs::set_permissions(home.database(), PermissionsExt::from_mode(0o644)).unwrap();
     let said = home.run(&["apps", "list", "--json"]);
@@ -165,7 +165,7 @@ fn a_database_that_others_can_read_is_warned_of() {
 }
 
 #[test]
-fn the_database_is_where_one_says() {
+fn the_database_path_can_be_chosen() {
     let home = Home::empty();
     let path = home.path("elsewhere/here.db").display().to_string();
     let said = home.run(&["--db", &path, "init", "--email", "ana@example.com", "--app", "Storefront"]);
@@ -253,7 +253,7 @@ fn settings_and_platforms() {
 }
 
 #[test]
-fn without_a_terminal_the_screen_says_so() {
+fn without_a_terminal_the_terminal_ui_reports_an_error() {
     let home = Home::set_up();
     for arguments in [&[][..], &["demo"]] {
         let said = home.run(arguments);
@@ -263,7 +263,7 @@ fn without_a_terminal_the_screen_says_so() {
 }
 
 #[test]
-fn the_log_says_how_it_ended_and_no_more() {
+fn the_log_contains_the_outcome_and_nothing_private() {
     let home = Home::set_up();
     let said = home.run(&["keys", "show", "ana@example.com"]);
     assert_eq!(said.code, 3);

@@ -30,7 +30,7 @@ fn in_order(text: &str, fields: &[&str]) -> bool {
 }
 
 #[test]
-fn the_json_of_a_key_is_the_contracts() {
+fn the_json_of_a_key_follows_the_contract() {
     let home = Home::set_up();
     let created = home.run(&[
         "keys",
@@ -74,7 +74,7 @@ fn the_json_of_a_key_is_the_contracts() {
 }
 
 #[test]
-fn lists_are_filtered_sorted_and_turned() {
+fn lists_are_filtered_sorted_and_reversed() {
     let home = Home::set_up();
     for (name, platform, expires) in
         [("b one", "braze", "3d"), ("A two", "segment", "20d"), ("c three", "generic", "10d")]
@@ -116,7 +116,7 @@ fn lists_are_filtered_sorted_and_turned() {
 }
 
 #[test]
-fn keys_are_named_by_id_prefix_or_a_unique_name() {
+fn keys_are_found_by_id_prefix_or_unique_name() {
     let home = Home::set_up();
     let (id, _) = home.key("Checkout", &[]);
     let shown = |named: &str| home.run(&["keys", "show", named, "--json"]);
@@ -153,7 +153,7 @@ fn keys_are_named_by_id_prefix_or_a_unique_name() {
 }
 
 #[test]
-fn disabled_keys_come_back_and_deleted_ones_do_not() {
+fn disabled_keys_can_be_enabled_and_deleted_ones_cannot() {
     let home = Home::set_up();
     let (one, secret) = home.key("One", &[]);
     let (two, _) = home.key("Two", &[]);
@@ -189,7 +189,7 @@ fn disabled_keys_come_back_and_deleted_ones_do_not() {
 }
 
 #[test]
-fn gentle_warnings_stop_nobody() {
+fn warnings_do_not_stop_a_command() {
     let home = Home::set_up();
     let create = |when: &str| home.run(&["keys", "create", "--name", "A", "--expires", when]);
     let said = create("2098-03-01T12:00:00Z");
@@ -203,7 +203,7 @@ fn gentle_warnings_stop_nobody() {
 }
 
 #[test]
-fn how_to_use_a_key_never_has_its_secret() {
+fn usage_instructions_never_contain_the_secret() {
     let home = Home::set_up();
     let (id, secret) = home.key("Checkout", &["--platform", "braze"]);
     let document = home.run(&["keys", "usage", &id, "--json"]).json();
@@ -219,7 +219,7 @@ fn how_to_use_a_key_never_has_its_secret() {
 }
 
 #[test]
-fn hostile_names_are_kept_and_shown_inert() {
+fn hostile_names_are_stored_and_displayed_safely() {
     let home = Home::set_up();
     let hostile = [
         "\u{1b}[2J\u{1b}]0;x\u{7}",

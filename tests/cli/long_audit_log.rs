@@ -117,7 +117,7 @@ fn verified(home: &Home) -> (Duration, String) {
 }
 
 #[test]
-fn a_bar_shows_how_far_it_is_on_a_terminal_only() {
+fn a_progress_bar_is_shown_on_a_terminal_only() {
     let home = Home::set_up();
     lengthen(&home, 60_000);
     let (_, raw) = verified(&home);
@@ -132,7 +132,7 @@ fn a_bar_shows_how_far_it_is_on_a_terminal_only() {
 
 #[test]
 #[ignore = "takes long without --release"]
-fn a_million_entries_take_ten_seconds_at_the_most() {
+fn a_million_entries_are_verified_within_ten_seconds() {
     let home = Home::set_up();
     lengthen(&home, 1_000_000);
     if let Some(kept) = std::env::var_os("KEEP_LONG_LOG") {

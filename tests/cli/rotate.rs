@@ -56,7 +56,7 @@ fn a_planned_rotation_overlaps() {
 }
 
 #[test]
-fn an_overlap_lengthens_nothing() {
+fn an_overlap_never_extends_the_old_key() {
     let home = Home::set_up();
     let (old, _) = home.key("Short", &["--expires", "1d"]);
     let before = show(&home, &old)["expires"].clone();
@@ -72,7 +72,7 @@ fn an_overlap_lengthens_nothing() {
 }
 
 #[test]
-fn a_leaked_key_is_refused_at_once() {
+fn a_leaked_key_is_rejected_immediately() {
     let home = Home::set_up();
     let (old, secret) = home.key("Leaked", &[]);
     let said = home.run(&["keys", "rotate", &old, "--leaked"]);
@@ -117,7 +117,7 @@ fn nothing_has_changed(home: &Home, said: &CommandOutput, old: &Value, secret: &
 }
 
 #[test]
-fn what_cannot_be_delivered_is_withdrawn() {
+fn an_undelivered_successor_is_withdrawn() {
     let home = Home::set_up();
     let (id, secret) = home.key("Checkout", &[]);
     let old = show(&home, &id);
@@ -157,7 +157,7 @@ fn what_cannot_be_delivered_is_withdrawn() {
 }
 
 #[test]
-fn the_command_has_the_umask_of_who_rotates() {
+fn the_run_command_inherits_the_umask() {
     use std::os::unix::fs::PermissionsExt;
     let home = Home::set_up();
     let (id, _) = home.key("Checkout", &[]);
@@ -192,7 +192,7 @@ fn ends_right(home: &Home, old: &str, secret: &str) {
 }
 
 #[test]
-fn killed_after_the_delivery_the_same_command_ends_right() {
+fn killed_after_delivery_the_command_can_be_repeated() {
     let home = Home::set_up();
     let (old, secret) = home.key("Checkout", &[]);
     for _ in 0..3 {
@@ -205,7 +205,7 @@ fn killed_after_the_delivery_the_same_command_ends_right() {
 }
 
 #[test]
-fn killed_at_any_moment_the_same_command_ends_right() {
+fn killed_at_any_moment_the_command_can_be_repeated() {
     let home = Home::set_up();
     let (old, secret) = home.key("Checkout", &[]);
     let since = Instant::now();
@@ -231,7 +231,7 @@ fn killed_at_any_moment_the_same_command_ends_right() {
 
 /// A script that rotates by name, again and again, and after having been killed.
 #[test]
-fn a_name_means_the_last_of_its_line() {
+fn a_name_selects_the_last_successor() {
     let home = Home::set_up();
     let (_, secret) = home.key("Checkout", &[]);
     let mut secrets = vec![secret];
@@ -311,7 +311,7 @@ fn of_six_rotations_at_once_one_delivers_a_secret() {
 /// A rotation that takes longer than others wait: they name its new key, and the old one still works. When it is killed,
 /// the next one withdraws what it left.
 #[test]
-fn a_rotation_under_way_is_left_alone_and_a_killed_one_is_not() {
+fn a_running_rotation_is_not_withdrawn_and_a_killed_one_is() {
     let home = Home::set_up();
     let (old, secret) = home.key("Checkout", &[]);
     let pid = home.path("pid");

@@ -28,7 +28,7 @@ fn unheard(home: &Home, arguments: &[&str]) -> (i32, String) {
 }
 
 #[test]
-fn the_secret_stands_alone_on_standard_output() {
+fn standard_output_contains_only_the_secret() {
     let home = Home::set_up();
     let said = home.run(&["keys", "create", "--name", "Checkout"]);
     assert_eq!(said.code, 0);
@@ -51,7 +51,7 @@ fn said_of(command: &mut assert_cmd::Command) -> serde_json::Value {
 }
 
 #[test]
-fn a_secret_as_an_argument_is_refused_everywhere() {
+fn a_secret_as_an_argument_is_rejected_everywhere() {
     let home = Home::set_up();
     let (_, secret) = home.key("Checkout", &[]);
     let cut = &secret[..40];
@@ -83,7 +83,7 @@ fn a_secret_as_an_argument_is_refused_everywhere() {
 }
 
 #[test]
-fn into_a_new_private_file_or_not_at_all() {
+fn a_secret_is_written_to_a_new_private_file_or_not_at_all() {
     let home = Home::set_up();
     let out = home.path("checkout.key");
     let path = out.display().to_string();
@@ -113,7 +113,7 @@ fn into_a_new_private_file_or_not_at_all() {
 }
 
 #[test]
-fn closed_output_is_a_clean_end_unless_a_secret_is_lost() {
+fn closed_output_is_no_error_unless_a_secret_is_lost() {
     let home = Home::set_up();
     home.key("Checkout", &[]);
     for arguments in
@@ -142,7 +142,7 @@ fn closed_output_is_a_clean_end_unless_a_secret_is_lost() {
 }
 
 #[test]
-fn a_secret_into_nowhere_is_not_called_handed_over() {
+fn a_secret_written_to_dev_null_is_not_delivered() {
     let home = Home::set_up();
     let mut command = Command::new(env!("CARGO_BIN_EXE_keydesk"));
     command.env_clear().envs(home.environment()).args(["keys", "create", "--name", "Void"]);
@@ -153,7 +153,7 @@ fn a_secret_into_nowhere_is_not_called_handed_over() {
 }
 
 #[test]
-fn verify_says_yes_or_why_not() {
+fn verify_reports_the_result_and_the_reason() {
     let home = Home::set_up();
     let (id, secret) = home.key("Checkout", &["--platform", "braze", "--expires", "2099-01-01T00:00:00Z"]);
     let verify = |input: &[u8], more: &[&str]| {
@@ -194,7 +194,7 @@ fn verify_says_yes_or_why_not() {
 }
 
 #[test]
-fn expired_keys_are_refused() {
+fn expired_keys_are_rejected() {
     let home = Home::set_up();
     let (_, secret) = home.key("Short", &["--expires", "1s"]);
     std::thread::sleep(std::time::Duration::from_millis(1_600));
@@ -204,7 +204,7 @@ fn expired_keys_are_refused() {
 }
 
 #[test]
-fn without_a_clipboard_the_key_is_reported_as_not_handed_over() {
+fn without_a_clipboard_the_key_is_reported_as_not_delivered() {
     let home = Home::set_up();
     let config = home.path("off.toml");
     std::fs::File::create(&config).and_then(|mut file| file.write_all(b"clipboard = \"off\"\n")).unwrap();

@@ -25,7 +25,7 @@ fn at_terminal(
 }
 
 #[test]
-fn deleting_a_key_wants_its_name() {
+fn deleting_a_key_requires_its_name() {
     let home = Home::set_up();
     let (id, _) = home.key("Checkout", &["--platform", "braze"]);
     let delete =
@@ -46,7 +46,7 @@ fn deleting_a_key_wants_its_name() {
 }
 
 #[test]
-fn deleting_several_wants_their_number() {
+fn deleting_several_keys_requires_their_number() {
     let home = Home::set_up();
     home.key("A", &[]);
     home.key("B", &[]);
@@ -58,7 +58,7 @@ fn deleting_several_wants_their_number() {
 }
 
 #[test]
-fn applications_want_their_name_and_users_their_email() {
+fn deleting_applications_requires_the_name_and_users_the_email() {
     let home = Home::set_up();
     home.key("A", &[]);
     home.run(&["users", "add", "ben@example.com"]);
@@ -72,7 +72,7 @@ fn applications_want_their_name_and_users_their_email() {
 }
 
 #[test]
-fn colour_on_a_terminal_unless_it_is_not_wanted() {
+fn color_is_used_on_a_terminal_unless_disabled() {
     let home = Home::set_up();
     home.key("A", &[]);
     let list = |more: &[(&str, &str)]| at_terminal(&home, &["keys", "list"], more, "", "").0;
@@ -82,7 +82,7 @@ fn colour_on_a_terminal_unless_it_is_not_wanted() {
 }
 
 #[test]
-fn a_key_that_is_pasted_for_verifying_is_not_shown() {
+fn a_key_pasted_for_verification_is_not_echoed() {
     let home = Home::set_up();
     let (_, secret) = home.key("A", &[]);
     let (shown, code) = at_terminal(&home, &["verify"], &[], "then Enter", &format!("{secret}\n"));
@@ -91,7 +91,7 @@ fn a_key_that_is_pasted_for_verifying_is_not_shown() {
 }
 
 #[test]
-fn a_copy_over_ssh_goes_to_the_terminal_once_and_not_to_the_screen() {
+fn a_copy_over_ssh_is_sent_to_the_terminal_once_and_not_displayed() {
     let home = Home::set_up();
     let arguments = ["keys", "create", "--name", "A", "--expires", "2098-05-13", "--copy"];
     let (shown, code) = at_terminal(&home, &arguments, &[("SSH_TTY", "/dev/pts/9")], "", "");
@@ -104,7 +104,7 @@ fn a_copy_over_ssh_goes_to_the_terminal_once_and_not_to_the_screen() {
 }
 
 #[test]
-fn a_copy_that_cannot_be_made_is_said_and_noted() {
+fn a_failed_copy_is_reported_and_recorded() {
     let home = Home::set_up();
     // No display, and in a session of its own, so that there is no terminal to send to.
     let mut command = assert_cmd::Command::new("setsid");

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::home::{Home, run};
 
 #[test]
-fn applications_come_go_and_change_their_names() {
+fn applications_are_created_renamed_and_deleted() {
     let home = Home::set_up();
     let said = home.run(&["apps", "create", "Loyalty", "--json"]);
     let document = said.json();
@@ -42,7 +42,7 @@ fn applications_come_go_and_change_their_names() {
 }
 
 #[test]
-fn the_keys_of_a_deleted_application_are_refused() {
+fn the_keys_of_a_deleted_application_are_rejected() {
     let home = Home::set_up();
     let (_, secret) = home.key("A", &[]);
     assert_eq!(home.run_with(secret.clone(), &["verify"]).code, 0);
@@ -52,7 +52,7 @@ fn the_keys_of_a_deleted_application_are_refused() {
 }
 
 #[test]
-fn users_come_pause_and_go_and_their_keys_go_on_working() {
+fn users_are_added_disabled_and_deleted_and_their_keys_keep_working() {
     let home = Home::set_up();
     let said = home.run(&["users", "add", "Ben@Example.com", "--login", "nobody-of-this-name", "--json"]);
     assert_eq!(said.json()["email"], "ben@example.com");
@@ -84,7 +84,7 @@ fn users_come_pause_and_go_and_their_keys_go_on_working() {
 }
 
 #[test]
-fn the_last_active_user_stays() {
+fn the_last_active_user_cannot_be_removed() {
     let home = Home::set_up();
     for arguments in
         [&["users", "disable", "ana@example.com"][..], &["users", "delete", "ana@example.com", "--yes"]]
@@ -95,7 +95,7 @@ fn the_last_active_user_stays() {
 }
 
 #[test]
-fn who_may_not_is_told_what_to_do_and_may_look() {
+fn read_only_users_can_list_and_are_told_how_to_get_access() {
     let home = Home::set_up();
     let (id, secret) = home.key("A", &[]);
     let changes: &[&[&str]] = &[

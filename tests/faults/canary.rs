@@ -17,7 +17,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_secret_is_only_where_it_was_asked_for() {
+fn the_secret_is_only_where_it_was_written_on_request() {
     let home = Home::set_up();
     let out = home.path("asked.key");
     let mut said = Vec::new();
@@ -76,7 +76,7 @@ fn the_secret_is_only_where_it_was_asked_for() {
 
 /// What a process is started with, and what it has in its environment, others may read.
 #[test]
-fn neither_arguments_nor_environment_have_it() {
+fn arguments_and_environment_never_contain_the_secret() {
     let home = Home::set_up();
     let (id, _) = home.key("Canary", &[]);
     let seen = home.path("seen");

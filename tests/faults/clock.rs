@@ -59,7 +59,7 @@ fn endpoint(database: &Path, clock: &Clock) -> Endpoint {
 }
 
 #[test]
-fn an_expired_key_does_not_come_alive() {
+fn an_expired_key_stays_expired() {
     let Some(library) = library() else { return };
     let home = Home::set_up();
     let (_, short) = home.key("Short", &["--expires", "90d"]);
@@ -90,7 +90,7 @@ fn an_expired_key_does_not_come_alive() {
 }
 
 #[test]
-fn the_log_is_in_order_and_whoever_writes_is_warned() {
+fn the_log_stays_in_order_and_writers_are_warned() {
     let Some(library) = library() else { return };
     let home = Home::set_up();
     let clock = Clock::new(library, home.path("clock"));
@@ -135,7 +135,7 @@ const WRONG: [&str; 5] = [
 ];
 
 #[test]
-fn no_command_decides_anything_by_an_unbelievable_clock() {
+fn no_command_relies_on_an_implausible_clock() {
     let Some(library) = library() else { return };
     let home = Home::set_up();
     let (id, secret) = home.key("Checkout", &[]);
@@ -184,7 +184,7 @@ fn no_command_decides_anything_by_an_unbelievable_clock() {
 }
 
 #[test]
-fn an_endpoint_outlives_a_jump_before_1970() {
+fn an_endpoint_survives_a_clock_before_1970() {
     let Some(library) = library() else { return };
     let home = Home::set_up();
     let (_, short) = home.key("Short", &["--expires", "30d"]);

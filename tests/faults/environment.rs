@@ -13,7 +13,7 @@ use crate::{is_sound, verdict};
 /// Without random numbers there is no key, and no panic. Where only a later request fails, which no system does, it may
 /// be the standard library's own, and that one panics: no key either.
 #[test]
-fn without_randomness_there_is_no_key() {
+fn without_randomness_no_key_is_created() {
     if !have("strace") {
         return;
     }
@@ -49,7 +49,7 @@ fn without_randomness_there_is_no_key() {
 
 /// Every command that prints something, into a pipe that nobody reads and into a full device.
 #[test]
-fn closed_and_full_outputs_are_clean_ends() {
+fn closed_and_full_outputs_end_commands_cleanly() {
     let home = Home::set_up();
     let (id, _) = home.key("Checkout", &[]);
     let commands: [&[&str]; 15] = [
@@ -104,7 +104,7 @@ fn closed_and_full_outputs_are_clean_ends() {
 /// Files may not grow beyond a limit, for each of many: no signal ends anything, what failed says why, and a secret that
 /// was printed is that of a key.
 #[test]
-fn a_limit_on_the_size_of_files_is_an_error_like_any_other() {
+fn a_file_size_limit_is_reported_as_an_error() {
     let home = Home::set_up();
     let secret_of = |text: &str| text.lines().find(|line| line.starts_with("ik_live_")).map(str::to_owned);
     let mut failed = 0;
@@ -187,7 +187,7 @@ fn escape(pty: &mut Pty) {
 /// 10 MB from the clipboard, with line ends, into whatever is open: cut at the field's length, and no line of it is a
 /// command.
 #[test]
-fn ten_megabytes_are_pasted() {
+fn pasting_ten_megabytes_does_nothing_unexpected() {
     let home = Home::set_up();
     home.key("Checkout", &[]);
     let mut pty = Pty::in_home(&home, &[], &[]);
@@ -219,7 +219,7 @@ fn ten_megabytes_are_pasted() {
 /// The screen lives while another process holds the write lock for longer than anybody waits; then it gives up, and says
 /// what was not done.
 #[test]
-fn a_lock_that_is_not_given_back() {
+fn a_lock_that_is_never_released() {
     let home = Home::set_up();
     home.key("Checkout", &[]);
     let mut pty = Pty::in_home(&home, &[], &[]);

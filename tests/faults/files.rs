@@ -21,7 +21,7 @@ fn mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn what_is_no_file_is_named_and_not_read() {
+fn a_path_that_is_no_file_is_reported_and_not_read() {
     let home = Home::set_up();
     let place = |name: &str| home.path(name).display().to_string();
     std::fs::create_dir(home.path("directory")).unwrap();
@@ -127,7 +127,7 @@ fn reading_commands_create_nothing() {
 }
 
 #[test]
-fn of_many_who_set_up_at_once_each_succeeds() {
+fn concurrent_inits_all_succeed() {
     for _ in 0..6 {
         let home = Home::empty();
         let start = |_| -> Child {
@@ -149,7 +149,7 @@ fn of_many_who_set_up_at_once_each_succeeds() {
 
 /// SQLite does not wait for a reader when it changes the journal mode of a new file: a start waits itself.
 #[test]
-fn setting_up_waits_for_whoever_reads_the_new_file() {
+fn init_waits_for_readers_of_the_new_file() {
     let home = Home::empty();
     std::fs::create_dir_all(home.path("data/keydesk")).unwrap();
     let raw = rusqlite::Connection::open(home.database()).unwrap();
@@ -168,7 +168,7 @@ fn setting_up_waits_for_whoever_reads_the_new_file() {
 }
 
 #[test]
-fn who_else_may_change_settings_or_the_way_to_the_database_is_told() {
+fn other_users_with_write_access_to_settings_or_folders_are_reported() {
     let home = Home::set_up();
     let config = home.path("config/keydesk/config.toml");
     std::fs::create_dir_all(config.parent().unwrap()).unwrap();

@@ -29,7 +29,7 @@ const WHOLE: u64 = 1 << 20;
 
 /// The disk is filled again before each command, so that what one returns to the disk is gone for the next.
 #[test]
-fn no_reading_command_takes_the_way_to_a_deletion_away() {
+fn no_reading_command_consumes_the_reserve_for_deletions() {
     let revocations: [&[&str]; 3] =
         [&["keys", "delete", "First", "--yes"], &["keys", "disable", "First"], &["apps", "delete"]];
     for revocation in revocations {

@@ -42,7 +42,7 @@ fn names(home: &Home) -> Vec<String> {
 }
 
 #[test]
-fn it_is_old_or_new_and_whole() {
+fn an_interrupted_migration_leaves_the_old_or_the_new_format() {
     if !is_possible() {
         return;
     }

@@ -87,7 +87,7 @@ fn is_possible() -> bool {
 }
 
 #[test]
-fn whoever_comes_first_and_whatever_crashes_all_three_go_on() {
+fn three_users_with_any_umask_survive_each_others_crashes() {
     if !is_possible() {
         return;
     }

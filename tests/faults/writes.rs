@@ -88,7 +88,7 @@ pub(crate) const FAULTS: [Fault; 5] =
 pub(crate) const MOST: usize = 120;
 
 #[test]
-fn a_creation_is_whole_or_absent() {
+fn a_creation_is_complete_or_absent() {
     if !is_possible() {
         return;
     }
@@ -125,7 +125,7 @@ fn a_creation_is_whole_or_absent() {
 }
 
 #[test]
-fn a_deletion_is_whole_or_absent_and_what_is_reported_done_is_done() {
+fn a_deletion_is_complete_or_absent_and_reported_correctly() {
     if !is_possible() {
         return;
     }
@@ -159,7 +159,7 @@ fn a_deletion_is_whole_or_absent_and_what_is_reported_done_is_done() {
 }
 
 #[test]
-fn a_rotation_that_is_killed_leaves_the_old_key_or_is_done() {
+fn a_killed_rotation_keeps_the_old_key_or_is_complete() {
     if !is_possible() {
         return;
     }

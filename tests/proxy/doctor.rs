@@ -43,7 +43,7 @@ fn made(home: &Home) -> i64 {
 }
 
 #[test]
-fn a_good_proxy_is_found_good() {
+fn a_correct_proxy_passes() {
     let home = Home::set_up();
     let endpoint = Endpoint::start(&home.database(), &["--trusted-proxy", "127.0.0.1"]);
     let api = Api::start();
@@ -64,7 +64,7 @@ fn a_good_proxy_is_found_good() {
 }
 
 #[test]
-fn a_proxy_that_caches_is_found_out() {
+fn a_caching_proxy_is_detected() {
     if !have("nginx") {
         return;
     }
@@ -94,7 +94,7 @@ fn a_proxy_that_caches_is_found_out() {
 }
 
 #[test]
-fn an_address_that_nobody_guards_is_found_out() {
+fn an_unprotected_address_is_detected() {
     let home = Home::set_up();
     let api = Api::start();
     let said = look(&home, &format!("http://{}/", api.address));
@@ -105,7 +105,7 @@ fn an_address_that_nobody_guards_is_found_out() {
 }
 
 #[test]
-fn a_guard_of_another_database_is_found_out() {
+fn an_endpoint_on_another_database_is_detected() {
     let (home, other) = (Home::set_up(), Home::set_up());
     let endpoint = Endpoint::start(&other.database(), &[]);
     let found = checks(&look(&home, &format!("http://{}/auth", endpoint.address)));
@@ -114,7 +114,7 @@ fn a_guard_of_another_database_is_found_out() {
 }
 
 #[test]
-fn where_nobody_answers_that_is_said() {
+fn an_address_without_a_response_is_reported() {
     let home = Home::set_up();
     let said = look(&home, &format!("http://{}/", free_port()));
     assert_eq!((said.code, said.error().0.as_str()), (3, "proxy"));
@@ -146,7 +146,7 @@ fn falls_silent() -> std::net::SocketAddr {
 }
 
 #[test]
-fn it_tidies_up_when_it_is_interrupted() {
+fn interruption_removes_the_throwaway_keys() {
     let home = Home::set_up();
     let address = falls_silent();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_keydesk"));
@@ -164,7 +164,7 @@ fn it_tidies_up_when_it_is_interrupted() {
 }
 
 #[test]
-fn what_it_presents_alarms_nobody() {
+fn throwaway_keys_cause_no_warnings() {
     let home = Home::set_up();
     let endpoint = Endpoint::start(&home.database(), &[]);
     let said = look(&home, &format!("http://{}/auth", endpoint.address));

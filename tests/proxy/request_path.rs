@@ -14,12 +14,12 @@ use crate::{delete, key, screen};
 const REFUSED: &str = r#"{"message": "Invalid API key", "StatusCode": 401}"#;
 
 #[test]
-fn nginx_guards() {
+fn nginx_protects_the_api() {
     guards(Kind::Nginx);
 }
 
 #[test]
-fn caddy_guards() {
+fn caddy_protects_the_api() {
     guards(Kind::Caddy);
 }
 

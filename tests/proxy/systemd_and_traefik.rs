@@ -8,7 +8,7 @@ use crate::support::endpoint::Endpoint;
 use crate::support::have;
 
 #[test]
-fn the_units_are_right_and_hardened() {
+fn the_units_are_valid_and_hardened() {
     if !have("systemd-analyze") {
         return;
     }
@@ -42,7 +42,7 @@ fn the_units_are_right_and_hardened() {
 /// Traefik is in no Debian package. This is what its forwardAuth sends: the client's request without its body, as a
 /// GET, with the original in `X-Forwarded-*`.
 #[test]
-fn what_traefik_asks_is_answered() {
+fn requests_from_traefik_are_answered() {
     let mut desk = Desk::of_today();
     let created = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);

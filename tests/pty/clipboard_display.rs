@@ -30,7 +30,7 @@ fn ready(display: &Display, text: &str, seconds: u64) -> Holder {
 }
 
 #[test]
-fn a_copied_key_outlives_the_program_and_then_goes() {
+fn a_copied_key_outlives_the_program_until_it_is_cleared() {
     on_each_display(|display| {
         // By the seconds, the helper of each display is found among the processes.
         let seconds = if display.is_wayland() { 5 } else { 4 };
@@ -55,7 +55,7 @@ fn a_copied_key_outlives_the_program_and_then_goes() {
 }
 
 #[test]
-fn what_was_copied_since_is_not_touched() {
+fn a_newer_copy_is_not_cleared() {
     on_each_display(|display| {
         let mut holder = ready(display, TEXT, 2);
         display.copy("something else");
@@ -66,7 +66,7 @@ fn what_was_copied_since_is_not_touched() {
 }
 
 #[test]
-fn a_helper_that_is_asked_to_leave_clears_first() {
+fn a_terminated_helper_clears_the_clipboard_first() {
     on_each_display(|display| {
         for signal in [Signal::SIGTERM, Signal::SIGHUP] {
             let mut holder = ready(display, TEXT, 600);
@@ -90,7 +90,7 @@ fn the_newer_of_two_copies_stays() {
 }
 
 #[test]
-fn the_helper_stands_apart_and_shows_nothing() {
+fn the_helper_is_detached_and_exposes_nothing() {
     let Some(display) = Display::x11() else { return };
     let holder = ready(&display, TEXT, 600);
     let process = std::path::PathBuf::from(format!("/proc/{}", holder.id()));
@@ -110,7 +110,7 @@ fn the_helper_stands_apart_and_shows_nothing() {
 }
 
 #[test]
-fn a_text_too_long_for_a_key_is_refused_whole() {
+fn a_text_too_long_for_a_key_is_rejected() {
     let Some(display) = Display::x11() else { return };
     display.copy("something else");
     let mut holder = Holder::start(&display, &"x".repeat(10_000), 600);
@@ -120,7 +120,7 @@ fn a_text_too_long_for_a_key_is_refused_whole() {
 }
 
 #[test]
-fn a_display_that_never_answers_is_given_up() {
+fn an_unresponsive_display_times_out() {
     // A time that no other test uses, by which the helper is found among the processes.
     const MINE: u64 = 37;
     let display = MuteDisplay::new();

@@ -101,7 +101,7 @@ fn a_successor_is_copied_and_one_that_cannot_be_is_withdrawn() {
 }
 
 #[test]
-fn a_forwarded_display_is_left_alone() {
+fn a_forwarded_display_is_not_used() {
     let home = Home::clearing_after(45);
     let arguments = ["keys", "create", "--name", "Checkout", "--copy"];
     // Nothing answers there: whoever asked it would fail, or wait.
@@ -111,7 +111,7 @@ fn a_forwarded_display_is_left_alone() {
 }
 
 #[test]
-fn a_terminal_that_takes_no_copies_is_no_success() {
+fn a_terminal_without_osc_52_is_a_failure() {
     let home = Home::clearing_after(45);
     let arguments = ["keys", "create", "--name", "Checkout", "--copy"];
     let mut pty = in_terminal(&home, KEYDESK, &arguments, &[SSH, ("VTE_VERSION", "7200")]);
@@ -148,7 +148,7 @@ impl Drop for Tmux {
 }
 
 #[test]
-fn tmux_forwards_and_keeps_nothing() {
+fn tmux_forwards_the_copy_and_keeps_no_buffer() {
     if !have("tmux") {
         return;
     }
@@ -169,7 +169,7 @@ fn tmux_forwards_and_keeps_nothing() {
 }
 
 #[test]
-fn tmux_that_forwards_nothing_is_no_success() {
+fn tmux_without_forwarding_is_a_failure() {
     if !have("tmux") {
         return;
     }
@@ -184,7 +184,7 @@ fn tmux_that_forwards_nothing_is_no_success() {
 }
 
 #[test]
-fn tmux_that_lets_sequences_through_is_passed_by() {
+fn tmux_with_passthrough_is_bypassed() {
     if !have("tmux") {
         return;
     }
@@ -227,7 +227,7 @@ impl Drop for Screen {
 }
 
 #[test]
-fn screen_passes_pieces_that_make_a_whole() {
+fn screen_forwards_the_copy_in_chunks() {
     use std::os::unix::fs::DirBuilderExt;
     if !have("screen") {
         return;

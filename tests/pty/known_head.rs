@@ -36,7 +36,7 @@ fn restored(folder: &tempfile::TempDir) -> (std::path::PathBuf, String) {
 }
 
 #[test]
-fn a_restored_backup_is_told_deleted_from_and_accepted() {
+fn a_restored_backup_is_reported_and_accepted() {
     let folder = folder();
     let (database, secret) = restored(&folder);
     let verify = || keydesk::Verifier::open(&database).unwrap().verify(&secret, None).unwrap().is_accepted();

@@ -8,7 +8,7 @@ use crate::support::pty::Pty;
 use crate::{ESC, GONE, folder, reveal, secret_on, set_up, started, support};
 
 #[test]
-fn the_terminal_is_given_back_after_quitting() {
+fn the_terminal_is_restored_after_quitting() {
     let folder = folder();
     let database = set_up(&folder);
     for keys in ["q", "\x03"] {
@@ -20,7 +20,7 @@ fn the_terminal_is_given_back_after_quitting() {
 }
 
 #[test]
-fn the_terminal_is_given_back_after_signals() {
+fn the_terminal_is_restored_after_signals() {
     let folder = folder();
     let database = set_up(&folder);
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
@@ -84,7 +84,7 @@ fn outlive_the_terminal(before: &str) {
 
 /// What the next test runs in a terminal of its own; alone it does nothing.
 #[test]
-fn a_fault_of_its_own() {
+fn panics_in_a_terminal() {
     if std::env::var_os("KEYDESK_TEST_PANIC").is_none() {
         return;
     }
@@ -94,9 +94,9 @@ fn a_fault_of_its_own() {
 }
 
 #[test]
-fn the_terminal_is_given_back_after_a_panic() {
+fn the_terminal_is_restored_after_a_panic() {
     let mut command = portable_pty::CommandBuilder::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "lifecycle::a_fault_of_its_own", "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", "lifecycle::panics_in_a_terminal", "--nocapture", "--test-threads=1"]);
     command.env("KEYDESK_TEST_PANIC", "1");
     command.env("TERM", "xterm-256color");
     let mut pty = Pty::start(command, 80, 24);
@@ -122,7 +122,7 @@ fn it_ends_when_the_terminal_is_gone_and_hangups_are_ignored() {
 }
 
 #[test]
-fn it_goes_to_the_background_and_comes_back() {
+fn it_suspends_and_resumes() {
     if !support::have("bash") {
         return;
     }
@@ -159,7 +159,7 @@ fn it_goes_to_the_background_and_comes_back() {
 }
 
 #[test]
-fn without_a_terminal_it_says_so() {
+fn without_a_terminal_it_reports_an_error() {
     let folder = folder();
     let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_keydesk"));
     let assert = command.env("KEYDESK_DB", folder.path().join("keydesk.db")).env("TERM", "xterm").assert();
@@ -172,7 +172,7 @@ fn without_a_terminal_it_says_so() {
 }
 
 #[test]
-fn sizes_change_under_it() {
+fn sizes_change_while_it_runs() {
     let folder = folder();
     let database = set_up(&folder);
     let mut pty = started(&database);
@@ -207,7 +207,7 @@ fn the_demo_leaves_nothing_behind() {
 }
 
 #[test]
-fn nothing_of_the_secret_is_left_in_the_terminals_memory() {
+fn the_scrollback_never_contains_the_secret() {
     if !support::have("tmux") {
         return;
     }

@@ -36,7 +36,7 @@ fn rotate(pty: &mut Pty, answers: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn planned_both_work_and_leaked_only_the_new_one() {
+fn after_a_planned_rotation_both_keys_work_and_after_a_leak_only_the_new_one() {
     let folder = folder();
     let (database, first) = with_a_key(&folder);
     let verifier = keydesk::Verifier::open(&database).unwrap();
@@ -79,7 +79,7 @@ fn killed_while_the_new_secret_is_shown_it_is_rotated_and_listed_as_shown() {
 /// Nothing of a secret that was shown, copied and written remains: not on the main screen, not in any file but the one
 /// that was asked for, and not in what is written to the terminal after the alternate screen is left.
 #[test]
-fn what_was_shown_and_copied_remains_nowhere() {
+fn a_shown_and_copied_secret_is_stored_nowhere() {
     for signal in [None, Some(Signal::SIGTERM), Some(Signal::SIGHUP)] {
         let folder = folder();
         let database = set_up(&folder);

@@ -6,7 +6,7 @@ use crate::support::pty::Pty;
 use crate::{ENTER, ESC, GONE, first_start, folder, reveal, set_up, started};
 
 #[test]
-fn from_an_empty_machine_to_a_key_in_use() {
+fn from_first_start_to_a_key_in_use() {
     let folder = folder();
     let database = folder.path().join("keydesk.db");
     let mut pty = Pty::keydesk(&database, &[], &[("SSH_TTY", "/dev/pts/9")]);
@@ -49,7 +49,7 @@ fn two_sessions_see_each_other_within_a_second() {
 }
 
 #[test]
-fn a_database_that_is_moved_away_is_seen_and_never_written() {
+fn a_moved_database_is_detected_and_never_written() {
     let folder = folder();
     let database = set_up(&folder);
     let mut pty = started(&database);
@@ -64,7 +64,7 @@ fn a_database_that_is_moved_away_is_seen_and_never_written() {
 }
 
 #[test]
-fn no_color_is_no_colour() {
+fn no_color_disables_color() {
     let folder = folder();
     let database = set_up(&folder);
     let mut pty = Pty::keydesk(&database, &[], &[("NO_COLOR", "1")]);
@@ -77,7 +77,7 @@ fn no_color_is_no_colour() {
 }
 
 #[test]
-fn without_utf8_there_is_ascii_only() {
+fn without_utf8_only_ascii_is_used() {
     let folder = folder();
     let database = set_up(&folder);
     let mut pty = Pty::keydesk(&database, &[], &[("LANG", "C")]);
@@ -88,7 +88,7 @@ fn without_utf8_there_is_ascii_only() {
 }
 
 #[test]
-fn a_lock_held_by_another_session_is_said_and_waited_for() {
+fn a_lock_held_by_another_session_is_reported_and_awaited() {
     let folder = folder();
     let database = set_up(&folder);
     let mut pty = started(&database);

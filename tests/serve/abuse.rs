@@ -40,7 +40,7 @@ fn statuses(said: &str) -> Vec<u16> {
 
 /// A valid key in a request that two readers could understand differently is never let in.
 #[test]
-fn smuggled_requests_are_not_let_in() {
+fn smuggled_requests_are_rejected() {
     let (desk, secret) = desk_with_key();
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let address = endpoint.address;
@@ -86,7 +86,7 @@ fn smuggled_requests_are_not_let_in() {
 
 /// Whatever bytes stand where a credential belongs: 401, or 400 where it is no HTTP.
 #[test]
-fn no_bytes_but_the_key_are_let_in() {
+fn only_the_exact_key_is_accepted() {
     let (desk, secret) = desk_with_key();
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let client = RefCell::new(endpoint.connect());
@@ -134,7 +134,7 @@ fn no_bytes_but_the_key_are_let_in() {
 }
 
 #[test]
-fn long_heads_have_a_bound() {
+fn the_size_of_request_heads_is_limited() {
     let (desk, secret) = desk_with_key();
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let address = endpoint.address;
@@ -170,7 +170,7 @@ fn long_heads_have_a_bound() {
 }
 
 #[test]
-fn a_body_is_not_waited_for() {
+fn request_bodies_are_not_awaited() {
     let (desk, secret) = desk_with_key();
     let endpoint = Endpoint::start(&desk.path(), &[]);
     for headers in [
@@ -187,7 +187,7 @@ fn a_body_is_not_waited_for() {
 }
 
 #[test]
-fn slow_clients_are_sent_away_and_hold_nobody_up() {
+fn slow_clients_time_out_and_delay_no_other_client() {
     let (desk, secret) = desk_with_key();
     let endpoint = Endpoint::start(&desk.path(), &["--head-timeout", "3s"]);
     let since = Instant::now();
@@ -220,7 +220,7 @@ fn slow_clients_are_sent_away_and_hold_nobody_up() {
 }
 
 #[test]
-fn who_does_not_read_answers_is_cut_off() {
+fn clients_that_do_not_read_responses_are_disconnected() {
     let (desk, secret) = desk_with_key();
     let endpoint = Endpoint::start(&desk.path(), &["--head-timeout", "1s"]);
     let request = format!("GET /auth HTTP/1.1\r\nHost: x\r\nX-API-Key: {secret}\r\n\r\n").repeat(100);
@@ -236,7 +236,7 @@ fn who_does_not_read_answers_is_cut_off() {
 }
 
 #[test]
-fn one_connection_too_many_is_told_so() {
+fn connections_over_the_limit_get_503() {
     let (desk, secret) = desk_with_key();
     let endpoint = Endpoint::start(&desk.path(), &["--max-connections", "10"]);
     let mut within: Vec<Client> = (0..10).map(|_| endpoint.connect()).collect();
@@ -254,7 +254,7 @@ fn one_connection_too_many_is_told_so() {
 }
 
 #[test]
-fn without_descriptors_those_inside_are_served_and_others_refused() {
+fn without_descriptors_open_connections_are_served_and_new_ones_get_503() {
     let (desk, secret) = desk_with_key();
     let base = command(env!("CARGO_BIN_EXE_keydesk"), &desk.path());
     let mut shell = std::process::Command::new("sh");

@@ -25,7 +25,7 @@ fn bearer(secret: &str) -> String {
 }
 
 #[test]
-fn a_valid_key_is_let_in_with_what_is_known_of_it() {
+fn a_valid_key_is_accepted_with_its_identity_headers() {
     let mut desk = Desk::of_today();
     let mut new = desk.new_key("Kassé & Co", 90);
     new.kind = KeyKind::from_platform(Some("braze".into()));
@@ -50,7 +50,7 @@ fn a_valid_key_is_let_in_with_what_is_known_of_it() {
 }
 
 #[test]
-fn every_method_is_answered_alike() {
+fn every_method_gets_the_same_response() {
     let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -67,7 +67,7 @@ fn every_method_is_answered_alike() {
 }
 
 #[test]
-fn every_form_of_a_credential_is_read_and_no_other() {
+fn every_documented_credential_form_is_read_and_no_other() {
     let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -118,7 +118,7 @@ fn every_form_of_a_credential_is_read_and_no_other() {
 }
 
 #[test]
-fn every_refusal_looks_the_same() {
+fn every_rejection_looks_the_same() {
     let mut desk = Desk::of_today();
     let (disabled, disabled_secret) = key(&mut desk, "Disabled");
     let picked = [desk::Picked { id: disabled.key.id, version: disabled.key.version }];
@@ -149,7 +149,7 @@ fn every_refusal_looks_the_same() {
 
 /// Exact but for case, byte by byte, as the path has it after percent-decoding.
 #[test]
-fn a_name_in_the_path_is_the_whole_name() {
+fn an_application_name_in_the_path_must_match_completely() {
     let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let odd = desk::create_application(&mut desk.session(), &Name::parse("\u{fffd}").unwrap()).unwrap();
@@ -179,7 +179,7 @@ fn a_name_in_the_path_is_the_whole_name() {
 }
 
 #[test]
-fn a_named_application_holds_for_auth_too() {
+fn the_app_option_applies_to_auth_too() {
     let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     desk::create_application(&mut desk.session(), &Name::parse("Other").unwrap()).unwrap();
@@ -189,7 +189,7 @@ fn a_named_application_holds_for_auth_too() {
 }
 
 #[test]
-fn test_keys_pass_unless_production_is_required() {
+fn test_keys_are_accepted_unless_production_is_required() {
     let mut desk = Desk::of_today();
     let mut new = desk.new_key("Trial", 90);
     new.key_type = KeyType::Test;
@@ -204,7 +204,7 @@ fn test_keys_pass_unless_production_is_required() {
 }
 
 #[test]
-fn there_is_nothing_else() {
+fn other_paths_are_not_found() {
     let desk = Desk::of_today();
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let healthy = endpoint.get("/healthz", &[]);
@@ -219,7 +219,7 @@ fn there_is_nothing_else() {
 }
 
 #[test]
-fn the_metrics_are_what_prometheus_reads() {
+fn prometheus_can_parse_the_metrics() {
     use prometheus_parse::{Scrape, Value};
     let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
@@ -259,7 +259,7 @@ fn the_metrics_are_what_prometheus_reads() {
 }
 
 #[test]
-fn other_machines_are_kept_out_unless_allowed() {
+fn non_loopback_addresses_must_be_allowed() {
     let desk = Desk::of_today();
     let serve = |arguments: &[&str]| {
         let mut command = crate::support::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &desk.path());

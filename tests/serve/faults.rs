@@ -40,7 +40,7 @@ fn after(what: &str, break_it: impl FnOnce(&Path)) {
 }
 
 #[test]
-fn a_database_that_is_gone_lets_nobody_in() {
+fn a_missing_database_rejects_all_requests() {
     after("removed", |path| std::fs::remove_file(path).unwrap());
     after("renamed", |path| std::fs::rename(path, beside(path, ".old")).unwrap());
     after("log removed", |path| std::fs::remove_file(beside(path, "-wal")).unwrap());
@@ -54,7 +54,7 @@ fn a_database_that_is_gone_lets_nobody_in() {
 }
 
 #[test]
-fn a_database_that_was_replaced_lets_nobody_in() {
+fn a_replaced_database_file_rejects_all_requests() {
     let mut other = Desk::of_today();
     other.entropy.0 = 1_000;
     key(&mut other, "Another");
@@ -69,7 +69,7 @@ fn a_database_that_was_replaced_lets_nobody_in() {
 
 /// Bytes put over the file leave its name, its identity and SQLite's counters as they were.
 #[test]
-fn an_older_copy_over_the_file_lets_nobody_in() {
+fn an_older_copy_over_the_file_rejects_all_requests() {
     let copy = |from: &Path, to: &Path, preserve: &[&str]| {
         // By another process: SQLite's locks in this one would go with the file that it closes.
         assert!(Command::new("cp").args(preserve).arg(from).arg(to).status().unwrap().success());
@@ -134,7 +134,7 @@ fn an_older_copy_over_the_file_lets_nobody_in() {
 
 /// Checkpoints rewrite the file as well, and are none of anybody's business.
 #[test]
-fn checkpoints_are_no_alarm() {
+fn checkpoints_cause_no_rejection() {
     let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -151,7 +151,7 @@ fn checkpoints_are_no_alarm() {
 }
 
 #[test]
-fn damage_is_never_a_yes() {
+fn a_damaged_database_never_accepts_a_key() {
     let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     desk.store.scrub().unwrap();
@@ -167,7 +167,7 @@ fn damage_is_never_a_yes() {
 }
 
 #[test]
-fn what_keeps_readers_out_is_waited_for_and_then_said() {
+fn a_lock_against_readers_is_awaited_and_then_reported() {
     let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -197,7 +197,7 @@ fn what_keeps_readers_out_is_waited_for_and_then_said() {
 }
 
 #[test]
-fn without_a_database_it_does_not_begin() {
+fn without_a_database_it_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("none.db");
     let output = crate::support::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &path)

@@ -40,7 +40,7 @@ fn handed_over(database: &Path, socket: OwnedFd, arguments: &str) -> Command {
 }
 
 #[test]
-fn a_socket_from_systemd_is_served_and_no_other() {
+fn only_the_socket_from_systemd_is_served() {
     let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -62,7 +62,7 @@ fn a_socket_from_systemd_is_served_and_no_other() {
 }
 
 #[test]
-fn systemd_is_told_when_it_is_ready_and_not_before() {
+fn systemd_is_notified_when_it_is_ready_and_not_before() {
     let desk = Desk::of_today();
     let path = desk.folder.path().join("notify.sock");
     let notify = UnixDatagram::bind(&path).unwrap();
@@ -77,7 +77,7 @@ fn systemd_is_told_when_it_is_ready_and_not_before() {
 }
 
 #[test]
-fn a_unix_socket_has_its_mode_and_goes_away() {
+fn a_unix_socket_has_its_mode_and_is_removed() {
     let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let path = desk.folder.path().join("keydesk.sock");
@@ -113,7 +113,7 @@ fn a_unix_socket_has_its_mode_and_goes_away() {
 }
 
 #[test]
-fn a_request_under_way_is_answered_before_the_end() {
+fn a_pending_request_is_answered_before_shutdown() {
     let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -138,7 +138,7 @@ fn a_request_under_way_is_answered_before_the_end() {
 
 /// A client that has no more to say may close its half of the connection at once (`nc -N`, RFC 9293, section 3.6).
 #[test]
-fn a_client_that_closes_its_half_is_answered() {
+fn a_half_closed_connection_is_answered() {
     let mut desk = Desk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let unix = desk.folder.path().join("keydesk.sock");
@@ -176,7 +176,7 @@ fn a_client_that_closes_its_half_is_answered() {
 }
 
 #[test]
-fn an_end_waits_for_nobody_for_ever() {
+fn shutdown_waits_for_a_limited_time() {
     let desk = Desk::of_today();
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let mut stream = endpoint.connect();
@@ -188,7 +188,7 @@ fn an_end_waits_for_nobody_for_ever() {
 }
 
 #[test]
-fn the_log_has_the_reason_and_never_the_key() {
+fn the_log_contains_the_reason_and_never_the_key() {
     let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let mut serve = command(PROGRAM, &desk.path());

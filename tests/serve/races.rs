@@ -80,7 +80,7 @@ fn delete_all(
 }
 
 #[test]
-fn by_the_library() {
+fn no_deleted_key_is_accepted_by_the_library() {
     let (mut desk, doomed) = many(RACES);
     let verifier = Verifier::open(desk.path()).unwrap().without_recording();
     let (acknowledged, done, let_in) = (AtomicUsize::new(0), AtomicBool::new(false), AtomicUsize::new(0));
@@ -121,7 +121,7 @@ fn by_the_library() {
 }
 
 #[test]
-fn over_http() {
+fn no_deleted_key_is_accepted_over_http() {
     let (mut desk, doomed) = many(RACES);
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let mut client = endpoint.connect();

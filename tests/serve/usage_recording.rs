@@ -41,7 +41,7 @@ fn refusals(desk: &Desk, id: KeyId) -> Vec<Refused> {
 }
 
 #[test]
-fn a_use_is_seen_within_two_seconds_and_changes_nothing_else() {
+fn usage_is_recorded_within_two_seconds_and_changes_nothing_else() {
     let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -58,7 +58,7 @@ fn a_use_is_seen_within_two_seconds_and_changes_nothing_else() {
 }
 
 #[test]
-fn refusals_are_put_down_to_the_key() {
+fn rejections_are_recorded_for_the_key() {
     let mut desk = Desk::of_today();
     let (paused, paused_secret) = key(&mut desk, "Paused");
     let (gone, gone_secret) = key(&mut desk, "Gone");
@@ -90,7 +90,7 @@ fn refusals_are_put_down_to_the_key() {
 }
 
 #[test]
-fn what_is_in_memory_is_written_at_the_end() {
+fn usage_in_memory_is_written_at_shutdown() {
     let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -100,7 +100,7 @@ fn what_is_in_memory_is_written_at_the_end() {
 }
 
 #[test]
-fn addresses_are_believed_of_trusted_proxies_only() {
+fn forwarded_addresses_are_accepted_from_trusted_proxies_only() {
     let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -112,7 +112,7 @@ fn addresses_are_believed_of_trusted_proxies_only() {
 
 /// A client's own word is never recorded, whatever bytes it adds to what its proxy says.
 #[test]
-fn an_address_is_never_the_word_of_a_client() {
+fn a_client_cannot_choose_its_recorded_address() {
     let mut desk = Desk::of_today();
     let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
     for (lines, wanted) in [
@@ -131,7 +131,7 @@ fn an_address_is_never_the_word_of_a_client() {
 }
 
 #[test]
-fn a_locked_database_delays_no_verification_and_loses_no_use() {
+fn a_locked_database_delays_no_verification_and_loses_no_usage() {
     let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -152,7 +152,7 @@ fn a_locked_database_delays_no_verification_and_loses_no_use() {
 }
 
 #[test]
-fn the_library_records_too_and_can_be_told_not_to() {
+fn the_library_records_usage_unless_disabled() {
     let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let reading = Verifier::open(desk.path()).unwrap().without_recording();
@@ -177,7 +177,7 @@ fn the_library_records_too_and_can_be_told_not_to() {
 }
 
 #[test]
-fn old_days_are_dropped_and_idle_writes_nothing() {
+fn old_days_are_removed_and_an_idle_recorder_writes_nothing() {
     let mut desk = Desk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let raw = rusqlite::Connection::open(desk.path()).unwrap();

@@ -23,7 +23,7 @@ fn entries(desk: &Desk, filter: &str) -> Vec<audit::AuditRow> {
 }
 
 #[test]
-fn every_operation_leaves_its_entry() {
+fn every_operation_writes_its_entry() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
@@ -48,7 +48,7 @@ fn every_operation_leaves_its_entry() {
 }
 
 #[test]
-fn emails_and_secrets_are_not_in_it() {
+fn the_log_contains_no_emails_and_no_secrets() {
     let mut desk = Desk::new();
     colleague(&mut desk, "ben", 1001);
     let created = create(&mut desk, "Checkout");
@@ -77,7 +77,7 @@ fn newest_first_and_found_by_words() {
 }
 
 #[test]
-fn it_cannot_be_changed_by_accident_and_tampering_is_found() {
+fn accidental_changes_are_prevented_and_tampering_is_detected() {
     let mut desk = Desk::new();
     create(&mut desk, "Checkout");
     create(&mut desk, "Billing");
@@ -116,7 +116,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_done_the_chain_is_whole(steps in proptest::collection::vec(step(), 1..40)) {
+    fn any_sequence_of_operations_keeps_the_chain_valid(steps in proptest::collection::vec(step(), 1..40)) {
         let mut desk = Desk::new();
         let mut alive: Vec<keydesk::domain::key::KeyId> = Vec::new();
         for (number, step) in steps.iter().enumerate() {

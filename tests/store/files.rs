@@ -20,7 +20,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn the_sqlite_inside_loses_nothing() {
+fn the_bundled_sqlite_has_the_wal_fix() {
     assert!(rusqlite::version_number() >= open::OLDEST_SQLITE, "{}", rusqlite::version());
     open::check_sqlite().unwrap();
 }
@@ -39,7 +39,7 @@ fn all_files_are_private_in_a_private_folder() {
 }
 
 #[test]
-fn a_shared_folder_makes_shared_files() {
+fn a_shared_folder_gets_group_writable_files() {
     let folder = tempfile::tempdir().unwrap();
     let shared = folder.path().join("shared");
     std::fs::create_dir(&shared).unwrap();
@@ -55,7 +55,7 @@ fn a_shared_folder_makes_shared_files() {
 }
 
 #[test]
-fn a_file_that_others_can_read_is_warned_of() {
+fn a_file_readable_by_others_causes_a_warning() {
     let desk = Desk::new();
     std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
     let store = open(&desk.path()).unwrap();
@@ -63,7 +63,7 @@ fn a_file_that_others_can_read_is_warned_of() {
 }
 
 #[test]
-fn what_is_not_ours_is_refused_and_never_touched() {
+fn a_foreign_file_is_rejected_and_not_modified() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keydesk.db");
     let foreign = folder.path().join("foreign.db");
@@ -78,7 +78,7 @@ fn what_is_not_ours_is_refused_and_never_touched() {
 }
 
 #[test]
-fn a_newer_file_is_refused_and_never_touched() {
+fn a_newer_file_is_rejected_and_not_modified() {
     let desk = Desk::new();
     let path = desk.path();
     let folder = desk.folder;
@@ -95,7 +95,7 @@ fn a_newer_file_is_refused_and_never_touched() {
 }
 
 #[test]
-fn a_cut_or_scribbled_file_never_panics_and_never_lets_anybody_in() {
+fn a_damaged_file_never_panics_and_never_accepts_a_key() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     let secret = created.secret.expose().to_owned();
@@ -138,7 +138,7 @@ fn a_cut_or_scribbled_file_never_panics_and_never_lets_anybody_in() {
 }
 
 #[test]
-fn a_link_in_the_place_of_the_file_is_refused() {
+fn a_symbolic_link_as_database_file_is_rejected() {
     let desk = Desk::new();
     let link = desk.folder.path().join("link.db");
     std::os::unix::fs::symlink(desk.path(), &link).unwrap();
@@ -153,7 +153,7 @@ const STEPS: [&str; 3] = [
 ];
 
 #[test]
-fn an_old_file_is_brought_up_to_date_and_equals_a_new_one() {
+fn a_migrated_file_equals_a_new_one() {
     let mut desk = Desk::new();
     let kept = create(&mut desk, "Checkout").key;
     let path = desk.path();
@@ -183,7 +183,7 @@ fn an_old_file_is_brought_up_to_date_and_equals_a_new_one() {
 }
 
 #[test]
-fn a_failing_step_leaves_the_old_format() {
+fn a_failing_migration_keeps_the_old_format() {
     let desk = Desk::new();
     let steps = [STEPS[0], STEPS[1], "INSERT INTO nowhere VALUES (1);"];
     assert!(open::upgrade_with(&desk.path(), &steps, &mut Seeded(3)).is_err());
@@ -208,7 +208,7 @@ fn two_connections_see_each_others_changes() {
 }
 
 #[test]
-fn a_lock_held_elsewhere_is_waited_for_and_then_said() {
+fn a_lock_held_elsewhere_is_awaited_and_then_reported() {
     let mut desk = Desk::new();
     let other = rusqlite::Connection::open(desk.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -221,7 +221,7 @@ fn a_lock_held_elsewhere_is_waited_for_and_then_said() {
 }
 
 #[test]
-fn what_was_deleted_is_off_the_disk_once_nobody_reads() {
+fn deleted_data_is_removed_from_disk_when_no_reader_is_left() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     desk::delete_keys(&mut desk.session(), &crate::fixtures::picked(&created.key)).unwrap();
@@ -235,7 +235,7 @@ fn what_was_deleted_is_off_the_disk_once_nobody_reads() {
 }
 
 #[test]
-fn the_reserve_is_whole_or_not_there() {
+fn the_reserve_is_complete_or_absent() {
     const WHOLE: u64 = 1 << 20;
     let desk = Desk::new();
     let (folder, path) = (desk.folder.path().to_owned(), desk.path());

@@ -101,7 +101,7 @@ fn rank(sort: KeySort, key: &Key) -> (i64, String, i64) {
 }
 
 #[test]
-fn every_order_is_what_it_says_and_walks_both_ways() {
+fn every_sort_order_pages_in_both_directions() {
     let desk = furnished(60);
     for &sort in KeySort::ALL {
         for descending in [false, true] {
@@ -187,7 +187,7 @@ fn a_filter_looks_at_name_id_platform_and_creator() {
 }
 
 #[test]
-fn states_are_told_apart() {
+fn states_are_distinguished() {
     let desk = furnished(40);
     let soon = TimeDelta::days(7);
     for &state in KeyState::ALL {
@@ -207,7 +207,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_window_stands_where_its_row_stood(
+    fn a_window_stays_at_its_row(
         sort in proptest::sample::select(KeySort::ALL.to_vec()),
         descending in any::<bool>(),
         at in 0_usize..30,

@@ -26,7 +26,7 @@ fn verified(desk: &Desk, secret: &str, application: Option<&str>) -> Option<Reas
 }
 
 #[test]
-fn rule_1_a_key_opens_its_own_application_only() {
+fn rule_1_a_key_is_accepted_for_its_own_application_only() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     desk::create_application(&mut desk.session(), &name("Billing")).unwrap();
@@ -38,7 +38,7 @@ fn rule_1_a_key_opens_its_own_application_only() {
 }
 
 #[test]
-fn rule_2_only_the_hash_is_kept() {
+fn rule_2_only_the_hash_is_stored() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     let bytes = support::all_bytes(&desk.path());
@@ -64,7 +64,7 @@ fn rule_3_a_disabled_creators_key_works_and_shows_the_email() {
 }
 
 #[test]
-fn rule_4_a_deleted_creators_key_works_and_the_email_is_nowhere() {
+fn rule_4_a_deleted_creators_key_works_and_the_email_is_removed() {
     let mut desk = Desk::new();
     colleague(&mut desk, "benedikta", 1001);
     desk.caller = Caller { uid: 1001, login: "benedikta".into() };
@@ -128,7 +128,7 @@ fn rule_6_deleting_an_application_deletes_its_keys() {
 }
 
 #[test]
-fn rule_7_a_change_that_fails_leaves_nothing_and_no_entry() {
+fn rule_7_a_failed_change_is_rolled_back_with_its_entry() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     let before = desk.store.read(audit::head).unwrap();
@@ -141,7 +141,7 @@ fn rule_7_a_change_that_fails_leaves_nothing_and_no_entry() {
 }
 
 #[test]
-fn rule_8_every_refusal_has_a_reason_for_the_admin() {
+fn rule_8_every_rejection_has_a_reason_for_the_admin() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     let secret = created.secret.expose().to_owned();
@@ -160,7 +160,7 @@ fn rule_8_every_refusal_has_a_reason_for_the_admin() {
 }
 
 #[test]
-fn rule_9_who_may_not_changes_nothing() {
+fn rule_9_read_only_users_change_nothing() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     let ana = user(&desk, "ana");
@@ -184,7 +184,7 @@ fn rule_9_who_may_not_changes_nothing() {
 }
 
 #[test]
-fn a_clock_set_back_brings_no_expired_key_back() {
+fn a_clock_set_back_does_not_revive_an_expired_key() {
     static NOW: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
     fn clock() -> Instant {
         Instant::from_timestamp(NOW.load(std::sync::atomic::Ordering::SeqCst), 0).unwrap()
@@ -202,7 +202,7 @@ fn a_clock_set_back_brings_no_expired_key_back() {
 }
 
 #[test]
-fn a_replaced_database_lets_nobody_in() {
+fn a_replaced_database_accepts_no_key() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     let verifier = verifier(&desk);
@@ -215,7 +215,7 @@ fn a_replaced_database_lets_nobody_in() {
 }
 
 #[test]
-fn two_admins_at_once_one_wins_and_the_other_is_told() {
+fn of_two_concurrent_admins_one_succeeds_and_the_other_is_told() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     let mut other = keydesk::store::Store::open(&desk.path(), &mut support::Seeded(1)).unwrap();
@@ -231,7 +231,7 @@ fn two_admins_at_once_one_wins_and_the_other_is_told() {
 }
 
 #[test]
-fn a_key_that_was_never_shown_is_known_as_such() {
+fn an_undelivered_key_is_marked_as_such() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     assert_eq!(created.key.delivered, None);
@@ -244,7 +244,7 @@ fn a_key_that_was_never_shown_is_known_as_such() {
 }
 
 #[test]
-fn what_another_session_is_delivering_is_not_withdrawn_until_it_lets_go() {
+fn a_successor_being_delivered_elsewhere_is_not_withdrawn() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     let wanted = picked(&created.key);
@@ -268,7 +268,7 @@ fn what_another_session_is_delivering_is_not_withdrawn_until_it_lets_go() {
 }
 
 #[test]
-fn a_trigger_that_comes_while_the_database_is_open_is_noticed() {
+fn a_trigger_added_while_the_database_is_open_is_detected() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     let raw = rusqlite::Connection::open(desk.path()).unwrap();
@@ -287,7 +287,7 @@ fn before_1970() -> Instant {
 }
 
 #[test]
-fn by_an_unbelievable_clock_the_library_opens_and_changes_nothing() {
+fn with_an_implausible_clock_the_library_opens_and_changes_nothing() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     let opened = Verifier::with_clock(desk.path(), before_1970);

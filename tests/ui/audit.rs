@@ -39,7 +39,7 @@ fn worked() -> Desk {
 }
 
 #[test]
-fn named_words_narrow_the_log() {
+fn filter_terms_narrow_the_log() {
     let mut script = Script::on(worked(), 140, 40);
     let rows = |script: &mut Script, filter: &str| {
         script.press("4 esc /").text(filter);
@@ -67,7 +67,7 @@ fn change_past(raw: &rusqlite::Connection, trigger: &str, change: &str) {
 }
 
 #[test]
-fn what_the_entries_do_not_tell_is_said() {
+fn changes_without_an_entry_are_displayed() {
     for (columns, rows) in SIZES {
         let desk = worked();
         let raw = rusqlite::Connection::open(desk.path()).unwrap();
@@ -103,7 +103,7 @@ fn restored() -> (Desk, KnownHeads) {
 }
 
 #[test]
-fn a_restored_backup_is_told_at_the_start_with_the_keys_that_live_again() {
+fn a_restored_backup_is_reported_at_start_with_the_restored_keys() {
     for (columns, rows) in SIZES {
         let (desk, known_heads) = restored();
         let mut script = Script::with_known_heads(desk, known_heads, columns, rows);
@@ -119,7 +119,7 @@ fn a_restored_backup_is_told_at_the_start_with_the_keys_that_live_again() {
 }
 
 #[test]
-fn they_are_deleted_and_the_log_is_accepted() {
+fn restored_keys_are_deleted_and_the_log_is_accepted() {
     let (desk, known_heads) = restored();
     let mut script = Script::with_known_heads(desk, known_heads, 140, 40);
     script.press("tab enter").text("delete 2 keys").press("enter");
@@ -138,7 +138,7 @@ fn they_are_deleted_and_the_log_is_accepted() {
 }
 
 #[test]
-fn accepting_needs_two_answers_and_leaves_the_keys_alive() {
+fn accepting_requires_two_confirmations_and_keeps_the_keys() {
     let (desk, known_heads) = restored();
     let path = desk.path();
     let mut script = Script::with_known_heads(desk, known_heads, 80, 24);

@@ -53,7 +53,7 @@ fn busy() -> Desk {
 }
 
 #[test]
-fn who_uses_what_at_both_sizes() {
+fn key_usage_at_both_sizes() {
     for (columns, rows) in [(80, 24), (140, 40)] {
         for (keys, name) in [
             ("1", "list"),
@@ -70,7 +70,7 @@ fn who_uses_what_at_both_sizes() {
 }
 
 #[test]
-fn a_refusal_that_comes_now_is_seen_in_the_open_tombstone() {
+fn a_new_rejection_appears_in_the_open_tombstone() {
     let mut desk = Desk::new();
     let (portal, secret) = add(&mut desk, "Old portal");
     desk::delete_keys(&mut desk.session(), &[portal]).unwrap();

@@ -141,7 +141,7 @@ proptest! {
     #![proptest_config(weather(48))]
 
     #[test]
-    fn nothing_breaks_and_esc_leads_home(blows in proptest::collection::vec(blow(), 1..160)) {
+    fn random_input_never_panics_and_esc_returns_to_the_list(blows in proptest::collection::vec(blow(), 1..160)) {
         let mut script = Script::new(80, 24);
         script.press("n n enter enter c esc n y enter enter enter c esc");
         let mut rightful = false;
@@ -176,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn a_flood_of_sizes_is_drawn(sizes in proptest::collection::vec((0_u16..250, 0_u16..80), 1..60), keys in "[1-4nudxA?:]{0,3}") {
+    fn many_terminal_sizes_are_drawn(sizes in proptest::collection::vec((0_u16..250, 0_u16..80), 1..60), keys in "[1-4nudxA?:]{0,3}") {
         let mut script = Script::new(80, 24);
         script.text(&keys);
         for (columns, rows) in sizes {

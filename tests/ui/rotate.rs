@@ -41,7 +41,7 @@ fn is_let_in(script: &Script, secret: &str, clock: fn() -> Instant) -> bool {
 }
 
 #[test]
-fn planned_takes_two_questions() {
+fn a_planned_rotation_asks_two_questions() {
     for (columns, rows) in [(80, 24), (140, 40)] {
         let mut desk = ten_days_ago();
         let (old, secret) = add(&mut desk, "Checkout");
@@ -73,7 +73,7 @@ fn planned_takes_two_questions() {
 }
 
 #[test]
-fn who_uses_the_old_key_all_the_same_is_seen_before_it_ends() {
+fn use_of_the_old_key_during_the_overlap_is_displayed() {
     let mut desk = ten_days_ago();
     let (_, secret) = add(&mut desk, "Checkout");
     let path = desk.path();
@@ -95,7 +95,7 @@ fn who_uses_the_old_key_all_the_same_is_seen_before_it_ends() {
 }
 
 #[test]
-fn a_leaked_key_is_cut_off_before_the_new_secret_is_seen() {
+fn a_leaked_key_is_revoked_before_the_new_secret_is_shown() {
     let mut desk = ten_days_ago();
     let (_, secret) = add(&mut desk, "Checkout");
     desk.now = noon();
@@ -115,7 +115,7 @@ fn a_leaked_key_is_cut_off_before_the_new_secret_is_seen() {
 }
 
 #[test]
-fn several_show_their_secrets_in_turn() {
+fn the_secrets_of_several_keys_are_shown_in_turn() {
     let mut desk = ten_days_ago();
     for name in ["Alpha", "Beta", "Gamma"] {
         add(&mut desk, name);
@@ -146,7 +146,7 @@ fn several_show_their_secrets_in_turn() {
 }
 
 #[test]
-fn several_are_written_into_a_folder_and_stop_where_one_cannot_be() {
+fn several_secrets_are_written_to_a_folder_until_one_fails() {
     let mut desk = ten_days_ago();
     for name in ["Alpha", "Beta", "Gamma", "Delta"] {
         add(&mut desk, name);

@@ -116,7 +116,7 @@ fn a_filter_finds_words_anywhere_and_marks_them() {
 }
 
 #[test]
-fn states_and_columns_step() {
+fn the_state_filter_and_the_sort_column_cycle() {
     let mut script = Script::on(furnished(), 140, 40);
     script.press("f");
     assert!(script.screen().contains("State: Valid"));
@@ -160,7 +160,7 @@ fn the_selected_row_stays_selected_when_another_session_changes_the_data() {
 }
 
 #[test]
-fn a_stale_confirmation_is_refused() {
+fn a_stale_confirmation_is_rejected() {
     let mut script = Script::on(furnished(), 80, 24);
     script.press("d");
     let key = script.app.screens.keys.list.rows.selected().unwrap().clone();
@@ -228,7 +228,7 @@ fn a_terminal_may_be_any_size() {
 }
 
 #[test]
-fn themes_step() {
+fn themes_cycle() {
     let mut script = Script::on(furnished(), 80, 24);
     let dark = script.screen();
     for _ in 0..4 {

@@ -32,7 +32,7 @@ fn first_start() {
 }
 
 #[test]
-fn leaving_the_first_start_leaves_the_program() {
+fn canceling_the_first_start_quits() {
     let mut script = Script::first_start(80, 24);
     script.press("esc");
     assert!(script.quit);
@@ -86,7 +86,7 @@ fn a_braze_key_until_a_date() {
 }
 
 #[test]
-fn a_date_in_the_past_is_refused_at_once() {
+fn a_date_in_the_past_is_rejected_immediately() {
     let mut script = Script::new(80, 24);
     script.press("n n tab tab right right right tab");
     script.press(&"backspace ".repeat(10)).text("2026-11-22");
@@ -96,7 +96,7 @@ fn a_date_in_the_past_is_refused_at_once() {
 }
 
 #[test]
-fn a_weekend_and_the_end_of_the_year_are_warned_of() {
+fn a_weekend_and_the_end_of_the_year_cause_warnings() {
     let mut script = Script::new(80, 24);
     script.press("n n tab tab right right right tab");
     script.press(&"backspace ".repeat(10)).text("2026-12-26");
@@ -131,7 +131,7 @@ fn secret_of(script: &mut Script) -> String {
 }
 
 #[test]
-fn the_secret_is_asked_about_before_it_is_lost() {
+fn closing_an_undelivered_secret_asks_for_confirmation() {
     let mut script = revealed(80, 24);
     script.press("esc");
     assert!(script.screen().contains("You have not copied this key. Close anyway?"));
@@ -146,14 +146,14 @@ fn the_secret_is_asked_about_before_it_is_lost() {
 }
 
 #[test]
-fn a_secret_that_was_never_shown_is_listed_as_such() {
+fn an_undelivered_secret_is_listed_as_such() {
     let mut script = revealed(140, 40);
     script.press("esc y");
     assert!(script.screen().contains("never shown"), "{}", script.screen());
 }
 
 #[test]
-fn the_secret_is_in_no_frame_but_the_reveals_and_in_no_debug() {
+fn the_secret_is_only_in_frames_of_the_reveal_and_never_in_debug_output() {
     let mut script = revealed(80, 24);
     let hidden = script.screen();
     let secret = secret_of(&mut script);
@@ -172,7 +172,7 @@ fn the_secret_is_in_no_frame_but_the_reveals_and_in_no_debug() {
 }
 
 #[test]
-fn too_narrow_for_one_line_it_stands_in_numbered_pieces() {
+fn a_narrow_terminal_shows_the_secret_in_numbered_parts() {
     let mut script = revealed(50, 24);
     let secret = secret_of(&mut script);
     script.press("v");
@@ -185,7 +185,7 @@ fn too_narrow_for_one_line_it_stands_in_numbered_pieces() {
 }
 
 #[test]
-fn the_secret_goes_into_a_new_file_and_over_none() {
+fn the_secret_is_written_to_a_new_file_and_overwrites_none() {
     let mut script = revealed(80, 24);
     std::fs::write(script.folder.path().join("there.key"), "old").unwrap();
     script.press("w ctrl-u").text("there.key").press("enter");
@@ -200,7 +200,7 @@ fn the_secret_goes_into_a_new_file_and_over_none() {
 }
 
 #[test]
-fn deleting_needs_the_exact_name() {
+fn deleting_requires_the_exact_name() {
     let mut script = revealed(80, 24);
     script.press("c esc d");
     assert_snapshot!("delete", script.picture());
