@@ -20,7 +20,7 @@ use crate::host::regular_file;
 /// Size limit of a configuration file.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The documented defaults: what `keydesk config --default` prints.
+/// The documented defaults, as `keydesk config --default` prints them.
 pub const DEFAULT: &str = include_str!("../../assets/config.toml");
 
 /// The name of a theme in `assets/themes/`.
@@ -34,12 +34,12 @@ pub enum ThemeName {
     Light,
     /// The strongest contrast.
     HighContrast,
-    /// The terminal's own colours only.
+    /// The colors of the terminal.
     Terminal,
 }
 
 impl ThemeName {
-    /// All, in the order in which one steps through them.
+    /// In the order in which `T` steps through them.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The word in `config.toml`.
@@ -49,39 +49,32 @@ impl ThemeName {
     }
 }
 
-/// Plain ASCII or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantArray, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Ascii {
-    /// Where the locale is not UTF-8.
+    /// ASCII where the locale is not UTF-8.
     #[default]
     Auto,
-    /// Always.
     On,
-    /// Never.
     Off,
 }
 
 /// All settings, checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How it looks.
     pub theme: ThemeName,
-    /// Plain ASCII or not.
     pub ascii: Ascii,
-    /// Whether the mouse is used.
     pub mouse: bool,
-    /// How long a new key works, in days.
+    /// Lifetime of a new key, in days.
     pub default_expiry: u32,
-    /// How long before its end a key expires soon.
+    /// How long before its expiration a key expires soon.
     pub expires_soon: TimeDelta,
-    /// Where a copy goes.
     pub clipboard: ClipboardMode,
-    /// After which time the display's clipboard is emptied.
+    /// After this time the display's clipboard is cleared.
     pub clipboard_clear_after: Duration,
-    /// The bindings, overridden ones included.
+    /// With the user's own.
     pub bindings: Bindings,
-    /// The platforms, own ones included.
+    /// With the user's own.
     pub catalog: Catalog,
 }
 
@@ -99,11 +92,11 @@ struct Written {
     platforms: Option<Vec<Spanned<Platform>>>,
 }
 
-/// [`Overrides`], each word with its place.
+/// [`Overrides`] with the position of each word.
 type Keys = BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Vec<Spanned<String>>>>;
 
 impl Settings {
-    /// Reads a file; one that is not there leaves the defaults.
+    /// Reads a file. Without one, the defaults apply.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         match regular_file::read(path, MAX_BYTES) {
             Ok(text) => Self::parse(path, &text),
@@ -112,7 +105,7 @@ impl Settings {
         }
     }
 
-    /// Reads the text of a file, on top of the defaults.
+    /// Parses the text of a file. What it does not set has its default.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let defaults = read(Path::new("assets/config.toml"), DEFAULT)?;
         let own = read(path, text)?;
@@ -168,7 +161,7 @@ fn plain(keys: &Keys) -> Overrides {
         .collect()
 }
 
-/// Where a mistake in the bindings stands: the key, else the action, else the part.
+/// The position of a mistake in the bindings: the key, else the action, else the context.
 fn place_of_key(keys: &Keys, error: &BindingError) -> usize {
     let action = |context: &str, action: &str| {
         keys.get(context).and_then(|actions| actions.get_key_value(action)).map(|(word, _)| word.span().start)
@@ -192,7 +185,7 @@ fn place_of_key(keys: &Keys, error: &BindingError) -> usize {
     .unwrap_or(0)
 }
 
-/// Where the platform stands that has a mistake; of two alike it is the second.
+/// The position of the platform that has a mistake. Of two with the same slug it is the second.
 fn place_of_platform(platforms: &[Spanned<Platform>], error: &CatalogError) -> usize {
     let (CatalogError::Slug(slug) | CatalogError::NoName(slug) | CatalogError::Twice(slug)) = error else {
         return 0;
@@ -206,7 +199,7 @@ fn place_of_platform(platforms: &[Spanned<Platform>], error: &CatalogError) -> u
     found.map_or(0, |platform| platform.span().start)
 }
 
-/// Reads values, and knows where they stand when they are wrong.
+/// Parses values and reports the position of a wrong one.
 struct Reader<'a> {
     path: &'a Path,
     text: &'a str,

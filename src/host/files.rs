@@ -1,6 +1,6 @@
-//! Files with the right mode from their first moment, whatever the umask.
+//! Files with the right mode from the start, whatever the umask, and the identity of the database's files.
 //!
-//! An existing database is only ever looked at by `stat`: opening and closing it by any other means than SQLite's
+//! An existing database is only examined with `stat`: opening and closing it by any other means than SQLite's
 //! would drop SQLite's locks in this process (POSIX).
 
 use std::fmt;
@@ -14,7 +14,7 @@ use nix::libc;
 
 use super::{clock, regular_file};
 
-/// What makes a file this one and no other: device and inode.
+/// Device and inode of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileIdentity {
     device: u64,
@@ -27,7 +27,7 @@ impl FileIdentity {
     }
 }
 
-/// The identity of the file at a path, links not followed.
+/// Does not follow links.
 #[must_use]
 pub fn identity(path: &Path) -> Option<FileIdentity> {
     std::fs::symlink_metadata(path).ok().as_ref().map(FileIdentity::of)
@@ -35,19 +35,19 @@ pub fn identity(path: &Path) -> Option<FileIdentity> {
 
 /// A database's three files, as they were when it was opened: the database, its write-ahead log and the index of that.
 ///
-/// Whoever goes on with files that are no longer at their places reads and writes what nobody else sees: a change
-/// would be lost, and a deletion not seen.
+/// A process that continues with files which are no longer at their paths reads and writes what no other process sees:
+/// changes would be lost, and deletions not noticed.
 #[derive(Debug)]
 pub struct DatabaseFiles {
     path: PathBuf,
     database: FileIdentity,
-    /// They may come only with the first read.
+    /// They may be created only with the first read.
     beside: [(PathBuf, OnceLock<FileIdentity>); 2],
-    /// Their folder, as it was when all were in their places. While nothing comes into it or leaves it, they are.
+    /// The directory when all files were in place. They still are while it does not change.
     quiet: Mutex<Option<FolderStamp>>,
 }
 
-/// What changes when a file comes into a folder, leaves it or is replaced in it, or the folder itself is another.
+/// Changes when a file is created, removed or replaced in a directory, or the directory itself is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FolderStamp {
     folder: FileIdentity,
@@ -56,9 +56,9 @@ struct FolderStamp {
     changed: (i64, i64),
 }
 
-/// Kernels count the time of files in ticks of some milliseconds: a folder that has changed just now may change once
-/// more without another time.
-const TICK: i64 = 1;
+/// Seconds after a change in which another one may get the same time stamp: kernels advance the time of files in steps
+/// of some milliseconds, and some file systems store whole seconds.
+const SETTLE_TIME: i64 = 1;
 
 impl FolderStamp {
     fn of(folder: &Path) -> Option<Self> {
@@ -70,14 +70,13 @@ impl FolderStamp {
         })
     }
 
-    /// Whether a later change would have another time.
+    /// Whether a later change would have another time stamp.
     fn is_settled(&self) -> bool {
-        self.modified.0.max(self.changed.0).saturating_add(TICK) < clock::now().timestamp()
+        self.modified.0.max(self.changed.0).saturating_add(SETTLE_TIME) < clock::now().timestamp()
     }
 }
 
 impl DatabaseFiles {
-    /// The files of the database at a path, if there is one.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         let beside = ["-wal", "-shm"].map(|end| {
@@ -91,7 +90,7 @@ impl DatabaseFiles {
         Some(Self { path: path.to_owned(), database: identity(path)?, beside, quiet })
     }
 
-    /// Whether they are still in their places.
+    /// Whether the same files are still at their paths.
     #[must_use]
     pub fn are_in_place(&self) -> bool {
         // Taken before the look at the files: what changes after it is seen the next time.
@@ -119,13 +118,13 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The mode of a database in a folder: 0600, or 0660 where the folder is shared by a group (mode 2770).
+/// 0600, or 0660 in a directory that is shared by a group (mode 2770).
 fn wanted_mode(folder: &Path) -> u32 {
     let mode = std::fs::metadata(folder).map_or(0, |metadata| metadata.mode());
     if mode & 0o2070 == 0o2070 { 0o660 } else { 0o600 }
 }
 
-/// Makes a folder and those above it, with mode 0700 whatever the umask. One that is there is left as it is.
+/// Creates a directory and its parents with mode 0700 whatever the umask. An existing one is left as it is.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -141,7 +140,7 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes an empty database file with its mode, before SQLite opens it, in a folder that is made when missing.
+/// Creates an empty database file with its mode before SQLite opens it, and its directory when missing.
 pub fn create_database(path: &Path) -> io::Result<()> {
     let folder = folder_of(path);
     if !folder.exists() {
@@ -154,12 +153,12 @@ pub fn create_database(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a file beside the database, with the database's mode.
+/// Creates a file beside the database with the database's mode.
 pub fn create_beside(database: &Path, path: &Path) -> io::Result<File> {
     create(path, wanted_mode(folder_of(database)))
 }
 
-/// Makes a file that was not there, links not followed, with exactly this mode.
+/// Creates a new file with exactly this mode. Does not follow links.
 fn create(path: &Path, mode: u32) -> io::Result<File> {
     let file = OpenOptions::new()
         .write(true)
@@ -182,29 +181,26 @@ pub fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
-/// What others may do with a database that they should not.
+/// What others may do with a database and should not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exposure {
     /// Read or write the file, or one of SQLite's two beside it.
     File {
-        /// The file.
         path: PathBuf,
-        /// Its mode.
         mode: u32,
-        /// The mode that it should have.
+        /// The mode that it should have at most.
         allowed: u32,
     },
-    /// Put another file in its place.
+    /// Replace the file.
     Folder {
-        /// The database.
         database: PathBuf,
-        /// Where others may write.
+        /// The directory that others may write to.
         folder: PathBuf,
     },
 }
 
 impl Exposure {
-    /// What others may do, as a sentence without its period.
+    /// A sentence without its period.
     #[must_use]
     pub fn problem(&self) -> String {
         match self {
@@ -228,10 +224,10 @@ impl fmt::Display for Exposure {
     }
 }
 
-/// What others may do with a database that they should not.
+/// What others may do with a database and should not.
 ///
-/// Looks at the file, at SQLite's two beside it, and at the folder: who may write there can put another file in the
-/// database's place, unless the folder is sticky.
+/// Checks the file, SQLite's two beside it, and the directory: who can write there can replace the database, unless the
+/// directory is sticky.
 #[must_use]
 pub fn too_open(path: &Path) -> Option<Exposure> {
     let folder = folder_of(path);
@@ -304,12 +300,11 @@ impl ConfigExposure {
     }
 }
 
-/// The network file system that a path is on, if it is on one that is clearly one: NFS, SMB/CIFS, Ceph, AFS and
-/// Coda, and on macOS also AFP and `WebDAV`. SQLite's write-ahead log needs shared memory, which several machines
-/// do not have.
+/// The network file system that a path is on: NFS, SMB/CIFS, Ceph, AFS or Coda, on macOS also AFP or `WebDAV`. SQLite's
+/// write-ahead log needs shared memory, which several machines do not have.
 ///
-/// FUSE and 9p do not say whether a network is behind them, so they are let in. A path that is not there yet is
-/// judged by the nearest folder above it that is.
+/// FUSE and 9p do not say whether they use a network, so they are accepted. For a path that does not exist, the nearest
+/// existing parent counts.
 #[must_use]
 pub fn network_file_system(path: &Path) -> Option<&'static str> {
     let stat = path.ancestors().skip(1).find_map(|folder| {
@@ -343,13 +338,13 @@ pub fn network_file_system(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// Whether the disk of a path has no room left worth the name: less than 64 KiB.
+/// Whether less than 64 KiB are free for this user.
 #[must_use]
 pub fn is_disk_full(path: &Path) -> bool {
     free_space(path).is_some_and(|free| free < 64 * 1_024)
 }
 
-/// How many bytes the disk of a path has left for this user.
+/// Free space for this user, in bytes.
 pub(crate) fn free_space(path: &Path) -> Option<u64> {
     let disk = nix::sys::statvfs::statvfs(folder_of(path)).ok()?;
     // On some systems these are narrower than 64 bits.
@@ -358,10 +353,10 @@ pub(crate) fn free_space(path: &Path) -> Option<u64> {
     Some(free)
 }
 
-/// The most that a file of our own has, in bytes.
+/// The maximum size of a file that keydesk wrote, in bytes.
 const MOST_OWN: u64 = 1 << 20;
 
-/// Reads a small text of our own, links not followed.
+/// Reads a small text that keydesk wrote. Does not follow links.
 pub fn read_own(path: &Path) -> io::Result<String> {
     regular_file::read_unlinked(path, MOST_OWN)
 }
