@@ -9,10 +9,13 @@
 //! The fingerprints are keyed with random bits that exist during one replay: nobody can choose values that cancel each
 //! other out.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::ops::{BitXor, BitXorAssign};
+
+use serde::Deserialize;
 
 use super::Instant;
 use super::audit::{AuditAction, AuditEntry};
@@ -21,12 +24,12 @@ use super::expiry::rfc3339;
 use super::key::KeyId;
 use super::user::UserStatus;
 
-/// The fields of a key that the log contains, as they are called there.
+/// The fields of a key that the log contains, as they are called there. A tombstone keeps the first [`LASTING_FIELDS`].
 pub const KEY_FIELDS: [&str; 9] =
-    ["name", "platform", "type", "expires", "disabled", "delivered", "replaces", "replaced by", "throwaway"];
+    ["name", "platform", "type", "throwaway", "expires", "disabled", "delivered", "replaces", "replaced by"];
 
-/// Those that the tombstone of a deleted key keeps.
-pub const LASTING_FIELDS: [&str; 4] = ["name", "platform", "type", "throwaway"];
+/// How many fields outlast a key.
+pub const LASTING_FIELDS: usize = 4;
 
 /// A fingerprint of facts, whatever their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,6 +132,21 @@ pub struct AuditReplay {
     pub contradictions: Vec<Contradiction>,
 }
 
+/// A [`Change`](super::audit::Change) as it stands in an entry.
+#[derive(Deserialize)]
+struct BorrowedChange<'a> {
+    #[serde(borrow)]
+    field: Cow<'a, str>,
+    #[serde(borrow, default)]
+    before: Option<BorrowedText<'a>>,
+    #[serde(borrow, default)]
+    after: Option<BorrowedText<'a>>,
+}
+
+/// In an option of its own, a `Cow` would be owned.
+#[derive(Deserialize)]
+struct BorrowedText<'a>(#[serde(borrow)] Cow<'a, str>);
+
 impl AuditReplay {
     /// Takes the next entry.
     pub fn take(&mut self, entry: &AuditEntry) {
@@ -152,7 +170,7 @@ impl AuditReplay {
                 let mut state = KeyRecord { all: by, lasting: Facts::default() };
                 for (field, facts) in self.changes(entry) {
                     state.all ^= facts;
-                    if LASTING_FIELDS.contains(&&*field) {
+                    if KEY_FIELDS[..LASTING_FIELDS].contains(&&*field) {
                         state.lasting ^= facts;
                     }
                 }
@@ -188,17 +206,17 @@ impl AuditReplay {
     }
 
     /// What an entry changes of a key's fields. Others that it contains are left alone.
-    fn changes(&self, entry: &AuditEntry) -> Vec<(String, Facts)> {
-        let mut changes = entry.changes();
-        changes.retain(|change| KEY_FIELDS.contains(&change.field.as_str()));
-        let facts = |field: &str, value: &Option<String>| {
-            value.as_ref().map_or(Facts::default(), |value| self.fingerprints.field(field, value))
-        };
-        let of = |change: super::audit::Change| {
-            let facts = facts(&change.field, &change.before) ^ facts(&change.field, &change.after);
+    fn changes<'a>(&self, entry: &'a AuditEntry) -> Vec<(Cow<'a, str>, Facts)> {
+        // Borrowed, since a log has millions of them. One that cannot be read has been noticed by the chain.
+        let changes: Vec<BorrowedChange<'_>> = serde_json::from_str(&entry.changes).unwrap_or_default();
+        let facts = |change: BorrowedChange<'a>| {
+            let values = [change.before, change.after].into_iter().flatten();
+            let facts = values.map(|value| self.fingerprints.field(&change.field, &value.0));
+            let facts = facts.fold(Facts::default(), |all, one| all ^ one);
             (change.field, facts)
         };
-        changes.into_iter().map(of).collect()
+        let of_a_key = |change: &BorrowedChange<'_>| KEY_FIELDS.contains(&&*change.field);
+        changes.into_iter().filter(of_a_key).map(facts).collect()
     }
 
     fn user(&mut self, id: i64, action: Option<AuditAction>, entry: &AuditEntry) {

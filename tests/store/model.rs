@@ -32,7 +32,7 @@ impl End {
             Ok(_) => Self::Done,
             Err(DeskError::NotAllowed(NotAllowed::Unknown { .. })) => Self::Unknown,
             Err(DeskError::NotAllowed(NotAllowed::Disabled { .. })) => Self::Disabled,
-            Err(DeskError::NotFound { .. }) => Self::NotFound,
+            Err(DeskError::NotFound { .. } | DeskError::UserDeleted(_)) => Self::NotFound,
             Err(DeskError::Deleted { .. }) => Self::Deleted,
             Err(DeskError::Changed { .. }) => Self::Changed,
             Err(DeskError::Replaced { .. }) => Self::Replaced,

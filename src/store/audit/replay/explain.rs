@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{AccessFacts, KEY, KeyRow, TOMBSTONE, TombstoneRow};
+use super::{COMPARING, KeyRow, Table};
 use crate::domain::Instant;
 use crate::domain::audit::AuditAction;
-use crate::domain::audit_replay::{AuditReplay, KEY_FIELDS, LASTING_FIELDS};
+use crate::domain::audit_replay::{AuditReplay, KEY_FIELDS};
 use crate::domain::commitment::Commitment;
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{KeyId, KeyType};
@@ -20,22 +20,22 @@ struct Told {
     fields: BTreeMap<String, String>,
     commitment: Option<Commitment>,
     application: Option<i64>,
-    deleted: Option<(i64, Instant)>,
+    /// Who created or deleted it, and when.
+    by: Option<(i64, Instant)>,
 }
 
 impl Told {
-    fn of(r: &Reader<'_>, id: KeyId) -> Result<Self, StoreError> {
-        let fault = r.fault("comparing the audit log");
+    fn of(r: &Reader<'_>, id: KeyId, by: AuditAction) -> Result<Self, StoreError> {
         let mut told = Self::default();
         let sql = format!("SELECT {ENTRY} FROM audit l WHERE l.key_id = ?1 ORDER BY l.number");
-        let mut statement = r.connection.prepare(&sql).map_err(&fault)?;
-        for row in statement.query_map([id.as_str()], entry).map_err(&fault)? {
-            let (entry, _) = row.map_err(&fault)?;
+        r.each(COMPARING, &sql, [id.as_str()], entry, |(entry, _)| {
             let is = |action: AuditAction| entry.action == action.as_str();
+            if is(by) {
+                told.by = Some((entry.actor.0, entry.at));
+            }
             if is(AuditAction::KeyDeleted) {
                 // What it says of the fields is what they were.
-                told.deleted = Some((entry.actor.0, entry.at));
-                continue;
+                return Ok(());
             }
             if is(AuditAction::KeyCreated) {
                 told.commitment = entry.commitment;
@@ -50,45 +50,35 @@ impl Told {
                     None => drop(told.fields.remove(&change.field)),
                 }
             }
-        }
+            Ok::<_, StoreError>(())
+        })?;
         Ok(told)
     }
 
-    /// The fields that differ from those of a row.
-    fn differing(&self, fields: &[&str], values: &[Option<String>]) -> Vec<String> {
-        let pairs = fields.iter().zip(values);
-        let differing = pairs.filter(|(field, value)| self.fields.get(**field) != value.as_ref());
-        differing.map(|(field, value)| difference(field, value.as_ref(), self.fields.get(*field))).collect()
-    }
-
-    /// What differs of that to which the entry of the creation commits.
-    fn access(&self, id: KeyId, access: &AccessFacts, prefix: &Prefix) -> Vec<String> {
-        if self.commitment == Some(access.commitment(id)) {
-            return Vec::new();
-        }
+    /// What differs of that to which the entry of the creation commits. `prefix` is that of all keys.
+    fn access(&self, row: &KeyRow, prefix: &Prefix) -> Vec<String> {
         let Some(commitment) = self.commitment else {
             return vec!["the entry of its creation commits to nothing".into()];
         };
-        // The prefix and the rest follow from the log; what is left is the hash.
-        let key_type = self.fields.get("type").map_or(access.key_type.as_str(), String::as_str);
-        let prefix =
-            key_type.parse::<KeyType>().map_or_else(|_| String::new(), |kind| prefix.displayed(kind, id));
-        let application = self.application.unwrap_or(access.application);
-        let created = AccessFacts {
-            hash: access.hash,
-            prefix: prefix.clone(),
-            application,
-            key_type: key_type.to_owned(),
-        };
+        if commitment == row.commitment() {
+            return Vec::new();
+        }
+        // All but the hash follows from the log.
+        let key_type = self.fields.get("type").cloned();
+        let kind = key_type.as_deref().and_then(|word| word.parse::<KeyType>().ok());
+        let mut created = KeyRow { fields: row.fields.clone(), prefix: String::new(), ..*row };
+        created.fields[2] = key_type;
+        created.application = self.application.unwrap_or_default();
+        created.prefix = kind.map(|kind| prefix.displayed(kind, row.id)).unwrap_or_default();
         let mut differing = Vec::new();
-        if access.application != application {
-            let (there, logged) = (access.application.to_string(), application.to_string());
+        if row.application != created.application {
+            let (there, logged) = (row.application.to_string(), created.application.to_string());
             differing.push(difference("Application", Some(&there), Some(&logged)));
         }
-        if access.prefix != prefix {
-            differing.push(difference("prefix", Some(&access.prefix), Some(&prefix)));
+        if row.prefix != created.prefix {
+            differing.push(difference("prefix", Some(&row.prefix), Some(&created.prefix)));
         }
-        if created.commitment(id) != commitment {
+        if created.commitment() != commitment {
             differing.push("the hash of its secret was exchanged".into());
         }
         differing
@@ -100,41 +90,31 @@ fn difference(field: &str, there: Option<&String>, logged: Option<&String>) -> S
     format!("{field} is {}, and was {}", shown(there), shown(logged))
 }
 
-/// What differs between a key and its entries.
-pub(super) fn key(r: &Reader<'_>, replayed: &AuditReplay, id: KeyId) -> Result<String, StoreError> {
-    let told = Told::of(r, id)?;
-    let row = r
-        .connection
-        .query_row(&format!("{KEY} WHERE key_id = ?1"), [id.as_str()], KeyRow::of)
-        .map_err(r.fault("comparing the audit log"))?;
-    let mut differing = told.differing(&KEY_FIELDS, &row.fields);
-    differing.extend(told.access(id, &row.access, &prefix(r, replayed)?));
-    Ok(if differing.is_empty() {
-        ": its creator or its date of creation".into()
-    } else {
-        format!(": {}", differing.join("; "))
-    })
-}
-
-/// What differs between a tombstone and the entries of its key.
-pub(super) fn tombstone(r: &Reader<'_>, replayed: &AuditReplay, id: KeyId) -> Result<String, StoreError> {
-    let told = Told::of(r, id)?;
-    let row = r
-        .connection
-        .query_row(&format!("{TOMBSTONE} WHERE key_id = ?1"), [id.as_str()], TombstoneRow::of)
-        .map_err(r.fault("comparing the audit log"))?;
-    let mut differing = told.differing(&LASTING_FIELDS, &row.fields);
-    differing.extend(told.access(id, &row.access, &prefix(r, replayed)?));
-    if told.deleted != Some((row.deleted_by, row.deleted)) {
-        differing.push("it was deleted by another or at another time than logged".into());
+/// What differs between a row and the entries of its key.
+pub(super) fn row(
+    r: &Reader<'_>,
+    replayed: &AuditReplay,
+    table: &Table,
+    id: KeyId,
+) -> Result<String, StoreError> {
+    let told = Told::of(r, id, table.action)?;
+    let sql = format!("{} WHERE key_id = ?1", table.sql);
+    let Some(row) = r.first(COMPARING, &sql, [id.as_str()], KeyRow::of)? else { return Ok(String::new()) };
+    // The prefix with which the keys were created: the logged one.
+    let prefix = match replayed.prefix.as_deref().map(str::parse) {
+        Some(Ok(prefix)) => prefix,
+        _ => database::prefix(r)?,
+    };
+    let fields = KEY_FIELDS
+        .iter()
+        .zip(&row.fields)
+        .map(|(field, there)| (field, there.as_ref(), told.fields.get(*field)));
+    let differing = fields.filter(|(_, there, logged)| there != logged);
+    let mut differing: Vec<String> =
+        differing.map(|(field, there, logged)| difference(field, there, logged)).collect();
+    differing.extend(told.access(&row, &prefix));
+    if told.by != Some(row.by) {
+        differing.push(table.by.into());
     }
     Ok(format!(": {}", differing.join("; ")))
-}
-
-/// The prefix with which the keys were created: the logged one.
-fn prefix(r: &Reader<'_>, replayed: &AuditReplay) -> Result<Prefix, StoreError> {
-    match replayed.prefix.as_deref().map(str::parse) {
-        Some(Ok(prefix)) => Ok(prefix),
-        _ => database::prefix(r),
-    }
 }
