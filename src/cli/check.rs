@@ -168,21 +168,22 @@ fn print(context: &Context, report: &Report, within: &str) -> Result<(), Command
         let heading = format!("{} within {within}:", counted(expiring, "expires", "expire"));
         print_group(context, &heading, expiring, MAX_LISTED)?;
     }
-    if !still_used.keys.is_empty() {
-        let who = counted(still_used, "is replaced, ends soon", "are replaced, end soon");
-        let heading =
-            format!("{who}, and still in use: change over what uses it, or it stops working at its end:");
-        print_group(context, &heading, still_used, MAX_ROWS)?;
-    }
-    if !idle.keys.is_empty() {
-        let who = counted(idle, "works and was not used", "work and were not used");
-        let heading = format!("{who} for {IDLE_DAYS} days: perhaps nobody needs it any more:");
-        print_group(context, &heading, idle, MAX_ROWS)?;
-    }
-    if !undelivered.keys.is_empty() {
-        let who = counted(undelivered, "works although its secret was", "work although their secrets were");
-        let heading = format!("{who} never shown: rotate or delete, nobody has the secret:");
-        print_group(context, &heading, undelivered, MAX_ROWS)?;
+    let idle_for = format!(" for {IDLE_DAYS} days: perhaps nobody needs it any more:");
+    let notes = [
+        (
+            still_used,
+            counted(still_used, "is replaced, ends soon", "are replaced, end soon"),
+            ", and still in use: change over what uses it, or it stops working at its end:",
+        ),
+        (idle, counted(idle, "works and was not used", "work and were not used"), idle_for.as_str()),
+        (
+            undelivered,
+            counted(undelivered, "works although its secret was", "work although their secrets were"),
+            " never shown: rotate or delete, nobody has the secret:",
+        ),
+    ];
+    for (group, who, what) in notes.into_iter().filter(|(group, ..)| !group.keys.is_empty()) {
+        print_group(context, &format!("{who}{what}"), group, MAX_ROWS)?;
     }
     Ok(())
 }

@@ -31,10 +31,6 @@ pub(crate) fn run(output: &Output, mut command: clap::Command, args: &Args) -> R
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "keydesk", &mut script);
     let script = String::from_utf8_lossy(&script);
-    if output.is_json() {
-        output.document(&Document { shell: args.shell.to_string(), script: &script })?;
-    } else {
-        output.line(script.trim_end())?;
-    }
-    Ok(Exit::Done)
+    let document = Document { shell: args.shell.to_string(), script: &script };
+    output.print(&document, || script.trim_end().to_owned())
 }

@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::table::Cell;
-use crate::domain::platform::Presents;
+use crate::domain::platform::{Platform, Presents};
 use crate::domain::text::inert;
 
 const EXAMPLES: &str = "\
@@ -27,32 +27,25 @@ struct Document<'a> {
     steps: &'a [String],
 }
 
-pub(crate) fn run(context: &Context) -> Result<Exit, CommandError> {
-    let catalog = &context.settings.catalog;
-    if context.output.is_json() {
-        let documents: Vec<_> = catalog
-            .iter()
-            .map(|platform| Document {
-                slug: &platform.slug,
-                name: &platform.name,
-                presents: platform.presents.as_str(),
-                steps: &platform.steps,
-            })
-            .collect();
-        context.output.document(&documents)?;
-        return Ok(Exit::Done);
+impl<'a> From<&'a Platform> for Document<'a> {
+    fn from(platform: &'a Platform) -> Self {
+        let Platform { slug, name, presents, steps, .. } = platform;
+        Self { slug, name, presents: presents.as_str(), steps }
     }
-    let mut table = context.output.table(&["SLUG", "NAME", "SENDS THE KEY IN"]);
-    for platform in catalog.iter() {
-        table.row(vec![
+}
+
+pub(crate) fn run(context: &Context) -> Result<Exit, CommandError> {
+    let cells = |platform: &Platform| {
+        vec![
             Cell::plain(platform.slug.as_str()),
             Cell::plain(inert(&platform.name)),
             Cell::plain(match platform.presents {
                 Presents::Header => "Authorization: ApiKey-v1 <key>",
                 Presents::Basic => "HTTP Basic, user name ApiKey-v1 <key>",
             }),
-        ])?;
-    }
-    table.finish()?;
+        ]
+    };
+    let heads = ["SLUG", "NAME", "SENDS THE KEY IN"];
+    context.output.list(context.settings.catalog.iter(), &heads, Document::from, cells)?;
     Ok(Exit::Done)
 }

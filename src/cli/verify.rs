@@ -12,6 +12,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::to_stderr;
 use crate::domain::expiry::rfc3339;
+use crate::domain::text::inert;
 use crate::host::entropy::SystemEntropy;
 use crate::host::regular_file;
 use crate::store::Store;
@@ -38,25 +39,22 @@ pub(crate) struct Args {
 const MOST_BYTES: usize = 4_096;
 
 #[derive(Serialize)]
-struct KeyFacts<'a> {
+struct Document<'a> {
+    valid: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<AcceptedKey<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct AcceptedKey<'a> {
     id: &'a str,
     application: &'a str,
     platform: Option<&'a str>,
     #[serde(rename = "type")]
     key_type: &'static str,
     expires: String,
-}
-
-#[derive(Serialize)]
-struct Valid<'a> {
-    valid: bool,
-    key: KeyFacts<'a>,
-}
-
-#[derive(Serialize)]
-struct Refused {
-    valid: bool,
-    reason: &'static str,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
@@ -82,36 +80,31 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
 }
 
 fn print_valid(context: &Context, accepted: &Accepted) -> Result<Exit, CommandError> {
-    if context.output.is_json() {
-        let key = KeyFacts {
-            id: accepted.id.as_str(),
-            application: accepted.application.as_str(),
-            platform: accepted.platform.as_deref(),
-            key_type: accepted.key_type.as_str(),
-            expires: rfc3339(accepted.expires),
-        };
-        context.output.document(&Valid { valid: true, key })?;
-    } else {
-        let platform = accepted.platform.as_deref().map_or_else(
-            || "Generic".to_owned(),
-            |slug| crate::domain::text::inert(context.settings.catalog.name_of(slug)),
-        );
-        context.output.line(&format!(
-            "valid: {} ({}) of {}, {platform}, {}, expires {}",
+    let key = AcceptedKey {
+        id: accepted.id.as_str(),
+        application: accepted.application.as_str(),
+        platform: accepted.platform.as_deref(),
+        key_type: accepted.key_type.as_str(),
+        expires: rfc3339(accepted.expires),
+    };
+    context.output.print(&Document { valid: true, key: Some(key), reason: None }, || {
+        let platform = accepted.platform.as_deref();
+        let platform = platform.map(|slug| inert(context.settings.catalog.name_of(slug)));
+        format!(
+            "valid: {} ({}) of {}, {}, {}, expires {}",
             accepted.name,
             accepted.id,
             accepted.application,
+            platform.as_deref().unwrap_or("Generic"),
             accepted.key_type.as_str(),
             context.exact(accepted.expires)
-        ))?;
-    }
-    Ok(Exit::Done)
+        )
+    })
 }
 
 fn print_refused(context: &Context, refusal: Refusal) -> Result<Exit, CommandError> {
-    if context.output.is_json() {
-        context.output.document(&Refused { valid: false, reason: refusal.reason.as_str() })?;
-    } else {
+    let reason = refusal.reason.as_str();
+    context.output.print(&Document { valid: false, key: None, reason: Some(reason) }, || {
         let why = match refusal.reason {
             Reason::Malformed => "this is not the text of a key: mistyped, cut off, or something else",
             Reason::Unknown => "there is no such key",
@@ -122,8 +115,8 @@ fn print_refused(context: &Context, refusal: Refusal) -> Result<Exit, CommandErr
             Reason::WrongType => "it is a test key, and only production keys are let in",
         };
         let key = refusal.key.map(|id| format!(" (key {id})")).unwrap_or_default();
-        context.output.line(&format!("refused: {}: {why}{key}", refusal.reason.as_str()))?;
-    }
+        format!("refused: {reason}: {why}{key}")
+    })?;
     Ok(Exit::No)
 }
 

@@ -161,7 +161,8 @@ fn documents(
 ) -> Result<(), CommandError> {
     let mut array = Array::open(context.output.data())?;
     audit::each(reader, filter, limit, |row| Ok::<_, CommandError>(array.add(&Document::from(&row))?))?;
-    Ok(array.close()?)
+    array.close()?;
+    Ok(())
 }
 
 fn table(

@@ -52,25 +52,26 @@ pub(crate) fn to_string<T: Serialize>(value: &T) -> String {
 /// An array that is written element by element, one per line.
 pub(crate) struct Array<W: Write> {
     writer: W,
-    empty: bool,
+    elements: u64,
 }
 
 impl<W: Write> Array<W> {
     pub(crate) fn open(mut writer: W) -> io::Result<Self> {
         writer.write_all(b"[")?;
-        Ok(Self { writer, empty: true })
+        Ok(Self { writer, elements: 0 })
     }
 
     pub(crate) fn add<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
-        self.writer.write_all(if self.empty { b"\n  " } else { b",\n  " })?;
-        self.empty = false;
+        self.writer.write_all(if self.elements == 0 { b"\n  " } else { b",\n  " })?;
+        self.elements += 1;
         write(&mut self.writer, value)
     }
 
-    /// Closes the array and flushes the writer.
-    pub(crate) fn close(mut self) -> io::Result<()> {
-        self.writer.write_all(if self.empty { b"]\n" } else { b"\n]\n" })?;
-        self.writer.flush()
+    /// Closes the array, flushes the writer and returns the number of elements.
+    pub(crate) fn close(mut self) -> io::Result<u64> {
+        self.writer.write_all(if self.elements == 0 { b"]\n" } else { b"\n]\n" })?;
+        self.writer.flush()?;
+        Ok(self.elements)
     }
 }
 

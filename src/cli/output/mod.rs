@@ -2,12 +2,13 @@
 
 pub(crate) mod documents;
 pub(crate) mod json;
+pub(crate) mod listing;
 pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod table;
 pub(crate) mod text;
 
-use table::{Color, Style, Table};
+use table::{Cell, Color, Style, Table};
 
 use std::cell::RefCell;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -70,6 +71,40 @@ impl Output {
     /// Writes the JSON document.
     pub(crate) fn document<T: Serialize>(&self, value: &T) -> Result<(), CommandError> {
         self.line(&json::to_string(value))
+    }
+
+    /// Writes the JSON document, or a text for people.
+    pub(crate) fn print<T: Serialize>(
+        &self,
+        document: &T,
+        text: impl FnOnce() -> String,
+    ) -> Result<Exit, CommandError> {
+        if self.is_json() {
+            self.document(document)?
+        } else {
+            self.line(&text())?
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Writes a list as JSON, or as a table. Returns the number of rows.
+    pub(crate) fn list<T, D: Serialize>(
+        &self,
+        items: impl Iterator<Item = T>,
+        heads: &[&str],
+        document: impl Fn(T) -> D,
+        cells: impl Fn(T) -> Vec<Cell>,
+    ) -> Result<u64, CommandError> {
+        if self.is_json() {
+            let documents: Vec<D> = items.map(document).collect();
+            self.document(&documents)?;
+            return Ok(documents.len() as u64);
+        }
+        let mut table = self.table(heads);
+        for item in items {
+            table.row(cells(item))?;
+        }
+        Ok(table.finish()?)
     }
 
     /// Writes the JSON document with `--json`: the end of a command that has told people already.
