@@ -1,10 +1,10 @@
 //! `keydesk doctor`: diagnoses problems and suggests fixes.
 
 mod database;
+mod environment;
 mod files;
 mod finding;
 mod proxy;
-mod surroundings;
 mod throwaway;
 
 use serde::Serialize;
@@ -83,14 +83,14 @@ fn check(global: GlobalArgs) -> Vec<Finding> {
             if let Ok(settings) = &settings {
                 clipboard = settings.clipboard;
             }
-            findings.push(surroundings::settings(&path, &settings));
+            findings.push(environment::settings(&path, &settings));
         }
         None => findings.push(no_home("settings")),
     }
-    findings.push(surroundings::log(locations.map(|locations| locations.log)));
-    findings.push(surroundings::clipboard(clipboard));
-    findings.push(surroundings::terminal());
-    findings.push(surroundings::core_dumps());
+    findings.push(environment::log(locations.map(|locations| locations.log)));
+    findings.push(environment::clipboard(clipboard));
+    findings.push(environment::terminal());
+    findings.push(environment::core_dumps());
     findings
 }
 

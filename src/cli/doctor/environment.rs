@@ -1,4 +1,4 @@
-//! What keydesk works in: settings, log, clipboard, terminal, process.
+//! The environment: settings, log, clipboard, terminal, process.
 
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
@@ -22,7 +22,6 @@ fn var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The settings: where they are and whether they can be read.
 pub(super) fn settings(path: &Path, read: &Result<Settings, ConfigError>) -> Finding {
     let place = text::path(path);
     match read {
@@ -39,7 +38,6 @@ pub(super) fn settings(path: &Path, read: &Result<Settings, ConfigError>) -> Fin
     }
 }
 
-/// The log file and its folder.
 pub(super) fn log(path: Option<PathBuf>) -> Finding {
     const CHECK: &str = "log";
     let Some(path) = path else {
@@ -65,7 +63,7 @@ pub(super) fn log(path: Option<PathBuf>) -> Finding {
     }
 }
 
-/// Where a copy would go from here, and why.
+/// The channel that a copy takes here, and why.
 pub(super) fn clipboard(mode: ClipboardMode) -> Finding {
     const CHECK: &str = "clipboard";
     let facts = clipboard::facts();
@@ -110,7 +108,7 @@ pub(super) fn clipboard(mode: ClipboardMode) -> Finding {
     }
 }
 
-/// The terminal: whether the screen can be drawn, in which size, with which letters and colours.
+/// Whether the terminal UI can be drawn, in which size, with which characters and colors.
 pub(super) fn terminal() -> Finding {
     const CHECK: &str = "terminal";
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
@@ -127,14 +125,14 @@ pub(super) fn terminal() -> Finding {
     let (columns, rows) = crossterm::terminal::size().unwrap_or_default();
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(var).unwrap_or_default().to_lowercase();
     let utf8 = locale.contains("utf-8") || locale.contains("utf8");
-    let colours = match var("COLORTERM").as_deref() {
+    let colors = match var("COLORTERM").as_deref() {
         _ if var("NO_COLOR").is_some() => "no colours (NO_COLOR)",
         Some("truecolor" | "24bit") => "16 million colours",
         _ if kind.contains("256color") => "256 colours",
         _ => "16 colours",
     };
-    let letters = if utf8 { "UTF-8" } else { "ASCII" };
-    let seen = format!("{}, {columns}x{rows}, {letters}, {colours}", inert(&kind));
+    let characters = if utf8 { "UTF-8" } else { "ASCII" };
+    let seen = format!("{}, {columns}x{rows}, {characters}, {colors}", inert(&kind));
     if columns < 80 || rows < 24 {
         Finding::note(CHECK, format!("{seen}: small"), "Make it 80x24 or larger")
     } else if !utf8 {
@@ -144,7 +142,7 @@ pub(super) fn terminal() -> Finding {
     }
 }
 
-/// Whether a crash could leave secrets in a file.
+/// Whether a crash could write secrets into a file.
 pub(super) fn core_dumps() -> Finding {
     const CHECK: &str = "core dumps";
     let limit = getrlimit(Resource::RLIMIT_CORE).map_or(u64::MAX, |(soft, _)| soft);
