@@ -21,19 +21,15 @@ pub(crate) struct Args;
 
 pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
     let all = context.desk()?.store().read(|reader| applications::all(reader, resolve::ALL))?;
-    if context.output.is_json() {
-        context.output.document(&all.iter().map(ApplicationDocument::from).collect::<Vec<_>>())?;
-        return Ok(Exit::Done);
-    }
-    let mut table = context.output.table(&["NAME", "KEYS", "CREATED"]);
-    for application in &all {
-        table.row(vec![
+    let heads = ["NAME", "KEYS", "CREATED"];
+    let rows = context.output.list(all.iter(), &heads, ApplicationDocument::from, |application| {
+        vec![
             Cell::plain(application.name.to_string()),
             Cell::number(application.keys),
             Cell::plain(relative_short(application.created, context.now)),
-        ])?;
-    }
-    if table.finish()? == 0 {
+        ]
+    })?;
+    if rows == 0 {
         context.output.say("There is no Application yet. Create one: keydesk apps create NAME");
     }
     Ok(Exit::Done)

@@ -23,10 +23,5 @@ pub(crate) struct Args;
 pub(crate) fn run(context: &Context) -> Result<Exit, CommandError> {
     let (number, hash) = context.desk()?.store().read(audit::head)?;
     let head = ChainHead { number, hash };
-    if context.output.is_json() {
-        context.output.document(&HeadDocument::from(head))?;
-    } else {
-        context.output.line(&head.to_string())?;
-    }
-    Ok(Exit::Done)
+    context.output.print(&HeadDocument::from(head), || head.to_string())
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::context::{Context, read};
 use crate::cli::error::{CommandError, ErrorKind};
 use crate::cli::exit::Exit;
-use crate::cli::output::json::Array;
+use crate::cli::output::listing::Listing;
 use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve;
 use crate::domain::audit::{AuditAction, Change};
@@ -64,9 +64,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
             },
             ..AuditFilter::default()
         };
-        if context.output.is_json() {
-            documents(context, reader, &filter, args.limit)?;
-        } else if table(context, reader, &filter, args.limit)? == 0 {
+        let mut list = Listing::open(&context.output, &["#", "WHEN", "WHO", "WHAT", "TO", "CHANGES"])?;
+        audit::each(reader, &filter, args.limit, |row| {
+            list.row(|| Ok::<_, CommandError>(Document::from(&row)), || cells(&row))
+        })?;
+        if list.finish()? == 0 {
             context.output.say("No such entries.");
         }
         Ok(Exit::Done)
@@ -153,42 +155,19 @@ impl<'a> From<&'a AuditRow> for Document<'a> {
     }
 }
 
-fn documents(
-    context: &Context,
-    reader: &Reader<'_>,
-    filter: &AuditFilter,
-    limit: Option<usize>,
-) -> Result<(), CommandError> {
-    let mut array = Array::open(context.output.data())?;
-    audit::each(reader, filter, limit, |row| Ok::<_, CommandError>(array.add(&Document::from(&row))?))?;
-    array.close()?;
-    Ok(())
-}
-
-fn table(
-    context: &Context,
-    reader: &Reader<'_>,
-    filter: &AuditFilter,
-    limit: Option<usize>,
-) -> Result<u64, CommandError> {
-    let heads = ["#", "WHEN", "WHO", "WHAT", "TO", "CHANGES"];
-    let mut table = context.output.table(&heads);
-    audit::each(reader, filter, limit, |row| {
-        let entry = &row.entry;
-        let cells = vec![
-            Cell::number(entry.number),
-            Cell::plain(Zone::Local.local(entry.at).format("%Y-%m-%d %H:%M:%S").to_string()),
-            match &row.actor_email {
-                Some(email) => Cell::plain(email.to_string()),
-                None => Cell::styled(format!("(user {})", entry.actor.0), Style::Faint),
-            },
-            Cell::plain(entry.label()),
-            Cell::plain(row.subject()),
-            Cell::styled(changes(&entry.changes()), Style::Faint),
-        ];
-        Ok::<_, CommandError>(table.row(cells)?)
-    })?;
-    Ok(table.finish()?)
+fn cells(row: &AuditRow) -> Vec<Cell> {
+    let entry = &row.entry;
+    vec![
+        Cell::number(entry.number),
+        Cell::plain(Zone::Local.local(entry.at).format("%Y-%m-%d %H:%M:%S").to_string()),
+        match &row.actor_email {
+            Some(email) => Cell::plain(email.to_string()),
+            None => Cell::styled(format!("(user {})", entry.actor.0), Style::Faint),
+        },
+        Cell::plain(entry.label()),
+        Cell::plain(row.subject()),
+        Cell::styled(changes(&entry.changes()), Style::Faint),
+    ]
 }
 
 fn changes(changes: &[Change]) -> String {

@@ -6,7 +6,7 @@ use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::key_list;
-use crate::cli::output::json::Array;
+use crate::cli::output::listing::Listing;
 use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve;
 use crate::desk::text;
@@ -57,18 +57,12 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
             ..key_list::query(context, application.id)
         };
         query.platform = args.platform.map(|slug| platform(context, reader, &query, &slug)).transpose()?;
-        if context.output.is_json() {
-            let mut array = Array::open(context.output.data())?;
-            key_list::each(context, reader, &query, |key| {
-                let document = key_list::document(context, reader, &key, application.name.as_str())?;
-                Ok(array.add(&document)?)
-            })?;
-            array.close()?;
-            return Ok(Exit::Done);
-        }
-        let mut table = context.output.table(&HEADS);
-        key_list::each(context, reader, &query, |key| Ok(table.row(row(context, &key))?))?;
-        if table.finish()? == 0 {
+        let mut list = Listing::open(&context.output, &HEADS)?;
+        key_list::each(context, reader, &query, |key| {
+            let document = || key_list::document(context, reader, &key, application.name.as_str());
+            list.row(document, || row(context, &key))
+        })?;
+        if list.finish()? == 0 {
             let narrowed =
                 !query.filter.trim().is_empty() || query.state.is_some() || query.platform.is_some();
             context.output.say(&if narrowed {

@@ -72,12 +72,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let shown = read(desk.store(), |reader| {
         Shown::around(context, reader, resolve::key(context, reader, &args.key)?)
     })?;
-    if context.output.is_json() {
-        context.output.document(&shown.document(context))?;
-    } else {
-        context.output.line(&facts(context, &shown))?;
-    }
-    Ok(Exit::Done)
+    context.output.print(&shown.document(context), || facts(context, &shown))
 }
 
 fn facts(context: &Context, shown: &Shown) -> String {

@@ -36,25 +36,24 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let desk = context.desk()?;
     let key = read(desk.store(), |reader| resolve::key(context, reader, &args.key))?;
     let usage = platform::usage(&key.kind, &context.settings.catalog);
-    if context.output.is_json() {
-        context.output.document(&Document {
-            id: key.id.as_str(),
-            name: key.name.as_str(),
-            platform: key.kind.platform(),
-            header: &usage.header,
-            curl: &usage.curl,
-            steps: &usage.steps,
-        })?;
-        return Ok(Exit::Done);
-    }
-    let mut lines = vec![
-        format!("{} ({}), for {}", key.name, key.prefix, usage.title),
-        String::new(),
-        format!("  Header  {}", usage.header),
-        format!("  curl    {}", usage.curl),
-        String::new(),
-    ];
-    lines.extend(usage.steps.iter().enumerate().map(|(at, step)| format!("  {}. {}", at + 1, inert(step))));
-    context.output.line(&lines.join("\n"))?;
-    Ok(Exit::Done)
+    let document = Document {
+        id: key.id.as_str(),
+        name: key.name.as_str(),
+        platform: key.kind.platform(),
+        header: &usage.header,
+        curl: &usage.curl,
+        steps: &usage.steps,
+    };
+    context.output.print(&document, || {
+        let mut lines = vec![
+            format!("{} ({}), for {}", key.name, key.prefix, usage.title),
+            String::new(),
+            format!("  Header  {}", usage.header),
+            format!("  curl    {}", usage.curl),
+            String::new(),
+        ];
+        let steps = usage.steps.iter().zip(1..);
+        lines.extend(steps.map(|(step, number)| format!("  {number}. {}", inert(step))));
+        lines.join("\n")
+    })
 }

@@ -22,19 +22,14 @@ pub(crate) struct Args;
 
 pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
     let all = context.desk()?.store().read(users::all)?;
-    if context.output.is_json() {
-        context.output.document(&all.iter().map(UserDocument::from).collect::<Vec<_>>())?;
-        return Ok(Exit::Done);
-    }
     let heads = ["EMAIL", "LOGIN", "STATUS", "KEYS", "ADDED"];
-    let mut table = context.output.table(&heads);
-    for user in &all {
+    context.output.list(all.iter(), &heads, UserDocument::from, |user| {
         let style = match user.status {
             UserStatus::Active => Style::Good,
             UserStatus::Disabled => Style::Soon,
             UserStatus::Deleted => Style::Faint,
         };
-        table.row(vec![
+        vec![
             match &user.email {
                 Some(email) => Cell::plain(email.to_string()),
                 None => Cell::styled(format!("(user {})", user.id.0), Style::Faint),
@@ -43,8 +38,7 @@ pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
             Cell::styled(user.status.label(), style),
             Cell::number(user.keys),
             Cell::plain(relative_short(user.created, context.now)),
-        ])?;
-    }
-    table.finish()?;
+        ]
+    })?;
     Ok(Exit::Done)
 }
