@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
@@ -18,7 +18,7 @@ use crate::cli::open::{self, OpenScreen};
 use crate::desk::{self, DeskError, Ending, Picked, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
-use crate::domain::expiry::parse_duration;
+use crate::domain::expiry::{ExpiryError, parse_duration};
 use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
 use crate::domain::text::Name;
 use crate::domain::token::Entropy;
@@ -28,7 +28,6 @@ use crate::host::identity;
 use crate::store::Store;
 use crate::store::usage::day_of;
 use crate::store::usage_writer::{Count, Entry, UsageWriter};
-use crate::store::users;
 use crate::verify::Reason;
 
 const EXAMPLES: &str = "\
@@ -92,33 +91,29 @@ struct Row {
     application: String,
     name: String,
     platform: Option<String>,
-    #[serde(rename = "type", deserialize_with = "key_type")]
+    #[serde(rename = "type")]
     key_type: KeyType,
     creator: String,
-    #[serde(deserialize_with = "duration")]
-    age: TimeDelta,
-    #[serde(deserialize_with = "duration")]
-    lifetime: TimeDelta,
+    age: Length,
+    lifetime: Length,
     event: Option<Event>,
-    #[serde(deserialize_with = "optional_duration")]
-    since: Option<TimeDelta>,
+    since: Option<Length>,
     per_day: u64,
     client: Option<String>,
     late: Option<u64>,
 }
 
-fn key_type<'de, D: Deserializer<'de>>(from: D) -> Result<KeyType, D::Error> {
-    String::deserialize(from)?.parse().map_err(de::Error::custom)
-}
+/// A `DURATION` of the table.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Length(TimeDelta);
 
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<TimeDelta, D::Error> {
-    parse_duration(&String::deserialize(from)?).map_err(de::Error::custom)
-}
+impl TryFrom<String> for Length {
+    type Error = ExpiryError;
 
-fn optional_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<TimeDelta>, D::Error> {
-    Option::<String>::deserialize(from)?
-        .map(|text| parse_duration(&text).map_err(de::Error::custom))
-        .transpose()
+    fn try_from(text: String) -> Result<Self, ExpiryError> {
+        parse_duration(&text).map(Self)
+    }
 }
 
 fn rows() -> Result<Vec<Row>, csv::Error> {
@@ -136,11 +131,19 @@ fn seed(
 ) -> Result<(), DeskError> {
     let mut demo = Demo { store, now, entropy };
     let applications = demo.add_applications(you)?;
-    let colleagues = demo.add_colleagues(you)?;
+    let (mut colleagues, mut departures) = (HashMap::new(), Vec::new());
+    for (name, uid, departure) in COLLEAGUES {
+        // A login that cannot exist: the colon separates the fields of passwd(5).
+        let caller = Caller { uid, login: format!("demo:{name}") };
+        let session = &mut demo.session(you, BEGINNING);
+        let user = desk::add_user(session, &email_of(name), Some(&caller.login), Some(uid))?;
+        departures.extend(departure.map(|departure| (departure, user)));
+        colleagues.insert(name, caller);
+    }
     let mut steps: Vec<(TimeDelta, &Row, Option<Event>)> = Vec::new();
     for row in rows {
-        steps.push((row.age, row, None));
-        steps.extend(row.event.zip(row.since).map(|(event, since)| (since, row, Some(event))));
+        steps.push((row.age.0, row, None));
+        steps.extend(row.event.zip(row.since).map(|(event, since)| (since.0, row, Some(event))));
     }
     steps.sort_by_key(|(ago, ..)| Reverse(*ago));
     let (mut keys, mut usage) = (HashMap::new(), Vec::new());
@@ -156,7 +159,9 @@ fn seed(
             keys.insert(row.name.as_str(), key);
         }
     }
-    demo.departures(you)?;
+    for (departure, user) in departures {
+        departure(&mut demo.session(you, DEPARTURE), user.id, user.version)?;
+    }
     let mut writer = UsageWriter::open(demo.store.path(), Duration::from_secs(5))?;
     Ok(writer.write(&mut usage)?)
 }
@@ -184,39 +189,17 @@ impl Demo<'_> {
         Ok(ids)
     }
 
-    fn add_colleagues(&mut self, you: &Caller) -> Result<HashMap<&'static str, Caller>, DeskError> {
-        let mut colleagues = HashMap::new();
-        for (name, uid, _) in COLLEAGUES {
-            // A login that cannot exist: the colon separates the fields of passwd(5).
-            let caller = Caller { uid, login: format!("demo:{name}") };
-            let session = &mut self.session(you, BEGINNING);
-            desk::add_user(session, &email_of(name), Some(&caller.login), Some(uid))?;
-            colleagues.insert(name, caller);
-        }
-        Ok(colleagues)
-    }
-
-    fn departures(&mut self, you: &Caller) -> Result<(), DeskError> {
-        for (name, _, departure) in COLLEAGUES {
-            let user = self.store.read(|reader| users::by_email(reader, &email_of(name)))?;
-            if let Some((user, departure)) = user.zip(departure) {
-                departure(&mut self.session(you, DEPARTURE), user.id, user.version)?;
-            }
-        }
-        Ok(())
-    }
-
     fn create(&mut self, caller: &Caller, application: ApplicationId, row: &Row) -> Result<Key, DeskError> {
         let new = NewKey {
             application,
             name: Name::from_stored(row.name.clone()),
             kind: KeyKind::from_platform(row.platform.clone()),
             key_type: row.key_type,
-            expires: self.now - row.age + row.lifetime,
+            expires: self.now - row.age.0 + row.lifetime.0,
         };
-        let key = desk::create_key(&mut self.session(caller, row.age), &new)?.key;
+        let key = desk::create_key(&mut self.session(caller, row.age.0), &new)?.key;
         if row.event != Some(Event::Undelivered) {
-            desk::mark_delivered(&mut self.session(caller, row.age), key.id)?;
+            desk::mark_delivered(&mut self.session(caller, row.age.0), key.id)?;
         }
         Ok(key)
     }
@@ -295,7 +278,7 @@ mod tests {
     use crate::domain::platform::Catalog;
     use crate::host::clock;
     use crate::store::keys::{self, KeyQuery, KeySort};
-    use crate::store::{applications, audit, usage};
+    use crate::store::{applications, audit, usage, users};
 
     #[test]
     fn the_demo_has_something_of_everything() {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::TimeDelta;
+use serde::Deserialize;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::Instant;
@@ -79,7 +80,8 @@ impl fmt::Debug for KeyId {
 pub struct NotAKeyId;
 
 /// Whether a key is for production or for tests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum KeyType {
     /// `ik_live_...`

@@ -103,7 +103,7 @@ fn create(database: &Path) -> io::Result<()> {
 
 fn write(mut file: &File) -> io::Result<()> {
     file.set_len(0)?;
-    let zeros = [0; 64 << 10];
+    let zeros = vec![0; 64 << 10];
     for _ in 0..BYTES / zeros.len() as u64 {
         file.write_all(&zeros)?;
     }
