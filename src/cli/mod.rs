@@ -128,7 +128,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> 
         Ok(line) => line,
         Err(error) => return clap_errors::report(&error, format),
     };
-    // Nothing can be decided, or logged in its order, by a clock that is this wrong.
+    // With a clock this wrong, expired keys could be valid.
     if let Err(error) = clock::check(host::clock::now()) {
         return report(&StoreError::from(error).into(), format);
     }

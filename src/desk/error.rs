@@ -147,7 +147,7 @@ impl DeskError {
             Self::NotAllowed(NotAllowed::Disabled { .. }) => "Ask an active user to enable you.".into(),
             Self::Changed { .. } => "Look at it again and decide anew.".into(),
             Self::Replaced { .. } => "Rotate its successor instead.".into(),
-            Self::BeingRotated { .. } => "Wait until that rotation has ended, then look at the key.".into(),
+            Self::BeingRotated { .. } => "Wait until that rotation has ended, then check the key.".into(),
             Self::Taken { .. } => "Choose another name.".into(),
             Self::PrefixFixed { .. } => {
                 "A prefix is fixed for the life of a database. Omit --prefix, or choose another database with --db."

@@ -51,8 +51,8 @@ pub struct BegunRotation {
     pub claim: RotationClaim,
 }
 
-/// How long the first of three steps waits for another session that rotates the same key: mostly that one finishes, and
-/// what became of the old key can be said.
+/// How long the first of three steps waits for another session that rotates the same key. That one usually finishes in
+/// this time, and the error can name the new state of the old key.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The length of life of a key, which its successor takes over.
@@ -120,7 +120,7 @@ fn claim(store: &Store, ids: &[KeyId], patience: Duration) -> Result<RotationCla
     Err(DeskError::BeingRotated { prefix: old.map_or_else(|| id.to_string(), |old| old.prefix), by })
 }
 
-/// The key as it was picked. One that was rotated since says so: that is why it has changed.
+/// Returns the key as it was picked. Another session's rotation is the error, not the change of version that it caused.
 fn to_rotate(tx: &WriteTx<'_>, picked: Picked) -> Result<Key, DeskError> {
     if let Some(key) = keys::get(tx, picked.id)? {
         refuse_replaced(tx, &key)?;

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-/// Locks one byte of a file that is open for writing, without waiting; `false` when somebody else holds it.
+/// Locks one byte of a file that is open for writing, without waiting; `false` when another holder has it.
 ///
 /// The lock ends when the file is closed. On Linux it belongs to the open file, so two sessions of one process exclude
 /// each other too; elsewhere it belongs to the process.

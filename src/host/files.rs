@@ -177,7 +177,7 @@ pub fn open_log(path: &Path) -> io::Result<File> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => drop(other?),
     }
-    // Without somebody who reads it, opening a FIFO would wait.
+    // Opening a FIFO without a reader would wait.
     OpenOptions::new().append(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
@@ -244,7 +244,7 @@ pub fn too_open(path: &Path) -> Option<Exposure> {
             return Some(Exposure::File { path: file, mode, allowed });
         }
     }
-    // Whoever may rename a folder above can put another tree in its place.
+    // Anyone who may rename a folder above can put another tree in its place.
     let is_open =
         |folder: &&Path| std::fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o1002 == 0o0002);
     let real = folder.canonicalize().ok()?;

@@ -77,7 +77,6 @@ impl Connections {
     }
 
     async fn accept(self: Arc<Self>, listener: Listener) {
-        write_first_date().await;
         // Closed when there are no descriptors left, so that one connection can still be accepted, and rejected.
         let mut spare = File::open("/dev/null").ok();
         let mut exhausted = false;
@@ -156,9 +155,9 @@ impl Connections {
     }
 }
 
-/// Lets hyper write the first date of this thread while the clock is right. It keeps it when the clock is set back; its
-/// first one panics on a clock before 1970.
-async fn write_first_date() {
+/// Lets hyper format the first date of this thread, the only one that serves, while the clock is right: with a clock before 1970 that panics. When
+/// the clock is set back later, hyper keeps the last date.
+pub(super) async fn write_first_date() {
     let (mut client, server) = tokio::io::duplex(1_024);
     let service = hyper::service::service_fn(|_: Request<Incoming>| async {
         Ok::<_, Infallible>(Response::new(Body::default()))

@@ -120,6 +120,7 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
         census: Mutex::new(Census { lookup, clock: clock::now, soon: options.soon, counted: None }),
     };
     let deciding = tokio::spawn(Arc::clone(&batch).run());
+    connections::write_first_date().await;
     ready(listeners.iter().map(Listener::place).collect());
     let stop = async move {
         tokio::select! {

@@ -1,4 +1,4 @@
-//! Who rotates a key at the moment: one session, until it has ended.
+//! Claims on rotations: one session at a time rotates a key.
 //!
 //! A claim is a lock on a byte of a file beside the database, one byte for each key ID. The system holds it, not the
 //! database: a process that is killed leaves no claim behind, and one that delivers for an hour keeps it. The file
@@ -19,7 +19,7 @@ use crate::host::{byte_lock, files};
 /// How often a session that waits looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
-/// The right to rotate keys; given up when dropped.
+/// The right to rotate keys; released when dropped.
 #[derive(Debug)]
 pub struct RotationClaim {
     _locks: File,
@@ -37,7 +37,7 @@ pub enum Claimed {
 impl Store {
     /// Claims the rotation of keys, all or none; waits for another session at most `patience` for each.
     ///
-    /// It is taken outside every transaction: whoever holds the claim needs the database to finish.
+    /// It is taken outside every transaction: the holder of the claim needs the database to finish.
     pub fn claim_rotations(&self, ids: &[KeyId], patience: Duration) -> Result<Claimed, StoreError> {
         let path = place(self.path());
         let fault = |error: io::Error| StoreError::File {

@@ -110,15 +110,15 @@ pub enum StoreError {
         /// What was being done.
         what: &'static str,
     },
-    /// Something that is no file has its name.
+    /// The path is not a regular file.
     #[error("{} cannot be a database: it is {kind}, not a regular file", path.display())]
     NotAFile {
-        /// What was named.
+        /// The path.
         path: PathBuf,
         /// What it is.
         kind: &'static str,
     },
-    /// A symbolic link has its name: SQLite would keep its other files beside the link, where no other session looks.
+    /// The path is a symbolic link: SQLite would keep its other files beside the link, where no other session looks.
     #[error(
         "{} is a symbolic link to {}{}; keydesk does not follow links to a database",
         path.display(),
@@ -146,7 +146,7 @@ pub enum StoreError {
     /// No random bits for a new database's identity.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
-    /// By the system's clock nothing can be decided.
+    /// The system's clock is wrong.
     #[error(transparent)]
     Clock(#[from] ClockError),
     /// Anything else that SQLite says.

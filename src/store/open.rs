@@ -29,7 +29,7 @@ pub fn check_sqlite() -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Rejects what is not there, and what is not a regular file: SQLite would wait for a FIFO, and follow no link.
+/// Rejects a missing file and anything that is not a regular file: SQLite would wait for a FIFO, and follows no link.
 pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
     for end in ["", "-wal", "-shm", "-journal"] {
         let mut name = path.as_os_str().to_owned();

@@ -53,7 +53,7 @@ pub(super) fn log(path: Option<PathBuf>) -> Finding {
         }
         Ok(_) => Finding::good(CHECK, place),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Finding::good(CHECK, format!("{place} is not there yet: nothing was logged"))
+            Finding::good(CHECK, format!("{place} does not exist yet; nothing was logged"))
         }
         Err(error) => Finding::fault(
             CHECK,

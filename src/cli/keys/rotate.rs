@@ -202,7 +202,7 @@ fn withdraw(context: &Context, desk: &mut Desk, old: &Key, new: &Key, reason: &s
     CommandError::failed("not_delivered", message).hint("Mend that, and run the same command again")
 }
 
-/// Nothing was delivered: mostly since another session has rotated the key, or does so.
+/// Nothing was delivered: usually because another session has rotated the key or is rotating it.
 fn not_begun(context: &Context, store: &Store, error: CommandError, old: &Key) -> CommandError {
     error.and(&format!("no new key was delivered, and {}", state_of(context, store, old)))
 }
@@ -216,18 +216,18 @@ fn not_ended(context: &Context, store: &Store, error: &CommandError, old: &Key, 
     );
     let cause = error.what_to_do().map(|hint| format!("{hint}\n")).unwrap_or_default();
     CommandError::failed(error.code(), message)
-        .hint(format!("{cause}Run the same command again: it withdraws this key and makes another"))
+        .hint(format!("{cause}Run the same command again: it withdraws this key and creates another"))
 }
 
-/// What the old key is now, read again: another session may have changed it.
+/// The present state of the old key, which another session may have changed.
 fn state_of(context: &Context, store: &Store, old: &Key) -> String {
     let prefix = &old.prefix;
     let now = match store.read(|reader| keys::get(reader, old.id)) {
         Ok(Some(now)) => now,
         Ok(None) => return format!("the old key {prefix} is deleted"),
-        Err(error) => return format!("what the old key {prefix} is now could not be read: {error}"),
+        Err(error) => return format!("could not read the state of the old key {prefix}: {error}"),
     };
-    // Of one that another session had rotated before, "as it was" would say nothing.
+    // After another session's rotation, "as it was" would say nothing.
     let unchanged = now.replaced_by.is_none() && (now.expires, now.disabled) == (old.expires, old.disabled);
     let unchanged = if unchanged { "is as it was: it " } else { "" };
     let state = if now.expires <= clock::now() {
