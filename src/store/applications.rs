@@ -50,7 +50,6 @@ fn one(
     r.first("reading an Application", &sql, values, convert::application)
 }
 
-/// One Application.
 pub fn get(r: &Reader<'_>, id: ApplicationId) -> Result<Option<Application>, StoreError> {
     one(r, "a.id = ?1", [id.0])
 }
@@ -65,7 +64,6 @@ pub fn first(r: &Reader<'_>) -> Result<Option<Application>, StoreError> {
     one(r, "1 ORDER BY a.folded LIMIT 1", [])
 }
 
-/// How many there are.
 pub fn count(r: &Reader<'_>) -> Result<u64, StoreError> {
     r.value("counting the Applications", "SELECT count(*) FROM applications", [])
 }
@@ -117,7 +115,7 @@ fn expect_name(tx: &WriteTx<'_>, what: &'static str, id: ApplicationId, name: &N
     );
 }
 
-/// Deletes an Application that has no keys any more.
+/// Deletes an Application without keys.
 pub fn delete(tx: &WriteTx<'_>, id: ApplicationId) -> Result<(), StoreError> {
     let what = "deleting an Application";
     tx.change_one(what, "DELETE FROM applications WHERE id = ?1", [id.0])?;

@@ -17,7 +17,6 @@ pub const LOOKED_AT: u64 = 50_000;
 /// Keys that were found, and whether there may be more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoundKeys {
-    /// They.
     pub keys: Vec<Key>,
     /// Whether the answer was cut.
     pub more: bool,
@@ -35,8 +34,7 @@ fn number(value: usize) -> Value {
     Value::from(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-/// Keys of an Application that work now and end until an instant, the first to end first. Throwaway
-/// keys are not among them.
+/// Valid keys of an Application that expire until an instant, in the order of expiration, without throwaway keys.
 pub fn expiring(
     r: &Reader<'_>,
     application: ApplicationId,
@@ -54,8 +52,8 @@ pub fn expiring(
     Ok(FoundKeys::cut(select(r, &sql, values)?, most))
 }
 
-/// Replaced keys of an Application that end until an instant and were used since another: somebody has not changed
-/// over yet. Looked for among the first to end.
+/// Replaced keys of an Application that expire until an instant and were used since another. Searches those that
+/// expire first.
 pub fn still_used(
     r: &Reader<'_>,
     application: ApplicationId,
@@ -81,8 +79,7 @@ pub fn still_used(
     Ok(FoundKeys::cut(select(r, &sql, values)?, most))
 }
 
-/// Keys of an Application that work, were handed over before an instant, and were not used since, those never used
-/// first.
+/// Valid keys of an Application that were delivered before an instant and not used since, those never used first.
 pub fn idle(
     r: &Reader<'_>,
     application: ApplicationId,
@@ -93,7 +90,7 @@ pub fn idle(
     by_use(r, application, now, since, "k.delivered < ?5", most)
 }
 
-/// Keys of an Application that work and whose secret never left: nobody can have it.
+/// Valid keys of an Application whose secret was never delivered.
 pub fn undelivered(
     r: &Reader<'_>,
     application: ApplicationId,

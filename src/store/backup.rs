@@ -15,10 +15,8 @@ use crate::domain::audit::ChainHash;
 /// Pages in one step: short enough that one can be stopped between two, long enough to be quick.
 const PAGES: i32 = 1_000;
 
-/// What the copy holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
-    /// How many keys.
     pub keys: u64,
     /// The number of the last entry of its audit log.
     pub entries: u64,
@@ -52,7 +50,7 @@ pub fn copy(
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let fault = |what| move |error: rusqlite::Error| StoreError::from_sqlite(&error, what, into);
     let mut target = Connection::open_with_flags(into, flags).map_err(fault("opening the copy"))?;
-    // Nobody looks at the file before it is whole, and it is synced as a whole then: no journal, no syncing.
+    // The file is complete before anybody opens it, and is synced then: no journal, no syncing.
     target.pragma_update(None, "journal_mode", "OFF").map_err(fault("opening the copy"))?;
     target.pragma_update(None, "synchronous", "OFF").map_err(fault("opening the copy"))?;
     let copied = store.read(|reader| {

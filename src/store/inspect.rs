@@ -27,7 +27,6 @@ impl Inspection {
         migrate::version(&self.connection, &self.path)
     }
 
-    /// Reads within one transaction.
     pub fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let fault = |error| StoreError::from_sqlite(&error, "reading", &self.path);
         let transaction = self.connection.unchecked_transaction().map_err(fault)?;
@@ -61,7 +60,6 @@ impl Inspection {
 /// The space kept for revoking keys on a full disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReserveState {
-    /// It is there.
     There,
     /// It was missing or too small, and has been created.
     Created,

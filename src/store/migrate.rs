@@ -1,4 +1,4 @@
-//! The schema in numbered steps. An upgrade is one transaction: old or new, whole.
+//! The schema in numbered steps. An upgrade is one transaction.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What is remembered. The only rooms that know SQL; rusqlite ends here.
+//! Persistence: the only modules that contain SQL or use rusqlite.
 //!
 //! Readers take a [`Reader`], writers a [`WriteTx`], and the only way to a `WriteTx` is [`Store::write`], which
 //! commits nothing without an audit record: no change can be made without its entry in the log.
@@ -52,7 +52,7 @@ use crate::domain::user::{Caller, UserId, UserStatus};
 use crate::host::files::{self, DatabaseFiles};
 use reserve::Reserve;
 
-/// The database: one connection, whose file is checked to be the same before each write.
+/// One connection to the database. Before each write, its file is checked to be the one that was opened.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
@@ -64,7 +64,7 @@ pub struct Store {
     reserve: Reserve,
 }
 
-/// Someone who writes, within the one transaction of an operation.
+/// Reads and writes within the one transaction of an operation.
 #[derive(Debug)]
 pub struct WriteTx<'a> {
     reader: Reader<'a>,
@@ -75,7 +75,6 @@ pub struct WriteTx<'a> {
 /// What must be true of the database at the end of a transaction.
 #[derive(Debug)]
 struct Expectation {
-    /// What was being done.
     what: &'static str,
     /// A query for one truth value.
     sql: &'static str,
@@ -126,7 +125,7 @@ fn changed_one(what: &'static str, changed: usize) -> Result<(), StoreError> {
     if changed == 1 { Ok(()) } else { Err(StoreError::NotMade { what }) }
 }
 
-/// Stops a read that has been overtaken by a newer one. It may be used from any thread.
+/// Stops a read from any thread.
 #[derive(Clone)]
 pub struct Interrupter(Arc<InterruptHandle>);
 
@@ -143,13 +142,12 @@ impl std::fmt::Debug for Interrupter {
     }
 }
 
-/// What an operation does within its transaction, and what it has to say of itself.
+/// A change within its transaction: its result and its audit records.
 type Change<'a, T, E> = dyn FnMut(&WriteTx<'_>) -> Result<(T, Vec<AuditRecord>), E> + 'a;
 
 /// How much depends on a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
-    /// It adds something.
     Normal,
     /// It takes access away: on a full disk it may use the reserve.
     Revoking,
@@ -242,19 +240,17 @@ impl Store {
         Ok(Self { connection, path: path.to_owned(), files, schema, warnings, reserve: Reserve::of(path) })
     }
 
-    /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is not as it should be with the file: sentences for the screen.
+    /// Problems with the permissions of the file: sentences.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// Reads within one transaction.
     pub fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let fault = |error| StoreError::from_sqlite(&error, "reading", &self.path);
         let transaction = self.connection.unchecked_transaction().map_err(fault)?;
@@ -297,7 +293,7 @@ impl Store {
         result
     }
 
-    /// The first change of all: `f` makes the user who is the actor of its own entry.
+    /// The first change of a database: `f` adds the user who is the actor of its own entry.
     pub fn bootstrap<T, E>(
         &mut self,
         caller: &Caller,
@@ -371,7 +367,7 @@ impl Store {
     /// Overwrites what was deleted: until a checkpoint has emptied the write-ahead log, old pages are still in it.
     /// `false` means that another session is reading: try again later.
     pub fn scrub(&self) -> Result<bool, StoreError> {
-        // A reader must not hold up whoever waits for the answer.
+        // A reader must not delay the answer.
         let fault = |error| StoreError::from_sqlite(&error, "emptying its log", &self.path);
         self.connection.busy_timeout(std::time::Duration::from_millis(50)).map_err(fault)?;
         let busy =
@@ -389,7 +385,6 @@ impl Store {
 
 /// Whether an error says that the disk is full.
 pub trait IsFull {
-    /// Whether it does.
     fn is_full(&self) -> bool;
 }
 

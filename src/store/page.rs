@@ -1,6 +1,5 @@
 //! Windows of lists: rows around an anchor, fetched by key from an index, never by OFFSET.
 
-/// Where a window stands.
 #[derive(Clone, Debug)]
 pub enum Anchor<T> {
     /// At the first row of all.
@@ -11,10 +10,8 @@ pub enum Anchor<T> {
     At(Box<T>),
 }
 
-/// What to fetch.
 #[derive(Clone, Debug)]
 pub struct Window<T> {
-    /// Where it stands.
     pub anchor: Anchor<T>,
     /// How many rows before the anchor.
     pub before: usize,
@@ -22,7 +19,6 @@ pub struct Window<T> {
     pub after: usize,
 }
 
-/// Rows of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
     /// The rows, in the list's order.

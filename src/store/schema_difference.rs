@@ -9,9 +9,7 @@ use crate::domain::text::inert;
 pub struct SchemaDifference {
     /// `table`, `index`, `trigger` or `view`.
     pub kind: String,
-    /// Its name.
     pub name: String,
-    /// How it differs.
     pub what: Difference,
 }
 
@@ -20,7 +18,6 @@ pub struct SchemaDifference {
 pub enum Difference {
     /// No migration creates it.
     Added,
-    /// It is not there.
     Missing,
     /// Its definition is another.
     Changed,

@@ -36,13 +36,11 @@ pub struct Refused {
     pub today: u64,
     /// How often in the last 30 days.
     pub count: u64,
-    /// The last time.
     pub last: Instant,
-    /// Where that came from.
     pub last_from: Option<String>,
 }
 
-/// Refusals of the last 30 days that can be put down to a key, deleted or not; the latest reason first.
+/// Rejections of the last 30 days with a key, also a deleted one; the latest reason first.
 pub fn refused(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<Refused>, StoreError> {
     r.all(
         "reading the refusals of a key",
@@ -63,23 +61,19 @@ pub fn refused(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<Refused>, 
     )
 }
 
-/// A deleted key that somebody still presents.
+/// A deleted key that is still in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presented {
-    /// Which key it was.
     pub key: KeyId,
-    /// What people called it.
     pub name: Name,
     /// How often today (UTC).
     pub today: u64,
-    /// The last time.
     pub last: Instant,
-    /// Where that came from.
     pub last_from: Option<String>,
 }
 
-/// Deleted keys of all Applications that were presented today (UTC), the latest first, at most `most`. Throwaway
-/// keys are left out.
+/// Deleted keys of all Applications that were used today (UTC), the latest first, at most `most`, without throwaway
+/// keys.
 pub fn presented_today(r: &Reader<'_>, now: Instant, most: usize) -> Result<Vec<Presented>, StoreError> {
     r.all(
         "reading which deleted keys are still in use",

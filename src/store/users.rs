@@ -50,7 +50,6 @@ fn one(r: &Reader<'_>, condition: &str, values: impl rusqlite::Params) -> Result
     r.first("reading a user", &sql, values, convert::user)
 }
 
-/// One user.
 pub fn get(r: &Reader<'_>, id: UserId) -> Result<Option<User>, StoreError> {
     one(r, "u.id = ?1", [id.0])
 }
@@ -94,9 +93,7 @@ pub(super) fn matching(r: &Reader<'_>, word: &str) -> Result<Vec<UserId>, StoreE
 /// What a new user is bound to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Binding<'a> {
-    /// The login name.
     pub login: Option<&'a str>,
-    /// The login's number.
     pub uid: Option<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! The chain of the audit log, checked link by link.
+//! Verifies the hash chain of the audit log.
 
 use rusqlite::params;
 
@@ -8,18 +8,13 @@ use crate::domain::audit::{AuditAction, AuditEntry, ChainHash};
 use crate::domain::key::KeyId;
 use crate::store::{Reader, StoreError, convert};
 
-/// What the chain says of itself.
+/// The result of verifying the hash chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChainReport {
-    /// Every entry holds to the one before; the last one's number and hash.
+    /// Every entry continues the one before; the number and hash of the last one.
     Whole(u64, ChainHash),
-    /// The first entry that does not hold, and why.
-    Broken {
-        /// Its number.
-        number: u64,
-        /// What is wrong.
-        reason: &'static str,
-    },
+    /// The first entry that does not continue the one before, and why.
+    Broken { number: u64, reason: &'static str },
 }
 
 /// Walks the chain, from the start or from a link that is known to hold, for at most so many entries, and hands over
@@ -79,7 +74,7 @@ pub fn begun(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
     r.first("reading the audit log", sql, [], |row| convert::instant(row, 0))
 }
 
-/// How far back deletions are looked for when a long log is seen for the first time: nobody is to wait for it.
+/// How many entries are searched for deletions when a long log is read for the first time, to bound the time.
 const LOOKED_BACK: u64 = 20_000;
 
 /// Keys that were deleted after one entry and until another, the latest last.

@@ -14,7 +14,6 @@ use crate::store::{Reader, StoreError, convert};
 /// An entry with the names of what it is about, as they are now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
-    /// The entry.
     pub entry: AuditEntry,
     /// Its link of the chain.
     pub hash: ChainHash,

@@ -90,17 +90,14 @@ impl KeySort {
 /// Which keys, in which order.
 #[derive(Clone, Debug)]
 pub struct KeyQuery {
-    /// Of which Application.
     pub application: ApplicationId,
     /// Words, each found anywhere in name, key ID, platform or creator.
     pub filter: String,
-    /// In which state.
     pub state: Option<KeyState>,
     /// Generic, or of which platform.
     pub platform: Option<KeyKind>,
     /// The column to order by.
     pub sort: KeySort,
-    /// From the other end.
     pub descending: bool,
     /// The instant at which states are judged.
     pub now: Instant,
@@ -325,7 +322,6 @@ fn first<E: From<StoreError>>(
     r.each("reading the keys", &sql, params_from_iter(values), convert::key, f)
 }
 
-/// How many keys match.
 pub fn count(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<u64, StoreError> {
     if !query.is_filtered() {
         return Ok(applications::get(r, query.application)?.map_or(0, |application| application.keys));

@@ -12,14 +12,13 @@ use crate::domain::user::UserId;
 use crate::store::convert::{self, KEY_COLUMNS};
 use crate::store::{Reader, StoreError};
 
-/// One key.
 pub fn get(r: &Reader<'_>, id: KeyId) -> Result<Option<Key>, StoreError> {
     let sql =
         format!("SELECT {KEY_COLUMNS} FROM keys k JOIN users u ON u.id = k.creator_id WHERE k.key_id = ?1");
     r.first("reading a key", &sql, [id.as_str()], convert::key)
 }
 
-/// When the key that took this one's place was handed over, or made; `None` when there is none, or none any more.
+/// When the successor of a key was delivered, or created; `None` without a successor.
 pub fn replaced_at(r: &Reader<'_>, key: &Key) -> Result<Option<Instant>, StoreError> {
     let successor = key.replaced_by.map(|id| get(r, id)).transpose()?.flatten();
     Ok(successor.map(|successor| successor.delivered.unwrap_or(successor.created)))
@@ -115,7 +114,6 @@ fn tombstone_of(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
     })
 }
 
-/// What remains of a deleted key.
 pub fn tombstone(r: &Reader<'_>, id: KeyId) -> Result<Option<Tombstone>, StoreError> {
     let sql = format!("SELECT {TOMBSTONE} FROM tombstones WHERE key_id = ?1");
     r.first("reading a tombstone", &sql, [id.as_str()], tombstone_of)

@@ -260,7 +260,7 @@ fn applications(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings)
             (Some(told), Some(there)) if *told == there => {}
             (Some(told), Some(there)) => {
                 let what = format!(
-                    "is called {:?}, and no entry tells that it is not {:?} any more",
+                    "is called {:?}, and no entry says that it is no longer {:?}",
                     inert(&there),
                     inert(told)
                 );
