@@ -154,6 +154,7 @@ fn it_suspends_and_resumes() {
     pty.wait_for("It works until");
     pty.send("q");
     pty.wait_for("Stopped");
+    pty.wait("new prompt", |pty| pty.screen().trim_end().ends_with("prompt>"));
     pty.send("exit\r");
     pty.wait_for_end(GONE);
 }

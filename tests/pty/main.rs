@@ -55,10 +55,10 @@ fn started(database: &std::path::Path) -> Pty {
 
 /// Creates a generic key up to where its secret is shown in full; the secret.
 fn reveal(pty: &mut Pty) -> String {
-    for keys in ["n", "n"] {
-        pty.send(keys);
-        std::thread::sleep(Duration::from_millis(80));
-    }
+    pty.wait_for("n new key");
+    pty.send("n");
+    pty.wait_for("step 1 of 3");
+    pty.send("n");
     pty.wait_for("step 2 of 3");
     pty.send(ENTER);
     pty.wait_for("[>Create API Key<]");
