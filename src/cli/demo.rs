@@ -15,7 +15,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::open::{self, OpenScreen};
-use crate::desk::{self, DeskError, Ending, Picked, Session};
+use crate::desk::{self, DeskError, Ending, KeyAccess, Picked, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::expiry::{ExpiryError, parse_duration};
@@ -219,7 +219,9 @@ impl Demo<'_> {
         let at = session.now;
         let reason = match event {
             Event::Undelivered => return Ok(vec![]),
-            Event::Disabled => desk::set_disabled(&mut session, &picked, true).map(|_| Reason::Disabled)?,
+            Event::Disabled => {
+                desk::set_access(&mut session, &picked, KeyAccess::Disabled).map(|_| Reason::Disabled)?
+            }
             Event::Deleted => desk::delete_keys(&mut session, &picked).map(|_| Reason::Deleted)?,
             Event::Rotated => {
                 let mut usage = Vec::new();

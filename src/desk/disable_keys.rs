@@ -1,4 +1,4 @@
-//! Disable and enable keys: a pause that can be taken back.
+//! Disable and enable keys.
 
 use super::{DeskError, Picked, Session, as_picked};
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
@@ -6,13 +6,21 @@ use crate::domain::expiry::rfc3339;
 use crate::domain::key::Key;
 use crate::store::{Urgency, keys};
 
-/// Disables or enables keys, all or none. A key that is so already is left as it is.
-pub fn set_disabled(
+/// Whether keys that are neither expired nor deleted are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyAccess {
+    Enabled,
+    Disabled,
+}
+
+/// Sets the access of keys, all or none. A key that has it already stays as it is.
+pub fn set_access(
     session: &mut Session<'_>,
     picked: &[Picked],
-    disabled: bool,
+    access: KeyAccess,
 ) -> Result<Vec<Key>, DeskError> {
     let now = session.now;
+    let disabled = access == KeyAccess::Disabled;
     let urgency = if disabled { Urgency::Revoking } else { Urgency::Normal };
     session.store.write(session.caller, now, urgency, |tx| {
         let mut changed = Vec::with_capacity(picked.len());

@@ -20,7 +20,7 @@ pub mod text;
 pub use audit_verification::{AuditVerification, AuditVerifier, VerificationStep};
 pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivered};
 pub use delete_keys::delete_keys;
-pub use disable_keys::set_disabled;
+pub use disable_keys::{KeyAccess, set_access};
 pub use error::{DeskError, Subject};
 pub use facade::Desk;
 pub use manage_applications::{create_application, delete_application, rename_application};

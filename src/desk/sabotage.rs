@@ -72,7 +72,7 @@ fn delete(place: &mut Place, picked: Picked) -> Result<(), DeskError> {
 }
 
 fn disable(place: &mut Place, picked: Picked) -> Result<(), DeskError> {
-    set_disabled(&mut place.session(), &[picked], true).map(drop)
+    set_access(&mut place.session(), &[picked], KeyAccess::Disabled).map(drop)
 }
 
 fn deliver(place: &mut Place, picked: Picked) -> Result<(), DeskError> {

@@ -104,9 +104,9 @@ impl Effects {
             Operation::DeleteKeys(picked) => {
                 Outcome::Deleted(desk.perform(now, |session| desk::delete_keys(session, &picked))?)
             }
-            Operation::SetDisabled(picked, disabled) => {
-                let keys = desk.perform(now, |session| desk::set_disabled(session, &picked, disabled))?;
-                Outcome::Disabled(keys, disabled)
+            Operation::SetAccess(picked, access) => {
+                let keys = desk.perform(now, |session| desk::set_access(session, &picked, access))?;
+                Outcome::AccessSet(keys, access)
             }
             Operation::CreateApplication(name) => Outcome::ApplicationCreated(
                 desk.perform(now, |session| desk::create_application(session, &name))?,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use keydesk::desk::{CreatedKey, Ending, Picked};
+use keydesk::desk::{self, CreatedKey, Ending, Picked};
 use keydesk::domain::key::{Key, NewKey};
 use keydesk::host::clock;
 use keydesk::tui::app::msg::{Operation, Outcome};
@@ -118,16 +118,11 @@ fn storm(kind: Kind) {
                     living.push(rotate(&mut screen, &known, &key, &keys));
                 }
                 step => {
-                    let disable = step == 2;
+                    let access = if step == 2 { desk::KeyAccess::Disabled } else { desk::KeyAccess::Enabled };
                     let (known, key) = &mut living[place];
-                    let state = if disable { SHUT } else { OPEN };
-                    let changed = change(
-                        &mut screen,
-                        known,
-                        state,
-                        |picked| Operation::SetDisabled(picked, disable),
-                        key,
-                    );
+                    let state = if step == 2 { SHUT } else { OPEN };
+                    let changed =
+                        change(&mut screen, known, state, |picked| Operation::SetAccess(picked, access), key);
                     *key = changed.unwrap_or_else(|| key.clone());
                 }
             }
@@ -189,7 +184,7 @@ fn change(
     let done = screen.operate(operation(vec![picked]), clock::now()).unwrap();
     known.state.store(state, Ordering::SeqCst);
     match done {
-        Outcome::Disabled(mut keys, _) => keys.pop(),
+        Outcome::AccessSet(mut keys, _) => keys.pop(),
         _ => None,
     }
 }

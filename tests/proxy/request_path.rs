@@ -89,7 +89,7 @@ fn guards(kind: Kind) {
     // The API goes on being asked as before; keys do not.
     let picked = Picked { id: paused.key.id, version: paused.key.version };
     assert_eq!(ask(paused.secret.expose()).status, 200);
-    desk::set_disabled(&mut desk.session(), &[picked], true).unwrap();
+    desk::set_access(&mut desk.session(), &[picked], desk::KeyAccess::Disabled).unwrap();
     is_refused(&ask(paused.secret.expose()), "keydesk");
     while keydesk::host::clock::now() < short.expires {
         std::thread::sleep(std::time::Duration::from_millis(50));

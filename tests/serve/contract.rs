@@ -122,7 +122,7 @@ fn every_rejection_looks_the_same() {
     let mut desk = Desk::of_today();
     let (disabled, disabled_secret) = key(&mut desk, "Disabled");
     let picked = [desk::Picked { id: disabled.key.id, version: disabled.key.version }];
-    desk::set_disabled(&mut desk.session(), &picked, true).unwrap();
+    desk::set_access(&mut desk.session(), &picked, desk::KeyAccess::Disabled).unwrap();
     let (gone, deleted_secret) = key(&mut desk, "Deleted");
     delete(&mut desk, &gone);
     let mut new = desk.new_key("Expired", 90);

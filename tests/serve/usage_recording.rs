@@ -69,7 +69,7 @@ fn rejections_are_recorded_for_the_key() {
     assert_eq!(from("10.0.0.9", &gone_secret), 204);
     wait_for("use", || get(&desk, gone.key.id).last_used);
     let picked = [desk::Picked { id: paused.key.id, version: paused.key.version }];
-    desk::set_disabled(&mut desk.session(), &picked, true).unwrap();
+    desk::set_access(&mut desk.session(), &picked, desk::KeyAccess::Disabled).unwrap();
     delete(&mut desk, &gone);
     let tombstone = desk.store.read(|r| keys::tombstone(r, gone.key.id)).unwrap().unwrap();
     assert_eq!(tombstone.last_used_from.as_deref(), Some("10.0.0.9"), "the receipt names the last use");

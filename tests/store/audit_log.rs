@@ -27,8 +27,10 @@ fn every_operation_writes_its_entry() {
     let mut desk = Desk::new();
     let created = create(&mut desk, "Checkout");
     desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
-    let disabled = desk::set_disabled(&mut desk.session(), &picked(&created.key), true).unwrap();
-    let enabled = desk::set_disabled(&mut desk.session(), &picked(&disabled[0]), false).unwrap();
+    let disabled =
+        desk::set_access(&mut desk.session(), &picked(&created.key), desk::KeyAccess::Disabled).unwrap();
+    let enabled =
+        desk::set_access(&mut desk.session(), &picked(&disabled[0]), desk::KeyAccess::Enabled).unwrap();
     let ending = desk::Ending::After(TimeDelta::hours(1));
     let rotated = desk::rotate_keys(&mut desk.session(), &picked(&enabled[0]), ending).unwrap();
     desk::delete_keys(&mut desk.session(), &picked(&rotated[0].old)).unwrap();
@@ -138,7 +140,7 @@ proptest! {
                 }
                 Step::Disable(at, off) => {
                     if let Some(picked) = key(&desk, *at) {
-                        desk::set_disabled(&mut desk.session(), &[picked], *off).unwrap();
+                        desk::set_access(&mut desk.session(), &[picked], if *off { desk::KeyAccess::Disabled } else { desk::KeyAccess::Enabled }).unwrap();
                     }
                 }
                 Step::AddUser => {

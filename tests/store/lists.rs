@@ -35,7 +35,7 @@ fn furnished(count: usize) -> Desk {
         };
         let created = desk::create_key(&mut desk.session(), &new).unwrap();
         if place % 5 == 0 {
-            desk::set_disabled(&mut desk.session(), &picked(&created.key), true).unwrap();
+            desk::set_access(&mut desk.session(), &picked(&created.key), desk::KeyAccess::Disabled).unwrap();
         }
     }
     desk.caller = support::ana();

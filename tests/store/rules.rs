@@ -153,7 +153,7 @@ fn rule_8_every_rejection_has_a_reason_for_the_admin() {
     foreign.entropy.0 = 4_711;
     let stranger = create(&mut foreign, "Checkout");
     assert_eq!(verified(&desk, stranger.secret.expose(), None), Some(Reason::Unknown));
-    desk::set_disabled(&mut desk.session(), &picked(&created.key), true).unwrap();
+    desk::set_access(&mut desk.session(), &picked(&created.key), desk::KeyAccess::Disabled).unwrap();
     assert_eq!(verified(&desk, &secret, None), Some(Reason::Disabled));
     let later = Verifier::with_clock(desk.path(), || support::noon() + TimeDelta::days(90)).unwrap();
     assert_eq!(reason(&later.verify(&secret, None).unwrap()), Some(Reason::Expired), "from the very second");
@@ -223,7 +223,7 @@ fn of_two_concurrent_admins_one_succeeds_and_the_other_is_told() {
     let mut entropy = support::Seeded(2);
     let mut elsewhere =
         desk::Session { store: &mut other, caller: &caller, now: support::noon(), entropy: &mut entropy };
-    desk::set_disabled(&mut elsewhere, &picked(&created.key), true).unwrap();
+    desk::set_access(&mut elsewhere, &picked(&created.key), desk::KeyAccess::Disabled).unwrap();
     let stale = desk::delete_keys(&mut desk.session(), &picked(&created.key));
     assert!(matches!(stale, Err(DeskError::Changed { .. })), "decided on another version");
     let renewed = desk.store.read(|r| keys::get(r, created.key.id)).unwrap().unwrap();

@@ -100,7 +100,11 @@ impl Machine {
             }
             Step::SetDisabled { picks, disabled, stale } => {
                 let picked = self.picks(picks, *stale);
-                let result = desk::set_disabled(&mut self.desk.session(), &picked, *disabled);
+                let result = desk::set_access(
+                    &mut self.desk.session(),
+                    &picked,
+                    if *disabled { desk::KeyAccess::Disabled } else { desk::KeyAccess::Enabled },
+                );
                 (
                     End::of(&result),
                     self.expect_picked(actor, &picked, |model, id| {

@@ -42,7 +42,7 @@ fn busy() -> Desk {
     present(&desk, yesterday, &portal_secret, 5, "10.0.0.4");
     desk.now = noon();
     present(&desk, noon, &checkout, 3, "10.0.0.4");
-    desk::set_disabled(&mut desk.session(), &[loyalty], true).unwrap();
+    desk::set_access(&mut desk.session(), &[loyalty], desk::KeyAccess::Disabled).unwrap();
     desk::delete_keys(&mut desk.session(), &[portal]).unwrap();
     desk::delete_keys(&mut desk.session(), &[lab]).unwrap();
     present(&desk, noon, &loyalty_secret, 2, "10.0.0.5");

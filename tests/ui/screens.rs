@@ -38,7 +38,12 @@ fn furnished() -> Desk {
     desk.caller = crate::support::ana();
     desk.now += TimeDelta::days(60);
     let key = add(&mut desk, "Search index", None, 30);
-    desk::set_disabled(&mut desk.session(), &[Picked { id: key.id, version: key.version }], true).unwrap();
+    desk::set_access(
+        &mut desk.session(),
+        &[Picked { id: key.id, version: key.version }],
+        desk::KeyAccess::Disabled,
+    )
+    .unwrap();
     for email in ["ben@example.com", "eve@example.com"] {
         let user = desk.store.read(|r| users::by_email(r, &Email::parse(email).unwrap())).unwrap().unwrap();
         if email.starts_with("ben") {
@@ -165,7 +170,8 @@ fn a_stale_confirmation_is_rejected() {
     script.press("d");
     let key = script.app.screens.keys.list.rows.selected().unwrap().clone();
     script.elsewhere(|session| {
-        desk::set_disabled(session, &[Picked { id: key.id, version: key.version }], true).unwrap();
+        desk::set_access(session, &[Picked { id: key.id, version: key.version }], desk::KeyAccess::Disabled)
+            .unwrap();
     });
     script.text(key.name.as_str()).press("enter");
     assert!(script.screen().contains("was changed by another session"), "{}", script.screen());

@@ -5,7 +5,7 @@ use super::show::Shown;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::desk;
+use crate::desk::{self, KeyAccess};
 use crate::store::Urgency;
 
 const EXAMPLES: &str = "\
@@ -22,33 +22,24 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    set(context, &args.keys, Access::Disabled)
-}
-
-/// Whether keys that are neither expired nor deleted are accepted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
-    Enabled,
-    Disabled,
+    set(context, &args.keys, KeyAccess::Disabled)
 }
 
 /// Sets the access of keys. A key that has it already is reported and stays as it is.
-pub(super) fn set(context: &Context, keys: &SeveralKeys, access: Access) -> Result<Exit, CommandError> {
-    let disabled = access == Access::Disabled;
+pub(super) fn set(context: &Context, keys: &SeveralKeys, access: KeyAccess) -> Result<Exit, CommandError> {
     let mut desk = context.desk_to_change(match access {
-        Access::Disabled => Urgency::Revoking,
-        Access::Enabled => Urgency::Normal,
+        KeyAccess::Disabled => Urgency::Revoking,
+        KeyAccess::Enabled => Urgency::Normal,
     })?;
     let keys = read(desk.store(), |reader| keys.resolve(context, reader))?;
-    let changed =
-        context.change(&mut desk, |session| desk::set_disabled(session, &picked(&keys), disabled))?;
+    let changed = context.change(&mut desk, |session| desk::set_access(session, &picked(&keys), access))?;
     for (before, key) in keys.iter().zip(&changed) {
-        let unchanged = before.disabled.is_some() == disabled;
+        let unchanged = before.disabled.is_some() == (access == KeyAccess::Disabled);
         let sentence = match access {
-            Access::Disabled if unchanged => "was disabled already.",
-            Access::Disabled => "disabled. Requests with it are refused until it is enabled again.",
-            Access::Enabled if unchanged => "was not disabled.",
-            Access::Enabled => "enabled. Requests with it are let in again until it expires.",
+            KeyAccess::Disabled if unchanged => "was disabled already.",
+            KeyAccess::Disabled => "disabled. Requests with it are refused until it is enabled again.",
+            KeyAccess::Enabled if unchanged => "was not disabled.",
+            KeyAccess::Enabled => "enabled. Requests with it are let in again until it expires.",
         };
         context.output.say(&format!("Key {} ({}) {sentence}", key.prefix, key.name));
     }

@@ -1,10 +1,11 @@
 //! `keydesk keys enable`: all of the named keys or none.
 
-use super::disable::{self, Access};
+use super::disable;
 use super::several::SeveralKeys;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::desk::KeyAccess;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,5 +20,5 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    disable::set(context, &args.keys, Access::Enabled)
+    disable::set(context, &args.keys, KeyAccess::Enabled)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::bindings::{Action, Chord};
 use crate::desk::known_head::KnownHeadCheck;
-use crate::desk::{CreatedKey, DeskError, Ending, Picked, Rotated, SetUp};
+use crate::desk::{CreatedKey, DeskError, Ending, KeyAccess, Picked, Rotated, SetUp};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::audit::ChainHead;
@@ -136,7 +136,7 @@ pub enum Operation {
     MarkDelivered(KeyId),
     DeleteKeys(Vec<Picked>),
     RotateKeys(Vec<Picked>, Ending),
-    SetDisabled(Vec<Picked>, bool),
+    SetAccess(Vec<Picked>, KeyAccess),
     CreateApplication(Name),
     /// With the version that was seen.
     RenameApplication(ApplicationId, i64, Name),
@@ -208,7 +208,7 @@ pub enum Outcome {
     Delivered(KeyId),
     Deleted(Vec<Tombstone>),
     Rotated(Vec<Rotated>),
-    Disabled(Vec<Key>, bool),
+    AccessSet(Vec<Key>, KeyAccess),
     ApplicationCreated(Application),
     ApplicationRenamed(Application),
     /// With the number of keys deleted with it.

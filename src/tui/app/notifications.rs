@@ -1,6 +1,7 @@
 //! The messages about operations that are done or have failed.
 
 use crate::desk::DeskError;
+use crate::desk::KeyAccess;
 use crate::desk::text::from_address;
 use crate::domain::Instant;
 use crate::domain::expiry;
@@ -41,7 +42,7 @@ impl App {
                 self.shared.push(Effect::Scrub);
             }
             Outcome::ApplicationDeleted(..) | Outcome::UserDeleted(..) => self.shared.push(Effect::Scrub),
-            Outcome::Disabled(..) | Outcome::Rotated(_) => keys.picked.clear(),
+            Outcome::AccessSet(..) | Outcome::Rotated(_) => keys.picked.clear(),
             Outcome::SetUp(set_up) => keys.list.query.application = Some(set_up.application.id),
             _ => {}
         }
@@ -56,7 +57,7 @@ fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
             format!("{} is set up. Press n to create its first API key.", set_up.application.name)
         }
         Outcome::Deleted(tombstones) => deleted(tombstones, at, zone),
-        Outcome::Disabled(keys, now) => disabled(keys, *now),
+        Outcome::AccessSet(keys, access) => access_set(keys, *access),
         Outcome::ApplicationCreated(application) => format!("Application {} created.", application.name),
         Outcome::ApplicationRenamed(application) => format!("Application renamed to {}.", application.name),
         Outcome::ApplicationDeleted(name, 0) => format!("Application {name} deleted. It had no keys."),
@@ -109,12 +110,12 @@ fn deleted(tombstones: &[Tombstone], now: Instant, zone: Zone) -> String {
     }
 }
 
-fn disabled(keys: &[Key], disabled: bool) -> String {
+fn access_set(keys: &[Key], access: KeyAccess) -> String {
     let (what, they) = match keys {
         [one] => (format!("Key {}", one.prefix), "it"),
         many => (format!("{} keys", many.len()), "them"),
     };
-    if disabled {
+    if access == KeyAccess::Disabled {
         format!("{what} disabled. Requests with {they} are refused until you enable {they}.")
     } else {
         format!("{what} enabled. Requests with {they} are let in again.")

@@ -1,5 +1,6 @@
 //! Yes or No, for what can be undone.
 
+use crate::desk::KeyAccess;
 use crate::desk::Picked;
 use crate::domain::user::User;
 
@@ -43,8 +44,11 @@ impl Confirm {
 
     fn submit(&mut self, shared: &mut Shared) {
         let operation = match (&self.subject, self.change) {
-            (Subject::Keys(targets), change) => {
-                Operation::SetDisabled(targets.picked.clone(), change == Change::Disable)
+            (Subject::Keys(targets), Change::Disable) => {
+                Operation::SetAccess(targets.picked.clone(), KeyAccess::Disabled)
+            }
+            (Subject::Keys(targets), Change::Enable) => {
+                Operation::SetAccess(targets.picked.clone(), KeyAccess::Enabled)
             }
             (Subject::User(user), Change::Disable) => Operation::DisableUser(user.id, user.version),
             (Subject::User(user), Change::Enable) => Operation::EnableUser(user.id, user.version),
