@@ -55,7 +55,8 @@ fn started(database: &std::path::Path) -> Pty {
 
 /// Creates a generic key up to where its secret is shown in full; the secret.
 fn reveal(pty: &mut Pty) -> String {
-    pty.wait_for("n new key");
+    // Before the session has been read there is no Application to create a key in.
+    pty.wait_for("ana@example.com");
     pty.send("n");
     pty.wait_for("step 1 of 3");
     pty.send("n");
