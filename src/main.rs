@@ -13,11 +13,11 @@ fn main() -> ExitCode {
     }
     host::harden();
     host::size_limit::survive();
-    cli::main(std::env::args_os(), screen).into()
+    cli::main(std::env::args_os(), launch_tui).into()
 }
 
-fn screen(opening: cli::Opening) -> Result<(), String> {
-    let cli::Opening { desk, settings, application, throwaway } = opening;
+fn launch_tui(launch: cli::Launch) -> Result<(), String> {
+    let cli::Launch { desk, settings, application, throwaway } = launch;
     if let Some(folder) = throwaway {
         tui::terminal::throw_away(folder);
     }

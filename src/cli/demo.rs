@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::open::{self, OpenScreen};
+use crate::cli::terminal_ui::{self, LaunchTui};
 use crate::desk::{self, DeskError, Ending, KeyAccess, Picked, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
@@ -58,8 +58,8 @@ const COLLEAGUES: [(&str, u32, Option<Departure>); 3] = [
 ];
 
 /// Creates the database, opens the terminal UI on it, and removes it.
-pub(crate) fn run(mut context: Context, open: OpenScreen) -> Result<Exit, CommandError> {
-    open::needs_terminal()?;
+pub(crate) fn run(mut context: Context, launch_tui: LaunchTui) -> Result<Exit, CommandError> {
+    terminal_ui::needs_terminal()?;
     let directory = tempfile::Builder::new()
         .prefix("keydesk-demo-")
         .permissions(Permissions::from_mode(0o700))
@@ -74,7 +74,7 @@ pub(crate) fn run(mut context: Context, open: OpenScreen) -> Result<Exit, Comman
     let rows = rows().map_err(|error| CommandError::failed("demo", format!("assets/demo.csv: {error}")))?;
     seed(&mut store, &identity::caller(), &rows, context.now, &mut SystemEntropy)?;
     let desk = context.desk_on(store);
-    open::show(context, desk, Some(directory.path().to_owned()), open)
+    terminal_ui::launch(context, desk, Some(directory.path().to_owned()), launch_tui)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

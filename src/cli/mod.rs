@@ -30,18 +30,18 @@ mod key_list;
 mod keys;
 mod log;
 mod man;
-mod open;
 mod output;
 mod platforms;
 mod resolve;
 mod secret_guard;
 mod secret_output;
 mod serve;
+mod terminal_ui;
 mod users;
 mod verify;
 
 pub use exit::Exit;
-pub use open::{OpenScreen, Opening};
+pub use terminal_ui::{Launch, LaunchTui};
 
 use std::ffi::OsString;
 
@@ -113,8 +113,8 @@ pub fn command_tree() -> clap::Command {
 }
 
 /// Reads the arguments (the program's name first), runs one command and returns the exit code.
-/// `open` opens the terminal UI, for a command line without a command.
-pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> Exit {
+/// `launch_tui` runs the terminal UI, for a command line without a command.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, launch_tui: LaunchTui) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let format = clap_errors::format(&arguments);
     // Where the system has none, the standard library itself would end in a panic.
@@ -135,7 +135,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> 
     if !matches!(line.command, Some(Command::Serve(_))) {
         log::begin();
     }
-    match dispatch(line, open) {
+    match dispatch(line, launch_tui) {
         Ok(exit) => exit,
         Err(error) => {
             if error.kind() != ErrorKind::ClosedPipe {
@@ -146,13 +146,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, open: OpenScreen) -> 
     }
 }
 
-fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, CommandError> {
+fn dispatch(line: CommandLine, launch_tui: LaunchTui) -> Result<Exit, CommandError> {
     let CommandLine { global, command } = line;
     // The user's own umask decides who can read the manual pages.
     if !matches!(command, Some(Command::Man(_))) {
         umask::let_the_group_in();
     }
-    let Some(command) = command else { return open::run(Context::new(global)?, open) };
+    let Some(command) = command else { return terminal_ui::run(Context::new(global)?, launch_tui) };
     let output = Output::new(global.format());
     match command {
         // These work without settings and without a home folder.
@@ -161,7 +161,7 @@ fn dispatch(line: CommandLine, open: OpenScreen) -> Result<Exit, CommandError> {
         Command::Man(args) => man::run(&output, CommandLine::command(), &args),
         Command::Doctor(args) => doctor::run(global, &args),
         // It takes the context with it into the terminal UI.
-        Command::Demo(_) => demo::run(Context::new(global)?, open),
+        Command::Demo(_) => demo::run(Context::new(global)?, launch_tui),
         Command::Init(args) => run(global, |context| init::run(context, &args)),
         Command::Apps(command) => run(global, |context| apps::run(context, command)),
         Command::Keys(command) => run(global, |context| keys::run(context, command)),

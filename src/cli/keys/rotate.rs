@@ -20,7 +20,7 @@ use crate::domain::secret::Secret;
 use crate::domain::text::inert;
 use crate::host::clock::{self, Zone};
 use crate::host::umask;
-use crate::store::{Store, Urgency, applications, keys};
+use crate::store::{Store, Urgency, keys};
 
 const EXAMPLES: &str = "\
 The new key takes over name, platform, type and length of life. Where the delivery fails (standard output, --out, --copy,
@@ -87,16 +87,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     // The claim is held to the end: as long as it is, no other session rotates this key.
     let BegunRotation { created: CreatedKey { key, secret }, claim: _claim } =
         begun.map_err(|error| not_begun(context, desk.store(), error, &old))?;
-    let shown = read(desk.store(), |reader| {
-        let application = applications::get(reader, key.application)?;
-        let application = application.map(|application| application.name.as_str().to_owned());
-        Ok(Shown {
-            key,
-            application: application.unwrap_or_default(),
-            uses_30d: 0,
-            used_since_rotation: None,
-        })
-    })?;
+    let shown = read(desk.store(), |reader| Shown::around(context, reader, key))?;
     if let Err(reason) = delivery.deliver(context, &secret, &shown) {
         delivery.take_back();
         return Err(withdraw(context, &mut desk, &old, &shown.key, &reason));

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     key: String,
 }
 
-/// A key with what stands around it.
+/// A key with its Application and its use.
 pub(super) struct Shown {
     pub(super) key: Key,
     /// The name of its Application.
@@ -36,7 +36,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Reads what stands around a key.
+    /// Reads the Application and the use of a key.
     pub(super) fn around(context: &Context, reader: &Reader<'_>, key: Key) -> Result<Self, CommandError> {
         let application = applications::get(reader, key.application)?;
         let application =
@@ -46,7 +46,7 @@ impl Shown {
         Ok(Self { key: details.key, application, uses_30d, used_since_rotation })
     }
 
-    /// The same for several, in one transaction.
+    /// Reads those of several keys in one transaction.
     pub(super) fn around_all(
         context: &Context,
         store: &Store,
@@ -55,7 +55,6 @@ impl Shown {
         read(store, |reader| keys.into_iter().map(|key| Self::around(context, reader, key)).collect())
     }
 
-    /// The document for programs.
     pub(super) fn document(&self, context: &Context) -> KeyDocument<'_> {
         KeyDocument::new(
             &self.key,

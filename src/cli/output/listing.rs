@@ -31,10 +31,11 @@ impl Listing {
         document: impl FnOnce() -> Result<D, E>,
         cells: impl FnOnce() -> Vec<Cell>,
     ) -> Result<(), CommandError> {
-        Ok(match self {
+        match self {
             Self::Table(table) => table.row(cells())?,
             Self::Array(array) => array.add(&document().map_err(Into::into)?)?,
-        })
+        }
+        Ok(())
     }
 
     /// Writes the rest and returns the number of rows.

@@ -80,9 +80,9 @@ impl Output {
         text: impl FnOnce() -> String,
     ) -> Result<Exit, CommandError> {
         if self.is_json() {
-            self.document(document)?
+            self.document(document)?;
         } else {
-            self.line(&text())?
+            self.line(&text())?;
         }
         Ok(Exit::Done)
     }

@@ -1,4 +1,4 @@
-//! From the command line to the screen.
+//! `keydesk` without a command: opens the terminal UI.
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -9,43 +9,40 @@ use crate::cli::exit::Exit;
 use crate::config::settings::Settings;
 use crate::desk::Desk;
 
-/// What the screen opens on.
-pub struct Opening {
-    /// The database, which may be empty yet.
+/// What the terminal UI starts with.
+pub struct Launch {
+    /// Its database may be empty.
     pub desk: Desk,
-    /// The settings, checked.
+    /// The settings.
     pub settings: Settings,
     /// The Application that was named on the command line.
     pub application: Option<String>,
-    /// A folder that is to go with the program, however that ends.
+    /// A directory to remove when the program ends, in whatever way.
     pub throwaway: Option<PathBuf>,
 }
 
-/// What opens the screen. It is handed in from `main`: the command line and the screen know nothing of each other.
-/// An error is a sentence.
-pub type OpenScreen = fn(Opening) -> Result<(), String>;
+/// Runs the terminal UI. `main` passes it in, since `cli` and `tui` do not know each other. The error is a sentence.
+pub type LaunchTui = fn(Launch) -> Result<(), String>;
 
-/// `keydesk` alone.
-pub(crate) fn run(context: Context, open: OpenScreen) -> Result<Exit, CommandError> {
+pub(crate) fn run(context: Context, launch_tui: LaunchTui) -> Result<Exit, CommandError> {
     needs_terminal()?;
     let desk = context.desk_or_new()?;
-    show(context, desk, None, open)
+    launch(context, desk, None, launch_tui)
 }
 
-/// Opens the screen on a database.
-pub(crate) fn show(
+pub(crate) fn launch(
     context: Context,
     desk: Desk,
     throwaway: Option<PathBuf>,
-    open: OpenScreen,
+    launch_tui: LaunchTui,
 ) -> Result<Exit, CommandError> {
     let Context { settings, application, .. } = context;
-    open(Opening { desk, settings, application, throwaway })
+    launch_tui(Launch { desk, settings, application, throwaway })
         .map_err(|reason| CommandError::failed("screen", reason))?;
     Ok(Exit::Done)
 }
 
-/// The screen needs a terminal on both sides.
+/// Checks that standard input and output are a terminal on which the terminal UI can be drawn.
 pub(crate) fn needs_terminal() -> Result<(), CommandError> {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let message = if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
