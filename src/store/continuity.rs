@@ -1,8 +1,10 @@
 //! Whether the database that is read is still the one that was read before.
 //!
 //! SQLite takes for granted that a file changes through SQLite alone. An older copy written over the live file, with an
-//! empty write-ahead log, changes no counter of its own: it would go on, and accept keys that were deleted since. So the
-//! audit log is compared: every change of a key has its entry there, and entries are only added.
+//! empty write-ahead log, changes no counter of its own: it would go on, and accept keys that were deleted since. Two
+//! things show it. The audit log does not continue the one that was read: every change of a key has its entry there, and
+//! entries are only added. And the file is newer than its empty write-ahead log: a checkpoint writes the file first and
+//! empties the log after that.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -15,10 +17,12 @@ use rusqlite::{Connection, OptionalExtension};
 use super::StoreError;
 use crate::domain::audit::ChainHash;
 
-/// The last entry of the audit log that was read, shared by all connections of one verifier.
+/// What was read of a database, shared by all connections of one verifier.
 #[derive(Debug, Default)]
 pub struct Continuity {
+    /// The last entry of the audit log.
     head: Mutex<Option<Head>>,
+    file: Mutex<Option<Stamp>>,
     overwritten: AtomicBool,
 }
 
@@ -30,6 +34,21 @@ impl Continuity {
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.overwritten.load(Ordering::Relaxed)
+    }
+
+    /// Compares the file with its write-ahead log, if it has changed since any connection looked.
+    pub(super) fn check_file(&self, file: &FileWatch, path: &Path) {
+        let known = *self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_suspicious = || known.is_some_and(|known| file.stamp.is_written_past_log(&known, path));
+        // A log that is being emptied has its size some moments before its time.
+        for _ in 0..TICK.as_millis() {
+            if !is_suspicious() {
+                *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file.stamp);
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.overwritten.store(true, Ordering::Relaxed);
     }
 
     /// Compares the audit log with what was read of it before.
@@ -103,6 +122,18 @@ impl Stamp {
             modified: (file.mtime(), file.mtime_nsec()),
             changed: (file.ctime(), file.ctime_nsec()),
         })
+    }
+
+    /// Whether something else than a checkpoint has written the file. A copy may keep the old time of modification; no
+    /// checkpoint sets it back.
+    fn is_written_past_log(&self, known: &Self, path: &Path) -> bool {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        (self.size, self.modified) != (known.size, known.modified)
+            && Self::of(log.as_ref()).is_ok_and(|log| {
+                let is_set_back = self.modified < known.modified && self.changed > log.changed;
+                log.size == 0 && (self.modified > log.modified || is_set_back)
+            })
     }
 }
 

@@ -78,6 +78,7 @@ impl Lookup {
     pub fn open(path: &Path, patience: Duration, continuity: Arc<Continuity>) -> Result<Self, StoreError> {
         open::check_file(path)?;
         let file = FileWatch::begin(path)?;
+        continuity.check_file(&file, path);
         let connection = open::readable(path)?;
         connection
             .busy_timeout(patience)
@@ -160,6 +161,7 @@ impl Lookup {
     /// Makes sure that what was read, or is about to be, comes from the file that is known.
     fn confirm_file(&mut self) -> Result<(), StoreError> {
         if self.file.has_changed(&self.path)? {
+            self.continuity.check_file(&self.file, &self.path);
             // Pages that SQLite holds would hide what the file has now.
             self.connection.execute_batch("PRAGMA shrink_memory").map_err(|error| self.fault(&error))?;
             self.continuity.check(&self.connection, &self.path)?;
