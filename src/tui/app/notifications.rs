@@ -1,8 +1,7 @@
 //! The messages about operations that are done or have failed.
 
-use crate::desk::DeskError;
-use crate::desk::KeyAccess;
 use crate::desk::text::from_address;
+use crate::desk::{DeskError, KeyAccess};
 use crate::domain::Instant;
 use crate::domain::expiry;
 use crate::domain::key::{Key, Tombstone};

@@ -1,7 +1,6 @@
 //! Yes or No, for what can be undone.
 
-use crate::desk::KeyAccess;
-use crate::desk::Picked;
+use crate::desk::{KeyAccess, Picked};
 use crate::domain::user::User;
 
 use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission, Targets};
@@ -10,7 +9,7 @@ use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission,
 #[derive(Debug)]
 pub struct Confirm {
     pub subject: Subject,
-    pub change: Change,
+    pub access: KeyAccess,
     /// Whether Yes has the focus.
     pub yes: bool,
     pub submission: Submission,
@@ -23,35 +22,24 @@ pub enum Subject {
     User(User),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    Disable,
-    Enable,
-}
-
 impl Confirm {
-    pub fn keys(picked: Vec<Picked>, change: Change) -> Self {
-        Self::about(Subject::Keys(Targets::new(picked)), change)
+    pub fn keys(picked: Vec<Picked>, access: KeyAccess) -> Self {
+        Self::about(Subject::Keys(Targets::new(picked)), access)
     }
 
-    pub fn user(user: User, change: Change) -> Self {
-        Self::about(Subject::User(user), change)
+    pub fn user(user: User, access: KeyAccess) -> Self {
+        Self::about(Subject::User(user), access)
     }
 
-    fn about(subject: Subject, change: Change) -> Self {
-        Self { subject, change, yes: false, submission: Submission::default() }
+    fn about(subject: Subject, access: KeyAccess) -> Self {
+        Self { subject, access, yes: false, submission: Submission::default() }
     }
 
     fn submit(&mut self, shared: &mut Shared) {
-        let operation = match (&self.subject, self.change) {
-            (Subject::Keys(targets), Change::Disable) => {
-                Operation::SetAccess(targets.picked.clone(), KeyAccess::Disabled)
-            }
-            (Subject::Keys(targets), Change::Enable) => {
-                Operation::SetAccess(targets.picked.clone(), KeyAccess::Enabled)
-            }
-            (Subject::User(user), Change::Disable) => Operation::DisableUser(user.id, user.version),
-            (Subject::User(user), Change::Enable) => Operation::EnableUser(user.id, user.version),
+        let operation = match (&self.subject, self.access) {
+            (Subject::Keys(targets), access) => Operation::SetAccess(targets.picked.clone(), access),
+            (Subject::User(user), KeyAccess::Disabled) => Operation::DisableUser(user.id, user.version),
+            (Subject::User(user), KeyAccess::Enabled) => Operation::EnableUser(user.id, user.version),
         };
         self.submission.send(operation, shared);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::bindings::Action;
-use crate::desk::Picked;
+use crate::desk::{KeyAccess, Picked};
 use crate::domain::application::ApplicationId;
 use crate::domain::key::{Key, KeyId, KeyState};
 use crate::store::Window;
@@ -16,7 +16,6 @@ use super::timeline::Timeline;
 use crate::tui::app::direction::Direction;
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
-use crate::tui::app::modal::confirm::Change;
 use crate::tui::app::modal::{Confirm, Delete, Flow, Modal, Press, Reading, Rotate, Wizard};
 use crate::tui::app::msg::{Effect, KeyDetails, Load, MOST_SELECTED};
 use crate::tui::app::pending::{Pending, Reply};
@@ -162,8 +161,8 @@ impl KeysScreen {
                 shared.say(Message::note("The key is enabled already."));
                 return Flow::Stay;
             }
-            Action::Disable => Confirm::keys(self.targets(), Change::Disable).into(),
-            Action::Enable => Confirm::keys(self.targets(), Change::Enable).into(),
+            Action::Disable => Confirm::keys(self.targets(), KeyAccess::Disabled).into(),
+            Action::Enable => Confirm::keys(self.targets(), KeyAccess::Enabled).into(),
             _ => return Flow::Stay,
         };
         Flow::open(modal)

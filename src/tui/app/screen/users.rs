@@ -1,6 +1,7 @@
 //! Users: add, disable, enable, delete.
 
 use crate::config::bindings::Action;
+use crate::desk::KeyAccess;
 use crate::domain::user::{User, UserId, UserStatus};
 use crate::store::Window;
 
@@ -8,7 +9,6 @@ use super::Screen;
 use super::filtered_list::{FilteredList, Listed, Rows};
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
-use crate::tui::app::modal::confirm::Change;
 use crate::tui::app::modal::{Confirm, Delete, Flow, Form};
 use crate::tui::app::msg::Load;
 use crate::tui::app::shared::Shared;
@@ -59,8 +59,8 @@ impl Screen for UsersScreen {
             (Action::Disable, UserStatus::Disabled) => "The user is disabled already.",
             (Action::Enable, UserStatus::Active) => "The user is active already.",
             (Action::Delete, _) => return Flow::open(Delete::user(user)),
-            (Action::Disable, _) => return Flow::open(Confirm::user(user, Change::Disable)),
-            (Action::Enable, _) => return Flow::open(Confirm::user(user, Change::Enable)),
+            (Action::Disable, _) => return Flow::open(Confirm::user(user, KeyAccess::Disabled)),
+            (Action::Enable, _) => return Flow::open(Confirm::user(user, KeyAccess::Enabled)),
             _ => return Flow::Stay,
         };
         shared.say(Message::note(note));
