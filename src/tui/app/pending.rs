@@ -141,7 +141,7 @@ expected! {
 
 #[cfg(test)]
 mod tests {
-    use super::super::msg::Asker;
+    use crate::tui::app::msg::Asker;
     use super::*;
 
     #[test]
