@@ -141,8 +141,8 @@ expected! {
 
 #[cfg(test)]
 mod tests {
-    use crate::tui::app::msg::Asker;
     use super::*;
+    use crate::tui::app::msg::Asker;
 
     #[test]
     fn a_response_to_an_older_question_is_dropped() {
