@@ -1,6 +1,6 @@
 //! Create an API key.
 
-use super::{DeskError, Session, Subject};
+use super::{DeskError, Session, Subject, existing_key};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::commitment::{Commitment, KeyFacts};
@@ -33,13 +33,11 @@ pub fn create_throwaway_key(session: &mut Session<'_>, new: &NewKey) -> Result<C
 }
 
 fn create(session: &mut Session<'_>, new: &NewKey, purpose: Purpose) -> Result<CreatedKey, DeskError> {
-    let Session { store, caller, now, entropy } = session;
-    let now = *now;
-    if new.expires <= now {
+    if new.expires <= session.now {
         return Err(DeskError::Past { at: new.expires });
     }
-    store.write(caller, now, Urgency::Normal, |tx| {
-        let (created, record) = add(tx, new, purpose, now, *entropy)?;
+    session.write(Urgency::Normal, |tx, now, entropy| {
+        let (created, record) = add(tx, new, purpose, now, entropy)?;
         Ok((created, vec![record]))
     })
 }
@@ -71,7 +69,7 @@ pub(super) fn add(
             application: new.application.0,
             key_type: new.key_type.as_str(),
         });
-        let key = keys::get(tx, id)?.ok_or(DeskError::NotFound(Subject::Key(id)))?;
+        let key = existing_key(tx, id)?;
         let mut record = AuditRecord::new(AuditAction::KeyCreated)
             .application(new.application)
             .key(id)
@@ -91,8 +89,7 @@ pub(super) fn add(
 
 /// Notes that the secret of a new key was handed over. A second time changes nothing.
 pub fn mark_delivered(session: &mut Session<'_>, id: KeyId) -> Result<(), DeskError> {
-    let now = session.now;
-    session.store.write(session.caller, now, Urgency::Normal, |tx| {
+    session.write(Urgency::Normal, |tx, now, _| {
         let key = keys::get(tx, id)?.ok_or(DeskError::NotFound(Subject::Key(id)))?;
         if key.delivered.is_some() {
             return Ok(((), vec![]));

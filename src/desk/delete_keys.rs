@@ -9,17 +9,8 @@ use crate::store::{Urgency, WriteTx, keys};
 /// Deletes keys, all or none. When it returns, the deletion is on the disk and the next verification is refused.
 /// What remains of each is the receipt: it names the last accepted use before.
 pub fn delete_keys(session: &mut Session<'_>, picked: &[Picked]) -> Result<Vec<Tombstone>, DeskError> {
-    let now = session.now;
-    session.store.write(session.caller, now, Urgency::Revoking, |tx| {
-        let mut tombstones = Vec::with_capacity(picked.len());
-        let mut records = Vec::with_capacity(picked.len());
-        for picked in picked {
-            let key = as_picked(tx, *picked)?;
-            let (tombstone, record) = delete(tx, key, now)?;
-            tombstones.push(tombstone);
-            records.push(record);
-        }
-        Ok((tombstones, records))
+    session.write(Urgency::Revoking, |tx, now, _| {
+        picked.iter().map(|picked| delete(tx, as_picked(tx, *picked)?, now)).collect()
     })
 }
 

@@ -19,10 +19,9 @@ pub fn set_access(
     picked: &[Picked],
     access: KeyAccess,
 ) -> Result<Vec<Key>, DeskError> {
-    let now = session.now;
     let disabled = access == KeyAccess::Disabled;
     let urgency = if disabled { Urgency::Revoking } else { Urgency::Normal };
-    session.store.write(session.caller, now, urgency, |tx| {
+    session.write(urgency, |tx, now, _| {
         let mut changed = Vec::with_capacity(picked.len());
         let mut records = Vec::new();
         for picked in picked {

@@ -31,6 +31,16 @@ impl fmt::Display for Subject {
     }
 }
 
+/// What a name belongs to already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
+pub enum Taken {
+    Application,
+    #[strum(serialize = "user")]
+    Email,
+    #[strum(serialize = "user with the login")]
+    Login,
+}
+
 /// An operation was not done; nothing was changed, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
@@ -83,13 +93,8 @@ pub enum DeskError {
         what: String,
     },
     /// There is something of that name.
-    #[error("{what} {name:?} is there already")]
-    Taken {
-        /// What kind of thing.
-        what: &'static str,
-        /// Its name.
-        name: String,
-    },
+    #[error("{what} {name:?} already exists")]
+    Taken { what: Taken, name: String },
     /// The prefix of keys cannot change.
     #[error("the keys of this database begin with \"{prefix}\", not with \"{wanted}\"")]
     PrefixFixed {
@@ -116,6 +121,10 @@ pub enum DeskError {
 }
 
 impl DeskError {
+    pub(super) fn taken(what: Taken, name: impl ToString) -> Self {
+        Self::Taken { what, name: name.to_string() }
+    }
+
     /// A word for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {

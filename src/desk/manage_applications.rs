@@ -1,23 +1,20 @@
 //! Create, rename and delete Applications.
 
 use super::delete_keys::delete;
-use super::{DeskError, Session, Subject};
+use super::{DeskError, Session, Subject, Taken};
+use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::text::Name;
-use crate::store::{Reader, Urgency, applications, keys};
+use crate::store::{Reader, Urgency, WriteTx, applications, keys};
 
-fn taken(name: &Name) -> DeskError {
-    DeskError::Taken { what: "an Application called", name: name.as_str().to_owned() }
-}
-
-fn missing(id: ApplicationId) -> DeskError {
-    DeskError::NotFound(Subject::Application(id))
+fn existing(r: &Reader<'_>, id: ApplicationId) -> Result<Application, DeskError> {
+    applications::get(r, id)?.ok_or(DeskError::NotFound(Subject::Application(id)))
 }
 
 /// The Application in the version that was seen.
 fn as_seen(r: &Reader<'_>, id: ApplicationId, version: i64) -> Result<Application, DeskError> {
-    let application = applications::get(r, id)?.ok_or_else(|| missing(id))?;
+    let application = existing(r, id)?;
     if application.version == version {
         Ok(application)
     } else {
@@ -25,15 +22,24 @@ fn as_seen(r: &Reader<'_>, id: ApplicationId, version: i64) -> Result<Applicatio
     }
 }
 
+/// Adds an Application within a transaction.
+pub(super) fn add(
+    tx: &WriteTx<'_>,
+    name: &Name,
+    now: Instant,
+) -> Result<(Application, AuditRecord), DeskError> {
+    let id =
+        applications::insert(tx, name, now)?.ok_or_else(|| DeskError::taken(Taken::Application, name))?;
+    let record = AuditRecord::new(AuditAction::ApplicationCreated)
+        .application(id)
+        .change(Change::to("name", name.as_str()));
+    Ok((existing(tx, id)?, record))
+}
+
 /// Creates an Application. Names are unique without regard to case.
 pub fn create_application(session: &mut Session<'_>, name: &Name) -> Result<Application, DeskError> {
-    let now = session.now;
-    session.store.write(session.caller, now, Urgency::Normal, |tx| {
-        let id = applications::insert(tx, name, now)?.ok_or_else(|| taken(name))?;
-        let application = applications::get(tx, id)?.ok_or_else(|| missing(id))?;
-        let record = AuditRecord::new(AuditAction::ApplicationCreated)
-            .application(id)
-            .change(Change::to("name", name.as_str()));
+    session.write(Urgency::Normal, |tx, now, _| {
+        let (application, record) = add(tx, name, now)?;
         Ok((application, vec![record]))
     })
 }
@@ -45,17 +51,15 @@ pub fn rename_application(
     version: i64,
     name: &Name,
 ) -> Result<Application, DeskError> {
-    let now = session.now;
-    session.store.write(session.caller, now, Urgency::Normal, |tx| {
+    session.write(Urgency::Normal, |tx, _, _| {
         let before = as_seen(tx, id, version)?;
         if !applications::rename(tx, id, name)? {
-            return Err(taken(name));
+            return Err(DeskError::taken(Taken::Application, name));
         }
-        let application = applications::get(tx, id)?.ok_or_else(|| missing(id))?;
         let record = AuditRecord::new(AuditAction::ApplicationRenamed)
             .application(id)
             .change(Change::between("name", before.name.as_str(), name.as_str()));
-        Ok((application, vec![record]))
+        Ok((existing(tx, id)?, vec![record]))
     })
 }
 
@@ -67,8 +71,7 @@ pub fn delete_application(
     version: i64,
     keys: u64,
 ) -> Result<u64, DeskError> {
-    let now = session.now;
-    session.store.write(session.caller, now, Urgency::Revoking, |tx| {
+    session.write(Urgency::Revoking, |tx, now, _| {
         let application = as_seen(tx, id, version)?;
         if application.keys != keys {
             return Err(DeskError::Changed { what: format!("the keys of Application {}", application.name) });

@@ -1,14 +1,34 @@
 //! Add, disable, enable and delete users.
 
-use super::{DeskError, Session, Subject};
+use super::{DeskError, Session, Subject, Taken};
+use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
-use crate::domain::commitment::{Commitment, UserFacts, draw_salt};
+use crate::domain::commitment::{Commitment, Salt, UserFacts, draw_salt};
 use crate::domain::user::{Email, User, UserId, UserStatus};
 use crate::store::users::Binding;
-use crate::store::{Reader, Urgency, users};
+use crate::store::{Reader, Urgency, WriteTx, users};
 
-fn missing(id: UserId) -> DeskError {
-    DeskError::NotFound(Subject::User(id))
+fn existing(r: &Reader<'_>, id: UserId) -> Result<User, DeskError> {
+    users::get(r, id)?.ok_or(DeskError::NotFound(Subject::User(id)))
+}
+
+/// Adds a user within a transaction, with an entry of this action.
+pub(super) fn add(
+    tx: &WriteTx<'_>,
+    action: AuditAction,
+    email: &Email,
+    binding: Binding<'_>,
+    salt: &Salt,
+    now: Instant,
+) -> Result<(User, AuditRecord), DeskError> {
+    let Binding { login, uid } = binding;
+    if users::by_email(tx, email)?.is_some() {
+        return Err(DeskError::taken(Taken::Email, email));
+    }
+    let id = users::insert(tx, email, binding, salt, now)?
+        .ok_or_else(|| DeskError::taken(Taken::Login, login.unwrap_or_default()))?;
+    let facts = UserFacts { id: id.0, salt, email: email.as_str(), login, uid };
+    Ok((existing(tx, id)?, AuditRecord::new(action).user(id).commitment(Commitment::to_user(&facts))))
 }
 
 /// Adds a user. With a login they can sign in from it; `uid` is that login's number, where it is known.
@@ -18,19 +38,9 @@ pub fn add_user(
     login: Option<&str>,
     uid: Option<u32>,
 ) -> Result<User, DeskError> {
-    let now = session.now;
-    let salt = draw_salt(session.entropy)?;
-    session.store.write(session.caller, now, Urgency::Normal, |tx| {
-        if users::by_email(tx, email)?.is_some() {
-            return Err(DeskError::Taken { what: "a user with the email", name: email.as_str().to_owned() });
-        }
-        let id = users::insert(tx, email, Binding { login, uid }, &salt, now)?.ok_or_else(|| {
-            DeskError::Taken { what: "a user with the login", name: login.unwrap_or_default().to_owned() }
-        })?;
-        let user = users::get(tx, id)?.ok_or_else(|| missing(id))?;
-        let facts = UserFacts { id: id.0, salt: &salt, email: email.as_str(), login, uid };
-        let record =
-            AuditRecord::new(AuditAction::UserAdded).user(id).commitment(Commitment::to_user(&facts));
+    session.write(Urgency::Normal, |tx, now, entropy| {
+        let salt = draw_salt(entropy)?;
+        let (user, record) = add(tx, AuditAction::UserAdded, email, Binding { login, uid }, &salt, now)?;
         Ok((user, vec![record]))
     })
 }
@@ -51,7 +61,7 @@ pub fn delete_user(session: &mut Session<'_>, id: UserId, version: i64) -> Resul
 }
 
 fn as_seen(r: &Reader<'_>, id: UserId, version: i64) -> Result<User, DeskError> {
-    let user = users::get(r, id)?.ok_or_else(|| missing(id))?;
+    let user = existing(r, id)?;
     if user.status == UserStatus::Deleted {
         return Err(DeskError::UserDeleted(id));
     }
@@ -69,9 +79,8 @@ fn set_status(
     status: UserStatus,
     action: AuditAction,
 ) -> Result<User, DeskError> {
-    let now = session.now;
     let urgency = if status == UserStatus::Active { Urgency::Normal } else { Urgency::Revoking };
-    session.store.write(session.caller, now, urgency, |tx| {
+    session.write(urgency, |tx, _, _| {
         let before = as_seen(tx, id, version)?;
         if before.status == status {
             return Ok((before, vec![]));
@@ -81,8 +90,7 @@ fn set_status(
             return Err(DeskError::LastActiveUser);
         }
         users::set_status(tx, id, status)?;
-        let user = users::get(tx, id)?.ok_or_else(|| missing(id))?;
         let change = Change::between("status", before.status.as_str(), status.as_str());
-        Ok((user, vec![AuditRecord::new(action).user(id).change(change)]))
+        Ok((existing(tx, id)?, vec![AuditRecord::new(action).user(id).change(change)]))
     })
 }

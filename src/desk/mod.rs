@@ -21,7 +21,7 @@ pub use audit_verification::{AuditVerification, AuditVerifier, VerificationStep}
 pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivered};
 pub use delete_keys::delete_keys;
 pub use disable_keys::{KeyAccess, set_access};
-pub use error::{DeskError, Subject};
+pub use error::{DeskError, Subject, Taken};
 pub use facade::Desk;
 pub use manage_applications::{create_application, delete_application, rename_application};
 pub use manage_users::{add_user, delete_user, disable_user, enable_user};
@@ -34,10 +34,11 @@ pub use rotate_key::{
 pub use set_up::{SetUp, Who, set_up, who};
 
 use crate::domain::Instant;
+use crate::domain::audit::AuditRecord;
 use crate::domain::key::{Key, KeyId};
 use crate::domain::token::Entropy;
 use crate::domain::user::Caller;
-use crate::store::{Reader, Store, keys};
+use crate::store::{Reader, Store, Urgency, WriteTx, keys};
 
 /// What an operation works with.
 pub struct Session<'a> {
@@ -51,6 +52,21 @@ pub struct Session<'a> {
     pub entropy: &'a mut dyn Entropy,
 }
 
+impl Session<'_> {
+    /// Changes the database in one transaction, which gets the time and the randomness of the session.
+    fn write<T>(
+        &mut self,
+        urgency: Urgency,
+        mut operation: impl FnMut(
+            &WriteTx<'_>,
+            Instant,
+            &mut dyn Entropy,
+        ) -> Result<(T, Vec<AuditRecord>), DeskError>,
+    ) -> Result<T, DeskError> {
+        self.store.write(self.caller, self.now, urgency, |tx| operation(tx, self.now, self.entropy))
+    }
+}
+
 /// A key as somebody saw it when they decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Picked {
@@ -60,14 +76,20 @@ pub struct Picked {
     pub version: i64,
 }
 
-/// The key as it was picked, or why it is not that any more.
+/// Returns a key, or the error that says that it was deleted.
+fn existing_key(r: &Reader<'_>, id: KeyId) -> Result<Key, DeskError> {
+    if let Some(key) = keys::get(r, id)? {
+        return Ok(key);
+    }
+    Err(match keys::tombstone(r, id)? {
+        Some(tombstone) => DeskError::Deleted { prefix: tombstone.prefix, at: tombstone.deleted },
+        None => DeskError::NotFound(Subject::Key(id)),
+    })
+}
+
+/// Returns a key in the version that was picked.
 fn as_picked(r: &Reader<'_>, picked: Picked) -> Result<Key, DeskError> {
-    let Some(key) = keys::get(r, picked.id)? else {
-        return Err(match keys::tombstone(r, picked.id)? {
-            Some(tombstone) => DeskError::Deleted { prefix: tombstone.prefix, at: tombstone.deleted },
-            None => DeskError::NotFound(Subject::Key(picked.id)),
-        });
-    };
+    let key = existing_key(r, picked.id)?;
     if key.version == picked.version {
         Ok(key)
     } else {

@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 
 use super::create_key::add;
 use super::delete_keys::delete;
-use super::{CreatedKey, DeskError, Picked, Session, Subject, as_picked};
+use super::{CreatedKey, DeskError, Picked, Session, as_picked, existing_key};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::expiry::rfc3339;
@@ -69,16 +69,14 @@ pub fn rotate_keys(
     picked: &[Picked],
     ending: Ending,
 ) -> Result<Vec<Rotated>, DeskError> {
-    let Session { store, caller, now, entropy } = session;
-    let now = *now;
     let urgency = if ending == Ending::AtOnce { Urgency::Revoking } else { Urgency::Normal };
     let ids: Vec<KeyId> = picked.iter().map(|picked| picked.id).collect();
-    let _claim = claim(store, &ids, Duration::ZERO)?;
-    store.write(caller, now, urgency, |tx| {
+    let _claim = claim(session.store, &ids, Duration::ZERO)?;
+    session.write(urgency, |tx, now, entropy| {
         let (mut rotated, mut records) = (Vec::with_capacity(picked.len()), Vec::new());
         for picked in picked {
             let old = to_rotate(tx, *picked)?;
-            let created = succeed(tx, &old, None, now, *entropy, &mut records)?;
+            let created = succeed(tx, &old, None, now, entropy, &mut records)?;
             let (old, record) = end(tx, &old, created.key.id, ending, now)?;
             records.push(record);
             rotated.push(Rotated { created, old });
@@ -97,14 +95,12 @@ pub fn begin_rotation(
     picked: Picked,
     expires: Option<Instant>,
 ) -> Result<BegunRotation, DeskError> {
-    let Session { store, caller, now, entropy } = session;
-    let now = *now;
-    let claim = claim(store, &[picked.id], PATIENCE)?;
-    let created = store.write(caller, now, Urgency::Normal, |tx| {
+    let claim = claim(session.store, &[picked.id], PATIENCE)?;
+    let created = session.write(Urgency::Normal, |tx, now, entropy| {
         let old = to_rotate(tx, picked)?;
         let mut records = Vec::new();
-        let created = succeed(tx, &old, expires, now, *entropy, &mut records)?;
-        Ok::<_, DeskError>((created, records))
+        let created = succeed(tx, &old, expires, now, entropy, &mut records)?;
+        Ok((created, records))
     })?;
     Ok(BegunRotation { created, claim })
 }
@@ -138,10 +134,9 @@ pub fn finish_rotation(
     successor: KeyId,
     ending: Ending,
 ) -> Result<Option<Key>, DeskError> {
-    let now = session.now;
     let urgency = if ending == Ending::AtOnce { Urgency::Revoking } else { Urgency::Normal };
-    session.store.write(session.caller, now, urgency, |tx| {
-        let new = living(tx, successor)?;
+    session.write(urgency, |tx, now, _| {
+        let new = existing_key(tx, successor)?;
         let mut records = Vec::new();
         if new.delivered.is_none() {
             keys::set_delivered(tx, new.id, now)?;
@@ -161,21 +156,9 @@ pub fn finish_rotation(
 /// # Errors
 /// When it is gone already, or the database could not be written: it is then a key that nobody has.
 pub fn withdraw_successor(session: &mut Session<'_>, successor: KeyId) -> Result<(), DeskError> {
-    let now = session.now;
-    session.store.write(session.caller, now, Urgency::Revoking, |tx| {
-        let key = living(tx, successor)?;
+    session.write(Urgency::Revoking, |tx, now, _| {
+        let key = existing_key(tx, successor)?;
         Ok(((), vec![delete(tx, key, now)?.1]))
-    })
-}
-
-/// The key, or how it ended.
-fn living(tx: &WriteTx<'_>, id: KeyId) -> Result<Key, DeskError> {
-    if let Some(key) = keys::get(tx, id)? {
-        return Ok(key);
-    }
-    Err(match keys::tombstone(tx, id)? {
-        Some(tombstone) => DeskError::Deleted { prefix: tombstone.prefix, at: tombstone.deleted },
-        None => DeskError::NotFound(Subject::Key(id)),
     })
 }
 
@@ -252,6 +235,5 @@ fn end(
     if let Some(at) = disabled {
         record = record.change(Change::to("disabled", rfc3339(at)));
     }
-    let old = keys::get(tx, old.id)?.ok_or(DeskError::NotFound(Subject::Key(old.id)))?;
-    Ok((old, record))
+    Ok((existing_key(tx, old.id)?, record))
 }

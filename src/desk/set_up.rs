@@ -1,9 +1,9 @@
 //! The first start: one user, one Application. And who sits at the keyboard.
 
-use super::{DeskError, Session, Subject};
+use super::{DeskError, Session, manage_applications, manage_users};
 use crate::domain::application::Application;
-use crate::domain::audit::{AuditAction, AuditRecord, Change};
-use crate::domain::commitment::{Commitment, UserFacts, draw_salt};
+use crate::domain::audit::{AuditAction, Change};
+use crate::domain::commitment::draw_salt;
 use crate::domain::text::Name;
 use crate::domain::token::Prefix;
 use crate::domain::user::{Caller, Email, User, UserStatus};
@@ -52,33 +52,11 @@ pub fn set_up(
         let prefix = prefix.cloned().unwrap_or_default();
         database::set_prefix(tx, &prefix)?;
         let binding = Binding { login: Some(&caller.login), uid: Some(caller.uid) };
-        let user = users::insert(tx, email, binding, &salt, now)?
-            .ok_or_else(|| taken("a user with the email", email.as_str()))?;
-        let id = applications::insert(tx, application, now)?
-            .ok_or_else(|| taken("an Application called", application.as_str()))?;
-        let made = applications::get(tx, id)?.ok_or(DeskError::NotFound(Subject::Application(id)))?;
-        let facts = UserFacts {
-            id: user.0,
-            salt: &salt,
-            email: email.as_str(),
-            login: Some(&caller.login),
-            uid: Some(caller.uid),
-        };
-        let records = vec![
-            AuditRecord::new(AuditAction::SetUp)
-                .user(user)
-                .change(Change::to("prefix", prefix.as_str()))
-                .commitment(Commitment::to_user(&facts)),
-            AuditRecord::new(AuditAction::ApplicationCreated)
-                .application(id)
-                .change(Change::to("name", application.as_str())),
-        ];
-        Ok((SetUp { user: users::get(tx, user)?, application: made, prefix, already: false }, records))
+        let (user, record) = manage_users::add(tx, AuditAction::SetUp, email, binding, &salt, now)?;
+        let first = record.change(Change::to("prefix", prefix.as_str()));
+        let (application, second) = manage_applications::add(tx, application, now)?;
+        Ok((SetUp { user: Some(user), application, prefix, already: false }, vec![first, second]))
     })
-}
-
-fn taken(what: &'static str, name: &str) -> DeskError {
-    DeskError::Taken { what, name: name.to_owned() }
 }
 
 /// Who sits at the keyboard, as this database knows them.

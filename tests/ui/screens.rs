@@ -194,7 +194,7 @@ fn applications_and_users_are_managed() {
     script.press("ctrl-u").text("Billing").press("enter");
     assert!(script.screen().contains("Application Billing created"));
     script.press("n").text("billing").press("enter");
-    assert!(script.screen().contains("is there already"), "{}", script.screen());
+    assert!(script.screen().contains("already exists"), "{}", script.screen());
     script.press("esc home r ctrl-u").text("Invoices").press("enter");
     assert!(script.screen().contains("Application renamed to Invoices"));
     script.press("enter");
