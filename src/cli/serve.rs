@@ -85,7 +85,8 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let trusted = TrustedProxies::parse(args.trusted_proxy.iter().map(String::as_str))
         .map_err(|error| CommandError::usage("bad_proxy", format!("--trusted-proxy: {error}")))?;
     let unix = args.unix.map(|path| ListenAddress::Unix(path, args.unix_mode));
-    let head_timeout = args.head_timeout.to_std().unwrap_or(Bounds::default().head_timeout);
+    // Durations are never negative (`expiry::parse_duration`).
+    let head_timeout = args.head_timeout.to_std().unwrap_or_default();
     let options = Options {
         database: context.database.clone(),
         listen: args.listen.into_iter().map(ListenAddress::Tcp).chain(unix).collect(),

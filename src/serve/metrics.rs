@@ -90,14 +90,9 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    pub(super) fn rejected(&self, reason: &str, took: Duration) {
-        self.decisions.with_label_values(&["refused", reason]).inc();
-        self.seconds.observe(took.as_secs_f64());
-    }
-
-    /// There was no decision: the database cannot be read.
-    pub(super) fn unavailable(&self, took: Duration) {
-        self.decisions.with_label_values(&["error", "database"]).inc();
+    /// `outcome` is `refused`, or `error` when there was no decision.
+    pub(super) fn not_accepted(&self, outcome: &str, reason: &str, took: Duration) {
+        self.decisions.with_label_values(&[outcome, reason]).inc();
         self.seconds.observe(took.as_secs_f64());
     }
 

@@ -41,21 +41,15 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How long a read of the numbers of keys waits for a lock.
 const CENSUS_PATIENCE: Duration = Duration::from_millis(250);
 
-/// What clients may take up.
+/// What clients may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    /// The longest request head, in bytes; hyper wants 8 KiB at least.
+    /// Maximum size of a request head in bytes; hyper needs 8 KiB at least.
     pub head: usize,
-    /// How long a head may take to come, and an answer to be read.
+    /// Timeout for reading a request head, and for writing a response.
     pub head_timeout: Duration,
-    /// How many connections there may be at once.
+    /// Maximum number of concurrent connections.
     pub connections: usize,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self { head: 16 * 1024, head_timeout: Duration::from_secs(5), connections: 1_024 }
-    }
 }
 
 #[derive(Debug)]

@@ -149,12 +149,12 @@ impl Shared {
                     application = application.as_deref().filter(|name| !token::holds_secret(name)),
                     "rejected"
                 );
-                self.metrics.rejected(reason, took);
+                self.metrics.not_accepted("refused", reason, took);
                 verifier.record_rejection(reason, key, from);
                 http_responses::rejected(application.as_deref())
             }
             Err(Unavailable) => {
-                self.metrics.unavailable(took);
+                self.metrics.not_accepted("error", "database", took);
                 http_responses::unavailable()
             }
         }
