@@ -1,9 +1,9 @@
 //! Applications.
 
-use rusqlite::{params, params_from_iter};
+use rusqlite::params;
 
 use super::convert;
-use super::page::{self, Page, Step, Window};
+use super::page::{self, Page, TextOrder, Window};
 use super::{Reader, StoreError, WriteTx, changed_one};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
@@ -17,28 +17,13 @@ pub fn page(
     filter: &str,
     window: &Window<Application>,
 ) -> Result<Page<Application>, StoreError> {
-    let folded = fold(filter);
-    let words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();
-    let condition = " AND instr(a.folded, ?) > 0".repeat(words.len());
-    let cursor = |seen: &Application| -> Result<String, StoreError> {
-        Ok(fold(get(r, seen.id)?.as_ref().unwrap_or(seen).name.as_str()))
+    let order = TextOrder {
+        select: &format!("{COLUMNS} FROM applications a"),
+        column: "a.folded",
+        haystack: "a.folded",
     };
-    page::fetch(window, cursor, |step, limit| {
-        let (from, compare, direction) = match step {
-            Step::Forward(from) => (from, ">=", ""),
-            Step::Backward(from) => (from, "<", " DESC"),
-        };
-        let start = from.map_or_else(String::new, |_| format!(" AND a.folded {compare} ?"));
-        let sql = format!(
-            "SELECT {COLUMNS} FROM applications a WHERE 1{condition}{start} ORDER BY a.folded{direction} LIMIT {limit}"
-        );
-        r.all(
-            "reading the Applications",
-            &sql,
-            params_from_iter(words.iter().chain(from)),
-            convert::application,
-        )
-    })
+    let cursor = |seen: &Application| Ok(fold(get(r, seen.id)?.as_ref().unwrap_or(seen).name.as_str()));
+    page::by_text(r, "reading the Applications", &order, filter, window, cursor, convert::application)
 }
 
 fn one(

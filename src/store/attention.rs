@@ -12,7 +12,7 @@ use crate::domain::application::ApplicationId;
 use crate::domain::key::Key;
 
 /// How many rows of an index one question looks at.
-pub const LOOKED_AT: u64 = 50_000;
+pub(crate) const LOOKED_AT: u64 = 50_000;
 
 /// Keys that were found, and whether there may be more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

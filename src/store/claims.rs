@@ -38,7 +38,7 @@ impl Store {
     /// Claims the rotation of keys, all or none; waits for another session at most `patience` for each.
     ///
     /// It is taken outside every transaction: the holder of the claim needs the database to finish.
-    pub fn claim_rotations(&self, ids: &[KeyId], patience: Duration) -> Result<Claimed, StoreError> {
+    pub(crate) fn claim_rotations(&self, ids: &[KeyId], patience: Duration) -> Result<Claimed, StoreError> {
         let path = place(self.path());
         let fault = |error: io::Error| StoreError::File {
             what: "claim a rotation in",

@@ -13,7 +13,7 @@ pub fn prefix(r: &Reader<'_>) -> Result<Prefix, StoreError> {
 }
 
 /// Sets how keys of this database begin. The schema rejects it once there is a user.
-pub fn set_prefix(tx: &WriteTx<'_>, prefix: &Prefix) -> Result<(), StoreError> {
+pub(crate) fn set_prefix(tx: &WriteTx<'_>, prefix: &Prefix) -> Result<(), StoreError> {
     let what = "setting the prefix of keys";
     tx.change_one(what, "UPDATE database SET prefix = ?1", [prefix.as_str()])?;
     tx.expect(what, "SELECT prefix = ? FROM database", [prefix.as_str().to_owned().into()]);

@@ -233,7 +233,7 @@ impl StoreError {
 
     /// Whether a newer request has made this one void: nothing to tell anybody.
     #[must_use]
-    pub fn is_interrupted(&self) -> bool {
+    pub(crate) fn is_interrupted(&self) -> bool {
         matches!(self, Self::Interrupted)
     }
 

@@ -39,7 +39,7 @@ impl Inspection {
     }
 
     /// What differs from the schema that keydesk creates.
-    pub fn schema_differences(&self) -> Result<Vec<SchemaDifference>, StoreError> {
+    pub(crate) fn schema_differences(&self) -> Result<Vec<SchemaDifference>, StoreError> {
         schema::differences(&self.connection)
             .map_err(|error| StoreError::from_sqlite(&error, "reading the schema", &self.path))
     }
@@ -69,7 +69,7 @@ pub enum ReserveState {
 
 /// Creates a missing reserve of a database.
 #[must_use]
-pub fn repair_reserve(path: &Path) -> ReserveState {
+pub(crate) fn repair_reserve(path: &Path) -> ReserveState {
     if reserve::is_there(path) {
         ReserveState::There
     } else if reserve::take(path) {

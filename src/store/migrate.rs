@@ -8,7 +8,7 @@ use super::error::StoreError;
 use crate::domain::token::Entropy;
 
 /// The mark of our files in their header: "kdk1".
-pub const APPLICATION_ID: i64 = 0x6b64_6b31;
+pub(crate) const APPLICATION_ID: i64 = 0x6b64_6b31;
 
 /// One file for each format.
 pub(super) const STEPS: [&str; 1] = [include_str!("../../assets/migrations/0001_base.sql")];

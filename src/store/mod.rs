@@ -131,7 +131,7 @@ pub struct Interrupter(Arc<InterruptHandle>);
 
 impl Interrupter {
     /// Stops what the store is reading; does nothing when it is idle.
-    pub fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         self.0.interrupt();
     }
 }
@@ -231,7 +231,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::open_existing`], and when the file is of an older format.
-    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         open::check_file(path)?;
         let connection = open::readable(path)?;
         let files = DatabaseFiles::of(path).ok_or_else(|| StoreError::Moved { path: path.to_owned() })?;
@@ -294,7 +294,7 @@ impl Store {
     }
 
     /// The first change of a database: `f` adds the user who is the actor of its own entry.
-    pub fn bootstrap<T, E>(
+    pub(crate) fn bootstrap<T, E>(
         &mut self,
         caller: &Caller,
         now: Instant,
@@ -346,7 +346,7 @@ impl Store {
     }
 
     /// Refuses to write into a file that is no longer the one at its path.
-    pub fn same_file(&self) -> Result<(), StoreError> {
+    pub(crate) fn same_file(&self) -> Result<(), StoreError> {
         if self.files.are_in_place() { Ok(()) } else { Err(StoreError::Moved { path: self.path.clone() }) }
     }
 
@@ -360,7 +360,7 @@ impl Store {
 
     /// What stops a read from another thread.
     #[must_use]
-    pub fn interrupter(&self) -> Interrupter {
+    pub(crate) fn interrupter(&self) -> Interrupter {
         Interrupter(Arc::new(self.connection.get_interrupt_handle()))
     }
 

@@ -83,7 +83,7 @@ pub fn upgrade_with(path: &Path, steps: &[&str], entropy: &mut dyn Entropy) -> R
 
 /// The version of SQLite in this program.
 #[must_use]
-pub fn sqlite_version() -> &'static str {
+pub(crate) fn sqlite_version() -> &'static str {
     rusqlite::version()
 }
 

@@ -1,5 +1,10 @@
 //! Windows of lists: rows around an anchor, fetched by key from an index, never by OFFSET.
 
+use rusqlite::{Row, params_from_iter};
+
+use super::{Reader, StoreError};
+use crate::domain::text::fold;
+
 #[derive(Clone, Debug)]
 pub enum Anchor<T> {
     /// At the first row of all.
@@ -73,4 +78,40 @@ pub(super) fn fetch<T, C, E>(
     before.reverse();
     before.append(&mut after);
     Ok(Page { rows: before, anchor, more_before, more_after })
+}
+
+/// A list that is ordered by one unique column of text.
+pub(super) struct TextOrder<'a> {
+    /// The columns of a row, and where they come from.
+    pub(super) select: &'a str,
+    /// What the list is ordered by.
+    pub(super) column: &'a str,
+    /// What each word of a filter is looked for in.
+    pub(super) haystack: &'a str,
+}
+
+/// The rows of a window whose `haystack` contains every word of a filter, without regard to case.
+pub(super) fn by_text<T>(
+    r: &Reader<'_>,
+    what: &'static str,
+    order: &TextOrder<'_>,
+    filter: &str,
+    window: &Window<T>,
+    cursor: impl FnOnce(&T) -> Result<String, StoreError>,
+    read: fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Page<T>, StoreError> {
+    let TextOrder { select, column, haystack } = order;
+    let folded = fold(filter);
+    let words: Vec<&str> = folded.split_whitespace().collect();
+    let condition = format!(" AND instr({haystack}, ?) > 0").repeat(words.len());
+    fetch(window, cursor, |step, limit| {
+        let (from, compare, direction) = match step {
+            Step::Forward(from) => (from, ">=", ""),
+            Step::Backward(from) => (from, "<", " DESC"),
+        };
+        let start = from.map_or_else(String::new, |_| format!(" AND {column} {compare} ?"));
+        let sql =
+            format!("SELECT {select} WHERE 1{condition}{start} ORDER BY {column}{direction} LIMIT {limit}");
+        r.all(what, &sql, params_from_iter(words.iter().copied().chain(from.map(String::as_str))), read)
+    })
 }

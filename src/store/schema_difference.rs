@@ -26,7 +26,7 @@ pub enum Difference {
 impl SchemaDifference {
     /// What happened to it: a sentence without its subject.
     #[must_use]
-    pub fn predicate(&self) -> &'static str {
+    pub(crate) fn predicate(&self) -> &'static str {
         match self.what {
             Difference::Added => "was added to the schema",
             Difference::Missing => "is missing from the schema",

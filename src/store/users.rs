@@ -1,13 +1,12 @@
 //! Users: who may change something, and whose email is shown.
 
-use rusqlite::{params, params_from_iter};
+use rusqlite::params;
 
 use super::convert;
-use super::page::{self, Page, Step, Window};
+use super::page::{self, Page, TextOrder, Window};
 use super::{Reader, StoreError, WriteTx, changed_one};
 use crate::domain::Instant;
 use crate::domain::commitment::Salt;
-use crate::domain::text::fold;
 use crate::domain::user::{Caller, Creator, Email, User, UserId, UserStatus};
 
 const COLUMNS: &str = "u.id, u.email, u.login, u.uid, u.status, u.created, u.key_count, u.version";
@@ -17,32 +16,19 @@ pub(super) fn sort_email(creator: &Creator) -> String {
     creator.email.as_ref().map_or_else(|| format!("~{:020}", creator.id.0), |email| email.as_str().to_owned())
 }
 
-fn condition(filter: &str) -> (String, Vec<String>) {
-    let folded = fold(filter);
-    let words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();
-    let sql = " AND instr(coalesce(u.email, '') || ' ' || coalesce(u.login, '') || ' ' || u.status, ?) > 0";
-    (sql.repeat(words.len()), words)
-}
-
 /// The rows of a window, by email, deleted users last.
-pub fn page(r: &Reader<'_>, filter: &str, window: &Window<User>) -> Result<Page<User>, StoreError> {
-    let (condition, words) = condition(filter);
-    let cursor = |seen: &User| -> Result<String, StoreError> {
+pub(crate) fn page(r: &Reader<'_>, filter: &str, window: &Window<User>) -> Result<Page<User>, StoreError> {
+    let order = TextOrder {
+        select: &format!("{COLUMNS} FROM users u"),
+        column: "u.sort_email",
+        haystack: "coalesce(u.email, '') || ' ' || coalesce(u.login, '') || ' ' || u.status",
+    };
+    let cursor = |seen: &User| {
         let now = get(r, seen.id)?;
         let user = now.as_ref().unwrap_or(seen);
         Ok(sort_email(&Creator { id: user.id, email: user.email.clone(), status: user.status }))
     };
-    page::fetch(window, cursor, |step, limit| {
-        let (from, compare, direction) = match step {
-            Step::Forward(from) => (from, ">=", ""),
-            Step::Backward(from) => (from, "<", " DESC"),
-        };
-        let start = from.map_or_else(String::new, |_| format!(" AND u.sort_email {compare} ?"));
-        let sql = format!(
-            "SELECT {COLUMNS} FROM users u WHERE 1{condition}{start} ORDER BY u.sort_email{direction} LIMIT {limit}"
-        );
-        r.all("reading the users", &sql, params_from_iter(words.iter().chain(from)), convert::user)
-    })
+    page::by_text(r, "reading the users", &order, filter, window, cursor, convert::user)
 }
 
 fn one(r: &Reader<'_>, condition: &str, values: impl rusqlite::Params) -> Result<Option<User>, StoreError> {
@@ -60,7 +46,7 @@ pub fn by_email(r: &Reader<'_>, email: &Email) -> Result<Option<User>, StoreErro
 }
 
 /// The user that a caller is: bound to the login's number and name both, as far as both are known.
-pub fn of_caller(r: &Reader<'_>, caller: &Caller) -> Result<Option<User>, StoreError> {
+pub(crate) fn of_caller(r: &Reader<'_>, caller: &Caller) -> Result<Option<User>, StoreError> {
     one(
         r,
         "(u.uid = ?1 OR (u.uid IS NULL AND u.login = ?2)) AND (u.login IS NULL OR u.login = ?2)",

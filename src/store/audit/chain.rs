@@ -61,7 +61,7 @@ pub fn link(r: &Reader<'_>, number: u64) -> Result<Option<ChainHash>, StoreError
 }
 
 /// Returns the number of the entry that has a hash, 0 for the start of the chain.
-pub fn number_of(r: &Reader<'_>, hash: &ChainHash) -> Result<Option<u64>, StoreError> {
+pub(crate) fn number_of(r: &Reader<'_>, hash: &ChainHash) -> Result<Option<u64>, StoreError> {
     if genesis(r)? == *hash {
         return Ok(Some(0));
     }

@@ -30,7 +30,7 @@ pub struct AuditRow {
 impl AuditRow {
     /// What it is about, for people: the key, the user or the Application.
     #[must_use]
-    pub fn subject(&self) -> String {
+    pub(crate) fn subject(&self) -> String {
         if let Some(key) = self.entry.key {
             let name = self.key.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
             return format!("{name}{key}");

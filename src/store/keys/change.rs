@@ -58,7 +58,7 @@ pub fn insert(
 }
 
 /// Records that the secret was delivered.
-pub fn set_delivered(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), StoreError> {
+pub(crate) fn set_delivered(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), StoreError> {
     let what = "recording that a secret was delivered";
     let at = now.timestamp();
     tx.change_one(
@@ -75,7 +75,7 @@ pub fn set_delivered(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), St
 }
 
 /// Records which key a new one replaces.
-pub fn set_replaces(tx: &WriteTx<'_>, id: KeyId, old: KeyId) -> Result<(), StoreError> {
+pub(crate) fn set_replaces(tx: &WriteTx<'_>, id: KeyId, old: KeyId) -> Result<(), StoreError> {
     let what = "recording which key a new one replaces";
     tx.change_one(
         what,
@@ -91,7 +91,7 @@ pub fn set_replaces(tx: &WriteTx<'_>, id: KeyId, old: KeyId) -> Result<(), Store
 }
 
 /// Gives a rotated key its successor and its new expiration.
-pub fn set_replaced(
+pub(crate) fn set_replaced(
     tx: &WriteTx<'_>,
     id: KeyId,
     by: KeyId,

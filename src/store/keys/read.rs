@@ -19,7 +19,7 @@ pub fn get(r: &Reader<'_>, id: KeyId) -> Result<Option<Key>, StoreError> {
 }
 
 /// When the successor of a key was delivered, or created; `None` without a successor.
-pub fn replaced_at(r: &Reader<'_>, key: &Key) -> Result<Option<Instant>, StoreError> {
+pub(crate) fn replaced_at(r: &Reader<'_>, key: &Key) -> Result<Option<Instant>, StoreError> {
     let successor = key.replaced_by.map(|id| get(r, id)).transpose()?.flatten();
     Ok(successor.map(|successor| successor.delivered.unwrap_or(successor.created)))
 }
@@ -39,7 +39,7 @@ pub fn named(r: &Reader<'_>, application: ApplicationId, name: &str) -> Result<V
 }
 
 /// Those of them that have no successor in their place.
-pub fn named_and_not_replaced(
+pub(crate) fn named_and_not_replaced(
     r: &Reader<'_>,
     application: ApplicationId,
     name: &str,
@@ -64,7 +64,7 @@ fn with_name(
 }
 
 /// How far keys that expire soon are counted: beyond it "many" says enough, and the header must not wait.
-pub const MOST_ATTENTION: u64 = 1_000;
+pub(crate) const MOST_ATTENTION: u64 = 1_000;
 
 /// How many keys of an Application work still, but not for longer than `soon`; at most [`MOST_ATTENTION`].
 pub fn attention(
@@ -120,7 +120,7 @@ pub fn tombstone(r: &Reader<'_>, id: KeyId) -> Result<Option<Tombstone>, StoreEr
 }
 
 /// Deleted keys that were called exactly so, at most 20. It looks at all tombstones.
-pub fn deleted_named(r: &Reader<'_>, name: &str) -> Result<Vec<Tombstone>, StoreError> {
+pub(crate) fn deleted_named(r: &Reader<'_>, name: &str) -> Result<Vec<Tombstone>, StoreError> {
     let sql = format!("SELECT {TOMBSTONE} FROM tombstones WHERE name = ?1 ORDER BY deleted LIMIT 20");
     r.all("reading the tombstones", &sql, [name], tombstone_of)
 }

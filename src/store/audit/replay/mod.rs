@@ -40,7 +40,7 @@ impl fmt::Display for Finding {
 }
 
 /// How many findings are listed at the most.
-pub const MOST_FINDINGS: usize = 100;
+pub(crate) const MOST_FINDINGS: usize = 100;
 const COMPARING: &str = "comparing the audit log";
 
 /// Of how many changed keys the fields are looked up: each takes a walk over the whole log.
