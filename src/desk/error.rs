@@ -1,4 +1,4 @@
-//! Why an operation was not done.
+//! The reasons that an operation was not carried out.
 
 use std::fmt;
 
@@ -13,11 +13,8 @@ use crate::store::{IsFull, NotAllowed, StoreError};
 /// What was looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A key.
     Key(KeyId),
-    /// An Application.
     Application(ApplicationId),
-    /// A user.
     User(UserId),
 }
 
@@ -41,58 +38,43 @@ pub enum Taken {
     Login,
 }
 
-/// An operation was not done; nothing was changed, unless it says otherwise.
+/// The reason that an operation was not carried out. Nothing was changed, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
-    /// The caller may change nothing.
+    /// The caller is read-only.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
     /// There is no such key, Application or user.
     #[error("{0} not found")]
     NotFound(Subject),
-    /// The user was deleted before.
     #[error("user {} is deleted", .0.0)]
     UserDeleted(UserId),
-    /// The database has no Application.
     #[error("the database has no Application")]
     NoApplication,
     /// The caller has no directory for the known head.
     #[error("cannot save a known head: this user has no home directory")]
     NoStateDirectory,
-    /// Somebody deleted the key before.
     #[error("key {prefix} was deleted already, at {}", rfc3339(*at))]
-    Deleted {
-        /// Its displayed prefix.
-        prefix: String,
-        /// When.
-        at: Instant,
-    },
-    /// It was rotated before: another key has its place.
+    Deleted { prefix: String, at: Instant },
     #[error("key {prefix} was rotated already: {by} replaces it")]
     Replaced {
-        /// Its displayed prefix.
         prefix: String,
         /// The displayed prefix of its successor.
         by: String,
     },
-    /// Another session rotates it at this moment.
+    /// Another session rotates the key at this moment.
     #[error(
         "key {prefix} is being rotated by another session{}",
         by.as_ref().map(|by| format!(", which delivers {by}")).unwrap_or_default()
     )]
     BeingRotated {
-        /// Its displayed prefix.
         prefix: String,
         /// The displayed prefix of the successor that is being delivered.
         by: Option<String>,
     },
-    /// It is not any more what was decided on.
+    /// Not in the version that the caller has seen.
     #[error("{what} was changed by another session in the meantime; nothing was done")]
-    Changed {
-        /// What was decided on.
-        what: String,
-    },
-    /// There is something of that name.
+    Changed { what: String },
     #[error("{what} {name:?} already exists")]
     Taken { what: Taken, name: String },
     /// The prefix of keys cannot change.
@@ -103,25 +85,19 @@ pub enum DeskError {
         /// The prefix that was asked for.
         wanted: Prefix,
     },
-    /// Nobody would be left to change anything.
+    /// No user would be left who may change anything.
     #[error("the last active user can be neither disabled nor deleted")]
     LastActiveUser,
-    /// Keys expire in the future.
     #[error("{} is not in the future", rfc3339(*at))]
-    Past {
-        /// The instant that was asked for.
-        at: Instant,
-    },
-    /// No random bits.
+    Past { at: Instant },
     #[error(transparent)]
     Entropy(#[from] EntropyError),
-    /// The database could not.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl DeskError {
-    pub(super) fn taken(what: Taken, name: impl ToString) -> Self {
+    pub(super) fn taken(what: Taken, name: &(impl ToString + ?Sized)) -> Self {
         Self::Taken { what, name: name.to_string() }
     }
 
@@ -154,7 +130,7 @@ impl DeskError {
                 format!("Ask an active user to run: keydesk users add EMAIL --login {login}")
             }
             Self::NotAllowed(NotAllowed::Disabled { .. }) => "Ask an active user to enable you.".into(),
-            Self::Changed { .. } => "Look at it again and decide anew.".into(),
+            Self::Changed { .. } => "Review it and try again.".into(),
             Self::Replaced { .. } => "Rotate its successor instead.".into(),
             Self::BeingRotated { .. } => "Wait until that rotation has ended, then check the key.".into(),
             Self::Taken { .. } => "Choose another name.".into(),
