@@ -123,12 +123,12 @@ impl Lookup {
             claims.clone().map(|claim| self.read(claim)).collect()
         } else {
             // All that is missing in one read.
-            self.say("BEGIN")?;
+            self.execute("BEGIN")?;
             let found: Result<Vec<Match>, _> = claims
                 .clone()
                 .map(|claim| if self.kept(claim).is_some() { Ok(Match::Kept) } else { self.read(claim) })
                 .collect();
-            self.say("COMMIT")?;
+            self.execute("COMMIT")?;
             found
         }?;
         self.confirm_file()?;
@@ -187,7 +187,7 @@ impl Lookup {
         }
     }
 
-    fn say(&self, sql: &str) -> Result<(), StoreError> {
+    fn execute(&self, sql: &str) -> Result<(), StoreError> {
         let said = self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
         said.map(drop).map_err(|error| self.fault(&error))
     }

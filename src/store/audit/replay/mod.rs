@@ -212,7 +212,8 @@ fn rows<L>(
     replayed: &AuditReplay,
     findings: &mut Findings,
     table: &Table,
-    (logged, facts): (&BTreeMap<KeyId, L>, fn(&L) -> Facts),
+    logged: &BTreeMap<KeyId, L>,
+    facts: fn(&L) -> Facts,
     unlogged: impl Fn(KeyId) -> Option<&'static str>,
 ) -> Result<(), StoreError> {
     let mut changed: Vec<KeyId> = Vec::new();
@@ -239,17 +240,31 @@ fn rows<L>(
 }
 
 fn keys(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Result<(), StoreError> {
-    rows(r, replayed, findings, &KEYS, (&replayed.keys, |key| key.all), |id| {
-        Some(if replayed.deleted.contains_key(&id) {
-            "exists, and an entry tells that it was deleted"
-        } else {
-            "exists, and no entry tells of its creation"
-        })
-    })?;
+    rows(
+        r,
+        replayed,
+        findings,
+        &KEYS,
+        &replayed.keys,
+        |key| key.all,
+        |id| {
+            Some(if replayed.deleted.contains_key(&id) {
+                "exists, and an entry tells that it was deleted"
+            } else {
+                "exists, and no entry tells of its creation"
+            })
+        },
+    )?;
     // A deletion of which no entry tells has been named, if the key was ever created.
-    rows(r, replayed, findings, &TOMBSTONES, (&replayed.deleted, |facts| *facts), |id| {
-        (!replayed.keys.contains_key(&id)).then_some("has a tombstone, and no entry tells of it")
-    })
+    rows(
+        r,
+        replayed,
+        findings,
+        &TOMBSTONES,
+        &replayed.deleted,
+        |facts| *facts,
+        |id| (!replayed.keys.contains_key(&id)).then_some("has a tombstone, and no entry tells of it"),
+    )
 }
 
 fn applications(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Result<(), StoreError> {
