@@ -42,7 +42,7 @@ pub use error::{NotAllowed, StoreError};
 pub use page::{Anchor, Page, Window};
 pub use reader::Reader;
 use schema::SchemaCheck;
-pub use schema_difference::{Difference, SchemaDifference};
+pub use schema_difference::SchemaDifference;
 
 use crate::domain::Instant;
 use crate::domain::audit::AuditRecord;
