@@ -177,3 +177,24 @@ fn the_question_and_the_screen_are_drawn_at_any_size() {
         }
     }
 }
+
+#[test]
+fn a_lost_known_head_is_reported_at_the_start_once() {
+    let desk = Desk::new();
+    let directory = desk.folder.path().join("known-heads");
+    let known_heads = KnownHeads::new(KnownHeadFiles::new(directory.clone()));
+    assert!(known_heads.record(&desk.store, &crate::support::ana()).loss().is_none());
+    assert!(known_heads.check(&desk.store, &crate::support::ana()).known.is_some());
+    std::fs::remove_dir_all(&directory).unwrap();
+    let path = desk.path();
+    let script = Script::with_known_heads(desk, known_heads.clone(), 140, 40);
+    let screen = script.screen().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(screen.contains("The known head of this database is missing from"), "{screen}");
+    assert!(
+        screen.contains("can no longer tell whether audit log entries before now were removed"),
+        "{screen}"
+    );
+    let store = Store::open(&path, &mut Seeded(9)).unwrap();
+    let check = known_heads.check(&store, &crate::support::ana());
+    assert!(check.known.is_some() && check.loss().is_none(), "{check:?}");
+}
