@@ -15,14 +15,17 @@ use crate::store::{StoreError, Urgency, WriteTx, applications, database, keys};
 pub struct CreatedKey {
     /// The key.
     pub key: Key,
-    /// Its text: hand it over, then call [`mark_delivered`].
+    /// To be delivered, after which [`mark_delivered`] is called.
     pub secret: Secret,
 }
 
-/// How often another ID is drawn when one is in use; with 62^10 of them once is never needed.
+/// Maximum number of key IDs to draw. There are 62^10, so that a second one is never needed.
 const TRIES: usize = 8;
 
-/// Creates a key. Without random bits there is no key.
+/// Creates a key.
+///
+/// # Errors
+/// When the system has no randomness, the expiration date is not in the future, or the Application does not exist.
 pub fn create_key(session: &mut Session<'_>, new: &NewKey) -> Result<CreatedKey, DeskError> {
     create(session, new, Purpose::Access)
 }
@@ -87,7 +90,7 @@ pub(super) fn add(
     Err(StoreError::Sqlite { what: "drawing a key ID", reason }.into())
 }
 
-/// Notes that the secret of a new key was handed over. A second time changes nothing.
+/// Records that the secret of a new key was delivered. A second call changes nothing.
 pub fn mark_delivered(session: &mut Session<'_>, id: KeyId) -> Result<(), DeskError> {
     session.write(Urgency::Normal, |tx, now, _| {
         let key = keys::get(tx, id)?.ok_or(DeskError::NotFound(Subject::Key(id)))?;

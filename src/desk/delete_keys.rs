@@ -1,4 +1,4 @@
-//! Delete keys: irreversible, one synced commit for all of them, a tombstone for each.
+//! Delete keys for good, all in one synced commit.
 
 use super::{DeskError, Picked, Session, as_picked};
 use crate::domain::Instant;
@@ -6,8 +6,8 @@ use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::key::{Key, Tombstone};
 use crate::store::{Urgency, WriteTx, keys};
 
-/// Deletes keys, all or none. When it returns, the deletion is on the disk and the next verification is refused.
-/// What remains of each is the receipt: it names the last accepted use before.
+/// Deletes keys, all or none. When it returns, the deletion is on disk and the next request with one of them is
+/// rejected. Returns the tombstones, which name the last accepted request.
 pub fn delete_keys(session: &mut Session<'_>, picked: &[Picked]) -> Result<Vec<Tombstone>, DeskError> {
     session.write(Urgency::Revoking, |tx, now, _| {
         picked.iter().map(|picked| delete(tx, as_picked(tx, *picked)?, now)).collect()

@@ -12,7 +12,7 @@ fn existing(r: &Reader<'_>, id: ApplicationId) -> Result<Application, DeskError>
     applications::get(r, id)?.ok_or(DeskError::NotFound(Subject::Application(id)))
 }
 
-/// The Application in the version that was seen.
+/// Returns an Application in the version that the caller has seen.
 fn as_seen(r: &Reader<'_>, id: ApplicationId, version: i64) -> Result<Application, DeskError> {
     let application = existing(r, id)?;
     if application.version == version {
@@ -44,7 +44,7 @@ pub fn create_application(session: &mut Session<'_>, name: &Name) -> Result<Appl
     })
 }
 
-/// Gives an Application another name; its keys are those of before.
+/// Renames an Application.
 pub fn rename_application(
     session: &mut Session<'_>,
     id: ApplicationId,
@@ -63,8 +63,8 @@ pub fn rename_application(
     })
 }
 
-/// Deletes an Application and its keys, in one transaction. `keys` is how many whoever confirmed it was shown:
-/// with another number of them nothing is deleted. Returns the number of deleted keys.
+/// Deletes an Application and its keys, in one transaction. `keys` is the number of keys that the caller has confirmed:
+/// with another number nothing is deleted. Returns the number of deleted keys.
 pub fn delete_application(
     session: &mut Session<'_>,
     id: ApplicationId,

@@ -31,7 +31,7 @@ pub(super) fn add(
     Ok((existing(tx, id)?, AuditRecord::new(action).user(id).commitment(Commitment::to_user(&facts))))
 }
 
-/// Adds a user. With a login they can sign in from it; `uid` is that login's number, where it is known.
+/// Adds a user. `uid` is the user ID of the login, where it is known.
 pub fn add_user(
     session: &mut Session<'_>,
     email: &Email,
@@ -45,7 +45,7 @@ pub fn add_user(
     })
 }
 
-/// Disables a user: they may look, and change nothing. Their keys work until they expire.
+/// Makes a user read-only. Their keys work until they expire.
 pub fn disable_user(session: &mut Session<'_>, id: UserId, version: i64) -> Result<User, DeskError> {
     set_status(session, id, version, UserStatus::Disabled, AuditAction::UserDisabled)
 }

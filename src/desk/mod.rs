@@ -44,11 +44,11 @@ use crate::store::{Reader, Store, Urgency, WriteTx, keys};
 pub struct Session<'a> {
     /// The database.
     pub store: &'a mut Store,
-    /// Who sits at the keyboard.
+    /// The operating system user who runs keydesk.
     pub caller: &'a Caller,
     /// The present instant.
     pub now: Instant,
-    /// Where random bits come from.
+    /// The source of randomness.
     pub entropy: &'a mut dyn Entropy,
 }
 
@@ -67,12 +67,12 @@ impl Session<'_> {
     }
 }
 
-/// A key as somebody saw it when they decided.
+/// A key in the version that the caller has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Picked {
     /// Which key.
     pub id: KeyId,
-    /// In which version. A changed key is not touched: the decision was about something else.
+    /// A key that has another version by now is not changed: the decision was about something else.
     pub version: i64,
 }
 

@@ -1,4 +1,4 @@
-//! The first start: one user, one Application. And who sits at the keyboard.
+//! Set up a database with its first user and Application, and look up the caller.
 
 use super::{DeskError, Session, manage_applications, manage_users};
 use crate::domain::application::Application;
@@ -10,7 +10,7 @@ use crate::domain::user::{Caller, Email, User, UserStatus};
 use crate::store::users::Binding;
 use crate::store::{Store, StoreError, applications, database, users};
 
-/// What the first start made, or found.
+/// The first user and Application, created or found.
 #[derive(Clone, Debug)]
 pub struct SetUp {
     /// The first user, or the caller's.
@@ -19,7 +19,7 @@ pub struct SetUp {
     pub application: Application,
     /// How the database's keys begin.
     pub prefix: Prefix,
-    /// Whether all was there already and nothing was done.
+    /// Whether the database was set up before, and nothing was changed.
     pub already: bool,
 }
 
@@ -59,20 +59,19 @@ pub fn set_up(
     })
 }
 
-/// Who sits at the keyboard, as this database knows them.
+/// The caller as this database knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
     /// There are no users yet.
     NotSetUp,
-    /// May look and change.
     Active(User),
-    /// May look only.
+    /// Read-only.
     Disabled(User),
-    /// May look only, and asks to be added.
+    /// No user is bound to this login. Read-only.
     Unknown,
 }
 
-/// Looks up who sits at the keyboard.
+/// Looks up the caller among the users.
 pub fn who(store: &Store, caller: &Caller) -> Result<Who, StoreError> {
     store.read(|r| {
         Ok(match users::of_caller(r, caller)? {
