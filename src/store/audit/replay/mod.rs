@@ -49,7 +49,7 @@ const MOST_EXPLAINED: usize = 10;
 /// Everything that does not fit; empty where the log tells all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// The first [`MOST_FINDINGS`].
+    /// The first `MOST_FINDINGS`.
     pub listed: Vec<Finding>,
     /// How many there are in all.
     pub all: usize,
