@@ -66,7 +66,7 @@ fn with_name(
 /// How far keys that expire soon are counted: beyond it "many" says enough, and the header must not wait.
 pub(crate) const MOST_ATTENTION: u64 = 1_000;
 
-/// How many keys of an Application work still, but not for longer than `soon`; at most [`MOST_ATTENTION`].
+/// How many keys of an Application work still, but not for longer than `soon`; at most `MOST_ATTENTION`.
 pub fn attention(
     r: &Reader<'_>,
     application: ApplicationId,
