@@ -195,7 +195,17 @@ impl Context {
         desk: &mut Desk,
         operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
     ) -> Result<T, CommandError> {
-        let done = desk.perform(clock::now(), operation)?;
+        self.change_at(clock::now(), desk, operation)
+    }
+
+    /// Carries out an operation at a given time: the one from which its dates were calculated.
+    pub(crate) fn change_at<T>(
+        &self,
+        now: Instant,
+        desk: &mut Desk,
+        operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
+    ) -> Result<T, CommandError> {
+        let done = desk.perform(now, operation)?;
         self.warn_of_loss(&desk.take_unreported());
         Ok(done)
     }

@@ -69,7 +69,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         context.output.warn(&warning.to_string());
     }
     let new = NewKey { application: application.id, name, kind, key_type: args.key_type, expires };
-    let created = context.change(&mut desk, |session| desk::create_key(session, &new))?;
+    // At the time from which the expiration was calculated, so that a lifetime of 90 days is 90 days to the second.
+    let created = context.change_at(context.now, &mut desk, |session| desk::create_key(session, &new))?;
     let CreatedKey { key, secret } = created;
     let shown = Shown {
         key,
