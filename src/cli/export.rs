@@ -71,7 +71,7 @@ const COLUMNS: [&str; 16] = [
 const KEYS_PER_STEP: u64 = 4_096;
 
 #[derive(Serialize)]
-struct Done {
+struct Document {
     file: String,
     keys: u64,
     bytes: u64,
@@ -113,7 +113,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     bar.finish_and_clear();
     let bytes = file.finish()?;
     if context.output.is_json() {
-        context.output.document(&Done { file: path.display().to_string(), keys, bytes })?;
+        context.output.document(&Document { file: path.display().to_string(), keys, bytes })?;
     }
     context.output.say(&format!("{} written to {place}", text::count(keys, "key", "keys")));
     Ok(Exit::Done)

@@ -109,19 +109,19 @@ impl Settings {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let defaults = read(Path::new("assets/config.toml"), DEFAULT)?;
         let own = read(path, text)?;
-        let reader = Reader { path, text };
+        let values = Values { path, text };
         let built_in = |error: String| ConfigError::at(Path::new("assets"), "", 0, error);
         let bindings = Bindings::built_in().map_err(|error| built_in(error.to_string()))?;
         let catalog = Catalog::built_in().map_err(|error| built_in(error.to_string()))?;
         let wrong = |at: usize, error: String| ConfigError::at(path, text, at, error);
         Ok(Self {
-            theme: reader.word(own.theme.as_ref(), defaults.theme.as_ref())?,
-            ascii: reader.word(own.ascii.as_ref(), defaults.ascii.as_ref())?,
+            theme: values.word(own.theme.as_ref(), defaults.theme.as_ref())?,
+            ascii: values.word(own.ascii.as_ref(), defaults.ascii.as_ref())?,
             mouse: own.mouse.or(defaults.mouse).unwrap_or(true),
-            default_expiry: reader.days(own.default_expiry.as_ref(), defaults.default_expiry.as_ref())?,
-            expires_soon: reader.length(own.expires_soon.as_ref(), defaults.expires_soon.as_ref(), "7d")?,
-            clipboard: reader.word(own.clipboard.as_ref(), defaults.clipboard.as_ref())?,
-            clipboard_clear_after: reader
+            default_expiry: values.days(own.default_expiry.as_ref(), defaults.default_expiry.as_ref())?,
+            expires_soon: values.length(own.expires_soon.as_ref(), defaults.expires_soon.as_ref(), "7d")?,
+            clipboard: values.word(own.clipboard.as_ref(), defaults.clipboard.as_ref())?,
+            clipboard_clear_after: values
                 .length(own.clipboard_clear_after.as_ref(), defaults.clipboard_clear_after.as_ref(), "45s")?
                 .to_std()
                 .unwrap_or(Duration::from_secs(45)),
@@ -200,12 +200,12 @@ fn place_of_platform(platforms: &[Spanned<Platform>], error: &CatalogError) -> u
 }
 
 /// Parses values and reports the position of a wrong one.
-struct Reader<'a> {
+struct Values<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
-impl Reader<'_> {
+impl Values<'_> {
     fn wrong(&self, value: &Spanned<String>, message: impl Into<String>) -> ConfigError {
         ConfigError::at(self.path, self.text, value.span().start, message)
     }

@@ -119,7 +119,7 @@ impl Catalog {
 
 /// How to use a key, with `<key>` in place of the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Usage {
+pub struct Instructions {
     /// `Generic`, or the platform's name.
     pub title: String,
     pub header: String,
@@ -129,7 +129,7 @@ pub struct Usage {
 }
 
 #[must_use]
-pub fn usage(kind: &KeyKind, catalog: &Catalog) -> Usage {
+pub fn instructions(kind: &KeyKind, catalog: &Catalog) -> Instructions {
     let platform = kind.platform().and_then(|slug| catalog.get(slug));
     let (header, curl) = match platform.map_or(Presents::Header, |p| p.presents) {
         Presents::Header => (
@@ -149,7 +149,7 @@ pub fn usage(kind: &KeyKind, catalog: &Catalog) -> Usage {
             "An answer of 401 means that the key is refused: expired, disabled, deleted or mistyped.".into(),
         ],
     };
-    Usage { title: catalog.label(kind), header, curl, steps }
+    Instructions { title: catalog.label(kind), header, curl, steps }
 }
 
 #[cfg(test)]
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn usage_never_needs_the_catalog() {
         let kind = KeyKind::ThirdParty { platform: "gone".into() };
-        let usage = usage(&kind, &Catalog::default());
+        let usage = instructions(&kind, &Catalog::default());
         assert_eq!(usage.title, "gone");
         assert!(usage.curl.contains("<key>"));
     }

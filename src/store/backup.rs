@@ -16,7 +16,7 @@ use crate::domain::audit::ChainHash;
 const PAGES: i32 = 1_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Copied {
+pub struct BackupSummary {
     pub keys: u64,
     /// The number of the last entry of its audit log.
     pub entries: u64,
@@ -46,7 +46,7 @@ pub fn copy(
     into: &Path,
     stop: &Arc<AtomicBool>,
     tell: &mut dyn FnMut(Stage),
-) -> Result<Option<Copied>, StoreError> {
+) -> Result<Option<BackupSummary>, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let fault = |what| move |error: rusqlite::Error| StoreError::from_sqlite(&error, what, into);
     let mut target = Connection::open_with_flags(into, flags).map_err(fault("opening the copy"))?;
@@ -63,7 +63,7 @@ pub fn copy(
         let backup = Backup::new(reader.connection, &mut target).map_err(reader.fault("copying it"))?;
         loop {
             match backup.step(PAGES) {
-                Ok(StepResult::Done) => return Ok(Some(Copied { keys, entries, head })),
+                Ok(StepResult::Done) => return Ok(Some(BackupSummary { keys, entries, head })),
                 Ok(StepResult::More) => {}
                 // The target is nobody else's; so it is the source, for a moment.
                 Ok(_) => std::thread::sleep(Duration::from_millis(20)),

@@ -40,7 +40,7 @@ pub type Claim<'a> = (KeyId, &'a KeyHash);
 
 /// What a presented text is.
 #[derive(Clone, Copy, Debug)]
-pub enum Found<'a> {
+pub enum LookupResult<'a> {
     /// The text of a key.
     Key(&'a KnownKey),
     /// The text of a deleted key.
@@ -90,22 +90,22 @@ impl Lookup {
     }
 
     /// What a presented text is at this moment.
-    pub fn find<T>(&mut self, claim: Claim<'_>, judge: impl FnOnce(Found<'_>) -> T) -> Result<T, StoreError> {
+    pub fn find<T>(&mut self, claim: Claim<'_>, judge: impl FnOnce(LookupResult<'_>) -> T) -> Result<T, StoreError> {
         self.renew()?;
         if let Some(key) = self.kept(claim) {
-            return Ok(judge(Found::Key(key)));
+            return Ok(judge(LookupResult::Key(key)));
         }
         self.make_room();
         let found = self.read(claim)?;
         self.confirm_file()?;
-        Ok(judge(self.found(claim, &found)))
+        Ok(judge(self.result(claim, &found)))
     }
 
     /// What several texts are, at one moment: `judge` gets each in its turn, or none where this fails.
     pub fn find_all<'a>(
         &mut self,
         claims: impl Iterator<Item = Claim<'a>> + Clone,
-        mut judge: impl FnMut(Found<'_>),
+        mut judge: impl FnMut(LookupResult<'_>),
     ) -> Result<(), StoreError> {
         self.renew()?;
         let asked = claims.clone().count();
@@ -113,7 +113,7 @@ impl Lookup {
         kept.extend(claims.clone().map_while(|claim| self.kept(claim)));
         if kept.len() == asked {
             for key in kept {
-                judge(Found::Key(key));
+                judge(LookupResult::Key(key));
             }
             return Ok(());
         }
@@ -133,7 +133,7 @@ impl Lookup {
         }?;
         self.confirm_file()?;
         for (claim, found) in claims.zip(&found) {
-            judge(self.found(claim, found));
+            judge(self.result(claim, found));
         }
         Ok(())
     }
@@ -179,11 +179,11 @@ impl Lookup {
         }
     }
 
-    fn found(&self, (id, _): Claim<'_>, found: &Match) -> Found<'_> {
+    fn result(&self, (id, _): Claim<'_>, found: &Match) -> LookupResult<'_> {
         match found {
-            Match::Kept => self.kept.get(&id).map_or(Found::Nothing, Found::Key),
-            Match::Deleted => Found::Deleted,
-            Match::Nothing => Found::Nothing,
+            Match::Kept => self.kept.get(&id).map_or(LookupResult::Nothing, LookupResult::Key),
+            Match::Deleted => LookupResult::Deleted,
+            Match::Nothing => LookupResult::Nothing,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::domain::key::{Accepted, KeyId};
 use crate::domain::secret::KeyHash;
 use crate::domain::text::fold;
 use crate::domain::token;
-use crate::store::lookup::{Claim, Found};
+use crate::store::lookup::{Claim, LookupResult};
 
 /// The answer to a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,14 +99,14 @@ impl Question {
     }
 
     /// The one predicate: decides about what the database has for this text.
-    pub(super) fn decide(&self, found: Found<'_>, now: Instant) -> Decision {
+    pub(super) fn decide(&self, found: LookupResult<'_>, now: Instant) -> Decision {
         let refused = |reason, key| Decision::Refused(Refusal { reason, key });
         let id = self.id;
         let key = match found {
-            Found::Key(key) => key,
-            Found::Deleted => return refused(Reason::Deleted, Some(id)),
+            LookupResult::Key(key) => key,
+            LookupResult::Deleted => return refused(Reason::Deleted, Some(id)),
             // The right ID with another secret is nobody's key.
-            Found::Nothing => return refused(Reason::Unknown, None),
+            LookupResult::Nothing => return refused(Reason::Unknown, None),
         };
         let name = key.known.application.as_str();
         if self.application.as_ref().is_some_and(|wanted| *wanted != fold(name).as_bytes()) {

@@ -51,10 +51,11 @@ struct Document {
     broken: Option<Broken>,
     expected: Option<bool>,
     /// Whether the log contains the known head; none when there was none.
-    witnessed: Option<bool>,
+    #[serde(rename = "witnessed")]
+    contains_known_head: Option<bool>,
     /// IDs of deleted keys that exist again.
     revived: Vec<String>,
-    findings: Vec<Found>,
+    findings: Vec<FindingDocument>,
     findings_in_all: usize,
 }
 
@@ -65,13 +66,13 @@ struct Broken {
 }
 
 #[derive(Serialize)]
-struct Found {
+struct FindingDocument {
     kind: &'static str,
     id: String,
     what: String,
 }
 
-impl From<Finding> for Found {
+impl From<Finding> for FindingDocument {
     fn from(Finding { kind, id, what }: Finding) -> Self {
         Self { kind, id, what }
     }
@@ -154,12 +155,12 @@ impl Report {
     fn document(self) -> Document {
         let whole = self.is_intact();
         let KnownHeadCheck { known, mismatch, .. } = self.known_head;
-        let witnessed = known.map(|_| mismatch.is_none());
+        let contains_known_head = known.map(|_| mismatch.is_none());
         let revived = mismatch.iter().flat_map(|mismatch| &mismatch.restored);
         let document = Document {
             whole,
             expected: self.expected,
-            witnessed,
+            contains_known_head,
             revived: revived.map(|restored| restored.key.id.to_string()).collect(),
             ..Document::default()
         };
@@ -175,7 +176,7 @@ impl Report {
                     since: since.map(rfc3339),
                     head: Some(head.to_string()),
                     findings_in_all: findings.all,
-                    findings: findings.listed.into_iter().map(Found::from).collect(),
+                    findings: findings.listed.into_iter().map(FindingDocument::from).collect(),
                     ..document
                 }
             }

@@ -35,7 +35,7 @@ struct Document<'a> {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let desk = context.desk()?;
     let key = read(desk.store(), |reader| resolve::key(context, reader, &args.key))?;
-    let usage = platform::usage(&key.kind, &context.settings.catalog);
+    let usage = platform::instructions(&key.kind, &context.settings.catalog);
     let document = Document {
         id: key.id.as_str(),
         name: key.name.as_str(),

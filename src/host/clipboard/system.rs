@@ -24,7 +24,7 @@ pub(super) fn copy(secret: &Secret, keydesk: &Path, clear_after: Duration) -> Re
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("the helper could not be started: {error}"))?;
-    let ready = hand_over(&mut child, secret);
+    let ready = send(&mut child, secret);
     if ready.is_err() {
         // By its own handle, so that no other process can be hit.
         let _ = child.kill();
@@ -34,7 +34,7 @@ pub(super) fn copy(secret: &Secret, keydesk: &Path, clear_after: Duration) -> Re
     ready
 }
 
-fn hand_over(child: &mut Child, secret: &Secret) -> Result<(), String> {
+fn send(child: &mut Child, secret: &Secret) -> Result<(), String> {
     let broken = |error: std::io::Error| format!("the helper did not take it: {error}");
     let mut input = child.stdin.take().ok_or("the helper has no input")?;
     input.write_all(secret.expose().as_bytes()).map_err(broken)?;

@@ -176,7 +176,7 @@ impl Condition {
 
 /// How a step of a list is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Strategy {
     /// Along the index of the order, until there are enough rows.
     Along,
     /// The same, but looking at so many rows only: where matches are common that is enough.
@@ -189,7 +189,7 @@ enum Way {
 const GLANCE: usize = 3_000;
 
 /// The statement of one step through a list.
-fn statement(query: &KeyQuery, condition: &str, from: bool, forward: bool, way: Way) -> String {
+fn statement(query: &KeyQuery, condition: &str, from: bool, forward: bool, strategy: Strategy) -> String {
     let sort = query.sort;
     let mut columns = sort.columns().to_vec();
     columns.push("k.key_id");
@@ -218,17 +218,17 @@ fn statement(query: &KeyQuery, condition: &str, from: bool, forward: bool, way: 
     } else {
         format!("keys k INDEXED BY {} CROSS JOIN users u ON u.id = k.creator_id", sort.index())
     };
-    match way {
-        Way::Along => {
+    match strategy {
+        Strategy::Along => {
             format!("SELECT {KEY_COLUMNS} FROM {along} WHERE {condition}{start} ORDER BY {order} LIMIT ?")
         }
-        Way::AlongFor(rows) => format!(
+        Strategy::AlongFor(rows) => format!(
             "SELECT {KEY_COLUMNS} FROM (SELECT k.key_id FROM {along} WHERE k.application_id = {app}{start} \
              ORDER BY {order} LIMIT {rows}) m CROSS JOIN keys k ON k.key_id = m.key_id \
              CROSS JOIN users u ON u.id = k.creator_id WHERE {condition} ORDER BY {order} LIMIT ?",
             app = query.application.0
         ),
-        Way::Through => format!(
+        Strategy::Through => format!(
             "SELECT {KEY_COLUMNS} FROM (SELECT k.key_id FROM keys k INDEXED BY keys_by_name \
              CROSS JOIN users u ON u.id = k.creator_id WHERE {condition}{start} ORDER BY {order} LIMIT ?) m \
              CROSS JOIN keys k ON k.key_id = m.key_id CROSS JOIN users u ON u.id = k.creator_id ORDER BY {order}"
@@ -241,7 +241,7 @@ fn values(
     query: &KeyQuery,
     condition: &Condition,
     from: Option<&Vec<Value>>,
-    way: Way,
+    strategy: Strategy,
     limit: usize,
 ) -> Vec<Value> {
     let mut start = Vec::new();
@@ -251,9 +251,9 @@ fn values(
         }
         start.extend(cursor.iter().cloned());
     }
-    let mut values = match way {
-        Way::AlongFor(_) => [start, condition.values.clone()].concat(),
-        Way::Along | Way::Through => [condition.values.clone(), start].concat(),
+    let mut values = match strategy {
+        Strategy::AlongFor(_) => [start, condition.values.clone()].concat(),
+        Strategy::Along | Strategy::Through => [condition.values.clone(), start].concat(),
     };
     values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
     values
@@ -276,25 +276,25 @@ pub fn page(
             Step::Forward(from) => (*from, true),
             Step::Backward(from) => (*from, false),
         };
-        let read = |way| {
-            let sql = statement(query, &condition.sql, from.is_some(), forward, way);
-            select(r, &sql, values(query, &condition, from, way, limit))
+        let read = |strategy| {
+            let sql = statement(query, &condition.sql, from.is_some(), forward, strategy);
+            select(r, &sql, values(query, &condition, from, strategy, limit))
         };
-        // The index of the names has all that a filter looks at, and so has no need of a second way.
+        // The index of the names has all that a filter looks at, and so has no need of a second strategy.
         if !query.is_filtered() || query.sort == KeySort::Name {
-            return read(Way::Along);
+            return read(Strategy::Along);
         }
-        let glanced = read(Way::AlongFor(GLANCE))?;
-        if glanced.len() >= limit { Ok(glanced) } else { read(Way::Through) }
+        let glanced = read(Strategy::AlongFor(GLANCE))?;
+        if glanced.len() >= limit { Ok(glanced) } else { read(Strategy::Through) }
     })
 }
 
 /// What SQLite intends to do for a step of a list: a test looks that it never sorts all rows, nor looks at them all.
 pub fn plan(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog, from: &Key) -> Result<String, StoreError> {
     let condition = Condition::of(r, query, catalog)?;
-    let way = if query.is_filtered() { Way::Through } else { Way::Along };
-    let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &condition.sql, true, true, way));
-    let values = values(query, &condition, Some(&query.sort.cursor(from)), way, 10);
+    let strategy = if query.is_filtered() { Strategy::Through } else { Strategy::Along };
+    let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &condition.sql, true, true, strategy));
+    let values = values(query, &condition, Some(&query.sort.cursor(from)), strategy, 10);
     let steps: Vec<String> = r.all("planning", &sql, params_from_iter(values), |row| row.get(3))?;
     Ok(steps.join("; "))
 }
@@ -317,8 +317,8 @@ fn first<E: From<StoreError>>(
     f: impl FnMut(Key) -> Result<(), E>,
 ) -> Result<(), E> {
     let condition = Condition::of(r, query, catalog)?;
-    let sql = statement(query, &condition.sql, false, true, Way::Along);
-    let values = values(query, &condition, None, Way::Along, limit);
+    let sql = statement(query, &condition.sql, false, true, Strategy::Along);
+    let values = values(query, &condition, None, Strategy::Along, limit);
     r.each("reading the keys", &sql, params_from_iter(values), convert::key, f)
 }
 

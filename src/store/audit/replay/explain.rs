@@ -16,7 +16,7 @@ use crate::store::{Reader, StoreError, database};
 
 /// What the entries of one key say.
 #[derive(Default)]
-struct Told {
+struct Logged {
     fields: BTreeMap<String, String>,
     commitment: Option<Commitment>,
     application: Option<i64>,
@@ -24,35 +24,35 @@ struct Told {
     by: Option<(i64, Instant)>,
 }
 
-impl Told {
+impl Logged {
     fn of(r: &Reader<'_>, id: KeyId, by: AuditAction) -> Result<Self, StoreError> {
-        let mut told = Self::default();
+        let mut logged = Self::default();
         let sql = format!("SELECT {ENTRY} FROM audit l WHERE l.key_id = ?1 ORDER BY l.number");
         r.each(COMPARING, &sql, [id.as_str()], entry, |(entry, _)| {
             let is = |action: AuditAction| entry.action == action.as_str();
             if is(by) {
-                told.by = Some((entry.actor.0, entry.at));
+                logged.by = Some((entry.actor.0, entry.at));
             }
             if is(AuditAction::KeyDeleted) {
                 // What it says of the fields is what they were.
                 return Ok(());
             }
             if is(AuditAction::KeyCreated) {
-                told.commitment = entry.commitment;
-                told.application = entry.application.map(|application| application.0);
+                logged.commitment = entry.commitment;
+                logged.application = entry.application.map(|application| application.0);
             }
             if is(AuditAction::KeyDelivered) {
-                told.fields.insert("delivered".into(), rfc3339(entry.at));
+                logged.fields.insert("delivered".into(), rfc3339(entry.at));
             }
             for change in entry.changes() {
                 match change.after {
-                    Some(after) => drop(told.fields.insert(change.field, after)),
-                    None => drop(told.fields.remove(&change.field)),
+                    Some(after) => drop(logged.fields.insert(change.field, after)),
+                    None => drop(logged.fields.remove(&change.field)),
                 }
             }
             Ok::<_, StoreError>(())
         })?;
-        Ok(told)
+        Ok(logged)
     }
 
     /// What differs of that to which the entry of the creation commits. `prefix` is that of all keys.
@@ -97,7 +97,7 @@ pub(super) fn row(
     table: &Table,
     id: KeyId,
 ) -> Result<String, StoreError> {
-    let told = Told::of(r, id, table.action)?;
+    let logged = Logged::of(r, id, table.action)?;
     let sql = format!("{} WHERE key_id = ?1", table.sql);
     let Some(row) = r.first(COMPARING, &sql, [id.as_str()], KeyRow::of)? else { return Ok(String::new()) };
     // The prefix with which the keys were created: the logged one.
@@ -108,12 +108,12 @@ pub(super) fn row(
     let fields = KEY_FIELDS
         .iter()
         .zip(&row.fields)
-        .map(|(field, there)| (field, there.as_ref(), told.fields.get(*field)));
+        .map(|(field, there)| (field, there.as_ref(), logged.fields.get(*field)));
     let differing = fields.filter(|(_, there, logged)| there != logged);
     let mut differing: Vec<String> =
         differing.map(|(field, there, logged)| difference(field, there, logged)).collect();
-    differing.extend(told.access(&row, &prefix));
-    if told.by != Some(row.by) {
+    differing.extend(logged.access(&row, &prefix));
+    if logged.by != Some(row.by) {
         differing.push(table.by.into());
     }
     Ok(format!(": {}", differing.join("; ")))

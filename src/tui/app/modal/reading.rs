@@ -24,7 +24,7 @@ pub enum Page {
     /// The bindings of a screen or a dialog.
     Help { title: String, contexts: Vec<Context> },
     /// How to use a key, never with its secret.
-    Usage { prefix: String, usage: platform::Usage },
+    Usage { prefix: String, usage: platform::Instructions },
     /// A key's details: none until they are read, the inner none when the key is deleted.
     Key { id: KeyId, details: Option<Option<Box<KeyDetails>>> },
     /// An audit entry, with what is known of the key whose deletion it records.
@@ -41,7 +41,7 @@ impl Reading {
     }
 
     pub fn usage(key: &Key, catalog: &Catalog) -> Self {
-        Self::of(Page::Usage { prefix: key.prefix.clone(), usage: platform::usage(&key.kind, catalog) })
+        Self::of(Page::Usage { prefix: key.prefix.clone(), usage: platform::instructions(&key.kind, catalog) })
     }
 
     pub fn key(id: KeyId) -> Self {

@@ -33,7 +33,7 @@ pub(super) fn panel(app: &App, reading: &Reading, page: &mut Page<'_>) {
     }
 }
 
-fn how_to_use(prefix: &str, usage: &platform::Usage, page: &mut Page<'_>) {
+fn how_to_use(prefix: &str, usage: &platform::Instructions, page: &mut Page<'_>) {
     let theme = page.theme();
     page.title = format!("How to use it: {}", usage.title);
     page.text(&format!("Put the whole key ({prefix}_...) in the place of <key>."), theme.dim).blank();
