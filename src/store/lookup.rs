@@ -90,7 +90,11 @@ impl Lookup {
     }
 
     /// What a presented text is at this moment.
-    pub fn find<T>(&mut self, claim: Claim<'_>, judge: impl FnOnce(LookupResult<'_>) -> T) -> Result<T, StoreError> {
+    pub fn find<T>(
+        &mut self,
+        claim: Claim<'_>,
+        judge: impl FnOnce(LookupResult<'_>) -> T,
+    ) -> Result<T, StoreError> {
         self.renew()?;
         if let Some(key) = self.kept(claim) {
             return Ok(judge(LookupResult::Key(key)));

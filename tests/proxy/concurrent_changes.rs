@@ -11,7 +11,7 @@ use keydesk::tui::app::msg::{Operation, Outcome};
 use keydesk::tui::effects::Effects as Screen;
 
 use crate::screen;
-use crate::support::Desk;
+use crate::support::TestDesk;
 use crate::support::endpoint::{Client, Endpoint};
 use crate::support::have;
 use crate::support::proxies::{Api, Kind, Proxy};
@@ -52,7 +52,7 @@ fn storm(kind: Kind) {
     if !have(kind.program()) {
         return;
     }
-    let desk = Desk::of_today();
+    let desk = TestDesk::of_today();
     let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
     let api = Api::start();
     let proxy = Proxy::start(kind, endpoint.address, "/auth/Storefront", api.address);

@@ -19,15 +19,15 @@ use keydesk::store::Store;
 use keydesk::tui::app::msg::{Operation, Outcome};
 use keydesk::tui::effects::Effects as Screen;
 
-use support::{Desk, Seeded, ana};
+use support::{Seeded, TestDesk, ana};
 
-fn key(desk: &mut Desk, name: &str) -> CreatedKey {
+fn key(desk: &mut TestDesk, name: &str) -> CreatedKey {
     let new = desk.new_key(name, 90);
     desk.create(&new)
 }
 
 /// What carries out the screen's operations, on a connection of its own.
-fn screen(desk: &Desk, seed: u64) -> Screen {
+fn screen(desk: &TestDesk, seed: u64) -> Screen {
     let mut entropy = Seeded(seed);
     let store = Store::open_existing(&desk.path(), &mut entropy).unwrap();
     let settings = Settings::parse(std::path::Path::new("config.toml"), "").unwrap();

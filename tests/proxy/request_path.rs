@@ -5,7 +5,7 @@ use keydesk::desk::{self, Picked};
 use keydesk::domain::text::Name;
 use keydesk::store::keys;
 
-use crate::support::Desk;
+use crate::support::TestDesk;
 use crate::support::endpoint::{Answer, Client, Endpoint};
 use crate::support::have;
 use crate::support::proxies::{Api, Kind, Proxy};
@@ -27,7 +27,7 @@ fn guards(kind: Kind) {
     if !have(kind.program()) {
         return;
     }
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let created = key(&mut desk, "Checkout");
     let paused = key(&mut desk, "Paused");
     let mut short = desk.new_key("Short", 90);

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::key;
-use crate::support::Desk;
+use crate::support::TestDesk;
 use crate::support::endpoint::Endpoint;
 use crate::support::have;
 
@@ -43,7 +43,7 @@ fn the_units_are_valid_and_hardened() {
 /// GET, with the original in `X-Forwarded-*`.
 #[test]
 fn requests_from_traefik_are_answered() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let created = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
     let authorization = format!("ApiKey-v1 {}", created.secret.expose());

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::key;
-use crate::support::Desk;
+use crate::support::TestDesk;
 use crate::support::endpoint::{Client, Endpoint, command};
 
 const MIB: u64 = 1_024 * 1_024;
@@ -17,8 +17,8 @@ const MIB: u64 = 1_024 * 1_024;
 /// What may be held in memory, whatever clients do.
 const MOST_MEMORY: u64 = 64 * MIB;
 
-fn desk_with_key() -> (Desk, String) {
-    let mut desk = Desk::of_today();
+fn desk_with_key() -> (TestDesk, String) {
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     (desk, secret)
 }

@@ -6,7 +6,7 @@ use keydesk::domain::expiry::rfc3339;
 use keydesk::domain::key::{KeyKind, KeyType};
 use keydesk::domain::text::Name;
 
-use crate::support::Desk;
+use crate::support::TestDesk;
 use crate::support::endpoint::{Answer, Endpoint};
 use crate::{delete, key};
 
@@ -26,7 +26,7 @@ fn bearer(secret: &str) -> String {
 
 #[test]
 fn a_valid_key_is_accepted_with_its_identity_headers() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let mut new = desk.new_key("Kassé & Co", 90);
     new.kind = KeyKind::from_platform(Some("braze".into()));
     let created = desk.create(&new);
@@ -51,7 +51,7 @@ fn a_valid_key_is_accepted_with_its_identity_headers() {
 
 #[test]
 fn every_method_gets_the_same_response() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"] {
@@ -68,7 +68,7 @@ fn every_method_gets_the_same_response() {
 
 #[test]
 fn every_documented_credential_form_is_read_and_no_other() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let base64 = |text: &str| {
@@ -119,7 +119,7 @@ fn every_documented_credential_form_is_read_and_no_other() {
 
 #[test]
 fn every_rejection_looks_the_same() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (disabled, disabled_secret) = key(&mut desk, "Disabled");
     let picked = [desk::Picked { id: disabled.key.id, version: disabled.key.version }];
     desk::set_access(&mut desk.session(), &picked, desk::KeyAccess::Disabled).unwrap();
@@ -130,7 +130,7 @@ fn every_rejection_looks_the_same() {
     let expired_secret = desk.create(&new).secret.expose().to_owned();
     let (_, secret) = key(&mut desk, "Checkout");
     desk::create_application(&mut desk.session(), &Name::parse("My Other").unwrap()).unwrap();
-    let mut elsewhere = Desk::new();
+    let mut elsewhere = TestDesk::new();
     elsewhere.entropy.0 = 99;
     let foreign = key(&mut elsewhere, "Foreign").1;
     std::thread::sleep(std::time::Duration::from_millis(2_100));
@@ -150,7 +150,7 @@ fn every_rejection_looks_the_same() {
 /// Exact but for case, byte by byte, as the path has it after percent-decoding.
 #[test]
 fn an_application_name_in_the_path_must_match_completely() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let odd = desk::create_application(&mut desk.session(), &Name::parse("\u{fffd}").unwrap()).unwrap();
     let mut new = desk.new_key("Odd", 90);
@@ -180,7 +180,7 @@ fn an_application_name_in_the_path_must_match_completely() {
 
 #[test]
 fn the_app_option_applies_to_auth_too() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     desk::create_application(&mut desk.session(), &Name::parse("Other").unwrap()).unwrap();
     let endpoint = Endpoint::start(&desk.path(), &["--app", "Other"]);
@@ -190,7 +190,7 @@ fn the_app_option_applies_to_auth_too() {
 
 #[test]
 fn test_keys_are_accepted_unless_production_is_required() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let mut new = desk.new_key("Trial", 90);
     new.key_type = KeyType::Test;
     let trial = desk.create(&new).secret.expose().to_owned();
@@ -205,7 +205,7 @@ fn test_keys_are_accepted_unless_production_is_required() {
 
 #[test]
 fn other_paths_are_not_found() {
-    let desk = Desk::of_today();
+    let desk = TestDesk::of_today();
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let healthy = endpoint.get("/healthz", &[]);
     assert_eq!((healthy.status, healthy.body.as_str()), (200, "ok"));
@@ -221,7 +221,7 @@ fn other_paths_are_not_found() {
 #[test]
 fn prometheus_can_parse_the_metrics() {
     use prometheus_parse::{Scrape, Value};
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let (_, _) = key(&mut desk, "Another");
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -260,7 +260,7 @@ fn prometheus_can_parse_the_metrics() {
 
 #[test]
 fn non_loopback_addresses_must_be_allowed() {
-    let desk = Desk::of_today();
+    let desk = TestDesk::of_today();
     let serve = |arguments: &[&str]| {
         let mut command = crate::support::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &desk.path());
         command.arg("serve").args(arguments).output().unwrap()

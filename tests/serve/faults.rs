@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use keydesk::Verifier;
 
-use crate::support::Desk;
+use crate::support::TestDesk;
 use crate::support::endpoint::Endpoint;
 use crate::{delete, key};
 
@@ -18,7 +18,7 @@ fn beside(database: &Path, end: &str) -> PathBuf {
 
 /// Breaks something under a running endpoint and a running library; from then on nobody gets in.
 fn after(what: &str, break_it: impl FnOnce(&Path)) {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let verifier = Verifier::open(desk.path()).unwrap();
@@ -55,7 +55,7 @@ fn a_missing_database_rejects_all_requests() {
 
 #[test]
 fn a_replaced_database_file_rejects_all_requests() {
-    let mut other = Desk::of_today();
+    let mut other = TestDesk::of_today();
     other.entropy.0 = 1_000;
     key(&mut other, "Another");
     other.store.scrub().unwrap();
@@ -80,7 +80,7 @@ fn an_older_copy_over_the_file_rejects_all_requests() {
         ("not asked between", false, &[]),
         ("not asked between, with the old times", false, &["-p"]),
     ] {
-        let mut desk = Desk::of_today();
+        let mut desk = TestDesk::of_today();
         let (created, secret) = key(&mut desk, "Checkout");
         let (_, other) = key(&mut desk, "Another");
         assert!(desk.store.scrub().unwrap());
@@ -138,7 +138,7 @@ fn an_older_copy_over_the_file_rejects_all_requests() {
 /// Checkpoints rewrite the file as well, and are none of anybody's business.
 #[test]
 fn checkpoints_cause_no_rejection() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let mut client = endpoint.connect();
@@ -155,7 +155,7 @@ fn checkpoints_cause_no_rejection() {
 
 #[test]
 fn a_damaged_database_never_accepts_a_key() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     desk.store.scrub().unwrap();
     let endpoint = Endpoint::start(&desk.path(), &[]);
@@ -171,7 +171,7 @@ fn a_damaged_database_never_accepts_a_key() {
 
 #[test]
 fn a_lock_against_readers_is_awaited_and_then_reported() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let mut client = endpoint.connect();
@@ -186,7 +186,7 @@ fn a_lock_against_readers_is_awaited_and_then_reported() {
         l_len: 8,
         l_pid: 0,
     };
-    let Desk { folder: _folder, store, .. } = desk;
+    let TestDesk { folder: _folder, store, .. } = desk;
     drop(store);
     // The endpoint may be writing down a use just now.
     nix::fcntl::fcntl(&index, nix::fcntl::FcntlArg::F_SETLKW(&all)).unwrap();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::key;
-use crate::support::Desk;
+use crate::support::TestDesk;
 use crate::support::endpoint::{Endpoint, command};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keydesk");
@@ -41,7 +41,7 @@ fn handed_over(database: &Path, socket: OwnedFd, arguments: &str) -> Command {
 
 #[test]
 fn only_the_socket_from_systemd_is_served() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -63,7 +63,7 @@ fn only_the_socket_from_systemd_is_served() {
 
 #[test]
 fn systemd_is_notified_when_it_is_ready_and_not_before() {
-    let desk = Desk::of_today();
+    let desk = TestDesk::of_today();
     let path = desk.folder.path().join("notify.sock");
     let notify = UnixDatagram::bind(&path).unwrap();
     notify.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -78,7 +78,7 @@ fn systemd_is_notified_when_it_is_ready_and_not_before() {
 
 #[test]
 fn a_unix_socket_has_its_mode_and_is_removed() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let path = desk.folder.path().join("keydesk.sock");
     let unix = path.to_str().unwrap();
@@ -114,7 +114,7 @@ fn a_unix_socket_has_its_mode_and_is_removed() {
 
 #[test]
 fn a_pending_request_is_answered_before_shutdown() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let address = endpoint.address;
@@ -139,7 +139,7 @@ fn a_pending_request_is_answered_before_shutdown() {
 /// A client that has no more to say may close its half of the connection at once (`nc -N`, RFC 9293, section 3.6).
 #[test]
 fn a_half_closed_connection_is_answered() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (_, secret) = key(&mut desk, "Checkout");
     let unix = desk.folder.path().join("keydesk.sock");
     let endpoint = Endpoint::start(&desk.path(), &["--unix", unix.to_str().unwrap()]);
@@ -177,7 +177,7 @@ fn a_half_closed_connection_is_answered() {
 
 #[test]
 fn shutdown_waits_for_a_limited_time() {
-    let desk = Desk::of_today();
+    let desk = TestDesk::of_today();
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let mut stream = endpoint.connect();
     stream.stream.get_mut().write_all(b"GET /auth HTTP/1.1\r\nX-Half: ").unwrap();
@@ -189,7 +189,7 @@ fn shutdown_waits_for_a_limited_time() {
 
 #[test]
 fn the_log_contains_the_reason_and_never_the_key() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let mut serve = command(PROGRAM, &desk.path());
     serve.args(["serve", "--listen", "127.0.0.1:0"]).env("KEYDESK_LOG", "trace");

@@ -14,17 +14,17 @@ mod usage_recording;
 
 use keydesk::desk::{self, CreatedKey};
 
-use support::Desk;
+use support::TestDesk;
 
 /// A key for any purpose, and its secret.
-fn key(desk: &mut Desk, name: &str) -> (CreatedKey, String) {
+fn key(desk: &mut TestDesk, name: &str) -> (CreatedKey, String) {
     let new = desk.new_key(name, 90);
     let created = desk.create(&new);
     let secret = created.secret.expose().to_owned();
     (created, secret)
 }
 
-fn delete(desk: &mut Desk, created: &CreatedKey) {
+fn delete(desk: &mut TestDesk, created: &CreatedKey) {
     let picked = [desk::Picked { id: created.key.id, version: created.key.version }];
     desk::delete_keys(&mut desk.session(), &picked).unwrap();
 }

@@ -11,7 +11,7 @@ use keydesk::store::applications;
 use keydesk::{Decision, Verifier};
 
 use crate::support::endpoint::Endpoint;
-use crate::support::{Desk, Seeded};
+use crate::support::{Seeded, TestDesk};
 
 const RACES: usize = 100_000;
 
@@ -24,8 +24,8 @@ struct Doomed {
 }
 
 /// A database of this moment with many keys, made past the desk: it is not creation that is tested here.
-fn many(count: usize) -> (Desk, Vec<Doomed>) {
-    let mut desk = Desk::in_memory();
+fn many(count: usize) -> (TestDesk, Vec<Doomed>) {
+    let mut desk = TestDesk::in_memory();
     desk.now = keydesk::host::clock::now();
     let application = desk.store.read(applications::first).unwrap().unwrap().id;
     let prefix = Prefix::default();
@@ -66,7 +66,7 @@ fn many(count: usize) -> (Desk, Vec<Doomed>) {
 
 /// Deletes all of them, and counts up when a deletion is acknowledged.
 fn delete_all(
-    desk: &mut Desk,
+    desk: &mut TestDesk,
     doomed: &[Doomed],
     acknowledged: &AtomicUsize,
     mut after: impl FnMut(&[Doomed]),

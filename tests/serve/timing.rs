@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use keydesk::domain::key::{KeyId, KeyType};
 use keydesk::domain::token::{self, Prefix};
 
-use crate::support::Desk;
 use crate::support::Seeded;
+use crate::support::TestDesk;
 use crate::support::endpoint::{Client, Endpoint};
 use crate::{delete, key};
 
@@ -36,7 +36,7 @@ fn timed(client: &mut Client, secret: &str, wanted: u16) -> Duration {
 
 #[test]
 fn a_rejection_takes_as_long_whatever_the_key_is() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (used, secret) = key(&mut desk, "Used");
     let (unused, _) = key(&mut desk, "Unused");
     let (deleted, deleted_secret) = key(&mut desk, "Deleted");

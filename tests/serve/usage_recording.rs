@@ -9,7 +9,7 @@ use keydesk::store::{Store, keys};
 use keydesk::{Decision, Verifier};
 
 use crate::support::endpoint::Endpoint;
-use crate::support::{Desk, Seeded};
+use crate::support::{Seeded, TestDesk};
 use crate::{delete, key};
 
 /// What the screen may take at most.
@@ -26,23 +26,23 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn get(desk: &Desk, id: KeyId) -> Key {
+fn get(desk: &TestDesk, id: KeyId) -> Key {
     desk.store.read(|r| keys::get(r, id)).unwrap().unwrap()
 }
 
-fn uses_today(desk: &Desk, id: KeyId) -> u64 {
+fn uses_today(desk: &TestDesk, id: KeyId) -> u64 {
     let now = keydesk::host::clock::now();
     desk.store.read(|r| usage::last_30_days(r, id, now)).unwrap()[29]
 }
 
-fn refusals(desk: &Desk, id: KeyId) -> Vec<Refused> {
+fn refusals(desk: &TestDesk, id: KeyId) -> Vec<Refused> {
     let now = keydesk::host::clock::now();
     desk.store.read(|r| usage::refused(r, id, now)).unwrap()
 }
 
 #[test]
 fn usage_is_recorded_within_two_seconds_and_changes_nothing_else() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let mut client = endpoint.connect();
@@ -59,7 +59,7 @@ fn usage_is_recorded_within_two_seconds_and_changes_nothing_else() {
 
 #[test]
 fn rejections_are_recorded_for_the_key() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (paused, paused_secret) = key(&mut desk, "Paused");
     let (gone, gone_secret) = key(&mut desk, "Gone");
     let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
@@ -91,7 +91,7 @@ fn rejections_are_recorded_for_the_key() {
 
 #[test]
 fn usage_in_memory_is_written_at_shutdown() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     assert!(endpoint.lets_in(&secret));
@@ -101,7 +101,7 @@ fn usage_in_memory_is_written_at_shutdown() {
 
 #[test]
 fn forwarded_addresses_are_accepted_from_trusted_proxies_only() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     endpoint
@@ -113,7 +113,7 @@ fn forwarded_addresses_are_accepted_from_trusted_proxies_only() {
 /// A client's own word is never recorded, whatever bytes it adds to what its proxy says.
 #[test]
 fn a_client_cannot_choose_its_recorded_address() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
     for (lines, wanted) in [
         (&[&b"X-Forwarded-For: \xff, 203.0.113.9"[..], b"X-Real-IP: 6.6.6.6"][..], "203.0.113.9"),
@@ -132,7 +132,7 @@ fn a_client_cannot_choose_its_recorded_address() {
 
 #[test]
 fn a_locked_database_delays_no_verification_and_loses_no_usage() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let raw = rusqlite::Connection::open(desk.path()).unwrap();
@@ -153,7 +153,7 @@ fn a_locked_database_delays_no_verification_and_loses_no_usage() {
 
 #[test]
 fn the_library_records_usage_unless_disabled() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let reading = Verifier::open(desk.path()).unwrap().without_recording();
     assert!(reading.verify(&secret, None).unwrap().is_accepted());
@@ -178,7 +178,7 @@ fn the_library_records_usage_unless_disabled() {
 
 #[test]
 fn old_days_are_removed_and_an_idle_recorder_writes_nothing() {
-    let mut desk = Desk::of_today();
+    let mut desk = TestDesk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let raw = rusqlite::Connection::open(desk.path()).unwrap();
     let today = usage::day_of(keydesk::host::clock::now());

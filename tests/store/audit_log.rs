@@ -10,13 +10,13 @@ use keydesk::store::{Anchor, Window, keys};
 use proptest::prelude::*;
 
 use crate::fixtures::{colleague, create, email, name, picked, user};
-use crate::support::{self, Desk};
+use crate::support::{self, TestDesk};
 
-fn report(desk: &Desk) -> ChainReport {
+fn report(desk: &TestDesk) -> ChainReport {
     desk.store.read(|r| audit::walk(r, None, None, &mut |_, _| {})).unwrap()
 }
 
-fn entries(desk: &Desk, filter: &str) -> Vec<audit::AuditRow> {
+fn entries(desk: &TestDesk, filter: &str) -> Vec<audit::AuditRow> {
     let window = Window { anchor: Anchor::First, before: 0, after: 1_000 };
     let (filter, _) = AuditFilter::parse(filter, desk.now, &Zone::utc());
     desk.store.read(|r| audit::page(r, &filter, &window)).unwrap().rows
@@ -24,7 +24,7 @@ fn entries(desk: &Desk, filter: &str) -> Vec<audit::AuditRow> {
 
 #[test]
 fn every_operation_writes_its_entry() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
     let disabled =
@@ -51,7 +51,7 @@ fn every_operation_writes_its_entry() {
 
 #[test]
 fn the_log_contains_no_emails_and_no_secrets() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     colleague(&mut desk, "ben", 1001);
     let created = create(&mut desk, "Checkout");
     let raw = rusqlite::Connection::open(desk.path()).unwrap();
@@ -64,7 +64,7 @@ fn the_log_contains_no_emails_and_no_secrets() {
 
 #[test]
 fn newest_first_and_found_by_words() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     create(&mut desk, "Billing run");
     desk.now += TimeDelta::hours(1);
@@ -80,7 +80,7 @@ fn newest_first_and_found_by_words() {
 
 #[test]
 fn accidental_changes_are_prevented_and_tampering_is_detected() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     create(&mut desk, "Checkout");
     create(&mut desk, "Billing");
     let raw = rusqlite::Connection::open(desk.path()).unwrap();
@@ -119,10 +119,10 @@ proptest! {
 
     #[test]
     fn any_sequence_of_operations_keeps_the_chain_valid(steps in proptest::collection::vec(step(), 1..40)) {
-        let mut desk = Desk::new();
+        let mut desk = TestDesk::new();
         let mut alive: Vec<keydesk::domain::key::KeyId> = Vec::new();
         for (number, step) in steps.iter().enumerate() {
-            let key = |desk: &Desk, at: usize| -> Option<Picked> {
+            let key = |desk: &TestDesk, at: usize| -> Option<Picked> {
                 let id = *alive.get(at % alive.len().max(1))?;
                 let key = desk.store.read(|r| keys::get(r, id)).unwrap()?;
                 Some(Picked { id, version: key.version })

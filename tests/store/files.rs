@@ -9,7 +9,7 @@ use keydesk::store::{Store, StoreError, migrate, open};
 
 use crate::fixtures::{create, name};
 use crate::support::small_disk::SmallDisk;
-use crate::support::{Desk, Seeded};
+use crate::support::{Seeded, TestDesk};
 
 fn open(path: &Path) -> Result<Store, StoreError> {
     Store::open(path, &mut Seeded(3))
@@ -56,7 +56,7 @@ fn a_shared_folder_gets_group_writable_files() {
 
 #[test]
 fn a_file_readable_by_others_causes_a_warning() {
-    let desk = Desk::new();
+    let desk = TestDesk::new();
     std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
     let store = open(&desk.path()).unwrap();
     assert!(store.warnings().iter().any(|warning| warning.contains("chmod")), "{:?}", store.warnings());
@@ -79,7 +79,7 @@ fn a_foreign_file_is_rejected_and_not_modified() {
 
 #[test]
 fn a_newer_file_is_rejected_and_not_modified() {
-    let desk = Desk::new();
+    let desk = TestDesk::new();
     let path = desk.path();
     let folder = desk.folder;
     drop(desk.store);
@@ -96,7 +96,7 @@ fn a_newer_file_is_rejected_and_not_modified() {
 
 #[test]
 fn a_damaged_file_never_panics_and_never_accepts_a_key() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     let secret = created.secret.expose().to_owned();
     let path = desk.path();
@@ -126,7 +126,7 @@ fn a_damaged_file_never_panics_and_never_accepts_a_key() {
             // The right key may still be found whole; another never is.
             let _ = verifier.verify(&secret, None);
             let stranger = {
-                let mut other = Desk::new();
+                let mut other = TestDesk::new();
                 other.entropy.0 = round as u64 + 1_000;
                 create(&mut other, "Checkout").secret.expose().to_owned()
             };
@@ -139,7 +139,7 @@ fn a_damaged_file_never_panics_and_never_accepts_a_key() {
 
 #[test]
 fn a_symbolic_link_as_database_file_is_rejected() {
-    let desk = Desk::new();
+    let desk = TestDesk::new();
     let link = desk.folder.path().join("link.db");
     std::os::unix::fs::symlink(desk.path(), &link).unwrap();
     assert!(open(&link).is_err());
@@ -154,7 +154,7 @@ const STEPS: [&str; 3] = [
 
 #[test]
 fn a_migrated_file_equals_a_new_one() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let kept = create(&mut desk, "Checkout").key;
     let path = desk.path();
     desk.store = open(&desk.folder.path().join("other.db")).unwrap();
@@ -184,7 +184,7 @@ fn a_migrated_file_equals_a_new_one() {
 
 #[test]
 fn a_failing_migration_keeps_the_old_format() {
-    let desk = Desk::new();
+    let desk = TestDesk::new();
     let steps = [STEPS[0], STEPS[1], "INSERT INTO nowhere VALUES (1);"];
     assert!(open::upgrade_with(&desk.path(), &steps, &mut Seeded(3)).is_err());
     let raw = rusqlite::Connection::open(desk.path()).unwrap();
@@ -195,7 +195,7 @@ fn a_failing_migration_keeps_the_old_format() {
 
 #[test]
 fn two_connections_see_each_others_changes() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let other = open(&desk.path()).unwrap();
     let before = other.data_version().unwrap();
     desk::create_application(&mut desk.session(), &name("Billing")).unwrap();
@@ -209,7 +209,7 @@ fn two_connections_see_each_others_changes() {
 
 #[test]
 fn a_lock_held_elsewhere_is_awaited_and_then_reported() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let other = rusqlite::Connection::open(desk.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let since = std::time::Instant::now();
@@ -222,7 +222,7 @@ fn a_lock_held_elsewhere_is_awaited_and_then_reported() {
 
 #[test]
 fn deleted_data_is_removed_from_disk_when_no_reader_is_left() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     desk::delete_keys(&mut desk.session(), &crate::fixtures::picked(&created.key)).unwrap();
     let reader = rusqlite::Connection::open(desk.path()).unwrap();
@@ -237,7 +237,7 @@ fn deleted_data_is_removed_from_disk_when_no_reader_is_left() {
 #[test]
 fn the_reserve_is_complete_or_absent() {
     const WHOLE: u64 = 1 << 20;
-    let desk = Desk::new();
+    let desk = TestDesk::new();
     let (folder, path) = (desk.folder.path().to_owned(), desk.path());
     let beside = |end: &str| folder.join(format!("keydesk.db{end}"));
     let size = |end: &str| std::fs::metadata(beside(end)).map_or(0, |metadata| metadata.len());
@@ -290,7 +290,7 @@ fn on_a_full_disk_a_key_can_be_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let Some(small) = SmallDisk::mount(folder.path(), "2200k") else { return };
         let path = folder.path().join("keydesk.db");
-        let mut desk = Desk::new();
+        let mut desk = TestDesk::new();
         desk.store = open(&path).unwrap();
         desk::set_up(
             &mut desk.session(),

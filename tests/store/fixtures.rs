@@ -7,9 +7,9 @@ use keydesk::domain::text::Name;
 use keydesk::domain::user::{Email, User};
 use keydesk::store::users;
 
-use crate::support::Desk;
+use crate::support::TestDesk;
 
-pub fn application(desk: &Desk) -> ApplicationId {
+pub fn application(desk: &TestDesk) -> ApplicationId {
     desk.application()
 }
 
@@ -22,11 +22,11 @@ pub fn email(text: &str) -> Email {
 }
 
 /// A generic key of Storefront for so many days.
-pub fn wanted(desk: &Desk, key: &str, days: i64) -> NewKey {
+pub fn wanted(desk: &TestDesk, key: &str, days: i64) -> NewKey {
     desk.new_key(key, days)
 }
 
-pub fn create(desk: &mut Desk, key: &str) -> CreatedKey {
+pub fn create(desk: &mut TestDesk, key: &str) -> CreatedKey {
     let new = wanted(desk, key, 90);
     desk.create(&new)
 }
@@ -36,11 +36,11 @@ pub fn picked(key: &Key) -> [Picked; 1] {
 }
 
 /// Another user, signed in by their own login.
-pub fn colleague(desk: &mut Desk, login: &str, uid: u32) -> User {
+pub fn colleague(desk: &mut TestDesk, login: &str, uid: u32) -> User {
     let email = email(&format!("{login}@example.com"));
     desk::add_user(&mut desk.session(), &email, Some(login), Some(uid)).unwrap()
 }
 
-pub fn user(desk: &Desk, login: &str) -> User {
+pub fn user(desk: &TestDesk, login: &str) -> User {
     desk.store.read(|r| users::by_email(r, &email(&format!("{login}@example.com")))).unwrap().unwrap()
 }

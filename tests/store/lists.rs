@@ -10,13 +10,13 @@ use keydesk::store::{Anchor, Window};
 use proptest::prelude::*;
 
 use crate::fixtures::{application, colleague, name, picked, user};
-use crate::support::{self, Desk};
+use crate::support::{self, TestDesk};
 
 const PLATFORMS: [Option<&str>; 4] = [None, Some("braze"), Some("segment"), Some("gone")];
 
 /// So many keys of three creators, one of them deleted, in all states.
-fn furnished(count: usize) -> Desk {
-    let mut desk = Desk::new();
+fn furnished(count: usize) -> TestDesk {
+    let mut desk = TestDesk::new();
     colleague(&mut desk, "ben", 1001);
     colleague(&mut desk, "eve", 1002);
     let application = application(&desk);
@@ -45,7 +45,7 @@ fn furnished(count: usize) -> Desk {
     desk
 }
 
-fn query(desk: &Desk, sort: KeySort, descending: bool) -> KeyQuery {
+fn query(desk: &TestDesk, sort: KeySort, descending: bool) -> KeyQuery {
     KeyQuery {
         application: application(desk),
         filter: String::new(),
@@ -58,7 +58,7 @@ fn query(desk: &Desk, sort: KeySort, descending: bool) -> KeyQuery {
     }
 }
 
-fn all(desk: &Desk, query: &KeyQuery) -> Vec<Key> {
+fn all(desk: &TestDesk, query: &KeyQuery) -> Vec<Key> {
     let mut found = Vec::new();
     let catalog = Catalog::built_in().unwrap();
     desk.store
@@ -73,7 +73,7 @@ fn all(desk: &Desk, query: &KeyQuery) -> Vec<Key> {
 }
 
 fn page(
-    desk: &Desk,
+    desk: &TestDesk,
     query: &KeyQuery,
     anchor: Anchor<Key>,
     before: usize,

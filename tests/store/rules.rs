@@ -8,9 +8,9 @@ use keydesk::store::{StoreError, audit, keys};
 use keydesk::{Decision, Reason, Verifier};
 
 use crate::fixtures::{colleague, create, email, name, picked, user, wanted};
-use crate::support::{self, Desk};
+use crate::support::{self, TestDesk};
 
-fn verifier(desk: &Desk) -> Verifier {
+fn verifier(desk: &TestDesk) -> Verifier {
     Verifier::with_clock(desk.path(), support::noon).unwrap()
 }
 
@@ -21,13 +21,13 @@ fn reason(decision: &Decision) -> Option<Reason> {
     }
 }
 
-fn verified(desk: &Desk, secret: &str, application: Option<&str>) -> Option<Reason> {
+fn verified(desk: &TestDesk, secret: &str, application: Option<&str>) -> Option<Reason> {
     reason(&verifier(desk).verify(secret, application).unwrap())
 }
 
 #[test]
 fn rule_1_a_key_is_accepted_for_its_own_application_only() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     desk::create_application(&mut desk.session(), &name("Billing")).unwrap();
     let secret = created.secret.expose();
@@ -39,7 +39,7 @@ fn rule_1_a_key_is_accepted_for_its_own_application_only() {
 
 #[test]
 fn rule_2_only_the_hash_is_stored() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     let bytes = support::all_bytes(&desk.path());
     let random_part = &created.secret.expose()["ik_live_0123456789_".len()..];
@@ -50,7 +50,7 @@ fn rule_2_only_the_hash_is_stored() {
 
 #[test]
 fn rule_3_a_disabled_creators_key_works_and_shows_the_email() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     colleague(&mut desk, "ben", 1001);
     desk.caller = Caller { uid: 1001, login: "ben".into() };
     let created = create(&mut desk, "Checkout");
@@ -65,7 +65,7 @@ fn rule_3_a_disabled_creators_key_works_and_shows_the_email() {
 
 #[test]
 fn rule_4_a_deleted_creators_key_works_and_the_email_is_removed() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     colleague(&mut desk, "benedikta", 1001);
     desk.caller = Caller { uid: 1001, login: "benedikta".into() };
     let created = create(&mut desk, "Checkout");
@@ -85,7 +85,7 @@ fn rule_4_a_deleted_creators_key_works_and_the_email_is_removed() {
 
 #[test]
 fn rule_5_a_deleted_key_stays_deleted_and_leaves_a_tombstone() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     let verifier = verifier(&desk);
     assert!(verifier.verify(created.secret.expose(), None).unwrap().is_accepted());
@@ -114,7 +114,7 @@ fn rule_5_a_deleted_key_stays_deleted_and_leaves_a_tombstone() {
 
 #[test]
 fn rule_6_deleting_an_application_deletes_its_keys() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let other = desk::create_application(&mut desk.session(), &name("Billing")).unwrap();
     let mut new = wanted(&desk, "Invoices", 30);
     new.application = other.id;
@@ -129,7 +129,7 @@ fn rule_6_deleting_an_application_deletes_its_keys() {
 
 #[test]
 fn rule_7_a_failed_change_is_rolled_back_with_its_entry() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     let before = desk.store.read(audit::head).unwrap();
     let both = [picked(&created.key)[0], desk::Picked { id: "0000000000".parse().unwrap(), version: 1 }];
@@ -142,14 +142,14 @@ fn rule_7_a_failed_change_is_rolled_back_with_its_entry() {
 
 #[test]
 fn rule_8_every_rejection_has_a_reason_for_the_admin() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     let secret = created.secret.expose().to_owned();
     let mut mistyped = secret.clone();
     mistyped.replace_range(30..31, if &secret[30..31] == "a" { "b" } else { "a" });
     assert_eq!(verified(&desk, &mistyped, None), Some(Reason::Malformed));
     assert_eq!(verified(&desk, "", None), Some(Reason::Malformed));
-    let mut foreign = Desk::new();
+    let mut foreign = TestDesk::new();
     foreign.entropy.0 = 4_711;
     let stranger = create(&mut foreign, "Checkout");
     assert_eq!(verified(&desk, stranger.secret.expose(), None), Some(Reason::Unknown));
@@ -161,7 +161,7 @@ fn rule_8_every_rejection_has_a_reason_for_the_admin() {
 
 #[test]
 fn rule_9_read_only_users_change_nothing() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     let ana = user(&desk, "ana");
     for result in [
@@ -189,7 +189,7 @@ fn a_clock_set_back_does_not_revive_an_expired_key() {
     fn clock() -> Instant {
         Instant::from_timestamp(NOW.load(std::sync::atomic::Ordering::SeqCst), 0).unwrap()
     }
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     let set = |at: Instant| NOW.store(at.timestamp(), std::sync::atomic::Ordering::SeqCst);
     set(support::noon());
@@ -203,7 +203,7 @@ fn a_clock_set_back_does_not_revive_an_expired_key() {
 
 #[test]
 fn a_replaced_database_accepts_no_key() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     let verifier = verifier(&desk);
     std::fs::rename(desk.path(), desk.folder.path().join("old.db")).unwrap();
@@ -216,7 +216,7 @@ fn a_replaced_database_accepts_no_key() {
 
 #[test]
 fn of_two_concurrent_admins_one_succeeds_and_the_other_is_told() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     let mut other = keydesk::store::Store::open(&desk.path(), &mut support::Seeded(1)).unwrap();
     let caller = support::ana();
@@ -232,7 +232,7 @@ fn of_two_concurrent_admins_one_succeeds_and_the_other_is_told() {
 
 #[test]
 fn an_undelivered_key_is_marked_as_such() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     assert_eq!(created.key.delivered, None);
     desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
@@ -245,7 +245,7 @@ fn an_undelivered_key_is_marked_as_such() {
 
 #[test]
 fn a_successor_being_delivered_elsewhere_is_not_withdrawn() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     let wanted = picked(&created.key);
     let begun = desk::begin_rotation(&mut desk.session(), wanted[0], None).unwrap();
@@ -269,7 +269,7 @@ fn a_successor_being_delivered_elsewhere_is_not_withdrawn() {
 
 #[test]
 fn a_trigger_added_while_the_database_is_open_is_detected() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     let raw = rusqlite::Connection::open(desk.path()).unwrap();
     raw.execute_batch("CREATE TRIGGER evil BEFORE DELETE ON keys BEGIN SELECT raise(IGNORE); END").unwrap();
@@ -288,7 +288,7 @@ fn before_1970() -> Instant {
 
 #[test]
 fn with_an_implausible_clock_the_library_opens_and_changes_nothing() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
     let opened = Verifier::with_clock(desk.path(), before_1970);
     assert!(opened.is_err_and(|error| error.to_string().contains("1960-01-01")));

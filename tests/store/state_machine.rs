@@ -21,7 +21,7 @@ use proptest::sample::Index;
 use crate::fixtures::{email, name};
 use crate::model::{End, Model, ModelKey, ModelUser};
 use crate::steps::{NAMES, PEOPLE, Step, step};
-use crate::support::{self, Desk, Seeded};
+use crate::support::{self, Seeded, TestDesk};
 
 thread_local! {
     static NOW: Cell<i64> = const { Cell::new(0) };
@@ -33,14 +33,14 @@ fn clock() -> Instant {
 }
 
 pub struct Machine {
-    pub desk: Desk,
+    pub desk: TestDesk,
     pub model: Model,
     known_heads: KnownHeads,
 }
 
 impl Machine {
     fn new() -> Self {
-        let desk = Desk::in_memory();
+        let desk = TestDesk::in_memory();
         let known_heads = KnownHeads::new(KnownHeadFiles::new(desk.folder.path().join("known-heads")));
         let mut model = Model { entries: 2, ..Model::default() };
         model.users.insert(1, ModelUser { name: "ana".into(), status: UserStatus::Active, version: 1 });

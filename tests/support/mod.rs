@@ -62,7 +62,7 @@ pub fn ana() -> Caller {
 }
 
 /// A database in a folder of its own, set up by Ana with the Application Storefront.
-pub struct Desk {
+pub struct TestDesk {
     pub folder: tempfile::TempDir,
     pub store: Store,
     pub caller: Caller,
@@ -70,7 +70,7 @@ pub struct Desk {
     pub now: Instant,
 }
 
-impl Desk {
+impl TestDesk {
     pub fn new() -> Self {
         Self::within(tempfile::tempdir().expect("a folder"))
     }

@@ -11,23 +11,23 @@ use keydesk::store::{Store, applications, keys};
 use keydesk::tui::app::msg::Msg;
 
 use crate::script::Script;
-use crate::support::{Desk, Seeded};
+use crate::support::{Seeded, TestDesk};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (140, 40)];
 
-fn create(desk: &mut Desk, name: &str) -> Key {
+fn create(desk: &mut TestDesk, name: &str) -> Key {
     let new = desk.new_key(name, 90);
     desk.create(&new).key
 }
 
-fn delete(desk: &mut Desk, gone: &[&Key]) {
+fn delete(desk: &mut TestDesk, gone: &[&Key]) {
     let picked: Vec<Picked> = gone.iter().map(|key| Picked { id: key.id, version: key.version }).collect();
     desk::delete_keys(&mut desk.session(), &picked).unwrap();
 }
 
 /// Some work of two weeks.
-fn worked() -> Desk {
-    let mut desk = Desk::new();
+fn worked() -> TestDesk {
+    let mut desk = TestDesk::new();
     desk.now -= chrono::TimeDelta::days(14);
     create(&mut desk, "Checkout");
     let old = create(&mut desk, "Old shop");
@@ -77,7 +77,7 @@ fn changes_without_an_entry_are_displayed() {
         script.press("4");
         assert_snapshot!(format!("audit_untrue_{columns}"), script.picture());
         change_past(&raw, "audit_is_not_changed", "UPDATE audit SET at = 0 WHERE number = 3");
-        let mut again = Desk::new();
+        let mut again = TestDesk::new();
         again.store = Store::open(&script.folder.path().join("keydesk.db"), &mut Seeded(5)).unwrap();
         let mut script = Script::on(again, columns, rows);
         script.press("4");
@@ -86,8 +86,8 @@ fn changes_without_an_entry_are_displayed() {
 }
 
 /// A database that was restored after two deletions, and the known head of somebody who made them.
-fn restored() -> (Desk, KnownHeads) {
-    let mut desk = Desk::new();
+fn restored() -> (TestDesk, KnownHeads) {
+    let mut desk = TestDesk::new();
     let known_heads = KnownHeads::new(KnownHeadFiles::new(desk.folder.path().join("known-heads")));
     let doomed = [create(&mut desk, "Checkout"), create(&mut desk, "Billing run")];
     create(&mut desk, "Newsletter");
@@ -180,7 +180,7 @@ fn the_question_and_the_screen_are_drawn_at_any_size() {
 
 #[test]
 fn a_lost_known_head_is_reported_at_the_start_once() {
-    let desk = Desk::new();
+    let desk = TestDesk::new();
     let directory = desk.folder.path().join("known-heads");
     let known_heads = KnownHeads::new(KnownHeadFiles::new(directory.clone()));
     assert!(known_heads.record(&desk.store, &crate::support::ana()).loss().is_none());

@@ -7,7 +7,7 @@ use keydesk::domain::Instant;
 use keydesk::tui::app::msg::{Msg, Notice};
 
 use crate::script::Script;
-use crate::support::{Desk, noon};
+use crate::support::{TestDesk, noon};
 
 const DAY: i64 = 86_400;
 
@@ -15,7 +15,7 @@ fn yesterday() -> Instant {
     noon() - chrono::TimeDelta::seconds(DAY)
 }
 
-fn add(desk: &mut Desk, name: &str) -> (Picked, String) {
+fn add(desk: &mut TestDesk, name: &str) -> (Picked, String) {
     let new = desk.new_key(name, 90);
     let created = desk.deliver(&new);
     let picked = Picked { id: created.key.id, version: created.key.version };
@@ -23,7 +23,7 @@ fn add(desk: &mut Desk, name: &str) -> (Picked, String) {
 }
 
 /// Presents a key so many times; what it left in the database is there when this returns.
-fn present(desk: &Desk, clock: fn() -> Instant, secret: &str, times: usize, from: &str) {
+fn present(desk: &TestDesk, clock: fn() -> Instant, secret: &str, times: usize, from: &str) {
     let verifier = Verifier::with_clock(desk.path(), clock).unwrap();
     for _ in 0..times {
         verifier.verify_from(secret, None, from.parse().ok()).unwrap();
@@ -31,8 +31,8 @@ fn present(desk: &Desk, clock: fn() -> Instant, secret: &str, times: usize, from
 }
 
 /// Checkout is used, Loyalty is disabled and presented, Old portal is deleted and presented.
-fn busy() -> Desk {
-    let mut desk = Desk::new();
+fn busy() -> TestDesk {
+    let mut desk = TestDesk::new();
     desk.now -= chrono::TimeDelta::seconds(DAY);
     let (_, checkout) = add(&mut desk, "Checkout");
     let (loyalty, loyalty_secret) = add(&mut desk, "Loyalty");
@@ -71,7 +71,7 @@ fn key_usage_at_both_sizes() {
 
 #[test]
 fn a_new_rejection_appears_in_the_open_tombstone() {
-    let mut desk = Desk::new();
+    let mut desk = TestDesk::new();
     let (portal, secret) = add(&mut desk, "Old portal");
     desk::delete_keys(&mut desk.session(), &[portal]).unwrap();
     let path = desk.path();

@@ -10,16 +10,16 @@ use keydesk::store::{Store, applications, keys};
 use keydesk::tui::app::msg::{Msg, Notice};
 
 use crate::script::Script;
-use crate::support::{Desk, Seeded, noon};
+use crate::support::{Seeded, TestDesk, noon};
 
-fn add(desk: &mut Desk, name: &str) -> (Key, String) {
+fn add(desk: &mut TestDesk, name: &str) -> (Key, String) {
     let new = NewKey { kind: KeyKind::from_platform(Some("braze".into())), ..desk.new_key(name, 90) };
     let created = desk.deliver(&new);
     (created.key, created.secret.expose().to_owned())
 }
 
-fn ten_days_ago() -> Desk {
-    let mut desk = Desk::new();
+fn ten_days_ago() -> TestDesk {
+    let mut desk = TestDesk::new();
     desk.now -= TimeDelta::days(10);
     desk
 }
@@ -206,7 +206,7 @@ fn the_second_of_two_admins_is_told() {
 #[test]
 fn the_timeline_shows_a_cluster() {
     for (columns, rows) in [(80, 24), (140, 40)] {
-        let mut desk = Desk::new();
+        let mut desk = TestDesk::new();
         for days in [3, 20, 40, 75, 76, 77, 78, 150, 200, 330, 364] {
             let new = desk.new_key(&format!("Key {days}"), days);
             desk::create_key(&mut desk.session(), &new).unwrap();

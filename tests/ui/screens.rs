@@ -10,20 +10,20 @@ use keydesk::store::{applications, users};
 use keydesk::tui::app::msg::{Msg, Target};
 
 use crate::script::Script;
-use crate::support::Desk;
+use crate::support::TestDesk;
 
 const PLATFORMS: [Option<&str>; 4] = [None, Some("braze"), Some("segment"), Some("emarsys")];
 
 /// Adds a key that expires in so many days.
-fn add(desk: &mut Desk, name: &str, platform: Option<&str>, days: i64) -> Key {
+fn add(desk: &mut TestDesk, name: &str, platform: Option<&str>, days: i64) -> Key {
     let kind = KeyKind::from_platform(platform.map(str::to_owned));
     let new = NewKey { kind, ..desk.new_key(name, days) };
     desk.deliver(&new).key
 }
 
 /// Keys of all kinds and states, of Ana and of two who are disabled and deleted.
-fn furnished() -> Desk {
-    let mut desk = Desk::new();
+fn filled() -> TestDesk {
+    let mut desk = TestDesk::new();
     desk.now -= TimeDelta::days(60);
     for (email, login) in [("ben@example.com", "ben"), ("eve@example.com", "eve")] {
         desk.add_user(email, Some(login));
@@ -58,7 +58,7 @@ fn furnished() -> Desk {
 #[test]
 fn every_screen_at_both_sizes() {
     for (columns, rows) in [(80, 24), (140, 40)] {
-        let mut script = Script::on(furnished(), columns, rows);
+        let mut script = Script::on(filled(), columns, rows);
         for (keys, name) in [("1", "keys"), ("2", "applications"), ("3", "users"), ("4", "audit")] {
             script.press(keys);
             assert_snapshot!(format!("screen_{name}_{columns}"), script.picture());
@@ -86,7 +86,7 @@ fn every_modal_at_both_sizes() {
             ("3 x", "disable_user"),
             ("4 enter", "audit_entry"),
         ] {
-            let mut script = Script::on(furnished(), columns, rows);
+            let mut script = Script::on(filled(), columns, rows);
             script.press(keys);
             assert!(!script.app.modals.is_empty(), "{name}");
             assert_snapshot!(format!("modal_{name}_{columns}"), script.picture());
@@ -98,7 +98,7 @@ fn every_modal_at_both_sizes() {
 
 #[test]
 fn creators_are_shown_by_the_rules() {
-    let script = Script::on(furnished(), 200, 50);
+    let script = Script::on(filled(), 200, 50);
     let screen = script.screen();
     assert!(screen.contains("ben@example.com (disabled)"), "{screen}");
     assert!(screen.contains("(deleted user)") && !screen.contains("eve@"), "{screen}");
@@ -106,7 +106,7 @@ fn creators_are_shown_by_the_rules() {
 
 #[test]
 fn a_filter_finds_words_anywhere_and_marks_them() {
-    let mut script = Script::on(furnished(), 140, 40);
+    let mut script = Script::on(filled(), 140, 40);
     script.press("/").text("OUT ana");
     let screen = script.screen();
     assert!(screen.contains("Checkout") && !screen.contains("Loyalty"), "{screen}");
@@ -122,7 +122,7 @@ fn a_filter_finds_words_anywhere_and_marks_them() {
 
 #[test]
 fn the_state_filter_and_the_sort_column_cycle() {
-    let mut script = Script::on(furnished(), 140, 40);
+    let mut script = Script::on(filled(), 140, 40);
     script.press("f");
     assert!(script.screen().contains("State: Valid"));
     script.press("f");
@@ -144,7 +144,7 @@ fn the_state_filter_and_the_sort_column_cycle() {
 
 #[test]
 fn the_selected_row_stays_selected_when_another_session_changes_the_data() {
-    let mut script = Script::on(furnished(), 80, 24);
+    let mut script = Script::on(filled(), 80, 24);
     script.press("down down");
     let before = script.app.screens.keys.list.rows.selected().unwrap().id;
     script.elsewhere(|session| {
@@ -166,7 +166,7 @@ fn the_selected_row_stays_selected_when_another_session_changes_the_data() {
 
 #[test]
 fn a_stale_confirmation_is_rejected() {
-    let mut script = Script::on(furnished(), 80, 24);
+    let mut script = Script::on(filled(), 80, 24);
     script.press("d");
     let key = script.app.screens.keys.list.rows.selected().unwrap().clone();
     script.elsewhere(|session| {
@@ -179,7 +179,7 @@ fn a_stale_confirmation_is_rejected() {
 
 #[test]
 fn several_keys_are_deleted_at_once() {
-    let mut script = Script::on(furnished(), 80, 24);
+    let mut script = Script::on(filled(), 80, 24);
     script.press("a d").text("delete 4 keys").press("enter");
     assert!(script.screen().contains("It does not match"));
     script.press("backspace backspace backspace backspace backspace backspace").text("5 keys").press("enter");
@@ -188,7 +188,7 @@ fn several_keys_are_deleted_at_once() {
 
 #[test]
 fn applications_and_users_are_managed() {
-    let mut script = Script::on(furnished(), 80, 24);
+    let mut script = Script::on(filled(), 80, 24);
     script.press("2 n").text("Stоrefront");
     assert!(script.screen().contains("looks like the Application Storefront"), "{}", script.screen());
     script.press("ctrl-u").text("Billing").press("enter");
@@ -209,7 +209,7 @@ fn applications_and_users_are_managed() {
 
 #[test]
 fn the_mouse_selects_and_presses() {
-    let mut script = Script::on(furnished(), 80, 24);
+    let mut script = Script::on(filled(), 80, 24);
     script.msg(Msg::Click(Target::Row(2)));
     assert_eq!(script.app.screens.keys.list.rows.visible().1, Some(2));
     assert!(script.hits.at(0, 6).is_some_and(|target| *target == Target::Row(2)), "where it is drawn");
@@ -221,7 +221,7 @@ fn the_mouse_selects_and_presses() {
 
 #[test]
 fn a_terminal_may_be_any_size() {
-    let mut script = Script::on(furnished(), 80, 24);
+    let mut script = Script::on(filled(), 80, 24);
     for (columns, rows) in
         [(0, 0), (1, 1), (39, 9), (40, 10), (200, 50), (80, 1), (3, 200), (65_000, 1), (80, 24)]
     {
@@ -235,7 +235,7 @@ fn a_terminal_may_be_any_size() {
 
 #[test]
 fn themes_cycle() {
-    let mut script = Script::on(furnished(), 80, 24);
+    let mut script = Script::on(filled(), 80, 24);
     let dark = script.screen();
     for _ in 0..4 {
         script.press("T");

@@ -45,16 +45,21 @@ impl Script {
 
     /// On a database that is set up.
     pub fn new(columns: u16, rows: u16) -> Self {
-        let desk = support::Desk::new();
+        let desk = support::TestDesk::new();
         Self::on(desk, columns, rows)
     }
 
-    pub fn on(desk: support::Desk, columns: u16, rows: u16) -> Self {
+    pub fn on(desk: support::TestDesk, columns: u16, rows: u16) -> Self {
         Self::over(desk.folder, desk.store, desk.entropy, desk.now, None, (columns, rows))
     }
 
     /// On a database whose audit log somebody has seen before.
-    pub fn with_known_heads(desk: support::Desk, known_heads: KnownHeads, columns: u16, rows: u16) -> Self {
+    pub fn with_known_heads(
+        desk: support::TestDesk,
+        known_heads: KnownHeads,
+        columns: u16,
+        rows: u16,
+    ) -> Self {
         Self::over(desk.folder, desk.store, desk.entropy, desk.now, Some(known_heads), (columns, rows))
     }
 

@@ -41,7 +41,10 @@ impl Reading {
     }
 
     pub fn usage(key: &Key, catalog: &Catalog) -> Self {
-        Self::of(Page::Usage { prefix: key.prefix.clone(), usage: platform::instructions(&key.kind, catalog) })
+        Self::of(Page::Usage {
+            prefix: key.prefix.clone(),
+            usage: platform::instructions(&key.kind, catalog),
+        })
     }
 
     pub fn key(id: KeyId) -> Self {
