@@ -508,6 +508,11 @@ fn manual_changes_are_reported_exactly() {
         ("UPDATE users SET login = NULL WHERE id = 2", "user", "has another email, login or uid"),
         ("UPDATE users SET uid = 4711 WHERE id = 2", "user", "has another email, login or uid"),
         ("UPDATE users SET salt = NULL WHERE id = 2", "user", "has another email, login or uid"),
+        (
+            "UPDATE applications SET folded = 'other' WHERE id = 1",
+            "application",
+            "(Storefront) is found by another name than its own",
+        ),
         ("DROP TRIGGER tombstones_stay", "schema", "is missing"),
         (
             "DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_shortened; DROP TRIGGER tombstones_stay; \

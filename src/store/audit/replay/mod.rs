@@ -14,7 +14,7 @@ use crate::domain::audit_replay::{AuditReplay, Facts, Fingerprints, KEY_FIELDS, 
 use crate::domain::commitment::{Commitment, KeyFacts, Salt, UserFacts};
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::KeyId;
-use crate::domain::text::inert;
+use crate::domain::text::{fold, inert};
 use crate::domain::user::UserStatus;
 use crate::store::{Reader, StoreError, convert, database, schema};
 
@@ -268,12 +268,19 @@ fn keys(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Resu
 }
 
 fn applications(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Result<(), StoreError> {
-    let sql = "SELECT id, name FROM applications ORDER BY id";
-    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?));
+    let sql = "SELECT id, name, folded FROM applications ORDER BY id";
+    let row = |row: &Row<'_>| {
+        let (name, folded): (String, String) = (row.get(1)?, row.get(2)?);
+        Ok((row.get(0)?, (fold(&name) == folded, name)))
+    };
     side_by_side(r, "application", sql, &replayed.applications, findings, row, |findings, id, told, there| {
         match (told, there) {
-            (Some(told), Some(there)) if *told == there => {}
-            (Some(told), Some(there)) => {
+            (Some(told), Some((true, there))) if *told == there => {}
+            (Some(told), Some((false, there))) if *told == there => {
+                let what = format!("({}) is found by another name than its own", inert(told));
+                findings.add("application", id, what);
+            }
+            (Some(told), Some((_, there))) => {
                 let what = format!(
                     "is called {:?}, and no entry says that it is no longer {:?}",
                     inert(&there),
@@ -286,7 +293,7 @@ fn applications(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings)
                 findings.add("application", id, what);
             }
             (None, there) => {
-                let name = there.as_deref().map(inert).unwrap_or_default();
+                let name = there.map(|(_, name)| inert(&name)).unwrap_or_default();
                 findings.add(
                     "application",
                     id,
