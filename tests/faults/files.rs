@@ -52,6 +52,7 @@ fn a_path_that_is_no_file_is_reported_and_not_read() {
         }
         let output = database(&["doctor"]);
         assert!(output.code == 1 && output.out.contains(kind), "{path}: {output:?}");
+        assert!(!output.out.contains("chmod"), "{path}: {output:?}");
         for arguments in [&["--config", path, "keys", "list"][..], &["verify", "--file", path]] {
             let output = run_bounded(&home, arguments);
             assert!(output.code == 3 && output.err.contains(kind), "{arguments:?}: {output:?}");
@@ -65,6 +66,8 @@ fn a_path_that_is_no_file_is_reported_and_not_read() {
     let said = format!("is a symbolic link to {}", home.database().display());
     assert!(linked.code == 3 && linked.err.contains(&said), "{linked:?}");
     assert!(linked.err.contains("Name the file itself"), "{linked:?}");
+    let doctor = run_bounded(&home, &["--db", &place("link"), "doctor"]);
+    assert!(doctor.out.contains(&said) && !doctor.out.contains("chmod"), "chmod follows links: {doctor:?}");
     for command in [&["keys", "list"][..], &["init", "--email", "ana@example.com", "--app", "Storefront"]] {
         let dangling = run_bounded(&home, &[&["--db", &place("dangling")], command].concat());
         assert!(dangling.code == 3 && dangling.err.contains("which does not exist"), "{dangling:?}");

@@ -20,7 +20,8 @@ const MAX_LOG_BYTES: u64 = 64 << 20;
 pub(super) fn check(path: &Path) -> Vec<Finding> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut findings = vec![file_system(path)];
-    if std::fs::symlink_metadata(path).is_ok() {
+    // Of anything but a file, the check of the database says what it is; `chmod` on a device or through a link does harm.
+    if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         findings.extend([permissions(path), access_rights(path, folder), write_ahead_log(path)]);
     }
     findings.extend(disk(folder));
@@ -40,6 +41,10 @@ fn file_system(path: &Path) -> Finding {
 
 fn permissions(path: &Path) -> Finding {
     const CHECK: &str = "permissions";
+    let metadata = match std::fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) => return Finding::fault(CHECK, error.to_string(), "Look at the file and its folder"),
+    };
     if let Some(exposure) = files::too_open(path) {
         let command = match &exposure {
             // A file that others can read makes SQLite create the two beside it readable too.
@@ -51,21 +56,11 @@ fn permissions(path: &Path) -> Finding {
         };
         return Finding::fault(CHECK, inert(&exposure.problem()), inert(&command));
     }
-    match std::fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.file_type().is_symlink() => Finding::fault(
-            CHECK,
-            "it is a symbolic link, which keydesk does not follow",
-            "Name the file itself with --db or KEYDESK_DB",
-        ),
-        Ok(metadata) => {
-            let owner = nix::unistd::User::from_uid(metadata.uid().into())
-                .ok()
-                .flatten()
-                .map_or_else(|| metadata.uid().to_string(), |user| inert(&user.name));
-            Finding::good(CHECK, format!("mode {:04o}, owner {owner}; nobody else", metadata.mode() & 0o7777))
-        }
-        Err(error) => Finding::fault(CHECK, error.to_string(), "Look at the file and its folder"),
-    }
+    let owner = nix::unistd::User::from_uid(metadata.uid().into())
+        .ok()
+        .flatten()
+        .map_or_else(|| metadata.uid().to_string(), |user| inert(&user.name));
+    Finding::good(CHECK, format!("mode {:04o}, owner {owner}; nobody else", metadata.mode() & 0o7777))
 }
 
 fn access_rights(path: &Path, folder: &Path) -> Finding {
