@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{AccessFlags, access};
 
-use super::finding::Finding;
+use super::finding::Outcome;
 use crate::cli::output::text;
 use crate::config::ConfigError;
 use crate::config::settings::Settings;
@@ -22,41 +22,38 @@ fn var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-pub(super) fn settings(path: &Path, read: &Result<Settings, ConfigError>) -> Finding {
+pub(super) fn settings(path: &Path, read: &Result<Settings, ConfigError>) -> Outcome {
     let place = text::path(path);
     match read {
         Ok(_) if let Some(exposure) = ConfigExposure::of(path) => {
-            Finding::fault("settings", inert(&exposure.problem(path)), inert(&exposure.command(path)))
+            Outcome::fault(inert(&exposure.problem(path)), inert(&exposure.command(path)))
         }
-        Ok(_) if path.exists() => Finding::good("settings", place),
-        Ok(_) => Finding::good("settings", format!("the defaults; {place} is not there")),
-        Err(error) => Finding::fault(
-            "settings",
+        Ok(_) if path.exists() => Outcome::good(place),
+        Ok(_) => Outcome::good(format!("the defaults; {place} is not there")),
+        Err(error) => Outcome::fault(
             inert(&error.to_string()),
             "Mend that line; keydesk config --default prints every setting with its default",
         ),
     }
 }
 
-pub(super) fn log(path: Option<PathBuf>) -> Finding {
-    const CHECK: &str = "log";
+pub(super) fn log(path: Option<PathBuf>) -> Outcome {
     let Some(path) = path else {
-        return Finding::fault(CHECK, "this user has no home folder", "Set HOME");
+        return Outcome::fault("this user has no home folder", "Set HOME");
     };
     let place = text::path(&path);
     match std::fs::symlink_metadata(&path) {
         Ok(metadata) if metadata.mode() & 0o077 != 0 => {
-            Finding::fault(CHECK, format!("others can read {place}"), format!("chmod 0600 {place}"))
+            Outcome::fault(format!("others can read {place}"), format!("chmod 0600 {place}"))
         }
         Ok(_) if access(&path, AccessFlags::W_OK).is_err() => {
-            Finding::fault(CHECK, format!("{place} cannot be written"), format!("chmod 0600 {place}"))
+            Outcome::fault(format!("{place} cannot be written"), format!("chmod 0600 {place}"))
         }
-        Ok(_) => Finding::good(CHECK, place),
+        Ok(_) => Outcome::good(place),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Finding::good(CHECK, format!("{place} does not exist yet; nothing was logged"))
+            Outcome::good(format!("{place} does not exist yet; nothing was logged"))
         }
-        Err(error) => Finding::fault(
-            CHECK,
+        Err(error) => Outcome::fault(
             format!("{place} cannot be made: {error}"),
             "Make its folder yours, with mode 0700",
         ),
@@ -64,60 +61,47 @@ pub(super) fn log(path: Option<PathBuf>) -> Finding {
 }
 
 /// The channel that a copy takes here, and why.
-pub(super) fn clipboard(mode: ClipboardMode) -> Finding {
-    const CHECK: &str = "clipboard";
+pub(super) fn clipboard(mode: ClipboardMode) -> Outcome {
     let facts = clipboard::facts();
     let through_tmux = || match tmux::set_clipboard() {
-        Ok(SetClipboard::Off) => Finding::note(
-            CHECK,
+        Ok(SetClipboard::Off) => Outcome::note(
             "through tmux, which forwards no copies here (set-clipboard is off)",
             "tmux set-option -s set-clipboard on",
         ),
-        Ok(SetClipboard::Forwards(mode)) => Finding::good(
-            CHECK,
-            format!("through tmux to the terminal outside (set-clipboard is {})", inert(&mode)),
-        ),
-        Err(reason) => Finding::note(
-            CHECK,
-            format!("through tmux, but {reason}"),
-            "Write a file instead: --out FILE, or w",
-        ),
+        Ok(SetClipboard::Forwards(mode)) => {
+            Outcome::good(format!("through tmux to the terminal outside (set-clipboard is {})", inert(&mode)))
+        }
+        Err(reason) => {
+            Outcome::note(format!("through tmux, but {reason}"), "Write a file instead: --out FILE, or w")
+        }
     };
     match channels(&facts, mode).first() {
-        None => Finding::good(CHECK, "off, by the settings (clipboard = \"off\")"),
-        Some(Channel::System) if mode == ClipboardMode::System && !facts.display => Finding::fault(
-            CHECK,
+        None => Outcome::good("off, by the settings (clipboard = \"off\")"),
+        Some(Channel::System) if mode == ClipboardMode::System && !facts.display => Outcome::fault(
             "the settings want a display's (clipboard = \"system\"), and there is none",
             "Set clipboard = \"auto\" in config.toml",
         ),
-        Some(Channel::System) => {
-            Finding::good(CHECK, "the display's: this is a local session with a display")
-        }
+        Some(Channel::System) => Outcome::good("the display's: this is a local session with a display"),
         Some(Channel::Tmux) => through_tmux(),
         Some(Channel::Terminal(_)) => {
             if let Some(terminal) = facts.deaf {
                 let instead = "Select with the mouse, or write a file: --out FILE, or w";
-                return Finding::note(CHECK, format!("{terminal} takes no copies"), instead);
+                return Outcome::note(format!("{terminal} takes no copies"), instead);
             }
             let why = if facts.remote { "this is a remote session" } else { "there is no display" };
-            Finding::good(
-                CHECK,
-                format!("the terminal's (OSC 52): {why}; whether it arrives only pasting tells"),
-            )
+            Outcome::good(format!("the terminal's (OSC 52): {why}; whether it arrives only pasting tells"))
         }
     }
 }
 
 /// Whether the terminal UI can be drawn, in which size, with which characters and colors.
-pub(super) fn terminal() -> Finding {
-    const CHECK: &str = "terminal";
+pub(super) fn terminal() -> Outcome {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-        return Finding::good(CHECK, "none here; the screen needs one, the commands do not");
+        return Outcome::good("none here; the screen needs one, the commands do not");
     }
     let kind = var("TERM").unwrap_or_default();
     if kind.is_empty() || kind == "dumb" {
-        return Finding::note(
-            CHECK,
+        return Outcome::note(
             format!("TERM is {kind:?}: the screen cannot be drawn, the commands work"),
             "Set TERM to what your terminal is, such as xterm-256color",
         );
@@ -134,25 +118,24 @@ pub(super) fn terminal() -> Finding {
     let characters = if utf8 { "UTF-8" } else { "ASCII" };
     let seen = format!("{}, {columns}x{rows}, {characters}, {colors}", inert(&kind));
     if columns < 80 || rows < 24 {
-        Finding::note(CHECK, format!("{seen}: small"), "Make it 80x24 or larger")
+        Outcome::note(format!("{seen}: small"), "Make it 80x24 or larger")
     } else if !utf8 {
-        Finding::note(CHECK, seen, "For lines and marks set a UTF-8 locale: export LANG=C.UTF-8")
+        Outcome::note(seen, "For lines and marks set a UTF-8 locale: export LANG=C.UTF-8")
     } else {
-        Finding::good(CHECK, seen)
+        Outcome::good(seen)
     }
 }
 
 /// Whether a crash could write secrets into a file.
-pub(super) fn core_dumps() -> Finding {
-    const CHECK: &str = "core dumps";
+pub(super) fn core_dumps() -> Outcome {
     let limit = getrlimit(Resource::RLIMIT_CORE).map_or(u64::MAX, |(soft, _)| soft);
     #[cfg(target_os = "linux")]
     let dumpable = nix::sys::prctl::get_dumpable().unwrap_or(true);
     #[cfg(not(target_os = "linux"))]
     let dumpable = false;
     if limit == 0 && !dumpable {
-        Finding::good(CHECK, "off: a crash leaves no secret in a file")
+        Outcome::good("off: a crash leaves no secret in a file")
     } else {
-        Finding::fault(CHECK, "on: a crash could leave a secret in a file", "ulimit -c 0")
+        Outcome::fault("on: a crash could leave a secret in a file", "ulimit -c 0")
     }
 }

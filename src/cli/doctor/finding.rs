@@ -2,27 +2,59 @@
 
 use serde::Serialize;
 
+use crate::domain::text::inert;
+use crate::store::StoreError;
+
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
-    pub(super) check: &'static str,
+    check: &'static str,
+    #[serde(flatten)]
+    pub(super) outcome: Outcome,
+}
+
+impl Finding {
+    pub(super) fn new(check: &'static str, outcome: impl Into<Outcome>) -> Self {
+        Self { check, outcome: outcome.into() }
+    }
+
+    /// The check and what it found, in one line.
+    pub(super) fn line(&self) -> String {
+        format!("{}: {}", self.check, self.outcome.message)
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Outcome {
     pub(super) ok: bool,
-    /// What was found.
-    pub(super) message: String,
+    message: String,
     /// What fixes or improves it.
     pub(super) hint: Option<String>,
 }
 
-impl Finding {
-    pub(super) fn good(check: &'static str, message: impl Into<String>) -> Self {
-        Self { check, ok: true, message: message.into(), hint: None }
+impl Outcome {
+    pub(super) fn good(message: impl Into<String>) -> Self {
+        Self { ok: true, message: message.into(), hint: None }
     }
 
     /// Not a fault, but something that could be better.
-    pub(super) fn note(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { ok: true, ..Self::fault(check, message, hint) }
+    pub(super) fn note(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { ok: true, ..Self::fault(message, hint) }
     }
 
-    pub(super) fn fault(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { check, ok: false, message: message.into(), hint: Some(hint.into()) }
+    pub(super) fn fault(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { ok: false, message: message.into(), hint: Some(hint.into()) }
     }
+}
+
+/// A check that could not read the database found a fault.
+impl From<Result<Self, StoreError>> for Outcome {
+    fn from(checked: Result<Self, StoreError>) -> Self {
+        checked.unwrap_or_else(|error| failed(&error))
+    }
+}
+
+pub(super) fn failed(error: &StoreError) -> Outcome {
+    let hint =
+        error.hint().unwrap_or_else(|| "Look at the owner and mode of the file and of its folder.".into());
+    Outcome::fault(inert(&error.to_string()), hint)
 }

@@ -9,7 +9,7 @@ mod throwaway;
 
 use serde::Serialize;
 
-use finding::Finding;
+use finding::{Finding, Outcome};
 
 use crate::cli::context::{Context, GlobalArgs};
 use crate::cli::error::CommandError;
@@ -64,7 +64,7 @@ pub(crate) fn run(global: GlobalArgs, args: &Args) -> Result<Exit, CommandError>
 /// Checks one thing after the other. Unusable settings are a finding and do not end the command.
 fn check(global: GlobalArgs) -> Vec<Finding> {
     const SET_HOME: &str = "Set HOME, or name the file with --db and --config";
-    let no_home = |check| Finding::fault(check, "this user has no home folder", SET_HOME);
+    let no_home = || Outcome::fault("this user has no home folder", SET_HOME);
     let locations = locations::default();
     let mut findings = Vec::new();
     match global.db.or_else(|| locations.as_ref().map(|locations| locations.database.clone())) {
@@ -74,7 +74,7 @@ fn check(global: GlobalArgs) -> Vec<Finding> {
             findings.extend(database::check(&path, clock::now()));
             findings.extend(files);
         }
-        None => findings.push(no_home("database")),
+        None => findings.push(Finding::new("database", no_home())),
     }
     let mut clipboard = ClipboardMode::Auto;
     match global.config.or_else(|| locations.as_ref().map(|locations| locations.config.clone())) {
@@ -83,35 +83,37 @@ fn check(global: GlobalArgs) -> Vec<Finding> {
             if let Ok(settings) = &settings {
                 clipboard = settings.clipboard;
             }
-            findings.push(environment::settings(&path, &settings));
+            findings.push(Finding::new("settings", environment::settings(&path, &settings)));
         }
-        None => findings.push(no_home("settings")),
+        None => findings.push(Finding::new("settings", no_home())),
     }
-    findings.push(environment::log(locations.map(|locations| locations.log)));
-    findings.push(environment::clipboard(clipboard));
-    findings.push(environment::terminal());
-    findings.push(environment::core_dumps());
+    findings.extend([
+        Finding::new("log", environment::log(locations.map(|locations| locations.log))),
+        Finding::new("clipboard", environment::clipboard(clipboard)),
+        Finding::new("terminal", environment::terminal()),
+        Finding::new("core dumps", environment::core_dumps()),
+    ]);
     findings
 }
 
 fn report(output: &Output, findings: &[Finding]) -> Result<Exit, CommandError> {
-    let ok = findings.iter().all(|finding| finding.ok);
+    let ok = findings.iter().all(|finding| finding.outcome.ok);
     if output.is_json() {
         output.document(&Report { ok, checks: findings })?;
     } else {
         for finding in findings {
-            let (state, style) = match (finding.ok, &finding.hint) {
+            let (state, style) = match (finding.outcome.ok, &finding.outcome.hint) {
                 (true, None) => ("ok   ", Style::Good),
                 (true, Some(_)) => ("note ", Style::Soon),
                 (false, _) => ("FAULT", Style::Bad),
             };
             let state = output.styled(style, state);
-            output.line(&format!("{state}  {}: {}", finding.check, finding.message))?;
-            if let Some(hint) = &finding.hint {
+            output.line(&format!("{state}  {}", finding.line()))?;
+            if let Some(hint) = &finding.outcome.hint {
                 output.line(&format!("       {hint}"))?;
             }
         }
-        let faults = findings.iter().filter(|finding| !finding.ok).count();
+        let faults = findings.iter().filter(|finding| !finding.outcome.ok).count();
         output.say(&match faults {
             0 => "All is well.".to_owned(),
             1 => "1 fault.".to_owned(),

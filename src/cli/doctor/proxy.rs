@@ -7,7 +7,7 @@ use ureq::http::{HeaderValue, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use zeroize::Zeroizing;
 
-use super::finding::Finding;
+use super::finding::{Finding, Outcome};
 use super::throwaway::Throwaway;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
@@ -119,58 +119,56 @@ impl Client {
 /// Sends requests without a key, with a valid one and with a deleted one. Ends at the first step that fails.
 pub(super) fn check(context: &Context, url: &str) -> Result<Vec<Finding>, CommandError> {
     let client = Client::new(url)?;
-    let mut findings = vec![without_key(client.ask(None)?)];
+    let mut findings = vec![Finding::new("a request without a key", without_key(client.ask(None)?))];
     if all_good(&findings) {
         let mut key = Throwaway::create(context)?;
-        findings.push(accepted(&client, &key)?);
+        findings.push(Finding::new("requests with a valid key", accepted(&client, &key)?));
         if all_good(&findings) {
-            findings.push(every_request_verified(&client, &key)?);
+            findings
+                .push(Finding::new("keydesk was asked each time", every_request_verified(&client, &key)?));
             // A cache with a short lifetime must hold a response when the key is deleted.
             client.ask(Some(&key))?;
             key.delete()?;
-            findings.push(rejected_after_deletion(&client, &key)?);
+            findings
+                .push(Finding::new("requests with the deleted key", rejected_after_deletion(&client, &key)?));
         }
     }
     Ok(findings)
 }
 
 fn all_good(findings: &[Finding]) -> bool {
-    findings.iter().all(|finding| finding.ok)
+    findings.iter().all(|finding| finding.outcome.ok)
 }
 
-fn without_key(response: Response) -> Finding {
-    const CHECK: &str = "a request without a key";
+fn without_key(response: Response) -> Outcome {
     match response {
-        Response::Rejected(status) => Finding::good(CHECK, format!("refused ({status})")),
+        Response::Rejected(status) => Outcome::good(format!("refused ({status})")),
         Response::Accepted(status) => {
-            Finding::fault(CHECK, format!("NOT refused ({status}): nothing guards this address"), NOT_GUARDED)
+            Outcome::fault(format!("NOT refused ({status}): nothing guards this address"), NOT_GUARDED)
         }
-        other => unexpected(CHECK, other),
+        other => unexpected(other),
     }
 }
 
-fn accepted(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError> {
-    const CHECK: &str = "requests with a valid key";
+fn accepted(client: &Client, key: &Throwaway<'_>) -> Result<Outcome, CommandError> {
     for _ in 0..REQUESTS {
         match client.ask(Some(key))? {
             Response::Accepted(_) => {}
             Response::Rejected(status) => {
-                return Ok(Finding::fault(
-                    CHECK,
+                return Ok(Outcome::fault(
                     format!("refused ({status}), though the key {} is valid", key.key().prefix),
                     "Does keydesk serve use this database (--db, KEYDESK_DB), this Application (--app here, the path \
                      /auth/<application> there), and does the proxy pass the Authorization header on to it?",
                 ));
             }
-            other => return Ok(unexpected(CHECK, other)),
+            other => return Ok(unexpected(other)),
         }
     }
-    Ok(Finding::good(CHECK, format!("let in, {REQUESTS} of {REQUESTS}")))
+    Ok(Outcome::good(format!("let in, {REQUESTS} of {REQUESTS}")))
 }
 
 /// Each request must have reached the endpoint: a proxy that caches responses does not ask it.
-fn every_request_verified(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError> {
-    const CHECK: &str = "keydesk was asked each time";
+fn every_request_verified(client: &Client, key: &Throwaway<'_>) -> Result<Outcome, CommandError> {
     let since = Instant::now();
     let mut uses = key.uses()?;
     while uses < REQUESTS && since.elapsed() < RECORDING_DELAY {
@@ -178,18 +176,16 @@ fn every_request_verified(client: &Client, key: &Throwaway<'_>) -> Result<Findin
         uses = key.uses()?;
     }
     Ok(match uses {
-        0 => Finding::good(CHECK, "not known: keydesk serve records no use here"),
-        uses if uses < REQUESTS => Finding::fault(
-            CHECK,
+        0 => Outcome::good("not known: keydesk serve records no use here"),
+        uses if uses < REQUESTS => Outcome::fault(
             format!("only {uses} of {REQUESTS} requests reached it: an answer is kept somewhere"),
             CACHES,
         ),
-        _ => Finding::good(CHECK, format!("{REQUESTS} of {REQUESTS} requests reached it")),
+        _ => Outcome::good(format!("{REQUESTS} of {REQUESTS} requests reached it")),
     })
 }
 
-fn rejected_after_deletion(client: &Client, key: &Throwaway<'_>) -> Result<Finding, CommandError> {
-    const CHECK: &str = "requests with the deleted key";
+fn rejected_after_deletion(client: &Client, key: &Throwaway<'_>) -> Result<Outcome, CommandError> {
     let deleted = Instant::now();
     for _ in 0..REQUESTS {
         match client.ask(Some(key))? {
@@ -199,15 +195,13 @@ fn rejected_after_deletion(client: &Client, key: &Throwaway<'_>) -> Result<Findi
                     client.pause(Duration::from_millis(500))?;
                     if let Response::Rejected(_) = client.ask(Some(key))? {
                         let time = deleted.elapsed().as_secs();
-                        return Ok(Finding::fault(
-                            CHECK,
+                        return Ok(Outcome::fault(
                             format!("LET IN ({status}); refused only after {time} s: answers are cached"),
                             CACHES,
                         ));
                     }
                 }
-                return Ok(Finding::fault(
-                    CHECK,
+                return Ok(Outcome::fault(
                     format!(
                         "LET IN ({status}), and still {} s later: answers are cached",
                         OBSERVATION.as_secs()
@@ -215,13 +209,13 @@ fn rejected_after_deletion(client: &Client, key: &Throwaway<'_>) -> Result<Findi
                     CACHES,
                 ));
             }
-            other => return Ok(unexpected(CHECK, other)),
+            other => return Ok(unexpected(other)),
         }
     }
-    Ok(Finding::good(CHECK, format!("refused at once, {REQUESTS} of {REQUESTS}")))
+    Ok(Outcome::good(format!("refused at once, {REQUESTS} of {REQUESTS}")))
 }
 
-fn unexpected(check: &'static str, response: Response) -> Finding {
+fn unexpected(response: Response) -> Outcome {
     let (message, hint) = match response {
         Response::Redirect(status) => {
             (format!("answered with a redirect ({status})"), "Give the URL that it leads to")
@@ -231,7 +225,7 @@ fn unexpected(check: &'static str, response: Response) -> Finding {
             "Is keydesk serve running where the proxy asks it, and the API behind the proxy? Look at the proxy's log",
         ),
     };
-    Finding::fault(check, message, hint)
+    Outcome::fault(message, hint)
 }
 
 #[cfg(test)]
