@@ -6,6 +6,8 @@
 //! entries are only added. And the file is newer than its empty write-ahead log: a checkpoint writes the file first and
 //! empties the log after that.
 
+use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,6 +99,7 @@ impl Continuity {
 /// SQLite's.
 #[derive(Debug)]
 pub(super) struct FileWatch {
+    handle: FileHandle,
     stamp: Stamp,
     /// When it must be looked at once more: kernels count the time of files in ticks, and a file that has just changed
     /// may change again within the same one.
@@ -114,23 +117,62 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-impl Stamp {
-    fn of(path: &Path) -> Result<Self, StoreError> {
-        let file = std::fs::metadata(path).map_err(|_| StoreError::Moved { path: path.to_owned() })?;
-        Ok(Self {
+/// A name for the file that needs no walk over its path: each verification asks for its times.
+///
+/// It is open with `O_PATH`, so that closing it leaves SQLite's locks alone: they end when this process closes the file
+/// after opening it for reading or writing (open(2), fcntl(2)).
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+struct FileHandle(std::fs::File);
+
+#[cfg(target_os = "linux")]
+impl FileHandle {
+    fn open(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::OpenOptionsExt;
+
+        std::fs::OpenOptions::new().read(true).custom_flags(nix::libc::O_PATH).open(path).map(Self)
+    }
+
+    fn stamp(&self) -> io::Result<Stamp> {
+        self.0.metadata().map(Stamp::from)
+    }
+}
+
+/// The path of the file, where a file cannot be open without an effect on locks.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+struct FileHandle(std::path::PathBuf);
+
+#[cfg(not(target_os = "linux"))]
+impl FileHandle {
+    fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self(path.to_owned()))
+    }
+
+    fn stamp(&self) -> io::Result<Stamp> {
+        std::fs::metadata(&self.0).map(Stamp::from)
+    }
+}
+
+impl From<Metadata> for Stamp {
+    fn from(file: Metadata) -> Self {
+        Self {
             size: file.size(),
             modified: (file.mtime(), file.mtime_nsec()),
             changed: (file.ctime(), file.ctime_nsec()),
-        })
+        }
     }
+}
 
+impl Stamp {
     /// Whether something else than a checkpoint has written the file. A copy may keep the old time of modification; no
     /// checkpoint sets it back.
     fn is_written_past_log(&self, known: &Self, path: &Path) -> bool {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         (self.size, self.modified) != (known.size, known.modified)
-            && Self::of(log.as_ref()).is_ok_and(|log| {
+            && std::fs::metadata(log).is_ok_and(|log| {
+                let log = Self::from(log);
                 let is_set_back = self.modified < known.modified && self.changed > log.changed;
                 log.size == 0 && (self.modified > log.modified || is_set_back)
             })
@@ -140,14 +182,18 @@ impl Stamp {
 impl FileWatch {
     /// To be called before the first read of its content.
     pub(super) fn begin(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { stamp: Stamp::of(path)?, again: Some(Instant::now() + TICK) })
+        let fault = |_| StoreError::Moved { path: path.to_owned() };
+        let handle = FileHandle::open(path).map_err(fault)?;
+        let stamp = handle.stamp().map_err(fault)?;
+        Ok(Self { handle, stamp, again: Some(Instant::now() + TICK) })
     }
 
     /// Whether the content may be another than when this was last asked.
     pub(super) fn has_changed(&mut self, path: &Path) -> Result<bool, StoreError> {
-        let stamp = Stamp::of(path)?;
+        let stamp = self.handle.stamp().map_err(|_| StoreError::Moved { path: path.to_owned() })?;
         if stamp != self.stamp {
-            *self = Self { stamp, again: Some(Instant::now() + TICK) };
+            self.stamp = stamp;
+            self.again = Some(Instant::now() + TICK);
             return Ok(true);
         }
         if self.again.is_some_and(|again| again <= Instant::now()) {
