@@ -1,6 +1,8 @@
-//! A verification in process against a bare prepared point lookup by rusqlite on the same file.
+//! A verification in the same process against a bare prepared point lookup by rusqlite on the same file.
 //!
-//! `cargo bench --bench verify`; performance.md wants less than twice the lookup, with a fresh read each time.
+//! The goal is less than twice the time of the lookup, with a fresh read for each verification.
+//!
+//! Run it with `cargo bench --bench verify`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
