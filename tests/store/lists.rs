@@ -15,7 +15,7 @@ use crate::support::{self, TestDesk};
 const PLATFORMS: [Option<&str>; 4] = [None, Some("braze"), Some("segment"), Some("gone")];
 
 /// So many keys of three creators, one of them deleted, in all states.
-fn furnished(count: usize) -> TestDesk {
+fn filled(count: usize) -> TestDesk {
     let mut desk = TestDesk::new();
     colleague(&mut desk, "ben", 1001);
     colleague(&mut desk, "eve", 1002);
@@ -102,7 +102,7 @@ fn rank(sort: KeySort, key: &Key) -> (i64, String, i64) {
 
 #[test]
 fn every_sort_order_pages_in_both_directions() {
-    let desk = furnished(60);
+    let desk = filled(60);
     for &sort in KeySort::ALL {
         for descending in [false, true] {
             let query = query(&desk, sort, descending);
@@ -136,7 +136,7 @@ fn every_sort_order_pages_in_both_directions() {
 
 #[test]
 fn no_order_sorts_all_rows() {
-    let desk = furnished(10);
+    let desk = filled(10);
     let catalog = Catalog::built_in().unwrap();
     for &sort in KeySort::ALL {
         for descending in [false, true] {
@@ -158,7 +158,7 @@ fn no_order_sorts_all_rows() {
 
 #[test]
 fn a_filter_looks_at_name_id_platform_and_creator() {
-    let desk = furnished(40);
+    let desk = filled(40);
     let everything = all(&desk, &query(&desk, KeySort::Name, false));
     let found = |filter: &str| {
         let mut query = query(&desk, KeySort::Name, false);
@@ -188,7 +188,7 @@ fn a_filter_looks_at_name_id_platform_and_creator() {
 
 #[test]
 fn states_are_distinguished() {
-    let desk = furnished(40);
+    let desk = filled(40);
     let soon = TimeDelta::days(7);
     for &state in KeyState::ALL {
         let mut wanted = query(&desk, KeySort::Expires, false);
@@ -215,7 +215,7 @@ proptest! {
         after in 1_usize..12,
         gone in any::<bool>(),
     ) {
-        let mut desk = furnished(30);
+        let mut desk = filled(30);
         let query = query(&desk, sort, descending);
         let rows = all(&desk, &query);
         let row = rows[at].clone();
