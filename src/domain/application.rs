@@ -13,7 +13,6 @@ pub struct Application {
     /// Unique without regard to case.
     pub name: Name,
     pub created: Instant,
-    /// Number of keys.
     pub keys: u64,
     /// Grows with each change. A change that was decided on an older version is rejected.
     pub version: i64,

@@ -23,7 +23,6 @@ pub struct AuditFilter {
     pub since: Option<Instant>,
     /// Exclusive.
     pub until: Option<Instant>,
-    /// Exactly this key.
     pub key_id: Option<KeyId>,
     /// Exactly this user, as actor or target.
     pub user_id: Option<UserId>,

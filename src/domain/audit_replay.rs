@@ -86,7 +86,6 @@ impl Fingerprints {
 /// What the log says of a key that exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyRecord {
-    /// Everything.
     pub all: Facts,
     /// What its tombstone will keep.
     pub lasting: Facts,
@@ -106,7 +105,6 @@ pub struct UserRecord {
 pub struct Contradiction {
     /// The number of the later one.
     pub number: u64,
-    /// What is wrong.
     pub what: String,
 }
 
@@ -116,13 +114,10 @@ const MOST_CONTRADICTIONS: usize = 20;
 /// What there must be.
 #[derive(Clone, Debug, Default)]
 pub struct AuditReplay {
-    /// Makes the fingerprints below.
     pub fingerprints: Fingerprints,
     /// The prefix of keys with which the database was set up.
     pub prefix: Option<String>,
-    /// Keys that exist.
     pub keys: BTreeMap<KeyId, KeyRecord>,
-    /// Keys that were deleted.
     pub deleted: BTreeMap<KeyId, Facts>,
     /// Applications that exist: what they are called.
     pub applications: BTreeMap<i64, String>,
@@ -148,7 +143,6 @@ struct BorrowedChange<'a> {
 struct BorrowedText<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl AuditReplay {
-    /// Takes the next entry.
     pub fn take(&mut self, entry: &AuditEntry) {
         let action = entry.action.parse().ok();
         if let Some(id) = entry.key {

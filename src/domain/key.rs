@@ -40,7 +40,6 @@ impl KeyId {
     /// An ID for lookups whose result does not matter.
     pub const PROBE: Self = Self([b'0'; Self::LENGTH]);
 
-    /// The ID as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         // Only base62 bytes get in (see `from_str` and `from_base62`), so this is always ASCII.
@@ -201,7 +200,6 @@ pub struct Key {
     /// `ik_live_<id>`, safe to show.
     pub prefix: String,
     pub kind: KeyKind,
-    /// Production or test.
     pub key_type: KeyType,
     pub created: Instant,
     pub creator: Creator,
@@ -248,7 +246,6 @@ pub enum Purpose {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tombstone {
     pub id: KeyId,
-    /// What people called it.
     pub name: Name,
     /// May be deleted too.
     pub application: ApplicationId,
@@ -269,7 +266,6 @@ pub struct NewKey {
     pub application: ApplicationId,
     pub name: Name,
     pub kind: KeyKind,
-    /// Production or test.
     pub key_type: KeyType,
     /// From this instant on it will be refused.
     pub expires: Instant,

@@ -19,7 +19,6 @@ pub const MOST_DELETED: usize = 2_000;
 /// What one administrator knows of one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownHead {
-    /// The head.
     pub head: ChainHead,
     /// Keys deleted before the head, the latest last.
     pub deleted: Vec<KeyId>,

@@ -274,7 +274,6 @@ impl ConfigExposure {
         }
     }
 
-    /// What is wrong.
     #[must_use]
     pub fn problem(self, path: &Path) -> String {
         let path = path.display();

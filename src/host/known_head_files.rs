@@ -13,7 +13,6 @@ pub struct KnownHeadFiles {
 }
 
 impl KnownHeadFiles {
-    /// Uses this directory.
     #[must_use]
     pub fn new(directory: PathBuf) -> Self {
         Self { directory }
@@ -28,7 +27,6 @@ impl KnownHeadFiles {
             .map(|places| Self::new(places.known_heads))
     }
 
-    /// Returns the directory.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory

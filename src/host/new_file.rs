@@ -57,7 +57,6 @@ impl NewFile {
         Ok(Self { path: path.to_owned(), folder, file })
     }
 
-    /// The temporary name.
     #[must_use]
     pub fn part(&self) -> &Path {
         self.file.path()

@@ -41,7 +41,6 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How long a read of the numbers of keys waits for a lock.
 const CENSUS_PATIENCE: Duration = Duration::from_millis(250);
 
-/// What clients may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
     /// Maximum size of a request head in bytes; hyper needs 8 KiB at least.

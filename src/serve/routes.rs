@@ -21,7 +21,6 @@ use crate::verify::{Accepted, Decision, Question, Reason, Refusal};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// What all requests share.
 pub(super) struct Shared {
     pub batch: Arc<Batch>,
     pub metrics: Metrics,
@@ -34,7 +33,6 @@ pub(super) struct Shared {
     pub census: Mutex<Census>,
 }
 
-/// What is asked for.
 enum Route {
     Auth(Presented),
     Health,

@@ -44,7 +44,6 @@ pub fn named(r: &Reader<'_>, name: &str) -> Result<Option<Application>, StoreErr
     one(r, "a.folded = ?1", [fold(name.trim())])
 }
 
-/// The first by name.
 pub fn first(r: &Reader<'_>) -> Result<Option<Application>, StoreError> {
     one(r, "1 ORDER BY a.folded LIMIT 1", [])
 }

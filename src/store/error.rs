@@ -12,7 +12,6 @@ use crate::host::{files, size_limit};
 /// The database could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no file.
     #[error("there is no database at {}", path.display())]
     NoDatabase {
         /// Where it was looked for.
@@ -21,15 +20,12 @@ pub enum StoreError {
     /// The file is something else.
     #[error("{} is not a keydesk database; it was left as it is", path.display())]
     Foreign {
-        /// The file.
         path: PathBuf,
     },
     /// The file was made by a newer keydesk.
     #[error("{} was made by a newer keydesk (format {found}, this one knows {known}); it was left as it is", path.display())]
     Newer {
-        /// The file.
         path: PathBuf,
-        /// Its format.
         found: i64,
         /// The newest format that is known here.
         known: i64,
@@ -37,7 +33,6 @@ pub enum StoreError {
     /// Tables, indexes, triggers or views are not those that keydesk created.
     #[error("the schema of the database {} was altered: {}", path.display(), list(differences))]
     AlteredSchema {
-        /// The file.
         path: PathBuf,
         /// What differs, at least one.
         differences: Vec<SchemaDifference>,
@@ -45,23 +40,18 @@ pub enum StoreError {
     /// The database reported success, and the change is not in it.
     #[error("the database did not make the change ({what}); nothing was changed")]
     NotMade {
-        /// What was being done.
         what: &'static str,
     },
     /// The file's content is not as SQLite wrote it.
     #[error("the database {} is damaged: {reason}", path.display())]
     Damaged {
-        /// The file.
         path: PathBuf,
-        /// What was found.
         reason: String,
     },
     /// The file or its folder cannot be written.
     #[error("the database {} cannot be written: {reason}", path.display())]
     ReadOnly {
-        /// The file.
         path: PathBuf,
-        /// What the system says.
         reason: String,
     },
     /// Another session held the lock for longer than one waits.
@@ -79,15 +69,12 @@ pub enum StoreError {
     /// Another copy was written over the file, below SQLite.
     #[error("the database at {} was overwritten with another copy while it was in use", path.display())]
     Overwritten {
-        /// The file.
         path: PathBuf,
     },
     /// Several machines cannot share a database in this mode.
     #[error("{} is on a network file system ({kind}), on which SQLite's write-ahead log does not work", path.display())]
     NetworkFileSystem {
-        /// The file.
         path: PathBuf,
-        /// Which.
         kind: &'static str,
     },
     /// The SQLite in this program has the WAL-reset bug.
@@ -95,27 +82,22 @@ pub enum StoreError {
         "the SQLite {found} in this program can lose data (sqlite.org/wal.html#walresetbug); 3.51.3 is needed"
     )]
     OldSqlite {
-        /// Its version.
         found: String,
     },
-    /// No room on the disk.
+    /// The disk is full.
     #[error("the disk of {} is full; nothing was changed", path.display())]
     Full {
-        /// The database.
         path: PathBuf,
     },
     /// The commit failed in a way that leaves open what is on the disk.
     #[error("the disk failed while {what}; whether it was done is not known")]
     OutcomeUnknown {
-        /// What was being done.
         what: &'static str,
     },
     /// The path is not a regular file.
     #[error("{} cannot be a database: it is {kind}, not a regular file", path.display())]
     NotAFile {
-        /// The path.
         path: PathBuf,
-        /// What it is.
         kind: &'static str,
     },
     /// The path is a symbolic link: SQLite would keep its other files beside the link, where no other session looks.
@@ -126,21 +108,15 @@ pub enum StoreError {
         if *is_dangling { ", which does not exist" } else { "" }
     )]
     Link {
-        /// The link.
         path: PathBuf,
-        /// What it points to.
         target: PathBuf,
-        /// Whether nothing is there.
         is_dangling: bool,
     },
     /// The system refused a file operation.
     #[error("could not {what} {}: {reason}", path.display())]
     File {
-        /// What was tried.
         what: &'static str,
-        /// The file.
         path: PathBuf,
-        /// What the system says.
         reason: String,
     },
     /// No random bits for a new database's identity.
@@ -152,9 +128,7 @@ pub enum StoreError {
     /// Anything else that SQLite says.
     #[error("the database failed while {what}: {reason}")]
     Sqlite {
-        /// What was being done.
         what: &'static str,
-        /// What SQLite says.
         reason: String,
     },
 }
@@ -279,13 +253,10 @@ pub enum NotAllowed {
     /// No user is bound to this login.
     #[error("the login {login:?} belongs to no user of this database: you can look, and change nothing")]
     Unknown {
-        /// The login name.
         login: String,
     },
-    /// The user is disabled.
     #[error("the user {email} is disabled: you can look, and change nothing")]
     Disabled {
-        /// The user's email.
         email: String,
     },
 }

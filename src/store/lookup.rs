@@ -64,7 +64,6 @@ pub type KeyCounts = [(KeyState, i64); 4];
 pub struct KnownKey {
     /// SHA-256 of its text.
     pub hash: KeyHash,
-    /// Whether it is paused.
     pub disabled: bool,
     /// The rest, which those who let it in get too.
     pub known: Arc<Accepted>,

@@ -14,7 +14,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// The scheme of keydesk.
 pub(crate) const SCHEME: &str = "ApiKey-v1";
 
 /// What was presented, for the verifier. `Debug` does not show it.

@@ -13,7 +13,6 @@ pub enum ClipboardMode {
     Auto,
     /// To the display's clipboard.
     System,
-    /// Through the terminal.
     Osc52,
     Off,
 }

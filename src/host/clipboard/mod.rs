@@ -34,7 +34,6 @@ pub enum Copied {
         /// The display is forwarded over SSH.
         until_logout: bool,
     },
-    /// Written to the terminal.
     Terminal,
     Tmux,
     /// Written to a terminal that is known to ignore it: its name.

@@ -16,7 +16,6 @@ const SCREEN_CHUNK: usize = 76;
 pub enum Wrapping {
     /// None, or one that passes OSC 52 on.
     Plain,
-    /// tmux with `allow-passthrough`.
     Tmux,
     /// GNU screen, in pieces.
     Screen,
