@@ -50,9 +50,7 @@ const COMPARE: &str =
 pub(crate) struct Context {
     /// Where it says things.
     pub(crate) output: Output,
-    /// The settings, checked.
     pub(crate) settings: Settings,
-    /// The database file.
     pub(crate) database: PathBuf,
     /// The Application that was named.
     pub(crate) application: Option<String>,

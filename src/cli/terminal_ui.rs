@@ -13,7 +13,6 @@ use crate::desk::Desk;
 pub struct Launch {
     /// Its database may be empty.
     pub desk: Desk,
-    /// The settings.
     pub settings: Settings,
     /// The Application that was named on the command line.
     pub application: Option<String>,

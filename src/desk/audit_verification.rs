@@ -15,7 +15,6 @@ const STEP: u32 = 20_000;
 pub enum VerificationStep {
     /// There are more entries.
     InProgress {
-        /// Number of verified entries.
         verified: u64,
         /// Number of entries.
         of: u64,

@@ -13,7 +13,6 @@ use crate::store::{StoreError, Urgency, WriteTx, applications, database, keys};
 /// A new key with its secret, which exists here and nowhere else.
 #[derive(Debug)]
 pub struct CreatedKey {
-    /// The key.
     pub key: Key,
     /// To be delivered, after which [`mark_delivered`] is called.
     pub secret: Secret,

@@ -13,7 +13,6 @@ use crate::store::{Reader, StoreError, applications, keys};
 /// A key with its use.
 #[derive(Clone, Debug)]
 pub struct KeyDetails {
-    /// The key.
     pub key: Key,
     /// Accepted requests of each of the last 30 days, the oldest first.
     pub days: Vec<u64>,
@@ -40,7 +39,6 @@ impl KeyDetails {
 /// What remains of a deleted key, and who still uses it.
 #[derive(Clone, Debug)]
 pub struct Remains {
-    /// The tombstone.
     pub tombstone: Tombstone,
     /// Rejected requests of the last 30 days, the latest reason first.
     pub refused: Vec<Refused>,
@@ -49,13 +47,11 @@ pub struct Remains {
 /// The caller and the Application that they work with.
 #[derive(Clone, Debug)]
 pub struct SessionInfo {
-    /// The caller.
     pub who: Who,
     /// The login name of the caller.
     pub login: String,
     /// The Application whose keys are shown.
     pub application: Option<Application>,
-    /// Number of Applications.
     pub applications: u64,
     /// Number of keys of this Application that expire soon.
     pub attention: u64,

@@ -15,7 +15,6 @@ use crate::store::{Store, StoreError, applications, database, users};
 pub struct SetUp {
     /// The first user, or the caller's.
     pub user: Option<User>,
-    /// The Application.
     pub application: Application,
     /// How the database's keys begin.
     pub prefix: Prefix,

@@ -19,9 +19,7 @@ pub enum StoreError {
     },
     /// The file is something else.
     #[error("{} is not a keydesk database; it was left as it is", path.display())]
-    Foreign {
-        path: PathBuf,
-    },
+    Foreign { path: PathBuf },
     /// The file was made by a newer keydesk.
     #[error("{} was made by a newer keydesk (format {found}, this one knows {known}); it was left as it is", path.display())]
     Newer {
@@ -39,21 +37,13 @@ pub enum StoreError {
     },
     /// The database reported success, and the change is not in it.
     #[error("the database did not make the change ({what}); nothing was changed")]
-    NotMade {
-        what: &'static str,
-    },
+    NotMade { what: &'static str },
     /// The file's content is not as SQLite wrote it.
     #[error("the database {} is damaged: {reason}", path.display())]
-    Damaged {
-        path: PathBuf,
-        reason: String,
-    },
+    Damaged { path: PathBuf, reason: String },
     /// The file or its folder cannot be written.
     #[error("the database {} cannot be written: {reason}", path.display())]
-    ReadOnly {
-        path: PathBuf,
-        reason: String,
-    },
+    ReadOnly { path: PathBuf, reason: String },
     /// Another session held the lock for longer than one waits.
     #[error("another session keeps the database busy; nothing was changed")]
     Busy,
@@ -68,38 +58,24 @@ pub enum StoreError {
     },
     /// Another copy was written over the file, below SQLite.
     #[error("the database at {} was overwritten with another copy while it was in use", path.display())]
-    Overwritten {
-        path: PathBuf,
-    },
+    Overwritten { path: PathBuf },
     /// Several machines cannot share a database in this mode.
     #[error("{} is on a network file system ({kind}), on which SQLite's write-ahead log does not work", path.display())]
-    NetworkFileSystem {
-        path: PathBuf,
-        kind: &'static str,
-    },
+    NetworkFileSystem { path: PathBuf, kind: &'static str },
     /// The SQLite in this program has the WAL-reset bug.
     #[error(
         "the SQLite {found} in this program can lose data (sqlite.org/wal.html#walresetbug); 3.51.3 is needed"
     )]
-    OldSqlite {
-        found: String,
-    },
+    OldSqlite { found: String },
     /// The disk is full.
     #[error("the disk of {} is full; nothing was changed", path.display())]
-    Full {
-        path: PathBuf,
-    },
+    Full { path: PathBuf },
     /// The commit failed in a way that leaves open what is on the disk.
     #[error("the disk failed while {what}; whether it was done is not known")]
-    OutcomeUnknown {
-        what: &'static str,
-    },
+    OutcomeUnknown { what: &'static str },
     /// The path is not a regular file.
     #[error("{} cannot be a database: it is {kind}, not a regular file", path.display())]
-    NotAFile {
-        path: PathBuf,
-        kind: &'static str,
-    },
+    NotAFile { path: PathBuf, kind: &'static str },
     /// The path is a symbolic link: SQLite would keep its other files beside the link, where no other session looks.
     #[error(
         "{} is a symbolic link to {}{}; keydesk does not follow links to a database",
@@ -107,18 +83,10 @@ pub enum StoreError {
         target.display(),
         if *is_dangling { ", which does not exist" } else { "" }
     )]
-    Link {
-        path: PathBuf,
-        target: PathBuf,
-        is_dangling: bool,
-    },
+    Link { path: PathBuf, target: PathBuf, is_dangling: bool },
     /// The system refused a file operation.
     #[error("could not {what} {}: {reason}", path.display())]
-    File {
-        what: &'static str,
-        path: PathBuf,
-        reason: String,
-    },
+    File { what: &'static str, path: PathBuf, reason: String },
     /// No random bits for a new database's identity.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -127,10 +95,7 @@ pub enum StoreError {
     Clock(#[from] ClockError),
     /// Anything else that SQLite says.
     #[error("the database failed while {what}: {reason}")]
-    Sqlite {
-        what: &'static str,
-        reason: String,
-    },
+    Sqlite { what: &'static str, reason: String },
 }
 
 impl StoreError {
@@ -252,11 +217,7 @@ fn list(differences: &[SchemaDifference]) -> String {
 pub enum NotAllowed {
     /// No user is bound to this login.
     #[error("the login {login:?} belongs to no user of this database: you can look, and change nothing")]
-    Unknown {
-        login: String,
-    },
+    Unknown { login: String },
     #[error("the user {email} is disabled: you can look, and change nothing")]
-    Disabled {
-        email: String,
-    },
+    Disabled { email: String },
 }

@@ -34,7 +34,6 @@ use worker::Worker;
 pub struct Launch {
     /// The database, with the caller.
     pub desk: Desk,
-    /// The settings.
     pub settings: Settings,
     /// The Application to show first, by name.
     pub application: Option<String>,

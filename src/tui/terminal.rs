@@ -63,7 +63,6 @@ pub fn check() -> Result<(), TerminalError> {
 pub struct Guard(());
 
 impl Guard {
-    /// Takes it over.
     pub fn new(mouse: bool) -> Result<Self, TerminalError> {
         check()?;
         // With NO_COLOR crossterm would also drop bold and reverse: that is left to a theme of our own.

@@ -35,9 +35,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(400);
 /// Something for the worker to do.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// Read something.
     Load(RequestId, Load),
-    /// Change something.
     Do(RequestId, Operation),
     /// Overwrite what was deleted.
     Scrub,

@@ -47,7 +47,6 @@ pub(crate) struct Args {
     limit: Option<usize>,
 }
 
-/// Lists it.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let since = args.since.as_deref().map(|text| parse_since(text, context.now, &Zone::Local)).transpose();
     let since = since.map_err(|error| CommandError::usage("bad_date", error.to_string()))?;

@@ -32,7 +32,6 @@ pub(crate) struct Args {
     expect: Option<String>,
 }
 
-/// Everything that was found.
 struct Report {
     verification: AuditVerification,
     /// Whether the log contains the expected head; none when none was expected.

@@ -63,7 +63,6 @@ pub(crate) struct Args {
     run: Option<String>,
 }
 
-/// Rotates one key.
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let expires =
         args.expires.as_deref().map(|text| parse_when(text, context.now, &Zone::Local)).transpose()?;

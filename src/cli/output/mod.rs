@@ -68,7 +68,6 @@ impl Output {
         Ok(out.flush()?)
     }
 
-    /// Writes the JSON document.
     pub(crate) fn document<T: Serialize>(&self, value: &T) -> Result<(), CommandError> {
         self.line(&json::to_string(value))
     }

@@ -149,7 +149,6 @@ impl<T: Row> List<T> {
         self.waiting = true;
     }
 
-    /// Removes all rows.
     pub fn clear(&mut self) {
         *self = Self { height: self.height, ..Self::default() };
     }

@@ -3,7 +3,6 @@
 use super::direction::Direction;
 use crate::config::bindings::{Action, Context};
 
-/// A screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ScreenId {
     #[default]

@@ -26,13 +26,11 @@ impl TextField {
         field
     }
 
-    /// Replaces the text.
     pub fn set(&mut self, text: &str) {
         let text: String = text.chars().filter(|c| !is_unsafe(*c)).take(self.limit).collect();
         self.input = Input::new(text);
     }
 
-    /// The text.
     pub fn text(&self) -> &str {
         self.input.value()
     }

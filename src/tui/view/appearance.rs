@@ -3,7 +3,6 @@
 use crate::config::settings::{Ascii, Settings, ThemeName};
 use crate::config::theme::{Theme, ThemeError};
 
-/// Colors and signs.
 #[derive(Clone, Debug)]
 pub struct Appearance {
     pub theme: Theme,
@@ -70,13 +69,10 @@ glyphs! {
     pointer: &'static str = "▸", ">";
     /// Before what is selected for an operation.
     picked: &'static str = "✓", "*";
-    /// A valid key.
     valid: &'static str = "●", "+";
     /// A key that expires soon.
     soon: &'static str = "◐", "!";
-    /// An expired key.
     expired: &'static str = "○", "x";
-    /// A disabled key.
     disabled: &'static str = "‖", "=";
     /// Before the key that took this one's place.
     replaced_by: &'static str = "→", ">";
@@ -86,9 +82,7 @@ glyphs! {
     ascending: &'static str = " ↑", " ^";
     /// The order goes down.
     descending: &'static str = " ↓", " v";
-    /// There are rows above.
     more_above: &'static str = "▲", "^";
-    /// There are rows below.
     more_below: &'static str = "▼", "v";
     /// A hidden letter.
     dot: char = '•', '.';

@@ -186,20 +186,15 @@ impl<'a> Page<'a> {
     }
 }
 
-/// A button.
 #[derive(Debug)]
 pub struct Button<'a> {
-    /// What it says.
     pub label: &'a str,
     /// Whether it has the focus.
     pub focused: bool,
-    /// How it looks.
     pub tone: ButtonTone,
-    /// What clicking it does.
     pub target: Target,
 }
 
-/// How a button looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ButtonTone {
     /// As text.

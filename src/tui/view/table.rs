@@ -8,10 +8,8 @@ use super::canvas::{Canvas, Cursor};
 use super::text::cut;
 use crate::tui::app::msg::Target;
 
-/// A column.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    /// The name above it.
     pub name: &'static str,
     /// Cells that it needs in any case.
     pub least: u16,
@@ -72,7 +70,6 @@ pub fn widths(columns: &[Column], width: u16) -> Vec<u16> {
 /// Rows to draw, and which is selected.
 #[derive(Debug)]
 pub struct Table<'a> {
-    /// The columns.
     pub columns: &'a [Column],
     /// The cells of each row.
     pub rows: Vec<Vec<Line<'static>>>,

@@ -53,7 +53,6 @@ impl Menu {
     }
 }
 
-/// The dialog.
 #[derive(Debug)]
 pub struct Chooser {
     pub menu: Menu,
@@ -66,14 +65,12 @@ pub struct Chooser {
     applications: Pending<Vec<Application>>,
 }
 
-/// What the entries are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Applications,
     Actions,
 }
 
-/// Something to choose.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub name: String,

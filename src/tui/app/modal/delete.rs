@@ -7,11 +7,9 @@ use crate::domain::user::User;
 
 use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission, Targets, TextField};
 
-/// The dialog.
 #[derive(Debug)]
 pub struct Delete {
     pub subject: Subject,
-    /// What has been typed.
     pub typed: TextField,
     pub focus: Focus,
     /// Whether Enter was pressed on a text that does not match.
@@ -19,7 +17,6 @@ pub struct Delete {
     pub submission: Submission,
 }
 
-/// What is deleted.
 #[derive(Debug)]
 pub enum Subject {
     Keys(Targets),
@@ -29,10 +26,8 @@ pub enum Subject {
     User(User),
 }
 
-/// What has the focus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
-    /// The text to type.
     Text,
     Cancel,
     /// The button that deletes; it does nothing before the text matches.

@@ -9,7 +9,6 @@ use super::{
     Action, Dialog, Effect, Flow, Load, Operation, Pending, Press, Reply, Shared, Submission, TextField,
 };
 
-/// A form.
 #[derive(Debug)]
 pub struct Form {
     pub purpose: Purpose,
@@ -30,11 +29,9 @@ pub enum Purpose {
         /// A warning about the login of the first user.
         notice: Option<&'static str>,
     },
-    /// A new Application.
     CreateApplication,
     /// Another name for an Application.
     RenameApplication(Application),
-    /// A new user.
     AddUser,
 }
 

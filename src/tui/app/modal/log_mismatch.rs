@@ -15,7 +15,6 @@ pub struct LogMismatchDialog {
     focus: usize,
 }
 
-/// What can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// Nothing yet.
@@ -39,7 +38,6 @@ impl LogMismatchDialog {
         }
     }
 
-    /// What has the focus.
     pub fn focused(&self) -> Choice {
         self.choices().get(self.focus).copied().unwrap_or(Choice::Later)
     }

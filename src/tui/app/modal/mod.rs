@@ -73,9 +73,7 @@ impl Press {
 #[derive(Debug)]
 pub enum Flow {
     Stay,
-    /// The dialog closes.
     Close,
-    /// A dialog opens above.
     Open(Box<Modal>),
     /// Another dialog takes the place of this one.
     Swap(Box<Modal>),

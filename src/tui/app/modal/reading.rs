@@ -8,7 +8,6 @@ use crate::tui::app::msg::{KeyDetails, Remains};
 
 use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared};
 
-/// A page that scrolls.
 #[derive(Debug)]
 pub struct Reading {
     pub page: Page,

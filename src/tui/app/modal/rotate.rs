@@ -20,7 +20,6 @@ pub const OVERLAPS: [(&str, Ending); 4] = [
 pub const REASONS: [&str; 2] =
     ["Planned: the old key goes on working for a while", "Leaked: the old key is refused at once"];
 
-/// Which question is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Why?
@@ -29,7 +28,6 @@ pub enum Step {
     Overlap,
 }
 
-/// The dialog.
 #[derive(Debug)]
 pub struct Rotate {
     pub targets: Targets,

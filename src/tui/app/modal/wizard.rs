@@ -19,7 +19,6 @@ use super::{
     TextField,
 };
 
-/// The wizard.
 #[derive(Debug)]
 pub struct Wizard {
     pub step: Step,
@@ -47,12 +46,10 @@ pub struct Wizard {
     month_count: Pending<u64>,
 }
 
-/// The steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// With a 3rd party service, or not.
     Service,
-    /// Which platform.
     Platform,
     /// Name, type, expiration date.
     Details,
@@ -63,13 +60,10 @@ pub enum Step {
 /// The fields of the third step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
-    /// The name.
     Name,
-    /// The type.
     Type,
     /// The preset.
     Expiry,
-    /// The date.
     Date,
 }
 

@@ -12,7 +12,6 @@ use crate::tui::app::msg::{KeyDetails, Target};
 use crate::tui::view::facts::{count, email, from, state};
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
-/// The dialog.
 pub(super) fn panel(app: &App, delete: &Delete, page: &mut Page<'_>) {
     let theme = page.theme();
     let title = match &delete.subject {

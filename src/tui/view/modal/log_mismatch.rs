@@ -13,7 +13,6 @@ use crate::tui::view::text::{cut, sentence};
 /// How many keys are listed at the most.
 const MOST_LISTED: usize = 6;
 
-/// The dialog.
 pub(super) fn panel(app: &App, dialog: &LogMismatchDialog, page: &mut Page<'_>) {
     let theme = page.theme();
     let restored = &dialog.mismatch.restored;

@@ -84,7 +84,6 @@ fn help(app: &App, title: &str, contexts: &[Context], page: &mut Page<'_>) {
     );
 }
 
-/// An audit entry's details.
 fn entry(app: &App, row: &AuditRow, found: Option<&Remains>, page: &mut Page<'_>) {
     let theme = page.theme();
     let entry = &row.entry;

@@ -7,7 +7,6 @@ use crate::tui::app::App;
 use crate::tui::app::modal::rotate::{OVERLAPS, REASONS, Rotate, Step};
 use crate::tui::view::page::Page;
 
-/// The dialog.
 pub(super) fn panel(app: &App, rotate: &Rotate, page: &mut Page<'_>) {
     let theme = page.theme();
     targets(app, &rotate.targets, "rotated", page);

@@ -23,7 +23,6 @@ pub use several::Successor;
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Reveal {
-    /// The new key.
     pub key: Key,
     secret: Secret,
     /// Whether the secret is shown in full.

@@ -12,9 +12,7 @@ use super::{Mode, PathKind, Reveal};
 /// A new key that takes the place of another.
 #[derive(Debug)]
 pub struct Successor {
-    /// The new key.
     pub key: Key,
-    /// Its secret.
     pub secret: Secret,
     /// A sentence about the old key.
     pub fate: String,
