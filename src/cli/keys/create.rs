@@ -1,4 +1,4 @@
-//! `keydesk keys create`: the one step in which a secret is handed over.
+//! `keydesk keys create`: the one step in which a secret is delivered.
 
 use std::path::PathBuf;
 
@@ -109,7 +109,7 @@ fn expires(context: &Context, when: Option<&str>) -> Result<Instant, CommandErro
     })
 }
 
-/// The key is there and nobody has its secret: that must be said plainly.
+/// The key exists, and its secret was not delivered.
 fn not_delivered(key: &Key, reason: &str) -> CommandError {
     let message = format!(
         "the key {} ({}) was created, but its secret could not be handed over: {reason}. Nobody has the secret; \

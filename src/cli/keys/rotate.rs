@@ -77,7 +77,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let delivery = Delivery::choose(args);
     let mut desk = context.desk_to_change(if args.leaked { Urgency::Revoking } else { Urgency::Normal })?;
     let old = read(desk.store(), |reader| resolve::key_to_rotate(context, reader, &args.key))?;
-    // Nothing is made that could not be handed over afterwards.
+    // Nothing is made that could not be delivered afterwards.
     delivery.check(context).map_err(|error| {
         error.because(&format!("no new key was made, and the old key {} is as it was", old.prefix))
     })?;
