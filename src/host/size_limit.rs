@@ -19,5 +19,5 @@ pub fn survive() {
 pub fn hint() -> Option<String> {
     let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE).ok()?;
     (limit != RLIM_INFINITY)
-        .then(|| format!("The size of files is limited to {limit} bytes here (ulimit -f)."))
+        .then(|| format!("Raise the limit on the size of files, which is {limit} bytes here (ulimit -f), and try again."))
 }

@@ -134,7 +134,7 @@ fn a_file_size_limit_is_reported_as_an_error() {
             assert!(!err.contains("panicked"), "{when}");
             if output.status.code() == Some(3) {
                 failed += 1;
-                let limit = "The size of files is limited to";
+                let limit = "Raise the limit on the size of files";
                 assert!(
                     err.starts_with("error: ") && (err.contains(limit) || err.contains("too large")),
                     "{when}"
