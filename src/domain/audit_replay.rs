@@ -2,9 +2,9 @@
 //!
 //! Of each key only fingerprints of what the log says are kept, in eight bytes each, so that a log of a million entries
 //! can be replayed in little memory. Fields come and go by exclusive or: a change takes the old value out and puts the
-//! new one in. So an operation that changes one of [`KEY_FIELDS`] must log the value before and the value after, and one
-//! that makes or deletes a key must say so with [`AuditAction::KeyCreated`] or [`AuditAction::KeyDeleted`], whatever
-//! else it says.
+//! new one in. So an operation that changes one of [`KEY_FIELDS`] must log the value before and the value after, and
+//! one that makes or deletes a key must say so with [`AuditAction::KeyCreated`] or [`AuditAction::KeyDeleted`],
+//! whatever else it says.
 //!
 //! The fingerprints are keyed with random bits that exist during one replay: nobody can choose values that cancel each
 //! other out.

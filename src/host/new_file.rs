@@ -117,7 +117,8 @@ pub enum Access {
     Umask,
 }
 
-/// Writes a file in place of the one that is there, or of a link: readers see the old text or the new one, never a part.
+/// Writes a file in place of the one that is there, or of a link: readers see the old text or the new one, never a
+/// part.
 ///
 /// It is not synced: after a power cut the old text may be there, or none. Only for what can be done without.
 pub fn replace(path: &Path, text: &[u8], access: Access) -> io::Result<()> {

@@ -1,8 +1,8 @@
 //! The umask of the process: files that SQLite creates beside the database have the right mode from the start.
 //!
-//! SQLite opens a new `-wal` or `-shm` first and takes the umask's say back afterwards. Whoever is killed between the two
-//! would leave a file that the other admins of a shared folder cannot open, nor may anybody take away. Every file of
-//! keydesk's own is made with a mode that is named, so that this umask widens none.
+//! SQLite opens a new `-wal` or `-shm` first and takes the umask's say back afterwards. Whoever is killed between the
+//! two would leave a file that the other admins of a shared folder cannot open, nor may anybody take away. Every file
+//! of keydesk's own is made with a mode that is named, so that this umask widens none.
 
 use std::sync::OnceLock;
 

@@ -155,8 +155,8 @@ impl Connections {
     }
 }
 
-/// Lets hyper format the first date of this thread, the only one that serves, while the clock is right: with a clock before 1970 that panics. When
-/// the clock is set back later, hyper keeps the last date.
+/// Lets hyper format the first date of this thread, the only one that serves, while the clock is right: with a clock
+/// before 1970 that panics. When the clock is set back later, hyper keeps the last date.
 pub(super) async fn write_first_date() {
     let (mut client, server) = tokio::io::duplex(1_024);
     let service = hyper::service::service_fn(|_: Request<Incoming>| async {

@@ -39,9 +39,9 @@ impl TrustedProxies {
 
     /// The source address; none when only the peer of a Unix socket is known.
     ///
-    /// Of `X-Forwarded-For` it is the last address that is not a trusted proxy's: the client can choose those before it.
-    /// The header's lines are one list (RFC 9110, section 5.3), read as bytes. Where an entry is not an address, it is
-    /// the proxy that sent it. `X-Real-IP` is read only where there is no `X-Forwarded-For` at all.
+    /// Of `X-Forwarded-For` it is the last address that is not a trusted proxy's: the client can choose those before
+    /// it. The header's lines are one list (RFC 9110, section 5.3), read as bytes. Where an entry is not an address, it
+    /// is the proxy that sent it. `X-Real-IP` is read only where there is no `X-Forwarded-For` at all.
     pub(crate) fn source_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer.map(|address| address.to_canonical());
         if !peer.map_or(self.unix, |address| self.trusts(address)) {

@@ -2,9 +2,9 @@
 //!
 //! SQLite takes for granted that a file changes through SQLite alone. An older copy written over the live file, with an
 //! empty write-ahead log, changes no counter of its own: it would go on, and accept keys that were deleted since. Two
-//! things show it. The audit log does not continue the one that was read: every change of a key has its entry there, and
-//! entries are only added. And the file is newer than its empty write-ahead log: a checkpoint writes the file first and
-//! empties the log after that.
+//! things show it. The audit log does not continue the one that was read: every change of a key has its entry there,
+//! and entries are only added. And the file is newer than its empty write-ahead log: a checkpoint writes the file first
+//! and empties the log after that.
 
 use std::fs::Metadata;
 use std::io;

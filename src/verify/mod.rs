@@ -1,7 +1,7 @@
 //! Verification: is this text a key that is valid now, for this Application?
 //!
-//! Each verification asks the database whether it has changed: nothing that was read outlives a change. It fails closed:
-//! what cannot be read is an error, never an accepted key.
+//! Each verification asks the database whether it has changed: nothing that was read outlives a change. It fails
+//! closed: what cannot be read is an error, never an accepted key.
 
 #[cfg(feature = "app")]
 pub(crate) mod credential;

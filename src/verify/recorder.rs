@@ -1,7 +1,7 @@
 //! Records use beside the path of requests: a request adds to a count in memory, a thread writes it to the database.
 //!
-//! Nothing here can delay or fail a verification. While the database cannot be written (locked, full, read-only), counts
-//! wait, bounded by [`MAX_ENTRIES`]; what goes beyond is counted as lost.
+//! Nothing here can delay or fail a verification. While the database cannot be written (locked, full, read-only),
+//! counts wait, bounded by [`MAX_ENTRIES`]; what goes beyond is counted as lost.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
