@@ -18,6 +18,9 @@ pub fn survive() {
 #[must_use]
 pub fn hint() -> Option<String> {
     let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE).ok()?;
-    (limit != RLIM_INFINITY)
-        .then(|| format!("Raise the limit on the size of files, which is {limit} bytes here (ulimit -f), and try again."))
+    (limit != RLIM_INFINITY).then(|| {
+        format!(
+            "Raise the limit on the size of files, which is {limit} bytes here (ulimit -f), and try again."
+        )
+    })
 }
