@@ -77,8 +77,8 @@ pub(crate) struct Table<W: Write> {
     writer: W,
     color: Color,
     widths: Vec<usize>,
+    /// The head and the rows that are measured; empty once the widths are decided.
     waiting: Vec<Vec<Cell>>,
-    measured: bool,
     rows: u64,
 }
 
@@ -87,13 +87,18 @@ impl<W: Write> Table<W> {
     pub(crate) fn new(writer: W, color: Color, heads: &[&str]) -> Self {
         let head: Vec<Cell> = heads.iter().map(|head| Cell::styled(*head, Style::Head)).collect();
         let widths = head.iter().map(|cell| cell.text.width()).collect();
-        Self { writer, color, widths, waiting: vec![head], measured: false, rows: 0 }
+        Self { writer, color, widths, waiting: vec![head], rows: 0 }
     }
 
     pub(crate) fn row(&mut self, cells: Vec<Cell>) -> io::Result<()> {
         self.rows += 1;
-        if self.measured {
+        if self.waiting.is_empty() {
             return self.write(&cells);
+        }
+        if let [head] = self.waiting.as_mut_slice() {
+            for (head, cell) in head.iter_mut().zip(&cells) {
+                head.right = cell.right;
+            }
         }
         for (width, cell) in self.widths.iter_mut().zip(&cells) {
             *width = (*width).max(cell.text.width());
@@ -112,16 +117,6 @@ impl<W: Write> Table<W> {
     }
 
     fn release(&mut self) -> io::Result<()> {
-        self.measured = true;
-        let numbers: Vec<bool> = match self.waiting.get(1) {
-            Some(first) => first.iter().map(|cell| cell.right).collect(),
-            None => Vec::new(),
-        };
-        if let Some(head) = self.waiting.first_mut() {
-            for (cell, right) in head.iter_mut().zip(numbers) {
-                cell.right = right;
-            }
-        }
         for row in std::mem::take(&mut self.waiting) {
             self.write(&row)?;
         }
@@ -130,17 +125,12 @@ impl<W: Write> Table<W> {
 
     fn write(&mut self, cells: &[Cell]) -> io::Result<()> {
         let mut line = String::new();
-        let last = cells.len().saturating_sub(1);
-        for (at, (cell, width)) in cells.iter().zip(&self.widths).enumerate() {
+        for (cell, width) in cells.iter().zip(&self.widths) {
             let pad = width.saturating_sub(cell.text.width());
-            if cell.right {
-                line.extend(std::iter::repeat_n(' ', pad));
-            }
+            let (before, after) = if cell.right { (pad, 0) } else { (0, pad) };
+            line.extend(std::iter::repeat_n(' ', before));
             line.push_str(&cell.style.apply(self.color, &cell.text));
-            if at < last {
-                let after = if cell.right { 0 } else { pad };
-                line.extend(std::iter::repeat_n(' ', after + GAP));
-            }
+            line.extend(std::iter::repeat_n(' ', after + GAP));
         }
         writeln!(self.writer, "{}", line.trim_end_matches(' '))
     }
