@@ -69,21 +69,18 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     };
     let bytes = file.finish()?;
     let head = ChainHead { number: copied.entries, hash: copied.head };
-    if context.output.is_json() {
-        context.output.document(&Document {
-            file: path.display().to_string(),
-            bytes,
-            keys: copied.keys,
-            taken: rfc3339(context.now),
-            audit_entries: copied.entries,
-            audit_head: head.to_string(),
-        })?;
-    }
     context.output.say(&format!(
         "{place} holds {} and {} of the audit log, and was checked ({}).\nKeep its head elsewhere, for keydesk audit verify --expect: {head}",
         text::count(copied.keys, "key", "keys"),
         text::count(copied.entries, "entry", "entries"),
         text::size(bytes),
     ));
-    Ok(Exit::Done)
+    context.output.if_json(&Document {
+        file: path.display().to_string(),
+        bytes,
+        keys: copied.keys,
+        taken: rfc3339(context.now),
+        audit_entries: copied.entries,
+        audit_head: head.to_string(),
+    })
 }

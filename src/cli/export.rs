@@ -112,11 +112,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     })?;
     bar.finish_and_clear();
     let bytes = file.finish()?;
-    if context.output.is_json() {
-        context.output.document(&Document { file: path.display().to_string(), keys, bytes })?;
-    }
     context.output.say(&format!("{} written to {place}", text::count(keys, "key", "keys")));
-    Ok(Exit::Done)
+    context.output.if_json(&Document { file: path.display().to_string(), keys, bytes })
 }
 
 /// Writes the keys and returns their number.

@@ -60,14 +60,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         ));
         context.notice_root(&identity::caller());
     }
-    if context.output.is_json() {
-        context.output.document(&Document {
-            database,
-            user: set_up.user.as_ref().and_then(|user| user.email.as_ref()).map(Email::as_str),
-            application: set_up.application.name.as_str(),
-            prefix: set_up.prefix.as_str(),
-            already: set_up.already,
-        })?;
-    }
-    Ok(Exit::Done)
+    context.output.if_json(&Document {
+        database,
+        user: set_up.user.as_ref().and_then(|user| user.email.as_ref()).map(Email::as_str),
+        application: set_up.application.name.as_str(),
+        prefix: set_up.prefix.as_str(),
+        already: set_up.already,
+    })
 }

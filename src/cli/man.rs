@@ -48,17 +48,13 @@ pub(crate) fn run(output: &Output, command: clap::Command, args: &Args) -> Resul
         replace(&path, &text, Access::Umask).map_err(|error| failed(&path, &error))?;
         files.push(path.display().to_string());
     }
-    if output.is_json() {
-        output.document(&Document { files })?;
-    } else {
-        let folder = text::path(folder);
-        output.say(&format!(
-            "{} pages written to {folder}; the first: man {}",
-            files.len(),
-            text::path(&Path::new(&folder).join("keydesk.1"))
-        ));
-    }
-    Ok(Exit::Done)
+    let folder = text::path(folder);
+    output.say(&format!(
+        "{} pages written to {folder}; the first: man {}",
+        files.len(),
+        text::path(&Path::new(&folder).join("keydesk.1"))
+    ));
+    output.if_json(&Document { files })
 }
 
 /// Collects the pages of a command and its subcommands. Hidden ones have none.

@@ -38,10 +38,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         args.confirmation.ask(&preview, "accept")?;
     }
     let head = desk.accept_log()?;
-    if context.output.is_json() {
-        context.output.document(&HeadDocument::from(head))?;
-    } else {
-        context.output.say(&format!("Audit log accepted. Known head: {head}"));
-    }
-    Ok(Exit::Done)
+    context.output.say(&format!("Audit log accepted. Known head: {head}"));
+    context.output.if_json(&HeadDocument::from(head))
 }

@@ -87,10 +87,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
             Zone::Local.show(committed)
         ));
     }
-    if context.output.is_json() {
-        context.output.document(&tombstones.iter().map(|t| Receipt::of(t, committed)).collect::<Vec<_>>())?;
-    }
-    Ok(Exit::Done)
+    let receipts: Vec<_> = tombstones.iter().map(|tombstone| Receipt::of(tombstone, committed)).collect();
+    context.output.if_json(&receipts)
 }
 
 /// What is about to break.
