@@ -1,5 +1,6 @@
 //! What leaves the database: backups and exports.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -161,6 +162,7 @@ fn an_export_is_safe_against_csv_injection_and_contains_no_secret() {
     );
     let mut reader = csv::Reader::from_reader(said.out.as_bytes());
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let columns: BTreeSet<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
     assert_eq!(rows.len(), 3);
     assert!(
         rows.iter().flatten().all(|field| !field.starts_with(['=', '+', '-', '@', '\t', '\r'])),
@@ -174,6 +176,8 @@ fn an_export_is_safe_against_csv_injection_and_contains_no_secret() {
     let said = home.run(&["export", "--format", "json"]);
     let list = said.json();
     assert_eq!(list.as_array().unwrap().len(), 3);
+    let fields: BTreeSet<String> = list[0].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(columns, fields, "every field is a column");
     assert_eq!(list[0]["name"], "+a\u{1b}[2J", "JSON is exact, {list}");
     assert_eq!(list[0]["application"], "@Other");
     assert!(list[0].get("secret").is_none() && list[0].get("hash").is_none());
