@@ -82,7 +82,7 @@ impl Client {
         self.check_interrupt()?;
         let mut request = self.agent.get(&self.url);
         if let Some(key) = key {
-            let text = Zeroizing::new(format!("ApiKey-v1 {}", key.secret().expose()));
+            let text = Zeroizing::new(format!("ApiKey-v1 {}", key.secret.expose()));
             let value = HeaderValue::from_str(&text).map(|mut value| {
                 value.set_sensitive(true);
                 value
@@ -156,7 +156,7 @@ fn accepted(client: &Client, key: &Throwaway<'_>) -> Result<Outcome, CommandErro
             Response::Accepted(_) => {}
             Response::Rejected(status) => {
                 return Ok(Outcome::fault(
-                    format!("refused ({status}), though the key {} is valid", key.key().prefix),
+                    format!("refused ({status}), though the key {} is valid", key.key.prefix),
                     "Does keydesk serve use this database (--db, KEYDESK_DB), this Application (--app here, the path \
                      /auth/<application> there), and does the proxy pass the Authorization header on to it?",
                 ));

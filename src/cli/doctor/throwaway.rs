@@ -20,8 +20,8 @@ const LIFETIME: TimeDelta = TimeDelta::minutes(5);
 pub(super) struct Throwaway<'a> {
     context: &'a Context,
     desk: Desk,
-    key: Key,
-    secret: Secret,
+    pub(super) key: Key,
+    pub(super) secret: Secret,
     deleted: bool,
 }
 
@@ -40,14 +40,6 @@ impl<'a> Throwaway<'a> {
         let CreatedKey { key, secret } =
             context.change(&mut desk, |session| desk::create_throwaway_key(session, &new))?;
         Ok(Self { context, desk, key, secret, deleted: false })
-    }
-
-    pub(super) fn key(&self) -> &Key {
-        &self.key
-    }
-
-    pub(super) fn secret(&self) -> &Secret {
-        &self.secret
     }
 
     /// Recorded number of accepted requests.
