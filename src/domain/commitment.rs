@@ -92,7 +92,7 @@ fn hash(domain: &[u8], fields: &[Option<&[u8]>]) -> Commitment {
 }
 
 /// Adds a field to a hash so that no two lists of fields give the same bytes.
-pub(super) fn update(hasher: &mut Sha256, field: Option<&[u8]>) {
+pub(crate) fn update(hasher: &mut Sha256, field: Option<&[u8]>) {
     match field {
         None => hasher.update([0]),
         Some(bytes) => {

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::Connection;
+use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
 use super::migrate;
 use super::schema_difference::{Difference, SchemaDifference};
+use crate::domain::commitment;
 
 /// The objects of a schema: the table and the definition under each kind and name.
 type Schema = BTreeMap<(String, String), (String, Option<String>)>;
@@ -25,6 +27,23 @@ fn read(connection: &Connection) -> rusqlite::Result<Schema> {
     rows.collect()
 }
 
+/// SHA-256 of the schema that the migrations create. It spares most openings of a database the creation of another one to
+/// compare with; a test holds it.
+const DIGEST: [u8; 32] = [
+    239, 125, 205, 170, 140, 203, 166, 19, 10, 77, 128, 189, 157, 151, 28, 116, 129, 197, 50, 123, 219, 216,
+    207, 198, 38, 238, 223, 17, 123, 52, 214, 153,
+];
+
+fn digest(schema: &Schema) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for ((kind, name), (table, sql)) in schema {
+        for field in [Some(kind), Some(name), Some(table), sql.as_ref()] {
+            commitment::update(&mut hasher, field.map(String::as_bytes));
+        }
+    }
+    hasher.finalize().into()
+}
+
 /// The schema that the migrations create.
 fn expected() -> rusqlite::Result<Schema> {
     let connection = Connection::open_in_memory()?;
@@ -34,7 +53,11 @@ fn expected() -> rusqlite::Result<Schema> {
 
 /// Everything that differs, by kind and name.
 pub(super) fn differences(connection: &Connection) -> rusqlite::Result<Vec<SchemaDifference>> {
-    let (mut found, expected) = (read(connection)?, expected()?);
+    let mut found = read(connection)?;
+    if digest(&found) == DIGEST {
+        return Ok(Vec::new());
+    }
+    let expected = expected()?;
     let mut differences = Vec::new();
     for (object, definition) in expected {
         let what = match found.remove(&object) {
@@ -74,5 +97,15 @@ impl SchemaCheck {
         }
         self.compared = Some(version);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_the_one_of_the_migrations() {
+        assert_eq!(digest(&expected().unwrap()), DIGEST, "put this digest into DIGEST");
     }
 }
