@@ -96,7 +96,7 @@ impl Effects {
             }
             Operation::MarkDelivered(id) => {
                 desk.perform(now, |session| desk::mark_delivered(session, id))?;
-                Outcome::Delivered(id)
+                Outcome::Delivered
             }
             Operation::RotateKeys(picked, ending) => {
                 Outcome::Rotated(desk.perform(now, |session| desk::rotate_keys(session, &picked, ending))?)

@@ -205,7 +205,7 @@ pub const MOST_SELECTED: usize = 10_000;
 pub enum Outcome {
     SetUp(SetUp),
     Created(CreatedKey),
-    Delivered(KeyId),
+    Delivered,
     Deleted(Vec<Tombstone>),
     Rotated(Vec<Rotated>),
     AccessSet(Vec<Key>, KeyAccess),

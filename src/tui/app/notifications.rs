@@ -51,7 +51,7 @@ impl App {
 fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
     Some(match outcome {
         // The secret is on the screen: nothing needs to be said beside it.
-        Outcome::Created(_) | Outcome::Rotated(_) | Outcome::Delivered(_) => return None,
+        Outcome::Created(_) | Outcome::Rotated(_) | Outcome::Delivered => return None,
         Outcome::SetUp(set_up) => {
             format!("{} is set up. Press n to create its first API key.", set_up.application.name)
         }
