@@ -6,6 +6,7 @@ use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::KeyId;
+use crate::domain::text::Name;
 use crate::domain::token::{EntropyError, Prefix};
 use crate::domain::user::UserId;
 use crate::store::{IsFull, NotAllowed, StoreError};
@@ -24,6 +25,26 @@ impl fmt::Display for Subject {
             Self::Key(id) => write!(f, "key {id}"),
             Self::Application(id) => write!(f, "Application {}", id.0),
             Self::User(id) => write!(f, "user {}", id.0),
+        }
+    }
+}
+
+/// What another session has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    Key { prefix: String },
+    Application(Name),
+    KeysOf(Name),
+    User(UserId),
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key { prefix } => write!(f, "key {prefix}"),
+            Self::Application(name) => write!(f, "Application {name}"),
+            Self::KeysOf(name) => write!(f, "the keys of Application {name}"),
+            Self::User(id) => Subject::User(*id).fmt(f),
         }
     }
 }
@@ -73,8 +94,8 @@ pub enum DeskError {
         by: Option<String>,
     },
     /// Not in the version that the caller has seen.
-    #[error("{what} was changed by another session in the meantime; nothing was done")]
-    Changed { what: String },
+    #[error("{0} was changed by another session in the meantime; nothing was done")]
+    Changed(Changed),
     #[error("{what} {name:?} already exists")]
     Taken { what: Taken, name: String },
     /// The prefix of keys cannot change.
@@ -110,7 +131,7 @@ impl DeskError {
             Self::NotFound(_) | Self::UserDeleted(_) | Self::NoApplication => "not_found",
             Self::NoStateDirectory => "no_home",
             Self::Deleted { .. } => "deleted",
-            Self::Changed { .. } => "changed",
+            Self::Changed(_) => "changed",
             Self::Replaced { .. } => "replaced",
             Self::BeingRotated { .. } => "being_rotated",
             Self::Taken { .. } => "taken",
@@ -130,7 +151,7 @@ impl DeskError {
                 format!("Ask an active user to run: keydesk users add EMAIL --login {login}")
             }
             Self::NotAllowed(NotAllowed::Disabled { .. }) => "Ask an active user to enable you.".into(),
-            Self::Changed { .. } => "Review it and try again.".into(),
+            Self::Changed(_) => "Review it and try again.".into(),
             Self::Replaced { .. } => "Rotate its successor instead.".into(),
             Self::BeingRotated { .. } => "Wait until that rotation has ended, then check the key.".into(),
             Self::Taken { .. } => "Choose another name.".into(),

@@ -1,7 +1,7 @@
 //! Create, rename and delete Applications.
 
 use super::delete_keys::delete;
-use super::{DeskError, Session, Subject, Taken};
+use super::{Changed, DeskError, Session, Subject, Taken};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
@@ -18,7 +18,7 @@ fn as_seen(r: &Reader<'_>, id: ApplicationId, version: i64) -> Result<Applicatio
     if application.version == version {
         Ok(application)
     } else {
-        Err(DeskError::Changed { what: format!("Application {}", application.name) })
+        Err(DeskError::Changed(Changed::Application(application.name)))
     }
 }
 
@@ -74,7 +74,7 @@ pub fn delete_application(
     session.write(Urgency::Revoking, |tx, now, _| {
         let application = as_seen(tx, id, version)?;
         if application.keys != keys {
-            return Err(DeskError::Changed { what: format!("the keys of Application {}", application.name) });
+            return Err(DeskError::Changed(Changed::KeysOf(application.name)));
         }
         let mut records = Vec::new();
         for key in keys::ids_of(tx, id)? {

@@ -1,6 +1,6 @@
 //! Add, disable, enable and delete users.
 
-use super::{DeskError, Session, Subject, Taken};
+use super::{Changed, DeskError, Session, Subject, Taken};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::commitment::{Commitment, Salt, UserFacts, draw_salt};
@@ -65,11 +65,7 @@ fn as_seen(r: &Reader<'_>, id: UserId, version: i64) -> Result<User, DeskError> 
     if user.status == UserStatus::Deleted {
         return Err(DeskError::UserDeleted(id));
     }
-    if user.version == version {
-        Ok(user)
-    } else {
-        Err(DeskError::Changed { what: format!("user {}", id.0) })
-    }
+    if user.version == version { Ok(user) } else { Err(DeskError::Changed(Changed::User(id))) }
 }
 
 fn set_status(

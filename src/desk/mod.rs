@@ -21,7 +21,7 @@ pub use audit_verification::{AuditVerification, AuditVerifier, VerificationStep}
 pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivered};
 pub use delete_keys::delete_keys;
 pub use disable_keys::{KeyAccess, set_access};
-pub use error::{DeskError, Subject, Taken};
+pub use error::{Changed, DeskError, Subject, Taken};
 pub use facade::Desk;
 pub use manage_applications::{create_application, delete_application, rename_application};
 pub use manage_users::{add_user, delete_user, disable_user, enable_user};
@@ -93,6 +93,6 @@ fn as_picked(r: &Reader<'_>, picked: Picked) -> Result<Key, DeskError> {
     if key.version == picked.version {
         Ok(key)
     } else {
-        Err(DeskError::Changed { what: format!("key {}", key.prefix) })
+        Err(DeskError::Changed(Changed::Key { prefix: key.prefix }))
     }
 }
