@@ -8,7 +8,7 @@ use keydesk::desk::{self, Picked};
 use keydesk::domain::key::Key;
 use keydesk::host::known_head_files::KnownHeadFiles;
 use keydesk::store::{Store, applications, keys};
-use keydesk::tui::app::msg::Msg;
+use keydesk::tui::app::msg::{Msg, Notice};
 
 use crate::script::Script;
 use crate::support::{Seeded, TestDesk};
@@ -197,4 +197,26 @@ fn a_lost_known_head_is_reported_at_the_start_once() {
     let store = Store::open(&path, &mut Seeded(9)).unwrap();
     let check = known_heads.check(&store, &crate::support::ana());
     assert!(check.known.is_some() && check.loss().is_none(), "{check:?}");
+}
+
+#[test]
+fn a_clock_behind_the_log_and_a_lost_known_head_are_both_reported_at_the_start() {
+    let mut desk = TestDesk::new();
+    let directory = desk.folder.path().join("known-heads");
+    let known_heads = KnownHeads::new(KnownHeadFiles::new(directory.clone()));
+    assert!(known_heads.record(&desk.store, &crate::support::ana()).loss().is_none());
+    std::fs::remove_dir_all(&directory).unwrap();
+    desk.now -= chrono::TimeDelta::hours(1);
+    let mut script = Script::with_known_heads(desk, known_heads, 80, 24);
+    for _ in 0..2 {
+        let screen = script.screen().split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in [
+            "the clock is behind the last entry of the audit log",
+            "The known head of this database is missing",
+            "The present head is the known head from now on. (Esc)",
+        ] {
+            assert_eq!(screen.matches(part).count(), 1, "{part}: {screen}");
+        }
+        script.msg(Msg::Notice(Notice::Changed));
+    }
 }

@@ -46,6 +46,13 @@ impl Message {
         Self::new(Tone::Error, text.as_ref())
     }
 
+    /// Adds the text of another message, once.
+    pub fn append(&mut self, other: &Self) {
+        if !self.text.contains(&other.text) {
+            self.text = format!("{} {}", self.text, other.text);
+        }
+    }
+
     /// Whether it has been shown long enough. Errors never have.
     pub fn is_over(&mut self, now: Instant) -> bool {
         let since = *self.since.get_or_insert(now);

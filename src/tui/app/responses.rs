@@ -38,7 +38,7 @@ impl App {
         }
         if let Some(Ok(check)) = self.known_head.take(reply) {
             if let Some(loss) = check.loss() {
-                self.say(Message::error(format!("{}.", capitalized(&loss))));
+                self.shared.say_also(&format!("{}.", capitalized(&loss)));
             }
             self.set_log_mismatch(check.mismatch);
         }
@@ -54,7 +54,7 @@ impl App {
         if let Some(name) = self.wanted_application.take()
             && application.is_none_or(|application| !application.name.as_str().eq_ignore_ascii_case(&name))
         {
-            self.say(Message::error(format!("No Application is called {name:?}.")));
+            self.shared.say_also(&format!("No Application is called {name:?}."));
         }
         let application = application.map(|application| application.id);
         self.shared.session = Some(session);

@@ -10,7 +10,7 @@ use crate::domain::application::{Application, ApplicationId};
 use crate::domain::platform::Catalog;
 use crate::host::clock::Zone;
 
-use super::message::Message;
+use super::message::{Message, Tone};
 use super::msg::{Asker, Effect, Operation, RequestId, SessionInfo};
 
 /// What does not change while the program runs.
@@ -85,6 +85,15 @@ impl Shared {
     /// Shows a message in the message line.
     pub fn say(&mut self, message: Message) {
         self.message = Some(message);
+    }
+
+    /// Shows an error behind the one that is shown already, which stays.
+    pub fn say_also(&mut self, text: &str) {
+        let error = Message::error(text);
+        match &mut self.message {
+            Some(shown) if shown.tone == Tone::Error => shown.append(&error),
+            _ => self.say(error),
+        }
     }
 
     pub fn settings(&self) -> &Settings {

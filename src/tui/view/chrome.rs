@@ -87,7 +87,7 @@ fn user(session: &SessionInfo) -> String {
 }
 
 /// The maximum number of lines of a message. All but the last cover the end of the list.
-const MOST_LINES: usize = 3;
+const MOST_LINES: usize = 6;
 
 /// The message line.
 pub fn message(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
