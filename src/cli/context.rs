@@ -16,7 +16,7 @@ use crate::host::entropy::SystemEntropy;
 use crate::host::files::ConfigExposure;
 use crate::host::known_head_files::KnownHeadFiles;
 use crate::host::{clock, identity, locations};
-use crate::store::{NotAllowed, Reader, Store, StoreError, Urgency};
+use crate::store::{Reader, Store, StoreError, Urgency};
 
 /// The options that every command takes.
 #[derive(Debug, clap::Args)]
@@ -172,19 +172,16 @@ impl Context {
     /// question is asked or file made. The change itself looks again.
     pub(crate) fn desk_to_change(&self, urgency: Urgency) -> Result<Desk, CommandError> {
         let desk = self.desk_for(urgency)?;
-        match desk.who()? {
-            Who::Active(_) => Ok(desk),
-            Who::Disabled(user) => {
-                let email = user.email.map(|email| email.to_string()).unwrap_or_default();
-                Err(NotAllowed::Disabled { email }.into())
-            }
-            Who::Unknown => Err(NotAllowed::Unknown { login: desk.caller().login.clone() }.into()),
-            Who::NotSetUp => {
-                let message = format!("the database {} is not set up yet", self.database.display());
-                Err(CommandError::failed("not_set_up", message)
-                    .hint("Set it up with: keydesk init --email EMAIL --app NAME"))
-            }
+        let who = desk.who()?;
+        if let Some(reason) = who.read_only(&desk.caller().login) {
+            return Err(DeskError::from(reason).into());
         }
+        if who == Who::NotSetUp {
+            let message = format!("the database {} is not set up yet", self.database.display());
+            return Err(CommandError::failed("not_set_up", message)
+                .hint("Set it up with: keydesk init --email EMAIL --app NAME"));
+        }
+        Ok(desk)
     }
 
     /// Carries out an operation. The time is taken here, since a confirmation prompt may have been open for long.

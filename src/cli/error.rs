@@ -7,10 +7,10 @@ use crate::cli::exit::Exit;
 use crate::config::ConfigError;
 use crate::desk::DeskError;
 use crate::domain::expiry::ExpiryError;
-use crate::domain::text::{NameError, inert};
+use crate::domain::text::NameError;
 use crate::domain::user::EmailError;
 use crate::host::new_file::WriteError;
-use crate::store::{NotAllowed, StoreError};
+use crate::store::StoreError;
 use crate::verify::VerifyError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +50,6 @@ impl CommandError {
 
     pub(crate) fn failed(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Failed, code, message)
-    }
-
-    pub(crate) fn not_allowed(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::NotAllowed, code, message)
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
@@ -131,35 +127,13 @@ impl From<StoreError> for CommandError {
     }
 }
 
-impl From<NotAllowed> for CommandError {
-    fn from(error: NotAllowed) -> Self {
-        match error {
-            NotAllowed::Unknown { login } => {
-                let login = inert(&login);
-                Self::not_allowed(
-                    "unknown_user",
-                    format!(
-                        "the login {login} belongs to no user of this database, so it may look and change nothing"
-                    ),
-                )
-                .hint(format!("Ask an active user to run: keydesk users add YOU@EXAMPLE.COM --login {login}"))
-            }
-            NotAllowed::Disabled { email } => Self::not_allowed(
-                "disabled_user",
-                format!("the user {email} is disabled, and may look but change nothing"),
-            )
-            .hint(format!("Ask an active user to run: keydesk users enable {email}")),
-        }
-    }
-}
-
 impl From<DeskError> for CommandError {
     fn from(error: DeskError) -> Self {
-        match error {
-            DeskError::NotAllowed(error) => error.into(),
-            DeskError::Store(error) => error.into(),
-            other => Self { hint: other.hint(), ..Self::failed(other.code(), other.to_string()) },
-        }
+        let kind = match error {
+            DeskError::NotAllowed(_) => ErrorKind::NotAllowed,
+            _ => ErrorKind::Failed,
+        };
+        Self { hint: error.hint(), ..Self::new(kind, error.code(), error.to_string()) }
     }
 }
 

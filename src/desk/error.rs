@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::text;
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::expiry::rfc3339;
@@ -63,8 +64,8 @@ pub enum Taken {
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
     /// The caller is read-only.
-    #[error(transparent)]
-    NotAllowed(#[from] NotAllowed),
+    #[error("{}", text::read_only(.0))]
+    NotAllowed(NotAllowed),
     /// There is no such key, Application or user.
     #[error("{0} not found")]
     NotFound(Subject),
@@ -147,10 +148,7 @@ impl DeskError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotAllowed(NotAllowed::Unknown { login }) => {
-                format!("Ask an active user to run: keydesk users add EMAIL --login {login}")
-            }
-            Self::NotAllowed(NotAllowed::Disabled { .. }) => "Ask an active user to enable you.".into(),
+            Self::NotAllowed(reason) => text::how_to_get_access(reason),
             Self::Changed(_) => "Review it and try again.".into(),
             Self::Replaced { .. } => "Rotate its successor instead.".into(),
             Self::BeingRotated { .. } => "Wait until that rotation has ended, then check the key.".into(),
@@ -166,6 +164,12 @@ impl DeskError {
             Self::NoStateDirectory => "Set HOME.".into(),
             Self::NotFound(_) | Self::UserDeleted(_) | Self::Deleted { .. } | Self::Entropy(_) => return None,
         })
+    }
+}
+
+impl From<NotAllowed> for DeskError {
+    fn from(reason: NotAllowed) -> Self {
+        Self::NotAllowed(reason)
     }
 }
 

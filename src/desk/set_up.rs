@@ -8,7 +8,7 @@ use crate::domain::text::Name;
 use crate::domain::token::Prefix;
 use crate::domain::user::{Caller, Email, User, UserStatus};
 use crate::store::users::Binding;
-use crate::store::{Store, StoreError, applications, database, users};
+use crate::store::{NotAllowed, Store, StoreError, applications, database, users};
 
 /// The first user and Application, created or found.
 #[derive(Clone, Debug)]
@@ -68,6 +68,18 @@ pub enum Who {
     Disabled(User),
     /// No user is bound to this login. Read-only.
     Unknown,
+}
+
+impl Who {
+    /// Returns why the caller with this login is read-only; none when they are not.
+    #[must_use]
+    pub fn read_only(&self, login: &str) -> Option<NotAllowed> {
+        match self {
+            Self::NotSetUp | Self::Active(_) => None,
+            Self::Disabled(user) => Some(NotAllowed::of(user)),
+            Self::Unknown => Some(NotAllowed::Unknown { login: login.to_owned() }),
+        }
+    }
 }
 
 /// Looks up the caller among the users.

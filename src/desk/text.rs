@@ -5,6 +5,7 @@ use crate::domain::expiry::relative;
 use crate::domain::key::Key;
 use crate::domain::text::inert;
 use crate::domain::user::{Creator, UserStatus};
+use crate::store::NotAllowed;
 
 /// The first question about a new key.
 pub const THIRD_PARTY_QUESTION: &str = "Do you want to use this API Key with a 3rd party service?";
@@ -16,6 +17,31 @@ pub const SECRET_SHOWN_ONCE: &str =
 /// Said before a key is deleted.
 pub const DELETION_IS_FINAL: &str = "Deleting an API key cannot be undone. The software that uses that key immediately \
                                      loses access to the Integration API.";
+
+/// Returns why the caller is read-only.
+#[must_use]
+pub fn read_only(reason: &NotAllowed) -> String {
+    let who = match reason {
+        NotAllowed::Unknown { login } => {
+            format!("the login {} belongs to no user of this database", inert(login))
+        }
+        NotAllowed::Disabled { email } => format!("the user {} is disabled", inert(email)),
+    };
+    format!("{who}: you have read-only access")
+}
+
+/// Returns what a caller who is read-only can do about it.
+#[must_use]
+pub fn how_to_get_access(reason: &NotAllowed) -> String {
+    match reason {
+        NotAllowed::Unknown { login } => {
+            format!("Ask an active user to run: keydesk users add YOU@EXAMPLE.COM --login {}", inert(login))
+        }
+        NotAllowed::Disabled { email } => {
+            format!("Ask an active user to run: keydesk users enable {}", inert(email))
+        }
+    }
+}
 
 /// Returns the creator of a key as people read it.
 #[must_use]

@@ -7,6 +7,7 @@ use rusqlite::ErrorCode;
 use super::schema_difference::SchemaDifference;
 use crate::domain::clock::{self, ClockError};
 use crate::domain::token::EntropyError;
+use crate::domain::user::User;
 use crate::host::{files, size_limit};
 
 /// The database could not do what was asked.
@@ -212,12 +213,17 @@ fn list(differences: &[SchemaDifference]) -> String {
     named.join(", ")
 }
 
-/// The caller may change nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why the caller is read-only.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotAllowed {
     /// No user is bound to this login.
-    #[error("the login {login:?} belongs to no user of this database: you can look, and change nothing")]
     Unknown { login: String },
-    #[error("the user {email} is disabled: you can look, and change nothing")]
     Disabled { email: String },
+}
+
+impl NotAllowed {
+    /// Returns that this user is disabled.
+    pub(crate) fn of(user: &User) -> Self {
+        Self::Disabled { email: user.email.as_ref().map(ToString::to_string).unwrap_or_default() }
+    }
 }

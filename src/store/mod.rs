@@ -274,10 +274,7 @@ impl Store {
         let actor = |reader: &Reader<'_>| -> Result<UserId, E> {
             match users::of_caller(reader, caller)? {
                 Some(user) if user.status == UserStatus::Active => Ok(user.id),
-                Some(user) => {
-                    let email = user.email.map(|email| email.to_string()).unwrap_or_default();
-                    Err(NotAllowed::Disabled { email }.into())
-                }
+                Some(user) => Err(NotAllowed::of(&user).into()),
                 None => Err(NotAllowed::Unknown { login: caller.login.clone() }.into()),
             }
         };

@@ -46,10 +46,11 @@ impl Message {
         Self::new(Tone::Error, text.as_ref())
     }
 
-    /// Adds the text of another message, once.
+    /// Adds the text of another message, once, and takes its tone.
     pub fn append(&mut self, other: &Self) {
+        self.tone = other.tone;
         if !self.text.contains(&other.text) {
-            self.text = format!("{} {}", self.text, other.text);
+            self.text = format!("{}. {}", self.text.trim_end_matches('.'), other.text);
         }
     }
 

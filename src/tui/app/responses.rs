@@ -1,7 +1,7 @@
 //! Responses of the worker, passed to the part of the state that asked.
 
-use crate::desk::Who;
 use crate::desk::known_head::LogMismatch;
+use crate::desk::{Who, text};
 use crate::domain::text::capitalized;
 
 use super::App;
@@ -70,20 +70,15 @@ impl App {
     }
 
     fn greet(&mut self, session: &SessionInfo) {
-        match &session.who {
-            Who::NotSetUp => self.open(Form::set_up(&session.suggested_email, session.notice)),
-            Who::Unknown => self.say(Message::note(format!(
-                "Your login {:?} is not known here: you can look, and change nothing. Ask an active user to add you \
-                 (screen 3).",
-                session.login
-            ))),
-            Who::Disabled(_) => {
-                self.say(Message::note("You are disabled here: you can look, and change nothing."));
-            }
-            Who::Active(_) => {}
+        if session.who == Who::NotSetUp {
+            self.open(Form::set_up(&session.suggested_email, session.notice));
+        }
+        if let Some(reason) = session.who.read_only(&session.login) {
+            let why = capitalized(&text::read_only(&reason));
+            self.say(Message::note(format!("{why}. {}.", text::how_to_get_access(&reason))));
         }
         if !session.warnings.is_empty() {
-            self.say(Message::error(session.warnings.join(" ")));
+            self.shared.say_also(&session.warnings.join(" "));
         }
     }
 

@@ -87,11 +87,11 @@ impl Shared {
         self.message = Some(message);
     }
 
-    /// Shows an error behind the one that is shown already, which stays.
+    /// Shows an error behind the message that is shown already, unless that only says what was done.
     pub fn say_also(&mut self, text: &str) {
         let error = Message::error(text);
         match &mut self.message {
-            Some(shown) if shown.tone == Tone::Error => shown.append(&error),
+            Some(shown) if shown.tone != Tone::Done => shown.append(&error),
             _ => self.say(error),
         }
     }
