@@ -217,8 +217,12 @@ fn list(differences: &[SchemaDifference]) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotAllowed {
     /// No user is bound to this login.
-    Unknown { login: String },
-    Disabled { email: String },
+    Unknown {
+        login: String,
+    },
+    Disabled {
+        email: String,
+    },
 }
 
 impl NotAllowed {
