@@ -110,7 +110,7 @@ fn a_backup_during_writes_is_consistent() {
     let copy = rusqlite::Connection::open(&file).unwrap();
     let count = |sql: &str| copy.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap();
     let new = count("SELECT count(*) FROM keys WHERE name LIKE 'While %'");
-    assert_eq!(count("SELECT count(*) FROM audit WHERE key_id IS NOT NULL AND action = 'key.create'"), new);
+    assert_eq!(count("SELECT count(*) FROM audit WHERE key_id IS NOT NULL AND action = 'key.created'"), new);
     assert_eq!(count("SELECT key_count FROM applications"), 60_000 + new);
 }
 
