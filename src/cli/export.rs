@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::cli::context::{Context, read};
 use crate::cli::error::{CommandError, ErrorKind};
@@ -153,7 +152,7 @@ fn write(
         Format::Csv => {
             let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut *out);
             csv.write_record(COLUMNS).map_err(io::Error::from)?;
-            each(&mut |document| Ok(csv.write_record(record(document)?).map_err(io::Error::from)?))?;
+            each(&mut |document| Ok(csv.write_record(record(document)).map_err(io::Error::from)?))?;
             csv.flush()?;
         }
     }
@@ -161,14 +160,26 @@ fn write(
     Ok(count)
 }
 
-/// The columns of a key.
-fn record(key: &KeyDocument<'_>) -> io::Result<[String; 16]> {
-    let fields = serde_json::to_value(key)?;
-    Ok(COLUMNS.map(|column| match &fields[column] {
-        Value::Null => String::new(),
-        Value::String(text) => safe(text),
-        number => number.to_string(),
-    }))
+fn record(key: &KeyDocument<'_>) -> [String; 16] {
+    let text = |text: Option<&str>| safe(text.unwrap_or_default());
+    [
+        text(Some(key.id)),
+        text(Some(key.name)),
+        text(Some(key.application)),
+        text(Some(key.prefix)),
+        text(Some(key.kind)),
+        text(key.platform),
+        text(Some(key.key_type)),
+        text(Some(key.state)),
+        key.created.clone(),
+        text(key.creator),
+        key.expires.clone(),
+        key.last_used.clone().unwrap_or_default(),
+        text(key.last_used_from),
+        key.uses_30d.to_string(),
+        text(key.replaces),
+        text(key.replaced_by),
+    ]
 }
 
 /// A text that spreadsheets do not interpret as a formula.
