@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::support::pty::Pty;
-use crate::{ENTER, ESC, GONE, folder, reveal, set_up, started};
+use crate::{ENTER, ESC, GONE, delete, folder, reveal, set_up, started};
 
 /// Creates a key, copies the database, deletes the key and leaves at once. The database as it was copied is put back.
 fn restored(folder: &tempfile::TempDir) -> (std::path::PathBuf, String) {
@@ -19,13 +19,7 @@ fn restored(folder: &tempfile::TempDir) -> (std::path::PathBuf, String) {
     let raw = rusqlite::Connection::open(&database).unwrap();
     raw.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
     drop(raw);
-    pty.send("d");
-    pty.wait_for("To confirm, type");
-    let month = keydesk::host::clock::now().format("%B %Y");
-    pty.send(&format!("Generic {month}"));
-    pty.wait_for("It matches");
-    pty.send(ENTER);
-    pty.wait_for("Requests with it are refused");
+    delete(&mut pty);
     pty.send("q");
     assert_eq!(pty.wait_for_end(GONE), 0);
     for end in ["-wal", "-shm"] {

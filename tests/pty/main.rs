@@ -74,3 +74,14 @@ fn secret_on(screen: &str) -> Option<String> {
     let is_secret = |line: &&str| keydesk::domain::token::parse(line).is_ok();
     screen.lines().map(str::trim_end).find(is_secret).map(str::to_owned)
 }
+
+/// Deletes the selected key, which has the suggested name, and waits until that is reported.
+fn delete(pty: &mut Pty) {
+    pty.send("d");
+    pty.wait_for("To confirm, type");
+    let month = keydesk::host::clock::now().format("%B %Y");
+    pty.send(&format!("Generic {month}"));
+    pty.wait_for("It matches");
+    pty.send(ENTER);
+    pty.wait_for("Requests with it are refused");
+}

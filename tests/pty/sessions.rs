@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::pty::Pty;
-use crate::{ENTER, ESC, GONE, first_start, folder, reveal, set_up, started};
+use crate::{ESC, GONE, delete, first_start, folder, reveal, set_up, started};
 
 #[test]
 fn from_first_start_to_a_key_in_use() {
@@ -21,13 +21,7 @@ fn from_first_start_to_a_key_in_use() {
     assert!(!pty.screen().contains(&secret[20..]));
     let verifier = keydesk::Verifier::open(&database).unwrap();
     assert!(verifier.verify(&secret, Some("Storefront")).unwrap().is_accepted());
-    pty.send("d");
-    pty.wait_for("To confirm, type");
-    let month = keydesk::host::clock::now().format("%B %Y");
-    pty.send(&format!("Generic {month}"));
-    pty.wait_for("It matches");
-    pty.send(ENTER);
-    pty.wait_for("Requests with it are refused");
+    delete(&mut pty);
     assert!(!verifier.verify(&secret, None).unwrap().is_accepted(), "with the very next request");
     pty.send("q");
     assert_eq!(pty.wait_for_end(GONE), 0);
