@@ -252,14 +252,3 @@ pub(crate) fn read<T>(
 ) -> Result<T, CommandError> {
     store.read(|reader| Ok(f(reader)))?
 }
-
-/// A value that a person chose on the command line and that is not in a list.
-pub(crate) fn not_found(what: &str, named: &str, candidates: &[String], place: &str) -> CommandError {
-    let named = crate::domain::text::inert(named);
-    let message = if candidates.is_empty() {
-        format!("there is no {what} {named:?}{place}")
-    } else {
-        format!("there is no {what} {named:?}{place}; there is: {}", candidates.join(", "))
-    };
-    CommandError::not_found(message)
-}

@@ -1,9 +1,9 @@
 //! Finds the Applications, keys, users and platforms that arguments name.
 
-use crate::cli::context::{Context, not_found};
+use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::key_list;
-use crate::domain::application::{Application, ApplicationId};
+use crate::domain::application::Application;
 use crate::domain::expiry::relative;
 use crate::domain::key::{Key, KeyId, KeyKind};
 use crate::domain::platform::Catalog;
@@ -11,14 +11,18 @@ use crate::domain::text::{fold, inert};
 use crate::domain::token::displayed_id;
 use crate::domain::user::{Email, User};
 use crate::store::keys::KeyQuery;
-use crate::store::{Anchor, Reader, StoreError, Window, applications, keys, users};
+use crate::store::{Anchor, Reader, Window, applications, keys, users};
 
 /// More Applications than anybody has.
 pub(crate) const ALL: usize = i32::MAX as usize;
-/// Maximum number of candidates that an error lists.
+/// Maximum number of similar names that an error suggests.
+const SUGGESTIONS: usize = 5;
+/// Maximum number of keys that an error about an ambiguous name lists.
 const CANDIDATES: usize = 8;
 /// Maximum number of keys among which similar names are searched.
 const MAX_SEARCHED: usize = 200;
+/// The least similarity (Jaro-Winkler) of a name that is suggested.
+const SIMILAR: f64 = 0.8;
 
 /// The Application that was named, or the only one.
 pub(crate) fn application(context: &Context, reader: &Reader<'_>) -> Result<Application, CommandError> {
@@ -40,143 +44,169 @@ pub(crate) fn named_application(reader: &Reader<'_>, name: &str) -> Result<Appli
     if let Some(application) = applications::named(reader, name.trim())? {
         return Ok(application);
     }
-    let all: Vec<String> = names(&applications::all(reader, CANDIDATES)?);
-    Err(not_found("Application", name, &all, ""))
+    let all = applications::all(reader, ALL)?;
+    let similar = similar(name, all.iter().map(|application| application.name.as_str()));
+    let message = format!("Application {:?} not found", inert(name));
+    Err(CommandError::not_found(message)
+        .hint(suggestion(&similar, "run \"keydesk apps list\" to see all Applications")))
 }
 
 fn only_application(reader: &Reader<'_>) -> Result<Application, CommandError> {
-    let mut all = applications::all(reader, CANDIDATES)?;
-    if all.len() > 1 {
-        let error = CommandError::usage(
-            "application_needed",
-            format!("there are several Applications: {}", names(&all).join(", ")),
-        );
-        return Err(error.hint("Say which: --app NAME, or KEYDESK_APP in the environment"));
+    let mut first = applications::all(reader, SUGGESTIONS + 1)?;
+    if first.len() > 1 {
+        let names: Vec<String> =
+            first.iter().take(SUGGESTIONS).map(|application| application.name.to_string()).collect();
+        let more = if first.len() > SUGGESTIONS { ", ..." } else { "" };
+        let message = format!("there are several Applications: {}{more}", names.join(", "));
+        return Err(CommandError::usage("application_needed", message)
+            .hint("choose one with --app NAME or the environment variable KEYDESK_APP"));
     }
-    all.pop().ok_or_else(|| {
+    first.pop().ok_or_else(|| {
         CommandError::failed("no_application", "there is no Application yet")
-            .hint("Create one: keydesk apps create NAME")
+            .hint("create one: keydesk apps create NAME")
     })
 }
 
-fn names(applications: &[Application]) -> Vec<String> {
-    applications.iter().map(|application| application.name.to_string()).collect()
-}
-
-/// The key that `text` names: a key ID or key prefix in the whole database (or in the Application, where one
-/// was named), else a name that is unique in the Application.
+/// The key that `text` names: a key ID or key prefix in the whole database (or in the Application, where one was
+/// named), else a name in the Application, which means the newest key of its line of rotations.
 pub(crate) fn key(context: &Context, reader: &Reader<'_>, text: &str) -> Result<Key, CommandError> {
-    one_of(context, reader, text, keys::named)
-}
-
-/// The same, but a successor of the same name does not make that name ambiguous: scripts rotate by name more than once.
-pub(crate) fn key_to_rotate(context: &Context, reader: &Reader<'_>, text: &str) -> Result<Key, CommandError> {
-    one_of(context, reader, text, last_successors)
-}
-
-/// Without replaced keys, and without the undelivered successor of an interrupted rotation.
-fn last_successors(
-    reader: &Reader<'_>,
-    application: ApplicationId,
-    name: &str,
-) -> Result<Vec<Key>, StoreError> {
-    let mut last = keys::named_and_not_replaced(reader, application, name)?;
-    let open: Vec<KeyId> = last.iter().map(|key| key.id).collect();
-    last.retain(|key| key.delivered.is_some() || key.replaces.is_none_or(|old| !open.contains(&old)));
-    // Where it stays ambiguous, the error lists all of them.
-    if last.len() == 1 { Ok(last) } else { keys::named(reader, application, name) }
-}
-
-fn one_of(
-    context: &Context,
-    reader: &Reader<'_>,
-    text: &str,
-    named: fn(&Reader<'_>, ApplicationId, &str) -> Result<Vec<Key>, StoreError>,
-) -> Result<Key, CommandError> {
     let text = text.trim();
-    let id = text.parse::<KeyId>().ok().or_else(|| displayed_id(text));
+    let id = key_id(text);
     if let Some(key) = id.map(|id| keys::get(reader, id)).transpose()?.flatten() {
         return in_application(context, reader, key, text);
     }
     let application = application(context, reader)?;
-    let mut named = named(reader, application.id, text)?;
+    let mut named = keys::named(reader, application.id, text)?;
     if named.len() > 1 {
-        return Err(ambiguous(context, text, &application, &named));
+        let candidates = named.iter().map(|key| candidate(context, key));
+        return Err(ambiguous(text, &format!(" in {}", application.name), candidates.collect()));
     }
     if let Some(key) = named.pop() {
         return Ok(key);
     }
     if let Some(tombstone) = id.map(|id| keys::tombstone(reader, id)).transpose()?.flatten() {
-        let message = format!(
-            "the key {} ({}) is deleted, {}",
-            tombstone.prefix,
-            tombstone.name,
-            relative(tombstone.deleted, context.now)
-        );
-        return Err(CommandError::failed("deleted", message).hint("Deleting a key cannot be undone"));
+        let deleted = relative(tombstone.deleted, context.now);
+        let message = format!("key {} ({}) was deleted {deleted}", tombstone.prefix, tombstone.name);
+        return Err(CommandError::failed("deleted", message)
+            .hint(format!("run \"keydesk audit list --key {}\" to see who deleted it", tombstone.id)));
     }
-    let place = format!(" in {}", application.name);
-    let similar = similar(context, reader, &application, text)?;
-    Err(not_found("key", text, &similar, &place).hint("keydesk keys list shows all of them"))
+    let message = format!("key {:?} not found in {}", inert(text), application.name);
+    let similar = similar_keys(context, reader, &application, text)?;
+    Err(CommandError::not_found(message).hint(suggestion(&similar, SEE_ALL_KEYS)))
+}
+
+const SEE_ALL_KEYS: &str = "run \"keydesk keys list\" to see all keys";
+
+/// The key that `text` names, deleted ones included, in the Application that was named or in all. An existing key comes
+/// before deleted ones of its name.
+pub(crate) fn key_or_tombstone(
+    context: &Context,
+    reader: &Reader<'_>,
+    text: &str,
+) -> Result<KeyId, CommandError> {
+    let text = text.trim();
+    if let Some(id) = key_id(text)
+        && (keys::get(reader, id)?.is_some() || keys::tombstone(reader, id)?.is_some())
+    {
+        return Ok(id);
+    }
+    let mut found = Vec::new();
+    for application in applications(context, reader)? {
+        for key in keys::named(reader, application.id, text)? {
+            found.push((key.id, format!("{} in {}", candidate(context, &key), application.name)));
+        }
+    }
+    if found.is_empty() {
+        let named = context.application.as_deref().map(|name| named_application(reader, name)).transpose()?;
+        let deleted = keys::deleted_named(reader, named.map(|application| application.id), text)?;
+        found.extend(deleted.into_iter().map(|key| {
+            let deleted = relative(key.deleted, context.now);
+            (key.id, format!("{}  {}  deleted {deleted}", key.prefix, key.name))
+        }));
+    }
+    match found.as_slice() {
+        [(id, _)] => Ok(*id),
+        [] => Err(CommandError::not_found(format!("key {:?} not found", inert(text))).hint(SEE_ALL_KEYS)),
+        several => Err(ambiguous(text, "", several.iter().map(|(_, line)| line.clone()).collect())),
+    }
+}
+
+/// A key ID, or that of a key prefix.
+fn key_id(text: &str) -> Option<KeyId> {
+    text.parse().ok().or_else(|| displayed_id(text))
 }
 
 /// Checks that a key prefix is the key's own, and that the key belongs to the Application that was named.
 fn in_application(context: &Context, reader: &Reader<'_>, key: Key, text: &str) -> Result<Key, CommandError> {
     if text.contains('_') && key.prefix != text {
-        let message = format!("there is no key {:?}; there is: {}", inert(text), described(&key));
-        return Err(CommandError::not_found(message));
+        let message = format!("key {:?} not found", inert(text));
+        return Err(CommandError::not_found(message).hint(suggestion(&[key.prefix], SEE_ALL_KEYS)));
     }
     let Some(name) = &context.application else { return Ok(key) };
     let application = named_application(reader, name)?;
     if application.id == key.application {
         return Ok(key);
     }
-    let message = format!("the key {} belongs to another Application than {}", key.prefix, application.name);
-    Err(CommandError::not_found(message).hint("Leave out --app and KEYDESK_APP, or name the right one"))
+    let message =
+        format!("key {} not found in {}: it belongs to another Application", key.prefix, application.name);
+    Err(CommandError::not_found(message).hint("omit --app and KEYDESK_APP, or name the other Application"))
 }
 
-fn ambiguous(context: &Context, text: &str, application: &Application, keys: &[Key]) -> CommandError {
-    let candidates: Vec<String> = keys
-        .iter()
-        .map(|key| {
-            let ends = if key.expires > context.now { "expires" } else { "expired" };
-            let by = key.replaced_by.map(|by| format!(", replaced by {by}")).unwrap_or_default();
-            format!("  {}  {ends} {}{by}", key.prefix, relative(key.expires, context.now))
-        })
+fn ambiguous(text: &str, place: &str, mut candidates: Vec<String>) -> CommandError {
+    let more = candidates.len().saturating_sub(CANDIDATES);
+    candidates.truncate(CANDIDATES);
+    if more > 0 {
+        candidates.push(format!("and {more} more"));
+    }
+    let message = format!("several keys{place} are named {:?}:\n  {}", inert(text), candidates.join("\n  "));
+    CommandError::failed("ambiguous", message).hint("use the key ID instead of the name")
+}
+
+/// A line about a key of several that a name fits.
+fn candidate(context: &Context, key: &Key) -> String {
+    let ends = if key.expires > context.now { "expires" } else { "expired" };
+    format!("{}  {}  {ends} {}", key.prefix, key.name, relative(key.expires, context.now))
+}
+
+/// Those of the names that are similar to what was typed, the most similar first.
+fn similar<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let typed = fold(typed.trim());
+    let mut scored: Vec<(f64, &str)> = names
+        .map(|name| (fold(name), name))
+        .map(|(folded, name)| (strsim::jaro_winkler(&typed, &folded), folded, name))
+        .filter(|(score, folded, _)| *score >= SIMILAR || folded.contains(&typed))
+        .map(|(score, _, name)| (score, name))
         .collect();
-    let message = format!(
-        "several keys of {} are named {:?}:\n{}",
-        application.name,
-        inert(text),
-        candidates.join("\n")
-    );
-    CommandError::failed("ambiguous", message).hint("Name the key by its key ID")
+    scored.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    scored.into_iter().take(SUGGESTIONS).map(|(_, name)| name.to_owned()).collect()
 }
 
-fn described(key: &Key) -> String {
-    format!("{} ({})", key.name, key.id)
+/// Suggests similar names, then says how to see all.
+fn suggestion(similar: &[String], otherwise: &str) -> String {
+    if similar.is_empty() {
+        return otherwise.to_owned();
+    }
+    let quoted: Vec<String> = similar.iter().map(|name| format!("{:?}", inert(name))).collect();
+    format!("did you mean {}? Otherwise {otherwise}", quoted.join(" or "))
 }
 
-/// Keys with a similar name: those that contain it, else those with the same beginning, most similar first.
-fn similar(
+/// Names of keys that begin like what was typed, or contain it.
+fn similar_keys(
     context: &Context,
     reader: &Reader<'_>,
     application: &Application,
     text: &str,
 ) -> Result<Vec<String>, CommandError> {
     let beginning = |characters: usize| text.chars().take(characters).collect::<String>();
-    let length = text.chars().count();
-    for filter in [beginning(length), beginning(length / 2), beginning(2), beginning(1)] {
-        if filter.trim().is_empty() {
-            continue;
-        }
+    for filter in [text.to_owned(), beginning(2), beginning(1)] {
         let query = KeyQuery { filter, ..key_list::query(context, application.id) };
         let window = Window { anchor: Anchor::First, before: 0, after: MAX_SEARCHED };
-        let mut rows = keys::page(reader, &query, &context.settings.catalog, &window)?.rows;
-        if !rows.is_empty() {
-            let wanted = fold(text);
-            rows.sort_by_key(|key| strsim::levenshtein(&wanted, &fold(key.name.as_str())));
-            return Ok(rows.iter().take(CANDIDATES).map(described).collect());
+        let rows = keys::page(reader, &query, &context.settings.catalog, &window)?.rows;
+        let mut names: Vec<&str> = rows.iter().map(|key| key.name.as_str()).collect();
+        names.dedup();
+        let similar = similar(text, names.into_iter());
+        if !similar.is_empty() {
+            return Ok(similar);
         }
     }
     Ok(Vec::new())
@@ -187,14 +217,14 @@ pub(crate) fn user(reader: &Reader<'_>, text: &str) -> Result<User, CommandError
     if let Some(user) = users::by_email(reader, &email)? {
         return Ok(user);
     }
-    let window = Window { anchor: Anchor::First, before: 0, after: CANDIDATES };
-    let page = users::page(reader, "", &window)?;
-    let candidates: Vec<String> =
-        page.rows.iter().filter_map(|user| user.email.as_ref()).map(ToString::to_string).collect();
-    Err(not_found("user", email.as_str(), &candidates, ""))
+    let all = users::all(reader)?;
+    let similar = similar(email.as_str(), all.iter().filter_map(|user| Some(user.email.as_ref()?.as_str())));
+    let message = format!("user {:?} not found", inert(email.as_str()));
+    Err(CommandError::not_found(message)
+        .hint(suggestion(&similar, "run \"keydesk users list\" to see all users")))
 }
 
-/// `generic`, or a platform of the catalog.
+/// `generic`, or a platform of the catalog. Another one is a wrong value of an option, as an unknown state would be.
 pub(crate) fn kind(catalog: &Catalog, text: &str) -> Result<KeyKind, CommandError> {
     let slug = text.trim();
     if slug.eq_ignore_ascii_case("generic") {
@@ -204,10 +234,9 @@ pub(crate) fn kind(catalog: &Catalog, text: &str) -> Result<KeyKind, CommandErro
     if let Some(platform) = catalog.get(slug).or_else(|| by_name(slug)) {
         return Ok(KeyKind::ThirdParty { platform: platform.slug.clone() });
     }
-    let known: Vec<&str> = catalog.iter().map(|platform| platform.slug.as_str()).collect();
-    let message = format!("there is no platform {:?}; there is: generic, {}", inert(slug), known.join(", "));
-    Err(CommandError::usage("unknown_platform", message)
-        .hint("More platforms can be added to config.toml under [[platforms]]"))
+    let similar = similar(slug, catalog.iter().map(|platform| platform.slug.as_str()));
+    Err(CommandError::usage("unknown_platform", format!("unknown platform {:?}", inert(slug)))
+        .hint(suggestion(&similar, "use \"generic\" or run \"keydesk platforms\" to see all platforms")))
 }
 
 #[cfg(test)]
@@ -222,7 +251,7 @@ mod tests {
         assert_eq!(kind(&catalog, "braze").unwrap(), braze);
         assert_eq!(kind(&catalog, "Braze").unwrap(), braze);
         let error = kind(&catalog, "brase").unwrap_err();
-        assert!(error.to_string().contains("braze") && error.to_string().contains("generic"));
+        assert!(error.what_to_do().unwrap().starts_with("did you mean \"braze\"?"), "{error:?}");
         assert_eq!(error.exit().code(), 2);
     }
 }

@@ -116,26 +116,36 @@ fn lists_are_filtered_sorted_and_reversed() {
 }
 
 #[test]
-fn keys_are_found_by_id_prefix_or_unique_name() {
+fn keys_are_found_by_id_prefix_or_name() {
     let home = Home::set_up();
     let (id, _) = home.key("Checkout", &[]);
     let shown = |named: &str| home.run(&["keys", "show", named, "--json"]);
-    for named in [&id, &format!("ik_live_{id}"), "Checkout"] {
+    for named in [&id, &format!("ik_live_{id}"), "Checkout", "CHECKOUT"] {
         assert_eq!(shown(named).json()["id"], id.as_str(), "{named}");
     }
     let said = shown(&format!("ik_test_{id}"));
     assert_eq!((said.code, said.error().0.as_str()), (3, "not_found"), "another key's prefix");
 
     let said = shown("Chekout");
-    let (code, message, _) = said.error();
-    assert_eq!((said.code, code.as_str()), (3, "not_found"));
-    assert!(message.contains("Checkout") && message.contains(&id), "{message}");
+    assert_eq!(said.code, 3);
+    let expected = (
+        "not_found".to_owned(),
+        "key \"Chekout\" not found in Storefront".to_owned(),
+        "did you mean \"Checkout\"? Otherwise run \"keydesk keys list\" to see all keys".to_owned(),
+    );
+    assert_eq!(said.error(), expected);
+    assert_eq!(shown("xyz").error().2, "run \"keydesk keys list\" to see all keys");
 
-    let (second, _) = home.key("Checkout", &[]);
+    let (second, _) = home.key("checkout", &[]);
     let said = shown("Checkout");
     let (code, message, _) = said.error();
     assert_eq!((said.code, code.as_str()), (3, "ambiguous"));
     assert!(message.contains(&id) && message.contains(&second), "{message}");
+    for _ in 0..10 {
+        home.key("Checkout", &[]);
+    }
+    let (_, message, _) = shown("Checkout").error();
+    assert!(message.matches("  ik_live_").count() == 8 && message.ends_with("\n  and 4 more"), "{message}");
 
     // A name of ten letters is no key ID unless there is such a key.
     let (ten, _) = home.key("Newsletter", &[]);
@@ -185,7 +195,7 @@ fn disabled_keys_can_be_enabled_and_deleted_ones_cannot() {
     assert_eq!(reason(), "deleted");
     let said = home.run(&["keys", "delete", "Two", "--yes"]);
     assert_eq!((said.code, said.out.as_str()), (0, ""));
-    assert!(said.err.contains("deleted. Requests with it are refused since"), "{}", said.err);
+    assert!(said.err.contains("deleted. Requests that use it are rejected since"), "{}", said.err);
 }
 
 #[test]

@@ -26,7 +26,10 @@ fn applications_are_created_renamed_and_deleted() {
     assert_eq!((said.code, code.as_str()), (2, "application_needed"));
     assert!(message.contains("Bonus, Storefront") && hint.contains("--app"), "{message} {hint}");
     let said = home.run(&["keys", "list", "--app", "Bonsu", "--json"]);
-    assert_eq!((said.code, said.error().0.as_str()), (3, "not_found"));
+    let (code, message, hint) = said.error();
+    assert_eq!((said.code, code.as_str()), (3, "not_found"));
+    assert_eq!(message, "Application \"Bonsu\" not found");
+    assert!(hint.starts_with("did you mean \"Bonus\"?") && !hint.contains("Storefront"), "{hint}");
     let mut command = home.command(&["keys", "list", "--json"]);
     assert_eq!(run(command.env("KEYDESK_APP", "bonus")).json()[0]["name"], "A");
 
@@ -62,9 +65,9 @@ fn users_are_added_disabled_and_deleted_and_their_keys_keep_working() {
     assert_eq!(home.run(&["users", "disable", "ben@example.com", "--json"]).json()["status"], "disabled");
     assert_eq!(home.run(&["users", "enable", "ben@example.com", "--json"]).json()["status"], "active");
     let said = home.run(&["users", "disable", "bem@example.com", "--json"]);
-    let (code, message, _) = said.error();
+    let (code, _, hint) = said.error();
     assert_eq!((said.code, code.as_str()), (3, "not_found"));
-    assert!(message.contains("ben@example.com"), "{message}");
+    assert!(hint.starts_with("did you mean \"ben@example.com\"?"), "{hint}");
 
     // Ana goes, and the key that she created stays.
     let (id, secret) = home.key("A", &[]);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::context::{Context, read};
-use crate::cli::error::{CommandError, ErrorKind};
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::listing::Listing;
 use crate::cli::output::table::{Cell, Style};
@@ -14,11 +14,9 @@ use crate::domain::expiry::rfc3339;
 use crate::domain::key::KeyId;
 use crate::domain::since::parse_since;
 use crate::domain::text::{Name, fold, inert};
-use crate::domain::token::displayed_id;
 use crate::domain::user::Email;
 use crate::host::clock::Zone;
 use crate::store::audit::{self, AuditRow};
-use crate::store::{Reader, keys};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,7 +54,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         let filter = AuditFilter {
             since,
             action: action.into_iter().collect(),
-            key_id: args.key.as_deref().map(|text| key(context, reader, text)).transpose()?,
+            key_id: args
+                .key
+                .as_deref()
+                .map(|text| resolve::key_or_tombstone(context, reader, text))
+                .transpose()?,
             user_id: match &args.user {
                 Some(text) => Some(resolve::user(reader, text)?.id),
                 None => None,
@@ -84,34 +86,6 @@ fn action(text: &str) -> Result<String, CommandError> {
     let message =
         format!("there is no action {:?}; there is: {}", inert(text), known().collect::<Vec<_>>().join(", "));
     Err(CommandError::usage("unknown_action", message).hint("A part will do: deleted, key, user.added"))
-}
-
-/// The key that is meant; the log tells of deleted keys too, and they may be named by their name as well.
-fn key(context: &Context, reader: &Reader<'_>, text: &str) -> Result<KeyId, CommandError> {
-    let id = text.trim().parse::<KeyId>().ok().or_else(|| displayed_id(text.trim()));
-    if let Some(id) = id
-        && (keys::get(reader, id)?.is_some() || keys::tombstone(reader, id)?.is_some())
-    {
-        return Ok(id);
-    }
-    match resolve::key(context, reader, text) {
-        Ok(key) => Ok(key.id),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let mut deleted = keys::deleted_named(reader, text.trim())?;
-            match (deleted.pop(), deleted.as_slice()) {
-                (Some(one), []) => Ok(one.id),
-                (Some(one), more) => deleted_ambiguous(text, more.iter().chain([&one]).map(|key| key.id)),
-                (None, _) => Err(error),
-            }
-        }
-        Err(stop) => Err(stop),
-    }
-}
-
-fn deleted_ambiguous(text: &str, ids: impl Iterator<Item = KeyId>) -> Result<KeyId, CommandError> {
-    let ids: Vec<String> = ids.map(|id| id.to_string()).collect();
-    let message = format!("several deleted keys were named {:?}: {}", inert(text), ids.join(", "));
-    Err(CommandError::failed("ambiguous", message).hint("Name the key by its key ID"))
 }
 
 #[derive(Serialize)]

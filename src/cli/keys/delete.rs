@@ -14,7 +14,7 @@ use crate::domain::expiry::{relative, rfc3339};
 use crate::domain::key::{Key, Tombstone};
 use crate::domain::text::inert;
 use crate::host::clock::{self, Zone};
-use crate::store::Urgency;
+use crate::store::{Reader, Urgency, keys};
 
 const EXAMPLES: &str = "\
 The software that uses a deleted key immediately loses access to the Integration API.
@@ -81,14 +81,37 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
             )
         });
         context.output.say(&format!(
-            "Key {} ({}) deleted. Requests with it are refused since {}. {last}",
+            "Key {} ({}) deleted. Requests that use it are rejected since {}. {last}",
             tombstone.prefix,
             tombstone.name,
             Zone::Local.show(committed)
         ));
     }
+    for predecessor in read(desk.store(), |reader| working_predecessors(reader, &keys))? {
+        context.output.say(&format!(
+            "Its predecessor {} still works until {}. To delete it: keydesk keys delete {}",
+            predecessor.prefix,
+            context.exact(predecessor.expires),
+            predecessor.id
+        ));
+    }
     let receipts: Vec<_> = tombstones.iter().map(|tombstone| Receipt::of(tombstone, committed)).collect();
     context.output.if_json(&receipts)
+}
+
+/// The keys that the deleted ones replaced and that are still accepted, in their overlap.
+fn working_predecessors(reader: &Reader<'_>, deleted: &[Key]) -> Result<Vec<Key>, CommandError> {
+    let mut working = Vec::new();
+    for key in deleted {
+        let mut next = key.replaces;
+        while let Some(key) = next.map(|id| keys::get(reader, id)).transpose()?.flatten() {
+            next = key.replaces;
+            if key.disabled.is_none() && key.expires > clock::now() {
+                working.push(key);
+            }
+        }
+    }
+    Ok(working)
 }
 
 /// What is about to break.

@@ -37,7 +37,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Key ID, displayed prefix (ik_live_...), or a name; of keys that replaced each other, the last
+    /// Key ID, key prefix (ik_live_...), or name (of rotated keys, the newest)
     #[arg(value_name = "KEY")]
     key: String,
     /// How long the old key goes on working: 45s, 15m, 24h, 7d; never longer than it would have anyway
@@ -76,7 +76,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     }
     let delivery = Delivery::choose(args);
     let mut desk = context.desk_to_change(if args.leaked { Urgency::Revoking } else { Urgency::Normal })?;
-    let old = read(desk.store(), |reader| resolve::key_to_rotate(context, reader, &args.key))?;
+    let old = read(desk.store(), |reader| resolve::key(context, reader, &args.key))?;
     // Nothing is made that could not be delivered afterwards.
     delivery.check(context).map_err(|error| {
         error.because(&format!("no new key was made, and the old key {} is as it was", old.prefix))

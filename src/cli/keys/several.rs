@@ -9,7 +9,7 @@ use crate::store::Reader;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SeveralKeys {
-    /// Key IDs, displayed prefixes (ik_live_...), or names that are unique in the Application
+    /// Key IDs, key prefixes (ik_live_...), or names (of rotated keys, the newest)
     #[arg(value_name = "KEY", required = true)]
     keys: Vec<String>,
 }

@@ -17,7 +17,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Key ID, displayed prefix (ik_live_...), or a name that is unique in the Application
+    /// Key ID, key prefix (ik_live_...), or name (of rotated keys, the newest)
     #[arg(value_name = "KEY")]
     key: String,
 }

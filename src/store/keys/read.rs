@@ -33,18 +33,24 @@ pub(in crate::store) fn select(
     r.all("reading the keys", sql, params_from_iter(values), convert::key)
 }
 
-/// Keys of exactly this name in an Application, at most 20.
-pub fn named(r: &Reader<'_>, application: ApplicationId, name: &str) -> Result<Vec<Key>, StoreError> {
-    with_name(r, application, name, "")
-}
+/// Maximum number of keys that one name stands for in an answer.
+const MOST_NAMED: usize = 20;
 
-/// Those of them that have no successor in their place.
-pub(crate) fn named_and_not_replaced(
-    r: &Reader<'_>,
-    application: ApplicationId,
-    name: &str,
-) -> Result<Vec<Key>, StoreError> {
-    with_name(r, application, name, "AND k.replaced_by IS NULL")
+/// The keys that a name stands for in an Application, without regard to case: of each line of rotations the newest that
+/// exists. A successor that was not delivered yet has not taken its predecessor's place. At most 20.
+pub fn named(r: &Reader<'_>, application: ApplicationId, name: &str) -> Result<Vec<Key>, StoreError> {
+    let newest = with_name(
+        r,
+        application,
+        name,
+        "k.replaced_by IS NULL AND NOT (k.delivered IS NULL AND EXISTS \
+         (SELECT 1 FROM keys old WHERE old.key_id = k.replaces AND old.replaced_by IS NULL))",
+    )?;
+    if !newest.is_empty() {
+        return Ok(newest);
+    }
+    // Every successor was deleted: the last key that is left.
+    with_name(r, application, name, "NOT EXISTS (SELECT 1 FROM keys new WHERE new.key_id = k.replaced_by)")
 }
 
 fn with_name(
@@ -57,10 +63,10 @@ fn with_name(
     let until = format!("{}\u{b}", fold(name));
     let sql = format!(
         "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_name JOIN users u ON u.id = k.creator_id \
-         WHERE k.application_id = ? AND k.folded >= ? AND k.folded < ? AND k.name = ? {condition} \
-         ORDER BY k.folded LIMIT 20"
+         WHERE k.application_id = ? AND k.folded >= ? AND k.folded < ? AND {condition} \
+         ORDER BY k.folded LIMIT {MOST_NAMED}"
     );
-    select(r, &sql, vec![application.0.into(), folded.into(), until.into(), name.to_owned().into()])
+    select(r, &sql, vec![application.0.into(), folded.into(), until.into()])
 }
 
 /// How far keys that expire soon are counted: beyond it "many" says enough, and the header must not wait.
@@ -119,10 +125,25 @@ pub fn tombstone(r: &Reader<'_>, id: KeyId) -> Result<Option<Tombstone>, StoreEr
     r.first("reading a tombstone", &sql, [id.as_str()], tombstone_of)
 }
 
-/// Deleted keys that were called exactly so, at most 20. It looks at all tombstones.
-pub(crate) fn deleted_named(r: &Reader<'_>, name: &str) -> Result<Vec<Tombstone>, StoreError> {
-    let sql = format!("SELECT {TOMBSTONE} FROM tombstones WHERE name = ?1 ORDER BY deleted LIMIT 20");
-    r.all("reading the tombstones", &sql, [name], tombstone_of)
+/// Deleted keys of a name, without regard to case, in an Application or in all; the last deleted first, at most 20.
+/// Reads all tombstones.
+pub(crate) fn deleted_named(
+    r: &Reader<'_>,
+    application: Option<ApplicationId>,
+    name: &str,
+) -> Result<Vec<Tombstone>, StoreError> {
+    let (wanted, mut found) = (fold(name), Vec::new());
+    let sql = format!("SELECT {TOMBSTONE} FROM tombstones");
+    r.each("reading the tombstones", &sql, [], tombstone_of, |tombstone| {
+        let here = application.is_none_or(|application| application == tombstone.application);
+        if here && fold(tombstone.name.as_str()) == wanted {
+            found.push(tombstone);
+        }
+        Ok::<_, StoreError>(())
+    })?;
+    found.sort_by_key(|tombstone| std::cmp::Reverse(tombstone.deleted));
+    found.truncate(MOST_NAMED);
+    Ok(found)
 }
 
 /// All keys of an Application, for deleting them with it.
