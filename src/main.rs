@@ -17,9 +17,9 @@ fn main() -> ExitCode {
 }
 
 fn launch_tui(launch: cli::Launch) -> Result<(), String> {
-    let cli::Launch { desk, settings, application, throwaway } = launch;
+    let cli::Launch { desk, settings, application, remembered, throwaway } = launch;
     if let Some(folder) = throwaway {
         tui::terminal::throw_away(folder);
     }
-    tui::run(tui::Launch { desk, settings, application }).map_err(|error| error.to_string())
+    tui::run(tui::Launch { desk, settings, application, remembered }).map_err(|error| error.to_string())
 }

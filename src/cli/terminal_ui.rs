@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::config::remembered::RememberedFile;
 use crate::config::settings::Settings;
 use crate::desk::Desk;
 
@@ -16,6 +17,8 @@ pub struct Launch {
     pub settings: Settings,
     /// The Application that was named on the command line.
     pub application: Option<String>,
+    /// None where nothing is remembered.
+    pub remembered: Option<RememberedFile>,
     /// A directory to remove when the program ends, in whatever way.
     pub throwaway: Option<PathBuf>,
 }
@@ -35,8 +38,12 @@ pub(crate) fn launch(
     throwaway: Option<PathBuf>,
     launch_tui: LaunchTui,
 ) -> Result<Exit, CommandError> {
-    let Context { settings, application, .. } = context;
-    launch_tui(Launch { desk, settings, application, throwaway })
+    let Context { settings, application, database, .. } = context;
+    let remembered = match throwaway {
+        None => RememberedFile::at_default_location(&database),
+        Some(_) => None,
+    };
+    launch_tui(Launch { desk, settings, application, remembered, throwaway })
         .map_err(|reason| CommandError::failed("screen", reason))?;
     Ok(Exit::Done)
 }

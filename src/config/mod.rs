@@ -6,6 +6,7 @@
 pub mod action;
 pub mod bindings;
 pub mod chord;
+pub mod remembered;
 pub mod settings;
 pub mod theme;
 

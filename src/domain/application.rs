@@ -1,10 +1,12 @@
 //! Applications: what keys belong to.
 
+use serde::{Deserialize, Serialize};
+
 use super::Instant;
 use super::text::Name;
 
 /// The number of an Application. It is not reused after a deletion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ApplicationId(pub i64);
 
 #[derive(Clone, Debug, PartialEq, Eq)]

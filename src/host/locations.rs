@@ -12,6 +12,8 @@ pub struct Locations {
     pub log: PathBuf,
     /// The directory of the known heads.
     pub known_heads: PathBuf,
+    /// What the terminal UI remembers.
+    pub remembered: PathBuf,
 }
 
 impl Locations {
@@ -33,6 +35,7 @@ pub fn default() -> Option<Locations> {
         config: project.config_dir().join("config.toml"),
         log: state.join("keydesk.log"),
         known_heads: state.join("known-heads"),
+        remembered: state.join("remembered.json"),
     })
 }
 

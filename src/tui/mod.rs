@@ -18,6 +18,7 @@ mod worker;
 
 use std::sync::Arc;
 
+use crate::config::remembered::RememberedFile;
 use crate::config::settings::Settings;
 use crate::config::theme::ThemeError;
 use crate::desk::Desk;
@@ -37,6 +38,8 @@ pub struct Launch {
     pub settings: Settings,
     /// The Application to show first, by name.
     pub application: Option<String>,
+    /// None where nothing is remembered.
+    pub remembered: Option<RememberedFile>,
 }
 
 /// Why the screen could not be opened.
@@ -55,11 +58,13 @@ pub enum TuiError {
 
 /// Runs the terminal UI until it is quit.
 pub fn run(launch: Launch) -> Result<(), TuiError> {
-    let Launch { desk, settings, application } = launch;
+    let Launch { desk, settings, application, remembered } = launch;
     terminal::check()?;
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let appearances = Appearances::new(&settings, var("NO_COLOR").is_some(), is_utf8(var))?;
+    let no_color = var("NO_COLOR").is_some();
+    let appearances = Appearances::new(&settings, no_color, is_utf8(var))?;
     let environment = Environment {
+        no_color,
         zone: Zone::Local,
         database: desk.store().path().display().to_string(),
         settings: Arc::new(settings),
@@ -70,13 +75,14 @@ pub fn run(launch: Launch) -> Result<(), TuiError> {
         keydesk: std::env::current_exe()?,
     };
     let (outgoing, incoming) = run::channel();
-    let worker = Worker::start(desk, &environment.settings, clipboard, outgoing.clone())?;
+    let last_choices = remembered.as_ref().map(RememberedFile::read).unwrap_or_default();
+    let worker = Worker::start(desk, &environment.settings, remembered, clipboard, outgoing.clone())?;
     terminal::install_panic_hook();
     let guard = Guard::new(environment.settings.mouse)?;
     terminal::watch()?;
     run::read_events(outgoing)?;
     let size = crossterm::terminal::size().unwrap_or((80, 24));
-    let (app, effects) = App::new(environment, size, clock::now(), application);
+    let (app, effects) = App::new(environment, size, clock::now(), application, last_choices);
     let looping = run::Loop {
         app,
         appearances,

@@ -57,7 +57,7 @@ impl Loop<'_> {
         &mut self,
         terminal: &mut Terminal<CrosstermBackend<std::io::Stdout>>,
     ) -> Result<(), TerminalError> {
-        let appearance = self.appearances.get(self.app.theme);
+        let appearance = self.appearances.get(self.app.shared.theme());
         if std::mem::take(&mut self.redraw) {
             // Not `clear`: that asks the terminal where its cursor is, and waits for the answer.
             let size = terminal.size()?;
@@ -113,6 +113,7 @@ impl Loop<'_> {
             match effect {
                 Effect::Load(request, load) => self.worker.send(Job::Load(request, load)),
                 Effect::Do(request, operation) => self.worker.send(Job::Do(request, operation)),
+                Effect::Remember(choices) => self.worker.send(Job::Remember(choices)),
                 Effect::Scrub => self.worker.send(Job::Scrub),
                 Effect::Copy(request, secret) => self.worker.copy(request, secret),
                 Effect::ClearClipboard => self.worker.clear_clipboard(),

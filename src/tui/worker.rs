@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::app::msg::{Load, Msg, Notice, Operation, RequestId, Response};
 use super::effects::Effects;
+use crate::config::remembered::{Remembered, RememberedFile};
 use crate::config::settings::Settings;
 use crate::desk::Desk;
 use crate::domain::secret::Secret;
@@ -37,6 +38,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(400);
 pub(super) enum Job {
     Load(RequestId, Load),
     Do(RequestId, Operation),
+    Remember(Remembered),
     /// Overwrite what was deleted.
     Scrub,
     /// Finish and end.
@@ -109,6 +111,7 @@ impl Worker {
     pub(super) fn start(
         desk: Desk,
         settings: &Arc<Settings>,
+        remembered: Option<RememberedFile>,
         clipboard: Clipboard,
         outgoing: Sender<Incoming>,
     ) -> std::io::Result<Self> {
@@ -118,6 +121,7 @@ impl Worker {
         let mut thread = Thread {
             data_version: desk.store().data_version().unwrap_or_default(),
             effects: Effects::new(desk, Arc::clone(settings)),
+            remembered,
             outgoing: outgoing.clone(),
             under_way: Arc::clone(&under_way),
             scrub_due: false,
@@ -208,6 +212,7 @@ fn lock(under_way: &Mutex<UnderWay>) -> MutexGuard<'_, UnderWay> {
 /// The worker's side.
 struct Thread {
     effects: Effects,
+    remembered: Option<RememberedFile>,
     outgoing: Sender<Incoming>,
     under_way: Arc<Mutex<UnderWay>>,
     data_version: i64,
@@ -230,6 +235,7 @@ impl Thread {
                     Job::Scrub => self.scrub(),
                     Job::Load(request, load) => self.read(request, load),
                     Job::Do(request, operation) => self.change(request, operation),
+                    Job::Remember(choices) => self.remember(&choices),
                 }
             }
         }
@@ -268,6 +274,13 @@ impl Thread {
         {
             self.data_version = version;
             self.say(Msg::Notice(Notice::Changed));
+        }
+    }
+
+    fn remember(&self, choices: &Remembered) {
+        if let Some(Err(error)) = self.remembered.as_ref().map(|file| file.write(choices)) {
+            // The choice holds for this session.
+            tracing::debug!(%error, "could not remember a choice");
         }
     }
 

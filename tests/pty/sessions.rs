@@ -99,3 +99,26 @@ fn a_lock_held_by_another_session_is_reported_and_awaited() {
     other.execute_batch("ROLLBACK").unwrap();
     pty.wait_for("Application Billing created");
 }
+
+#[test]
+fn choices_are_remembered_and_their_file_is_no_obstacle() {
+    let folder = folder();
+    let database = set_up(&folder);
+    let file = folder.path().join(".local/state/keydesk/remembered.json");
+    let theme = |keys: &str, expected: &str| {
+        let mut pty = started(&database);
+        pty.wait_for("has no API keys yet");
+        pty.send(keys);
+        pty.wait_for(expected);
+        pty.send("q");
+        assert_eq!(pty.wait_for_end(GONE), 0);
+    };
+    theme("T", "Theme: light.");
+    theme("T", "Theme: high-contrast.");
+    std::fs::write(&file, "{ damaged").unwrap();
+    theme("T", "Theme: light.");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    theme("T", "Theme: light.");
+    theme("T", "Theme: light.");
+}

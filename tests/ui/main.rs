@@ -8,6 +8,7 @@ mod support;
 mod audit;
 mod key_usage;
 mod random_input;
+mod remembered;
 mod rotate;
 mod screens;
 mod script;

@@ -232,13 +232,3 @@ fn a_terminal_may_be_any_size() {
     script.msg(Msg::Resize(40, 10));
     assert_snapshot!("smallest", script.screen());
 }
-
-#[test]
-fn themes_cycle() {
-    let mut script = Script::on(filled(), 80, 24);
-    let dark = script.screen();
-    for _ in 0..4 {
-        script.press("T");
-        assert_eq!(script.screen(), dark, "a theme changes colours and nothing else");
-    }
-}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keydesk::config::remembered::Remembered;
 use keydesk::config::settings::Settings;
 use keydesk::desk::known_head::KnownHeads;
 use keydesk::domain::Instant;
@@ -28,10 +29,23 @@ pub struct Script {
     pub quit: bool,
     /// Secrets that were copied.
     pub copied: Vec<Secret>,
+    /// What was kept for the next start.
+    pub remembered: Option<Remembered>,
     effects: Effects,
     appearances: Appearances,
     terminal: Terminal<TestBackend>,
     pub folder: tempfile::TempDir,
+}
+
+/// How the program starts, where it is not as usual.
+#[derive(Default)]
+pub struct Start {
+    /// The heads of audit logs that somebody has seen before.
+    pub known_heads: Option<KnownHeads>,
+    /// What was chosen in a session before.
+    pub remembered: Remembered,
+    pub no_color: bool,
+    pub is_ascii: bool,
 }
 
 impl Script {
@@ -40,7 +54,7 @@ impl Script {
         let folder = tempfile::tempdir().unwrap();
         let mut entropy = Seeded(7);
         let store = keydesk::store::Store::open(&folder.path().join("keydesk.db"), &mut entropy).unwrap();
-        Self::over(folder, store, entropy, support::noon(), None, (columns, rows))
+        Self::over(folder, store, entropy, support::noon(), Start::default(), (columns, rows))
     }
 
     /// On a database that is set up.
@@ -50,7 +64,7 @@ impl Script {
     }
 
     pub fn on(desk: support::TestDesk, columns: u16, rows: u16) -> Self {
-        Self::over(desk.folder, desk.store, desk.entropy, desk.now, None, (columns, rows))
+        Self::starting(desk, Start::default(), columns, rows)
     }
 
     /// On a database whose audit log somebody has seen before.
@@ -60,7 +74,12 @@ impl Script {
         columns: u16,
         rows: u16,
     ) -> Self {
-        Self::over(desk.folder, desk.store, desk.entropy, desk.now, Some(known_heads), (columns, rows))
+        let start = Start { known_heads: Some(known_heads), ..Start::default() };
+        Self::starting(desk, start, columns, rows)
+    }
+
+    pub fn starting(desk: support::TestDesk, start: Start, columns: u16, rows: u16) -> Self {
+        Self::over(desk.folder, desk.store, desk.entropy, desk.now, start, (columns, rows))
     }
 
     fn over(
@@ -68,20 +87,35 @@ impl Script {
         store: keydesk::store::Store,
         entropy: Seeded,
         now: Instant,
-        known_heads: Option<KnownHeads>,
+        start: Start,
         (columns, rows): (u16, u16),
     ) -> Self {
         let settings = Arc::new(Settings::parse(std::path::Path::new("config.toml"), "").unwrap());
-        let environment =
-            Environment { zone: Zone::utc(), database: "keydesk.db".into(), settings: Arc::clone(&settings) };
+        let Start { known_heads, remembered, no_color, is_ascii } = start;
+        let environment = Environment {
+            zone: Zone::utc(),
+            database: "keydesk.db".into(),
+            settings: Arc::clone(&settings),
+            no_color,
+        };
         let desk = keydesk::desk::Desk::new(store, support::ana(), known_heads, Box::new(entropy));
         let effects = Effects::new(desk, Arc::clone(&settings));
-        let appearances = Appearances::new(&settings, false, true).unwrap();
+        let appearances = Appearances::new(&settings, no_color, !is_ascii).unwrap();
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
-        let (app, first) = App::new(environment, (columns, rows), now, None);
+        let (app, first) = App::new(environment, (columns, rows), now, None, remembered);
         let hits = Hits::default();
-        let mut script =
-            Self { app, now, hits, quit: false, copied: Vec::new(), effects, appearances, terminal, folder };
+        let mut script = Self {
+            app,
+            now,
+            hits,
+            quit: false,
+            copied: Vec::new(),
+            remembered: None,
+            effects,
+            appearances,
+            terminal,
+            folder,
+        };
         script.perform(first);
         script.draw();
         script
@@ -147,6 +181,10 @@ impl Script {
                     let written = keydesk::host::new_file::write_new(&path, secret.expose());
                     (request, Response::Written(written.map(|()| shown).map_err(|error| error.to_string())))
                 }
+                Effect::Remember(choices) => {
+                    self.remembered = Some(choices);
+                    continue;
+                }
                 Effect::Quit => {
                     self.quit = true;
                     continue;
@@ -158,7 +196,7 @@ impl Script {
     }
 
     fn draw(&mut self) {
-        let appearance = self.appearances.get(self.app.theme);
+        let appearance = self.appearances.get(self.app.shared.theme());
         let (app, hits) = (&self.app, &mut self.hits);
         self.terminal.draw(|frame| *hits = view::draw(app, appearance, frame)).unwrap();
     }
@@ -177,7 +215,7 @@ impl Script {
 
     /// The same with the looks of each line's words.
     pub fn picture(&self) -> String {
-        let theme = &self.appearances.get(self.app.theme).theme;
+        let theme = &self.appearances.get(self.app.shared.theme()).theme;
         let buffer = self.terminal.backend().buffer();
         let roles = [
             ('a', theme.accent),

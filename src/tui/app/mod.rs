@@ -20,10 +20,13 @@ pub mod shared;
 pub mod text_field;
 
 use crate::config::bindings::{Action, Context};
+use crate::config::remembered::Remembered;
+use crate::config::settings::ThemeName;
 use crate::desk::known_head::KnownHeadCheck;
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 
+use direction::Direction;
 use message::Message;
 use modal::stack::Modals;
 use modal::{Chooser, Dialog, Flow, Modal, Press, Reading};
@@ -45,8 +48,6 @@ pub struct App {
     pub banner: Option<String>,
     /// Whether the store waits for another session.
     pub waiting: bool,
-    /// How many themes after the first.
-    pub theme: usize,
     /// Whether Ctrl-C was pressed while a secret has not been delivered: quit once that question is answered.
     quitting: bool,
     session: Pending<Box<SessionInfo>>,
@@ -62,14 +63,14 @@ impl App {
         size: (u16, u16),
         now: Instant,
         application: Option<String>,
+        remembered: Remembered,
     ) -> (Self, Vec<Effect>) {
         let mut app = Self {
-            shared: Shared::new(environment, size, now),
+            shared: Shared::new(environment, remembered, size, now),
             screens: Screens::default(),
             modals: Modals::default(),
             banner: None,
             waiting: false,
-            theme: 0,
             quitting: false,
             session: Pending::default(),
             known_head: Pending::default(),
@@ -156,10 +157,7 @@ impl App {
             Action::Help => self.open(Reading::help(self.screens.current.title(), &self.contexts())),
             Action::Palette => self.open(Chooser::actions(&self.contexts(), self.shared.bindings())),
             Action::ChooseApplication => self.open(Chooser::applications()),
-            Action::NextTheme => {
-                self.theme += 1;
-                self.shared.push(Effect::Redraw);
-            }
+            Action::NextTheme => self.next_theme(),
             Action::Review => self.review(),
             Action::Dismiss if self.shared.message.is_some() => self.shared.message = None,
             action => match self.screens.current.after(action) {
@@ -168,6 +166,16 @@ impl App {
             },
         }
         true
+    }
+
+    fn next_theme(&mut self) {
+        if self.shared.environment.no_color {
+            return self.say(Message::note("NO_COLOR is set: there is one theme, without colors."));
+        }
+        let theme = Direction::Forward.among(ThemeName::ALL, self.shared.theme());
+        self.shared.remember(|remembered| remembered.theme = Some(theme));
+        self.say(Message::note(format!("Theme: {}.", theme.as_str())));
+        self.shared.push(Effect::Redraw);
     }
 
     fn act(&mut self, action: Action) {
@@ -229,6 +237,7 @@ impl App {
     fn choose(&mut self, application: ApplicationId) {
         self.screens.current = ScreenId::Keys;
         self.wanted_application = None;
+        self.shared.remember(|remembered| remembered.application = Some(application));
         if self.shared.application_id() != Some(application)
             && let Some(session) = &mut self.shared.session
         {
@@ -240,7 +249,7 @@ impl App {
     }
 
     fn load_session(&mut self) {
-        let application = self.screens.keys.application();
+        let application = self.screens.keys.application().or(self.shared.remembered.application);
         let named = self.wanted_application.clone();
         let load = Load::SessionInfo { application, named };
         self.session.load(load, self.shared.on_behalf_of(Asker::App));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::bindings::{Action, Chord};
+use crate::config::remembered::Remembered;
 use crate::desk::known_head::KnownHeadCheck;
 use crate::desk::{CreatedKey, DeskError, Ending, KeyAccess, Picked, Rotated, SetUp};
 use crate::domain::Instant;
@@ -81,6 +82,8 @@ pub enum Effect {
     /// A newer request of the same kind replaces an older one.
     Load(RequestId, Load),
     Do(RequestId, Operation),
+    /// Keeps the choices of the user for the next start.
+    Remember(Remembered),
     Copy(RequestId, Secret),
     /// Clears the clipboard of the terminal, which cannot be read.
     ClearClipboard,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::config::bindings::Bindings;
-use crate::config::settings::Settings;
+use crate::config::remembered::Remembered;
+use crate::config::settings::{Settings, ThemeName};
 use crate::desk::known_head::LogMismatch;
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
@@ -20,6 +21,8 @@ pub struct Environment {
     pub zone: Zone,
     /// The path of the database file, for the help.
     pub database: String,
+    /// Whether `NO_COLOR` is set.
+    pub no_color: bool,
 }
 
 /// Facts to read, the message line, and the effects of the present update.
@@ -30,6 +33,8 @@ pub struct Shared {
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
     pub environment: Environment,
+    /// What the user chose, in this session or before.
+    pub remembered: Remembered,
     /// None before the first response.
     pub session: Option<SessionInfo>,
     pub message: Option<Message>,
@@ -41,12 +46,13 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(environment: Environment, size: (u16, u16), now: Instant) -> Self {
+    pub fn new(environment: Environment, remembered: Remembered, size: (u16, u16), now: Instant) -> Self {
         let (effects, asker) = (Vec::new(), Asker::App);
         Self {
             now,
             size,
             environment,
+            remembered,
             session: None,
             message: None,
             log_mismatch: None,
@@ -78,6 +84,15 @@ impl Shared {
         self.push(Effect::Do(request, operation));
     }
 
+    /// Notes a choice for the next start.
+    pub fn remember(&mut self, choose: impl FnOnce(&mut Remembered)) {
+        let before = self.remembered.clone();
+        choose(&mut self.remembered);
+        if self.remembered != before {
+            self.push(Effect::Remember(self.remembered.clone()));
+        }
+    }
+
     pub(super) fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
@@ -98,6 +113,11 @@ impl Shared {
 
     pub fn settings(&self) -> &Settings {
         &self.environment.settings
+    }
+
+    /// The chosen theme, else the one of the settings.
+    pub fn theme(&self) -> ThemeName {
+        self.remembered.theme.unwrap_or(self.settings().theme)
     }
 
     pub fn bindings(&self) -> &Bindings {

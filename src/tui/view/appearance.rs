@@ -9,15 +9,12 @@ pub struct Appearance {
     pub glyphs: Glyphs,
 }
 
-/// All appearances, and which is the first.
+/// The appearance of each theme, in the order of [`ThemeName::ALL`]; with `NO_COLOR` one for all.
 #[derive(Debug)]
-pub struct Appearances {
-    all: Vec<Appearance>,
-    first: usize,
-}
+pub struct Appearances(Vec<Appearance>);
 
 impl Appearances {
-    /// All themes, beginning with the one that is set; with `NO_COLOR` (no-color.org) only the one without colors.
+    /// All themes; with `NO_COLOR` (no-color.org) only the one without colors.
     ///
     /// # Errors
     /// When a built-in theme is invalid.
@@ -29,19 +26,16 @@ impl Appearances {
         };
         let glyphs = if ascii { Glyphs::ASCII } else { Glyphs::UNICODE };
         if no_color {
-            return Ok(Self { all: vec![Appearance { theme: Theme::colorless()?, glyphs }], first: 0 });
+            return Ok(Self(vec![Appearance { theme: Theme::colorless()?, glyphs }]));
         }
-        let all = ThemeName::ALL
-            .iter()
-            .map(|name| Ok(Appearance { theme: Theme::named(*name)?, glyphs }))
-            .collect::<Result<_, ThemeError>>()?;
-        let first = ThemeName::ALL.iter().position(|name| *name == settings.theme).unwrap_or_default();
-        Ok(Self { all, first })
+        let all = ThemeName::ALL.iter().map(|name| Ok(Appearance { theme: Theme::named(*name)?, glyphs }));
+        Ok(Self(all.collect::<Result<_, ThemeError>>()?))
     }
 
-    /// The appearance so many steps after the first.
-    pub fn get(&self, steps: usize) -> &Appearance {
-        &self.all[(self.first + steps) % self.all.len()]
+    /// The appearance of a theme.
+    pub fn get(&self, theme: ThemeName) -> &Appearance {
+        let place = ThemeName::ALL.iter().position(|name| *name == theme).unwrap_or_default();
+        &self.0[place.min(self.0.len() - 1)]
     }
 }
 
