@@ -11,12 +11,14 @@ use crate::domain::text::is_unsafe;
 pub struct TextField {
     input: Input,
     limit: usize,
+    /// Whether all text is selected, so that typing and pasting replace it.
+    selected: bool,
 }
 
 impl TextField {
     /// An empty field for at most `limit` characters.
     pub fn new(limit: usize) -> Self {
-        Self { input: Input::default(), limit }
+        Self { input: Input::default(), limit, selected: false }
     }
 
     /// The same with a text in it, the cursor behind it.
@@ -29,6 +31,16 @@ impl TextField {
     pub fn set(&mut self, text: &str) {
         let text: String = text.chars().filter(|c| !is_unsafe(*c)).take(self.limit).collect();
         self.input = Input::new(text);
+        self.selected = false;
+    }
+
+    /// Selects all text: what is typed or pasted next replaces it, and a key that moves the cursor keeps it.
+    pub fn select_all(&mut self) {
+        self.selected = !self.text().is_empty();
+    }
+
+    pub fn is_selected(&self) -> bool {
+        self.selected
     }
 
     pub fn text(&self) -> &str {
@@ -48,8 +60,15 @@ impl TextField {
     /// Inserts pasted text. Line breaks become spaces, other control characters are dropped.
     pub fn paste(&mut self, text: &str) {
         // Pasted text may be large; no more is read than could fit.
+        self.replace_selected();
         for c in text.chars().take(self.limit.saturating_mul(4)) {
             self.insert(if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
+        }
+    }
+
+    fn replace_selected(&mut self) {
+        if self.selected {
+            self.set("");
         }
     }
 
@@ -62,12 +81,9 @@ impl TextField {
     /// Takes a key if it is one that edits; says whether it was.
     pub fn edit(&mut self, chord: &Chord) -> bool {
         let request = match (chord.key, chord.ctrl, chord.alt) {
-            (Key::Char(c), false, false) => {
-                self.insert(c);
-                return true;
-            }
-            (Key::Space, false, false) => {
-                self.insert(' ');
+            (Key::Char(_) | Key::Space, false, false) => {
+                self.replace_selected();
+                self.insert(if let Key::Char(c) = chord.key { c } else { ' ' });
                 return true;
             }
             (Key::Backspace, false, false) | (Key::Char('h'), true, false) => InputRequest::DeletePrevChar,
@@ -83,6 +99,19 @@ impl TextField {
             (Key::Char('k'), true, false) => InputRequest::DeleteTillEnd,
             _ => return false,
         };
+        let deletes = !matches!(
+            request,
+            InputRequest::GoToPrevChar
+                | InputRequest::GoToNextChar
+                | InputRequest::GoToPrevWord
+                | InputRequest::GoToNextWord
+                | InputRequest::GoToStart
+                | InputRequest::GoToEnd
+        );
+        if self.selected && deletes {
+            self.set("");
+        }
+        self.selected = false;
         self.input.handle(request);
         true
     }
@@ -114,5 +143,29 @@ mod tests {
         assert!(field.edit(&chord("X")));
         assert_eq!(field.text(), "Xone ");
         assert!(!field.edit(&chord("enter")));
+    }
+
+    #[test]
+    fn typing_replaces_what_is_selected() {
+        let selected = || {
+            let mut field = TextField::with(20, "one");
+            field.select_all();
+            field
+        };
+        for (key, text) in
+            [("X", "X"), ("space", " "), ("backspace", ""), ("delete", ""), ("ctrl-u", ""), ("end", "one")]
+        {
+            let mut field = selected();
+            assert!(field.edit(&chord(key)));
+            assert_eq!((field.text(), field.is_selected()), (text, false), "{key}");
+        }
+        let mut field = selected();
+        field.paste("two");
+        assert_eq!(field.text(), "two");
+        let mut field = selected();
+        assert!(!field.edit(&chord("enter")) && field.is_selected());
+        field.edit(&chord("left"));
+        field.edit(&chord("X"));
+        assert_eq!(field.text(), "onXe");
     }
 }

@@ -1,0 +1,176 @@
+//! Expiration dates: parsing, presets, warnings and display.
+
+mod parse;
+
+use chrono::{Datelike, Offset, SecondsFormat, TimeZone, Weekday};
+
+use super::Instant;
+pub use parse::{ExpiryError, MOST_DAYS, expires_after, parse_duration, parse_when, start_of};
+
+/// A lifetime that the wizard offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset {
+    pub days: u32,
+}
+
+pub const PRESETS: [Preset; 5] = [
+    Preset { days: 7 },
+    Preset { days: 30 },
+    Preset { days: 90 },
+    Preset { days: 180 },
+    Preset { days: 365 },
+];
+
+/// A reason to choose another date. It does not prevent anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+    Weekend(Weekday),
+    /// From December 20 to January 2.
+    EndOfYear,
+    /// How many keys expire in that month already.
+    CrowdedMonth(u64),
+}
+
+/// The number of expirations from which a month is crowded.
+pub const CROWDED: u64 = 10;
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Weekend(Weekday::Sat) => f.write_str("Expires on a Saturday."),
+            Self::Weekend(_) => f.write_str("Expires on a Sunday."),
+            Self::EndOfYear => f.write_str("Expires during the year-end holidays."),
+            Self::CrowdedMonth(keys) => write!(f, "{keys} other keys expire in the same month."),
+        }
+    }
+}
+
+/// `in_month` is how many keys expire in the month of that date already.
+#[must_use]
+pub fn warnings<Z: TimeZone>(expires: Instant, zone: &Z, in_month: u64) -> Vec<Warning> {
+    let date = expires.with_timezone(zone).date_naive();
+    let mut warnings = Vec::new();
+    if matches!(date.weekday(), Weekday::Sat | Weekday::Sun) {
+        warnings.push(Warning::Weekend(date.weekday()));
+    }
+    if (date.month() == 12 && date.day() >= 20) || (date.month() == 1 && date.day() <= 2) {
+        warnings.push(Warning::EndOfYear);
+    }
+    if in_month >= CROWDED {
+        warnings.push(Warning::CrowdedMonth(in_month));
+    }
+    warnings
+}
+
+/// The name that the wizard suggests, such as `Braze November 2026`.
+#[must_use]
+pub fn suggested_name<Z: TimeZone>(what: &str, now: Instant, zone: &Z) -> String {
+    let date = now.with_timezone(zone).date_naive();
+    format!("{what} {}", date.format("%B %Y"))
+}
+
+/// RFC 3339 in UTC, whole seconds.
+#[must_use]
+pub fn rfc3339(at: Instant) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// `2027-02-21 10:00:00 +01:00`, or `UTC` in place of the offset.
+#[must_use]
+pub fn local<Z: TimeZone>(at: Instant, zone: &Z) -> String {
+    let there = at.with_timezone(zone);
+    let offset = there.offset().fix();
+    let clock = there.naive_local().format("%Y-%m-%d %H:%M:%S");
+    if offset.local_minus_utc() == 0 { format!("{clock} UTC") } else { format!("{clock} {offset}") }
+}
+
+/// `in 89 days`, `3 s ago`, `now`.
+#[must_use]
+pub fn relative(at: Instant, now: Instant) -> String {
+    let (count, word) = distance(at, now);
+    let unit = match (word, count) {
+        ("s", _) => "s".to_owned(),
+        (word, 1) => word.to_owned(),
+        (word, _) => format!("{word}s"),
+    };
+    turned(at, now, &format!("{count} {unit}"))
+}
+
+/// The same for a narrow column: `in 89 d`.
+#[must_use]
+pub fn relative_short(at: Instant, now: Instant) -> String {
+    let (count, word) = distance(at, now);
+    let unit = match word {
+        "minute" => "min",
+        "hour" => "h",
+        "day" => "d",
+        "month" => "mo",
+        "year" => "y",
+        other => other,
+    };
+    turned(at, now, &format!("{count} {unit}"))
+}
+
+fn turned(at: Instant, now: Instant, distance: &str) -> String {
+    match at.cmp(&now) {
+        std::cmp::Ordering::Equal => "now".into(),
+        std::cmp::Ordering::Greater => format!("in {distance}"),
+        std::cmp::Ordering::Less => format!("{distance} ago"),
+    }
+}
+
+/// Rounds down, so that nothing seems to last longer than it does.
+fn distance(at: Instant, now: Instant) -> (i64, &'static str) {
+    let seconds = (at - now).num_seconds().abs();
+    match seconds {
+        0..60 => (seconds, "s"),
+        60..3_600 => (seconds / 60, "minute"),
+        3_600..172_800 => (seconds / 3_600, "hour"),
+        172_800..10_368_000 => (seconds / 86_400, "day"),
+        10_368_000..63_072_000 => (seconds / 2_629_746, "month"),
+        _ => (seconds / 31_556_952, "year"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, FixedOffset, Utc};
+
+    fn at(text: &str) -> Instant {
+        DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc)
+    }
+
+    fn east() -> FixedOffset {
+        FixedOffset::east_opt(3_600).unwrap()
+    }
+
+    const NOW: &str = "2026-11-23T09:00:00Z";
+
+    #[test]
+    fn gentle_warnings() {
+        let zone = east();
+        assert_eq!(warnings(at("2027-02-20T09:00:00Z"), &zone, 0), [Warning::Weekend(Weekday::Sat)]);
+        assert_eq!(
+            warnings(at("2026-12-31T09:00:00Z"), &zone, 12),
+            [Warning::EndOfYear, Warning::CrowdedMonth(12)]
+        );
+        assert_eq!(warnings(at("2027-02-23T09:00:00Z"), &zone, 9), []);
+        // In the zone, not in UTC: it is Saturday there already.
+        assert_eq!(warnings(at("2027-02-19T23:30:00Z"), &zone, 0), [Warning::Weekend(Weekday::Sat)]);
+    }
+
+    #[test]
+    fn instants_for_people() {
+        let now = at(NOW);
+        assert_eq!(local(now, &east()), "2026-11-23 10:00:00 +01:00");
+        assert_eq!(local(now, &Utc), "2026-11-23 09:00:00 UTC");
+        assert_eq!(rfc3339(now), NOW);
+        assert_eq!(relative(at("2027-02-21T09:00:00Z"), now), "in 90 days");
+        assert_eq!(relative(at("2026-11-23T08:59:57Z"), now), "3 s ago");
+        assert_eq!(relative(at("2026-11-23T10:00:00Z"), now), "in 1 hour");
+        assert_eq!(relative(now, now), "now");
+        assert_eq!(relative_short(at("2026-11-23T08:57:00Z"), now), "3 min ago");
+        assert_eq!(suggested_name("Braze", now, &Utc), "Braze November 2026");
+    }
+}
