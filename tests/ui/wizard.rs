@@ -101,7 +101,7 @@ fn a_weekend_and_the_end_of_the_year_cause_warnings() {
     script.press("n n tab tab right right right tab");
     script.press(&"backspace ".repeat(10)).text("2026-12-26");
     let screen = script.screen();
-    assert!(screen.contains("That is a Saturday") && screen.contains("turn of the year"), "{screen}");
+    assert!(screen.contains("Expires on a Saturday.") && screen.contains("year-end holidays"), "{screen}");
 }
 
 #[test]
