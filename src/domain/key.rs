@@ -153,25 +153,13 @@ pub enum KeyState {
     Expired,
     /// Rejected until it is enabled again.
     Disabled,
+    /// Ended, and a successor took its place.
+    Replaced,
 }
 
 impl KeyState {
     /// In the order in which a filter steps through them.
     pub const ALL: &'static [Self] = Self::VARIANTS;
-
-    /// An expired key is `Expired` even when disabled: it cannot be enabled again.
-    #[must_use]
-    pub fn of(expires: Instant, disabled: bool, now: Instant, soon: TimeDelta) -> Self {
-        if expires <= now {
-            Self::Expired
-        } else if disabled {
-            Self::Disabled
-        } else if expires - now <= soon {
-            Self::ExpiresSoon
-        } else {
-            Self::Valid
-        }
-    }
 
     /// The word in JSON and on the command line.
     #[must_use]
@@ -186,6 +174,7 @@ impl KeyState {
             Self::ExpiresSoon => "Expires soon",
             Self::Expired => "Expired",
             Self::Disabled => "Disabled",
+            Self::Replaced => "Replaced",
         }
     }
 }
@@ -219,10 +208,19 @@ pub struct Key {
 }
 
 impl Key {
-    /// `soon` is how long before its expiration a key expires soon.
+    /// `soon` is how long before its expiration a key expires soon. A key that has ended is never `Disabled`: it cannot be
+    /// enabled again.
     #[must_use]
     pub fn state(&self, now: Instant, soon: TimeDelta) -> KeyState {
-        KeyState::of(self.expires, self.disabled.is_some(), now, soon)
+        if self.expires <= now {
+            if self.replaced_by.is_some() { KeyState::Replaced } else { KeyState::Expired }
+        } else if self.disabled.is_some() {
+            KeyState::Disabled
+        } else if self.expires - now <= soon {
+            KeyState::ExpiresSoon
+        } else {
+            KeyState::Valid
+        }
     }
 
     /// Whether a key is still used after its successor was delivered at `since`. None when it is not valid any more.
@@ -274,34 +272,67 @@ pub struct NewKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::user::UserStatus;
     use chrono::{DateTime, Utc};
 
     fn at(seconds: i64) -> Instant {
         DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or_default()
     }
 
+    fn key(expires: i64) -> Key {
+        Key {
+            id: KeyId::PROBE,
+            application: ApplicationId(1),
+            name: Name::from_stored("Checkout".into()),
+            prefix: "ik_live_0000000000".into(),
+            kind: KeyKind::Generic,
+            key_type: KeyType::Production,
+            created: at(0),
+            creator: Creator { id: UserId(1), email: None, status: UserStatus::Deleted },
+            expires: at(expires),
+            disabled: None,
+            delivered: None,
+            last_used: None,
+            last_used_from: None,
+            replaces: None,
+            replaced_by: None,
+            version: 1,
+        }
+    }
+
+    const SOON: TimeDelta = TimeDelta::days(7);
+
     #[test]
-    fn refused_from_the_very_instant_of_its_expiration() {
-        let soon = TimeDelta::days(7);
-        let state = |now| KeyState::of(at(1_000), false, at(now), soon);
-        assert_eq!(state(999), KeyState::ExpiresSoon);
-        assert_eq!(state(1_000), KeyState::Expired);
-        assert_eq!(state(1_001), KeyState::Expired);
+    fn a_key_is_expired_from_the_very_instant_of_its_expiration() {
+        let state = |now| key(1_000).state(at(now), SOON);
+        assert_eq!(
+            [999, 1_000, 1_001].map(state),
+            [KeyState::ExpiresSoon, KeyState::Expired, KeyState::Expired]
+        );
     }
 
     #[test]
     fn seven_days_are_soon_and_a_second_more_is_not() {
-        let soon = TimeDelta::days(7);
-        let expires = at(7 * 86_400);
-        assert_eq!(KeyState::of(expires, false, at(0), soon), KeyState::ExpiresSoon);
-        assert_eq!(KeyState::of(expires, false, at(-1), soon), KeyState::Valid);
+        let key = key(7 * 86_400);
+        assert_eq!(key.state(at(0), SOON), KeyState::ExpiresSoon);
+        assert_eq!(key.state(at(-1), SOON), KeyState::Valid);
     }
 
     #[test]
     fn disabled_keys_expire_too() {
-        let soon = TimeDelta::days(7);
-        assert_eq!(KeyState::of(at(10), true, at(0), soon), KeyState::Disabled);
-        assert_eq!(KeyState::of(at(10), true, at(10), soon), KeyState::Expired);
+        let key = Key { disabled: Some(at(0)), ..key(10) };
+        assert_eq!(key.state(at(0), SOON), KeyState::Disabled);
+        assert_eq!(key.state(at(10), SOON), KeyState::Expired);
+    }
+
+    #[test]
+    fn only_a_key_with_a_successor_is_replaced_and_only_once_it_has_ended() {
+        let key = Key { replaced_by: Some(KeyId::PROBE), ..key(10) };
+        assert_eq!(key.state(at(9), SOON), KeyState::ExpiresSoon);
+        assert_eq!(key.state(at(10), SOON), KeyState::Replaced);
+        let disabled = Key { disabled: Some(at(0)), ..key };
+        assert_eq!(disabled.state(at(9), SOON), KeyState::Disabled);
+        assert_eq!(disabled.state(at(10), SOON), KeyState::Replaced);
     }
 
     #[test]

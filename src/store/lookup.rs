@@ -57,7 +57,7 @@ enum Match {
 }
 
 /// How many keys of all Applications are in each state.
-pub type KeyCounts = [(KeyState, i64); 4];
+pub type KeyCounts = [(KeyState, i64); 5];
 
 /// What a verification must know of a key.
 #[derive(Debug)]
@@ -203,10 +203,11 @@ impl Lookup {
     pub fn counts(&self, now: Instant, soon: TimeDelta) -> Result<KeyCounts, StoreError> {
         self.connection
             .query_row(
-                "SELECT count(*) FILTER (WHERE expires <= ?1), \
+                "SELECT count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NULL), \
                  count(*) FILTER (WHERE expires > ?1 AND is_disabled), \
                  count(*) FILTER (WHERE expires > ?1 AND expires <= ?2 AND NOT is_disabled), \
-                 count(*) FILTER (WHERE expires > ?1 AND expires > ?2 AND NOT is_disabled) \
+                 count(*) FILTER (WHERE expires > ?1 AND expires > ?2 AND NOT is_disabled), \
+                 count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NOT NULL) \
                  FROM keys INDEXED BY keys_by_state",
                 [now.timestamp(), (now + soon).timestamp()],
                 |row| {
@@ -215,6 +216,7 @@ impl Lookup {
                         (KeyState::Disabled, row.get(1)?),
                         (KeyState::ExpiresSoon, row.get(2)?),
                         (KeyState::Valid, row.get(3)?),
+                        (KeyState::Replaced, row.get(4)?),
                     ])
                 },
             )

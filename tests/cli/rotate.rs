@@ -84,6 +84,10 @@ fn a_leaked_key_is_rejected_immediately() {
     std::thread::sleep(Duration::from_millis(1_100));
     home.run(&["keys", "enable", &old]);
     assert_eq!(reason(&home, &secret), json!("expired"));
+    assert_eq!(show(&home, &old)["state"], "replaced");
+    let listed = home.run(&["keys", "list", "--state", "replaced"]).out;
+    assert!(listed.contains(&old) && listed.contains("Replaced"), "{listed}");
+    assert_eq!(home.run(&["keys", "list", "--state", "expired", "--json"]).json(), json!([]));
     is_sound(&home, "after the rotation");
 }
 

@@ -256,6 +256,7 @@ fn prometheus_can_parse_the_metrics() {
     is("keydesk_decision_seconds", &[], 5.0);
     is("keydesk_keys", &[("state", "valid")], 1.0);
     is("keydesk_keys", &[("state", "expired")], 0.0);
+    is("keydesk_keys", &[("state", "replaced")], 0.0);
 }
 
 #[test]

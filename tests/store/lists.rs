@@ -14,7 +14,7 @@ use crate::support::{self, TestDesk};
 
 const PLATFORMS: [Option<&str>; 4] = [None, Some("braze"), Some("segment"), Some("gone")];
 
-/// So many keys of three creators, one of them deleted, in all states.
+/// That many keys of three creators, one of them deleted, in all states, and the successors of some of them.
 fn filled(count: usize) -> TestDesk {
     let mut desk = TestDesk::new();
     colleague(&mut desk, "ben", 1001);
@@ -36,6 +36,10 @@ fn filled(count: usize) -> TestDesk {
         let created = desk::create_key(&mut desk.session(), &new).unwrap();
         if place % 5 == 0 {
             desk::set_access(&mut desk.session(), &picked(&created.key), desk::KeyAccess::Disabled).unwrap();
+        } else if place % 7 == 3 {
+            let ending = [desk::Ending::AtOnce, desk::Ending::After(TimeDelta::days(60))][place % 2];
+            desk.now += TimeDelta::days(1);
+            desk::rotate_keys(&mut desk.session(), &picked(&created.key), ending).unwrap();
         }
     }
     desk.caller = support::ana();
@@ -107,7 +111,7 @@ fn every_sort_order_pages_in_both_directions() {
         for descending in [false, true] {
             let query = query(&desk, sort, descending);
             let expected = all(&desk, &query);
-            assert_eq!(expected.len(), 60, "{sort:?}");
+            assert_eq!(expected.len(), 60 + 7, "{sort:?}");
             let mut ranks: Vec<_> = expected.iter().map(|key| rank(sort, key)).collect();
             if descending {
                 ranks.reverse();

@@ -138,6 +138,6 @@ pub(super) fn style(state: KeyState) -> Style {
         KeyState::Valid => Style::Good,
         KeyState::ExpiresSoon => Style::Soon,
         KeyState::Expired => Style::Bad,
-        KeyState::Disabled => Style::Faint,
+        KeyState::Disabled | KeyState::Replaced => Style::Faint,
     }
 }

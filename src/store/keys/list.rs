@@ -130,7 +130,12 @@ impl Condition {
             }
             Some(KeyState::ExpiresSoon) => condition
                 .and("k.is_disabled = 0 AND k.expires > ? AND k.expires <= ?", [now.into(), soon.into()]),
-            Some(KeyState::Expired) => condition.and("k.expires <= ?", [now.into()]),
+            Some(KeyState::Expired) => {
+                condition.and("k.expires <= ? AND k.replaced_by IS NULL", [now.into()]);
+            }
+            Some(KeyState::Replaced) => {
+                condition.and("k.expires <= ? AND k.replaced_by IS NOT NULL", [now.into()]);
+            }
             Some(KeyState::Disabled) => {
                 condition.and("k.is_disabled = 1 AND k.expires > ?", [now.into()]);
             }

@@ -66,6 +66,7 @@ glyphs! {
     valid: &'static str = "●", "+";
     /// A key that expires soon.
     soon: &'static str = "◐", "!";
+    /// A key that has ended.
     expired: &'static str = "○", "x";
     disabled: &'static str = "‖", "=";
     /// Before the key that took this one's place.

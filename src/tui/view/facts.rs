@@ -21,6 +21,7 @@ pub fn state(state: KeyState, appearance: &Appearance) -> (String, Style) {
         KeyState::ExpiresSoon => (glyphs.soon, theme.warning),
         KeyState::Expired => (glyphs.expired, theme.danger),
         KeyState::Disabled => (glyphs.disabled, theme.dim),
+        KeyState::Replaced => (glyphs.expired, theme.dim),
     };
     (format!("{sign} {}", state.label()), style)
 }
