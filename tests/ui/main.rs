@@ -11,5 +11,6 @@ mod random_input;
 mod remembered;
 mod rotate;
 mod screens;
+mod selection;
 mod script;
 mod wizard;

@@ -79,7 +79,7 @@ fn use_of_the_old_key_during_the_overlap_is_displayed() {
     let path = desk.path();
     desk.now = noon();
     let mut script = Script::on(desk, 200, 50);
-    script.press("r enter enter c esc");
+    script.press("r enter enter c esc home");
     assert!(script.screen().contains("not since rotation"), "{}", script.screen());
     Verifier::with_clock(path, || noon() + TimeDelta::minutes(2))
         .unwrap()

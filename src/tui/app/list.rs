@@ -21,6 +21,10 @@ pub struct List<T> {
     more_after: bool,
     /// Steps that are made once the rows for them have been read.
     owed: isize,
+    /// A row to select once the rows around it have been read.
+    sought: Option<T>,
+    /// The sought row, if it was not among the rows that were read.
+    missing: Option<T>,
     waiting: bool,
     loaded: bool,
 }
@@ -35,6 +39,8 @@ impl<T> Default for List<T> {
             more_before: false,
             more_after: false,
             owed: 0,
+            sought: None,
+            missing: None,
             waiting: false,
             loaded: false,
         }
@@ -101,8 +107,19 @@ impl<T: Row> List<T> {
         }
     }
 
+    /// Selects a row once the rows around it have been fetched.
+    pub fn seek(&mut self, row: T) {
+        (self.sought, self.missing, self.owed) = (Some(row), None, 0);
+    }
+
+    /// The row that was sought in vain.
+    pub fn missing(&self) -> Option<&T> {
+        self.missing.as_ref()
+    }
+
     /// Moves the selection; says whether rows must be fetched (see [`List::window`]).
     pub fn go(&mut self, step: Move) -> Option<Window<T>> {
+        (self.sought, self.missing) = (None, None);
         let page = isize::try_from(self.height.saturating_sub(1).max(1)).unwrap_or(1);
         match step {
             Move::First if !self.more_before => self.selected = 0,
@@ -135,9 +152,9 @@ impl<T: Row> List<T> {
         !self.waiting && (above || below)
     }
 
-    /// The rows to fetch so that the selected one keeps its place.
+    /// The rows to fetch: those around the sought row, else so that the selected one keeps its place.
     pub fn window(&self) -> Window<T> {
-        self.window_at(self.selected().map_or(Anchor::First, |row| Anchor::At(Box::new(row.clone()))))
+        self.window_at(self.sought.as_ref().or(self.selected()).map_or(Anchor::First, |row| Anchor::At(Box::new(row.clone()))))
     }
 
     fn window_at(&self, anchor: Anchor<T>) -> Window<T> {
@@ -160,8 +177,16 @@ impl<T: Row> List<T> {
         let id = self.selected().map(Row::id);
         // The selection may have moved while the rows were read, unless they were read for a jump (First, Last).
         let moved_on = self.loaded && self.jumped(&page).is_none();
-        let found = id.filter(|_| moved_on).and_then(|id| page.rows.iter().position(|row| row.id() == id));
-        self.selected = found.unwrap_or(page.anchor);
+        let place_of = |id| page.rows.iter().position(|row| row.id() == id);
+        self.selected = match self.sought.take() {
+            Some(row) => {
+                let found = place_of(row.id());
+                self.missing = found.is_none().then_some(row);
+                found
+            }
+            None => id.filter(|_| moved_on).and_then(place_of),
+        }
+        .unwrap_or(page.anchor);
         self.rows = page.rows;
         self.more_before = page.more_before;
         self.more_after = page.more_after;

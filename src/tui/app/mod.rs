@@ -27,7 +27,7 @@ use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 
 use direction::Direction;
-use message::Message;
+use message::{Message, Tone};
 use modal::stack::Modals;
 use modal::{Chooser, Dialog, Flow, Modal, Press, Reading};
 use msg::{Asker, DialogId, Effect, Load, Msg, Notice, SessionInfo};
@@ -159,7 +159,11 @@ impl App {
             Action::ChooseApplication => self.open(Chooser::applications()),
             Action::NextTheme => self.next_theme(),
             Action::Review => self.review(),
-            Action::Dismiss if self.shared.message.is_some() => self.shared.message = None,
+            Action::Dismiss if self.shared.message.is_some() => {
+                self.shared.message = None;
+                // A message that offers to clear the filter needs one key press for both.
+                return !self.screens.current().rows().hides_result();
+            }
             action => match self.screens.current.after(action) {
                 Some(screen) => self.go(screen),
                 None => return false,
@@ -228,8 +232,16 @@ impl App {
         if let Some(id) = dialog {
             self.modals.remove(id);
         }
-        if self.quitting && self.modals.is_empty() {
+        if !self.modals.is_empty() {
+            return;
+        }
+        if self.quitting {
             self.shared.push(Effect::Quit);
+        }
+        if self.screens.current().rows().hides_result()
+            && let Some(done) = self.shared.message.as_mut().filter(|message| message.tone == Tone::Done)
+        {
+            done.append(&Message::note("The filter hides the new key. Press Esc to clear the filter."));
         }
     }
 

@@ -5,6 +5,7 @@ use crate::desk::{DeskError, KeyAccess};
 use crate::domain::Instant;
 use crate::domain::expiry;
 use crate::domain::key::{Key, Tombstone};
+use crate::domain::text::fold;
 use crate::domain::user::{User, UserStatus};
 use crate::host::clock::Zone;
 
@@ -41,7 +42,16 @@ impl App {
                 self.shared.push(Effect::Scrub);
             }
             Outcome::ApplicationDeleted(..) | Outcome::UserDeleted(..) => self.shared.push(Effect::Scrub),
-            Outcome::AccessSet(..) | Outcome::Rotated(_) => keys.picked.clear(),
+            Outcome::AccessSet(..) => keys.picked.clear(),
+            Outcome::Created(created) => keys.list.rows.seek(created.key.clone()),
+            Outcome::Rotated(rotated) => {
+                keys.picked.clear();
+                // The one whose secret is shown first.
+                let successors = rotated.iter().map(|one| &one.created.key);
+                if let Some(first) = successors.min_by_key(|key| fold(key.name.as_str())) {
+                    keys.list.rows.seek(first.clone());
+                }
+            }
             Outcome::SetUp(set_up) => keys.list.query.application = Some(set_up.application.id),
             _ => {}
         }

@@ -51,6 +51,8 @@ pub trait Rows {
     /// Selects a visible row; returns whether it was selected before.
     fn click(&mut self, row: usize) -> bool;
     fn receive(&mut self, reply: &mut Reply, shared: &mut Shared);
+    /// Whether the filter hides the row that was to be selected.
+    fn hides_result(&self) -> bool;
 }
 
 /// The rows, the text to filter by, and what has been asked for.
@@ -98,6 +100,17 @@ where
         let window = Window { anchor: Anchor::First, ..self.rows.window() };
         self.rows.clear();
         self.fetch(window, shared);
+        Pressed::Restarted
+    }
+
+    /// Shows all rows, from the start or around the row that the filter hid.
+    fn show_all(&mut self, shared: &mut Shared) -> Pressed {
+        T::widen(&mut self.query);
+        self.filter.clear();
+        let Some(hidden) = self.rows.missing().cloned() else { return self.restart(shared) };
+        self.rows.clear();
+        self.rows.seek(hidden);
+        self.reload(shared);
         Pressed::Restarted
     }
 
@@ -159,11 +172,7 @@ where
         }
         match press.action {
             Some(Action::Filter) => self.filter.typing = true,
-            Some(Action::Dismiss) if self.is_narrowed() => {
-                T::widen(&mut self.query);
-                self.filter.clear();
-                return self.restart(shared);
-            }
+            Some(Action::Dismiss) if self.is_narrowed() => return self.show_all(shared),
             Some(other) => return Pressed::Other(other),
             None => {}
         }
@@ -183,6 +192,10 @@ where
 
     fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) {
         self.take(reply, shared);
+    }
+
+    fn hides_result(&self) -> bool {
+        self.is_narrowed() && self.rows.missing().is_some()
     }
 }
 

@@ -243,7 +243,7 @@ impl Screen for KeysScreen {
     }
 
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
-        if press.action == Some(Action::Dismiss) && !self.picked.is_empty() {
+        if press.action == Some(Action::Dismiss) && !self.picked.is_empty() && !self.list.hides_result() {
             self.picked.clear();
             return Flow::Stay;
         }
