@@ -11,6 +11,6 @@ mod random_input;
 mod remembered;
 mod rotate;
 mod screens;
-mod selection;
 mod script;
+mod selection;
 mod wizard;

@@ -154,7 +154,12 @@ impl<T: Row> List<T> {
 
     /// The rows to fetch: those around the sought row, else so that the selected one keeps its place.
     pub fn window(&self) -> Window<T> {
-        self.window_at(self.sought.as_ref().or(self.selected()).map_or(Anchor::First, |row| Anchor::At(Box::new(row.clone()))))
+        self.window_at(
+            self.sought
+                .as_ref()
+                .or(self.selected())
+                .map_or(Anchor::First, |row| Anchor::At(Box::new(row.clone()))),
+        )
     }
 
     fn window_at(&self, anchor: Anchor<T>) -> Window<T> {
