@@ -1,4 +1,4 @@
-//! `keydesk backup`.
+//! `keydesk backup`: copies the database into one file.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,19 +16,21 @@ use crate::host::new_file::NewFile;
 use crate::store::backup::{self, Stage};
 
 const EXAMPLES: &str = "\
-The copy is one file that is whole, checked and on the disk when the command ends; before that, nothing has its name.
-To restore it, stop keydesk everywhere, put the old database with its -wal and -shm aside, and copy the backup to its
-place. Keys that were deleted since are alive again then: delete them again before you open the door.
+The backup is a single file. It appears under its name only after it is complete, checked and synced to disk.
+
+To restore it, stop keydesk everywhere, move the database and its -wal and -shm files away, then copy the backup \
+into place. Keys that were deleted after the backup was made are valid again: delete them again before you restart \
+the endpoint.
 
 Examples:
   keydesk backup /srv/backup/keydesk-$(date +%F).db
   keydesk backup keydesk.bak --json";
 
-/// Make a consistent copy of the database while others work
+/// Back up the database to a file, also while it is in use
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The new file (mode 0600); never over an existing one
+    /// New file (mode 0600). An existing file is never overwritten
     file: PathBuf,
 }
 
@@ -52,27 +54,27 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let desk = context.desk()?;
     let bar = progress::bar(&context.output, 0, "Copying   [{bar:20}] {percent} %");
     let copied = backup::copy(desk.store(), file.part(), interrupt.flag(), &mut |stage| match stage {
-        // A small database is copied before a bar could be seen.
+        // Avoids a flash of the bar for a small database.
         Stage::Copying(..) if bar.elapsed() < BAR_AFTER => {}
         Stage::Copying(done, all) => {
             bar.set_length(all);
             bar.set_position(done);
         }
-        Stage::Checking => progress::restyle(&bar, "Checking the copy ..."),
+        Stage::Checking => progress::restyle(&bar, "Checking the copy..."),
     });
     bar.finish_and_clear();
     let place = text::path(path);
-    let copied = copied
-        .map_err(|error| CommandError::from(error).because(&format!("no backup was made at {place}")))?;
+    let copied =
+        copied.map_err(|error| CommandError::from(error).because(&format!("backup {place} not created")))?;
     let Some(copied) = copied.filter(|_| !interrupt.is_set()) else {
-        return Err(CommandError::failed("interrupted", format!("stopped; no backup was made at {place}")));
+        return Err(CommandError::failed("interrupted", format!("interrupted: backup {place} not created")));
     };
     let bytes = file.finish()?;
     let head = ChainHead { number: copied.entries, hash: copied.head };
     context.output.say(&format!(
-        "{place} holds {} and {} of the audit log, and was checked ({}).\nKeep its head elsewhere, for keydesk audit verify --expect: {head}",
+        "Backup {place} created and checked: {}, {} ({}).\nHead of its audit log, to store elsewhere: {head}",
         text::count(copied.keys, "key", "keys"),
-        text::count(copied.entries, "entry", "entries"),
+        text::count(copied.entries, "audit log entry", "audit log entries"),
         text::size(bytes),
     ));
     context.output.if_json(&Document {

@@ -1,4 +1,4 @@
-//! `keydesk completions`: generated from the arguments of all commands.
+//! `keydesk completions`: generates shell completions from the arguments of all commands.
 
 use clap_complete::Shell;
 use serde::Serialize;
@@ -10,14 +10,14 @@ use crate::cli::output::Output;
 const EXAMPLES: &str = "\
 Examples:
   keydesk completions bash > ~/.local/share/bash-completion/completions/keydesk
-  keydesk completions zsh > ~/.zfunc/_keydesk          with fpath+=~/.zfunc before compinit in ~/.zshrc
+  keydesk completions zsh > ~/.zfunc/_keydesk     # needs fpath+=~/.zfunc before compinit in ~/.zshrc
   keydesk completions fish > ~/.config/fish/completions/keydesk.fish";
 
-/// Print what your shell needs to complete keydesk's commands at the Tab key
+/// Generate shell completions
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Which shell
+    /// Shell
     shell: Shell,
 }
 

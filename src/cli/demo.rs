@@ -1,6 +1,7 @@
 //! `keydesk demo`: the terminal UI on a throwaway database with the keys of `assets/demo.csv`.
 //!
-//! The operations of the desk make them, oldest first, each with a time in the past. The secrets are random and dropped.
+//! The keys are created by the same operations as real ones, oldest first, with times in the past. The secrets are
+//! random and dropped.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -32,17 +33,19 @@ use crate::verify::Reason;
 
 const EXAMPLES: &str = "\
 Examples:
-  keydesk demo          nothing that you do there is kept";
+  keydesk demo";
 
-/// Open the screen on a throwaway database with made-up keys
+/// Open the terminal UI with sample data
+///
+/// The sample database is temporary. It is deleted when you quit.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args;
 
 const TABLE: &str = include_str!("../../assets/demo.csv");
-/// When the Applications and users were added.
+/// Age of the Applications and users.
 const BEGINNING: TimeDelta = TimeDelta::days(400);
-/// When one user left and another became read-only: after the last event of the table.
+/// When one user was deleted and another became read-only: after the last event of the table.
 const DEPARTURE: TimeDelta = TimeDelta::hours(1);
 const OVERLAP: TimeDelta = TimeDelta::days(7);
 
@@ -50,7 +53,7 @@ const APPLICATIONS: [&str; 3] = ["Storefront", "Loyalty", "Billing"];
 
 type Departure = fn(&mut Session<'_>, UserId, i64) -> Result<User, DeskError>;
 
-/// The colleagues, with user IDs that no system assigns, and what became of them.
+/// The other users, with user IDs that no system assigns, and how they left.
 const COLLEAGUES: [(&str, u32, Option<Departure>); 3] = [
     ("ana", 3_000_000_001, None),
     ("ben", 3_000_000_002, Some(desk::disable_user)),
@@ -204,7 +207,7 @@ impl Demo<'_> {
         Ok(key)
     }
 
-    /// Does what happened to a key, and returns its use before and after.
+    /// Applies an event to a key, and returns the use before and after it.
     fn apply(
         &mut self,
         caller: &Caller,
@@ -243,8 +246,8 @@ fn email_of(name: &str) -> Email {
     Email::from_stored(format!("{name}@example.com"))
 }
 
-/// What an endpoint would have recorded of a key in the last 30 days: its use `until` an instant, and today's `late`
-/// requests after it.
+/// Returns the use that an endpoint would have recorded in the last 30 days: requests `until` an instant, and
+/// today's `late` requests after it.
 fn lines(key: &Key, row: &Row, until: Instant, then: Option<Reason>, now: Instant) -> Vec<(Entry, Count)> {
     let mut lines = Vec::new();
     let today = day_of(now);
@@ -283,7 +286,7 @@ mod tests {
     use crate::store::{applications, audit, usage, users};
 
     #[test]
-    fn the_demo_has_something_of_everything() {
+    fn the_demo_has_examples_of_everything() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(&folder.path().join("demo.db"), &mut SystemEntropy).unwrap();
         let catalog = Catalog::built_in().unwrap();
@@ -320,7 +323,7 @@ mod tests {
                 }
                 assert!(
                     !usage::presented_today(reader, now, 10)?.is_empty(),
-                    "a deleted key is still presented"
+                    "a deleted key is still in use"
                 );
                 let (mut rotated, mut busy, mut undelivered) = (0, 0, 0);
                 for application in applications::all(reader, 10)? {

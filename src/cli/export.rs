@@ -1,4 +1,4 @@
-//! `keydesk export`.
+//! `keydesk export`: writes the list of keys as CSV or JSON.
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -20,23 +20,38 @@ use crate::host::new_file::NewFile;
 use crate::store::Reader;
 
 const EXAMPLES: &str = "\
-The keys of all Applications, unless --app names one. In CSV a text that a spreadsheet would run as a formula (it begins
-with = + - @) gets an apostrophe in front, and controls are made visible; JSON has every text to the letter.
+Exports the keys of all Applications, or of the one given with --app. The CSV is safe against CSV injection: texts \
+that begin with = + - @ get a leading apostrophe, and control characters are made visible. JSON contains the exact \
+texts.
 
 Examples:
-  keydesk export --format csv --out keys.csv
+  keydesk export > keys.csv
+  keydesk export --out keys.json
   keydesk export --format json --app Storefront | jq -r '.[].name'";
 
 /// Export the list of keys, without secrets or hashes
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The form: csv for spreadsheets, json for programs
+    /// Output format [default: by the ending of FILE, otherwise csv]
     #[arg(long, value_name = "FORMAT", value_enum)]
-    format: Format,
-    /// Write to this new file (mode 0600), whole or not at all
+    format: Option<Format>,
+    /// Write to this new file (mode 0600). An existing file is never overwritten
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+impl Args {
+    /// The given format, else that of the file's ending, else JSON with `--json` and CSV without.
+    fn format(&self, json: bool) -> Format {
+        self.format.unwrap_or_else(|| match &self.out {
+            Some(path) if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) => {
+                Format::Json
+            }
+            None if json => Format::Json,
+            _ => Format::Csv,
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -45,9 +60,9 @@ enum Format {
     Json,
 }
 
-const NOTHING_LEFT: &str = "Nothing is left of it.";
+const NOT_CREATED: &str = "Check the free disk space. No file was created";
 
-/// The fields of the JSON, in its order.
+/// The fields of the JSON documents, in the same order.
 const COLUMNS: [&str; 16] = [
     "id",
     "name",
@@ -67,7 +82,7 @@ const COLUMNS: [&str; 16] = [
     "replaced_by",
 ];
 
-/// Between two updates of the bar. A shorter list is written before a bar could be seen.
+/// Number of keys between two updates of the progress bar. Shorter lists have none.
 const KEYS_PER_STEP: u64 = 4_096;
 
 #[derive(Serialize)]
@@ -78,19 +93,18 @@ struct Document {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    if context.output.is_json() && args.format == Format::Csv && args.out.is_none() {
+    let format = args.format(context.output.is_json());
+    if context.output.is_json() && format == Format::Csv && args.out.is_none() {
         return Err(CommandError::usage(
             "one_format",
-            "--json and --format csv want two forms of the same output",
+            "--json and --format csv cannot be combined without --out",
         )
         .hint("Use --format json, or write the CSV to a file with --out FILE"));
     }
     let Some(path) = &args.out else {
         let desk = context.desk()?;
         let hidden = ProgressBar::hidden();
-        read(desk.store(), |reader| {
-            write(context, reader, args.format, &mut context.output.data(), &hidden)
-        })?;
+        read(desk.store(), |reader| write(context, reader, format, &mut context.output.data(), &hidden))?;
         return Ok(Exit::Done);
     };
     let file = NewFile::begin(path)?;
@@ -100,13 +114,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let bar = progress::bar(&context.output, 0, "Exporting [{bar:20}] {percent} %");
     let (file, keys) = read(desk.store(), |reader| {
         let mut buffer = BufWriter::with_capacity(64 * 1024, file);
-        let keys =
-            write(context, reader, args.format, &mut buffer, &bar).map_err(|error| match error.kind() {
-                ErrorKind::Output => error.replace("file", not_written()).hint(NOTHING_LEFT),
-                _ => error,
-            })?;
+        let keys = write(context, reader, format, &mut buffer, &bar).map_err(|error| match error.kind() {
+            ErrorKind::Output => error.replace("file", not_written()).hint(NOT_CREATED),
+            _ => error,
+        })?;
         let file = buffer.into_inner().map_err(|error| {
-            CommandError::failed("file", not_written()).source(error.into_error()).hint(NOTHING_LEFT)
+            CommandError::failed("file", not_written()).source(error.into_error()).hint(NOT_CREATED)
         })?;
         Ok((file, keys))
     })?;
@@ -182,14 +195,14 @@ fn record(key: &KeyDocument<'_>) -> [String; 16] {
     ]
 }
 
-/// A text that spreadsheets do not interpret as a formula.
+/// Returns a text that spreadsheets do not interpret as a formula.
 ///
-/// Spreadsheets take what begins with `=`, `+`, `-` or `@` for a formula, some also after a tab or a carriage return, and
-/// a formula can send the sheet elsewhere. Quotes do not help: they belong to the CSV. An apostrophe in front makes it
-/// text in all of them. Control and bidirectional characters are made visible first. JSON has the exact names.
+/// Spreadsheets evaluate a cell that begins with `=`, `+`, `-` or `@`, some also after a tab or a carriage return, and a
+/// formula can send the data elsewhere (CSV injection). Quotes are CSV syntax and do not help. A leading apostrophe
+/// makes the cell text. Control and bidirectional characters are made visible first.
 fn safe(text: &str) -> String {
     let shown = inert(text);
-    // Some spreadsheets read full-width forms as the plain ones, some drop blanks in front.
+    // Some spreadsheets treat full-width forms like ASCII, some ignore leading blanks.
     let begins = |text: &str| {
         text.trim_start().starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
     };

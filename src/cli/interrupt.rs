@@ -1,4 +1,4 @@
-//! Signals that end a long command after it has cleaned up.
+//! Signals that end a long command after cleanup.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ impl Interrupt {
         let flag = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(|error| {
-                CommandError::failed("signals", "could not listen for signals").source(error)
+                CommandError::failed("signals", "could not install the signal handlers").source(error)
             })?;
         }
         Ok(Self(flag))

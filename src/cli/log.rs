@@ -1,4 +1,4 @@
-//! Logging: into a file in the state directory, or on standard error for a service. No secret and no email is logged.
+//! Logging to a file in the state directory, or to standard error for `serve`. Secrets and emails are never logged.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -21,8 +21,8 @@ fn filter(default: &str) -> EnvFilter {
     EnvFilter::try_new(filter.as_deref().unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new(default))
 }
 
-/// Starts logging on standard error, for a service. Logging never waits: lines that are not read in time are dropped.
-/// The guard writes the rest when it is dropped.
+/// Starts logging to standard error. Logging never blocks: when standard error is not read in time, lines are lost.
+/// Dropping the guard writes the remaining lines.
 pub(crate) fn begin_on_stderr() -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(io::stderr());
     let subscriber = tracing_subscriber::fmt()
@@ -34,7 +34,7 @@ pub(crate) fn begin_on_stderr() -> WorkerGuard {
     guard
 }
 
-/// A log file that is opened, or created, with its first line: a command that has nothing to log creates nothing.
+/// A log file that is opened or created with its first line.
 struct LogFile {
     path: PathBuf,
     file: Option<File>,
@@ -54,7 +54,7 @@ impl Write for LogFile {
     }
 }
 
-/// Creates the state directory and the file in it, as far as possible: for commands that create the database.
+/// Creates the state directory and the log file if possible. For commands that create the database.
 pub(crate) fn create() {
     if let Some(locations) = locations::default()
         && let Some(folder) = locations.log.parent()
@@ -63,7 +63,7 @@ pub(crate) fn create() {
     }
 }
 
-/// Starts logging into the file, in the state directory where that exists.
+/// Starts logging to the file, if the state directory exists.
 pub(crate) fn begin() {
     let Some(locations) = locations::default() else { return };
     let file = LogFile { path: locations.log, file: None };
@@ -71,9 +71,9 @@ pub(crate) fn begin() {
         .with_env_filter(filter(DEFAULT_LEVEL))
         .with_ansi(false)
         .with_writer(Mutex::new(file))
-        // Standard error belongs to the command.
+        // Standard error is for the messages of the command.
         .log_internal_errors(false)
         .finish();
-    // A second subscriber in the same process is rejected; the first stays.
+    // Fails when the process already has a subscriber.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }

@@ -1,4 +1,4 @@
-//! `keydesk man`: a manual page for each command, generated from its help.
+//! `keydesk man`: generates a manual page for each command from its help.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ use crate::host::new_file::{Access, replace};
 
 const EXAMPLES: &str = "\
 Examples:
-  keydesk man ~/.local/share/man/man1                  then: man keydesk, man keydesk-keys-create
+  keydesk man ~/.local/share/man/man1     # read them with: man keydesk, man keydesk-keys-create
   keydesk man ./man1";
 
-/// Write the manual pages into a folder, one for each command
+/// Generate manual pages, one for each command
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The folder; made when missing
+    /// Directory for the pages, created if it does not exist
     #[arg(value_name = "DIR")]
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 #[derive(Serialize)]
@@ -33,31 +33,26 @@ struct Document {
 }
 
 pub(crate) fn run(output: &Output, command: clap::Command, args: &Args) -> Result<Exit, CommandError> {
-    let folder = args.folder.as_path();
+    let directory = args.directory.as_path();
     let failed = |path: &Path, error: &io::Error| {
         CommandError::failed("file", format!("could not write {}: {error}", text::path(path)))
     };
-    std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    std::fs::create_dir_all(directory).map_err(|error| failed(directory, &error))?;
     let mut command = command.disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
     collect(&command, &mut pages);
     let mut files = Vec::new();
     for (name, text) in pages {
-        let path = folder.join(name);
+        let path = directory.join(name);
         replace(&path, &text, Access::Umask).map_err(|error| failed(&path, &error))?;
         files.push(path.display().to_string());
     }
-    let folder = text::path(folder);
-    output.say(&format!(
-        "{} pages written to {folder}; the first: man {}",
-        files.len(),
-        text::path(&Path::new(&folder).join("keydesk.1"))
-    ));
+    output.say(&format!("{} manual pages written to {}", files.len(), text::path(directory)));
     output.if_json(&Document { files })
 }
 
-/// Collects the pages of a command and its subcommands. Hidden ones have none.
+/// Collects the pages of a command and its visible subcommands.
 fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) {
     let man =
         Man::new(command.clone()).manual("keydesk").source(format!("keydesk {}", env!("CARGO_PKG_VERSION")));
@@ -85,7 +80,7 @@ fn render(man: &Man, command: &clap::Command, page: &mut Vec<u8>) -> io::Result<
     Ok(())
 }
 
-/// The text after the help: the lines of the examples are kept, the rest is filled.
+/// Formats the text after the help: examples keep their lines, the rest is filled.
 fn notes(text: &str) -> Roff {
     let mut roff = Roff::new();
     let mut noted = false;
@@ -116,7 +111,7 @@ mod tests {
     use super::notes;
 
     #[test]
-    fn examples_keep_their_lines_and_nothing_is_a_request() {
+    fn examples_keep_their_lines_and_text_is_escaped() {
         let page = notes("Why.\n\nExit code 0.\n\nExamples:\n  keydesk a-b\n  .x\n'y").render();
         assert!(page.contains(".SH NOTES\nWhy.\n.SH \"EXIT STATUS\""), "{page}");
         assert!(page.contains(".nf\n  keydesk a\\-b\n"), "{page}");

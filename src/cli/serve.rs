@@ -17,46 +17,47 @@ use crate::serve::{self, Bounds, ListenAddress, Options, Reach, ServeError, Trus
 use crate::store::StoreError;
 
 const EXAMPLES: &str = "\
-/auth and /auth/<application> answer 204 or 401, /healthz says whether the database answers, /metrics is for
-Prometheus. Refusals are logged on standard error (KEYDESK_LOG=keydesk=debug also logs who is let in).
-The README has examples for nginx, Caddy, Traefik and systemd.
+/auth and /auth/<application> respond with 204 when the key is valid, with 401 when it is not. /healthz reports \
+whether the database can be read. /metrics serves Prometheus metrics.
+
+Rejected requests are logged to standard error. Set KEYDESK_LOG=keydesk=debug to log accepted requests too. \
+The README has configuration examples for nginx, Caddy, Traefik and systemd.
 
 Examples:
   keydesk serve
   keydesk serve --listen 127.0.0.1:8080 --require-type production --trusted-proxy 127.0.0.1
   keydesk serve --unix /run/keydesk/auth.sock --unix-mode 666 --trusted-proxy unix";
 
-/// Answer proxies whether a request may pass: forward auth for nginx, Caddy, Traefik
+/// Run the forward-auth endpoint for nginx, Caddy, Traefik
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Listen at this address [default: 127.0.0.1:7766, or the sockets that systemd hands over]
+    /// Listen on this address [default: 127.0.0.1:7766, or the sockets passed by systemd]
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Vec<SocketAddr>,
-    /// Listen at this Unix socket
+    /// Listen on this Unix socket
     #[arg(long, value_name = "PATH")]
     unix: Option<PathBuf>,
-    /// Who may connect to the Unix socket, as the octal mode of its file
+    /// Permissions of the Unix socket, in octal
     #[arg(long, value_name = "MODE", default_value = "660", value_parser = mode, requires = "unix")]
     unix_mode: u32,
-    /// Allow an address that other machines can reach
+    /// Allow listening on a non-loopback address
     #[arg(long)]
     allow_remote: bool,
-    /// Let in only keys of this type: with production, test keys are refused
+    /// Accept only keys of this type
     #[arg(long, value_name = "TYPE",
         value_parser = PossibleValuesParser::new(["production", "test"]).try_map(|name| name.parse::<KeyType>()))]
     require_type: Option<KeyType>,
-    /// Believe what this proxy says of the client's address (X-Forwarded-For, X-Real-IP): an address, a network like
-    /// 10.0.0.0/8, or unix for whoever connects to the Unix socket; may be given several times
+    /// Trust X-Forwarded-For and X-Real-IP from this address or network, or from the Unix socket ("unix"). Can be repeated
     #[arg(long, value_name = "ADDR")]
     trusted_proxy: Vec<String>,
-    /// How many connections there may be at once
+    /// Maximum number of concurrent connections
     #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = number(1, 100_000))]
     max_connections: usize,
-    /// The longest request head, in bytes
+    /// Maximum size of a request head, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 16_384, value_parser = number(8_192, 1_048_576))]
     max_head: usize,
-    /// How long a request head may take to come
+    /// Timeout for reading a request head
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = expiry::parse_duration)]
     head_timeout: TimeDelta,
 }
@@ -65,7 +66,7 @@ fn mode(text: &str) -> Result<u32, String> {
     u32::from_str_radix(text, 8)
         .ok()
         .filter(|mode| *mode <= 0o777)
-        .ok_or_else(|| "a mode is an octal number like 660".into())
+        .ok_or_else(|| "use an octal mode such as 660".into())
 }
 
 fn number(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
@@ -73,7 +74,7 @@ fn number(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> +
         text.parse()
             .ok()
             .filter(|number| (least..=most).contains(number))
-            .ok_or_else(|| format!("a number from {least} to {most}"))
+            .ok_or_else(|| format!("use a number from {least} to {most}"))
     }
 }
 
@@ -98,16 +99,16 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         soon: context.settings.expires_soon,
     };
     serve::run(options, ready)?;
-    tracing::info!("ended");
+    tracing::info!("stopped");
     Ok(Exit::Done)
 }
 
-/// Migrates a database of an older format. One that cannot be written is served too; its use is not recorded.
+/// Migrates a database of an older format. A read-only database is served too, without recording use.
 fn migrate(context: &Context) -> Result<(), CommandError> {
     match context.desk_without_known_head() {
         Ok(mut desk) => context.check_known_head(&mut desk),
         Err(StoreError::ReadOnly { .. }) => {
-            tracing::warn!("the database cannot be written: use will not be recorded");
+            tracing::warn!("use is not recorded: the database is read-only");
         }
         Err(error) => return Err(error.into()),
     }
@@ -119,7 +120,7 @@ fn ready(places: Vec<String>) {
         tracing::info!(place, "listening");
     }
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-        tracing::warn!(%error, "systemd could not be told that the endpoint is ready");
+        tracing::warn!(%error, "could not notify systemd that the endpoint is ready");
     }
 }
 
@@ -128,9 +129,9 @@ impl From<ServeError> for CommandError {
         match error {
             ServeError::Database(error) => error.into(),
             ServeError::Remote(_) => Self::usage("remote_address", error.to_string())
-                .hint("If that is meant: --allow-remote. Otherwise listen at 127.0.0.1 or at a Unix socket"),
+                .hint("Add --allow-remote to allow it, or listen on 127.0.0.1 or a Unix socket"),
             ServeError::Listen { .. } => Self::failed("listen", error.to_string())
-                .hint("Choose another place with --listen ADDR:PORT or --unix PATH"),
+                .hint("Choose another address with --listen ADDR:PORT or --unix PATH"),
             ServeError::System { .. } => Self::failed("system", error.to_string()),
         }
     }

@@ -15,11 +15,11 @@ pub struct Launch {
     /// Its database may be empty.
     pub desk: Desk,
     pub settings: Settings,
-    /// The Application that was named on the command line.
+    /// The Application given on the command line.
     pub application: Option<String>,
     /// None where nothing is remembered.
     pub remembered: Option<RememberedFile>,
-    /// A directory to remove when the program ends, in whatever way.
+    /// A directory to remove when the program ends, also after a crash.
     pub throwaway: Option<PathBuf>,
 }
 
@@ -52,12 +52,12 @@ pub(crate) fn launch(
 pub(crate) fn needs_terminal() -> Result<(), CommandError> {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let message = if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        "the screen needs a terminal, and there is none here"
+        "the terminal UI needs a terminal: standard input or output is not one"
     } else if dumb {
-        "the screen cannot be drawn on this terminal (TERM=dumb)"
+        "the terminal UI cannot run on this terminal (TERM=dumb)"
     } else {
         return Ok(());
     };
     Err(CommandError::failed("no_terminal", message)
-        .hint("Everything can be done with commands too: keydesk --help"))
+        .hint("Use a command instead. Run \"keydesk --help\" to list them"))
 }

@@ -1,4 +1,4 @@
-//! `keydesk verify`: checks a key, which comes on standard input or in a file, never as an argument.
+//! `keydesk verify`: checks a key from standard input or a file, never from an argument.
 
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -19,23 +19,25 @@ use crate::store::Store;
 use crate::verify::{Accepted, Decision, Reason, Refusal, Verifier};
 
 const EXAMPLES: &str = "\
-Exit code 0 when the key is valid, 1 when it is refused.
+Exit code 0 when the key is valid, 1 when it is rejected.
 
 Examples:
   keydesk verify < checkout.key
   keydesk verify --file checkout.key --app Storefront --json
   keydesk keys create --name Checkout | keydesk verify";
 
-/// Tell whether a key would be let in, and why not: the key comes on standard input
+/// Check whether a key is valid
+///
+/// Reads the key from standard input.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Read the key from this file instead
+    /// Read the key from this file
     #[arg(long, value_name = "F")]
     file: Option<PathBuf>,
 }
 
-/// More than any key has.
+/// Larger than any key.
 const MOST_BYTES: usize = 4_096;
 
 #[derive(Serialize)]
@@ -69,7 +71,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     };
     match decision {
         Decision::Accepted(accepted) => {
-            // A key that a restored backup has brought back to life is let in: whoever tries it is to know.
+            // A restored backup can contain keys that were deleted: warn of them.
             if let Ok(store) = Store::open_existing(&context.database, &mut SystemEntropy) {
                 context.check_known_head(&mut context.desk_on(store));
             }
@@ -106,16 +108,16 @@ fn print_refused(context: &Context, refusal: Refusal) -> Result<Exit, CommandErr
     let reason = refusal.reason.as_str();
     context.output.print(&Document { valid: false, key: None, reason: Some(reason) }, || {
         let why = match refusal.reason {
-            Reason::Malformed => "this is not the text of a key: mistyped, cut off, or something else",
-            Reason::Unknown => "there is no such key",
+            Reason::Malformed => "not an API key, or a mistyped or truncated one",
+            Reason::Unknown => "the key does not exist",
             Reason::Expired => "the key has expired",
             Reason::Disabled => "the key is disabled",
             Reason::Deleted => "the key was deleted",
             Reason::WrongApplication => "the key belongs to another Application",
-            Reason::WrongType => "it is a test key, and only production keys are let in",
+            Reason::WrongType => "it is a test key, and only production keys are accepted",
         };
         let key = refusal.key.map(|id| format!(" (key {id})")).unwrap_or_default();
-        format!("refused: {reason}: {why}{key}")
+        format!("rejected: {reason}: {why}{key}")
     })?;
     Ok(Exit::No)
 }
@@ -123,7 +125,7 @@ fn print_refused(context: &Context, refusal: Refusal) -> Result<Exit, CommandErr
 fn from_file(path: &Path) -> Result<Option<Zeroizing<String>>, CommandError> {
     let failed = |error: io::Error| {
         CommandError::failed("file", format!("could not read the key from {}: {error}", path.display()))
-            .hint("Name a regular file, or pass the key on standard input")
+            .hint("Use a regular file, or pass the key on standard input")
     };
     one_key(regular_file::open(path).map_err(failed)?).map_err(failed)
 }
@@ -134,22 +136,22 @@ fn from_standard_input() -> Result<Option<Zeroizing<String>>, CommandError> {
     };
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        // Turning the echo off also drops what was typed before the prompt.
+        // Turning echo off also discards input from before the prompt.
         let _echo_off = EchoOff::begin();
-        to_stderr("Paste the key (it is not shown), then Enter:");
+        to_stderr("Paste the key (not shown), then press Enter:");
         return one_line().map_err(failed);
     }
     one_key(stdin).map_err(failed)
 }
 
-/// Reads a key with or without a newline at its end. None where it cannot be a key.
+/// Reads a key, with or without a trailing newline. None where the input cannot be a key.
 fn one_key(source: impl Read) -> io::Result<Option<Zeroizing<String>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
     source.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(text_of(&bytes))
 }
 
-/// Reads one line from the terminal, byte by byte past the buffer of standard input, which is never wiped.
+/// Reads one line from the terminal, byte by byte: the buffer of standard input is never wiped.
 fn one_line() -> io::Result<Option<Zeroizing<String>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
     let mut byte = Zeroizing::new([0_u8; 1]);
@@ -176,7 +178,7 @@ fn text_of(bytes: &[u8]) -> Option<Zeroizing<String>> {
     std::str::from_utf8(line).ok().map(|text| Zeroizing::new(text.to_owned()))
 }
 
-/// Keeps the terminal from showing what is typed, until it is dropped.
+/// Turns terminal echo off until dropped.
 struct EchoOff(Termios);
 
 impl EchoOff {
@@ -200,12 +202,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_newline_at_the_end_is_no_part_of_the_key() {
+    fn one_trailing_newline_is_ignored() {
         let read = |text: &str| one_key(text.as_bytes()).unwrap().map(|text| text.to_string());
         assert_eq!(read("key"), Some("key".into()));
         assert_eq!(read("key\n"), Some("key".into()));
         assert_eq!(read("key\r\n"), Some("key".into()));
-        assert_eq!(read("key\n\n"), Some("key\n".into()), "and no key for it");
+        assert_eq!(read("key\n\n"), Some("key\n".into()), "only one");
         assert_eq!(read(&"x".repeat(MOST_BYTES + 1)), None);
         assert_eq!(one_key(&b"\xff"[..]).unwrap(), None);
     }

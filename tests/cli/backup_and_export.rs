@@ -90,7 +90,7 @@ fn a_backup_overwrites_nothing_and_cleans_up_after_a_failure() {
     std::fs::write(home.database(), bytes).unwrap();
     let said = home.run(&["backup", &home.path("out/new").display().to_string()]);
     assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.err.contains("no backup was made") && said.err.contains("damaged"), "{}", said.err);
+    assert!(said.err.contains("not created") && said.err.contains("damaged"), "{}", said.err);
     assert_eq!(names(&home.path("out")), ["copy", "link"]);
 }
 
@@ -189,6 +189,13 @@ fn an_export_is_safe_against_csv_injection_and_contains_no_secret() {
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(csv::Reader::from_path(&file).unwrap().records().count(), 3);
     assert_eq!(home.run(&["export", "--format", "csv", "--json"]).code, 2);
-    assert_eq!(home.run(&["export"]).code, 2);
+    // Without a format: CSV, JSON with `--json`, and what the ending of the file says.
+    assert_eq!(home.run(&["export"]).out, home.run(&["export", "--format", "csv"]).out);
+    assert_eq!(home.run(&["export", "--json"]).json(), home.run(&["export", "--format", "json"]).json());
+    for (name, begins) in [("keys.JSON", "["), ("keys.csv", "id,"), ("keys.txt", "id,")] {
+        let file = home.path(&format!("by ending {name}")).display().to_string();
+        assert_eq!(home.run(&["export", "--out", &file]).code, 0);
+        assert!(std::fs::read_to_string(&file).unwrap().starts_with(begins), "{name}");
+    }
     assert_eq!(home.run(&["export", "--format", "csv", "--app", "Nowhere"]).code, 3);
 }

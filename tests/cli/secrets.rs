@@ -188,7 +188,7 @@ fn verify_reports_the_result_and_the_reason() {
     assert!(said.out.starts_with("valid: Checkout") && said.out.contains("Storefront"), "{}", said.out);
     let said = home.run_with("nonsense", &["verify"]);
     assert_eq!(said.code, 1);
-    assert!(said.out.starts_with("refused: malformed"), "{}", said.out);
+    assert!(said.out.starts_with("rejected: malformed"), "{}", said.out);
     assert_eq!(home.run(&["verify", "--file", "/nowhere/x"]).code, 3);
     assert_eq!(Home::empty().run_with(secret, &["verify"]).code, 3, "no database: not a no");
 }

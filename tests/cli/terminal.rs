@@ -85,7 +85,7 @@ fn color_is_used_on_a_terminal_unless_disabled() {
 fn a_key_pasted_for_verification_is_not_echoed() {
     let home = Home::set_up();
     let (_, secret) = home.key("A", &[]);
-    let (shown, code) = at_terminal(&home, &["verify"], &[], "then Enter", &format!("{secret}\n"));
+    let (shown, code) = at_terminal(&home, &["verify"], &[], "press Enter", &format!("{secret}\n"));
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains("valid: A") && !shown.contains(&secret), "{shown}");
 }

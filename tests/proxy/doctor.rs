@@ -89,7 +89,7 @@ fn a_caching_proxy_is_detected() {
     let found = checks(&said);
     assert_eq!(found.iter().map(|(ok, _)| *ok).collect::<Vec<_>>(), [true, true, false, false], "{found:?}");
     assert!(found[2].1.contains("only 1 of 5"), "{found:?}");
-    assert!(found[3].1.contains("LET IN") && found[3].1.contains("refused only after"), "{found:?}");
+    assert!(found[3].1.contains("ACCEPTED") && found[3].1.contains("rejected only after"), "{found:?}");
     assert_eq!(left_behind(&home), 0);
 }
 
@@ -100,7 +100,7 @@ fn an_unprotected_address_is_detected() {
     let said = look(&home, &format!("http://{}/", api.address));
     let found = checks(&said);
     assert_eq!(found.len(), 1);
-    assert!(found[0].1.contains("NOT refused (200)"), "{found:?}");
+    assert!(found[0].1.contains("NOT rejected (200)"), "{found:?}");
     assert_eq!(made(&home), 0, "no key was needed to see that");
 }
 

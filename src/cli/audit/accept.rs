@@ -1,4 +1,4 @@
-//! `keydesk audit accept`: the present log becomes the known one.
+//! `keydesk audit accept`: saves the current head as the known head.
 
 use crate::cli::confirm::Confirmation;
 use crate::cli::context::Context;
@@ -8,15 +8,15 @@ use crate::cli::output::documents::HeadDocument;
 use crate::desk::DeskError;
 
 const EXAMPLES: &str = "\
-Each command compares the audit log with the known head: the last head that you have seen,
-kept in your state directory. A log that does not contain it was shortened or rewritten,
-or a backup was restored. Deleted keys that exist again are named. Delete them first.
+Each command compares the audit log with the known head: the last head that you have seen, \
+stored in your state directory. A log that does not contain it was shortened or rewritten, \
+or a backup was restored. Delete the listed keys first: they were deleted and exist again.
 
 Examples:
-  keydesk audit accept                     asks for confirmation
-  keydesk audit accept --yes               does not ask";
+  keydesk audit accept                     # asks for confirmation
+  keydesk audit accept --yes               # does not ask";
 
-/// Accept the current audit log as the known one, after a backup was restored on purpose
+/// Accept the current audit log as the known one
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -1,4 +1,4 @@
-//! `keydesk audit head`: the number and the hash of the last entry.
+//! `keydesk audit head`: prints the number and hash of the last entry.
 
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
@@ -8,14 +8,14 @@ use crate::domain::audit::ChainHead;
 use crate::store::audit;
 
 const EXAMPLES: &str = "\
-Who holds a head can tell whether anything before it was changed since:
-keydesk audit verify --expect HEAD.
+Anyone who has a head can detect later changes of the entries before it:
+keydesk audit verify --expect HEAD
 
 Examples:
   keydesk audit head
   keydesk audit head | mail -s 'keydesk head' auditor@example.com";
 
-/// Print the head: the number and the hash of the last entry, for keeping elsewhere
+/// Print the head (number and hash of the last entry) to store elsewhere
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args;

@@ -1,4 +1,4 @@
-//! `keydesk audit verify`: is the log whole, and does it tell all there is?
+//! `keydesk audit verify`: verifies the hash chain and compares the log with the database.
 
 use serde::Serialize;
 
@@ -15,19 +15,20 @@ use crate::store::replay::{Finding, Findings};
 use crate::store::{Reader, StoreError, chain};
 
 const EXAMPLES: &str = "\
-Every entry must hold to the one before, every key, user and Application must be as the
-entries tell, and the head that you saw last must be in the log still. Exit code 0 when
-all of that is so, 1 when not.
+Checks that each entry continues the hash chain, that all keys, users and Applications match \
+the log, and that the log contains the known head: the last one that you have seen.
+
+Exit code 0 when the log is intact, 1 when it is not.
 
 Examples:
   keydesk audit verify
   keydesk audit verify --expect \"$(cat /mnt/elsewhere/head)\"";
 
-/// Check that the log is whole, and that it tells all there is
+/// Verify the hash chain and compare the log with the database
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A head that was printed earlier and kept elsewhere: it must be in the log still
+    /// Check that the log contains this head, printed earlier by "keydesk audit head"
     #[arg(long, value_name = "HEAD")]
     expect: Option<String>,
 }
@@ -122,7 +123,7 @@ fn verify(
     Ok((verification, expected.map(contains).transpose()?))
 }
 
-/// A head that somebody held: with its number, or its hash alone.
+/// A head that was stored elsewhere: with its number, or its hash alone.
 #[derive(Clone, Copy)]
 struct Expected {
     number: Option<u64>,
@@ -136,8 +137,9 @@ impl Expected {
             return Ok(Self { number: Some(number), hash });
         }
         let hash = text.parse().map_err(|_| {
-            let message = "that is no head: it is a number, a colon and 64 hexadecimal digits";
-            CommandError::usage("bad_head", message).hint("keydesk audit head prints one")
+            let message = "invalid audit log head: expected a number, a colon and 64 hexadecimal digits";
+            CommandError::usage("bad_head", message)
+                .hint("Run \"keydesk audit head\" to print the current head")
         })?;
         Ok(Self { number: None, hash })
     }

@@ -1,4 +1,4 @@
-//! The database: is it there, ours, sound; who may change it; does its log hold.
+//! Checks of the database: format, integrity, users, audit log.
 
 use std::path::Path;
 
@@ -16,12 +16,11 @@ use crate::store::audit;
 use crate::store::inspect::{self, Inspection, ReserveState};
 use crate::store::{Store, StoreError, migrate, open, users};
 
-const RESTORE: &str = "Stop keydesk everywhere, put the file with its -wal and -shm aside, then copy the latest backup to \
-                       its place";
-/// Maximum number of differences that a finding names.
+const RESTORE: &str = "Stop keydesk everywhere, move the database and its -wal and -shm files away, then copy the latest \
+                       backup into place";
+/// Maximum number of differences listed in a finding.
 const MOST_NAMED: usize = 3;
 
-/// Looks at the file that is there, or says what is.
 pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     let mut findings = vec![Finding::new("sqlite", sqlite())];
     let inspection = match Inspection::open(path) {
@@ -37,7 +36,7 @@ pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     findings.push(Finding::new(
         "integrity",
         match sound {
-            Ok(()) => Outcome::good("every page, index and reference is sound"),
+            Ok(()) => Outcome::good("all pages, indexes and references are valid"),
             Err(error) => Outcome::fault(inert(&error.to_string()), RESTORE),
         },
     ));
@@ -54,19 +53,19 @@ pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     findings
 }
 
-/// Whether somebody added or removed a trigger, an index, a view or a table.
+/// Reports triggers, indexes, views and tables that were added or removed.
 fn schema(inspection: &Inspection) -> Result<Outcome, StoreError> {
     let differences = inspection.schema_differences()?;
     if differences.is_empty() {
         return Ok(Outcome::good("as keydesk created it"));
     }
     let named = first_of(&differences, differences.len());
-    Ok(Outcome::fault(format!("altered, so that nothing can be changed: {named}"), RESTORE))
+    Ok(Outcome::fault(format!("changed outside keydesk, so that keydesk is read-only: {named}"), RESTORE))
 }
 
 /// Compares the log with the known head of this user.
 fn known_head(path: &Path) -> Option<Outcome> {
-    // What cannot be opened has its finding already.
+    // A database that cannot be opened already has a finding.
     let store = Store::open_read_only(path).ok()?;
     let known_heads = KnownHeadFiles::at_default_location().map(KnownHeads::new)?;
     let check = known_heads.check(&store, &identity::caller());
@@ -77,7 +76,7 @@ fn known_head(path: &Path) -> Option<Outcome> {
                 "Compare the log with a head stored elsewhere: keydesk audit verify --expect HEAD",
             ),
             (None, Some(_)) => Outcome::good("the audit log contains the known head"),
-            (None, None) => Outcome::good("first use of this database: its present head is saved"),
+            (None, None) => Outcome::good("first use of this database: its current head is saved"),
         });
     };
     let usual = locations::default().is_some_and(|locations| locations.database == path);
@@ -93,7 +92,7 @@ fn known_head(path: &Path) -> Option<Outcome> {
 fn sqlite() -> Outcome {
     match open::check_sqlite() {
         Ok(()) => Outcome::good(format!("SQLite {}", open::sqlite_version())),
-        Err(error) => Outcome::fault(error.to_string(), "Build keydesk with the SQLite that it brings along"),
+        Err(error) => Outcome::fault(error.to_string(), "Build keydesk with its bundled SQLite"),
     }
 }
 
@@ -103,8 +102,8 @@ fn format(path: &Path, inspection: &Inspection) -> Result<Outcome, StoreError> {
         Outcome::good(format!("{place}, format {found}"))
     } else {
         Outcome::note(
-            format!("{place}, format {found}; this keydesk writes {newest}"),
-            "Make a copy of the file, then start keydesk once: it brings it up to date",
+            format!("{place}, format {found}: this version of keydesk uses format {newest}"),
+            "Back up the file, then start keydesk once to migrate it",
         )
     })
 }
@@ -125,21 +124,21 @@ fn people(inspection: &Inspection) -> Vec<Finding> {
 fn you(login: &str, user: Option<&User>, active: u64) -> Outcome {
     if active == 0 {
         return Outcome::fault(
-            "there is no active user: nobody can change anything",
+            "no active user: no one can change anything",
             "keydesk init --email EMAIL --app NAME",
         );
     }
     let Some(user) = user else {
         return Outcome::fault(
-            format!("the login {login} belongs to no user, and may look but change nothing"),
+            format!("the login {login} belongs to no user and has read-only access"),
             format!("Ask an active user to run: keydesk users add YOU@EXAMPLE.COM --login {login}"),
         );
     };
     let email = user.email.as_ref().map(|email| inert(email.as_str())).unwrap_or_default();
     match user.status {
-        UserStatus::Active => Outcome::good(format!("the login {login} is {email}, active")),
+        UserStatus::Active => Outcome::good(format!("the login {login} is {email}, an active user")),
         UserStatus::Disabled | UserStatus::Deleted => Outcome::fault(
-            format!("{email} is disabled, and may look but change nothing"),
+            format!("{email} is disabled and has read-only access"),
             format!("Ask an active user to run: keydesk users enable {email}"),
         ),
     }
@@ -148,7 +147,7 @@ fn you(login: &str, user: Option<&User>, active: u64) -> Outcome {
 fn number_of_users(active: u64) -> Outcome {
     match active {
         1 => Outcome::note(
-            "1 active user: when they are away, nobody can revoke a key",
+            "only 1 active user: no one else can revoke a key",
             "keydesk users add EMAIL --login LOGIN",
         ),
         active => Outcome::good(format!("{active} active users")),
@@ -157,29 +156,31 @@ fn number_of_users(active: u64) -> Outcome {
 
 fn deleted_users(inspection: &Inspection) -> Result<Outcome, StoreError> {
     Ok(match inspection.leftovers()? {
-        0 => Outcome::good("nothing of them but their numbers"),
+        0 => Outcome::good("only their user numbers remain"),
         count => Outcome::fault(
-            format!("{count} of them left an email or a login: the file was changed by hand"),
+            format!("{count} still have an email or a login: the file was changed outside keydesk"),
             RESTORE,
         ),
     })
 }
 
 fn chain(inspection: &Inspection, damaged: bool) -> Result<Outcome, StoreError> {
-    // What an older format holds has other tables.
+    // The tables of an older format differ.
     let comparable = matches!(inspection.format(), Ok(found) if found == migrate::NEWEST);
     let verifier = AuditVerifier::new(if comparable { u64::MAX } else { 0 });
     let by_hand = |how| if damaged { RESTORE } else { how };
     Ok(match inspection.read(|reader| verifier.run(reader, &mut |_, _| {}))? {
         AuditVerification::Broken { number, reason } => Outcome::fault(
             format!("entry {number} is not valid: {reason}"),
-            by_hand("The file was changed by hand. Compare it with a backup"),
+            by_hand("Compare the file with a backup: it was changed outside keydesk"),
         ),
         AuditVerification::Valid { findings: Some(findings), .. } if findings.all > 0 => {
             let named = first_of(&findings.listed, findings.all);
             Outcome::fault(
                 format!("hash chain is valid, log does not match database: {named}"),
-                by_hand("The file was changed by hand. List all differences with: keydesk audit verify"),
+                by_hand(
+                    "Run \"keydesk audit verify\" to list all differences: the file was changed outside keydesk",
+                ),
             )
         }
         AuditVerification::Valid { head, .. } => {
@@ -189,7 +190,7 @@ fn chain(inspection: &Inspection, damaged: bool) -> Result<Outcome, StoreError> 
     })
 }
 
-/// The first of `all` differences, in words.
+/// Lists the first of `all` differences.
 fn first_of(differences: &[impl ToString], all: usize) -> String {
     let mut named: Vec<String> = differences.iter().take(MOST_NAMED).map(ToString::to_string).collect();
     if all > named.len() {
@@ -198,16 +199,16 @@ fn first_of(differences: &[impl ToString], all: usize) -> String {
     named.join("; ")
 }
 
-/// The space for deletions on a full disk; taken again where it is missing.
+/// Checks the space reserved for deletions on a full disk, and reserves it again where it is missing.
 fn reserve(path: &Path) -> Outcome {
     match inspect::repair_reserve(path) {
-        ReserveState::There => Outcome::good("keys can be deleted on a full disk too"),
+        ReserveState::There => Outcome::good("space to delete keys on a full disk is reserved"),
         ReserveState::Created => Outcome::note(
-            "was missing: on a full disk no key could have been deleted; created again",
-            "Nothing to do",
+            "the space to delete keys on a full disk was missing and is reserved again",
+            "No action needed",
         ),
         ReserveState::Missing => Outcome::note(
-            "missing, and cannot be created: on a full disk no key could be deleted",
+            "cannot reserve the space to delete keys on a full disk",
             "Free some disk space, then run keydesk doctor again",
         ),
     }
@@ -217,6 +218,6 @@ fn time(inspection: &Inspection, now: Instant) -> Result<Outcome, StoreError> {
     let last = inspection.read(audit::last_at)?;
     Ok(match clock::behind_the_log(last, now) {
         Some(behind) => Outcome::fault(behind, clock::HINT),
-        None => Outcome::good("not behind the audit log"),
+        None => Outcome::good("not earlier than the last entry of the audit log"),
     })
 }

@@ -1,4 +1,4 @@
-//! The files: permissions of the database, the write-ahead log beside it, free disk space.
+//! Checks of the files: permissions of the database, its write-ahead log, free disk space.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use crate::host::files::{self, Exposure};
 
 /// Less free space than this is a fault.
 const MIN_FREE_BYTES: u64 = 32 << 20;
-/// A longer log was not emptied for long, since some session holds a read transaction.
+/// A larger log was not emptied for a long time, since a session holds a read transaction.
 const MAX_LOG_BYTES: u64 = 64 << 20;
 
-/// Uses `stat` alone: opening and closing the database would drop SQLite's locks.
+/// Uses only `stat`: opening and closing the database file would release SQLite's locks.
 pub(super) fn check(path: &Path) -> Vec<Finding> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut findings = vec![Finding::new("file system", file_system(path))];
-    // Of anything but a file, the check of the database says what it is; `chmod` on a device or through a link does harm.
+    // The check of the database reports anything but a file. `chmod` on a device or through a link does harm.
     if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         findings.extend([
             Finding::new("permissions", permissions(path)),
@@ -34,10 +34,10 @@ pub(super) fn check(path: &Path) -> Vec<Finding> {
 
 fn file_system(path: &Path) -> Outcome {
     match files::network_file_system(path) {
-        None => Outcome::good("not known to be one of the network"),
+        None => Outcome::good("not a known network file system"),
         Some(kind) => Outcome::fault(
             format!("{kind}: SQLite's write-ahead log does not work on a network file system"),
-            "Put the database on a local disk, and name it with --db or KEYDESK_DB",
+            "Move the database to a local disk, and set --db or KEYDESK_DB",
         ),
     }
 }
@@ -45,11 +45,16 @@ fn file_system(path: &Path) -> Outcome {
 fn permissions(path: &Path) -> Outcome {
     let metadata = match std::fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) => return Outcome::fault(error.to_string(), "Look at the file and its folder"),
+        Err(error) => {
+            return Outcome::fault(
+                error.to_string(),
+                "Check the owner and mode of the file and its directory",
+            );
+        }
     };
     if let Some(exposure) = files::too_open(path) {
         let command = match &exposure {
-            // A file that others can read makes SQLite create the two beside it readable too.
+            // SQLite creates -wal and -shm with the mode of the database.
             Exposure::File { allowed, .. } => {
                 let place = path.display();
                 format!("chmod {allowed:04o} {place} {place}-wal {place}-shm")
@@ -62,7 +67,7 @@ fn permissions(path: &Path) -> Outcome {
         .ok()
         .flatten()
         .map_or_else(|| metadata.uid().to_string(), |user| inert(&user.name));
-    Outcome::good(format!("mode {:04o}, owner {owner}; nobody else", metadata.mode() & 0o7777))
+    Outcome::good(format!("mode {:04o}, owner {owner}, no access for others", metadata.mode() & 0o7777))
 }
 
 fn access_rights(path: &Path, folder: &Path) -> Outcome {
@@ -72,7 +77,7 @@ fn access_rights(path: &Path, folder: &Path) -> Outcome {
             let place = text::path(place);
             return Outcome::fault(
                 format!("you cannot read and write {place}: {}", error.desc()),
-                format!("As its owner: ls -ld {place}, then chown or chmod u+rw"),
+                format!("Run as its owner: ls -ld {place}, then chown or chmod u+rw"),
             );
         }
     }
@@ -86,16 +91,15 @@ fn beside(path: &Path, end: &str) -> PathBuf {
 }
 
 fn write_ahead_log(path: &Path) -> Outcome {
-    let close =
-        "Close every session (also keydesk serve): the last one to leave empties it; or delete any key later";
+    let close = "Close all sessions, also keydesk serve: the last one empties the log";
     match std::fs::symlink_metadata(beside(path, "-wal")).map_or(0, |metadata| metadata.len()) {
-        0 => Outcome::good("empty: no hash or email that was deleted is left in it"),
+        0 => Outcome::good("empty: contains no deleted hashes or emails"),
         bytes if bytes > MAX_LOG_BYTES => Outcome::fault(
-            format!("{}: it was not emptied for long, some session reads without end", text::size(bytes)),
+            format!("{}: not emptied for a long time, because a session keeps reading", text::size(bytes)),
             close,
         ),
         bytes => Outcome::note(
-            format!("{}: hashes and emails that were deleted lately may still be in it", text::size(bytes)),
+            format!("{}: may still contain recently deleted hashes and emails", text::size(bytes)),
             close,
         ),
     }
@@ -104,12 +108,14 @@ fn write_ahead_log(path: &Path) -> Outcome {
 fn disk(folder: &Path) -> Option<Outcome> {
     let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let disk = statvfs(there).ok()?;
-    // On some systems these are narrower than 64 bits.
-    #[allow(clippy::useless_conversion, reason = "not on every system")]
+    #[allow(clippy::useless_conversion, reason = "narrower than 64 bits on some systems")]
     let free = u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()));
     Some(if free < MIN_FREE_BYTES {
-        Outcome::fault(format!("{} are free", text::size(free)), "Make room: soon nothing can be changed")
+        Outcome::fault(
+            format!("{} free", text::size(free)),
+            "Free some disk space: on a full disk nothing can be changed",
+        )
     } else {
-        Outcome::good(format!("{} are free", text::size(free)))
+        Outcome::good(format!("{} free", text::size(free)))
     })
 }

@@ -1,4 +1,4 @@
-//! What one check of `keydesk doctor` found.
+//! The result of one check of `keydesk doctor`.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ impl Finding {
         Self { check, outcome: outcome.into() }
     }
 
-    /// The check and what it found, in one line.
+    /// One line of the report.
     pub(super) fn line(&self) -> String {
         format!("{}: {}", self.check, self.outcome.message)
     }
@@ -27,7 +27,7 @@ impl Finding {
 pub(super) struct Outcome {
     pub(super) ok: bool,
     message: String,
-    /// What fixes or improves it.
+    /// How to fix or improve it.
     pub(super) hint: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Outcome {
         Self { ok: true, message: message.into(), hint: None }
     }
 
-    /// Not a fault, but something that could be better.
+    /// Not a fault, but can be improved.
     pub(super) fn note(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { ok: true, ..Self::fault(message, hint) }
     }
@@ -55,6 +55,6 @@ impl From<Result<Self, StoreError>> for Outcome {
 
 pub(super) fn failed(error: &StoreError) -> Outcome {
     let hint =
-        error.hint().unwrap_or_else(|| "Look at the owner and mode of the file and of its folder.".into());
+        error.hint().unwrap_or_else(|| "Check the owner and mode of the file and its directory".into());
     Outcome::fault(inert(&error.to_string()), hint)
 }

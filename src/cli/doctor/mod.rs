@@ -21,13 +21,13 @@ use crate::host::clipboard::ClipboardMode;
 use crate::host::{clock, locations};
 
 const EXAMPLES: &str = "\
-Looks at the database and its files, users, the audit log, the clock, settings, log, clipboard and terminal, and writes
-nothing into the database. Each fault comes with what mends it; a note is no fault.
+Checks the database and its files, users, audit log, clock, settings, log, clipboard and terminal. It does not change \
+the database. Each fault is reported with a fix. A note is not a fault.
 
-With --proxy it makes a throwaway key, goes through the proxy with it, deletes it, and goes again: a deleted key must
-be refused with the very next request. The key is deleted whatever happens, and expires after 5 minutes.
+With --proxy it creates a throwaway key, sends requests with it through the proxy, deletes it, and sends them again: \
+the proxy must reject a deleted key immediately. The key is always deleted at the end, and expires after 5 minutes.
 
-Exit code 0 when all is well, 1 when a fault was found.
+Exit code 0 when there are no faults, 1 when a fault was found.
 
 Examples:
   keydesk doctor
@@ -35,11 +35,11 @@ Examples:
   keydesk doctor --proxy https://api.example.com/orders
   keydesk doctor --proxy http://127.0.0.1:8080/ --app Storefront --json";
 
-/// Look at what keydesk rests on, and say what to mend
+/// Diagnose problems and suggest fixes
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Instead go through the proxy at this URL with a throwaway key, delete it, go again: finds a proxy that caches answers
+    /// Check the proxy at this URL with a throwaway key instead: detects missing verification and cached responses
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
 }
@@ -61,15 +61,15 @@ pub(crate) fn run(global: GlobalArgs, args: &Args) -> Result<Exit, CommandError>
     report(&output, &check(global))
 }
 
-/// Checks one thing after the other. Unusable settings are a finding and do not end the command.
+/// Runs all checks. Invalid settings are a finding and do not end the command.
 fn check(global: GlobalArgs) -> Vec<Finding> {
-    const SET_HOME: &str = "Set HOME, or name the file with --db and --config";
-    let no_home = || Outcome::fault("this user has no home folder", SET_HOME);
+    const SET_HOME: &str = "Set HOME, or use --db and --config";
+    let no_home = || Outcome::fault("this user has no home directory", SET_HOME);
     let locations = locations::default();
     let mut findings = Vec::new();
     match global.db.or_else(|| locations.as_ref().map(|locations| locations.database.clone())) {
         Some(path) => {
-            // Before SQLite opens the database, which creates files beside it.
+            // Runs before SQLite opens the database and creates its other files.
             let files = files::check(&path);
             findings.extend(database::check(&path, clock::now()));
             findings.extend(files);
@@ -115,9 +115,9 @@ fn report(output: &Output, findings: &[Finding]) -> Result<Exit, CommandError> {
         }
         let faults = findings.iter().filter(|finding| !finding.outcome.ok).count();
         output.say(&match faults {
-            0 => "All is well.".to_owned(),
-            1 => "1 fault.".to_owned(),
-            faults => format!("{faults} faults."),
+            0 => "No faults found.".to_owned(),
+            1 => "1 fault found.".to_owned(),
+            faults => format!("{faults} faults found."),
         });
     }
     Ok(if ok { Exit::Done } else { Exit::No })

@@ -1,4 +1,4 @@
-//! Whether a proxy verifies every request: it must accept a throwaway key, and reject it as soon as it is deleted.
+//! Checks that a proxy verifies each request: it must accept a throwaway key, and reject it as soon as it is deleted.
 
 use std::time::{Duration, Instant};
 
@@ -20,16 +20,16 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Number of requests with the valid key, and with the deleted one.
 const REQUESTS: u64 = 5;
 
-/// Within which the endpoint has recorded a use.
+/// Time within which the endpoint has recorded a use.
 const RECORDING_DELAY: Duration = Duration::from_secs(3);
 
-/// How long a proxy that accepts a deleted key is observed.
+/// Time for which a proxy that accepts a deleted key is observed.
 const OBSERVATION: Duration = Duration::from_secs(10);
 
 const NOT_GUARDED: &str =
-    "Does the proxy ask keydesk for this address? Compare it with the examples of the README";
-const CACHES: &str = "Let the proxy keep no answers of keydesk's: no proxy_cache (nginx) and no cache plugin at the \
-    location that asks it, and no cache in front of the proxy for what needs a key";
+    "Configure the proxy to ask keydesk for this address. See the examples in the README";
+const CACHES: &str = "Turn off caching of keydesk's responses: no proxy_cache (nginx) and no cache plugin at the location \
+    that asks keydesk, and no cache in front of the proxy for requests that need a key";
 
 /// What the status of a response means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Client {
         let bad = |why: String| CommandError::usage("bad_url", format!("--proxy {}: {why}", inert(url)));
         let parsed: Uri = url.parse().map_err(|error| bad(format!("{error}")))?;
         if !matches!(parsed.scheme_str(), Some("http" | "https")) || parsed.host().is_none() {
-            return Err(bad("a URL begins with http:// or https:// and a host".into()));
+            return Err(bad("a URL must begin with http:// or https:// and a host".into()));
         }
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let config = Agent::config_builder()
@@ -77,7 +77,7 @@ impl Client {
         Ok(Self { agent: config.into(), url: parsed, interrupt: Interrupt::listen()? })
     }
 
-    /// One request, with the key or without.
+    /// Sends one request, with the key or without.
     fn ask(&self, key: Option<&Throwaway<'_>>) -> Result<Response, CommandError> {
         self.check_interrupt()?;
         let mut request = self.agent.get(&self.url);
@@ -93,8 +93,11 @@ impl Client {
         let response = request.call();
         self.check_interrupt()?;
         let response = response.map_err(|error| {
-            CommandError::failed("proxy", format!("could not ask {}: {error}", inert(&self.url.to_string())))
-                .hint("Does the proxy listen there? Try: curl -i with the same URL")
+            CommandError::failed(
+                "proxy",
+                format!("no response from {}: {error}", inert(&self.url.to_string())),
+            )
+            .hint("Check that the proxy is running: curl -i with the same URL")
         })?;
         Ok(Response::of(response.status().as_u16()))
     }
@@ -110,7 +113,7 @@ impl Client {
 
     fn check_interrupt(&self) -> Result<(), CommandError> {
         if self.interrupt.is_set() {
-            return Err(CommandError::failed("interrupted", "interrupted; nothing is left behind"));
+            return Err(CommandError::failed("interrupted", "interrupted; the throwaway key was deleted"));
         }
         Ok(())
     }
@@ -125,7 +128,7 @@ pub(super) fn check(context: &Context, url: &str) -> Result<Vec<Finding>, Comman
         findings.push(Finding::new("requests with a valid key", accepted(&client, &key)?));
         if all_good(&findings) {
             findings
-                .push(Finding::new("keydesk was asked each time", every_request_verified(&client, &key)?));
+                .push(Finding::new("requests that reached keydesk", every_request_verified(&client, &key)?));
             // A cache with a short lifetime must hold a response when the key is deleted.
             client.ask(Some(&key))?;
             key.delete()?;
@@ -142,9 +145,9 @@ fn all_good(findings: &[Finding]) -> bool {
 
 fn without_key(response: Response) -> Outcome {
     match response {
-        Response::Rejected(status) => Outcome::good(format!("refused ({status})")),
+        Response::Rejected(status) => Outcome::good(format!("rejected ({status})")),
         Response::Accepted(status) => {
-            Outcome::fault(format!("NOT refused ({status}): nothing guards this address"), NOT_GUARDED)
+            Outcome::fault(format!("NOT rejected ({status}): this address is not protected"), NOT_GUARDED)
         }
         other => unexpected(other),
     }
@@ -156,18 +159,18 @@ fn accepted(client: &Client, key: &Throwaway<'_>) -> Result<Outcome, CommandErro
             Response::Accepted(_) => {}
             Response::Rejected(status) => {
                 return Ok(Outcome::fault(
-                    format!("refused ({status}), though the key {} is valid", key.key.prefix),
-                    "Does keydesk serve use this database (--db, KEYDESK_DB), this Application (--app here, the path \
-                     /auth/<application> there), and does the proxy pass the Authorization header on to it?",
+                    format!("rejected ({status}), although the key {} is valid", key.key.prefix),
+                    "Check that keydesk serve uses this database (--db, KEYDESK_DB) and this Application (--app, \
+                     /auth/<application>), and that the proxy forwards the Authorization header",
                 ));
             }
             other => return Ok(unexpected(other)),
         }
     }
-    Ok(Outcome::good(format!("let in, {REQUESTS} of {REQUESTS}")))
+    Ok(Outcome::good(format!("accepted, {REQUESTS} of {REQUESTS}")))
 }
 
-/// Each request must have reached the endpoint: a proxy that caches responses does not ask it.
+/// Checks that each request has reached the endpoint: a proxy that caches responses does not ask it.
 fn every_request_verified(client: &Client, key: &Throwaway<'_>) -> Result<Outcome, CommandError> {
     let since = Instant::now();
     let mut uses = key.uses()?;
@@ -176,12 +179,12 @@ fn every_request_verified(client: &Client, key: &Throwaway<'_>) -> Result<Outcom
         uses = key.uses()?;
     }
     Ok(match uses {
-        0 => Outcome::good("not known: keydesk serve records no use here"),
+        0 => Outcome::good("unknown: keydesk serve does not record use in this database"),
         uses if uses < REQUESTS => Outcome::fault(
-            format!("only {uses} of {REQUESTS} requests reached it: an answer is kept somewhere"),
+            format!("only {uses} of {REQUESTS} requests reached keydesk: a response is cached"),
             CACHES,
         ),
-        _ => Outcome::good(format!("{REQUESTS} of {REQUESTS} requests reached it")),
+        _ => Outcome::good(format!("{REQUESTS} of {REQUESTS} requests reached keydesk")),
     })
 }
 
@@ -196,14 +199,16 @@ fn rejected_after_deletion(client: &Client, key: &Throwaway<'_>) -> Result<Outco
                     if let Response::Rejected(_) = client.ask(Some(key))? {
                         let time = deleted.elapsed().as_secs();
                         return Ok(Outcome::fault(
-                            format!("LET IN ({status}); refused only after {time} s: answers are cached"),
+                            format!(
+                                "ACCEPTED ({status}), rejected only after {time} s: responses are cached"
+                            ),
                             CACHES,
                         ));
                     }
                 }
                 return Ok(Outcome::fault(
                     format!(
-                        "LET IN ({status}), and still {} s later: answers are cached",
+                        "ACCEPTED ({status}), also {} s later: responses are cached",
                         OBSERVATION.as_secs()
                     ),
                     CACHES,
@@ -212,17 +217,15 @@ fn rejected_after_deletion(client: &Client, key: &Throwaway<'_>) -> Result<Outco
             other => return Ok(unexpected(other)),
         }
     }
-    Ok(Outcome::good(format!("refused at once, {REQUESTS} of {REQUESTS}")))
+    Ok(Outcome::good(format!("rejected immediately, {REQUESTS} of {REQUESTS}")))
 }
 
 fn unexpected(response: Response) -> Outcome {
     let (message, hint) = match response {
-        Response::Redirect(status) => {
-            (format!("answered with a redirect ({status})"), "Give the URL that it leads to")
-        }
+        Response::Redirect(status) => (format!("redirected ({status})"), "Use the URL of the redirect"),
         Response::Failed(status) | Response::Accepted(status) | Response::Rejected(status) => (
-            format!("answered with {status}: neither let in nor refused"),
-            "Is keydesk serve running where the proxy asks it, and the API behind the proxy? Look at the proxy's log",
+            format!("unexpected status {status}: neither accepted nor rejected"),
+            "Check that keydesk serve and the API behind the proxy are running. See the proxy's log",
         ),
     };
     Outcome::fault(message, hint)
@@ -233,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn responses_are_told_apart() {
+    fn status_codes_are_classified() {
         for status in [200, 204, 400, 404, 405, 422] {
             assert_eq!(Response::of(status), Response::Accepted(status));
         }
@@ -246,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_url_is_taken() {
+    fn only_http_urls_are_accepted() {
         for url in ["", "localhost:8080", "/orders", "ftp://localhost/", "http://"] {
             assert!(Client::new(url).is_err(), "{url}");
         }

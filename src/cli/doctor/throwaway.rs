@@ -1,4 +1,4 @@
-//! A key for one check: deleted when it goes out of scope, and expired soon in any case.
+//! A key for one check: deleted when dropped, and expired soon in any case.
 
 use chrono::TimeDelta;
 
@@ -12,9 +12,8 @@ use crate::domain::text::Name;
 use crate::host::clock;
 use crate::store::{Urgency, keys, usage};
 
-/// Its name in the list.
 const NAME: &str = "keydesk doctor (throwaway)";
-/// Its lifetime where this process cannot delete it, for example because it was killed.
+/// The lifetime where this process cannot delete the key, for example because it was killed.
 const LIFETIME: TimeDelta = TimeDelta::minutes(5);
 
 pub(super) struct Throwaway<'a> {
@@ -26,7 +25,7 @@ pub(super) struct Throwaway<'a> {
 }
 
 impl<'a> Throwaway<'a> {
-    /// Creates one in the Application that was named, or in the only one.
+    /// Creates a key in the given Application, or in the only one.
     pub(super) fn create(context: &'a Context) -> Result<Self, CommandError> {
         let mut desk = context.desk_to_change(Urgency::Normal)?;
         let application = read(desk.store(), |reader| resolve::application(context, reader))?;
@@ -49,9 +48,9 @@ impl<'a> Throwaway<'a> {
         })
     }
 
-    /// Deletes it, from which moment it must be rejected.
+    /// Deletes the key, which must be rejected from then on.
     pub(super) fn delete(&mut self) -> Result<(), CommandError> {
-        // Its uses may have changed its version.
+        // Recorded use may have changed its version.
         let key = read(self.desk.store(), |reader| Ok(keys::get(reader, self.key.id)?))?;
         if let Some(key) = key {
             let picked = [Picked { id: key.id, version: key.version }];
@@ -66,7 +65,7 @@ impl Drop for Throwaway<'_> {
     fn drop(&mut self) {
         if !self.deleted && self.delete().is_err() {
             self.context.output.warn(&format!(
-                "the throwaway key {} could not be deleted; it expires {}. Delete it: keydesk keys delete {} --yes",
+                "could not delete the throwaway key {}, which expires {}. Delete it: keydesk keys delete {} --yes",
                 self.key.prefix,
                 self.context.exact(self.key.expires),
                 self.key.id
