@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{progress, text};
 use crate::domain::audit::ChainHead;
@@ -15,18 +16,18 @@ use crate::domain::expiry::rfc3339;
 use crate::host::new_file::NewFile;
 use crate::store::backup::{self, Stage};
 
-const EXAMPLES: &str = "\
-The backup is a single file. It appears under its name only after it is complete, checked and synced to disk.
-
-To restore it, stop keydesk everywhere, move the database and its -wal and -shm files away, then copy the backup \
-into place. Keys that were deleted after the backup was made are valid again: delete them again before you restart \
-the endpoint.
-
-Examples:
-  keydesk backup /srv/backup/keydesk-$(date +%F).db
-  keydesk backup keydesk.bak --json";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk backup /srv/backup/keydesk-$(date +%F).db", ""),
+    ("keydesk backup keydesk.bak --json", ""),
+]);
 
 /// Back up the database to a file, also while it is in use
+///
+/// The backup is a single file. It appears under its name only after it is complete, checked and synced to disk.
+///
+/// To restore it, stop keydesk everywhere, move the database and its -wal and -shm files away, then copy the backup
+/// into place. Keys that were deleted after the backup was made are valid again: delete them again before you restart
+/// the endpoint.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

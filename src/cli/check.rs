@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::key_list;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::table::{Cell, Style};
@@ -18,19 +19,22 @@ use crate::domain::text::inert;
 use crate::store::attention::{self, FoundKeys};
 use crate::store::{Reader, StoreError};
 
-const EXAMPLES: &str = "\
-Looks at all Applications, unless --app names one. It also lists, without an effect on the exit code: replaced keys that
-end within the time and were used in the last 7 days, keys that were not used for 90 days, and keys whose secret was
-never shown. A systemd timer for it stands in assets/systemd.
-
-Exit code 0 when nothing expires within the time, 1 when something does.
-
-Examples:
-  keydesk check --within 14d
-  keydesk check --within 24h --app Storefront --json | jq -r '.expiring[].name'
-  0 7 * * * keydesk check --within 14d >/tmp/k || mail -s 'keys expire' ops@example.com </tmp/k";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk check --within 14d", ""),
+    ("keydesk check --within 24h --app Storefront --json | jq -r '.expiring[].name'", ""),
+    (
+        "out=$(keydesk check --within 14d) \\\n    || echo \"$out\" | mail -s 'Keys expire' ops@example.com",
+        "send a mail when keys expire, from cron",
+    ),
+]);
 
 /// Tell which keys expire soon, for cron and monitoring
+///
+/// Looks at all Applications, unless --app names one. It also lists, without an effect on the exit code: replaced
+/// keys that end within the time and were used in the last 7 days, keys that were not used for 90 days, and keys
+/// whose secret was never shown. A systemd timer for it stands in assets/systemd.
+///
+/// Exit code 0 when nothing expires within the time, 1 when something does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -5,13 +5,14 @@ use serde::Serialize;
 
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::Output;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk completions bash > ~/.local/share/bash-completion/completions/keydesk
-  keydesk completions zsh > ~/.zfunc/_keydesk     # needs fpath+=~/.zfunc before compinit in ~/.zshrc
-  keydesk completions fish > ~/.config/fish/completions/keydesk.fish";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk completions bash > ~/.local/share/bash-completion/completions/keydesk", ""),
+    ("keydesk completions zsh > ~/.zfunc/_keydesk", "in ~/.zshrc, before compinit: fpath+=~/.zfunc"),
+    ("keydesk completions fish > ~/.config/fish/completions/keydesk.fish", ""),
+]);
 
 /// Generate shell completions
 #[derive(Debug, clap::Args)]

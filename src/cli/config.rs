@@ -2,12 +2,11 @@
 
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::Output;
 use crate::config::settings::DEFAULT;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk config --default > ~/.config/keydesk/config.toml";
+const EXAMPLES: Examples = Examples(&[("keydesk config --default > ~/.config/keydesk/config.toml", "")]);
 
 /// Print the settings
 #[derive(Debug, clap::Args)]

@@ -10,7 +10,7 @@ const MAX_ANSWER: u64 = 4_096;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Confirmation {
-    /// Answers the question, for scripts
+    /// Skip the confirmation prompt
     #[arg(long)]
     yes: bool,
 }

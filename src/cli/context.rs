@@ -22,16 +22,16 @@ use crate::store::{Reader, Store, StoreError, Urgency};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// The database [default: keydesk.db in keydesk's data folder]
-    #[arg(long, global = true, value_name = "PATH", env = "KEYDESK_DB", hide_env_values = true)]
+    /// Database [default: keydesk.db in the data directory] [env: KEYDESK_DB]
+    #[arg(long, global = true, value_name = "PATH", env = "KEYDESK_DB", hide_env = true)]
     pub(crate) db: Option<PathBuf>,
-    /// The settings [default: config.toml in keydesk's configuration folder]
-    #[arg(long, global = true, value_name = "PATH", env = "KEYDESK_CONFIG", hide_env_values = true)]
+    /// Configuration [default: config.toml in the configuration directory] [env: KEYDESK_CONFIG]
+    #[arg(long, global = true, value_name = "PATH", env = "KEYDESK_CONFIG", hide_env = true)]
     pub(crate) config: Option<PathBuf>,
-    /// The Application; may be left out where there is only one
-    #[arg(long, global = true, value_name = "NAME", env = "KEYDESK_APP", hide_env_values = true)]
+    /// Application, if there are several [env: KEYDESK_APP]
+    #[arg(long, global = true, value_name = "NAME", env = "KEYDESK_APP", hide_env = true)]
     pub(crate) app: Option<String>,
-    /// One JSON document on standard output, errors as JSON on standard error
+    /// Print JSON, and errors as JSON on standard error
     #[arg(long, global = true)]
     json: bool,
 }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::terminal_ui::{self, LaunchTui};
 use crate::desk::{self, DeskError, Ending, KeyAccess, Picked, Session};
 use crate::domain::Instant;
@@ -31,9 +32,7 @@ use crate::store::usage::day_of;
 use crate::store::usage_writer::{Count, Entry, UsageWriter};
 use crate::verify::Reason;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk demo";
+const EXAMPLES: Examples = Examples(&[("keydesk demo", "")]);
 
 /// Open the terminal UI with sample data
 ///
@@ -280,7 +279,6 @@ fn count_of(day: i64, from: Instant, until: Instant, count: u64, row: &Row) -> O
 mod tests {
     use super::*;
     use crate::domain::key::KeyState;
-    use crate::domain::key_filter::KeyFilter;
     use crate::domain::platform::Catalog;
     use crate::host::clock;
     use crate::store::keys::{self, KeyQuery, KeySort};
@@ -302,7 +300,7 @@ mod tests {
                         .map(|application| {
                             let query = KeyQuery {
                                 application: application.id,
-                                filter: KeyFilter::default(),
+                                filter: String::new(),
                                 state: Some(state),
                                 platform: None,
                                 sort: KeySort::Name,

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::cli::context::{Context, read};
 use crate::cli::error::{CommandError, ErrorKind};
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::key_list;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::json::Array;
@@ -19,17 +20,17 @@ use crate::domain::text::inert;
 use crate::host::new_file::NewFile;
 use crate::store::Reader;
 
-const EXAMPLES: &str = "\
-Exports the keys of all Applications, or of the one given with --app. The CSV is safe against CSV injection: texts \
-that begin with = + - @ get a leading apostrophe, and control characters are made visible. JSON contains the exact \
-texts.
-
-Examples:
-  keydesk export > keys.csv
-  keydesk export --out keys.json
-  keydesk export --format json --app Storefront | jq -r '.[].name'";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk export > keys.csv", ""),
+    ("keydesk export --out keys.json", ""),
+    ("keydesk export --format json --app Storefront | jq -r '.[].name'", ""),
+]);
 
 /// Export the list of keys, without secrets or hashes
+///
+/// Exports the keys of all Applications, or of the one given with --app. The CSV is safe against CSV injection: texts
+/// that begin with = + - @ get a leading apostrophe, and control characters are made visible. JSON contains the exact
+/// texts.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -5,17 +5,17 @@ use serde::Serialize;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::desk;
 use crate::domain::text::Name;
 use crate::domain::token::Prefix;
 use crate::domain::user::Email;
 use crate::host::identity;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk init --email ana@example.com --app Storefront
-  keydesk init --email ana@example.com --app Storefront --prefix acme       keys begin with acme_live_
-  keydesk init --email ana@example.com --app Storefront --db /srv/keydesk/keydesk.db";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk init --email ana@example.com --app Storefront", ""),
+    ("keydesk init --email ana@example.com --app Storefront --prefix acme", "keys begin with acme_live_"),
+]);
 
 /// Set up the database with its first user (you) and Application; harmless when already done
 #[derive(Debug, clap::Args)]

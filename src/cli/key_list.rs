@@ -5,7 +5,6 @@ use crate::cli::error::CommandError;
 use crate::cli::output::documents::KeyDocument;
 use crate::domain::application::ApplicationId;
 use crate::domain::key::Key;
-use crate::domain::key_filter::KeyFilter;
 use crate::store::keys::{self, KeyQuery, KeySort};
 use crate::store::{Reader, StoreError, usage};
 
@@ -13,23 +12,13 @@ use crate::store::{Reader, StoreError, usage};
 pub(crate) fn query(context: &Context, application: ApplicationId) -> KeyQuery {
     KeyQuery {
         application,
-        filter: KeyFilter::default(),
+        filter: String::new(),
         state: None,
         platform: None,
         sort: KeySort::Name,
         descending: false,
         now: context.now,
         soon: context.settings.expires_soon,
-    }
-}
-
-/// Parses the value of `--filter`.
-pub(crate) fn filter(text: &str) -> Result<KeyFilter, CommandError> {
-    match KeyFilter::parse(text) {
-        (filter, None) => Ok(filter),
-        (_, Some(error)) => {
-            Err(CommandError::usage("bad_filter", error.to_string()).hint(format!("use {}", error.usage())))
-        }
     }
 }
 

@@ -9,14 +9,15 @@ use serde::Serialize;
 
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::{self, Examples};
 use crate::cli::output::Output;
 use crate::cli::output::text;
 use crate::host::new_file::{Access, replace};
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk man ~/.local/share/man/man1     # read them with: man keydesk, man keydesk-keys-create
-  keydesk man ./man1";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk man ~/.local/share/man/man1", "read them with: man keydesk, man keydesk-keys-create"),
+    ("keydesk man ./man1", ""),
+]);
 
 /// Generate manual pages, one for each command
 #[derive(Debug, clap::Args)]
@@ -70,50 +71,44 @@ fn render(man: &Man, command: &clap::Command, page: &mut Vec<u8>) -> io::Result<
     man.render_name_section(page)?;
     man.render_synopsis_section(page)?;
     man.render_description_section(page)?;
+    if let Some(description) = command.get_before_help() {
+        paragraphs(&description.to_string()).to_writer(page)?;
+    }
     man.render_options_section(page)?;
     if command.get_subcommands().any(|below| !below.is_hide_set()) {
         man.render_subcommands_section(page)?;
     }
-    if let Some(after) = command.get_after_help() {
-        notes(&after.to_string()).to_writer(page)?;
-    }
-    Ok(())
+    examples(&help::examples(command)).to_writer(page)
 }
 
-/// Formats the text after the help: examples keep their lines, the rest is filled.
-fn notes(text: &str) -> Roff {
+/// Formats the rest of the description.
+fn paragraphs(text: &str) -> Roff {
     let mut roff = Roff::new();
-    let mut noted = false;
-    for block in text.split("\n\n") {
-        if let Some(examples) = block.strip_prefix("Examples:\n") {
-            roff.control("SH", ["EXAMPLES"]).control("nf", []);
-            for line in examples.lines() {
-                roff.text([roman(line)]);
-            }
-            roff.control("fi", []);
-        } else {
-            if block.starts_with("Exit code") {
-                roff.control("SH", ["EXIT STATUS"]);
-            } else if noted {
-                roff.control("PP", []);
-            } else {
-                roff.control("SH", ["NOTES"]);
-                noted = true;
-            }
-            roff.text([roman(block)]);
-        }
+    for paragraph in text.split("\n\n") {
+        roff.control("PP", []).text([roman(paragraph)]);
     }
+    roff
+}
+
+/// Formats examples, which keep their lines.
+fn examples(lines: &[String]) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXAMPLES"]).control("nf", []);
+    for line in lines {
+        roff.text([roman(line)]);
+    }
+    roff.control("fi", []);
     roff
 }
 
 #[cfg(test)]
 mod tests {
-    use super::notes;
+    use super::examples;
 
     #[test]
     fn examples_keep_their_lines_and_text_is_escaped() {
-        let page = notes("Why.\n\nExit code 0.\n\nExamples:\n  keydesk a-b\n  .x\n'y").render();
-        assert!(page.contains(".SH NOTES\nWhy.\n.SH \"EXIT STATUS\""), "{page}");
+        let lines = ["  keydesk a-b", "  .x", "'y"].map(ToOwned::to_owned);
+        let page = examples(&lines).render();
         assert!(page.contains(".nf\n  keydesk a\\-b\n"), "{page}");
         assert!(!page.lines().any(|line| line.starts_with("'y")), "{page}");
     }

@@ -24,6 +24,7 @@ mod doctor;
 mod error;
 mod exit;
 mod export;
+mod help;
 mod init;
 mod interrupt;
 mod key_list;
@@ -45,13 +46,14 @@ pub use terminal_ui::{Launch, LaunchTui};
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use context::{Context, GlobalArgs};
 use error::{CommandError, ErrorKind};
 use output::Output;
 use output::report::report;
 
+use crate::cli::help::Examples;
 use crate::domain::clock;
 use crate::domain::token::Entropy;
 use crate::host;
@@ -59,19 +61,20 @@ use crate::host::entropy::SystemEntropy;
 use crate::host::umask;
 use crate::store::StoreError;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk                                              open the screen
-  keydesk init --email ana@example.com --app Storefront
-  keydesk keys create --name Checkout --platform braze --out checkout.key
-  keydesk keys list --state expires_soon
-  keydesk demo                                         try it out on made-up keys
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk", "open the terminal UI"),
+    ("keydesk demo", "try it on sample data"),
+    ("keydesk init --email ana@example.com --app Storefront", ""),
+    ("keydesk keys create Checkout --out checkout.key", ""),
+    ("keydesk keys rotate Checkout --leaked", ""),
+]);
 
-Exit codes: 0 done or yes, 1 no, 2 wrong command line, 3 could not be done, 4 not allowed";
-
-/// A keyboard-driven desk for the Integration API keys of your Applications
+/// Issue, watch, rotate and revoke the API keys of your own HTTP API
 ///
-/// Without a command it opens the screen.
+/// Without a command, opens the terminal UI.
+///
+/// Exit codes: 0 done, or yes. 1 no. 2 the command line is wrong, for example an unknown option, state or platform.
+/// 3 it could not be done, for example because an Application or key was not found. 4 not allowed.
 #[derive(Debug, Parser)]
 #[command(name = "keydesk", version, after_help = EXAMPLES, max_term_width = 110)]
 struct CommandLine {
@@ -109,7 +112,7 @@ enum Command {
 #[doc(hidden)]
 #[must_use]
 pub fn command_tree() -> clap::Command {
-    CommandLine::command()
+    help::layout(CommandLine::command())
 }
 
 /// Reads the arguments (the program's name first), runs one command and returns the exit code.
@@ -124,7 +127,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, launch_tui: LaunchTui
     if let Err(error) = secret_guard::check(&arguments) {
         return report(&error, format);
     }
-    let line = match CommandLine::try_parse_from(&arguments) {
+    let matches = command_tree().try_get_matches_from(&arguments);
+    let line = match matches.and_then(|matches| CommandLine::from_arg_matches(&matches)) {
         Ok(line) => line,
         Err(error) => return clap_errors::report(&error, format),
     };
@@ -157,8 +161,8 @@ fn dispatch(line: CommandLine, launch_tui: LaunchTui) -> Result<Exit, CommandErr
     match command {
         // These work without settings and without a home folder.
         Command::Config(_) => config::run(&output),
-        Command::Completions(args) => completions::run(&output, CommandLine::command(), &args),
-        Command::Man(args) => man::run(&output, CommandLine::command(), &args),
+        Command::Completions(args) => completions::run(&output, command_tree(), &args),
+        Command::Man(args) => man::run(&output, command_tree(), &args),
         Command::Doctor(args) => doctor::run(global, &args),
         // It takes the context with it into the terminal UI.
         Command::Demo(_) => demo::run(Context::new(global)?, launch_tui),

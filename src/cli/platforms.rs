@@ -5,16 +5,14 @@ use serde::Serialize;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::table::Cell;
 use crate::domain::platform::{Platform, Presents};
 use crate::domain::text::inert;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk platforms
-  keydesk platforms --json";
+const EXAMPLES: Examples = Examples(&[("keydesk platforms", ""), ("keydesk platforms --json", "")]);
 
-/// List the platforms that keys can be made for
+/// List the platforms that keys can be created for
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args;

@@ -9,6 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::log;
 use crate::domain::expiry;
 use crate::domain::key::KeyType;
@@ -16,19 +17,19 @@ use crate::host;
 use crate::serve::{self, Bounds, ListenAddress, Options, Reach, ServeError, TrustedProxies};
 use crate::store::StoreError;
 
-const EXAMPLES: &str = "\
-/auth and /auth/<application> respond with 204 when the key is valid, with 401 when it is not. /healthz reports \
-whether the database can be read. /metrics serves Prometheus metrics.
-
-Rejected requests are logged to standard error. Set KEYDESK_LOG=keydesk=debug to log accepted requests too. \
-The README has configuration examples for nginx, Caddy, Traefik and systemd.
-
-Examples:
-  keydesk serve
-  keydesk serve --listen 127.0.0.1:8080 --require-type production --trusted-proxy 127.0.0.1
-  keydesk serve --unix /run/keydesk/auth.sock --unix-mode 666 --trusted-proxy unix";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk serve", ""),
+    ("keydesk serve --require-type production --trusted-proxy 127.0.0.1", ""),
+    ("keydesk serve --unix /run/keydesk/auth.sock --unix-mode 666 \\\n    --trusted-proxy unix", ""),
+]);
 
 /// Run the forward-auth endpoint for nginx, Caddy, Traefik
+///
+/// /auth and /auth/APPLICATION respond with 204 when the key is valid, with 401 when it is not. /healthz reports
+/// whether the database can be read. /metrics serves Prometheus metrics.
+///
+/// Rejected requests are logged to standard error. Set KEYDESK_LOG=keydesk=debug to log accepted requests too. The
+/// README has configuration examples for nginx, Caddy, Traefik and systemd.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

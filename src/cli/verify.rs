@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::to_stderr;
 use crate::domain::expiry::rfc3339;
 use crate::domain::text::inert;
@@ -18,17 +19,17 @@ use crate::host::regular_file;
 use crate::store::Store;
 use crate::verify::{Accepted, Decision, Reason, Refusal, Verifier};
 
-const EXAMPLES: &str = "\
-Exit code 0 when the key is valid, 1 when it is rejected.
-
-Examples:
-  keydesk verify < checkout.key
-  keydesk verify --file checkout.key --app Storefront --json
-  keydesk keys create --name Checkout | keydesk verify";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk verify < checkout.key", ""),
+    ("keydesk verify --file checkout.key --app Storefront --json", ""),
+    ("keydesk keys create --name Checkout | keydesk verify", ""),
+]);
 
 /// Check whether a key is valid
 ///
 /// Reads the key from standard input.
+///
+/// Exit code 0 when the key is valid, 1 when it is rejected.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -193,7 +193,7 @@ fn a_wrong_command_line_is_2_and_json_when_asked() {
         &["keys", "list", "--state", "gone"],
         &["keys", "list", "--platform", "brase"],
         &["keys", "create", "--name", "A", "--type", "live"],
-        &["keys", "create", "--name", "A", "--expires", "tomorrow"],
+        &["keys", "create", "--name", "A", "--expires", "yesterday"],
         &["keys", "create", "--name", "A", "--expires", "2020-01-01"],
         &["keys", "create", "--name", " "],
         &["keys", "create", "--name", "A\nB"],

@@ -11,6 +11,7 @@ mod completions;
 mod doctor;
 mod general;
 mod generated;
+mod help;
 mod keys;
 mod long_audit_log;
 mod rotate;

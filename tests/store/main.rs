@@ -7,7 +7,6 @@ mod support;
 
 mod audit_log;
 mod files;
-mod filters;
 mod fixtures;
 mod lists;
 mod model;

@@ -3,20 +3,19 @@
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::documents::ApplicationDocument;
 use crate::desk;
 use crate::domain::text::Name;
 use crate::store::Urgency;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk apps create Storefront";
+const EXAMPLES: Examples = Examples(&[("keydesk apps create Storefront", "")]);
 
 /// Create an Application
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Its name, unique without regard to case
+    /// Name, unique without regard to case
     name: String,
 }
 

@@ -6,21 +6,22 @@ use crate::cli::confirm::Confirmation;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::text;
 use crate::cli::resolve;
 use crate::desk;
 use crate::store::Urgency;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk apps delete Storefront           asks for the name
-  keydesk apps delete Storefront --yes     does not ask";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk apps delete Storefront", "asks for the name"),
+    ("keydesk apps delete Storefront --yes", "skips the prompt"),
+]);
 
-/// Delete an Application and all its keys; this cannot be undone
+/// Delete an Application and all its keys (cannot be undone)
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Its name
+    /// Name of the Application
     name: String,
     #[command(flatten)]
     confirmation: Confirmation,

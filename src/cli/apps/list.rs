@@ -3,18 +3,16 @@
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::documents::ApplicationDocument;
 use crate::cli::output::table::Cell;
 use crate::cli::resolve;
 use crate::domain::expiry::relative_short;
 use crate::store::applications;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk apps list
-  keydesk apps list --json";
+const EXAMPLES: Examples = Examples(&[("keydesk apps list", ""), ("keydesk apps list --json", "")]);
 
-/// List the Applications
+/// List Applications
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args;
@@ -30,7 +28,7 @@ pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
         ]
     })?;
     if rows == 0 {
-        context.output.say("There is no Application yet. Create one: keydesk apps create NAME");
+        context.output.say("There are no Applications yet. Create one with: keydesk apps create NAME");
     }
     Ok(Exit::Done)
 }

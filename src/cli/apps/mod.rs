@@ -10,11 +10,9 @@ use clap::Subcommand;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk apps list
-  keydesk apps create Storefront";
+const EXAMPLES: Examples = Examples(&[("keydesk apps list", ""), ("keydesk apps create Storefront", "")]);
 
 /// List, create, rename and delete Applications
 #[derive(Debug, Subcommand)]

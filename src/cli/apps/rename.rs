@@ -3,23 +3,22 @@
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::documents::ApplicationDocument;
 use crate::cli::resolve;
 use crate::desk;
 use crate::domain::text::Name;
 use crate::store::Urgency;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk apps rename Storefront Shop      its keys go on working";
+const EXAMPLES: Examples = Examples(&[("keydesk apps rename Storefront Shop", "its keys keep working")]);
 
-/// Give an Application another name
+/// Rename an Application
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Its name
+    /// Name of the Application
     name: String,
-    /// Its new name
+    /// New name
     new: String,
 }
 
@@ -29,9 +28,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let before = read(desk.store(), |reader| resolve::named_application(reader, &args.name))?;
     let application = context
         .change(&mut desk, |session| desk::rename_application(session, before.id, before.version, &new))?;
-    context.output.say(&format!(
-        "Application {} renamed to {}. Its keys go on working.",
-        before.name, application.name
-    ));
+    context
+        .output
+        .say(&format!("Application {} renamed to {}. Its keys keep working.", before.name, application.name));
     context.output.if_json(&ApplicationDocument::from(&application))
 }

@@ -4,19 +4,20 @@ use crate::cli::confirm::Confirmation;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::documents::HeadDocument;
 use crate::desk::DeskError;
 
-const EXAMPLES: &str = "\
-Each command compares the audit log with the known head: the last head that you have seen, \
-stored in your state directory. A log that does not contain it was shortened or rewritten, \
-or a backup was restored. Delete the listed keys first: they were deleted and exist again.
-
-Examples:
-  keydesk audit accept                     # asks for confirmation
-  keydesk audit accept --yes               # does not ask";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk audit accept", "asks for confirmation"),
+    ("keydesk audit accept --yes", "does not ask"),
+]);
 
 /// Accept the current audit log as the known one
+///
+/// Each command compares the audit log with the known head: the last head that you have seen, stored in your state
+/// directory. A log that does not contain it was shortened or rewritten, or a backup was restored. Delete the listed
+/// keys first: they were deleted and exist again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::listing::Listing;
 use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve;
@@ -18,11 +19,11 @@ use crate::domain::user::Email;
 use crate::host::clock::Zone;
 use crate::store::audit::{self, AuditRow};
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk audit list --since 7d --action deleted
-  keydesk audit list --key Checkout --user ana@example.com
-  keydesk audit list --limit 20 --json | jq -r '.[].action'";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk audit list --since 7d --action deleted", ""),
+    ("keydesk audit list --key Checkout --user ana@example.com", ""),
+    ("keydesk audit list --limit 20 --json | jq -r '.[].action'", ""),
+]);
 
 /// List the entries, newest first
 #[derive(Debug, clap::Args)]

@@ -10,11 +10,9 @@ use clap::Subcommand;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk audit list --since 7d
-  keydesk audit verify";
+const EXAMPLES: Examples = Examples(&[("keydesk audit list --since 7d", ""), ("keydesk audit verify", "")]);
 
 /// List the audit log, check it, print its head
 #[derive(Debug, Subcommand)]

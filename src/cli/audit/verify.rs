@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::{progress, text};
 use crate::desk::known_head::KnownHeadCheck;
 use crate::desk::{AuditVerification, AuditVerifier};
@@ -14,17 +15,17 @@ use crate::host::clock::Zone;
 use crate::store::replay::{Finding, Findings};
 use crate::store::{Reader, StoreError, chain};
 
-const EXAMPLES: &str = "\
-Checks that each entry continues the hash chain, that all keys, users and Applications match \
-the log, and that the log contains the known head: the last one that you have seen.
-
-Exit code 0 when the log is intact, 1 when it is not.
-
-Examples:
-  keydesk audit verify
-  keydesk audit verify --expect \"$(cat /mnt/elsewhere/head)\"";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk audit verify", ""),
+    ("keydesk audit verify --expect \"$(cat /mnt/elsewhere/head)\"", ""),
+]);
 
 /// Verify the hash chain and compare the log with the database
+///
+/// Checks that each entry continues the hash chain, that all keys, users and Applications match the log, and that the
+/// log contains the known head: the last one that you have seen.
+///
+/// Exit code 0 when the log is intact, 1 when it is not.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

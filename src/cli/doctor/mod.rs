@@ -14,28 +14,30 @@ use finding::{Finding, Outcome};
 use crate::cli::context::{Context, GlobalArgs};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::Output;
 use crate::cli::output::table::Style;
 use crate::config::settings::Settings;
 use crate::host::clipboard::ClipboardMode;
 use crate::host::{clock, locations};
 
-const EXAMPLES: &str = "\
-Checks the database and its files, users, audit log, clock, settings, log, clipboard and terminal. It does not change \
-the database. Each fault is reported with a fix. A note is not a fault.
-
-With --proxy it creates a throwaway key, sends requests with it through the proxy, deletes it, and sends them again: \
-the proxy must reject a deleted key immediately. The key is always deleted at the end, and expires after 5 minutes.
-
-Exit code 0 when there are no faults, 1 when a fault was found.
-
-Examples:
-  keydesk doctor
-  keydesk doctor --json | jq '.checks[] | select(.ok | not)'
-  keydesk doctor --proxy https://api.example.com/orders
-  keydesk doctor --proxy http://127.0.0.1:8080/ --app Storefront --json";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk doctor", ""),
+    ("keydesk doctor --json | jq '.checks[] | select(.ok | not)'", ""),
+    ("keydesk doctor --proxy https://api.example.com/orders", ""),
+    ("keydesk doctor --proxy http://127.0.0.1:8080/ --app Storefront --json", ""),
+]);
 
 /// Diagnose problems and suggest fixes
+///
+/// Checks the database and its files, users, audit log, clock, settings, log, clipboard and terminal. It does not
+/// change the database. Each fault is reported with a fix. A note is not a fault.
+///
+/// With --proxy it creates a throwaway key, sends requests with it through the proxy, deletes it, and sends them
+/// again: the proxy must reject a deleted key immediately. The key is always deleted at the end, and expires after 5
+/// minutes.
+///
+/// Exit code 0 when there are no faults, 1 when a fault was found.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

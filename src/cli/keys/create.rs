@@ -8,6 +8,7 @@ use super::show::Shown;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::resolve;
 use crate::cli::secret_output::{Destination, Outcome};
 use crate::desk::{self, CreatedKey, text};
@@ -18,36 +19,36 @@ use crate::domain::text::Name;
 use crate::host::clock::Zone;
 use crate::store::Urgency;
 
-const EXAMPLES: &str = "\
-The secret stands alone on standard output; everything else goes to standard error.
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk keys create Checkout", ""),
+    ("keydesk keys create Checkout --platform braze --expires 2027-01-31", ""),
+    ("keydesk keys create Checkout --out checkout.key", ""),
+    ("keydesk keys create Checkout | vault kv put secret/checkout key=-", ""),
+]);
 
-Examples:
-  keydesk keys create --name Checkout
-  keydesk keys create --name Checkout --platform braze --type test --expires 2027-01-31
-  keydesk keys create --name Checkout --out checkout.key
-  keydesk keys create --name Checkout | vault kv put secret/checkout key=-";
-
-/// Create a key; its secret is handed over now and never again
+/// Create a key and print its secret once
+///
+/// The secret is the only text on standard output, everything else goes to standard error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// What people will call it
+    /// Name of the key
     #[arg(long, value_name = "NAME")]
     name: String,
-    /// The platform it is made for (see keydesk platforms), or generic
+    /// Platform that will use the key (see keydesk platforms), or generic
     #[arg(long, value_name = "P", default_value = "generic")]
     platform: String,
-    /// Whether production lets it in, or tests only
+    /// Key type
     #[arg(long = "type", value_name = "TYPE", value_parser = types(), default_value = "production")]
     key_type: KeyType,
-    /// Until when it works: 90d, 12w, 2027-01-31 (the end of that day, here) or RFC 3339
-    /// [default: default_expiry of the settings, 90d]
+    /// Expiration: 90d, 12w, 6mo, 1y, tomorrow, 2027-01-31 (end of that day, local time) or RFC 3339 [default: 90d,
+    /// or default_expiry in the configuration]
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
-    /// Write the secret to this new file (mode 0600) and do not print it
+    /// Write the secret to this new file (mode 0600) instead of printing it
     #[arg(long, value_name = "FILE", conflicts_with = "copy")]
     out: Option<PathBuf>,
-    /// Copy the secret to the clipboard and do not print it
+    /// Copy the secret to the clipboard instead of printing it
     #[arg(long)]
     copy: bool,
 }

@@ -8,6 +8,7 @@ use crate::cli::confirm::Confirmation;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::desk::{self, text};
 use crate::domain::Instant;
 use crate::domain::expiry::{relative, rfc3339};
@@ -16,15 +17,15 @@ use crate::domain::text::inert;
 use crate::host::clock::{self, Zone};
 use crate::store::{Reader, Urgency, keys};
 
-const EXAMPLES: &str = "\
-The software that uses a deleted key immediately loses access to the Integration API.
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk keys delete Checkout", "asks for the name"),
+    ("keydesk keys delete 7Qm2x9KdPa 3fT8bnW0qZ", "asks for: delete 2 keys"),
+    ("keydesk keys delete Checkout --yes", "skips the prompt"),
+]);
 
-Examples:
-  keydesk keys delete Checkout                         asks for the name
-  keydesk keys delete 7Qm2x9KdPa 3fT8bnW0qZ            asks for: delete 2 keys
-  keydesk keys delete Checkout --yes                   does not ask";
-
-/// Delete keys at once and for good; this cannot be undone
+/// Delete keys (cannot be undone)
+///
+/// The software that uses a deleted key immediately loses access to the Integration API.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

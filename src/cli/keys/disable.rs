@@ -5,15 +5,16 @@ use super::show::Shown;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::desk::{self, KeyAccess};
 use crate::store::Urgency;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk keys disable Checkout
-  keydesk keys disable 7Qm2x9KdPa ik_live_3fT8bnW0qZ";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk keys disable Checkout", ""),
+    ("keydesk keys disable 7Qm2x9KdPa ik_live_3fT8bnW0qZ", ""),
+]);
 
-/// Pause keys: they are refused until they are enabled again
+/// Disable keys until they are enabled again
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

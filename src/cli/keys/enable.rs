@@ -5,13 +5,12 @@ use super::several::SeveralKeys;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::desk::KeyAccess;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk keys enable Checkout";
+const EXAMPLES: Examples = Examples(&[("keydesk keys enable Checkout", "")]);
 
-/// Let paused keys in again
+/// Enable disabled keys
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

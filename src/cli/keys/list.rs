@@ -5,6 +5,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::key_list;
 use crate::cli::output::listing::Listing;
 use crate::cli::output::table::{Cell, Style};
@@ -15,11 +16,11 @@ use crate::domain::key::{Key, KeyKind, KeyState};
 use crate::store::keys::{KeyQuery, KeySort};
 use crate::store::{Reader, keys};
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk keys list --state expires_soon --sort expires
-  keydesk keys list --filter 'checkout platform:braze used:>30d'
-  keydesk keys list --json | jq -r '.[].id'";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk keys list --state expires_soon --sort expires", ""),
+    ("keydesk keys list --platform braze --filter 'check ana@'", ""),
+    ("keydesk keys list --json | jq -r '.[].id'", ""),
+]);
 
 /// List the keys of an Application
 #[derive(Debug, clap::Args)]
@@ -31,15 +32,13 @@ pub(crate) struct Args {
     /// Only keys for this platform (see keydesk platforms), or generic
     #[arg(long, value_name = "P")]
     platform: Option<String>,
-    /// Only keys that match: words found in name, key ID, platform, creator or last source address, "quoted phrases",
-    /// and terms such as state:soon, platform:braze, creator:ana@, used:never, used:>30d, expires:<14d,
-    /// source:10.0.0.9, type:test
+    /// Only keys with these words somewhere in name, key ID, platform or creator
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// The column that orders the list
+    /// Sort by this column
     #[arg(long, value_name = "COL", value_parser = columns(), default_value = "name")]
     sort: KeySort,
-    /// Turn the order round
+    /// Reverse the sort order
     #[arg(long)]
     reverse: bool,
 }
@@ -48,12 +47,11 @@ const HEADS: [&str; 9] =
     ["NAME", "KEY ID", "PLATFORM", "TYPE", "EXPIRES", "STATE", "CREATOR", "LAST USED", "ROTATION"];
 
 pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
-    let filter = key_list::filter(args.filter.as_deref().unwrap_or_default())?;
     let desk = context.desk()?;
     read(desk.store(), |reader| {
         let application = resolve::application(context, reader)?;
         let mut query = KeyQuery {
-            filter,
+            filter: args.filter.unwrap_or_default(),
             state: args.state,
             sort: args.sort,
             descending: args.reverse,
@@ -66,7 +64,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
             list.row(document, || row(context, &key))
         })?;
         if list.finish()? == 0 {
-            let narrowed = !query.filter.is_empty() || query.state.is_some() || query.platform.is_some();
+            let narrowed =
+                !query.filter.trim().is_empty() || query.state.is_some() || query.platform.is_some();
             context.output.say(&if narrowed {
                 format!("No key of {} matches.", application.name)
             } else {

@@ -15,14 +15,15 @@ use clap::Subcommand;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk keys list --app Storefront
-  keydesk keys create --name Checkout --expires 90d
-  keydesk keys show Checkout";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk keys list --app Storefront", ""),
+    ("keydesk keys create Checkout --expires 90d", ""),
+    ("keydesk keys rotate Checkout --leaked", ""),
+]);
 
-/// List, create, show, disable, enable and delete keys
+/// List, create, rotate, show, disable, enable and delete keys
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(crate) enum Command {

@@ -11,6 +11,7 @@ use super::show::Shown;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::resolve;
 use crate::cli::secret_output::{Destination, Outcome};
 use crate::desk::{self, BegunRotation, CreatedKey, Desk, Ending, Picked, text};
@@ -22,43 +23,46 @@ use crate::host::clock::{self, Zone};
 use crate::host::umask;
 use crate::store::{Store, Urgency, keys};
 
-const EXAMPLES: &str = "\
-The new key takes over name, platform, type and length of life. Where the delivery fails (standard output, --out, --copy,
---run), the new key is withdrawn, the old one is as it was, and the exit code is 3. Whoever was interrupted runs the same
-command again.
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk keys rotate Checkout --out checkout.new", "the old key works for another 24 hours"),
+    ("keydesk keys rotate Checkout --overlap 7d | ssh api 'cat > checkout.key'", ""),
+    (
+        "keydesk keys rotate Checkout --run 'ssh api install-key'",
+        "the old key ends only if the command succeeds",
+    ),
+    ("keydesk keys rotate Checkout --leaked --copy", "the old key is rejected at once"),
+]);
 
-Examples:
-  keydesk keys rotate Checkout --out checkout.new          the old key works for another 24 hours
-  keydesk keys rotate Checkout --overlap 7d | ssh api 'cat > checkout.key'
-  keydesk keys rotate Checkout --run 'ssh api deploy-key'  ends the old key only if the command succeeds
-  keydesk keys rotate Checkout --leaked --copy             the old key is refused at once";
-
-/// Replace a key: a successor is made and delivered, and only then does the old key get its end
+/// Replace a key with a successor, then end the old key
+///
+/// The new key takes over name, platform, type and lifetime. If it cannot be delivered (to standard output, --out, --copy
+/// or --run), it is withdrawn, the old key stays as it was, and the exit code is 3. After an interruption, run the same
+/// command again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Key ID, key prefix (ik_live_...), or name (of rotated keys, the newest)
     #[arg(value_name = "KEY")]
     key: String,
-    /// How long the old key goes on working: 45s, 15m, 24h, 7d; never longer than it would have anyway
+    /// How long the old key keeps working: 45s, 15m, 24h, 7d, 2w (never past its own expiration)
     #[arg(long, value_name = "DURATION", value_parser = expiry::parse_duration, default_value = "24h",
         conflicts_with = "leaked")]
     overlap: TimeDelta,
-    /// The old key has leaked: it is refused at once, as soon as the new one is delivered
+    /// Reject the old key as soon as the new one is delivered
     #[arg(long)]
     leaked: bool,
-    /// Until when the new key works: 90d, 12w, 2027-01-31 (the end of that day, here) or RFC 3339
-    /// [default: as long as the old one was to live]
+    /// Expiration of the new key: 90d, 12w, 6mo, 1y, tomorrow, 2027-01-31 (end of that day, local time) or RFC 3339
+    /// [default: same lifetime as the old key]
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
-    /// Write the new secret to this new file (mode 0600) and do not print it
+    /// Write the new secret to this new file (mode 0600) instead of printing it
     #[arg(long, value_name = "FILE", conflicts_with = "copy")]
     out: Option<PathBuf>,
-    /// Copy the new secret to the clipboard and do not print it
+    /// Copy the new secret to the clipboard instead of printing it
     #[arg(long)]
     copy: bool,
-    /// Hand the new secret to this shell command's standard input and do not print it; unless the command exits with 0,
-    /// the new key is withdrawn and the old one stays as it was
+    /// Run this shell command with the new secret on standard input; if it fails, the new key is withdrawn and the old
+    /// key stays as it was
     #[arg(long, value_name = "COMMAND")]
     run: Option<String>,
 }

@@ -3,6 +3,7 @@
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::resolve;
 use crate::desk::{self, text};
@@ -10,12 +11,10 @@ use crate::domain::key::{Key, KeyId};
 use crate::domain::text::inert;
 use crate::store::{Reader, Store, applications};
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk keys show Checkout
-  keydesk keys show 7Qm2x9KdPa --json";
+const EXAMPLES: Examples =
+    Examples(&[("keydesk keys show Checkout", ""), ("keydesk keys show 7Qm2x9KdPa --json", "")]);
 
-/// Show all that is known of a key
+/// Show the details of a key
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -5,15 +5,14 @@ use serde::Serialize;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::resolve;
 use crate::domain::platform;
 use crate::domain::text::inert;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk keys usage Checkout";
+const EXAMPLES: Examples = Examples(&[("keydesk keys usage Checkout", "")]);
 
-/// Tell how to use a key: the header, a curl line, the platform's steps
+/// Show how to use a key: header, curl command, steps for its platform
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

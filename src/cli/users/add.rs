@@ -3,6 +3,7 @@
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::documents::UserDocument;
 use crate::desk;
 use crate::domain::text::inert;
@@ -10,10 +11,10 @@ use crate::domain::user::{Caller, Email};
 use crate::host::identity;
 use crate::store::Urgency;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk users add ben@example.com --login ben
-  keydesk users add ben@example.com                    known by email only, until bound to a login";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk users add ben@example.com --login ben", ""),
+    ("keydesk users add ben@example.com", "known by email only, until bound to a login"),
+]);
 
 /// Add a user
 #[derive(Debug, clap::Args)]

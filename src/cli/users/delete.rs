@@ -4,16 +4,17 @@ use crate::cli::confirm::Confirmation;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::documents::UserDocument;
 use crate::cli::resolve;
 use crate::desk;
 use crate::domain::text::inert;
 use crate::store::Urgency;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk users delete ben@example.com                 asks for the email
-  keydesk users delete ben@example.com --yes           does not ask";
+const EXAMPLES: Examples = Examples(&[
+    ("keydesk users delete ben@example.com", "asks for the email"),
+    ("keydesk users delete ben@example.com --yes", "skips the prompt"),
+]);
 
 /// Delete a user and wipe their email; their keys go on working until they expire
 #[derive(Debug, clap::Args)]

@@ -3,15 +3,14 @@
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::documents::UserDocument;
 use crate::cli::resolve;
 use crate::desk::{self, DeskError, Session};
 use crate::domain::user::{User, UserId};
 use crate::store::Urgency;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk users disable ben@example.com";
+const EXAMPLES: Examples = Examples(&[("keydesk users disable ben@example.com", "")]);
 
 /// Let a user look but change nothing any more; their keys go on working
 #[derive(Debug, clap::Args)]

@@ -4,12 +4,11 @@ use super::disable::set_status;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::desk;
 use crate::store::Urgency;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk users enable ben@example.com";
+const EXAMPLES: Examples = Examples(&[("keydesk users enable ben@example.com", "")]);
 
 /// Let a disabled user change things again
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 use crate::cli::output::documents::UserDocument;
 use crate::cli::output::table::{Cell, Style};
 use crate::domain::expiry::relative_short;
@@ -10,10 +11,7 @@ use crate::domain::text::inert;
 use crate::domain::user::UserStatus;
 use crate::store::users;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk users list
-  keydesk users list --json";
+const EXAMPLES: Examples = Examples(&[("keydesk users list", ""), ("keydesk users list --json", "")]);
 
 /// List the users
 #[derive(Debug, clap::Args)]

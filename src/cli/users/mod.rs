@@ -11,11 +11,10 @@ use clap::Subcommand;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::help::Examples;
 
-const EXAMPLES: &str = "\
-Examples:
-  keydesk users list
-  keydesk users add ben@example.com --login ben";
+const EXAMPLES: Examples =
+    Examples(&[("keydesk users list", ""), ("keydesk users add ben@example.com --login ben", "")]);
 
 /// List, add, disable, enable and delete users
 #[derive(Debug, Subcommand)]

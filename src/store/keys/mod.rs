@@ -1,7 +1,6 @@
 //! Keys and tombstones.
 
 mod change;
-mod filter;
 mod list;
 mod read;
 

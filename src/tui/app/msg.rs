@@ -115,10 +115,10 @@ pub enum Load {
     MonthCount(ApplicationId, Instant, Instant),
     /// How many keys expire from each of these instants until before the next.
     Timeline(ApplicationId, Vec<Instant>),
-    Applications(Vec<String>, Window<Application>),
+    Applications(String, Window<Application>),
     /// All Applications.
     ApplicationChoices,
-    Users(Vec<String>, Window<User>),
+    Users(String, Window<User>),
     Audit(Box<AuditFilter>, Window<AuditRow>),
     /// Verifies the next part of the hash chain.
     AuditChain,

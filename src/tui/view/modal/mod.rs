@@ -53,8 +53,7 @@ pub fn draw(app: &App, modal: &Modal, area: Rect, canvas: &mut Canvas<'_>) -> Cu
     } else {
         frame(page, area, canvas)
     };
-    let dialog = modal.dialog();
-    hints::draw(app, dialog.contexts(), &dialog.hints(), |action| dialog.label(action), foot, canvas);
+    hints::draw(app, modal.dialog().contexts(), &modal.dialog().hints(), foot, canvas);
     draw_lines(page, lines, canvas)
 }
 
