@@ -1,6 +1,6 @@
 //! `/auth` with a valid key against an empty 204 handler built on the same libraries.
 //!
-//! Each server is a process of its own with one thread and HTTP/1; 64 connections send requests without pause. The goal
+//! Each server is a separate process with one thread and HTTP/1; 64 connections send requests without pause. The goal
 //! is at least 0.75 of the empty handler's throughput and a 99th percentile of at most 3 ms.
 //!
 //! Run it with `cargo bench --bench serve`.
@@ -84,11 +84,11 @@ fn main() {
     }
 }
 
-/// What one round says of a server.
+/// The measurements of one round.
 struct Measured {
-    /// Answers a second.
+    /// Responses per second.
     rate: f64,
-    /// Processor time for an answer, in microseconds: it says more than the rate where others use the machine too.
+    /// Processor time per response in microseconds: less noisy than the rate on a shared machine.
     processor: f64,
     p99: Duration,
 }
@@ -112,7 +112,7 @@ fn measure(server: &Child, address: SocketAddr, requests: &Arc<Vec<Vec<u8>>>) ->
     }
 }
 
-/// What a process has used so far (proc(5): fields 14 and 15 of `stat`, in ticks of 10 ms).
+/// The processor time of a process (proc(5): fields 14 and 15 of `stat`, in ticks of 10 ms).
 fn processor_time(child: &Child) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
     let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
@@ -123,7 +123,7 @@ fn one_thread() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Starts a server and reads from its standard error where it listens.
+/// Starts a server and reads its address from its standard error.
 fn start(command: &mut Command) -> (Child, SocketAddr) {
     let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
@@ -132,7 +132,7 @@ fn start(command: &mut Command) -> (Child, SocketAddr) {
     (child, address.unwrap().parse().unwrap())
 }
 
-/// Nothing but 204.
+/// The empty 204 handler.
 async fn bare() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     eprintln!("http://{}", listener.local_addr().unwrap());
@@ -152,7 +152,7 @@ async fn bare() {
     }
 }
 
-/// Asks over all connections for a while; how long each answer took.
+/// Sends requests over all connections for a while. Returns the latencies.
 async fn load(address: SocketAddr, requests: Arc<Vec<Vec<u8>>>) -> Vec<Duration> {
     let until = Instant::now() + ROUND;
     let clients: Vec<_> = (0..CONNECTIONS)
@@ -174,7 +174,7 @@ async fn load(address: SocketAddr, requests: Arc<Vec<Vec<u8>>>) -> Vec<Duration>
                         assert!(read > 0, "the connection ended");
                         filled += read;
                     }
-                    assert!(buffer.starts_with(b"HTTP/1.1 204 "), "not let in");
+                    assert!(buffer.starts_with(b"HTTP/1.1 204 "), "not accepted");
                     took.push(asked.elapsed());
                 }
                 took

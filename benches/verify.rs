@@ -1,4 +1,4 @@
-//! A verification in the same process against a bare prepared point lookup by rusqlite on the same file.
+//! `Verifier::verify` against a prepared point lookup by rusqlite on the same file.
 //!
 //! The goal is less than twice the time of the lookup, with a fresh read for each verification.
 //!
@@ -20,7 +20,7 @@ use keydesk::Verifier;
 use rusqlite::{Connection, OpenFlags};
 use support::Many;
 
-/// The place of the key ID in a key's text: `ik_live_<id>_...`.
+/// The position of the key ID in the text of a key: `ik_live_<id>_...`.
 const ID: std::ops::Range<usize> = 8..18;
 
 fn main() {
@@ -52,7 +52,7 @@ fn measure(criterion: &mut Criterion, keys: usize) {
     group.bench_function("verify", |b| b.iter(|| verify(turn.next().unwrap())));
     group.finish();
 
-    // Both in turns within one run: on a noisy machine only their ratio says something.
+    // Alternating within one run: on a noisy machine only the ratio is meaningful.
     let time = |run: &mut dyn FnMut(&str)| {
         let since = Instant::now();
         many.secrets.iter().for_each(|secret| run(secret));

@@ -70,7 +70,8 @@ CREATE TABLE keys (
 CREATE INDEX keys_by_id ON keys (application_id, key_id);
 -- Has all that a filter and an order look at: one walk over it, and no look into the table, finds one in a million.
 CREATE INDEX keys_by_name ON keys
-    (application_id, folded, key_id, platform, creator_id, expires, is_disabled, used_order, replaced_by);
+    (application_id, folded, key_id, platform, creator_id, expires, is_disabled, used_order, replaced_by, type,
+     last_used_from);
 CREATE INDEX keys_by_platform ON keys (application_id, platform, key_id);
 CREATE INDEX keys_by_expires ON keys (application_id, expires, key_id);
 CREATE INDEX keys_by_state ON keys (application_id, is_disabled, expires, key_id, replaced_by);

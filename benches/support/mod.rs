@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// How many secrets are kept, evenly spread over the keys.
 pub const SECRETS: usize = 1_000;
 
-/// A database with so many keys, and the secrets of some.
+/// A database with many keys, and the secrets of some of them.
 pub struct Many {
     pub folder: TempDir,
     pub secrets: Vec<String>,

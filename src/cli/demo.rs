@@ -279,6 +279,7 @@ fn count_of(day: i64, from: Instant, until: Instant, count: u64, row: &Row) -> O
 mod tests {
     use super::*;
     use crate::domain::key::KeyState;
+    use crate::domain::key_filter::KeyFilter;
     use crate::domain::platform::Catalog;
     use crate::host::clock;
     use crate::store::keys::{self, KeyQuery, KeySort};
@@ -300,7 +301,7 @@ mod tests {
                         .map(|application| {
                             let query = KeyQuery {
                                 application: application.id,
-                                filter: String::new(),
+                                filter: KeyFilter::default(),
                                 state: Some(state),
                                 platform: None,
                                 sort: KeySort::Name,

@@ -5,6 +5,7 @@ use crate::cli::error::CommandError;
 use crate::cli::output::documents::KeyDocument;
 use crate::domain::application::ApplicationId;
 use crate::domain::key::Key;
+use crate::domain::key_filter::KeyFilter;
 use crate::store::keys::{self, KeyQuery, KeySort};
 use crate::store::{Reader, StoreError, usage};
 
@@ -12,13 +13,23 @@ use crate::store::{Reader, StoreError, usage};
 pub(crate) fn query(context: &Context, application: ApplicationId) -> KeyQuery {
     KeyQuery {
         application,
-        filter: String::new(),
+        filter: KeyFilter::default(),
         state: None,
         platform: None,
         sort: KeySort::Name,
         descending: false,
         now: context.now,
         soon: context.settings.expires_soon,
+    }
+}
+
+/// Parses the value of `--filter`.
+pub(crate) fn filter(text: &str) -> Result<KeyFilter, CommandError> {
+    match KeyFilter::parse(text) {
+        (filter, None) => Ok(filter),
+        (_, Some(error)) => {
+            Err(CommandError::usage("bad_filter", error.to_string()).hint(format!("use {}", error.usage())))
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::cli::key_list;
 use crate::domain::application::Application;
 use crate::domain::expiry::relative;
 use crate::domain::key::{Key, KeyId, KeyKind};
+use crate::domain::key_filter::{KeyField, KeyFilter, KeyTerm};
 use crate::domain::platform::Catalog;
 use crate::domain::text::{fold, inert};
 use crate::domain::token::displayed_id;
@@ -198,7 +199,8 @@ fn similar_keys(
     text: &str,
 ) -> Result<Vec<String>, CommandError> {
     let beginning = |characters: usize| text.chars().take(characters).collect::<String>();
-    for filter in [text.to_owned(), beginning(2), beginning(1)] {
+    for part in [text.to_owned(), beginning(2), beginning(1)] {
+        let filter = KeyFilter { terms: vec![KeyTerm::Text(KeyField::Any, fold(&part))] };
         let query = KeyQuery { filter, ..key_list::query(context, application.id) };
         let window = Window { anchor: Anchor::First, before: 0, after: MAX_SEARCHED };
         let rows = keys::page(reader, &query, &context.settings.catalog, &window)?.rows;

@@ -3,15 +3,17 @@
 use chrono::TimeZone;
 
 use super::Instant;
+use super::application::ApplicationId;
+use super::filter::{FilterError, terms};
 use super::key::KeyId;
 use super::since::parse_since;
-use super::text::{fold, inert};
+use super::text::fold;
 use super::user::UserId;
 
 /// Entries match when all terms match. Text is compared without regard to case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Anywhere in the entry, or in the names of what it is about.
+    /// In actor, action, target, Application, key ID or changes, but not in a date.
     pub words: Vec<String>,
     /// In the key's ID or name.
     pub key: Vec<String>,
@@ -24,56 +26,57 @@ pub struct AuditFilter {
     /// Exclusive.
     pub until: Option<Instant>,
     pub key_id: Option<KeyId>,
+    /// Exactly this Application, also a deleted one.
+    pub application_id: Option<ApplicationId>,
     /// Exactly this user, as actor or target.
     pub user_id: Option<UserId>,
 }
 
 /// Examples of named terms and what they match, for the help.
 pub const NAMED: [(&str, &str); 6] = [
-    ("since:7d", "not longer ago; or a date, or a time in RFC 3339"),
-    ("until:2026-11-01", "before that day; or 7d ago and longer"),
-    ("user:ana@", "done by that email, or to it"),
-    ("action:deleted", "what was done"),
-    ("key:checkout", "by the key's name or ID"),
-    ("app:storefront", "by the Application's name"),
+    ("since:7d", "Since then; a duration, a date or an RFC 3339 time"),
+    ("until:2026-11-01", "Before that day; 7d: longer ago"),
+    ("user:ana@", "This user as actor or target"),
+    ("action:deleted", "This action"),
+    ("key:checkout", "The key's name or ID"),
+    ("app:storefront", "The Application's name"),
 ];
 
+const DATES: &str = "7d|2026-11-01|2026-11-01T12:00:00Z";
+
 impl AuditFilter {
-    /// Reads what somebody types. A name without a text after it narrows nothing: they are still typing. What cannot
-    /// be understood narrows nothing either, and comes back as a sentence.
+    /// Parses what somebody types. A term with an invalid value, or none yet, matches every entry and is reported.
     #[must_use]
-    pub fn parse<Z: TimeZone>(text: &str, now: Instant, zone: &Z) -> (Self, Option<String>) {
+    pub fn parse<Z: TimeZone>(text: &str, now: Instant, zone: &Z) -> (Self, Option<FilterError>) {
         let mut filter = Self::default();
-        let mut complaint = None;
-        for word in text.split_whitespace() {
-            let (name, value) = match word.split_once(':') {
-                Some((name, value)) => (fold(name), value),
-                None => (String::new(), word),
-            };
-            let texts = match name.as_str() {
-                "key" => &mut filter.key,
-                "user" => &mut filter.user,
-                "action" => &mut filter.action,
-                "app" | "application" => &mut filter.application,
-                "since" | "until" => {
-                    match parse_since(value, now, zone) {
-                        Ok(at) if name == "since" => filter.since = Some(at),
-                        Ok(at) => filter.until = Some(at),
-                        Err(error) if !value.is_empty() => complaint = Some(inert(&error.to_string())),
-                        Err(_) => {}
+        let mut error = None;
+        for term in terms(text) {
+            let (texts, name, example) = match term.name.map(fold).as_deref() {
+                Some("key") => (&mut filter.key, "key", "checkout"),
+                Some("user") => (&mut filter.user, "user", "ana@"),
+                Some("action") => (&mut filter.action, "action", "deleted"),
+                Some("app" | "application") => (&mut filter.application, "app", "storefront"),
+                Some(name @ ("since" | "until")) => {
+                    match (parse_since(term.value, now, zone), name) {
+                        (Ok(at), "since") => filter.since = Some(at),
+                        (Ok(at), _) => filter.until = Some(at),
+                        (Err(_), "since") => error = Some(FilterError::new("since", term.value, DATES)),
+                        (Err(_), _) => error = Some(FilterError::new("until", term.value, DATES)),
                     }
                     continue;
                 }
                 _ => {
-                    filter.words.push(fold(word));
+                    filter.words.push(term.word());
                     continue;
                 }
             };
-            if !value.is_empty() {
-                texts.push(fold(value));
+            if term.value.trim().is_empty() {
+                error = Some(FilterError::new(name, term.value, example));
+            } else {
+                texts.push(fold(term.value));
             }
         }
-        (filter, complaint)
+        (filter, error)
     }
 
     /// The texts that a screen marks.
@@ -88,7 +91,7 @@ mod tests {
 
     use super::*;
 
-    fn parse(text: &str) -> (AuditFilter, Option<String>) {
+    fn parse(text: &str) -> (AuditFilter, Option<FilterError>) {
         AuditFilter::parse(text, DateTime::from_timestamp(1_000_000, 0).unwrap(), &Utc)
     }
 
@@ -114,19 +117,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_half_typed_narrows_nothing_and_what_is_wrong_is_said() {
-        for text in ["", "user:", "since:", "key: action:"] {
-            assert_eq!(parse(text), (AuditFilter::default(), None), "{text}");
+    fn an_invalid_value_says_what_is_allowed_and_narrows_nothing() {
+        for (text, usage) in [
+            ("user:", "user:ana@"),
+            ("key: ", "key:checkout"),
+            ("since:", "since:7d|2026-11-01|2026-11-01T12:00:00Z"),
+            ("until:yesterday", "until:7d|2026-11-01|2026-11-01T12:00:00Z"),
+        ] {
+            let (filter, error) = parse(text);
+            assert_eq!(filter, AuditFilter::default(), "{text}");
+            assert_eq!(error.unwrap().usage(), usage, "{text}");
         }
-        let (filter, complaint) = parse("since:yesterday");
-        assert_eq!(filter, AuditFilter::default());
-        assert!(complaint.is_some_and(|text| text.contains("yesterday") && text.contains("7d")));
-        let (filter, _) = parse("http://x 12:30");
-        assert_eq!(filter.words, ["http://x", "12:30"], "other colons are just text");
+        let (filter, _) = parse(r#"http://x 12:30 "job 20""#);
+        assert_eq!(filter.words, ["http://x", "12:30", "job 20"]);
     }
 
     #[test]
-    fn the_helps_own_examples_are_understood() {
+    fn the_examples_of_the_help_are_valid() {
         for (example, _) in NAMED {
             let (filter, complaint) = parse(example);
             assert!(complaint.is_none() && filter.words.is_empty(), "{example}");

@@ -10,7 +10,9 @@ pub mod audit_replay;
 pub mod clock;
 pub mod commitment;
 pub mod expiry;
+pub mod filter;
 pub mod key;
+pub mod key_filter;
 pub mod known_head;
 #[cfg(feature = "app")]
 pub mod platform;

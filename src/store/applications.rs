@@ -14,7 +14,7 @@ const COLUMNS: &str = "a.id, a.name, a.created, a.key_count, a.version";
 /// The rows of a window, by name.
 pub fn page(
     r: &Reader<'_>,
-    filter: &str,
+    words: &[String],
     window: &Window<Application>,
 ) -> Result<Page<Application>, StoreError> {
     let order = TextOrder {
@@ -23,7 +23,7 @@ pub fn page(
         haystack: "a.folded",
     };
     let cursor = |seen: &Application| Ok(fold(get(r, seen.id)?.as_ref().unwrap_or(seen).name.as_str()));
-    page::by_text(r, "reading the Applications", &order, filter, window, cursor, convert::application)
+    page::by_text(r, "reading the Applications", &order, words, window, cursor, convert::application)
 }
 
 fn one(

@@ -3,7 +3,6 @@
 use rusqlite::{Row, params_from_iter};
 
 use super::{Reader, StoreError};
-use crate::domain::text::fold;
 
 #[derive(Clone, Debug)]
 pub enum Anchor<T> {
@@ -86,23 +85,21 @@ pub(super) struct TextOrder<'a> {
     pub(super) select: &'a str,
     /// What the list is ordered by.
     pub(super) column: &'a str,
-    /// What each word of a filter is looked for in.
+    /// What each word of a filter is searched in.
     pub(super) haystack: &'a str,
 }
 
-/// The rows of a window whose `haystack` contains every word of a filter, without regard to case.
+/// The rows of a window whose `haystack` contains all of these folded texts.
 pub(super) fn by_text<T>(
     r: &Reader<'_>,
     what: &'static str,
     order: &TextOrder<'_>,
-    filter: &str,
+    words: &[String],
     window: &Window<T>,
     cursor: impl FnOnce(&T) -> Result<String, StoreError>,
     read: fn(&Row<'_>) -> rusqlite::Result<T>,
 ) -> Result<Page<T>, StoreError> {
     let TextOrder { select, column, haystack } = order;
-    let folded = fold(filter);
-    let words: Vec<&str> = folded.split_whitespace().collect();
     let condition = format!(" AND instr({haystack}, ?) > 0").repeat(words.len());
     fetch(window, cursor, |step, limit| {
         let (from, compare, direction) = match step {
@@ -112,6 +109,6 @@ pub(super) fn by_text<T>(
         let start = from.map_or_else(String::new, |_| format!(" AND {column} {compare} ?"));
         let sql =
             format!("SELECT {select} WHERE 1{condition}{start} ORDER BY {column}{direction} LIMIT {limit}");
-        r.all(what, &sql, params_from_iter(words.iter().copied().chain(from.map(String::as_str))), read)
+        r.all(what, &sql, params_from_iter(words.iter().chain(from)), read)
     })
 }

@@ -17,7 +17,11 @@ pub(super) fn sort_email(creator: &Creator) -> String {
 }
 
 /// The rows of a window, by email, deleted users last.
-pub(crate) fn page(r: &Reader<'_>, filter: &str, window: &Window<User>) -> Result<Page<User>, StoreError> {
+pub(crate) fn page(
+    r: &Reader<'_>,
+    words: &[String],
+    window: &Window<User>,
+) -> Result<Page<User>, StoreError> {
     let order = TextOrder {
         select: &format!("{COLUMNS} FROM users u"),
         column: "u.sort_email",
@@ -28,7 +32,7 @@ pub(crate) fn page(r: &Reader<'_>, filter: &str, window: &Window<User>) -> Resul
         let user = now.as_ref().unwrap_or(seen);
         Ok(sort_email(&Creator { id: user.id, email: user.email.clone(), status: user.status }))
     };
-    page::by_text(r, "reading the users", &order, filter, window, cursor, convert::user)
+    page::by_text(r, "reading the users", &order, words, window, cursor, convert::user)
 }
 
 fn one(r: &Reader<'_>, condition: &str, values: impl rusqlite::Params) -> Result<Option<User>, StoreError> {

@@ -106,6 +106,21 @@ fn lists_are_filtered_sorted_and_reversed() {
     assert_eq!(names(&["--platform", "segment"]), ["A two"]);
     assert_eq!(names(&["--filter", "TWO ana@"]), ["A two"]);
     assert_eq!(names(&["--filter", "nothing"]), Vec::<String>::new());
+    assert_eq!(names(&["--filter", "\"b o\""]), ["b one"]);
+    assert_eq!(
+        names(&["--filter", "state:soon platform:braze creator:ana@ used:never expires:<4d"]),
+        ["b one"]
+    );
+    assert_eq!(names(&["--filter", "expires:>4d state:valid"]), ["A two"]);
+    assert_eq!(names(&["--filter", "type:test"]), Vec::<String>::new());
+    assert_eq!(names(&["--filter", "https://x"]), Vec::<String>::new(), "an ordinary word");
+    for (term, allowed) in
+        [("state:xyz", "state:valid|soon"), ("expires:soon", "<14d"), ("creator:", "creator:ana@")]
+    {
+        let said = home.run(&["keys", "list", "--filter", term]);
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{term}");
+        assert!(said.err.contains(&format!("{term:?}")) && said.err.contains(allowed), "{}", said.err);
+    }
 
     let text = home.run(&["keys", "list"]).out;
     assert!(text.starts_with("NAME     KEY ID      PLATFORM  TYPE        EXPIRES"), "{text}");

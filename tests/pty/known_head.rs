@@ -14,7 +14,7 @@ fn restored(folder: &tempfile::TempDir) -> (std::path::PathBuf, String) {
     pty.send("c");
     pty.wait("copy", |pty| pty.screen().contains("lipboard"));
     pty.send(ESC);
-    pty.wait_for("It works until");
+    pty.wait_for("It expires on");
     let copy = folder.path().join("copy.db");
     let raw = rusqlite::Connection::open(&database).unwrap();
     raw.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();

@@ -151,7 +151,7 @@ fn it_suspends_and_resumes() {
     pty.send("c");
     pty.wait_for("OSC 52");
     pty.send(ESC);
-    pty.wait_for("It works until");
+    pty.wait_for("It expires on");
     pty.send("q");
     pty.wait_for("Stopped");
     pty.wait("new prompt", |pty| pty.screen().trim_end().ends_with("prompt>"));
@@ -262,7 +262,7 @@ fn the_scrollback_never_contains_the_secret() {
     tmux(&["send-keys", "c"]);
     shown("tmux");
     tmux(&["send-keys", "Escape"]);
-    shown("It works until");
+    shown("It expires on");
     tmux(&["send-keys", "q"]);
     std::thread::sleep(Duration::from_millis(500));
     let memory = tmux(&["capture-pane", "-p", "-S", "-"]);

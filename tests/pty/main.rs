@@ -10,6 +10,7 @@ mod support;
 mod clipboard_display;
 #[cfg(target_os = "linux")]
 mod clipboard_terminal;
+mod create;
 mod known_head;
 mod lifecycle;
 mod rotate;

@@ -15,7 +15,7 @@ fn with_a_key(folder: &tempfile::TempDir) -> (std::path::PathBuf, String) {
     pty.send(ENTER);
     pty.wait_for("Written to");
     pty.send(ESC);
-    pty.wait_for("It works until");
+    pty.wait_for("It expires on");
     pty.send("q");
     assert_eq!(pty.wait_for_end(GONE), 0);
     (database, secret)
@@ -47,7 +47,7 @@ fn after_a_planned_rotation_both_keys_work_and_after_a_leak_only_the_new_one() {
     pty.send("c");
     pty.wait_for("Sent to your terminal's clipboard (OSC 52)");
     pty.send(ESC);
-    pty.wait_for("It works until");
+    pty.wait_for("It expires on");
     assert!(!pty.screen().contains(&second[20..]));
     pty.send("q");
     assert_eq!(pty.wait_for_end(GONE), 0);
@@ -100,7 +100,7 @@ fn a_shown_and_copied_secret_is_stored_nowhere() {
         match signal {
             None => {
                 pty.send(ESC);
-                pty.wait_for("It works until");
+                pty.wait_for("It expires on");
                 pty.send("q");
             }
             Some(signal) => pty.signal(signal),

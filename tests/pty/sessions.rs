@@ -17,7 +17,7 @@ fn from_first_start_to_a_key_in_use() {
     let raw = String::from_utf8_lossy(&pty.raw()).into_owned();
     assert_eq!(raw.matches("\x1b]52;c;").count(), 1, "exactly one copy is sent");
     pty.send(ESC);
-    pty.wait_for("It works until");
+    pty.wait_for("It expires on");
     assert!(!pty.screen().contains(&secret[20..]));
     let verifier = keydesk::Verifier::open(&database).unwrap();
     assert!(verifier.verify(&secret, Some("Storefront")).unwrap().is_accepted());

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use keydesk::desk;
 use keydesk::domain::key::{Key, KeyKind, KeyState, KeyType, NewKey};
+use keydesk::domain::key_filter::KeyFilter;
 use keydesk::domain::platform::Catalog;
 use keydesk::domain::user::Caller;
 use keydesk::store::keys::{self, KeyQuery, KeySort};
@@ -52,7 +53,7 @@ fn filled(count: usize) -> TestDesk {
 fn query(desk: &TestDesk, sort: KeySort, descending: bool) -> KeyQuery {
     KeyQuery {
         application: application(desk),
-        filter: String::new(),
+        filter: KeyFilter::default(),
         state: None,
         platform: None,
         sort,
@@ -146,8 +147,8 @@ fn no_order_sorts_all_rows() {
         for descending in [false, true] {
             let mut query = query(&desk, sort, descending);
             for filter in ["", "check braze"] {
-                query.filter = filter.into();
-                let from = all(&desk, &KeyQuery { filter: String::new(), ..query.clone() })[3].clone();
+                query.filter = KeyFilter::parse(filter).0;
+                let from = all(&desk, &KeyQuery { filter: KeyFilter::default(), ..query.clone() })[3].clone();
                 let plan = desk.store.read(|r| keys::plan(r, &query, &catalog, &from)).unwrap();
                 if filter.is_empty() {
                     assert!(!plan.contains("TEMP B-TREE"), "{sort:?} {descending}: {plan}");
@@ -166,7 +167,7 @@ fn a_filter_looks_at_name_id_platform_and_creator() {
     let everything = all(&desk, &query(&desk, KeySort::Name, false));
     let found = |filter: &str| {
         let mut query = query(&desk, KeySort::Name, false);
-        query.filter = filter.into();
+        query.filter = KeyFilter::parse(filter).0;
         let rows = all(&desk, &query);
         let catalog = Catalog::built_in().unwrap();
         let count = desk.store.read(|r| keys::count(r, &query, &catalog)).unwrap();

@@ -7,6 +7,7 @@ mod support;
 
 mod audit_log;
 mod files;
+mod filters;
 mod fixtures;
 mod lists;
 mod model;

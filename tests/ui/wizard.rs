@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 use keydesk::domain::key::KeyState;
 use keydesk::store::{applications, keys};
 use keydesk::tui::app::modal::Modal;
+use keydesk::tui::app::msg::Msg;
 
 use crate::script::Script;
 
@@ -159,8 +160,10 @@ fn the_secret_is_only_in_frames_of_the_reveal_and_never_in_debug_output() {
     let secret = secret_of(&mut script);
     let tail = &secret["ik_live_0123456789_".len()..];
     assert!(!hidden.contains(tail) && !script.screen().contains(tail), "masked at first");
+    assert!(script.screen().contains("v show"), "{}", script.screen());
     script.press("v");
     assert!(script.screen().lines().any(|line| line == secret), "on a line of its own, nothing beside it");
+    assert!(script.screen().contains("v hide"), "{}", script.screen());
     assert!(!format!("{:?}", script.app).contains(&tail[..12]));
     script.press("v");
     assert!(!script.screen().contains(tail));
@@ -169,6 +172,19 @@ fn the_secret_is_only_in_frames_of_the_reveal_and_never_in_debug_output() {
     script.press("esc esc");
     assert!(!script.screen().contains(tail));
     assert!(!format!("{:?}", script.app).contains(&tail[..12]));
+}
+
+#[test]
+fn the_copied_message_says_when_the_clipboard_was_cleared() {
+    let mut script = revealed(80, 24);
+    script.press("c");
+    assert!(script.screen().contains("Copied to the clipboard (cleared in 45 s)"), "{}", script.screen());
+    script.now += chrono::TimeDelta::seconds(44);
+    assert!(script.msg(Msg::Tick).screen().contains("(cleared in 45 s)"));
+    script.now += chrono::TimeDelta::seconds(1);
+    assert!(script.msg(Msg::Tick).screen().contains("Clipboard cleared."), "{}", script.screen());
+    script.press("enter");
+    assert!(script.app.modals.is_empty(), "it was delivered");
 }
 
 #[test]
@@ -189,8 +205,11 @@ fn the_secret_is_written_to_a_new_file_and_overwrites_none() {
     let mut script = revealed(80, 24);
     std::fs::write(script.folder.path().join("there.key"), "old").unwrap();
     script.press("w ctrl-u").text("there.key").press("enter");
-    assert!(script.screen().contains("is there already"), "{}", script.screen());
+    let screen = script.screen();
+    assert!(screen.contains("File              there.key\n! /"), "the error is below the field: {screen}");
     assert_eq!(std::fs::read_to_string(script.folder.path().join("there.key")).unwrap(), "old");
+    script.press("backspace backspace backspace backspace").text("cuvwCW").press("esc");
+    assert!(script.copied.is_empty() && !script.screen().contains("there."), "{}", script.screen());
     script.press("w ctrl-u").text("new.key").press("enter");
     assert!(script.screen().contains("Written to /home/ana/new.key"), "{}", script.screen());
     let secret = secret_of(&mut script);

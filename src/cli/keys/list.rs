@@ -18,7 +18,7 @@ use crate::store::{Reader, keys};
 
 const EXAMPLES: Examples = Examples(&[
     ("keydesk keys list --state expires_soon --sort expires", ""),
-    ("keydesk keys list --platform braze --filter 'check ana@'", ""),
+    ("keydesk keys list --filter 'checkout platform:braze used:>30d'", ""),
     ("keydesk keys list --json | jq -r '.[].id'", ""),
 ]);
 
@@ -32,7 +32,9 @@ pub(crate) struct Args {
     /// Only keys for this platform (see keydesk platforms), or generic
     #[arg(long, value_name = "P")]
     platform: Option<String>,
-    /// Only keys with these words somewhere in name, key ID, platform or creator
+    /// Only keys that match: words found in name, key ID, platform, creator or last source address, "quoted phrases",
+    /// and terms such as state:soon, platform:braze, creator:ana@, used:never, used:>30d, expires:<14d,
+    /// source:10.0.0.9, type:test
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
     /// Sort by this column
@@ -47,11 +49,12 @@ const HEADS: [&str; 9] =
     ["NAME", "KEY ID", "PLATFORM", "TYPE", "EXPIRES", "STATE", "CREATOR", "LAST USED", "ROTATION"];
 
 pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
+    let filter = key_list::filter(args.filter.as_deref().unwrap_or_default())?;
     let desk = context.desk()?;
     read(desk.store(), |reader| {
         let application = resolve::application(context, reader)?;
         let mut query = KeyQuery {
-            filter: args.filter.unwrap_or_default(),
+            filter,
             state: args.state,
             sort: args.sort,
             descending: args.reverse,
@@ -64,8 +67,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
             list.row(document, || row(context, &key))
         })?;
         if list.finish()? == 0 {
-            let narrowed =
-                !query.filter.trim().is_empty() || query.state.is_some() || query.platform.is_some();
+            let narrowed = !query.filter.is_empty() || query.state.is_some() || query.platform.is_some();
             context.output.say(&if narrowed {
                 format!("No key of {} matches.", application.name)
             } else {

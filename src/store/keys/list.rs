@@ -1,18 +1,17 @@
 //! The list of keys as windows: every order by key from an index, filters that go through a covering one.
 
-use std::fmt::Write as _;
-
 use chrono::TimeDelta;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
+use super::filter::Condition;
 use super::read::{get, select};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::key::{Key, KeyId, KeyKind, KeyState};
+use crate::domain::key_filter::KeyFilter;
 use crate::domain::platform::Catalog;
-use crate::domain::text::fold;
 use crate::store::convert::{self, KEY_COLUMNS};
 use crate::store::page::{self, Page, Step, Window};
 use crate::store::{Reader, StoreError, applications, users};
@@ -91,8 +90,7 @@ impl KeySort {
 #[derive(Clone, Debug)]
 pub struct KeyQuery {
     pub application: ApplicationId,
-    /// Words, each found anywhere in name, key ID, platform or creator.
-    pub filter: String,
+    pub filter: KeyFilter,
     pub state: Option<KeyState>,
     /// Generic, or of which platform.
     pub platform: Option<KeyKind>,
@@ -108,75 +106,20 @@ pub struct KeyQuery {
 impl KeyQuery {
     /// Whether it leaves keys out.
     fn is_filtered(&self) -> bool {
-        !self.filter.trim().is_empty() || self.state.is_some() || self.platform.is_some()
+        !self.filter.is_empty() || self.state.is_some() || self.platform.is_some()
     }
 }
 
-/// A condition with its values.
-struct Condition {
-    sql: String,
-    values: Vec<Value>,
-}
-
-impl Condition {
-    fn of(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<Self, StoreError> {
-        let mut condition =
-            Self { sql: "k.application_id = ?".into(), values: vec![query.application.0.into()] };
-        let (now, soon) = (query.now.timestamp(), (query.now + query.soon).timestamp());
-        match query.state {
-            None => {}
-            Some(KeyState::Valid) => {
-                condition.and("k.is_disabled = 0 AND k.expires > ?", [soon.into()]);
-            }
-            Some(KeyState::ExpiresSoon) => condition
-                .and("k.is_disabled = 0 AND k.expires > ? AND k.expires <= ?", [now.into(), soon.into()]),
-            Some(KeyState::Expired) => {
-                condition.and("k.expires <= ? AND k.replaced_by IS NULL", [now.into()]);
-            }
-            Some(KeyState::Replaced) => {
-                condition.and("k.expires <= ? AND k.replaced_by IS NOT NULL", [now.into()]);
-            }
-            Some(KeyState::Disabled) => {
-                condition.and("k.is_disabled = 1 AND k.expires > ?", [now.into()]);
-            }
-        }
-        if let Some(kind) = &query.platform {
-            condition.and("k.platform = ?", [kind.platform().unwrap_or_default().to_owned().into()]);
-        }
-        for word in fold(&query.filter).split_whitespace() {
-            condition.word(r, word, catalog)?;
-        }
-        Ok(condition)
+fn condition(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<Condition, StoreError> {
+    let mut condition = Condition::new(query.application, query.now, query.soon);
+    if let Some(state) = query.state {
+        condition.state(state);
     }
-
-    fn and(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
-        let _ = write!(self.sql, " AND {sql}");
-        self.values.extend(values);
+    if let Some(kind) = &query.platform {
+        condition.platform(kind);
     }
-
-    /// One word, in name, ID, slug, the platform's name or the creator's email. Users and platforms are few: those
-    /// that match are looked up first, so that a million keys need no join for it.
-    fn word(&mut self, r: &Reader<'_>, word: &str, catalog: &Catalog) -> Result<(), StoreError> {
-        let mut sql = "(instr(k.folded, ?) > 0".to_owned();
-        self.values.push(word.to_owned().into());
-        let creators = users::matching(r, word)?;
-        if !creators.is_empty() {
-            let ids: Vec<String> = creators.iter().map(|id| id.0.to_string()).collect();
-            let _ = write!(sql, " OR k.creator_id IN ({})", ids.join(","));
-        }
-        let slugs: Vec<&str> = catalog
-            .iter()
-            .filter(|platform| fold(&platform.name).contains(word))
-            .map(|platform| platform.slug.as_str())
-            .collect();
-        if !slugs.is_empty() {
-            let _ = write!(sql, " OR k.platform IN ({})", vec!["?"; slugs.len()].join(","));
-            self.values.extend(slugs.iter().map(|slug| Value::from((*slug).to_owned())));
-        }
-        sql.push(')');
-        self.and(&sql, []);
-        Ok(())
-    }
+    condition.filter(r, &query.filter, catalog)?;
+    Ok(condition)
 }
 
 /// How a step of a list is read.
@@ -271,7 +214,7 @@ pub fn page(
     catalog: &Catalog,
     window: &Window<Key>,
 ) -> Result<Page<Key>, StoreError> {
-    let condition = Condition::of(r, query, catalog)?;
+    let condition = condition(r, query, catalog)?;
     let cursor = |key: &Key| -> Result<Vec<Value>, StoreError> {
         // Where it stands now; where it stood, if it is gone.
         Ok(query.sort.cursor(get(r, key.id)?.as_ref().unwrap_or(key)))
@@ -296,7 +239,7 @@ pub fn page(
 
 /// What SQLite intends to do for a step of a list: a test looks that it never sorts all rows, nor looks at them all.
 pub fn plan(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog, from: &Key) -> Result<String, StoreError> {
-    let condition = Condition::of(r, query, catalog)?;
+    let condition = condition(r, query, catalog)?;
     let strategy = if query.is_filtered() { Strategy::Through } else { Strategy::Along };
     let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &condition.sql, true, true, strategy));
     let values = values(query, &condition, Some(&query.sort.cursor(from)), strategy, 10);
@@ -321,7 +264,7 @@ fn first<E: From<StoreError>>(
     limit: usize,
     f: impl FnMut(Key) -> Result<(), E>,
 ) -> Result<(), E> {
-    let condition = Condition::of(r, query, catalog)?;
+    let condition = condition(r, query, catalog)?;
     let sql = statement(query, &condition.sql, false, true, Strategy::Along);
     let values = values(query, &condition, None, Strategy::Along, limit);
     r.each("reading the keys", &sql, params_from_iter(values), convert::key, f)
@@ -331,7 +274,7 @@ pub fn count(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<u64,
     if !query.is_filtered() {
         return Ok(applications::get(r, query.application)?.map_or(0, |application| application.keys));
     }
-    let condition = Condition::of(r, query, catalog)?;
+    let condition = condition(r, query, catalog)?;
     let sql = format!("SELECT count(*) FROM keys k INDEXED BY keys_by_name WHERE {}", condition.sql);
     r.value("counting the keys", &sql, params_from_iter(condition.values))
 }

@@ -1,6 +1,7 @@
 //! Keys and tombstones.
 
 mod change;
+mod filter;
 mod list;
 mod read;
 

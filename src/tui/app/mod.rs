@@ -95,6 +95,9 @@ impl App {
                 if self.shared.message.as_mut().is_some_and(|message| message.is_over(now)) {
                     self.shared.message = None;
                 }
+                for (_, modal) in self.modals.iter_mut() {
+                    modal.dialog_mut().tick(now);
+                }
             }
             Msg::Resumed => self.shared.push(Effect::Redraw),
             Msg::Response(request, response) => self.respond(request, response),

@@ -115,10 +115,10 @@ pub enum Load {
     MonthCount(ApplicationId, Instant, Instant),
     /// How many keys expire from each of these instants until before the next.
     Timeline(ApplicationId, Vec<Instant>),
-    Applications(String, Window<Application>),
+    Applications(Vec<String>, Window<Application>),
     /// All Applications.
     ApplicationChoices,
-    Users(String, Window<User>),
+    Users(Vec<String>, Window<User>),
     Audit(Box<AuditFilter>, Window<AuditRow>),
     /// Verifies the next part of the hash chain.
     AuditChain,

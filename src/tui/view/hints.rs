@@ -9,8 +9,16 @@ use crate::config::bindings::{Action, Context};
 use crate::tui::app::App;
 use crate::tui::app::msg::Target;
 
-/// Draws as many actions as fit, each with its key in the first context that binds it.
-pub fn draw(app: &App, contexts: &[Context], actions: &[Action], area: Rect, canvas: &mut Canvas<'_>) {
+/// Draws as many actions as fit, each with its key in the first context that binds it. `label` replaces the label of a
+/// binding.
+pub fn draw(
+    app: &App,
+    contexts: &[Context],
+    actions: &[Action],
+    label: impl Fn(Action) -> Option<&'static str>,
+    area: Rect,
+    canvas: &mut Canvas<'_>,
+) {
     let mut x = area.x;
     for action in actions {
         let binding = contexts.iter().find_map(|context| app.shared.bindings().get(*context, *action));
@@ -20,7 +28,7 @@ pub fn draw(app: &App, contexts: &[Context], actions: &[Action], area: Rect, can
         };
         let line = Line::from(vec![
             Span::styled(key.to_string(), canvas.theme.accent),
-            Span::styled(format!(" {}", binding.label), canvas.theme.dim),
+            Span::styled(format!(" {}", label(*action).unwrap_or(&binding.label)), canvas.theme.dim),
         ]);
         let width = width(&line);
         if x + width > area.right() {

@@ -22,6 +22,7 @@ use super::pending::{Pending, Reply};
 use super::shared::Shared;
 use super::text_field::TextField;
 use crate::config::bindings::{Action, Chord, Context};
+use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use chrono::NaiveDate;
 use submission::Submission;
@@ -105,6 +106,11 @@ pub trait Dialog {
         vec![Action::Confirm, Action::Cancel, Action::Next]
     }
 
+    /// The label of an action in its lowest line, where that of the binding does not fit.
+    fn label(&self, _action: Action) -> Option<&'static str> {
+        None
+    }
+
     /// Whether a text field has the focus and takes letters before the bindings do.
     fn takes_text(&self) -> bool {
         false
@@ -139,6 +145,9 @@ pub trait Dialog {
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow;
 
     fn paste(&mut self, _text: &str, _shared: &mut Shared) {}
+
+    /// Time has passed.
+    fn tick(&mut self, _now: Instant) {}
 
     /// A choice, a button or a field was clicked, by its place.
     fn choose(&mut self, _place: usize, _shared: &mut Shared) -> Flow {

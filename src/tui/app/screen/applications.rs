@@ -2,6 +2,7 @@
 
 use crate::config::bindings::Action;
 use crate::domain::application::{Application, ApplicationId};
+use crate::domain::filter::{FilterError, words};
 use crate::store::Window;
 
 use super::Screen;
@@ -20,9 +21,14 @@ impl Row for Application {
 
 impl Listed for Application {
     type Query = ();
+    type Filter = Vec<String>;
 
-    fn load(text: &str, (): &mut (), window: Window<Self>, _shared: &Shared) -> Option<Load> {
-        Some(Load::Applications(text.to_owned(), window))
+    fn parse(text: &str, _shared: &Shared) -> (Vec<String>, Option<FilterError>) {
+        (words(text), None)
+    }
+
+    fn load(words: &Vec<String>, (): &(), window: Window<Self>, _shared: &Shared) -> Option<Load> {
+        Some(Load::Applications(words.clone(), window))
     }
 }
 

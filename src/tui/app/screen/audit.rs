@@ -2,6 +2,7 @@
 
 use crate::config::bindings::Action;
 use crate::domain::audit_filter::AuditFilter;
+use crate::domain::filter::FilterError;
 use crate::store::Window;
 use crate::store::audit::AuditRow;
 use crate::store::usage::Presented;
@@ -22,21 +23,16 @@ impl Row for AuditRow {
     }
 }
 
-/// The parsed text of the filter.
-#[derive(Debug, Default)]
-pub struct AuditQuery {
-    pub filter: AuditFilter,
-    /// What is invalid in the text.
-    pub complaint: Option<String>,
-}
-
 impl Listed for AuditRow {
-    type Query = AuditQuery;
+    type Query = ();
+    type Filter = AuditFilter;
 
-    fn load(text: &str, query: &mut AuditQuery, window: Window<Self>, shared: &Shared) -> Option<Load> {
-        let (filter, complaint) = AuditFilter::parse(text, shared.now, &shared.zone());
-        *query = AuditQuery { filter: filter.clone(), complaint };
-        Some(Load::Audit(Box::new(filter), window))
+    fn parse(text: &str, shared: &Shared) -> (AuditFilter, Option<FilterError>) {
+        AuditFilter::parse(text, shared.now, &shared.zone())
+    }
+
+    fn load(filter: &AuditFilter, (): &(), window: Window<Self>, _shared: &Shared) -> Option<Load> {
+        Some(Load::Audit(Box::new(filter.clone()), window))
     }
 }
 

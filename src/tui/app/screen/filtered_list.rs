@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use crate::config::bindings::Action;
+use crate::domain::filter::FilterError;
 use crate::store::{Anchor, Page, StoreError, Window};
 use crate::tui::app::filter::{Filter, Typed};
 use crate::tui::app::list::{List, Move, Row};
@@ -16,8 +17,19 @@ pub trait Listed: Row {
     /// What narrows and orders the rows besides the text of the filter.
     type Query: Debug + Default;
 
+    /// The parsed text of the filter.
+    type Filter: Debug + Default;
+
+    /// Parses the text of a filter. An invalid term matches every row and is reported.
+    fn parse(text: &str, shared: &Shared) -> (Self::Filter, Option<FilterError>);
+
     /// What to read; none where there is nothing to show.
-    fn load(text: &str, query: &mut Self::Query, window: Window<Self>, shared: &Shared) -> Option<Load>;
+    fn load(
+        filter: &Self::Filter,
+        query: &Self::Query,
+        window: Window<Self>,
+        shared: &Shared,
+    ) -> Option<Load>;
 
     /// Whether the query leaves rows out.
     fn is_narrowed(_query: &Self::Query) -> bool {
@@ -60,6 +72,9 @@ pub trait Rows {
 pub struct FilteredList<T: Listed> {
     pub rows: List<T>,
     pub filter: Filter,
+    pub parsed: T::Filter,
+    /// What is invalid in the text of the filter.
+    pub invalid: Option<FilterError>,
     pub query: T::Query,
     /// Why the rows could not be read.
     pub error: Option<String>,
@@ -74,8 +89,15 @@ impl<T: Listed> Default for FilteredList<T> {
 
 impl<T: Listed> FilteredList<T> {
     pub fn new(query: T::Query) -> Self {
-        let (rows, filter, page) = (List::default(), Filter::default(), Pending::default());
-        Self { rows, filter, query, error: None, page }
+        Self {
+            rows: List::default(),
+            filter: Filter::default(),
+            parsed: T::Filter::default(),
+            invalid: None,
+            query,
+            error: None,
+            page: Pending::default(),
+        }
     }
 }
 
@@ -89,7 +111,8 @@ where
     }
 
     fn fetch(&mut self, window: Window<T>, shared: &mut Shared) {
-        if let Some(load) = T::load(self.filter.text(), &mut self.query, window, shared) {
+        (self.parsed, self.invalid) = T::parse(self.filter.text(), shared);
+        if let Some(load) = T::load(&self.parsed, &self.query, window, shared) {
             self.page.load(load, shared);
             self.rows.await_rows();
         }

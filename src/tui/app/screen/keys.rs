@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::config::bindings::Action;
 use crate::desk::{KeyAccess, Picked};
 use crate::domain::application::ApplicationId;
+use crate::domain::filter::FilterError;
 use crate::domain::key::{Key, KeyId, KeyState};
+use crate::domain::key_filter::KeyFilter;
 use crate::store::Window;
 use crate::store::keys::{KeyQuery, KeySort};
 use crate::tui::layout;
@@ -45,10 +47,10 @@ impl Default for KeysQuery {
 }
 
 impl KeysQuery {
-    fn with(&self, text: &str, shared: &Shared) -> Option<Box<KeyQuery>> {
+    fn with(&self, filter: &KeyFilter, shared: &Shared) -> Option<Box<KeyQuery>> {
         Some(Box::new(KeyQuery {
             application: self.application?,
-            filter: text.to_owned(),
+            filter: filter.clone(),
             state: self.state,
             platform: None,
             sort: self.sort,
@@ -61,9 +63,14 @@ impl KeysQuery {
 
 impl Listed for Key {
     type Query = KeysQuery;
+    type Filter = KeyFilter;
 
-    fn load(text: &str, query: &mut KeysQuery, window: Window<Self>, shared: &Shared) -> Option<Load> {
-        Some(Load::Keys(query.with(text, shared)?, window))
+    fn parse(text: &str, _shared: &Shared) -> (KeyFilter, Option<FilterError>) {
+        KeyFilter::parse(text)
+    }
+
+    fn load(filter: &KeyFilter, query: &KeysQuery, window: Window<Self>, shared: &Shared) -> Option<Load> {
+        Some(Load::Keys(query.with(filter, shared)?, window))
     }
 
     fn is_narrowed(query: &KeysQuery) -> bool {
@@ -114,7 +121,7 @@ impl KeysScreen {
     }
 
     fn query(&self, shared: &Shared) -> Option<Box<KeyQuery>> {
-        self.list.query.with(self.list.filter.text(), shared)
+        self.list.query.with(&self.list.parsed, shared)
     }
 
     fn reload_timeline(&mut self, shared: &mut Shared) {

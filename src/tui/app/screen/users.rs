@@ -2,6 +2,7 @@
 
 use crate::config::bindings::Action;
 use crate::desk::KeyAccess;
+use crate::domain::filter::{FilterError, words};
 use crate::domain::user::{User, UserId, UserStatus};
 use crate::store::Window;
 
@@ -22,9 +23,14 @@ impl Row for User {
 
 impl Listed for User {
     type Query = ();
+    type Filter = Vec<String>;
 
-    fn load(text: &str, (): &mut (), window: Window<Self>, _shared: &Shared) -> Option<Load> {
-        Some(Load::Users(text.to_owned(), window))
+    fn parse(text: &str, _shared: &Shared) -> (Vec<String>, Option<FilterError>) {
+        (words(text), None)
+    }
+
+    fn load(words: &Vec<String>, (): &(), window: Window<Self>, _shared: &Shared) -> Option<Load> {
+        Some(Load::Users(words.clone(), window))
     }
 }
 

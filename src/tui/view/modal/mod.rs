@@ -53,7 +53,8 @@ pub fn draw(app: &App, modal: &Modal, area: Rect, canvas: &mut Canvas<'_>) -> Cu
     } else {
         frame(page, area, canvas)
     };
-    hints::draw(app, modal.dialog().contexts(), &modal.dialog().hints(), foot, canvas);
+    let dialog = modal.dialog();
+    hints::draw(app, dialog.contexts(), &dialog.hints(), |action| dialog.label(action), foot, canvas);
     draw_lines(page, lines, canvas)
 }
 

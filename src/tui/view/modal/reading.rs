@@ -3,9 +3,8 @@
 use ratatui::text::Span;
 
 use crate::config::bindings::Context;
-use crate::domain::audit_filter::NAMED;
-use crate::domain::platform;
 use crate::domain::text::inert;
+use crate::domain::{audit_filter, key_filter, platform};
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
 use crate::tui::app::modal::reading::{self, Reading};
@@ -70,11 +69,16 @@ fn help(app: &App, title: &str, contexts: &[Context], page: &mut Page<'_>) {
         for hint in app.shared.bindings().of(*context).filter(|hint| !hint.chords.is_empty()) {
             line(&hint.keys(), &hint.help, page);
         }
-        if *context == Context::Audit {
-            page.blank().text("In its filter", theme.heading);
-            for (word, help) in NAMED {
-                line(word, help, page);
-            }
+        let terms = match context {
+            Context::Keys => &key_filter::NAMED[..],
+            Context::Audit => &audit_filter::NAMED,
+            _ => &[],
+        };
+        if !terms.is_empty() {
+            page.blank().text("Filter: words, \"phrases\" and terms", theme.heading);
+        }
+        for (term, help) in terms {
+            line(term, help, page);
         }
         page.blank();
     }

@@ -8,6 +8,7 @@ use crate::tui::app::App;
 use crate::tui::app::message::Tone;
 use crate::tui::app::modal::reveal::{Mode, PathKind, Reveal};
 use crate::tui::app::msg::Target;
+use crate::tui::view::facts::exact;
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
 /// The page, as wide as the terminal.
@@ -18,10 +19,15 @@ pub(super) fn panel(app: &App, reveal: &Reveal, page: &mut Page<'_>) {
         _ => "API key created".to_owned(),
     };
     page.line(Line::styled(title, theme.accent)).blank();
+    let application = app.shared.application().filter(|here| here.id == reveal.key.application);
+    if let Some(application) = application {
+        page.facts(&[("Application", &application.name)]);
+    }
     page.facts(&[
         ("Name", &reveal.key.name),
         ("Platform", &app.shared.catalog().label(&reveal.key.kind)),
-        ("Expires", &app.shared.zone().show(reveal.key.expires)),
+        ("Type", &reveal.key.key_type.as_str()),
+        ("Expires", &exact(app, reveal.key.expires)),
     ]);
     if let Some(fate) = &reveal.fate {
         page.text(fate, theme.text);
@@ -35,11 +41,11 @@ pub(super) fn panel(app: &App, reveal: &Reveal, page: &mut Page<'_>) {
             let (label, text) = match kind {
                 PathKind::File => ("File", "Write the secret to a new file (mode 0600)."),
                 PathKind::Directory => (
-                    "Folder",
-                    "Write this secret and all that follow into a folder, each to a new file (mode 0600).",
+                    "Directory",
+                    "Write this secret and all that follow to a directory, each to a new file (mode 0600).",
                 ),
             };
-            page.text(&format!("{text} Enter writes, Esc goes back."), theme.dim);
+            page.text(text, theme.dim);
             page.field(label, field, true, 0);
             status(reveal, page);
         }
@@ -68,7 +74,7 @@ fn secret(reveal: &Reveal, page: &mut Page<'_>) {
         page.line(Line::styled(format!("{number} {}", piece.iter().collect::<String>()), style));
     }
     page.text(
-        "Too narrow for one line: put the numbered pieces together, without the numbers.",
+        "The terminal is too narrow for one line. Join the numbered parts without their numbers.",
         Style::new(),
     );
 }

@@ -10,7 +10,6 @@ use crate::tui::app::App;
 use crate::tui::view::canvas::{Canvas, Cursor};
 use crate::tui::view::facts::count;
 use crate::tui::view::table::Column;
-use crate::tui::view::text::words;
 
 const EMPTY: &str = "There are no Applications yet. Press n to create one.";
 
@@ -26,12 +25,11 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
         Column::fixed("KEYS", 9).on_the_right(),
         Column::fixed("CREATED", 10).on_the_right(),
     ];
-    let found = words(list.filter.text());
     let row = |application: &Application| {
         let sign = if Some(application.id) == current { pointer } else { " " };
         vec![
             Line::styled(sign, theme.accent),
-            marked(application.name.to_string(), &found, theme),
+            marked(application.name.to_string(), &list.parsed, theme),
             Line::raw(application.keys.to_string()),
             Line::raw(relative_short(application.created, app.shared.now)),
         ]

@@ -33,7 +33,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
         Column::flexible("TO", 10, 3, 50),
         Column::flexible("APPLICATION", 11 * application, application, 30),
     ];
-    let found: Vec<String> = screen.list.query.filter.texts().cloned().collect();
+    let found: Vec<String> = screen.list.parsed.texts().cloned().collect();
     let row = |row: &AuditRow| {
         let label = row.entry.label();
         vec![
@@ -116,8 +116,6 @@ fn notices(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
             .as_ref()
             .map(|mismatch| (format!("! {}", sentence(&mismatch.to_string())), theme.danger)),
     );
-    let complaint = app.screens.audit.list.query.complaint.as_ref();
-    said.extend(complaint.map(|complaint| (sentence(complaint), theme.warning)));
     said.extend(still_presented(app).map(|text| (text, theme.warning)));
     let mut taken = 0;
     // The list keeps most of the lines.

@@ -7,6 +7,7 @@ use super::{marked, rows, timeline, top_line};
 use crate::config::bindings::{Action, Context};
 use crate::domain::expiry::relative_short;
 use crate::domain::key::{Key, KeyState};
+use crate::domain::key_filter::KeyField;
 use crate::store::keys::KeySort;
 use crate::tui::app::App;
 use crate::tui::view::appearance::{Appearance, Glyphs};
@@ -15,7 +16,6 @@ use crate::tui::view::facts::{count, creator, state};
 use crate::tui::view::key_details;
 use crate::tui::view::page::Page;
 use crate::tui::view::table::Column;
-use crate::tui::view::text::words;
 
 pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let screen = &app.screens.keys;
@@ -36,9 +36,8 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     }
     let columns = key_columns(app, list_area.width);
     let columns_only: Vec<Column> = columns.iter().map(|(_, column)| *column).collect();
-    let found = words(screen.list.filter.text());
     let appearance = canvas.appearance;
-    let cells = |key: &Key| key_cells(app, appearance, key, &columns, &found);
+    let cells = |key: &Key| key_cells(app, appearance, key, &columns);
     let row = rows(&screen.list, &empty_keys(app), &columns_only, cells, below, canvas);
     if let Some(pane) = pane.filter(|_| !screen.list.rows.is_empty()) {
         details_pane(app, pane, canvas);
@@ -108,10 +107,10 @@ fn key_cells(
     appearance: &Appearance,
     key: &Key,
     columns: &[(Cell, Column)],
-    found: &[String],
 ) -> Vec<Line<'static>> {
     let Appearance { theme, glyphs } = appearance;
-    let marked = |text: String| marked(text, found, theme);
+    let marked =
+        |text: String, field: KeyField| marked(text, &app.screens.keys.list.parsed.texts(field), theme);
     columns
         .iter()
         .map(|(cell, column)| match cell {
@@ -119,14 +118,16 @@ fn key_cells(
                 let picked = app.screens.keys.picked.contains_key(&key.id);
                 Line::styled(if picked { glyphs.picked } else { " " }, theme.accent)
             }
-            Cell::Sorted(KeySort::Name) => marked(key.name.to_string()),
+            Cell::Sorted(KeySort::Name) => marked(key.name.to_string(), KeyField::Any),
             Cell::Sorted(KeySort::KeyId) => {
-                let mut line = marked(key.id.to_string());
+                let mut line = marked(key.id.to_string(), KeyField::Any);
                 line.spans
                     .extend(lineage(key, glyphs, column.most).map(|text| Span::styled(text, theme.dim)));
                 line
             }
-            Cell::Sorted(KeySort::Platform) => marked(app.shared.catalog().label(&key.kind)),
+            Cell::Sorted(KeySort::Platform) => {
+                marked(app.shared.catalog().label(&key.kind), KeyField::Platform)
+            }
             Cell::Sorted(KeySort::Expires) => Line::raw(relative_short(key.expires, app.shared.now)),
             Cell::Sorted(KeySort::State) => {
                 let (text, style) =
@@ -135,7 +136,11 @@ fn key_cells(
             }
             Cell::Sorted(KeySort::Creator) => {
                 let text = creator(&key.creator);
-                if key.creator.email.is_some() { marked(text) } else { Line::styled(text, theme.dim) }
+                if key.creator.email.is_some() {
+                    marked(text, KeyField::Creator)
+                } else {
+                    Line::styled(text, theme.dim)
+                }
             }
             Cell::Sorted(KeySort::LastUsed) => match (key.last_used, key.delivered) {
                 (Some(at), _) => Line::raw(relative_short(at, app.shared.now)),

@@ -28,6 +28,10 @@ fn top_line<T: Listed>(
     canvas: &mut Canvas<'_>,
 ) -> (Cursor, Rect) {
     let mut spans = Vec::new();
+    let facts = match &list.invalid {
+        Some(invalid) => vec![Span::styled(inert(&invalid.usage()), canvas.theme.warning)],
+        None => facts,
+    };
     if list.rows.is_stale() {
         spans.push(Span::styled("~  ", canvas.theme.dim));
     }
@@ -38,7 +42,7 @@ fn top_line<T: Listed>(
         spans.push(fact);
     }
     let right = Line::from(spans);
-    let taken = width(&right).min(area.width / 2 + area.width / 4);
+    let taken = width(&right).min(area.width * 3 / 5);
     canvas.buffer.set_line(area.right().saturating_sub(taken), area.y, &right, taken);
     let left = Rect { width: area.width.saturating_sub(taken + 2), ..area };
     let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };

@@ -10,7 +10,6 @@ use crate::domain::user::{User, UserStatus};
 use crate::tui::app::App;
 use crate::tui::view::canvas::{Canvas, Cursor};
 use crate::tui::view::table::Column;
-use crate::tui::view::text::words;
 
 pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let list = &app.screens.users.list;
@@ -24,7 +23,6 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
         Column::fixed("KEYS", 6).on_the_right(),
         Column::fixed("ADDED", 9).on_the_right(),
     ];
-    let found = words(list.filter.text());
     let row = |user: &User| {
         let (sign, status, style) = match user.status {
             UserStatus::Active => (glyphs.valid, "Active", theme.good),
@@ -32,7 +30,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
             UserStatus::Deleted => (glyphs.expired, "Deleted", theme.dim),
         };
         let email = match &user.email {
-            Some(email) => marked(email.to_string(), &found, theme),
+            Some(email) => marked(email.to_string(), &list.parsed, theme),
             None => Line::styled("(deleted user)", theme.dim),
         };
         vec![

@@ -6,6 +6,9 @@ mod several;
 
 use std::path::PathBuf;
 
+use chrono::TimeDelta;
+
+use crate::domain::Instant;
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
@@ -29,6 +32,8 @@ pub struct Reveal {
     pub shown: bool,
     pub mode: Mode,
     pub status: Option<(Tone, String)>,
+    /// The instant at which the copy that the status reports is cleared from the clipboard.
+    cleared_at: Option<Instant>,
     /// Whether it went to a terminal's clipboard, which keydesk cannot clear by itself.
     pub in_terminal_clipboard: bool,
     copy: Pending<Copied>,
@@ -56,7 +61,7 @@ pub enum PathKind {
 pub enum Mode {
     /// Copy, write, show.
     Home,
-    /// A path is typed.
+    /// A path is typed. It stays until the file is written or Esc is pressed.
     Path(PathKind, TextField),
     /// "You have not copied this key. Close anyway?" `yes` is whether Yes has the focus.
     Asking {
@@ -73,6 +78,7 @@ impl Reveal {
             shown: false,
             mode: Mode::Home,
             status: None,
+            cleared_at: None,
             in_terminal_clipboard: false,
             copy: Pending::default(),
             write: Pending::default(),
@@ -104,7 +110,7 @@ impl Reveal {
         self.shown = false;
     }
 
-    /// Asks before closing, unless the secret is in safety. Says whether it may close.
+    /// Asks before closing, unless the secret was copied or written. Returns whether it may close.
     pub fn may_close(&mut self) -> bool {
         if self.saved {
             return true;
@@ -131,10 +137,10 @@ impl Reveal {
         // Overwrites the secret on the screen.
         shared.push(Effect::Redraw);
         let text = if self.noted {
-            let until = shared.zone().local(self.key.expires).date_naive();
-            format!("Key {} created. It works until {until}.", self.key.prefix)
+            let date = shared.zone().local(self.key.expires).date_naive();
+            format!("Key {} created. It expires on {date}.", self.key.prefix)
         } else {
-            format!("Key {} created, but its secret was never shown: rotate or delete it.", self.key.prefix)
+            format!("Key {} created, but its secret was not delivered. Rotate or delete it.", self.key.prefix)
         };
         let fate = self.fate.as_ref().map(|fate| format!(" {fate}")).unwrap_or_default();
         shared.say(Message::done(text + &fate));
@@ -146,14 +152,14 @@ impl Reveal {
             Action::Copy if !self.is_busy() => {
                 let secret = self.secret.clone();
                 self.copy.ask(shared, |request| Effect::Copy(request, secret));
-                self.status = Some((Tone::Note, "Copying...".into()));
+                self.set_status(Tone::Note, "Copying...");
             }
             Action::Write if !self.is_busy() => {
                 self.status = None;
                 self.mode =
                     Mode::Path(PathKind::File, TextField::with(400, &self.file().display().to_string()));
             }
-            Action::WriteAll if !self.is_busy() && self.is_followed() => self.ask_folder(),
+            Action::WriteAll if !self.is_busy() && self.is_followed() => self.ask_directory(),
             Action::Show => {
                 self.shown = !self.shown;
                 if self.shown {
@@ -169,8 +175,7 @@ impl Reveal {
             Action::ClearClipboard if self.in_terminal_clipboard => {
                 shared.push(Effect::ClearClipboard);
                 self.in_terminal_clipboard = false;
-                self.status =
-                    Some((Tone::Note, "Asked your terminal to empty its clipboard; paste to check.".into()));
+                self.set_status(Tone::Note, "Asked your terminal to clear its clipboard. Paste to check.");
             }
             Action::Close | Action::Cancel | Action::Confirm => return self.close(shared),
             _ => {}
@@ -182,18 +187,24 @@ impl Reveal {
         let Mode::Path(kind, field) = &mut self.mode else { return Flow::Stay };
         let path = PathBuf::from(field.text().trim());
         match (press.action, *kind) {
-            (Some(Action::Cancel), _) => self.mode = Mode::Home,
+            (Some(Action::Cancel), _) => {
+                self.mode = Mode::Home;
+                self.status = None;
+            }
+            (Some(Action::Confirm), _) if self.write.is_waiting() => {}
             (Some(Action::Confirm), kind) if path.as_os_str().is_empty() => {
                 let text = match kind {
-                    PathKind::File => "A file name is needed.",
-                    PathKind::Directory => "A folder is needed; . is the one you are in.",
+                    PathKind::File => "Enter the path of a new file.",
+                    PathKind::Directory => "Enter a directory, or . for the current one.",
                 };
-                self.status = Some((Tone::Error, text.into()));
+                self.set_status(Tone::Error, text);
             }
             (Some(Action::Confirm), PathKind::File) => self.write(path, shared),
             (Some(Action::Confirm), PathKind::Directory) => return self.write_all(path, shared),
             _ => {
-                field.edit(&press.chord);
+                if field.edit(&press.chord) && !self.write.is_waiting() {
+                    self.status = None;
+                }
             }
         }
         Flow::Stay
@@ -202,8 +213,7 @@ impl Reveal {
     fn write(&mut self, path: PathBuf, shared: &mut Shared) {
         let secret = self.secret.clone();
         self.write.ask(shared, |request| Effect::Write(request, path, secret));
-        self.status = Some((Tone::Note, "Writing...".into()));
-        self.mode = Mode::Home;
+        self.set_status(Tone::Note, "Writing...");
     }
 
     fn press_asking(&mut self, action: Action, shared: &mut Shared) -> Flow {
@@ -225,6 +235,7 @@ impl Reveal {
 
     fn set_status(&mut self, tone: Tone, text: &str) {
         self.status = Some((tone, inert(text)));
+        self.cleared_at = None;
     }
 
     fn set_saved(&mut self, shared: &mut Shared) {
@@ -242,9 +253,19 @@ impl Dialog for Reveal {
         }
     }
 
+    fn label(&self, action: Action) -> Option<&'static str> {
+        match (action, &self.mode) {
+            (Action::Show, _) if self.shown => Some("hide"),
+            (Action::Confirm, Mode::Path(..)) => Some("write"),
+            _ => None,
+        }
+    }
+
     fn hints(&self) -> Vec<Action> {
-        if !matches!(self.mode, Mode::Home) {
-            return Vec::new();
+        match self.mode {
+            Mode::Home => {}
+            Mode::Path(..) => return vec![Action::Confirm, Action::Cancel],
+            Mode::Asking { .. } => return vec![Action::Yes, Action::No, Action::Copy, Action::Write],
         }
         // All of them do not fit on 80 columns; the help lists the other one.
         let third = if self.is_followed() { Action::WriteAll } else { Action::Usage };
@@ -262,7 +283,14 @@ impl Dialog for Reveal {
         // The mouse is left to the terminal, for selecting text.
         shared.push(Effect::Mouse(false));
         if self.series.is_written {
+            self.ask_directory();
             self.write(self.file(), shared);
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        if self.cleared_at.is_some_and(|at| at <= now) {
+            self.set_status(Tone::Note, "Clipboard cleared. Press c to copy again.");
         }
     }
 
@@ -295,14 +323,18 @@ impl Dialog for Reveal {
                 if copied.is_claimed() {
                     self.set_status(Tone::Done, &copied.describe("press w"));
                     self.set_saved(shared);
+                    if let Copied::System { seconds, .. } = copied {
+                        let seconds = TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000));
+                        self.cleared_at = shared.now.checked_add_signed(seconds);
+                    }
                 } else {
                     let text = copied.describe("press w");
-                    let text = format!("{text}; show it and select with the mouse, or press w");
+                    let text = format!("{text}. Press v and select it with the mouse, or press w.");
                     self.set_status(Tone::Error, &text);
                 }
             }
             Some(Err(error)) => {
-                self.set_status(Tone::Error, &format!("{error}; press w to write a file"));
+                self.set_status(Tone::Error, &format!("{error}. Press w to write a file."));
             }
             None => {}
         }

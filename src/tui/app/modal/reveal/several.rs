@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
+use crate::tui::app::message::count;
 use crate::tui::app::modal::{Flow, Message, Shared, TextField};
 
 use super::{Mode, PathKind, Reveal};
@@ -24,7 +25,7 @@ pub(super) struct Series {
     /// Those that follow, the next one last.
     waiting: Vec<Successor>,
     /// The directory of the last file, suggested for the next.
-    folder: Option<PathBuf>,
+    directory: Option<PathBuf>,
     /// The number of files written there.
     written: usize,
     /// Whether the following ones are written there without asking.
@@ -53,10 +54,10 @@ impl Reveal {
     pub(super) fn next(&mut self, shared: &mut Shared) -> Flow {
         let series = std::mem::take(&mut self.series);
         if series.waiting.is_empty() && series.is_written {
-            let folder = inert(&series.folder.clone().unwrap_or_default().display().to_string());
+            let directory = inert(&series.directory.clone().unwrap_or_default().display().to_string());
             shared.say(Message::done(format!(
-                "{} new keys are in {folder}, each in a file of its own (mode 0600).",
-                series.written
+                "{} written to {directory} (mode 0600).",
+                count(u64::try_from(series.written).unwrap_or(u64::MAX), "secret")
             )));
         }
         Self::next_of(series, (self.turn.0 + 1, self.turn.1)).map_or(Flow::Close, Flow::swap)
@@ -65,21 +66,21 @@ impl Reveal {
     /// The file to suggest.
     pub(super) fn file(&self) -> PathBuf {
         let name = format!("{}.key", self.key.prefix);
-        self.series.folder.as_ref().map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name))
+        self.series.directory.as_ref().map_or_else(|| PathBuf::from(&name), |directory| directory.join(&name))
     }
 
-    pub(super) fn ask_folder(&mut self) {
-        let folder = self.series.folder.as_deref().unwrap_or(Path::new("")).display().to_string();
+    pub(super) fn ask_directory(&mut self) {
+        let directory = self.series.directory.as_deref().unwrap_or(Path::new("")).display().to_string();
         self.status = None;
-        self.mode = Mode::Path(PathKind::Directory, TextField::with(400, &folder));
+        self.mode = Mode::Path(PathKind::Directory, TextField::with(400, &directory));
     }
 
-    /// Writes this one and all that follow into a folder.
-    pub(super) fn write_all(&mut self, folder: PathBuf, shared: &mut Shared) -> Flow {
-        let folder = Some(folder);
-        if self.series.folder != folder {
+    /// Writes this one and all that follow to a directory.
+    pub(super) fn write_all(&mut self, directory: PathBuf, shared: &mut Shared) -> Flow {
+        let directory = Some(directory);
+        if self.series.directory != directory {
             self.series.written = 0;
-            self.series.folder = folder;
+            self.series.directory = directory;
         }
         self.series.is_written = true;
         // One that is saved already is not written again.
@@ -90,11 +91,18 @@ impl Reveal {
         Flow::Stay
     }
 
-    /// Continues with the next one after a file was written, unless a question is open.
+    /// After a file was written: continues with the next one when all are to be written, unless that was interrupted by
+    /// Esc or a question.
     pub(super) fn written(&mut self, path: &Path, shared: &mut Shared) -> Flow {
-        self.series.folder = path.parent().map(PathBuf::from);
+        self.series.directory = path.parent().map(PathBuf::from);
         self.series.written += 1;
-        self.series.is_written &= matches!(self.mode, Mode::Home);
-        if self.series.is_written { self.leave(shared) } else { Flow::Stay }
+        self.series.is_written &= matches!(self.mode, Mode::Path(PathKind::Directory, _));
+        if self.series.is_written {
+            return self.leave(shared);
+        }
+        if matches!(self.mode, Mode::Path(..)) {
+            self.mode = Mode::Home;
+        }
+        Flow::Stay
     }
 }
