@@ -231,7 +231,7 @@ impl Context {
 }
 
 /// The file that was named, or the one at its usual place.
-fn place(
+pub(crate) fn place(
     named: Option<PathBuf>,
     what: &str,
     usual: fn(locations::Locations) -> PathBuf,

@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::host::{files, locations};
 
 /// Default level of the log file; `KEYDESK_LOG` overrides it.
-const DEFAULT_LEVEL: &str = "warn";
+pub(crate) const DEFAULT_LEVEL: &str = "warn";
 
 /// Default level of `serve`, which logs rejected requests.
 const DEFAULT_LEVEL_OF_SERVE: &str = "info";

@@ -46,7 +46,7 @@ pub use terminal_ui::{Launch, LaunchTui};
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use context::{Context, GlobalArgs};
 use error::{CommandError, ErrorKind};
@@ -128,8 +128,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, launch_tui: LaunchTui
         return report(&error, format);
     }
     let matches = command_tree().try_get_matches_from(&arguments);
-    let line = match matches.and_then(|matches| CommandLine::from_arg_matches(&matches)) {
-        Ok(line) => line,
+    let parsed = matches.and_then(|matches| Ok((CommandLine::from_arg_matches(&matches)?, matches)));
+    let (line, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return clap_errors::report(&error, format),
     };
     // With a clock this wrong, expired keys could be valid.
@@ -139,7 +140,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, launch_tui: LaunchTui
     if !matches!(line.command, Some(Command::Serve(_))) {
         log::begin();
     }
-    match dispatch(line, launch_tui) {
+    match dispatch(line, &matches, launch_tui) {
         Ok(exit) => exit,
         Err(error) => {
             if error.kind() != ErrorKind::ClosedPipe {
@@ -150,7 +151,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, launch_tui: LaunchTui
     }
 }
 
-fn dispatch(line: CommandLine, launch_tui: LaunchTui) -> Result<Exit, CommandError> {
+fn dispatch(line: CommandLine, matches: &ArgMatches, launch_tui: LaunchTui) -> Result<Exit, CommandError> {
     let CommandLine { global, command } = line;
     // The user's own umask decides who can read the manual pages.
     if !matches!(command, Some(Command::Man(_))) {
@@ -159,8 +160,8 @@ fn dispatch(line: CommandLine, launch_tui: LaunchTui) -> Result<Exit, CommandErr
     let Some(command) = command else { return terminal_ui::run(Context::new(global)?, launch_tui) };
     let output = Output::new(global.format());
     match command {
-        // These work without settings and without a home folder.
-        Command::Config(_) => config::run(&output),
+        // These work with an invalid configuration too.
+        Command::Config(args) => config::run(global, &args, matches),
         Command::Completions(args) => completions::run(&output, command_tree(), &args),
         Command::Man(args) => man::run(&output, command_tree(), &args),
         Command::Doctor(args) => doctor::run(global, &args),

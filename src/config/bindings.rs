@@ -1,12 +1,11 @@
 //! The key bindings. Footer, help and palette come from the same table.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
 
 pub use super::action::{Action, Context};
-pub use super::chord::{Chord, Key, NotAKey};
+pub use super::chord::{Chord, Key};
 
 /// A line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +26,10 @@ impl Binding {
     pub fn keys(&self) -> String {
         self.chords.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
+
+    fn bound(&self) -> Bound {
+        Bound { context: self.context, action: self.action }
+    }
 }
 
 /// The table, in the order of `assets/keys.toml`.
@@ -40,7 +43,7 @@ pub struct Bindings {
 struct Line {
     context: Context,
     action: Action,
-    keys: Vec<String>,
+    keys: Vec<Chord>,
     label: String,
     help: String,
 }
@@ -50,29 +53,31 @@ struct Lines {
     bindings: Vec<Line>,
 }
 
-/// What people put under `[keys]` in `config.toml`: `[keys.CONTEXT]` with `action = ["key", ...]`.
-pub type Overrides = BTreeMap<String, BTreeMap<String, Vec<String>>>;
-
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BindingError {
     #[error("{0}")]
     Toml(String),
-    #[error("[keys.{context}] {action}: {error}")]
-    Key { context: String, action: String, error: NotAKey },
-    #[error("[keys.{context}]: there is no such part; there are: {allowed}")]
+    #[error("unknown context {context:?}: use one of {allowed}")]
     Context { context: String, allowed: String },
-    #[error("[keys.{context}] {action}: there is no such action; there are: {allowed}")]
+    #[error("unknown action {action:?} in [keys.{context}]: use one of {allowed}")]
     Action { context: String, action: String, allowed: String },
     /// One key for two actions that can be pressed at the same time.
-    #[error("the key {chord} is bound to both {first} and {second}: give one of them another")]
+    #[error("{chord} is bound to both {first} and {second}: change one of them")]
     Clash { chord: Chord, first: Bound, second: Bound },
-    /// The configuration takes a key away that must stay.
-    #[error(
-        "[keys.{}] {}: {chord} must stay among its keys, so that there is always a way out",
-        .bound.context.as_ref(),
-        .bound.action.as_ref()
-    )]
+    /// The configuration removes a key that is required.
+    #[error("{bound} must keep {chord}: it always leads back")]
     Fixed { bound: Bound, chord: Chord },
+}
+
+impl BindingError {
+    /// Whether a binding is part of a clash, or lacks a required key.
+    pub(super) fn is_about(&self, it: Bound) -> bool {
+        match self {
+            Self::Clash { first, second, .. } => it == *first || it == *second,
+            Self::Fixed { bound, .. } => it == *bound,
+            _ => false,
+        }
+    }
 }
 
 /// What a key is bound to, written `context.action`.
@@ -88,7 +93,7 @@ impl fmt::Display for Bound {
     }
 }
 
-/// Keys that no configuration can take away: Esc always leads back, Ctrl-C always quits.
+/// Keys that cannot be removed: Esc always leads back, Ctrl-C always quits.
 const FIXED: [(Context, Action, Chord); 5] = [
     (Context::Global, Action::Quit, Chord::ctrl_c()),
     (Context::Global, Action::Dismiss, Chord::plain(Key::Esc)),
@@ -106,40 +111,34 @@ impl Bindings {
     pub fn parse(text: &str) -> Result<Self, BindingError> {
         let lines: Lines = toml::from_str(text).map_err(|error| BindingError::Toml(error.to_string()))?;
         let mut bindings = Self::default();
-        for Line { context, action, keys, label, help } in lines.bindings {
-            let chords = chords(context.as_ref(), action.as_ref(), &keys)?;
+        for Line { context, action, keys: chords, label, help } in lines.bindings {
             bindings.entries.push(Binding { context, action, chords, label, help });
         }
         bindings.check()?;
         Ok(bindings)
     }
 
-    /// Replaces the keys of some actions.
-    pub fn overridden(mut self, overrides: &Overrides) -> Result<Self, BindingError> {
-        for (context, actions) in overrides {
-            if !self.entries.iter().any(|entry| entry.context.as_ref() == context) {
-                let allowed = self.words(|entry| Some(entry.context.as_ref()));
-                return Err(BindingError::Context { context: context.clone(), allowed });
-            }
-            for (action, keys) in actions {
-                let of_context = |entry: &Binding| entry.context.as_ref() == context;
-                let named = |entry: &&mut Binding| of_context(entry) && entry.action.as_ref() == action;
-                if let Some(entry) = self.entries.iter_mut().find(named) {
-                    entry.chords = chords(context, action, keys)?;
-                    continue;
-                }
-                let allowed = self.words(|entry| of_context(entry).then_some(entry.action.as_ref()));
-                let (context, action) = (context.clone(), action.clone());
-                return Err(BindingError::Action { context, action, allowed });
-            }
+    /// Replaces the keys of an action. [`Self::check`] must follow.
+    pub(super) fn set(
+        &mut self,
+        context: &str,
+        action: &str,
+        chords: Vec<Chord>,
+    ) -> Result<Bound, BindingError> {
+        let of_context = |entry: &Binding| entry.context.as_ref() == context;
+        if let Some(entry) =
+            self.entries.iter_mut().find(|entry| of_context(entry) && entry.action.as_ref() == action)
+        {
+            entry.chords = chords;
+            return Ok(entry.bound());
         }
-        for (context, action, chord) in FIXED {
-            if !self.get(context, action).is_some_and(|entry| entry.chords.contains(&chord)) {
-                return Err(BindingError::Fixed { bound: Bound { context, action }, chord });
-            }
+        let context = context.to_owned();
+        if !self.entries.iter().any(of_context) {
+            let allowed = self.words(|entry| Some(entry.context.as_ref()));
+            return Err(BindingError::Context { context, allowed });
         }
-        self.check()?;
-        Ok(self)
+        let allowed = self.words(|entry| of_context(entry).then_some(entry.action.as_ref()));
+        Err(BindingError::Action { context, action: action.to_owned(), allowed })
     }
 
     fn words<'a>(&'a self, word: impl Fn(&'a Binding) -> Option<&'a str>) -> String {
@@ -148,15 +147,20 @@ impl Bindings {
         words.join(", ")
     }
 
-    fn check(&self) -> Result<(), BindingError> {
+    /// Reports a missing required key, or a key bound to two actions that can be pressed at the same time.
+    pub(super) fn check(&self) -> Result<(), BindingError> {
+        for (context, action, chord) in FIXED {
+            if !self.get(context, action).is_some_and(|entry| entry.chords.contains(&chord)) {
+                return Err(BindingError::Fixed { bound: Bound { context, action }, chord });
+            }
+        }
         for (place, first) in self.entries.iter().enumerate() {
             for second in self.entries.iter().skip(place + 1) {
                 if !first.context.overlaps(second.context) {
                     continue;
                 }
                 if let Some(chord) = first.chords.iter().find(|chord| second.chords.contains(chord)) {
-                    let bound = |entry: &Binding| Bound { context: entry.context, action: entry.action };
-                    let (first, second) = (bound(first), bound(second));
+                    let (first, second) = (first.bound(), second.bound());
                     return Err(BindingError::Clash { chord: *chord, first, second });
                 }
             }
@@ -176,6 +180,13 @@ impl Bindings {
         self.entries.iter().filter(move |entry| entry.context == context)
     }
 
+    /// The keys of a binding named `context.action`; empty where there is none.
+    #[must_use]
+    pub fn keys_of(&self, bound: &str) -> String {
+        let entry = self.entries.iter().find(|entry| entry.bound().to_string() == bound);
+        entry.map(Binding::keys).unwrap_or_default()
+    }
+
     /// The entry of an action in a context.
     #[must_use]
     pub fn get(&self, context: Context, action: Action) -> Option<&Binding> {
@@ -183,54 +194,49 @@ impl Bindings {
     }
 }
 
-fn chords(context: &str, action: &str, keys: &[String]) -> Result<Vec<Chord>, BindingError> {
-    keys.iter().map(|key| key.parse()).collect::<Result<_, _>>().map_err(|error| BindingError::Key {
-        context: context.into(),
-        action: action.into(),
-        error,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_shipped_table_is_sound() {
+    fn the_built_in_table_is_valid() {
         let bindings = Bindings::built_in().unwrap();
         assert_eq!(bindings.action(&[Context::Keys], &"n".parse().unwrap()), Some(Action::Create));
         assert!(bindings.entries.iter().all(|b| !b.help.is_empty() && !b.label.is_empty()));
     }
 
-    #[test]
-    fn a_clash_names_both() {
-        let own = Overrides::from([("keys".into(), BTreeMap::from([("create".into(), vec!["d".into()])]))]);
-        let error = Bindings::built_in().unwrap().overridden(&own).unwrap_err().to_string();
-        assert!(error.contains("keys.create") && error.contains("keys.delete"), "{error}");
-        let own = Overrides::from([("keys".into(), BTreeMap::from([("create".into(), vec!["q".into()])]))]);
-        let error = Bindings::built_in().unwrap().overridden(&own).unwrap_err().to_string();
-        assert!(error.contains("keys.create") && error.contains("global.quit"), "{error}");
+    fn overridden(bound: &str, keys: &[&str]) -> Result<Bindings, String> {
+        let (context, action) = bound.split_once('.').unwrap();
+        let mut bindings = Bindings::built_in().unwrap();
+        let chords = keys.iter().map(|key| key.parse().unwrap()).collect();
+        bindings
+            .set(context, action, chords)
+            .and_then(|_| bindings.check())
+            .map_err(|error| error.to_string())?;
+        Ok(bindings)
     }
 
     #[test]
-    fn the_ways_out_stay() {
-        for (context, action, chord) in FIXED {
-            let own = |keys: Vec<String>| {
-                let actions = BTreeMap::from([(action.as_ref().to_owned(), keys)]);
-                Overrides::from([(context.as_ref().to_owned(), actions)])
-            };
-            let error =
-                Bindings::built_in().unwrap().overridden(&own(vec!["f9".into()])).unwrap_err().to_string();
-            assert!(error.contains(action.as_ref()) && error.contains(&chord.to_string()), "{error}");
-            let both = own(vec!["f9".into(), chord.to_string()]);
-            assert!(Bindings::built_in().unwrap().overridden(&both).is_ok(), "{action:?}");
+    fn a_clash_names_both_actions() {
+        for (key, other) in [("d", "keys.delete"), ("q", "global.quit")] {
+            let error = overridden("keys.create", &[key]).unwrap_err();
+            assert!(error.contains("keys.create") && error.contains(other), "{error}");
         }
     }
 
     #[test]
-    fn what_is_unknown_says_what_is_known() {
-        let own = Overrides::from([("keys".into(), BTreeMap::from([("explode".into(), vec![])]))]);
-        let error = Bindings::built_in().unwrap().overridden(&own).unwrap_err().to_string();
-        assert!(error.contains("create, rotate, delete"), "{error}");
+    fn required_keys_cannot_be_removed() {
+        for (context, action, chord) in FIXED {
+            let bound = Bound { context, action }.to_string();
+            let error = overridden(&bound, &["f9"]).unwrap_err();
+            assert!(error.contains(&bound) && error.contains(&chord.to_string()), "{error}");
+            assert!(overridden(&bound, &["f9", &chord.to_string()]).is_ok(), "{bound}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_rejected_with_the_known_ones() {
+        assert!(overridden("keys.explode", &[]).unwrap_err().contains("create, rotate, delete"));
+        assert!(overridden("cellar.up", &[]).unwrap_err().contains("keys, applications"));
     }
 }

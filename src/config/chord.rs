@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Deserialize;
+
 /// A key without its modifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
@@ -52,7 +54,8 @@ const NAMED: [(&str, Key); 18] = [
 ];
 
 /// A key with its modifiers, written `ctrl-p`, `alt-x`, `G`, `enter`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Chord {
     pub key: Key,
     pub ctrl: bool,
@@ -84,8 +87,8 @@ impl Chord {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no key: write a letter or sign, enter, esc, space, tab, up, down, left, right, home, end, pageup, \
-     pagedown, backspace, delete, insert, shift-tab, f1 to f12, with ctrl- or alt- in front where wanted"
+    "{0:?} is not a key: use a character, enter, esc, space, tab, up, down, left, right, home, end, pageup, pagedown, \
+     backspace, delete, insert, shift-tab, f1 to f12, optionally after ctrl- or alt-"
 )]
 pub struct NotAKey(pub String);
 
@@ -93,6 +96,14 @@ pub struct NotAKey(pub String);
 fn after<'a>(prefix: &str, text: &'a str) -> Option<&'a str> {
     let (head, tail) = text.split_at_checked(prefix.len())?;
     (head.eq_ignore_ascii_case(prefix) && !tail.is_empty()).then_some(tail)
+}
+
+impl TryFrom<String> for Chord {
+    type Error = NotAKey;
+
+    fn try_from(text: String) -> Result<Self, NotAKey> {
+        text.parse()
+    }
 }
 
 impl FromStr for Chord {

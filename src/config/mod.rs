@@ -31,9 +31,14 @@ pub enum ConfigError {
 
 impl ConfigError {
     fn at(path: &Path, text: &str, offset: usize, message: impl Into<String>) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+        let (line, column) = position(text, offset);
         Self::Wrong { path: path.to_owned(), line, column, message: message.into() }
     }
+}
+
+/// The line and the column in characters of a byte offset, both from 1.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    (before.matches('\n').count() + 1, column)
 }

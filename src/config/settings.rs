@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use strum::{EnumString, IntoStaticStr, VariantArray};
+use strum::{IntoStaticStr, VariantArray};
 use toml::Spanned;
 
-use super::ConfigError;
-use super::bindings::{BindingError, Bindings, Bound, Overrides};
+use super::bindings::{BindingError, Bindings, Chord};
+use super::{ConfigError, position};
 use crate::domain::expiry::parse_duration;
 use crate::domain::platform::{Catalog, CatalogError, Platform};
 use crate::host::clipboard::ClipboardMode;
@@ -24,24 +23,11 @@ const MAX_BYTES: u64 = 1 << 20;
 pub const DEFAULT: &str = include_str!("../../assets/config.toml");
 
 /// The name of a theme in `assets/themes/`.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    EnumString,
-    IntoStaticStr,
-    VariantArray,
-    Serialize,
-    Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum ThemeName {
     /// Light on dark.
-    #[default]
     Dark,
     /// Dark on light.
     Light,
@@ -62,11 +48,11 @@ impl ThemeName {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantArray, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Ascii {
     /// ASCII where the locale is not UTF-8.
-    #[default]
     Auto,
     On,
     Off,
@@ -85,28 +71,64 @@ pub struct Settings {
     pub clipboard: ClipboardMode,
     /// After this time the display's clipboard is cleared.
     pub clipboard_clear_after: Duration,
-    /// With the user's own.
+    /// Built-in and configured ones.
     pub bindings: Bindings,
-    /// With the user's own.
+    /// Built-in and configured ones.
     pub catalog: Catalog,
+    /// The line of each setting that the file contains. Bindings are named `keys.CONTEXT.ACTION`, platforms
+    /// `platforms.SLUG`.
+    pub lines: BTreeMap<String, usize>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    theme: Option<Spanned<String>>,
-    ascii: Option<Spanned<String>>,
-    mouse: Option<bool>,
-    default_expiry: Option<Spanned<String>>,
-    expires_soon: Option<Spanned<String>>,
-    clipboard: Option<Spanned<String>>,
-    clipboard_clear_after: Option<Spanned<String>>,
-    keys: Option<Keys>,
-    platforms: Option<Vec<Spanned<Platform>>>,
+    theme: Option<Spanned<ThemeName>>,
+    ascii: Option<Spanned<Ascii>>,
+    mouse: Option<Spanned<bool>>,
+    default_expiry: Option<Spanned<Days>>,
+    expires_soon: Option<Spanned<Length>>,
+    clipboard: Option<Spanned<ClipboardMode>>,
+    clipboard_clear_after: Option<Spanned<Length>>,
+    #[serde(default)]
+    keys: Keys,
+    #[serde(default)]
+    platforms: Vec<Spanned<Platform>>,
 }
 
-/// [`Overrides`] with the position of each word.
-type Keys = BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Vec<Spanned<String>>>>;
+/// `[keys.CONTEXT]` with lines `ACTION = ["KEY", ...]`.
+type Keys = BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Vec<Chord>>>;
+
+/// A `DURATION` that is not zero.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Length(TimeDelta);
+
+impl TryFrom<String> for Length {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let length = parse_duration(&text).map_err(|error| error.to_string())?;
+        if length.is_zero() { Err("must be longer than zero".to_owned()) } else { Ok(Self(length)) }
+    }
+}
+
+/// A `DURATION` of whole days.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Days(u32);
+
+impl TryFrom<String> for Days {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let Length(length) = text.try_into()?;
+        let days = u32::try_from(length.num_days()).ok();
+        days.filter(|days| TimeDelta::days((*days).into()) == length)
+            .map(Self)
+            .ok_or_else(|| "must be whole days: write 90d or 12w".to_owned())
+    }
+}
 
 impl Settings {
     /// Reads a file. Without one, the defaults apply.
@@ -118,84 +140,94 @@ impl Settings {
         }
     }
 
-    /// Parses the text of a file. What it does not set has its default.
+    /// Parses the text of a file. Settings that it does not contain have their defaults.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let defaults = read(Path::new("assets/config.toml"), DEFAULT)?;
-        let own = read(path, text)?;
-        let values = Values { path, text };
-        let built_in = |error: String| ConfigError::at(Path::new("assets"), "", 0, error);
-        let bindings = Bindings::built_in().map_err(|error| built_in(error.to_string()))?;
-        let catalog = Catalog::built_in().map_err(|error| built_in(error.to_string()))?;
-        let wrong = |at: usize, error: String| ConfigError::at(path, text, at, error);
+        let (own, default) = (read(path, text)?, read(Path::new("assets/config.toml"), DEFAULT)?);
+        let mut file = SettingsFile { path, text, lines: BTreeMap::new() };
+        let Length(clear_after) =
+            file.either("clipboard_clear_after", own.clipboard_clear_after, default.clipboard_clear_after)?;
         Ok(Self {
-            theme: values.word(own.theme.as_ref(), defaults.theme.as_ref())?,
-            ascii: values.word(own.ascii.as_ref(), defaults.ascii.as_ref())?,
-            mouse: own.mouse.or(defaults.mouse).unwrap_or(true),
-            default_expiry: values.days(own.default_expiry.as_ref(), defaults.default_expiry.as_ref())?,
-            expires_soon: values.length(own.expires_soon.as_ref(), defaults.expires_soon.as_ref(), "7d")?,
-            clipboard: values.word(own.clipboard.as_ref(), defaults.clipboard.as_ref())?,
-            clipboard_clear_after: values
-                .length(own.clipboard_clear_after.as_ref(), defaults.clipboard_clear_after.as_ref(), "45s")?
-                .to_std()
-                .unwrap_or(Duration::from_secs(45)),
-            bindings: match own.keys {
-                None => bindings,
-                Some(keys) => bindings
-                    .overridden(&plain(&keys))
-                    .map_err(|error| wrong(place_of_key(&keys, &error), error.to_string()))?,
-            },
-            catalog: match own.platforms {
-                None => catalog,
-                Some(platforms) => {
-                    let listed = platforms.iter().map(|platform| platform.get_ref().clone()).collect();
-                    catalog
-                        .extended(listed)
-                        .map_err(|error| wrong(place_of_platform(&platforms, &error), error.to_string()))?
-                }
-            },
+            theme: file.either("theme", own.theme, default.theme)?,
+            ascii: file.either("ascii", own.ascii, default.ascii)?,
+            mouse: file.either("mouse", own.mouse, default.mouse)?,
+            default_expiry: file.either("default_expiry", own.default_expiry, default.default_expiry)?.0,
+            expires_soon: file.either("expires_soon", own.expires_soon, default.expires_soon)?.0,
+            clipboard: file.either("clipboard", own.clipboard, default.clipboard)?,
+            // Never negative (`parse_duration`).
+            clipboard_clear_after: clear_after.to_std().unwrap_or_default(),
+            bindings: file.bindings(own.keys)?,
+            catalog: file.catalog(&own.platforms)?,
+            lines: file.lines,
         })
     }
 }
 
 fn read(path: &Path, text: &str) -> Result<Written, ConfigError> {
     toml::from_str(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        ConfigError::at(path, text, at, error.message().trim())
+        let offset = error.span().map_or(0, |span| span.start);
+        ConfigError::at(path, text, offset, error.message().trim())
     })
 }
 
-fn plain(keys: &Keys) -> Overrides {
-    let texts = |chords: &Vec<Spanned<String>>| chords.iter().map(|chord| chord.get_ref().clone()).collect();
-    keys.iter()
-        .map(|(context, actions)| {
-            let actions = actions.iter().map(|(action, chords)| (action.get_ref().clone(), texts(chords)));
-            (context.get_ref().clone(), actions.collect())
-        })
-        .collect()
+/// A file whose settings are being taken over.
+struct SettingsFile<'a> {
+    path: &'a Path,
+    text: &'a str,
+    lines: BTreeMap<String, usize>,
 }
 
-/// The position of a mistake in the bindings: the key, else the action, else the context.
-fn place_of_key(keys: &Keys, error: &BindingError) -> usize {
-    let action = |context: &str, action: &str| {
-        keys.get(context).and_then(|actions| actions.get_key_value(action)).map(|(word, _)| word.span().start)
-    };
-    let bound = |bound: &Bound| action(bound.context.as_ref(), bound.action.as_ref());
-    match error {
-        BindingError::Toml(_) => None,
-        BindingError::Context { context, .. } => {
-            keys.get_key_value(context.as_str()).map(|(word, _)| word.span().start)
-        }
-        BindingError::Action { context, action: word, .. } => action(context, word),
-        BindingError::Fixed { bound: fixed, .. } => bound(fixed),
-        BindingError::Key { context, action: word, error } => keys
-            .get(context.as_str())
-            .and_then(|actions| actions.get(word.as_str()))
-            .and_then(|chords| chords.iter().find(|chord| *chord.get_ref() == error.0))
-            .map(|chord| chord.span().start),
-        // The later of the two lines, where both are the user's.
-        BindingError::Clash { first, second, .. } => bound(first).max(bound(second)),
+impl SettingsFile<'_> {
+    fn wrong(&self, offset: usize, error: &impl ToString) -> ConfigError {
+        ConfigError::at(self.path, self.text, offset, error.to_string())
     }
-    .unwrap_or(0)
+
+    fn note(&mut self, name: String, offset: usize) {
+        self.lines.insert(name, position(self.text, offset).0);
+    }
+
+    /// The value of the file, else the default.
+    fn either<T>(
+        &mut self,
+        name: &str,
+        own: Option<Spanned<T>>,
+        default: Option<Spanned<T>>,
+    ) -> Result<T, ConfigError> {
+        if let Some(own) = &own {
+            self.note(name.to_owned(), own.span().start);
+        }
+        let missing = || self.wrong(0, &format!("{name} has no default"));
+        own.or(default).map(Spanned::into_inner).ok_or_else(missing)
+    }
+
+    fn bindings(&mut self, keys: Keys) -> Result<Bindings, ConfigError> {
+        let mut bindings = Bindings::built_in().map_err(|error| self.wrong(0, &error))?;
+        let mut offsets = Vec::new();
+        for (context, actions) in keys {
+            for (action, chords) in actions {
+                let bound = bindings.set(context.get_ref(), action.get_ref(), chords).map_err(|error| {
+                    let word = if matches!(error, BindingError::Context { .. }) { &context } else { &action };
+                    self.wrong(word.span().start, &error)
+                })?;
+                self.note(format!("keys.{bound}"), action.span().start);
+                offsets.push((bound, action.span().start));
+            }
+        }
+        // Of a clash of two configured keys, the later line.
+        bindings.check().map_err(|error| {
+            let wrong = offsets.iter().filter(|(bound, _)| error.is_about(*bound)).map(|(_, offset)| *offset);
+            self.wrong(wrong.max().unwrap_or(0), &error)
+        })?;
+        Ok(bindings)
+    }
+
+    fn catalog(&mut self, platforms: &[Spanned<Platform>]) -> Result<Catalog, ConfigError> {
+        let built_in = Catalog::built_in().map_err(|error| self.wrong(0, &error))?;
+        for platform in platforms {
+            self.note(format!("platforms.{}", platform.get_ref().slug), platform.span().start);
+        }
+        let listed = platforms.iter().map(|platform| platform.get_ref().clone()).collect();
+        built_in.extended(listed).map_err(|error| self.wrong(place_of_platform(platforms, &error), &error))
+    }
 }
 
 /// The position of the platform that has a mistake. Of two with the same slug it is the second.
@@ -210,68 +242,6 @@ fn place_of_platform(platforms: &[Spanned<Platform>], error: &CatalogError) -> u
     });
     let found = if matches!(error, CatalogError::Twice(_)) { alike.nth(1) } else { alike.next() };
     found.map_or(0, |platform| platform.span().start)
-}
-
-/// Parses values and reports the position of a wrong one.
-struct Values<'a> {
-    path: &'a Path,
-    text: &'a str,
-}
-
-impl Values<'_> {
-    fn wrong(&self, value: &Spanned<String>, message: impl Into<String>) -> ConfigError {
-        ConfigError::at(self.path, self.text, value.span().start, message)
-    }
-
-    fn word<T>(
-        &self,
-        own: Option<&Spanned<String>>,
-        default: Option<&Spanned<String>>,
-    ) -> Result<T, ConfigError>
-    where
-        T: FromStr + VariantArray + Copy + Default,
-        &'static str: From<T>,
-    {
-        let Some(value) = own else {
-            return Ok(default.and_then(|value| value.get_ref().parse().ok()).unwrap_or_default());
-        };
-        value.get_ref().parse().map_err(|_| {
-            let allowed: Vec<&str> = T::VARIANTS.iter().map(|word| (*word).into()).collect();
-            self.wrong(value, format!("{:?} is not one of: {}", value.get_ref(), allowed.join(", ")))
-        })
-    }
-
-    fn length(
-        &self,
-        own: Option<&Spanned<String>>,
-        default: Option<&Spanned<String>>,
-        otherwise: &str,
-    ) -> Result<TimeDelta, ConfigError> {
-        if let Some(value) = own {
-            parse_duration(value.get_ref())
-                .map_err(|error| error.to_string())
-                .and_then(|length| {
-                    if length.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(length) }
-                })
-                .map_err(|error| self.wrong(value, error))
-        } else {
-            let text = default.map_or(otherwise, |value| value.get_ref());
-            Ok(parse_duration(text).unwrap_or(TimeDelta::days(1)))
-        }
-    }
-
-    fn days(
-        &self,
-        own: Option<&Spanned<String>>,
-        default: Option<&Spanned<String>>,
-    ) -> Result<u32, ConfigError> {
-        let length = self.length(own, default, "90d")?;
-        match (u32::try_from(length.num_days()), own) {
-            (Ok(days), _) if days >= 1 && TimeDelta::days(days.into()) == length => Ok(days),
-            (_, Some(value)) => Err(self.wrong(value, "must be whole days: write 90d or 12w")),
-            _ => Ok(90),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -312,7 +282,7 @@ mod tests {
     fn a_mistake_has_a_line_a_column_and_what_is_allowed() {
         assert_eq!(
             parse("mouse = true\ntheme = \"blue\"").unwrap_err(),
-            "config.toml:2:9: \"blue\" is not one of: dark, light, high-contrast, terminal"
+            "config.toml:2:9: unknown variant `blue`, expected one of `dark`, `light`, `high-contrast`, `terminal`"
         );
         let error = parse("teme = \"dark\"").unwrap_err();
         assert!(error.starts_with("config.toml:1:1:") && error.contains("`theme`"), "{error}");
@@ -334,7 +304,7 @@ mod tests {
         let fine = "mouse = true\n[keys.list]\nup = [\"w\"]\n";
         for (text, place) in [
             ("[keys.keys]\nselect = [\"y\"]\nexplode = [\"d\"]", "6:1"),
-            ("[keys.keys]\ncreate = [\"n\", \"hyper-x\"]", "5:16"),
+            ("[keys.keys]\ncreate = [\"n\", \"hyper-x\"]", "5:10"),
             ("[keys.keys]\nselect = [\"y\"]\ncreate = [\"d\"]", "6:1"),
             ("[keys.keys]\nselect = [\"y\"]\ncreate = [\"y\"]", "6:1"),
             ("[keys.cellar]\nup = [\"w\"]", "4:7"),

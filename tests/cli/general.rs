@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::support::home::{Home, run};
 
 const COMMANDS: &[&[&str]] = &[
@@ -199,7 +201,6 @@ fn a_wrong_command_line_is_2_and_json_when_asked() {
         &["keys", "create", "--name", "A\nB"],
         &["keys", "create", "--name", "A", "--out", "x", "--copy"],
         &["users", "add", "nobody"],
-        &["config"],
     ];
     for arguments in wrong {
         let said = home.run(arguments);
@@ -250,6 +251,48 @@ fn settings_and_platforms() {
     assert_eq!((said.code, code.as_str()), (3, "configuration"));
     assert!(message.contains("broken.toml:1:9") && message.contains("high-contrast"), "{message}");
     assert_eq!(home.run(&["--config", &broken, "config", "--default"]).code, 0);
+}
+
+#[test]
+fn config_prints_the_effective_settings_and_their_sources() {
+    let home = Home::empty();
+    std::fs::create_dir_all(home.path("config/keydesk")).unwrap();
+    let file = home.path("config/keydesk/config.toml");
+    let text = "mouse = false\n\nexpires_soon = \"36h\"\n[keys.keys]\ncreate = [\"n\", \"c\"]\n";
+    std::fs::write(&file, text).unwrap();
+    let mut command = home.command(&["config", "--json", "--app", "Storefront"]);
+    let settings = run(command.env("KEYDESK_LOG", "debug")).json();
+    let get = |name: &str| {
+        let all = settings.as_array().unwrap();
+        all.iter().find(|setting| setting["name"] == name).unwrap_or_else(|| panic!("{name}")).clone()
+    };
+    for (name, value) in [("default_expiry", "90d"), ("clipboard_clear_after", "45s"), ("theme", "dark")] {
+        assert_eq!(
+            (get(name)["value"].as_str(), &get(name)["source"]),
+            (Some(value), &"default".into()),
+            "{name}"
+        );
+    }
+    for (name, value, line) in [
+        ("mouse", false.into(), 1),
+        ("expires_soon", "36h".into(), 3),
+        ("keys.keys.create", Value::from("n, c"), 5),
+    ] {
+        let setting = get(name);
+        assert_eq!((&setting["value"], &setting["source"]), (&value, &"file".into()), "{name}");
+        assert_eq!((setting["file"].as_str(), &setting["line"]), (file.to_str(), &line.into()), "{name}");
+    }
+    assert_eq!(
+        (&get("log_filter")["value"], &get("log_filter")["variable"]),
+        (&"debug".into(), &"KEYDESK_LOG".into())
+    );
+    assert_eq!(
+        (&get("application")["value"], &get("application")["option"]),
+        (&"Storefront".into(), &"--app".into())
+    );
+    let text = home.run(&["config"]).out;
+    assert!(text.contains(&format!("{}:3", file.display())), "{text}");
+    assert!(!home.database().exists(), "nothing is created");
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! Chooses the channels of a copy from the facts of the session.
 
-use strum::{EnumString, IntoStaticStr, VariantArray};
+use serde::Deserialize;
+use strum::IntoStaticStr;
 
 use super::osc52::Wrapping;
 
 /// Where copies go, as the user has set it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum ClipboardMode {
     /// To the clipboard that fits the session.
-    #[default]
     Auto,
     /// To the display's clipboard.
     System,
