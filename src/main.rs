@@ -1,4 +1,4 @@
-//! keydesk: a keyboard-driven desk for the Integration API keys of your Applications.
+//! keydesk: a terminal UI and CLI to issue, rotate and revoke the API keys of your own API.
 
 use std::process::ExitCode;
 

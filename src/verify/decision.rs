@@ -1,4 +1,4 @@
-//! What a verification decides, and from what.
+//! The input and the result of a verification.
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use crate::domain::text::fold;
 use crate::domain::token;
 use crate::store::lookup::{Claim, LookupResult};
 
-/// The answer to a verification.
+/// The result of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The key is valid, for this Application where one was named.
+    /// The key is valid (for the Application, if one was given).
     Accepted(Arc<Accepted>),
-    /// It is not. The reason is for the administrator, never for the client.
+    /// The key is rejected. The reason is for the administrator, never for the client.
     Refused(Refusal),
 }
 
 impl Decision {
-    /// Whether the key is valid.
+    /// Returns whether the key is valid.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         matches!(self, Self::Accepted(_))
@@ -31,9 +31,9 @@ impl Decision {
 /// Why a key is rejected, and which key it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What is wrong with it.
+    /// The reason.
     pub reason: Reason,
-    /// The key that the rejection is attributed to: a known one whose secret was presented, also a deleted one.
+    /// The key whose secret was presented, if it is known. It may be deleted.
     pub key: Option<KeyId>,
 }
 
@@ -43,13 +43,13 @@ pub struct Refusal {
 pub enum Reason {
     /// Not the text of a key: mistyped, truncated, or something else.
     Malformed,
-    /// Well-formed, and not a key of this database.
+    /// Well-formed, but not a key of this database.
     Unknown,
-    /// Past its expiration date.
+    /// Expired.
     Expired,
     /// Disabled until it is enabled again.
     Disabled,
-    /// Deleted for good.
+    /// Deleted.
     Deleted,
     /// A key of another Application.
     WrongApplication,
@@ -58,7 +58,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The word in JSON, logs and metrics.
+    /// Returns the reason as in JSON, logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()

@@ -1,7 +1,7 @@
-//! Verification: is this text a key that is valid now, for this Application?
+//! Verification of keys.
 //!
-//! Each verification asks the database whether it has changed: nothing that was read outlives a change. It fails
-//! closed: what cannot be read is an error, never an accepted key.
+//! Each verification asks the database whether it has changed, so that nothing cached outlives a change. It fails closed:
+//! if the database cannot be read, the result is an error, never an accepted key.
 
 #[cfg(feature = "app")]
 pub(crate) mod credential;
@@ -28,7 +28,7 @@ pub(crate) use decision::Question;
 pub use decision::{Decision, Reason, Refusal};
 use recorder::Recorder;
 
-/// There is no decision: reject the request, and treat it as an alarm.
+/// The database cannot be read, or was moved, replaced or overwritten. Reject the request and raise an alarm.
 #[derive(Debug, thiserror::Error)]
 #[error("could not verify: {0}")]
 pub struct VerifyError(#[from] StoreError);
@@ -39,10 +39,10 @@ impl VerifyError {
     }
 }
 
-/// Verifies keys against a database, and records their use. Share one among threads and call it for each request.
+/// Verifies keys against a database and records their use. All threads can share one; call it for each request.
 ///
-/// A thread of its own records use twice a second, and what is left when the verifier is dropped. Where the database
-/// cannot be written, verification continues without.
+/// A background thread records use twice a second, and when the verifier is dropped. If the database cannot be written,
+/// verification continues without recording.
 ///
 /// ```no_run
 /// use keydesk::{Decision, Verifier};
@@ -75,11 +75,11 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Opens a database for verifying, with the system's clock.
+    /// Opens a database for verification.
     ///
     /// # Errors
-    /// When there is no database, or it is foreign, damaged, of another format or not readable; and when the system's
-    /// clock is so wrong that expired keys would be valid.
+    /// The database does not exist, is foreign, damaged, in another format or not readable, or the system clock is so
+    /// wrong that expired keys would be valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, VerifyError> {
         Self::open_with(path.as_ref(), clock::now, open::BUSY_TIMEOUT)
     }
@@ -115,23 +115,23 @@ impl Verifier {
         })
     }
 
-    /// Stops recording use: the database is only read.
+    /// Disables the recording of use. The database is only read.
     #[must_use]
     pub fn without_recording(self) -> Self {
         Self { recorder: None, ..self }
     }
 
-    /// Decides about a presented text; with an Application's name (exact but for case) only its keys are accepted.
+    /// Verifies the text that a client sent. With the name of an Application (case-insensitive), accepts only its keys.
     ///
-    /// A malformed text or a wrong checksum is rejected without a read of the database.
+    /// Rejects a malformed text or a wrong checksum without reading the database.
     ///
     /// # Errors
-    /// When the database cannot be read, or was moved, replaced or overwritten: reject the request.
+    /// The database cannot be read, or was moved, replaced or overwritten. Reject the request.
     pub fn verify(&self, presented: &str, application: Option<&str>) -> Result<Decision, VerifyError> {
         self.verify_from(presented, application, None)
     }
 
-    /// The same, and records the source address of the request.
+    /// Verifies like [`Verifier::verify`] and records the source address of the request.
     ///
     /// # Errors
     /// As [`Verifier::verify`].
