@@ -11,19 +11,17 @@ use crate::domain::text::{Name, fold};
 
 const COLUMNS: &str = "a.id, a.name, a.created, a.key_count, a.version";
 
+const BY_NAME: TextOrder<'_> =
+    TextOrder { select: COLUMNS, from: "applications a", column: "a.folded", haystack: "a.folded" };
+
 /// The rows of a window, by name.
 pub fn page(
     r: &Reader<'_>,
     words: &[String],
     window: &Window<Application>,
 ) -> Result<Page<Application>, StoreError> {
-    let order = TextOrder {
-        select: &format!("{COLUMNS} FROM applications a"),
-        column: "a.folded",
-        haystack: "a.folded",
-    };
     let cursor = |seen: &Application| Ok(fold(get(r, seen.id)?.as_ref().unwrap_or(seen).name.as_str()));
-    page::by_text(r, "reading the Applications", &order, words, window, cursor, convert::application)
+    page::by_text(r, "reading the Applications", &BY_NAME, words, window, cursor, convert::application)
 }
 
 fn one(
@@ -46,6 +44,11 @@ pub fn named(r: &Reader<'_>, name: &str) -> Result<Option<Application>, StoreErr
 
 pub fn first(r: &Reader<'_>) -> Result<Option<Application>, StoreError> {
     one(r, "1 ORDER BY a.folded LIMIT 1", [])
+}
+
+/// How many Applications have names that contain all of these folded texts.
+pub(crate) fn count_matching(r: &Reader<'_>, words: &[String]) -> Result<u64, StoreError> {
+    BY_NAME.count(r, "counting the Applications", words)
 }
 
 pub fn count(r: &Reader<'_>) -> Result<u64, StoreError> {

@@ -81,12 +81,32 @@ pub(super) fn fetch<T, C, E>(
 
 /// A list that is ordered by one unique column of text.
 pub(super) struct TextOrder<'a> {
-    /// The columns of a row, and where they come from.
+    /// The columns of a row.
     pub(super) select: &'a str,
+    /// The table.
+    pub(super) from: &'a str,
     /// What the list is ordered by.
     pub(super) column: &'a str,
     /// What each word of a filter is searched in.
     pub(super) haystack: &'a str,
+}
+
+impl TextOrder<'_> {
+    /// What the texts of a filter must meet.
+    fn condition(&self, words: &[String]) -> String {
+        format!(" AND instr({}, ?) > 0", self.haystack).repeat(words.len())
+    }
+
+    /// How many rows contain all of these folded texts.
+    pub(super) fn count(
+        &self,
+        r: &Reader<'_>,
+        what: &'static str,
+        words: &[String],
+    ) -> Result<u64, StoreError> {
+        let sql = format!("SELECT count(*) FROM {} WHERE 1{}", self.from, self.condition(words));
+        r.value(what, &sql, params_from_iter(words))
+    }
 }
 
 /// The rows of a window whose `haystack` contains all of these folded texts.
@@ -99,16 +119,17 @@ pub(super) fn by_text<T>(
     cursor: impl FnOnce(&T) -> Result<String, StoreError>,
     read: fn(&Row<'_>) -> rusqlite::Result<T>,
 ) -> Result<Page<T>, StoreError> {
-    let TextOrder { select, column, haystack } = order;
-    let condition = format!(" AND instr({haystack}, ?) > 0").repeat(words.len());
+    let TextOrder { select, from: table, column, .. } = order;
+    let condition = order.condition(words);
     fetch(window, cursor, |step, limit| {
         let (from, compare, direction) = match step {
             Step::Forward(from) => (from, ">=", ""),
             Step::Backward(from) => (from, "<", " DESC"),
         };
         let start = from.map_or_else(String::new, |_| format!(" AND {column} {compare} ?"));
-        let sql =
-            format!("SELECT {select} WHERE 1{condition}{start} ORDER BY {column}{direction} LIMIT {limit}");
+        let sql = format!(
+            "SELECT {select} FROM {table} WHERE 1{condition}{start} ORDER BY {column}{direction} LIMIT {limit}"
+        );
         r.all(what, &sql, params_from_iter(words.iter().chain(from)), read)
     })
 }

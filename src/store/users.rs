@@ -16,23 +16,25 @@ pub(super) fn sort_email(creator: &Creator) -> String {
     creator.email.as_ref().map_or_else(|| format!("~{:020}", creator.id.0), |email| email.as_str().to_owned())
 }
 
+const BY_EMAIL: TextOrder<'_> = TextOrder {
+    select: COLUMNS,
+    from: "users u",
+    column: "u.sort_email",
+    haystack: "lower(coalesce(u.email, '') || ' ' || coalesce(u.login, '') || ' ' || u.status)",
+};
+
 /// The rows of a window, by email, deleted users last.
 pub(crate) fn page(
     r: &Reader<'_>,
     words: &[String],
     window: &Window<User>,
 ) -> Result<Page<User>, StoreError> {
-    let order = TextOrder {
-        select: &format!("{COLUMNS} FROM users u"),
-        column: "u.sort_email",
-        haystack: "coalesce(u.email, '') || ' ' || coalesce(u.login, '') || ' ' || u.status",
-    };
     let cursor = |seen: &User| {
         let now = get(r, seen.id)?;
         let user = now.as_ref().unwrap_or(seen);
         Ok(sort_email(&Creator { id: user.id, email: user.email.clone(), status: user.status }))
     };
-    page::by_text(r, "reading the users", &order, words, window, cursor, convert::user)
+    page::by_text(r, "reading the users", &BY_EMAIL, words, window, cursor, convert::user)
 }
 
 fn one(r: &Reader<'_>, condition: &str, values: impl rusqlite::Params) -> Result<Option<User>, StoreError> {
@@ -56,6 +58,11 @@ pub(crate) fn of_caller(r: &Reader<'_>, caller: &Caller) -> Result<Option<User>,
         "(u.uid = ?1 OR (u.uid IS NULL AND u.login = ?2)) AND (u.login IS NULL OR u.login = ?2)",
         params![caller.uid, caller.login],
     )
+}
+
+/// How many users have an email, a login or a status that contains all of these folded texts.
+pub(crate) fn count_matching(r: &Reader<'_>, words: &[String]) -> Result<u64, StoreError> {
+    BY_EMAIL.count(r, "counting the users", words)
 }
 
 /// How many users there are, deleted ones included.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::app::msg::{Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Outcome};
+use super::app::msg::{Counted, Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Outcome};
 use crate::config::settings::Settings;
 use crate::desk::{self, AuditVerifier, Desk, DeskError};
 use crate::domain::Instant;
@@ -52,7 +52,12 @@ impl Effects {
             Load::Keys(query, window) => {
                 Loaded::Keys(store.read(|r| keys::page(r, &query, catalog, &window))?)
             }
-            Load::KeyCount(query) => Loaded::Count(store.read(|r| keys::count(r, &query, catalog))?),
+            Load::Count(counted) => Loaded::Count(store.read(|r| match counted {
+                Counted::Keys(query) => keys::count(r, &query, catalog),
+                Counted::Applications(words) => applications::count_matching(r, &words),
+                Counted::Users(words) => users::count_matching(r, &words),
+                Counted::Audit(filter) => audit::count(r, &filter),
+            })?),
             Load::KeyIds(query) => {
                 Loaded::KeyIds(store.read(|r| keys::ids(r, &query, catalog, MOST_SELECTED))?)
             }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant as Moment};
 
 use zeroize::Zeroizing;
 
-use super::app::msg::{Load, Msg, Notice, Operation, RequestId, Response};
+use super::app::msg::{Counted, Load, Msg, Notice, Operation, RequestId, Response};
 use super::effects::Effects;
 use crate::config::remembered::{Remembered, RememberedFile};
 use crate::config::settings::Settings;
@@ -74,10 +74,10 @@ impl Kind {
         match load {
             Load::SessionInfo { .. } => Self::SessionInfo,
             // Rows that are not wanted any more need not be counted or selected either.
-            Load::Keys(..) | Load::KeyCount(_) | Load::KeyIds(_) => Self::Keys,
-            Load::Applications(..) => Self::Applications,
-            Load::Users(..) => Self::Users,
-            Load::Audit(..) => Self::Audit,
+            Load::Keys(..) | Load::Count(Counted::Keys(_)) | Load::KeyIds(_) => Self::Keys,
+            Load::Applications(..) | Load::Count(Counted::Applications(_)) => Self::Applications,
+            Load::Users(..) | Load::Count(Counted::Users(_)) => Self::Users,
+            Load::Audit(..) | Load::Count(Counted::Audit(_)) => Self::Audit,
             Load::AuditChain => Self::Chain,
             Load::Presented => Self::Presented,
             Load::Timeline(..) => Self::Timeline,
@@ -91,7 +91,7 @@ impl Kind {
 
     /// Whether this request makes those of its kind void. Counting waits its turn; rows do not.
     fn voids(load: &Load) -> bool {
-        !matches!(load, Load::KeyCount(_) | Load::KeyIds(_)) && Self::of(load) != Self::Own
+        !matches!(load, Load::Count(_) | Load::KeyIds(_)) && Self::of(load) != Self::Own
     }
 }
 

@@ -6,6 +6,7 @@
 mod support;
 
 mod audit;
+mod filters;
 mod key_usage;
 mod random_input;
 mod remembered;

@@ -132,7 +132,7 @@ fn the_state_filter_and_the_sort_column_cycle() {
     );
     script.press("f");
     assert!(script.screen().contains("Checkout"), "it has expired");
-    script.press("f f s");
+    script.press("f f f s");
     assert!(script.screen().contains("STATE ↑"));
     script.press("S");
     assert!(script.screen().contains("STATE ↓"));

@@ -161,6 +161,13 @@ pub fn page(
     })
 }
 
+/// How many entries match.
+pub fn count(r: &Reader<'_>, filter: &AuditFilter) -> Result<u64, StoreError> {
+    let Condition { sql, values } = Condition::of(filter);
+    let sql = format!("SELECT count(*) FROM audit l WHERE {sql}");
+    r.value("counting the entries of the audit log", &sql, params_from_iter(values))
+}
+
 /// Calls `f` with every entry that matches, newest first, at most `limit` times and until it fails.
 pub fn each<E: From<StoreError>>(
     r: &Reader<'_>,

@@ -8,4 +8,4 @@ pub mod replay;
 pub use chain::{ChainReport, walk};
 pub(super) use entries::append;
 pub use entries::{has_entries_by, head, identity, last_at};
-pub use list::{AuditRow, each, page};
+pub use list::{AuditRow, count, each, page};

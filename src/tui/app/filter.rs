@@ -29,6 +29,12 @@ impl Filter {
         self.field.text()
     }
 
+    /// Takes keys from now on. What is typed first replaces the present text.
+    pub fn start(&mut self) {
+        self.typing = true;
+        self.field.select_all();
+    }
+
     /// Takes a key while the text is typed. Keys that edit nothing are swallowed too, so that no letter acts.
     pub fn press(&mut self, press: &Press) -> Typed {
         match press.action {

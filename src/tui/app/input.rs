@@ -33,8 +33,7 @@ impl App {
         let takes_text = top.map_or_else(|| self.is_typing(), Dialog::takes_text);
         let action = match top {
             Some(dialog) => bound(self, dialog.contexts()),
-            None if takes_text => bound(self, &[Context::Filter]),
-            None => bound(self, &self.contexts()),
+            None => bound(self, self.contexts()),
         };
         let press = Press { chord, action: action.filter(|_| !(takes_text && chord.is_text())) };
         if self.in_dialog(|dialog, shared| dialog.press(&press, shared)) {

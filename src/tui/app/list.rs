@@ -27,6 +27,8 @@ pub struct List<T> {
     missing: Option<T>,
     waiting: bool,
     loaded: bool,
+    /// Whether the rows that are being read take the place of the present ones, from the start.
+    restarting: bool,
 }
 
 impl<T> Default for List<T> {
@@ -43,6 +45,7 @@ impl<T> Default for List<T> {
             missing: None,
             waiting: false,
             loaded: false,
+            restarting: false,
         }
     }
 }
@@ -171,6 +174,13 @@ impl<T: Row> List<T> {
         self.waiting = true;
     }
 
+    /// The rows to fetch from the start. The present ones stay until those are read.
+    pub fn restart(&mut self) -> Window<T> {
+        self.restarting = true;
+        (self.owed, self.sought, self.missing) = (0, None, None);
+        self.window_at(Anchor::First)
+    }
+
     pub fn clear(&mut self) {
         *self = Self { height: self.height, ..Self::default() };
     }
@@ -178,6 +188,10 @@ impl<T: Row> List<T> {
     /// Takes the rows that were asked for. Says whether more must be fetched.
     pub fn take(&mut self, page: Page<T>) -> Option<Window<T>> {
         self.waiting = false;
+        if std::mem::take(&mut self.restarting) {
+            (self.selected, self.top) = (0, 0);
+            self.rows.clear();
+        }
         let place = self.selected.saturating_sub(self.top);
         let id = self.selected().map(Row::id);
         // The selection may have moved while the rows were read, unless they were read for a jump (First, Last).

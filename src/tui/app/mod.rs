@@ -109,8 +109,8 @@ impl App {
     }
 
     /// The bindings that work on the screen, the nearest first.
-    pub fn contexts(&self) -> [Context; 3] {
-        [self.screens.current.context(), Context::List, Context::Global]
+    pub fn contexts(&self) -> &'static [Context] {
+        if self.is_typing() { &[Context::Filter] } else { self.screens.current.contexts() }
     }
 
     /// Whether a filter takes the keys.
@@ -121,7 +121,7 @@ impl App {
     /// The actions for the footer, the most wanted first.
     pub fn hints(&self) -> Vec<Action> {
         if self.is_typing() {
-            return vec![Action::Dismiss, Action::Help];
+            return vec![Action::Confirm, Action::Cancel];
         }
         let mut actions = self.screens.current().hints(&self.shared);
         // Help and the way out are never crowded out.
@@ -157,8 +157,8 @@ impl App {
             Action::Quit => self.quit(),
             Action::Suspend => self.suspend(),
             Action::Redraw => self.shared.push(Effect::Redraw),
-            Action::Help => self.open(Reading::help(self.screens.current.title(), &self.contexts())),
-            Action::Palette => self.open(Chooser::actions(&self.contexts(), self.shared.bindings())),
+            Action::Help => self.open(Reading::help(self.screens.current.title(), self.contexts())),
+            Action::Palette => self.open(Chooser::actions(self.contexts(), self.shared.bindings())),
             Action::ChooseApplication => self.open(Chooser::applications()),
             Action::NextTheme => self.next_theme(),
             Action::Review => self.review(),

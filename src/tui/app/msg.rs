@@ -107,7 +107,7 @@ pub enum Load {
         named: Option<String>,
     },
     Keys(Box<KeyQuery>, Window<Key>),
-    KeyCount(Box<KeyQuery>),
+    Count(Counted),
     /// The identities and versions of all keys that match, to select them.
     KeyIds(Box<KeyQuery>),
     Details(Vec<KeyId>),
@@ -128,6 +128,15 @@ pub enum Load {
     Presented,
     /// The tombstone of a deleted key.
     Remains(KeyId),
+}
+
+/// What to count.
+#[derive(Clone, Debug)]
+pub enum Counted {
+    Keys(Box<KeyQuery>),
+    Applications(Vec<String>),
+    Users(Vec<String>),
+    Audit(Box<AuditFilter>),
 }
 
 /// One operation of the desk. Users are identified with the version that was seen.

@@ -26,13 +26,13 @@ impl ScreenId {
         }
     }
 
-    /// Its own bindings.
-    pub fn context(self) -> Context {
+    /// The bindings that work on it, its own first.
+    pub fn contexts(self) -> &'static [Context] {
         match self {
-            Self::Keys => Context::Keys,
-            Self::Applications => Context::Applications,
-            Self::Users => Context::Users,
-            Self::Audit => Context::Audit,
+            Self::Keys => &[Context::Keys, Context::List, Context::Global],
+            Self::Applications => &[Context::Applications, Context::List, Context::Global],
+            Self::Users => &[Context::Users, Context::List, Context::Global],
+            Self::Audit => &[Context::Audit, Context::List, Context::Global],
         }
     }
 

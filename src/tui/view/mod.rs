@@ -43,7 +43,7 @@ pub fn draw(app: &App, appearance: &Appearance, frame: &mut Frame<'_>) -> Hits {
     };
     let mut cursor = draw_screen(app, parts.body, &mut canvas);
     chrome::message(app, parts.message, &mut canvas);
-    hints::draw(app, &app.contexts(), &app.hints(), |_| None, parts.footer, &mut canvas);
+    hints::draw(app, app.contexts(), &app.hints(), |_| None, parts.footer, &mut canvas);
     for modal in app.modals.iter() {
         canvas.hits.clear();
         // The screen below stays readable, and visibly has no focus.

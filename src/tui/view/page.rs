@@ -216,7 +216,8 @@ pub fn pad(text: &str, to: usize) -> String {
     format!("{text}{}", " ".repeat(to.saturating_sub(text.width())))
 }
 
-fn skip_cells(text: &str, skip: usize) -> String {
+/// A text without its first cells.
+pub fn skip_cells(text: &str, skip: usize) -> String {
     use unicode_width::UnicodeWidthChar;
     let mut left = skip;
     text.chars()

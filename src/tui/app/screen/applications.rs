@@ -9,7 +9,7 @@ use super::Screen;
 use super::filtered_list::{FilteredList, Listed, Rows};
 use crate::tui::app::list::Row;
 use crate::tui::app::modal::{Delete, Flow, Form};
-use crate::tui::app::msg::Load;
+use crate::tui::app::msg::{Counted, Load};
 use crate::tui::app::shared::Shared;
 
 impl Row for Application {
@@ -29,6 +29,10 @@ impl Listed for Application {
 
     fn load(words: &Vec<String>, (): &(), window: Window<Self>, _shared: &Shared) -> Option<Load> {
         Some(Load::Applications(words.clone(), window))
+    }
+
+    fn count(words: &Vec<String>, (): &(), _shared: &Shared) -> Option<Counted> {
+        (!words.is_empty()).then(|| Counted::Applications(words.clone()))
     }
 }
 

@@ -12,7 +12,7 @@ use super::filtered_list::{FilteredList, Listed, Rows};
 use crate::tui::app::list::Row;
 use crate::tui::app::modal::reading::deleted_key;
 use crate::tui::app::modal::{Flow, Reading};
-use crate::tui::app::msg::{Load, VerificationStep};
+use crate::tui::app::msg::{Counted, Load, VerificationStep};
 use crate::tui::app::pending::{Pending, Reply};
 use crate::tui::app::shared::Shared;
 
@@ -33,6 +33,10 @@ impl Listed for AuditRow {
 
     fn load(filter: &AuditFilter, (): &(), window: Window<Self>, _shared: &Shared) -> Option<Load> {
         Some(Load::Audit(Box::new(filter.clone()), window))
+    }
+
+    fn count(filter: &AuditFilter, (): &(), _shared: &Shared) -> Option<Counted> {
+        (*filter != AuditFilter::default()).then(|| Counted::Audit(Box::new(filter.clone())))
     }
 }
 

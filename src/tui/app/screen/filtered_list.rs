@@ -4,11 +4,13 @@ use std::fmt::Debug;
 
 use crate::config::bindings::Action;
 use crate::domain::filter::FilterError;
-use crate::store::{Anchor, Page, StoreError, Window};
+use crate::domain::text::capitalized;
+use crate::store::{Page, StoreError, Window};
 use crate::tui::app::filter::{Filter, Typed};
 use crate::tui::app::list::{List, Move, Row};
+use crate::tui::app::message::Message;
 use crate::tui::app::modal::Press;
-use crate::tui::app::msg::Load;
+use crate::tui::app::msg::{Counted, Load};
 use crate::tui::app::pending::{Expected, Pending, Reply};
 use crate::tui::app::shared::Shared;
 
@@ -31,6 +33,9 @@ pub trait Listed: Row {
         shared: &Shared,
     ) -> Option<Load>;
 
+    /// What counts the rows; none where they are not counted.
+    fn count(filter: &Self::Filter, query: &Self::Query, shared: &Shared) -> Option<Counted>;
+
     /// Whether the query leaves rows out.
     fn is_narrowed(_query: &Self::Query) -> bool {
         false
@@ -46,8 +51,6 @@ pub enum Pressed {
     Nothing,
     /// Another row is selected.
     Moved,
-    /// The rows are fetched from the start.
-    Restarted,
     /// An action that is not the list's own.
     Other(Action),
 }
@@ -59,7 +62,7 @@ pub trait Rows {
     /// Fetches the rows around the selected one.
     fn reload(&mut self, shared: &mut Shared);
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Pressed;
-    fn paste(&mut self, text: &str, shared: &mut Shared) -> Pressed;
+    fn paste(&mut self, text: &str, shared: &mut Shared);
     /// Selects a visible row; returns whether it was selected before.
     fn click(&mut self, row: usize) -> bool;
     fn receive(&mut self, reply: &mut Reply, shared: &mut Shared);
@@ -78,7 +81,12 @@ pub struct FilteredList<T: Listed> {
     pub query: T::Query,
     /// Why the rows could not be read.
     pub error: Option<String>,
+    /// How many rows match, once counted.
+    pub total: Option<u64>,
     page: Pending<Page<T>>,
+    count: Pending<u64>,
+    /// Counting waits until the rows have been read.
+    count_due: bool,
 }
 
 impl<T: Listed> Default for FilteredList<T> {
@@ -96,7 +104,10 @@ impl<T: Listed> FilteredList<T> {
             invalid: None,
             query,
             error: None,
+            total: None,
             page: Pending::default(),
+            count: Pending::default(),
+            count_due: false,
         }
     }
 }
@@ -119,22 +130,20 @@ where
     }
 
     /// Fetches the rows from the start.
-    pub fn restart(&mut self, shared: &mut Shared) -> Pressed {
-        let window = Window { anchor: Anchor::First, ..self.rows.window() };
-        self.rows.clear();
+    pub fn restart(&mut self, shared: &mut Shared) {
+        let window = self.rows.restart();
+        self.count_due = true;
         self.fetch(window, shared);
-        Pressed::Restarted
     }
 
     /// Shows all rows, from the start or around the row that the filter hid.
-    fn show_all(&mut self, shared: &mut Shared) -> Pressed {
+    fn show_all(&mut self, shared: &mut Shared) {
         T::widen(&mut self.query);
         self.filter.clear();
         let Some(hidden) = self.rows.missing().cloned() else { return self.restart(shared) };
         self.rows.clear();
         self.rows.seek(hidden);
         self.reload(shared);
-        Pressed::Restarted
     }
 
     /// Takes its rows, if the reply holds them; returns whether it did.
@@ -144,6 +153,8 @@ where
                 self.error = None;
                 if let Some(window) = self.rows.take(page) {
                     self.fetch(window, shared);
+                } else if std::mem::take(&mut self.count_due) {
+                    self.count_rows(shared);
                 }
                 return true;
             }
@@ -153,16 +164,48 @@ where
             }
             _ => {}
         }
+        match self.count.take(reply) {
+            Some(Ok(total)) => self.total = Some(total),
+            // Interrupted by a newer request for rows.
+            Some(Err(error)) if error.is_interrupted() => self.count_due = true,
+            _ => {}
+        }
         false
     }
 
-    /// Whether rows are on their way.
-    pub fn is_waiting(&self) -> bool {
-        self.page.is_waiting()
+    fn count_rows(&mut self, shared: &mut Shared) {
+        match T::count(&self.parsed, &self.query, shared) {
+            Some(counted) => self.count.load(Load::Count(counted), shared),
+            None => self.total = None,
+        }
     }
 
-    fn typed(&mut self, typed: Typed, shared: &mut Shared) -> Pressed {
-        if typed == Typed::Changed { self.restart(shared) } else { Pressed::Nothing }
+    /// Whether newer rows or their number are being read.
+    pub fn is_stale(&self) -> bool {
+        self.rows.is_stale() || (self.total.is_some() && self.count.is_waiting())
+    }
+
+    fn typed(&mut self, typed: Typed, shared: &mut Shared) {
+        if typed == Typed::Changed {
+            self.restart(shared);
+        }
+    }
+
+    /// Takes a key while the filter is typed. An invalid filter is not kept.
+    fn press_in_filter(&mut self, press: &Press, shared: &mut Shared) {
+        match &self.invalid {
+            Some(invalid) if press.action == Some(Action::Confirm) => {
+                shared.say(Message::note(format!(
+                    "{}: use {}.",
+                    capitalized(&invalid.to_string()),
+                    invalid.usage()
+                )));
+            }
+            _ => {
+                let typed = self.filter.press(press);
+                self.typed(typed, shared);
+            }
+        }
     }
 }
 
@@ -179,6 +222,7 @@ where
     }
 
     fn reload(&mut self, shared: &mut Shared) {
+        self.count_due = true;
         self.fetch(self.rows.window(), shared);
     }
 
@@ -190,21 +234,21 @@ where
             return Pressed::Moved;
         }
         if self.filter.typing {
-            let typed = self.filter.press(press);
-            return self.typed(typed, shared);
+            self.press_in_filter(press, shared);
+            return Pressed::Nothing;
         }
         match press.action {
-            Some(Action::Filter) => self.filter.typing = true,
-            Some(Action::Dismiss) if self.is_narrowed() => return self.show_all(shared),
+            Some(Action::Filter) => self.filter.start(),
+            Some(Action::Dismiss) if self.is_narrowed() => self.show_all(shared),
             Some(other) => return Pressed::Other(other),
             None => {}
         }
         Pressed::Nothing
     }
 
-    fn paste(&mut self, text: &str, shared: &mut Shared) -> Pressed {
+    fn paste(&mut self, text: &str, shared: &mut Shared) {
         let typed = self.filter.paste(text);
-        self.typed(typed, shared)
+        self.typed(typed, shared);
     }
 
     fn click(&mut self, row: usize) -> bool {

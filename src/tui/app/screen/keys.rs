@@ -19,7 +19,7 @@ use crate::tui::app::direction::Direction;
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
 use crate::tui::app::modal::{Confirm, Delete, Flow, Modal, Press, Reading, Rotate, Wizard};
-use crate::tui::app::msg::{Effect, KeyDetails, Load, MOST_SELECTED};
+use crate::tui::app::msg::{Counted, Effect, KeyDetails, Load, MOST_SELECTED};
 use crate::tui::app::pending::{Pending, Reply};
 use crate::tui::app::shared::Shared;
 
@@ -73,6 +73,10 @@ impl Listed for Key {
         Some(Load::Keys(query.with(filter, shared)?, window))
     }
 
+    fn count(filter: &KeyFilter, query: &KeysQuery, shared: &Shared) -> Option<Counted> {
+        query.with(filter, shared).map(Counted::Keys)
+    }
+
     fn is_narrowed(query: &KeysQuery) -> bool {
         query.state.is_some()
     }
@@ -86,8 +90,6 @@ impl Listed for Key {
 #[derive(Debug, Default)]
 pub struct KeysScreen {
     pub list: FilteredList<Key>,
-    /// How many match, once counted.
-    pub total: Option<u64>,
     /// Keys selected for an operation, with the versions that were seen.
     pub picked: BTreeMap<KeyId, i64>,
     /// Details of the selected key, for the pane beside the list.
@@ -97,10 +99,7 @@ pub struct KeysScreen {
     /// The expirations of the next 12 months, while they are shown.
     pub timeline: Option<Timeline>,
     pending_details: Pending<Vec<KeyDetails>>,
-    pending_count: Pending<u64>,
     pending_ids: Pending<Vec<(KeyId, i64)>>,
-    /// Counting waits until the rows have come.
-    count_due: bool,
 }
 
 impl KeysScreen {
@@ -183,11 +182,6 @@ impl KeysScreen {
         self.press(&Press::of(Action::Down), shared)
     }
 
-    fn restart(&mut self, shared: &mut Shared) {
-        self.list.restart(shared);
-        self.restarted();
-    }
-
     /// Removes deleted keys from the selection.
     pub fn forget(&mut self, gone: impl Iterator<Item = KeyId>) {
         for id in gone {
@@ -228,14 +222,8 @@ impl Screen for KeysScreen {
         self.refresh_details(shared);
     }
 
-    fn restarted(&mut self) {
-        self.total = None;
-        self.count_due = true;
-    }
-
     fn reload(&mut self, shared: &mut Shared) {
         self.list.reload(shared);
-        self.count_due = true;
         self.reload_timeline(shared);
     }
 
@@ -262,7 +250,7 @@ impl Screen for KeysScreen {
         match action {
             Action::FilterState => {
                 self.list.query.state = next_state(self.list.query.state);
-                self.restart(shared);
+                self.list.restart(shared);
             }
             // The selected key stays selected.
             Action::Sort => {
@@ -300,12 +288,6 @@ impl Screen for KeysScreen {
 
     fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) {
         if self.list.take(reply, shared) {
-            if !self.list.is_waiting()
-                && std::mem::take(&mut self.count_due)
-                && let Some(query) = self.query(shared)
-            {
-                self.pending_count.load(Load::KeyCount(query), shared);
-            }
             // The versions of selected keys that can be seen.
             for key in self.list.rows.visible().0 {
                 if let Some(version) = self.picked.get_mut(&key.id) {
@@ -313,12 +295,6 @@ impl Screen for KeysScreen {
                 }
             }
             self.refresh_details(shared);
-        }
-        match self.pending_count.take(reply) {
-            Some(Ok(count)) => self.total = Some(count),
-            // Interrupted by a newer request for rows.
-            Some(Err(error)) if error.is_interrupted() => self.count_due = true,
-            _ => {}
         }
         if let Some(Ok(mut details)) = self.pending_details.take(reply) {
             self.details = details.pop();

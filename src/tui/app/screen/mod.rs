@@ -30,9 +30,6 @@ pub trait Screen {
     /// Another row is selected.
     fn moved(&mut self, _shared: &mut Shared) {}
 
-    /// The rows are fetched from the start.
-    fn restarted(&mut self) {}
-
     fn reload(&mut self, shared: &mut Shared) {
         self.rows_mut().reload(shared);
     }
@@ -47,8 +44,7 @@ pub trait Screen {
     }
 
     fn paste(&mut self, text: &str, shared: &mut Shared) {
-        let pressed = self.rows_mut().paste(text, shared);
-        self.follow(pressed, shared);
+        self.rows_mut().paste(text, shared);
     }
 
     /// Selects a row; a second click on it opens it.
@@ -69,7 +65,6 @@ pub trait Screen {
         match pressed {
             Pressed::Nothing => {}
             Pressed::Moved => self.moved(shared),
-            Pressed::Restarted => self.restarted(),
             Pressed::Other(action) => return self.act(action, shared),
         }
         Flow::Stay

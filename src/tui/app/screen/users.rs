@@ -11,7 +11,7 @@ use super::filtered_list::{FilteredList, Listed, Rows};
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
 use crate::tui::app::modal::{Confirm, Delete, Flow, Form};
-use crate::tui::app::msg::Load;
+use crate::tui::app::msg::{Counted, Load};
 use crate::tui::app::shared::Shared;
 
 impl Row for User {
@@ -31,6 +31,10 @@ impl Listed for User {
 
     fn load(words: &Vec<String>, (): &(), window: Window<Self>, _shared: &Shared) -> Option<Load> {
         Some(Load::Users(words.clone(), window))
+    }
+
+    fn count(words: &Vec<String>, (): &(), _shared: &Shared) -> Option<Counted> {
+        (!words.is_empty()).then(|| Counted::Users(words.clone()))
     }
 }
 

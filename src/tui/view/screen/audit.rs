@@ -28,9 +28,9 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let columns = [
         Column::fixed("#", 7).on_the_right(),
         Column::fixed("WHEN", 11).on_the_right(),
-        Column::flexible("WHO", 14, 2, 34),
-        Column::fixed("WHAT", 19),
-        Column::flexible("TO", 10, 3, 50),
+        Column::flexible("ACTOR", 14, 2, 34),
+        Column::fixed("ACTION", 19),
+        Column::flexible("TARGET", 10, 3, 50),
         Column::flexible("APPLICATION", 11 * application, application, 30),
     ];
     let found: Vec<String> = screen.list.parsed.texts().cloned().collect();
@@ -67,6 +67,8 @@ fn chain(app: &App, canvas: &Canvas<'_>) -> Span<'static> {
             Span::styled("! LOG MISMATCH", theme.danger)
         }
         Some(Complete(Valid { head, since, .. })) => {
+            // The number of matches needs the cells.
+            let since = since.filter(|_| !app.screens.audit.list.is_narrowed());
             let since = since.map(|at| format!(" since {}", app.shared.zone().local(at).format("%Y-%m-%d")));
             let text = format!(
                 "{} Intact · {}{}",

@@ -54,7 +54,8 @@ fn facts(app: &App, canvas: &Canvas<'_>) -> Vec<Span<'static>> {
         let text = format!("{} {} selected", canvas.glyphs.picked, screen.picked.len());
         facts.push(Span::styled(text, theme.accent));
     }
-    facts.extend(screen.total.map(|total| Span::styled(count(total, "key"), theme.dim)));
+    let total = screen.list.total.filter(|_| !screen.list.is_narrowed());
+    facts.extend(total.map(|total| Span::styled(count(total, "key"), theme.dim)));
     facts
 }
 

@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, Cursor};
-use super::page::{cells, pad};
+use super::page::{cells, pad, skip_cells};
 use super::table::{Column, Table};
 use super::text::{cut, mark, width};
 use crate::config::theme::Theme;
@@ -26,14 +26,22 @@ fn top_line<T: Listed>(
     facts: Vec<Span<'static>>,
     area: Rect,
     canvas: &mut Canvas<'_>,
-) -> (Cursor, Rect) {
-    let mut spans = Vec::new();
+) -> (Cursor, Rect)
+where
+    Page<T>: Expected<Error = StoreError>,
+{
+    let theme = canvas.theme;
+    let matches = list.total.filter(|_| list.is_narrowed()).map(|total| match total {
+        1 => "1 match".to_owned(),
+        total => format!("{total} matches"),
+    });
     let facts = match &list.invalid {
-        Some(invalid) => vec![Span::styled(inert(&invalid.usage()), canvas.theme.warning)],
-        None => facts,
+        Some(invalid) => vec![Span::styled(inert(&invalid.usage()), theme.warning)],
+        None => matches.map(|text| Span::styled(text, theme.accent)).into_iter().chain(facts).collect(),
     };
-    if list.rows.is_stale() {
-        spans.push(Span::styled("~  ", canvas.theme.dim));
+    let mut spans = Vec::new();
+    if list.is_stale() {
+        spans.push(Span::styled("~  ", theme.dim));
     }
     for (place, fact) in facts.into_iter().enumerate() {
         if place > 0 {
@@ -55,10 +63,13 @@ fn filter(filter: &Filter, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     if filter.typing {
         let width = available.saturating_sub(2).clamp(1, 40);
         let scroll = filter.field.scroll(width.saturating_sub(1));
-        let shown: String = filter.text().chars().skip(scroll).collect();
-        let shown = pad(&cut(&shown, width.saturating_sub(1), ""), width);
-        let field = Span::styled(shown, theme.field.patch(theme.cursor));
-        canvas.left(&Line::from(vec![Span::styled("/ ", theme.accent), field]), area);
+        let shown = cut(&skip_cells(filter.text(), scroll), width.saturating_sub(1), "");
+        let style =
+            if filter.field.is_selected() { theme.selection } else { theme.field.patch(theme.cursor) };
+        let rest = pad("", width.saturating_sub(Span::raw(&shown).width()));
+        let rest = Span::styled(rest, theme.field.patch(theme.cursor));
+        let field = Span::styled(shown, style);
+        canvas.left(&Line::from(vec![Span::styled("/ ", theme.accent), field, rest]), area);
         let column = filter.field.cursor().saturating_sub(scroll).min(width);
         return Some((area.x + 2 + cells(column), area.y));
     }
