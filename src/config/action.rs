@@ -87,6 +87,8 @@ pub enum Action {
     /// Shows how the audit log differs from the known head.
     Review,
     Timeline,
+    /// Shows or hides the details beside the list.
+    Details,
     Reverse,
     Select,
     SelectAll,

@@ -5,8 +5,20 @@ use ratatui::layout::Rect;
 /// Below this the program says "terminal too small" and waits: columns, rows.
 pub const SMALLEST: (u16, u16) = (40, 10);
 
-/// The width from which the details are shown beside the list.
-pub const WIDE: u16 = 120;
+/// The width of a terminal from which the details have room beside the list of keys.
+pub const PANE_FROM: u16 = 98;
+
+/// The width from which they are shown there until they are hidden.
+const WIDE: u16 = 160;
+
+/// Columns between the list and the details.
+pub const PANE_GAP: u16 = 2;
+
+/// The width of the details beside the list of keys; none where they are not shown. `chosen` is what the user chose.
+pub fn pane_width(columns: u16, chosen: Option<bool>) -> Option<u16> {
+    let is_shown = columns >= PANE_FROM && chosen.unwrap_or(columns >= WIDE);
+    is_shown.then(|| (40 + columns.saturating_sub(WIDE) / 5).min(64))
+}
 
 /// The parts of a screen, from top to bottom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 mod support;
 
 mod audit;
+mod columns;
 mod filters;
 mod key_usage;
 mod random_input;

@@ -150,7 +150,7 @@ fn closing_an_undelivered_secret_asks_for_confirmation() {
 fn an_undelivered_secret_is_listed_as_such() {
     let mut script = revealed(140, 40);
     script.press("esc y");
-    assert!(script.screen().contains("never shown"), "{}", script.screen());
+    assert!(script.screen().contains("not delivered"), "{}", script.screen());
 }
 
 #[test]

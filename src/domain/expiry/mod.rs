@@ -101,7 +101,7 @@ pub fn relative(at: Instant, now: Instant) -> String {
 pub fn relative_short(at: Instant, now: Instant) -> String {
     let (count, word) = distance(at, now);
     let unit = match word {
-        "minute" => "min",
+        "minute" => "m",
         "hour" => "h",
         "day" => "d",
         "month" => "mo",
@@ -119,23 +119,28 @@ fn turned(at: Instant, now: Instant, distance: &str) -> String {
     }
 }
 
-/// Rounds down, so that nothing seems to last longer than it does.
+/// The distance in the largest unit that says enough. What is to come is rounded to the nearest, so that a lifetime of
+/// 90 days begins as 90 days; what has passed is rounded down.
 fn distance(at: Instant, now: Instant) -> (i64, &'static str) {
-    let seconds = (at - now).num_seconds().abs();
-    match seconds {
-        0..60 => (seconds, "s"),
-        60..3_600 => (seconds / 60, "minute"),
-        3_600..172_800 => (seconds / 3_600, "hour"),
-        172_800..10_368_000 => (seconds / 86_400, "day"),
-        10_368_000..63_072_000 => (seconds / 2_629_746, "month"),
-        _ => (seconds / 31_556_952, "year"),
-    }
+    let seconds = (at - now).num_seconds();
+    let count = |unit: i64| (seconds.abs() + if seconds > 0 { unit / 2 } else { 0 }) / unit;
+    // Seconds of a unit, and from how many seconds on the next one is used.
+    [
+        (1, 60, "s"),
+        (60, 3_600, "minute"),
+        (3_600, 172_800, "hour"),
+        (86_400, 10_368_000, "day"),
+        (2_629_746, 63_072_000, "month"),
+    ]
+    .into_iter()
+    .find(|(unit, until, _)| seconds.abs() < *until && count(*unit) * unit < *until)
+    .map_or_else(|| (count(31_556_952), "year"), |(unit, _, word)| (count(unit), word))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::{DateTime, FixedOffset, Utc};
+    use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
     fn at(text: &str) -> Instant {
         DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc)
@@ -170,7 +175,21 @@ mod tests {
         assert_eq!(relative(at("2026-11-23T08:59:57Z"), now), "3 s ago");
         assert_eq!(relative(at("2026-11-23T10:00:00Z"), now), "in 1 hour");
         assert_eq!(relative(now, now), "now");
-        assert_eq!(relative_short(at("2026-11-23T08:57:00Z"), now), "3 min ago");
+        for (seconds, text) in [
+            (90 * 86_400 - 2, "in 90 d"),
+            (90 * 86_400 - 43_201, "in 89 d"),
+            (59, "in 59 s"),
+            (3_599, "in 1 h"),
+            (172_799, "in 2 d"),
+            (365 * 86_400 - 1, "in 12 mo"),
+            (63_071_999, "in 2 y"),
+            (-180, "3 m ago"),
+            (-3_599, "59 m ago"),
+            (-7_199, "1 h ago"),
+            (-172_799, "47 h ago"),
+        ] {
+            assert_eq!(relative_short(now + TimeDelta::seconds(seconds), now), text, "{seconds}");
+        }
         assert_eq!(suggested_name("Braze", now, &Utc), "Braze November 2026");
     }
 }

@@ -5,6 +5,7 @@ use ratatui::style::Style;
 pub use crate::desk::text::{creator, from_address as from};
 
 use super::appearance::Appearance;
+use super::text::NO_BREAK;
 use crate::domain::Instant;
 use crate::domain::expiry::relative;
 use crate::domain::key::KeyState;
@@ -36,7 +37,8 @@ pub fn actor(row: &AuditRow) -> String {
     row.actor_email.as_ref().map_or_else(|| format!("user {}", row.entry.actor.0), ToString::to_string)
 }
 
-/// An instant with how far off it is.
+/// An instant with how far off it is, on one line where there is room.
 pub fn exact(app: &App, at: Instant) -> String {
-    format!("{} ({})", app.shared.zone().show(at), relative(at, app.shared.now))
+    let distance = relative(at, app.shared.now).replace(' ', NO_BREAK);
+    format!("{} ({distance})", app.shared.zone().show(at))
 }

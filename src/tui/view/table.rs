@@ -46,14 +46,15 @@ impl Column {
 }
 
 /// Cells between two columns.
-fn gap(width: u16) -> u16 {
-    if width < 100 { 1 } else { 2 }
-}
+pub const GAP: u16 = 1;
+
+/// Cells at the right of a table, for the signs that there is more above and below.
+pub const EDGE: u16 = 1;
 
 /// Widths of columns in so many cells; those that do not fit at the end are left out.
 pub fn widths(columns: &[Column], width: u16) -> Vec<u16> {
     let mut widths: Vec<u16> = columns.iter().map(|c| c.least).collect();
-    let gaps = gap(width) * u16::try_from(columns.len().saturating_sub(1)).unwrap_or(0);
+    let gaps = GAP * u16::try_from(columns.len().saturating_sub(1)).unwrap_or(0);
     let mut left = width.saturating_sub(widths.iter().sum::<u16>() + gaps);
     // Cell by cell: there are only some hundred of them.
     while left > 0 {
@@ -85,7 +86,7 @@ impl Table<'_> {
         if area.height == 0 || area.width < 4 {
             return None;
         }
-        let body = Rect { width: area.width - 1, ..area };
+        let body = Rect { width: area.width - EDGE, ..area };
         let widths = widths(self.columns, body.width);
         let names: Vec<Line<'static>> = self
             .columns
@@ -140,7 +141,6 @@ fn draw_row(
     area: Rect,
     canvas: &mut Canvas<'_>,
 ) {
-    let gap = gap(area.width);
     let mut x = area.x;
     for ((cell, column), width) in cells.iter().zip(columns).zip(widths) {
         let width = (*width).min(area.right().saturating_sub(x));
@@ -151,7 +151,7 @@ fn draw_row(
         fit(cell, usize::from(width), canvas.glyphs.cut)
             .alignment(alignment)
             .render(Rect { x, width, ..area }, canvas.buffer);
-        x = x.saturating_add(width + gap);
+        x = x.saturating_add(width + GAP);
     }
 }
 

@@ -23,7 +23,10 @@ pub fn cut(text: &str, width: usize, sign: &str) -> String {
     if width < sign.width() { String::new() } else { kept + sign }
 }
 
-/// Breaks a text into lines of at most so many cells, at spaces where there are any.
+/// The space within what belongs on one line.
+pub const NO_BREAK: &str = "\u{a0}";
+
+/// Breaks a text into lines of at most so many cells, at spaces where there are any, but not at [`NO_BREAK`].
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
@@ -53,7 +56,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
         line.push_str(rest);
     }
     lines.push(line);
-    lines
+    lines.iter().map(|line| line.replace(NO_BREAK, " ")).collect()
 }
 
 /// Marks where words stand in a text, without regard to case.
@@ -111,6 +114,7 @@ mod tests {
         assert_eq!(wrap("abcdefghij kl", 4), ["abcd", "efgh", "ij", "kl"]);
         assert_eq!(wrap("支付支付", 5), ["支付", "支付"]);
         assert_eq!(wrap("", 5), [""]);
+        assert_eq!(wrap("on Monday (in\u{a0}2\u{a0}days)", 18), ["on Monday", "(in 2 days)"]);
     }
 
     #[test]

@@ -94,8 +94,7 @@ pub struct KeysScreen {
     pub picked: BTreeMap<KeyId, i64>,
     /// Details of the selected key, for the pane beside the list.
     pub details: Option<KeyDetails>,
-    /// Whether the terminal is wide enough for the pane.
-    pub has_pane: bool,
+    has_pane: bool,
     /// The expirations of the next 12 months, while they are shown.
     pub timeline: Option<Timeline>,
     pending_details: Pending<Vec<KeyDetails>>,
@@ -139,6 +138,27 @@ impl KeysScreen {
             Some(id) => self.pending_details.load(Load::Details(vec![id]), shared),
             None => self.pending_details.cancel(),
         }
+    }
+
+    /// Asks for the details when their pane appears.
+    fn fit_pane(&mut self, shared: &mut Shared) {
+        let has_pane = layout::pane_width(shared.size.0, shared.remembered.details_pane).is_some();
+        if self.has_pane != has_pane {
+            self.has_pane = has_pane;
+            self.refresh_details(shared);
+            shared.push(Effect::Redraw);
+        }
+    }
+
+    fn toggle_pane(&mut self, shared: &mut Shared) {
+        if shared.size.0 < layout::PANE_FROM {
+            let text =
+                format!("The details pane needs {} columns. Press Enter for the details.", layout::PANE_FROM);
+            return shared.say(Message::note(text));
+        }
+        let shown = self.has_pane;
+        shared.remember(|remembered| remembered.details_pane = Some(!shown));
+        self.fit_pane(shared);
     }
 
     /// What an operation works on: the selection, else the row.
@@ -229,12 +249,7 @@ impl Screen for KeysScreen {
 
     fn resize(&mut self, shared: &mut Shared) {
         self.list.set_height(layout::list_height(shared.size));
-        let has_pane = shared.size.0 >= layout::WIDE;
-        if self.has_pane != has_pane {
-            self.has_pane = has_pane;
-            self.refresh_details(shared);
-            shared.push(Effect::Redraw);
-        }
+        self.fit_pane(shared);
     }
 
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
@@ -266,6 +281,7 @@ impl Screen for KeysScreen {
                 self.timeline = if self.timeline.is_some() { None } else { Some(Timeline::default()) };
                 self.reload_timeline(shared);
             }
+            Action::Details => self.toggle_pane(shared),
             Action::Select => return self.pick(shared),
             Action::SelectAll => {
                 if let Some(query) = self.query(shared) {

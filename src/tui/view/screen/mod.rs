@@ -2,6 +2,7 @@
 
 pub mod applications;
 pub mod audit;
+mod key_table;
 pub mod keys;
 mod timeline;
 pub mod users;
