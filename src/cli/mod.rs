@@ -155,7 +155,7 @@ fn dispatch(line: CommandLine, matches: &ArgMatches, launch_tui: LaunchTui) -> R
     let CommandLine { global, command } = line;
     // The user's own umask decides who can read the manual pages.
     if !matches!(command, Some(Command::Man(_))) {
-        umask::let_the_group_in();
+        umask::allow_group();
     }
     let Some(command) = command else { return terminal_ui::run(Context::new(global)?, launch_tui) };
     let output = Output::new(global.format());

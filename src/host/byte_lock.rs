@@ -1,4 +1,4 @@
-//! Advisory locks on single bytes of a file. The system releases a lock when its holder ends, however it ends.
+//! Advisory locks on single bytes of a file. The system releases a lock when its holder ends, even if it is killed.
 
 use std::fs::File;
 use std::io;
@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-/// Locks one byte of a file that is open for writing, without waiting; `false` when another holder has it.
+/// Locks one byte of a file that is open for writing, without waiting. Returns `false` when it is locked already.
 ///
 /// The lock ends when the file is closed. On Linux it belongs to the open file, so two sessions of one process exclude
 /// each other too; elsewhere it belongs to the process.

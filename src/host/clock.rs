@@ -12,10 +12,10 @@ use crate::domain::expiry;
 /// The years 0 to 9999, in seconds since 1970.
 const RANGE: (i64, i64) = (-62_167_219_200, 253_402_300_799);
 
-/// The present instant, in whole seconds. A clock outside the years 0 to 9999 shows the nearest second within: whether
-/// a clock can be believed is for [`crate::domain::clock::check`] to say.
+/// The current instant, in whole seconds. A clock outside the years 0 to 9999 gives the nearest instant within.
+/// [`crate::domain::clock::check`] rejects an implausible clock.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+#[expect(clippy::disallowed_methods, reason = "the only place that reads the clock")]
 pub fn now() -> Instant {
     // `Utc::now` panics before 1970.
     let seconds = match SystemTime::now().duration_since(UNIX_EPOCH) {

@@ -1,7 +1,7 @@
-//! Files with the right mode from the start, whatever the umask, and the identity of the database's files.
+//! Creation of files with the right mode regardless of the umask, and the identity of the database's files.
 //!
-//! An existing database is only examined with `stat`: opening and closing it by any other means than SQLite's
-//! would drop SQLite's locks in this process (POSIX).
+//! An existing database is only examined with `stat`: opening and closing the file without SQLite would release
+//! SQLite's locks in this process (POSIX).
 
 use std::fmt;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
@@ -33,17 +33,17 @@ pub fn identity(path: &Path) -> Option<FileIdentity> {
     std::fs::symlink_metadata(path).ok().as_ref().map(FileIdentity::of)
 }
 
-/// A database's three files, as they were when it was opened: the database, its write-ahead log and the index of that.
+/// The identity of a database's three files when it was opened: database, `-wal` and `-shm`.
 ///
-/// A process that continues with files which are no longer at their paths reads and writes what no other process sees:
-/// changes would be lost, and deletions not noticed.
+/// A process that keeps using files which are no longer at their paths sees no changes by others, and its own changes
+/// are lost.
 #[derive(Debug)]
 pub struct DatabaseFiles {
     path: PathBuf,
     database: FileIdentity,
-    /// They may be created only with the first read.
+    /// May be created only by the first read.
     beside: [(PathBuf, OnceLock<FileIdentity>); 2],
-    /// The directory when all files were in place. They still are while it does not change.
+    /// The state of the directory when all files were in place. While it does not change, they still are.
     quiet: Mutex<Option<FolderStamp>>,
 }
 
@@ -56,8 +56,8 @@ struct FolderStamp {
     changed: (i64, i64),
 }
 
-/// Seconds after a change in which another one may get the same time stamp: kernels advance the time of files in steps
-/// of some milliseconds, and some file systems store whole seconds.
+/// Seconds after a change in which another one may get the same time stamp: kernels advance file times in steps of some
+/// milliseconds, and some file systems store whole seconds.
 const SETTLE_TIME: i64 = 1;
 
 impl FolderStamp {
@@ -93,7 +93,7 @@ impl DatabaseFiles {
     /// Whether the same files are still at their paths.
     #[must_use]
     pub fn are_in_place(&self) -> bool {
-        // Taken before the look at the files: what changes after it is seen the next time.
+        // Read before the files are checked, so that a later change is detected the next time.
         let stamp = FolderStamp::of(folder_of(&self.path));
         let mut quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
         if stamp.is_some() && *quiet == stamp {
@@ -124,7 +124,7 @@ fn wanted_mode(folder: &Path) -> u32 {
     if mode & 0o2070 == 0o2070 { 0o660 } else { 0o600 }
 }
 
-/// Creates a directory and its parents with mode 0700 whatever the umask. An existing one is left as it is.
+/// Creates a directory and its parents with mode 0700 regardless of the umask. An existing one is not changed.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -133,9 +133,9 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
         private_folder(above)?;
     }
     match DirBuilder::new().mode(0o700).create(path) {
-        // Another session was quicker.
+        // Created by another session.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        // The umask may have taken our own rights away.
+        // The umask may have removed the owner's permissions.
         other => other.and_then(|()| std::fs::set_permissions(path, Permissions::from_mode(0o700))),
     }
 }
@@ -147,7 +147,7 @@ pub fn create_database(path: &Path) -> io::Result<()> {
         private_folder(folder)?;
     }
     match create(path, wanted_mode(folder)) {
-        // Another session was quicker.
+        // Created by another session.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other.map(drop),
     }
@@ -166,18 +166,18 @@ fn create(path: &Path, mode: u32) -> io::Result<File> {
         .mode(mode)
         .custom_flags(libc::O_NOFOLLOW)
         .open(path)?;
-    // The umask has had its say by now; this is the last word.
+    // Corrects the effect of the umask.
     file.set_permissions(Permissions::from_mode(mode))?;
     Ok(file)
 }
 
-/// Opens a file to append to, made with mode 0600 when missing, in a folder that is there.
+/// Opens a file for appending, created with mode 0600 if missing. The directory must exist.
 pub fn open_log(path: &Path) -> io::Result<File> {
     match create(path, 0o600) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => drop(other?),
     }
-    // Opening a FIFO without a reader would wait.
+    // Without this, opening a FIFO blocks until there is a reader.
     OpenOptions::new().append(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
@@ -200,15 +200,15 @@ pub enum Exposure {
 }
 
 impl Exposure {
-    /// A sentence without its period.
+    /// The problem without a fix.
     #[must_use]
     pub fn problem(&self) -> String {
         match self {
             Self::File { path, mode, .. } => {
-                format!("Others can get at {} (mode {mode:04o})", path.display())
+                format!("others can access {} (mode {mode:04o})", path.display())
             }
             Self::Folder { database, .. } => {
-                format!("Others can put another file in the place of {}", database.display())
+                format!("others can replace {}", database.display())
             }
         }
     }
@@ -218,16 +218,16 @@ impl fmt::Display for Exposure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let problem = self.problem();
         match self {
-            Self::File { allowed, .. } => write!(f, "{problem}: run chmod {allowed:04o} on it."),
-            Self::Folder { folder, .. } => write!(f, "{problem}: run chmod o-w on {}.", folder.display()),
+            Self::File { allowed, .. } => write!(f, "{problem}: run chmod {allowed:04o} on it"),
+            Self::Folder { folder, .. } => write!(f, "{problem}: run chmod o-w on {}", folder.display()),
         }
     }
 }
 
 /// What others may do with a database and should not.
 ///
-/// Checks the file, SQLite's two beside it, and the directory: who can write there can replace the database, unless the
-/// directory is sticky.
+/// Checks the database, its `-wal` and `-shm`, and the directory: anyone who can write there can replace the database,
+/// unless the directory is sticky.
 #[must_use]
 pub fn too_open(path: &Path) -> Option<Exposure> {
     let folder = folder_of(path);
@@ -244,7 +244,7 @@ pub fn too_open(path: &Path) -> Option<Exposure> {
             return Some(Exposure::File { path: file, mode, allowed });
         }
     }
-    // Anyone who may rename a folder above can put another tree in its place.
+    // Anyone who can rename a parent directory can replace the whole tree.
     let is_open =
         |folder: &&Path| std::fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o1002 == 0o0002);
     let real = folder.canonicalize().ok()?;
@@ -252,17 +252,17 @@ pub fn too_open(path: &Path) -> Option<Exposure> {
     Some(Exposure::Folder { database: path.to_owned(), folder: open.to_owned() })
 }
 
-/// What makes a configuration file another user's to change.
+/// Why others can change a configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigExposure {
-    /// It belongs to this user, who is neither this one nor root.
+    /// The file belongs to this user ID, which is neither the caller's nor root's.
     Owner(u32),
-    /// Others may write it.
+    /// Others may write it, by this mode.
     Mode(u32),
 }
 
 impl ConfigExposure {
-    /// Looks at a configuration file; links are followed.
+    /// Checks a configuration file. Follows links.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
@@ -346,8 +346,7 @@ pub fn is_disk_full(path: &Path) -> bool {
 /// Free space for this user, in bytes.
 pub(crate) fn free_space(path: &Path) -> Option<u64> {
     let disk = nix::sys::statvfs::statvfs(folder_of(path)).ok()?;
-    // On some systems these are narrower than 64 bits.
-    #[allow(clippy::useless_conversion, reason = "not on every system")]
+    #[allow(clippy::useless_conversion, reason = "narrower than 64 bits on some systems")]
     let free = u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()));
     Some(free)
 }
@@ -355,7 +354,7 @@ pub(crate) fn free_space(path: &Path) -> Option<u64> {
 /// The maximum size of a file that keydesk wrote, in bytes.
 const MOST_OWN: u64 = 1 << 20;
 
-/// Reads a small text that keydesk wrote. Does not follow links.
+/// Reads a small file written by keydesk. Does not follow links.
 pub fn read_own(path: &Path) -> io::Result<String> {
     regular_file::read_unlinked(path, MOST_OWN)
 }
@@ -369,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_is_private_or_its_groups() {
+    fn a_database_is_accessible_by_its_owner_or_group() {
         let folder = tempfile::tempdir().unwrap();
         let own = folder.path().join("own/keydesk.db");
         create_database(&own).unwrap();
@@ -386,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lets_others_in_is_told() {
+    fn permissions_for_others_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keydesk.db");
         create_database(&path).unwrap();
@@ -399,11 +398,11 @@ mod tests {
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
         assert!(too_open(&path).unwrap().to_string().contains("chmod o-w"));
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o1777)).unwrap();
-        assert_eq!(too_open(&path), None, "in a sticky folder nobody can replace it");
+        assert_eq!(too_open(&path), None, "no one else can replace it in a sticky directory");
     }
 
     #[test]
-    fn a_path_that_is_not_there_yet_has_a_file_system() {
+    fn a_missing_path_has_the_file_system_of_its_parent() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(network_file_system(&folder.path().join("a/b/keydesk.db")), None);
     }

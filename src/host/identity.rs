@@ -1,4 +1,4 @@
-//! The person who runs this process. `SUDO_USER` and `LOGNAME` are not used: anyone can set them.
+//! The operating system user of this process. `SUDO_USER` and `LOGNAME` are not used: anyone can set them.
 
 use nix::unistd::{Uid, User, getuid};
 
@@ -42,6 +42,5 @@ pub fn suggested_email(caller: &Caller) -> String {
 /// The notice for a user who is bound to root.
 #[must_use]
 pub fn notice(caller: &Caller) -> Option<&'static str> {
-    (caller.uid == 0)
-        .then_some("This is root: people who share this login cannot be told apart in the audit log.")
+    (caller.uid == 0).then_some("this is root: the audit log cannot distinguish people who share this login")
 }

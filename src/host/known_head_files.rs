@@ -1,4 +1,4 @@
-//! The files of the known heads: small texts by name, mode 0600, in one administrator's state directory.
+//! The files of the known heads, mode 0600, in the state directory of one administrator.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::new_file::{Access, replace};
 use super::{files, locations};
 
-/// The directory that holds them. It is created when the first file is written.
+/// The directory of the files, created with the first one.
 #[derive(Clone, Debug)]
 pub struct KnownHeadFiles {
     directory: PathBuf,
@@ -50,7 +50,7 @@ impl KnownHeadFiles {
         }
     }
 
-    /// Writes a file or replaces it, as a whole.
+    /// Writes or replaces a file atomically.
     ///
     /// # Errors
     /// When the directory cannot be created or the file cannot be written.

@@ -17,7 +17,7 @@ pub struct Locations {
 }
 
 impl Locations {
-    /// Whether state may be kept: a home directory that does not exist is not created for it.
+    /// Whether state may be stored. A home directory that does not exist is not created.
     #[must_use]
     pub fn can_keep_state(&self) -> bool {
         BaseDirs::new()
@@ -25,7 +25,7 @@ impl Locations {
     }
 }
 
-/// The locations that this system prescribes; none for a user without a home directory.
+/// The standard locations of this system; none for a user without a home directory.
 #[must_use]
 pub fn default() -> Option<Locations> {
     let project = ProjectDirs::from("", "", "keydesk")?;
@@ -39,7 +39,7 @@ pub fn default() -> Option<Locations> {
     })
 }
 
-/// A path as people type it: `~/` at its start is the home directory.
+/// Expands a leading `~/` to the home directory.
 #[must_use]
 pub fn expand(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), BaseDirs::new()) {

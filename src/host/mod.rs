@@ -1,6 +1,6 @@
 //! The operating system: clock, entropy, users, files, clipboard.
 //!
-//! The only modules that use the real ones. Everything else gets them as parameters.
+//! Only these modules access the system. All others get time, randomness and files as parameters.
 
 pub mod byte_lock;
 #[cfg(feature = "app")]
@@ -33,7 +33,7 @@ pub fn raise_descriptor_limit() {
 
 /// Switches off core dumps, and on Linux debugging by other processes of the same user.
 ///
-/// What the system does not allow is left as it is.
+/// Has no effect where the system does not allow it.
 pub fn harden() {
     use nix::sys::resource::{Resource, setrlimit};
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);

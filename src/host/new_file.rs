@@ -1,4 +1,4 @@
-//! New files that appear under their name whole or not at all, with mode 0600 whatever the umask.
+//! New files that are created atomically, with mode 0600 regardless of the umask.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
@@ -10,11 +10,11 @@ use tempfile::NamedTempFile;
 
 use super::files::folder_of;
 
-/// A file was not written; nothing is left of it.
+/// The file was not written, and no part of it is left.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// Something has that name already, be it a link.
-    #[error("{} is there already: choose another name", .0.display())]
+    /// A file, link or directory of that name exists.
+    #[error("{} already exists: choose another name", .0.display())]
     Exists(PathBuf),
     #[error("could not write {}: {reason}", path.display())]
     Failed { path: PathBuf, reason: String },
@@ -28,13 +28,13 @@ pub fn check_new(path: &Path) -> Result<(), WriteError> {
     let failed = |reason: String| WriteError::Failed { path: path.to_owned(), reason };
     let folder = folder_of(path);
     if !folder.is_dir() {
-        return Err(failed(format!("{} is no folder", folder.display())));
+        return Err(failed(format!("{} is not a directory", folder.display())));
     }
     nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).map_err(|error| failed(error.to_string()))
 }
 
-/// A file being written under a temporary name in the same directory. [`NewFile::finish`] gives it its own name, and
-/// fails where that is taken. Dropped before, it leaves nothing behind.
+/// A file that is written under a temporary name in the same directory. [`NewFile::finish`] renames it, and fails where
+/// the name is taken. Dropping it before deletes it.
 #[derive(Debug)]
 pub struct NewFile {
     path: PathBuf,
@@ -46,12 +46,12 @@ impl NewFile {
     /// Creates the temporary file.
     ///
     /// # Errors
-    /// When something has that name already, be it a link, or the directory cannot be written.
+    /// When the name exists, or the directory cannot be written.
     pub fn begin(path: &Path) -> Result<Self, WriteError> {
         check_new(path)?;
         let failed =
             |error: io::Error| WriteError::Failed { path: path.to_owned(), reason: error.to_string() };
-        // Opened before anything is created: what fails here leaves no trace.
+        // Opened before anything is created, so that a failure leaves nothing behind.
         let folder = File::open(folder_of(path)).map_err(failed)?;
         let file = temporary(path, Access::Owner).map_err(failed)?;
         Ok(Self { path: path.to_owned(), folder, file })
@@ -62,10 +62,10 @@ impl NewFile {
         self.file.path()
     }
 
-    /// Syncs the file, gives it its name and returns its size in bytes.
+    /// Syncs and renames the file, and returns its size in bytes.
     ///
     /// # Errors
-    /// When the name was taken meanwhile or the disk cannot be written. Nothing is left of the file then.
+    /// When the name exists by now, or the disk cannot be written. The file is deleted then.
     pub fn finish(self) -> Result<u64, WriteError> {
         let Self { path, folder, file } = self;
         let failed = |error: &io::Error| WriteError::Failed { path: path.clone(), reason: error.to_string() };
@@ -75,7 +75,7 @@ impl NewFile {
             io::ErrorKind::AlreadyExists => WriteError::Exists(path.clone()),
             _ => failed(&error.error),
         })?;
-        // The name must survive a power cut too. Some file systems cannot sync a directory and return EINVAL.
+        // Makes the rename survive a power failure. Some file systems cannot sync a directory and return EINVAL.
         match folder.sync_all() {
             Err(error) if error.raw_os_error() != Some(libc::EINVAL) => {
                 let _ = std::fs::remove_file(&path);
@@ -111,16 +111,15 @@ pub fn write_new(path: &Path, text: &str) -> Result<(), WriteError> {
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Its owner alone, whatever the umask.
+    /// Only its owner, regardless of the umask.
     Owner,
-    /// Everyone whom the umask allows.
+    /// As the umask allows.
     Umask,
 }
 
-/// Writes a file in place of the one that is there, or of a link: readers see the old text or the new one, never a
-/// part.
+/// Replaces a file or link atomically: readers see the old or the new text.
 ///
-/// It is not synced: after a power cut the old text may be there, or none. Only for what can be done without.
+/// The file is not synced: after a power failure it may have the old text, or none. Only for data that can be lost.
 pub fn replace(path: &Path, text: &[u8], access: Access) -> io::Result<()> {
     let mut file = temporary(path, access)?;
     file.write_all(text)?;
@@ -140,7 +139,7 @@ fn temporary(path: &Path, access: Access) -> io::Result<NamedTempFile> {
         .permissions(mode.clone())
         .tempfile_in(folder_of(path))?;
     if access == Access::Owner {
-        // The umask may have taken our own permissions away.
+        // The umask may have removed the owner's permissions.
         file.as_file().set_permissions(mode)?;
     }
     Ok(file)
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn it_has_its_name_only_when_it_is_whole() {
+    fn the_name_appears_only_when_the_file_is_complete() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list.csv");
         let mut file = NewFile::begin(&path).unwrap();
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn given_up_it_leaves_nothing_and_it_replaces_nothing() {
+    fn a_dropped_file_leaves_nothing_and_replaces_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list.csv");
         drop(NewFile::begin(&path).unwrap());
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_is_private_and_whole() {
+    fn a_new_file_is_private_and_complete() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret.key");
         write_new(&path, "text").unwrap();
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_ever_replaced() {
+    fn an_existing_file_is_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("there");
         std::fs::write(&path, "old").unwrap();
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_name_is_no_obstacle() {
+    fn the_longest_possible_name_works() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x".repeat(255));
         write_new(&path, "text").unwrap();
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_file_is_private_and_whole() {
+    fn a_replaced_file_is_private_and_complete() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("head");
         for text in ["old", "new"] {

@@ -1,4 +1,4 @@
-//! Regular files that are read whole: never one that has no end, or that waits for somebody to write.
+//! Reading of regular files. Devices without an end and FIFOs that wait for a writer are rejected.
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::libc;
 
-/// What something is that is not a regular file.
+/// The type of a file that is not a regular file.
 #[must_use]
 pub fn other_kind(file_type: FileType) -> Option<&'static str> {
     if file_type.is_file() {
@@ -25,7 +25,7 @@ pub fn other_kind(file_type: FileType) -> Option<&'static str> {
     }
 }
 
-/// The null device stands for an empty file.
+/// The null device is treated as an empty file.
 fn is_null(metadata: &Metadata) -> bool {
     std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() != 0 && null.rdev() == metadata.rdev())
 }
@@ -42,13 +42,13 @@ fn accept(metadata: &Metadata) -> io::Result<()> {
 /// Opens a regular file, or the null device, for reading.
 ///
 /// # Errors
-/// When it is anything else, or cannot be opened.
+/// When it is of another type, or cannot be opened.
 pub fn open(path: &Path) -> io::Result<File> {
     accept(&std::fs::metadata(path)?)?;
     open_with(path, 0)
 }
 
-/// Reads a text of at most `most` bytes.
+/// Reads a UTF-8 file of at most `most` bytes.
 ///
 /// # Errors
 /// As [`open`]; and when it is longer, or not UTF-8.
@@ -56,7 +56,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<String> {
     read_from(open(path)?, most)
 }
 
-/// The same, with links not followed.
+/// The same without following links.
 ///
 /// # Errors
 /// As [`read`].
@@ -65,7 +65,7 @@ pub fn read_unlinked(path: &Path, most: u64) -> io::Result<String> {
     read_from(open_with(path, libc::O_NOFOLLOW)?, most)
 }
 
-/// It may have been exchanged since it was looked at: opening must not wait either.
+/// Opens without blocking, since the file may have been replaced after the check.
 fn open_with(path: &Path, flags: i32) -> io::Result<File> {
     let flags = flags | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_has_an_end_is_read_and_no_more_than_fits() {
+    fn only_regular_files_within_the_limit_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("file"), "text").unwrap();

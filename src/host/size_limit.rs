@@ -4,23 +4,20 @@
 use nix::libc;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
-/// Lets a write beyond the limit fail like any other, instead of ending the process by SIGXFSZ.
+/// Makes a write beyond the limit return an error instead of killing the process with SIGXFSZ.
 ///
-/// The signal is caught and not ignored: the programs that this one starts get its default again.
+/// The signal is caught rather than ignored, so that child processes get its default action.
 #[cfg(feature = "app")]
 pub fn survive() {
     let caught = std::sync::Arc::default();
-    // What the system refuses is left as it is.
+    // Has no effect where the system does not allow it.
     let _ = signal_hook::flag::register(libc::SIGXFSZ, caught);
 }
 
-/// What to know when a write failed and there is a limit.
+/// A hint for a failed write; none without a limit.
 #[must_use]
 pub fn hint() -> Option<String> {
     let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE).ok()?;
-    (limit != RLIM_INFINITY).then(|| {
-        format!(
-            "Raise the limit on the size of files, which is {limit} bytes here (ulimit -f), and try again."
-        )
-    })
+    (limit != RLIM_INFINITY)
+        .then(|| format!("Raise the limit on file sizes (ulimit -f), currently {limit} bytes, and try again"))
 }

@@ -1,8 +1,7 @@
-//! Decides about all requests that have arrived, in one read of the database.
+//! Verifies all waiting requests in one read of the database.
 //!
-//! A read transaction and a look at the file cost more than a lookup; requests that arrive together share them. Each
-//! still sees the database as it is after it arrived, for the read begins only then: a deletion that was reported as
-//! done before a request is seen by it.
+//! A read transaction and the check of the file cost more than a lookup, so that concurrent requests share them. The
+//! read begins after each of them has arrived: a deletion that was completed before a request is always seen.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,25 +12,24 @@ use tokio::time::Instant;
 use crate::store::StoreError;
 use crate::verify::{Decision, Question, Verifier, VerifyError};
 
-/// How long requests wait for a lock that keeps readers out, before the response is 503.
+/// How long requests wait for a lock that blocks readers, before the response is 503.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long it waits between two attempts.
+/// Delay between two attempts.
 const RETRY_EVERY: Duration = Duration::from_millis(5);
 
-/// The database cannot be read: every request is rejected.
+/// The database cannot be read: all requests are rejected.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unavailable;
 
-/// Questions, and where their decisions go. Both lists are kept and filled again: they are the only memory that a
-/// request would need of its own.
+/// Requests, and the channels for their decisions. Both lists are reused to avoid allocations for each request.
 #[derive(Default)]
 struct Queue {
     questions: Vec<Question>,
     senders: Vec<oneshot::Sender<Decision>>,
 }
 
-/// The queue before the verifier.
+/// The queue in front of the verifier.
 pub(super) struct Batch {
     verifier: Verifier,
     waiting: Mutex<Queue>,
@@ -39,7 +37,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// A queue before a verifier that never waits itself.
+    /// A queue in front of a verifier that does not wait itself.
     pub(super) fn new(verifier: Verifier) -> Arc<Self> {
         Arc::new(Self { verifier, waiting: Mutex::default(), wake: Notify::new() })
     }
@@ -48,7 +46,7 @@ impl Batch {
         &self.verifier
     }
 
-    /// Asks, and waits for the decision.
+    /// Queues a request and waits for its decision.
     pub(super) async fn decide(&self, question: Question) -> Result<Decision, Unavailable> {
         let (sender, decision) = oneshot::channel();
         let first = {
@@ -60,11 +58,11 @@ impl Batch {
         if first {
             self.wake.notify_one();
         }
-        // The sender is dropped without a decision when there is none.
+        // The sender is dropped when there is no decision.
         decision.await.map_err(|_| Unavailable)
     }
 
-    /// Decides until it is aborted.
+    /// Runs until it is aborted.
     pub(super) async fn run(self: Arc<Self>) {
         let mut failing = false;
         let mut queue = Queue::default();
@@ -97,13 +95,13 @@ impl Batch {
             let mut senders = queue.senders.drain(..);
             let decided = self.verifier.decide_all(&queue.questions, |decision| {
                 if let Some(sender) = senders.next() {
-                    // It fails when the client is gone.
+                    // Fails when the client has disconnected.
                     let _ = sender.send(decision);
                 }
             });
             match decided {
                 Err(error) if matches!(error.store(), StoreError::Busy) && Instant::now() < until => {
-                    // No decision was made: all continue to wait.
+                    // All requests keep waiting.
                     let all = senders.collect();
                     queue.senders = all;
                     tokio::time::sleep(RETRY_EVERY).await;

@@ -1,4 +1,4 @@
-//! Connections: how many there may be, how they begin, how one too many is rejected, how they end.
+//! Connections: their limit, their start, the rejection of excess ones, their end.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -22,14 +22,14 @@ use super::listen::{Listener, Stream};
 use super::routes::Shared;
 use super::timed_stream::TimedStream;
 
-/// The response to one connection too many.
+/// The response to a connection beyond the limit.
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\
     retry-after: 1\r\ncache-control: no-store\r\n\r\n";
 
-/// How many connections get that response at the same time; those beyond are closed without one.
+/// Maximum number of connections that get that response at the same time. More are closed without one.
 const REJECTED_AT_ONCE: usize = 64;
 
-/// How long a rejected connection is read from after the response.
+/// How long the input of a rejected connection is read after the response.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// How long to wait when the system has no file descriptors left.
@@ -55,7 +55,7 @@ impl Connections {
         }
     }
 
-    /// Accepts until `stop`, then waits up to `drain` for the requests under way.
+    /// Accepts until `stop`, then waits up to `drain` for open requests.
     pub(super) async fn serve(
         self,
         listeners: Vec<Listener>,
@@ -68,16 +68,16 @@ impl Connections {
             accepting.spawn(Arc::clone(&this).accept(listener));
         }
         stop.await;
-        // The sockets close with these: from now on the system refuses new clients.
+        // Closes the sockets: the system rejects new clients from now on.
         accepting.shutdown().await;
         let Some(this) = Arc::into_inner(this) else { return };
         if tokio::time::timeout(drain, this.closing.shutdown()).await.is_err() {
-            tracing::warn!("some requests did not end in time and were cut off");
+            tracing::warn!("open requests did not finish in time and were aborted");
         }
     }
 
     async fn accept(self: Arc<Self>, listener: Listener) {
-        // Closed when there are no descriptors left, so that one connection can still be accepted, and rejected.
+        // Closed when there are no descriptors left, so that a connection can still be accepted and rejected.
         let mut spare = File::open("/dev/null").ok();
         let mut exhausted = false;
         loop {
@@ -91,7 +91,7 @@ impl Connections {
                 }
                 Err(error) if is_exhausted(&error) => {
                     if !std::mem::replace(&mut exhausted, true) {
-                        tracing::error!(%error, "no new connections: no descriptors left");
+                        tracing::error!(%error, "cannot accept connections: no file descriptors left");
                     }
                     if spare.take().is_some()
                         && let Ok(Ok((stream, _))) =
@@ -102,7 +102,7 @@ impl Connections {
                     tokio::time::sleep(NO_DESCRIPTORS).await;
                     spare = File::open("/dev/null").ok();
                 }
-                // The client was gone before it was accepted.
+                // The client disconnected before it was accepted.
                 Err(_) => {}
             }
         }
@@ -122,9 +122,9 @@ impl Connections {
             async move { Ok::<_, Infallible>(response.await) }
         });
         let connection = http1::Builder::new()
-            // `TimedStream` has the deadlines.
+            // Deadlines are in `TimedStream`.
             .header_read_timeout(None)
-            // A client that has sent all it wants to send may close its half, and gets its response.
+            // A client may close its half of the connection after the request.
             .half_close(true)
             .max_buf_size(self.bounds.head)
             .serve_connection(TokioIo::new(stream), service);
@@ -132,7 +132,7 @@ impl Connections {
         let open = self.shared.metrics.connections.clone();
         tokio::spawn(async move {
             open.inc();
-            // An error concerns this client alone, and it got a response where that was possible.
+            // An error affects only this client, which got a response where possible.
             let _ = connection.await;
             open.dec();
             drop(slot);
@@ -146,7 +146,7 @@ impl Connections {
             let _ = tokio::time::timeout(LINGER, async {
                 stream.write_all(TOO_MANY).await?;
                 stream.shutdown().await?;
-                // Closing with bytes unread would take the response back (a reset).
+                // Closing with unread input would reset the connection and discard the response.
                 tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
             })
             .await;
@@ -155,8 +155,8 @@ impl Connections {
     }
 }
 
-/// Lets hyper format the first date of this thread, the only one that serves, while the clock is right: with a clock
-/// before 1970 that panics. When the clock is set back later, hyper keeps the last date.
+/// Makes hyper format the first date of this thread while the clock is right: with a clock before 1970 that panics. When
+/// the clock is set back later, hyper keeps the last date.
 pub(super) async fn write_first_date() {
     let (mut client, server) = tokio::io::duplex(1_024);
     let service = hyper::service::service_fn(|_: Request<Incoming>| async {

@@ -1,4 +1,4 @@
-//! The responses of the endpoint, to the letter of its contract.
+//! The responses of the endpoint.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Accepted, KeyId};
 use crate::verify::credential::SCHEME;
 
-/// A whole body: it is sent with the head, in one write.
+/// A complete body, sent with the head in one write.
 pub(super) type Body = Full<Bytes>;
 
 /// The same for every reason.
@@ -35,23 +35,23 @@ const HEADERS: [HeaderName; DESCRIBED] = [
     HeaderName::from_static("x-keydesk-expires"),
 ];
 
-/// A proxy that kept a response would accept a deleted key.
+/// A proxy that cached a response would accept a deleted key.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// All but the unreserved characters of RFC 3986.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What cannot stand in a header (RFC 9110, section 5.5), and the percent sign, so that decoding gives back the text.
+/// Characters that are not allowed in a header (RFC 9110, section 5.5), and the percent sign.
 const LITERAL: &AsciiSet = &CONTROLS.add(b'%');
 
 /// The same within a quoted string.
 const QUOTED: &AsciiSet = &LITERAL.add(b'"').add(b'\\');
 
-/// The headers that describe accepted keys: encoding them for each request would cost more than the decision.
+/// Caches the headers that describe accepted keys: encoding them costs more than the verification.
 #[derive(Debug, Default)]
 pub(super) struct HeaderCache(Mutex<HashMap<KeyId, (Arc<Accepted>, Encoded)>>);
 
-/// How many keys the cache holds at most.
+/// Maximum number of cached keys.
 const MAX_CACHED: usize = 10_000;
 
 impl HeaderCache {
@@ -79,8 +79,8 @@ impl HeaderCache {
     }
 }
 
-/// The values of [`HEADERS`] in one text, of which each value is a piece. As a map of headers they would take ten times
-/// the memory, and with some thousand keys no processor's cache would hold them.
+/// The values of [`HEADERS`] in one text, of which each value is a slice. A header map would take ten times the memory,
+/// and some thousand keys would not fit into the processor's cache.
 #[derive(Clone, Debug)]
 struct Encoded {
     text: Bytes,
@@ -98,7 +98,7 @@ impl Encoded {
             utf8_percent_encode(&rfc3339(key.expires), LITERAL),
         ]
         .map(|value| value.to_string());
-        // Names have some hundred characters at most (`domain::text`).
+        // Names have at most some hundred characters (`domain::text`).
         let lengths = values.each_ref().map(|value| u16::try_from(value.len()).unwrap_or(u16::MAX));
         Self { text: values.concat().into(), lengths }
     }
@@ -108,7 +108,7 @@ impl Encoded {
         headers.insert(CACHE_CONTROL, NO_STORE);
         for (name, length) in HEADERS.into_iter().zip(self.lengths) {
             let piece = self.text.split_to(self.text.len().min(length.into()));
-            // Encoding leaves visible ASCII and spaces alone.
+            // Visible ASCII and spaces are not encoded.
             if let Ok(value) = HeaderValue::from_maybe_shared(piece) {
                 headers.insert(name, value);
             }
@@ -125,7 +125,7 @@ fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Body>
     response
 }
 
-/// 401; the realm is the Application that was asked for.
+/// 401; the realm is the requested Application.
 pub(super) fn rejected(application: Option<&str>) -> Response<Body> {
     let mut response = respond(StatusCode::UNAUTHORIZED, "application/json", REJECTED);
     let realm = utf8_percent_encode(application.unwrap_or("keydesk"), QUOTED);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_realm_cannot_be_left() {
+    fn the_realm_is_escaped() {
         let realm = |application| header(&rejected(application), "www-authenticate");
         assert_eq!(realm(None), "ApiKey-v1 realm=\"keydesk\"");
         assert_eq!(realm(Some("My Shop")), "ApiKey-v1 realm=\"My Shop\"");

@@ -12,7 +12,7 @@ use super::ServeError;
 
 const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7766);
 
-/// How many connections may wait to be accepted.
+/// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +22,12 @@ pub(crate) enum ListenAddress {
     Unix(PathBuf, u32),
 }
 
-/// Who may connect over TCP.
+/// From where TCP connections are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// This machine alone.
+    /// Only from this machine.
     Loopback,
-    /// Other machines too.
+    /// Also from other machines.
     Network,
 }
 
@@ -38,7 +38,7 @@ pub(super) enum Listener {
     Unix { socket: UnixListener, _file: Option<SocketFile> },
 }
 
-/// The file of a socket that this process created; removed on drop, unless another has taken its name.
+/// The file of a socket that this process created. Removed on drop, unless it was replaced.
 pub(super) struct SocketFile {
     path: PathBuf,
     inode: u64,
@@ -52,12 +52,12 @@ impl Drop for SocketFile {
     }
 }
 
-/// Takes over the sockets that systemd has opened (`sd_listen_fds(3)`) and opens all addresses; the default address
-/// where there is neither. It must be called within a tokio runtime.
+/// Uses the sockets passed by systemd (`sd_listen_fds(3)`) and opens all addresses, or the default address where there
+/// is neither. Must be called within a tokio runtime.
 ///
 /// # Errors
-/// An address that other machines reach, unless `reach` allows it; an address or path in use; an inherited socket of
-/// another kind; what the system reports.
+/// For a non-loopback address, unless `reach` allows it; an address or path in use; an inherited socket of another
+/// kind; errors of the system.
 pub(super) fn open_all(addresses: Vec<ListenAddress>, reach: Reach) -> Result<Vec<Listener>, ServeError> {
     let mut sockets = listenfd::ListenFd::from_env();
     let mut listeners = Vec::new();
@@ -98,7 +98,7 @@ fn check_reach(address: SocketAddr, reach: Reach) -> Result<(), ServeError> {
 
 fn tcp(address: SocketAddr) -> io::Result<Listener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restart must not wait for the connections of the one before.
+    // Lets a restart reuse the address while old connections close.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(Listener::Tcp(socket.listen(BACKLOG)?))
@@ -107,12 +107,12 @@ fn tcp(address: SocketAddr) -> io::Result<Listener> {
 fn unix(path: &Path, mode: u32) -> io::Result<Listener> {
     if let Ok(file) = std::fs::symlink_metadata(path) {
         if !file.file_type().is_socket() {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"));
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists and is not a socket"));
         }
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another program listens there"));
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "the socket is in use by another program"));
         }
-        // Left by one that was killed.
+        // Left by a process that was killed.
         std::fs::remove_file(path)?;
     }
     let socket = UnixListener::bind(path)?;

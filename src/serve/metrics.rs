@@ -1,4 +1,4 @@
-//! What the endpoint counts, for Prometheus.
+//! The metrics of the endpoint for Prometheus.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ pub(super) struct Metrics {
 
 impl Metrics {
     /// # Errors
-    /// When a name is used twice, which a test excludes.
+    /// When a name is used twice (prevented by a test).
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let decisions = register_int_counter_vec_with_registry!(
@@ -45,12 +45,12 @@ impl Metrics {
         )?;
         let seconds = histogram_opts!(
             "keydesk_decision_seconds",
-            "How long a decision of /auth took, in seconds.",
+            "Duration of a decision of /auth, in seconds.",
             BUCKETS.to_vec()
         );
         register_int_gauge_vec_with_registry!(
             "keydesk_build_info",
-            "The version of keydesk.",
+            "Version of keydesk.",
             &["version"],
             registry
         )?
@@ -68,17 +68,17 @@ impl Metrics {
             )?,
             connections: register_int_gauge_with_registry!(
                 "keydesk_connections",
-                "Connections that are open.",
+                "Open connections.",
                 registry
             )?,
             connections_refused: register_int_counter_with_registry!(
                 "keydesk_connections_refused_total",
-                "Connections that were refused because too many were open.",
+                "Connections rejected because of the connection limit.",
                 registry
             )?,
             lost: register_int_counter_with_registry!(
                 "keydesk_use_lost_total",
-                "Uses and refusals that could not be recorded in the database.",
+                "Requests whose use could not be recorded in the database.",
                 registry
             )?,
             registry,
@@ -96,7 +96,7 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    /// The text; `keys` is none while the database cannot be read, and then the gauge is left out.
+    /// The metrics as text. Without `keys`, while the database cannot be read, that gauge is omitted.
     pub(super) fn text(&self, keys: Option<KeyCounts>, lost: u64) -> Vec<u8> {
         self.lost.inc_by(lost.saturating_sub(self.lost.get()));
         self.keys.reset();
@@ -111,10 +111,10 @@ impl Metrics {
     }
 }
 
-/// How long the numbers of keys count as current: counting a million takes a while.
+/// How long the numbers of keys are cached: counting a million takes a while.
 const COUNTS_FOR: Duration = Duration::from_secs(10);
 
-/// The numbers of keys by state, on a connection of its own; counted again when they are asked for and old.
+/// The numbers of keys by state, cached, read on a separate connection.
 pub(super) struct Census {
     pub lookup: Lookup,
     pub clock: fn() -> domain::Instant,

@@ -1,7 +1,7 @@
-//! The forward-auth endpoint over HTTP: proxies ask it whether a request may pass.
+//! The forward-auth endpoint: proxies ask it over HTTP whether to accept a request.
 //!
-//! One thread does it all (`current_thread`): a request costs some microseconds, most of them HTTP's, and requests
-//! that arrive together are decided in one read of the database (`batch`).
+//! It runs on one thread (`current_thread`): a request takes some microseconds, most of them for HTTP, and concurrent
+//! requests share one read of the database (`batch`).
 
 mod batch;
 mod connections;
@@ -35,10 +35,10 @@ use listen::Listener;
 use metrics::{Census, Metrics};
 use routes::Shared;
 
-/// How long requests that are under way may take when the endpoint ends.
+/// Timeout for open requests when the endpoint stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// How long a read of the numbers of keys waits for a lock.
+/// How long counting the keys waits for a lock.
 const CENSUS_PATIENCE: Duration = Duration::from_millis(250);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +71,9 @@ pub(crate) struct Options {
 pub(crate) enum ServeError {
     #[error(transparent)]
     Database(#[from] VerifyError),
-    #[error("other machines can reach {0}, and anyone who reaches it can try keys")]
+    #[error("{0} is not a loopback address: other machines could try keys there")]
     Remote(SocketAddr),
-    #[error("could not listen at {place}: {error}")]
+    #[error("could not listen on {place}: {error}")]
     Listen { place: String, error: io::Error },
     #[error("could not {what}: {error}")]
     System { what: &'static str, error: io::Error },
@@ -82,7 +82,7 @@ pub(crate) enum ServeError {
 /// Serves until SIGTERM or SIGINT; `ready` is called with the addresses once the sockets are open.
 ///
 /// # Errors
-/// When it cannot begin.
+/// When it cannot start.
 pub(crate) fn run(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), ServeError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -94,10 +94,10 @@ pub(crate) fn run(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(
 
 async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), ServeError> {
     let system = |what| move |error| ServeError::System { what, error };
-    let mut terminate = signal(SignalKind::terminate()).map_err(system("listen for signals"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("listen for signals"))?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(system("install the signal handlers"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("install the signal handlers"))?;
     let listeners = listen::open_all(options.listen, options.reach)?;
-    // The one thread never sleeps in a lock: `batch` tries again.
+    // The only thread must not wait for a lock: `batch` tries again.
     let verifier = Verifier::open_with(&options.database, clock::now, Duration::ZERO)?;
     let lookup =
         Lookup::open(&options.database, CENSUS_PATIENCE, Arc::default()).map_err(VerifyError::from)?;
@@ -120,12 +120,12 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("ending: no new connections");
+        tracing::info!("stopping: no new connections are accepted");
     };
     Connections::new(Arc::new(shared), options.bounds).serve(listeners, stop, DRAIN).await;
     deciding.abort();
     let _ = deciding.await;
-    // The last owner of the verifier writes the recorded use.
+    // Dropping the verifier writes the recorded use.
     drop(batch);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Which request gets which response.
+//! Routes requests to responses.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -25,7 +25,7 @@ pub(super) struct Shared {
     pub batch: Arc<Batch>,
     pub metrics: Metrics,
     pub trusted: TrustedProxies,
-    /// The Application whose keys are accepted at `/auth`; every one's where there is none.
+    /// The Application whose keys are accepted at `/auth`; those of all where there is none.
     pub application: Option<String>,
     /// The only type of key that is accepted.
     pub required: Option<KeyType>,
@@ -40,11 +40,11 @@ enum Route {
     NotFound,
 }
 
-/// What a request to `/auth` presents, read from its head.
+/// The parts of a request to `/auth`.
 struct Presented {
     began: Instant,
     from: Option<IpAddr>,
-    /// The Application that was asked for, for the response and the log: bytes that are not text are replaced.
+    /// The requested Application for the response and the log. Bytes that are not UTF-8 are replaced.
     application: Option<Box<str>>,
     question: Result<Question, Rejection>,
 }
@@ -68,14 +68,14 @@ impl From<CredentialFault> for Rejection {
 }
 
 impl Shared {
-    /// The response to a request of this peer. Nothing of the request is kept while the decision is waited for.
+    /// The response to a request of this peer. The request is dropped before waiting for the decision.
     pub(super) fn respond(
         self: &Arc<Self>,
         peer: Option<IpAddr>,
         request: &Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + use<> {
-        // Such a request may have given its length in another way too, which hyper drops without a word: a proxy before
-        // us could see another request in what follows, so the connection ends with it (RFC 9112, section 6.1).
+        // Such a request may also have a Content-Length, which hyper ignores: a proxy in front could see another request
+        // in the body, so that the connection must be closed (RFC 9112, section 6.1).
         let chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let route = self.route(peer, request);
         let shared = Arc::clone(self);
@@ -143,7 +143,7 @@ impl Shared {
                     key = key.map(tracing::field::display),
                     reason,
                     from = from.map(tracing::field::display),
-                    // A key that was mistaken for a part of the path must not be found in the log.
+                    // A key in the path by mistake must not be logged.
                     application = application.as_deref().filter(|name| !token::holds_secret(name)),
                     "rejected"
                 );

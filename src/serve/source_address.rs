@@ -16,7 +16,7 @@ impl TrustedProxies {
     /// Each an address, a network (`10.0.0.0/8`), or `unix` for every peer of the Unix socket.
     ///
     /// # Errors
-    /// A message about the first that is none of these.
+    /// A message about the first invalid one.
     pub(crate) fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         let mut trusted = Self::default();
         for text in texts {
@@ -39,9 +39,9 @@ impl TrustedProxies {
 
     /// The source address; none when only the peer of a Unix socket is known.
     ///
-    /// Of `X-Forwarded-For` it is the last address that is not a trusted proxy's: the client can choose those before
-    /// it. The header's lines are one list (RFC 9110, section 5.3), read as bytes. Where an entry is not an address, it
-    /// is the proxy that sent it. `X-Real-IP` is read only where there is no `X-Forwarded-For` at all.
+    /// This is the last address in `X-Forwarded-For` that is not a trusted proxy's: a client can forge those before it.
+    /// Several header lines are one list (RFC 9110, section 5.3), read as bytes. Where an entry is not an address, the
+    /// proxy that sent it is used. `X-Real-IP` is read only without `X-Forwarded-For`.
     pub(crate) fn source_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer.map(|address| address.to_canonical());
         if !peer.map_or(self.unix, |address| self.trusts(address)) {
@@ -50,7 +50,7 @@ impl TrustedProxies {
         let mut forwarded = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).peekable();
         if forwarded.peek().is_none() {
             let mut real = headers.get_all("x-real-ip").iter();
-            // Of two, one may be the client's.
+            // With two, one may be sent by the client.
             return match (real.next(), real.next()) {
                 (Some(line), None) => address(line.as_bytes()).or(peer),
                 _ => peer,
@@ -99,20 +99,20 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_believed_unless_configured() {
+    fn proxies_are_trusted_only_when_configured() {
         let lines = [("x-forwarded-for", "6.6.6.6"), ("x-real-ip", "6.6.6.6")];
         assert_eq!(from(&[], Some("127.0.0.1"), &lines).as_deref(), Some("127.0.0.1"));
         assert_eq!(from(&["10.0.0.0/8"], Some("127.0.0.1"), &lines).as_deref(), Some("127.0.0.1"));
-        assert_eq!(from(&["127.0.0.1"], None, &lines), None, "a Unix socket is another matter");
+        assert_eq!(from(&["127.0.0.1"], None, &lines), None, "a Unix socket has no address");
     }
 
     #[test]
-    fn the_last_address_that_is_no_proxy_of_ours_counts() {
+    fn the_last_address_that_is_not_a_trusted_proxy_counts() {
         let ours = ["127.0.0.1", "10.0.0.0/8", "unix"];
         let forwarded =
             |value| from(&ours, Some("127.0.0.1"), &[("x-forwarded-for", value)]).unwrap_or_default();
         assert_eq!(forwarded("203.0.113.9"), "203.0.113.9");
-        assert_eq!(forwarded("6.6.6.6, 203.0.113.9"), "203.0.113.9", "6.6.6.6 is the client's own word");
+        assert_eq!(forwarded("6.6.6.6, 203.0.113.9"), "203.0.113.9", "6.6.6.6 is sent by the client");
         assert_eq!(forwarded("203.0.113.9, 10.1.2.3"), "203.0.113.9");
         assert_eq!(forwarded("10.1.2.3"), "10.1.2.3");
         assert_eq!(forwarded("203.0.113.9:4711"), "203.0.113.9");
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_said() {
+    fn an_invalid_network_is_an_error() {
         assert!(TrustedProxies::parse(["10.0.0.0/33"]).unwrap_err().contains("10.0.0.0/33"));
         assert!(TrustedProxies::parse(["localhost"]).is_err());
     }

@@ -1,4 +1,4 @@
-//! A connection with deadlines: for a whole request head, for reading a response, and for being idle in between.
+//! A connection with deadlines for a complete request head, for the client to read a response, and for idle time.
 
 use std::io;
 use std::pin::Pin;
@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// Longer than proxies keep idle connections (nginx: 60 s): they close them, and none of their requests meets a closing
-/// one.
+/// Longer than proxies keep idle connections (nginx: 60 s), so that the proxy closes them first and no request meets a
+/// closing connection.
 const MAX_IDLE: Duration = Duration::from_secs(75);
 
-/// The response to a head that did not come in time (RFC 9110, section 15.5.9).
+/// The response to a head that was not received in time (RFC 9110, section 15.5.9).
 const TIMED_OUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\ncache-control: no-store\r\n\r\n";
 
@@ -45,18 +45,18 @@ pub(super) struct TimedStream<S> {
     stream: S,
     phase: Phase,
     timeout: Duration,
-    /// When what is waited for must have come; set when the waiting begins.
+    /// The current deadline, set when waiting begins.
     deadline: Option<Instant>,
-    /// Set again only when it fires: a timer for each request would cost more than the request.
+    /// Reset only when it fires: a timer for each request would cost more than the request.
     timer: Pin<Box<Sleep>>,
     /// Whether the timer will wake the task.
     is_armed: bool,
-    /// Since when the client does not read a response.
+    /// When the client stopped reading a response.
     blocked_since: Option<Instant>,
 }
 
 impl<S> TimedStream<S> {
-    /// `timeout` is for a head, from now on, and as much for reading a response.
+    /// `timeout` applies to a head, from now on, and to reading a response.
     pub(super) fn new(stream: S, timeout: Duration) -> Self {
         let deadline = Instant::now() + timeout;
         let phase = Phase(Arc::new(AtomicU8::new(READING_HEAD)));
@@ -111,17 +111,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedStream<S> {
             return Poll::Pending;
         }
         if self.phase.is(READING_HEAD) {
-            // Only if there is room for it at once.
+            // Only if it can be written immediately.
             let _ = Pin::new(&mut self.stream).poll_write(cx, TIMED_OUT);
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        // Idle for too long: as if the client had closed it.
+        // Idle for too long: treated like a close by the client.
         Poll::Ready(Ok(()))
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TimedStream<S> {
-    /// Ends a write that the client does not read.
+    /// Ends a write that the client does not read in time.
     fn written<T>(
         &mut self,
         cx: &mut Context<'_>,

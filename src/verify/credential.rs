@@ -7,8 +7,8 @@
 //! | `Authorization` | `Basic <base64 of "ApiKey-v1 <key>:" or "<key>:">` (RFC 7617) |
 //! | `X-API-Key` | `<key>` |
 //!
-//! Schemes are compared without regard to case (RFC 9110, section 11.1). Two credentials are none, even when they
-//! are the same: a proxy and the software behind it must never read different ones.
+//! Schemes ignore case (RFC 9110, section 11.1). Two credentials are rejected, even when they are equal: a proxy and the
+//! software behind it could use different ones.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 
 pub(crate) const SCHEME: &str = "ApiKey-v1";
 
-/// What was presented, for the verifier. `Debug` does not show it.
+/// The presented text. `Debug` does not show it.
 pub(crate) enum Credential<'a> {
-    /// As it stands in the header.
+    /// Exactly as in the header.
     Plain(&'a str),
     /// Decoded from a Basic credential.
     Decoded(Zeroizing<String>),
@@ -40,21 +40,21 @@ impl std::fmt::Debug for Credential<'_> {
     }
 }
 
-/// Why there is no credential to verify: a word in logs and metrics, for the administrator only.
+/// Why there is no credential to verify, for logs and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum CredentialFault {
     Missing,
     /// More than one was sent.
     Several,
-    /// It has none of the four forms.
+    /// Not one of the four forms.
     Malformed,
 }
 
-/// Finds the one credential in the values of a request's `Authorization` and `X-API-Key` headers.
+/// Returns the only credential in the values of a request's `Authorization` and `X-API-Key` headers.
 ///
 /// # Errors
-/// When there is none, more than one, or one of another form.
+/// When there is no credential, more than one, or one of another form.
 pub(crate) fn read<'a>(
     authorization: impl IntoIterator<Item = &'a [u8]>,
     x_api_key: impl IntoIterator<Item = &'a [u8]>,
@@ -72,7 +72,7 @@ pub(crate) fn read<'a>(
     }
 }
 
-/// One word of visible ASCII: no key has anything else in it.
+/// One word of visible ASCII, like every key.
 fn word(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())).then_some(text)
@@ -84,7 +84,7 @@ fn from_authorization(value: &[u8]) -> Option<Credential<'_>> {
         Some(Credential::Plain(rest))
     } else if scheme.eq_ignore_ascii_case(b"Basic") {
         let decoded = Zeroizing::new(STANDARD.decode(rest).ok()?);
-        // The user is all of it: the password is empty.
+        // The password is empty.
         let user = decoded.strip_suffix(b":")?;
         let key = match scheme_and_word(user) {
             Some((scheme, key)) if scheme.eq_ignore_ascii_case(SCHEME.as_bytes()) => key,
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn everything_else_is_rejected() {
         let malformed = [
             String::new(),
             " ".into(),
@@ -204,7 +204,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_are_a_panic_and_what_passes_is_one_word(
+        fn no_input_panics_and_credentials_are_one_word(
             authorization in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..3),
             x_api_key in prop::collection::vec("[ -~\\t]{0,40}", 0..3),
         ) {
@@ -220,7 +220,7 @@ mod tests {
         }
 
         #[test]
-        fn every_word_survives_the_way_through_basic(key in "[!-9;-~]{1,60}") {
+        fn every_word_survives_basic_encoding(key in "[!-9;-~]{1,60}") {
             for form in [basic(&format!("{key}:")), basic(&format!("{SCHEME} {key}:"))] {
                 prop_assert_eq!(said(&[form.as_bytes()], &[]), Ok(key.clone()));
             }

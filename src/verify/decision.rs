@@ -41,7 +41,7 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Reason {
-    /// Not the text of a key: mistyped, truncated, or something else.
+    /// Not an API key, or a mistyped or truncated one.
     Malformed,
     /// Well-formed, but not a key of this database.
     Unknown,
@@ -65,21 +65,21 @@ impl Reason {
     }
 }
 
-/// A well-formed text and the Application that it is presented to. The secret is hashed already.
+/// A well-formed text with its secret hashed, and the Application that it is presented to.
 #[derive(Debug)]
 pub(crate) struct Question {
     id: KeyId,
     hash: KeyHash,
-    /// The folded name of the only Application whose keys are accepted. Bytes that are not UTF-8 equal no name.
+    /// The case-folded name of the only Application whose keys are accepted. Bytes that are not UTF-8 match no name.
     application: Option<Vec<u8>>,
 }
 
 impl Question {
-    /// Reads a presented text; with an Application's name (exact but for case) only its keys are accepted. Bytes that
-    /// are not UTF-8 name no Application.
+    /// Parses a presented text. With the name of an Application (ignoring case) only its keys are accepted. Bytes that
+    /// are not UTF-8 match no Application.
     ///
     /// # Errors
-    /// A malformed text and a wrong checksum are rejected here, without a read of the database.
+    /// For a malformed text or a wrong checksum. The database is not read.
     pub(crate) fn new(presented: &str, application: Option<&[u8]>) -> Result<Self, Refusal> {
         let claim = token::parse(presented).map_err(|_| Refusal { reason: Reason::Malformed, key: None })?;
         let application = application.map(|name| match std::str::from_utf8(name) {
@@ -93,19 +93,19 @@ impl Question {
         (self.id, &self.hash)
     }
 
-    /// A question that is never accepted: it asks whether the database can be read.
+    /// A request that is never accepted, to check whether the database can be read.
     pub(crate) fn probe() -> Self {
         Self { id: KeyId::PROBE, hash: KeyHash::of(""), application: None }
     }
 
-    /// The one predicate: decides about what the database has for this text.
+    /// Decides about what the database has for this text.
     pub(super) fn decide(&self, found: LookupResult<'_>, now: Instant) -> Decision {
         let refused = |reason, key| Decision::Refused(Refusal { reason, key });
         let id = self.id;
         let key = match found {
             LookupResult::Key(key) => key,
             LookupResult::Deleted => return refused(Reason::Deleted, Some(id)),
-            // The right ID with another secret is nobody's key.
+            // The right ID with another secret is not a key.
             LookupResult::Nothing => return refused(Reason::Unknown, None),
         };
         let name = key.known.application.as_str();

@@ -60,14 +60,14 @@ impl VerifyError {
 pub struct Verifier {
     path: PathBuf,
     files: DatabaseFiles,
-    /// What is known of the database, by all connections.
+    /// What is known of the database, shared by all connections.
     continuity: Arc<Continuity>,
-    /// Connections that no thread uses at the moment.
+    /// Idle connections.
     idle: Mutex<Vec<Lookup>>,
     clock: fn() -> Instant,
-    /// The latest instant seen, in seconds: when the clock is set back, expired keys stay expired.
+    /// The latest instant seen, in seconds since 1970: when the clock is set back, expired keys stay expired.
     latest: AtomicI64,
-    /// Whether the log says that the clock was set back.
+    /// Whether it was logged that the clock was set back.
     behind: AtomicBool,
     /// How long a read waits for a lock.
     patience: Duration,
@@ -84,13 +84,13 @@ impl Verifier {
         Self::open_with(path.as_ref(), clock::now, open::BUSY_TIMEOUT)
     }
 
-    /// The same with another clock: integration tests set it.
+    /// The same with another clock, for integration tests.
     #[doc(hidden)]
     pub fn with_clock(path: impl AsRef<Path>, clock: fn() -> Instant) -> Result<Self, VerifyError> {
         Self::open_with(path.as_ref(), clock, open::BUSY_TIMEOUT)
     }
 
-    /// The same, with the time that a read waits for a lock that keeps readers out (which is rare).
+    /// The same with the time to wait for a lock that blocks readers, which is rare.
     pub(crate) fn open_with(
         path: &Path,
         clock: fn() -> Instant,
@@ -154,8 +154,8 @@ impl Verifier {
         Ok(decision)
     }
 
-    /// Decides about all of them on one state of the database, read after this was called: `decided` gets each
-    /// decision in its turn, or none where this fails. Records nothing.
+    /// Verifies several requests in one read that begins after the call. `decided` gets the decisions in order, or none
+    /// where this fails. Records nothing.
     ///
     /// # Errors
     /// As [`Verifier::verify`], for all of them.
@@ -183,26 +183,26 @@ impl Verifier {
         }
     }
 
-    /// Counts an accepted request in memory; it is written soon.
+    /// Counts an accepted request in memory, to be written soon.
     pub(crate) fn record_use(&self, key: KeyId, from: Option<IpAddr>) {
         if let Some(recorder) = self.recorder() {
             recorder.record(None, Some(key), self.just_now(), from);
         }
     }
 
-    /// Counts a rejected request, attributed to a key where there is one.
+    /// Counts a rejected request, with its key where it is known.
     pub(crate) fn record_rejection(&self, reason: &'static str, key: Option<KeyId>, from: Option<IpAddr>) {
         if let Some(recorder) = self.recorder() {
             recorder.record(Some(reason), key, self.now(), from);
         }
     }
 
-    /// How many requests could not be recorded.
+    /// Number of requests that could not be recorded.
     pub(crate) fn lost_records(&self) -> u64 {
         self.recorder.as_ref().map_or(0, Recorder::lost)
     }
 
-    /// None when another copy has taken the database's place: it is not written to.
+    /// None when the database was replaced by another copy, which is not written to.
     fn recorder(&self) -> Option<&Recorder> {
         self.recorder.as_ref().filter(|_| !self.continuity.is_broken())
     }
@@ -225,14 +225,14 @@ impl Verifier {
         latest
     }
 
-    /// The time of the last decision, without a look at the clock.
+    /// The time of the last decision, without reading the clock.
     fn just_now(&self) -> Instant {
         Instant::from_timestamp(self.latest.load(Ordering::Relaxed), 0).unwrap_or_else(|| self.now())
     }
 
-    /// A connection for this thread: one that is idle, or a new one.
+    /// Returns an idle connection, or a new one.
     fn take(&self) -> Result<Lookup, StoreError> {
-        // A connection continues to read the file that it opened, also when another has taken its place.
+        // A connection keeps reading the file that it opened, even when the file was replaced.
         if !self.files.are_in_place() {
             return Err(StoreError::Moved { path: self.path.clone() });
         }

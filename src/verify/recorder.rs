@@ -1,7 +1,7 @@
-//! Records use beside the path of requests: a request adds to a count in memory, a thread writes it to the database.
+//! Records use outside the path of requests: a request increments a count in memory, a thread writes it to the database.
 //!
-//! Nothing here can delay or fail a verification. While the database cannot be written (locked, full, read-only),
-//! counts wait, bounded by [`MAX_ENTRIES`]; what goes beyond is counted as lost.
+//! It never delays or fails a verification. While the database cannot be written (locked, full, read-only), at most
+//! [`MAX_ENTRIES`] counts are kept in memory. More are counted as lost.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -19,17 +19,17 @@ use crate::store::lookup::Lookup;
 use crate::store::usage::day_of;
 use crate::store::usage_writer::{Count, Entry, UsageWriter};
 
-/// How often the thread looks at the database, also while no request comes: a deletion must be known before an older
-/// copy is written over the file, or the copy could not be told from what was there.
+/// How often the thread reads the database, also without requests: a deletion must be known before an older copy is
+/// written over the file, otherwise the copy could not be detected.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// How many looks there are for each write: under load, half a second of requests is written at once.
+/// Number of reads for each write: under load, half a second of requests is written at once.
 const LOOKS_PER_WRITE: u32 = 5;
 
-/// How long a write waits for other sessions before the counts stay in memory for another round.
+/// How long a write waits for other sessions before the counts stay in memory until the next attempt.
 const PATIENCE: Duration = Duration::from_millis(800);
 
-/// How many entries wait at most: one for each day, reason and key.
+/// Maximum number of entries in memory: one for each day, reason and key.
 const MAX_ENTRIES: usize = 100_000;
 
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// A panic elsewhere leaves counts that are still true.
+    /// Counts stay valid after a panic in another thread.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -63,7 +63,7 @@ impl Shared {
     }
 }
 
-/// Records accepted and rejected requests. On drop it writes what is still in memory.
+/// Records accepted and rejected requests. Dropping it writes the counts in memory.
 #[derive(Debug)]
 pub(super) struct Recorder {
     shared: Arc<Shared>,
@@ -74,7 +74,7 @@ impl Recorder {
     /// Starts the thread that writes.
     pub(super) fn start(path: &Path, continuity: Arc<Continuity>) -> Self {
         let shared = Arc::<Shared>::default();
-        // Both are opened now, since later there may be no file descriptor left, and again when that fails.
+        // Both are opened now, since later there may be no file descriptors left, and retried when that fails.
         let lookup = Lookup::open(path, Duration::ZERO, Arc::clone(&continuity)).ok();
         let writer = UsageWriter::open(path, PATIENCE).ok();
         let thread =
@@ -96,7 +96,7 @@ impl Recorder {
         self.shared.add(Entry { day: day_of(at), reason, key }, &Count::one((at, from)));
     }
 
-    /// How many could not be kept because the database could not be written for too long.
+    /// Number of requests that were lost because the database could not be written for too long.
     pub(super) fn lost(&self) -> u64 {
         self.shared.lost.load(Ordering::Relaxed)
     }
@@ -117,9 +117,9 @@ struct Thread {
     continuity: Arc<Continuity>,
     lookup: Option<Lookup>,
     writer: Option<UsageWriter>,
-    /// The day on which old days were last dropped.
+    /// The day on which old counts were last deleted.
     swept: Option<i64>,
-    /// Whether the last write failed: one line in the log for a fault, not one for each round.
+    /// Whether the last write failed. Logged once for each failure, not for each attempt.
     failing: bool,
 }
 
@@ -153,7 +153,7 @@ impl Thread {
         }
     }
 
-    /// Keeps what is known of the database current. An error is reported by the next verification.
+    /// Refreshes what is known of the database. The next verification reports an error.
     fn look(&mut self) {
         let lookup = match self.lookup.take() {
             Some(mut lookup) => lookup.renew().map(|()| lookup),
@@ -162,7 +162,7 @@ impl Thread {
         self.lookup = lookup.ok();
     }
 
-    /// Writes entries and takes them off the list.
+    /// Writes entries and removes them from the list.
     fn write(&mut self, entries: &mut Vec<(Entry, Count)>) -> Result<(), StoreError> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
@@ -181,7 +181,7 @@ impl Thread {
         match written {
             Ok(()) if self.failing => tracing::info!("use is recorded again"),
             Err(error) if !self.failing => {
-                tracing::warn!(%error, "use cannot be recorded at present; verification continues");
+                tracing::warn!(%error, "use cannot be recorded; verification continues");
             }
             _ => {}
         }

@@ -134,7 +134,7 @@ fn a_file_size_limit_is_reported_as_an_error() {
             assert!(!err.contains("panicked"), "{when}");
             if output.status.code() == Some(3) {
                 failed += 1;
-                let limit = "Raise the limit on the size of files";
+                let limit = "Raise the limit on file sizes";
                 assert!(
                     err.starts_with("error: ") && (err.contains(limit) || err.contains("too large")),
                     "{when}"

@@ -201,7 +201,7 @@ fn other_users_with_write_access_to_settings_or_folders_are_reported() {
     }
     quiet();
     mode(&home.path("data"), 0o777);
-    said("can put another file in the place of", "chmod o-w");
+    said("others can replace", "chmod o-w");
     mode(&home.path("data"), 0o1777);
     quiet();
 }

@@ -134,7 +134,7 @@ fn an_unresponsive_display_times_out() {
     let output = run(&mut command);
     let took = since.elapsed();
     assert_eq!(output.code, 3, "{output:?}");
-    assert!(output.err.contains("did not answer within 2 s"), "{output:?}");
+    assert!(output.err.contains("did not respond within 2 s"), "{output:?}");
     // Far above 2 s: on a machine that runs other tests beside it, a process starts late.
     assert!(took > Duration::from_secs(2) && took < Duration::from_secs(8), "{took:?}");
     assert!(until(SOON, || holders(MINE) == 0), "the helper is gone");

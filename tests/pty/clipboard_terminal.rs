@@ -116,7 +116,7 @@ fn a_terminal_without_osc_52_is_a_failure() {
     let arguments = ["keys", "create", "--name", "Checkout", "--copy"];
     let mut pty = in_terminal(&home, KEYDESK, &arguments, &[SSH, ("VTE_VERSION", "7200")]);
     assert_eq!(pty.wait_for_end(PATIENCE), 3, "{}", pty.screen());
-    assert!(pty.screen().contains("does not take copies"), "{}", pty.screen());
+    assert!(pty.screen().contains("does not support copying"), "{}", pty.screen());
 }
 
 /// tmux on a socket of its own; its server ends when dropped.

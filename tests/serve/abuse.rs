@@ -279,7 +279,7 @@ fn without_descriptors_open_connections_are_served_and_new_ones_get_503() {
         .stop_and_read_log()
         .1
         .into_iter()
-        .filter(|line| line.contains("no descriptors left"))
+        .filter(|line| line.contains("no file descriptors left"))
         .count();
     assert!((1..=3).contains(&errors), "it is said, and not a hundred times: {errors}");
 }

@@ -167,7 +167,7 @@ fn hand_to(command: &str, secret: &Secret) -> Result<(), String> {
     let stdout = std::os::fd::AsFd::as_fd(&output).try_clone_to_owned().map_err(failed)?;
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::from(stdout));
-    let mut child = umask::with_theirs(|| shell.spawn()).map_err(failed)?;
+    let mut child = umask::with_inherited(|| shell.spawn()).map_err(failed)?;
     if let Some(mut input) = child.stdin.take() {
         // A command that does not read to the end says by its exit code what it thinks of that.
         let _ = input.write_all(secret.expose().as_bytes()).and_then(|()| input.write_all(b"\n"));

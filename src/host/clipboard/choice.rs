@@ -1,18 +1,18 @@
-//! Chooses the channels of a copy from the facts of the session.
+//! Chooses the ways to copy from the facts of the session.
 
 use serde::Deserialize;
 use strum::IntoStaticStr;
 
 use super::osc52::Wrapping;
 
-/// Where copies go, as the user has set it.
+/// The setting `clipboard`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum ClipboardMode {
-    /// To the clipboard that fits the session.
+    /// Chosen by the session.
     Auto,
-    /// To the display's clipboard.
+    /// The clipboard of the display.
     System,
     Osc52,
     Off,
@@ -23,7 +23,7 @@ pub enum ClipboardMode {
 pub struct Facts {
     /// `DISPLAY` or `WAYLAND_DISPLAY` is set, or the system always has one.
     pub display: bool,
-    /// Connected over SSH. In tmux as tmux says, since the environment of a pane gets stale.
+    /// Connected over SSH. Inside tmux, as reported by tmux: the environment of a pane gets stale.
     pub remote: bool,
     pub tmux: bool,
     /// In GNU screen and not in tmux.
@@ -33,7 +33,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// `var` reads the environment. `tmux_remote` is what tmux says of its own connection, if it was asked.
+    /// `var` reads the environment. `tmux_remote` is whether tmux reports an SSH connection, if it was asked.
     pub fn gather(var: impl Fn(&str) -> Option<String>, tmux_remote: Option<bool>) -> Self {
         let set = |name: &str| var(name).is_some_and(|value| !value.is_empty());
         let tmux = set("TMUX");
@@ -57,7 +57,7 @@ fn deaf(var: &impl Fn(&str) -> Option<String>) -> Option<&'static str> {
         (Some("linux"), _) => Some("The Linux console"),
         (_, Some("Apple_Terminal")) => Some("Apple's Terminal"),
         _ if set("VTE_VERSION") => Some("This terminal (VTE)"),
-        // 24.12 was the first to take them.
+        // Supported since 24.12.
         _ if konsole.is_some_and(|version| version < 241_200) => Some("This Konsole"),
         _ => None,
     }
@@ -87,7 +87,7 @@ pub fn channels(facts: &Facts, mode: ClipboardMode) -> Vec<Channel> {
     match mode {
         ClipboardMode::Off => vec![],
         ClipboardMode::System => vec![Channel::System],
-        // Over SSH a forwarded display is used on request only: holding it hangs the logout.
+        // A display forwarded over SSH is used only when configured: its helper delays the logout.
         ClipboardMode::Auto if facts.display && !facts.remote => [vec![Channel::System], terminal].concat(),
         ClipboardMode::Auto | ClipboardMode::Osc52 => terminal,
     }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn terminals_that_take_no_copies_are_known() {
+    fn terminals_without_osc52_are_known() {
         let deaf = |variables: &[(&str, &str)]| facts(variables, None).deaf;
         assert!(deaf(&[SSH, ("VTE_VERSION", "7200")]).is_some());
         assert!(deaf(&[("KONSOLE_VERSION", "230804")]).is_some());
@@ -161,6 +161,6 @@ mod tests {
         assert!(deaf(&[("TERM_PROGRAM", "Apple_Terminal")]).is_some());
         assert!(deaf(&[("TERM", "linux")]).is_some());
         assert!(deaf(&[("TERM", "xterm-256color")]).is_none());
-        assert!(deaf(&[("VTE_VERSION", "7200"), ("TMUX", "x")]).is_none(), "tmux stands between");
+        assert!(deaf(&[("VTE_VERSION", "7200"), ("TMUX", "x")]).is_none(), "tmux is in between");
     }
 }

@@ -1,8 +1,8 @@
-//! The helper process that owns the display's clipboard, whose content ends with its owner.
+//! The helper process that owns the clipboard of the display, whose content is lost when its owner ends.
 //!
-//! It is our own binary, started again with a hidden word. The secret comes over standard input, never as an
-//! argument or in the environment. It leaves by itself when something else is copied, and empties the clipboard at
-//! its time, on SIGTERM and on SIGHUP.
+//! It is the same binary with a hidden argument. It reads the secret from standard input, never from an argument or the
+//! environment. It ends when something else is copied, and clears the clipboard after a time, on SIGTERM and on
+//! SIGHUP.
 
 use std::io::{Read, Write};
 use std::process::ExitCode;
@@ -18,10 +18,10 @@ pub const WORD: &str = "__hold-clipboard";
 /// Printed when the helper owns the clipboard.
 pub(super) const READY: &[u8; 6] = b"READY\n";
 
-/// Longer than any secret. A longer text is rejected, never truncated.
+/// Larger than any secret. A larger text is rejected, never truncated.
 const MOST_BYTES: u64 = 4_096;
 
-/// How often the helper looks for its own text in the clipboard.
+/// How often the helper compares the clipboard with its text.
 const TRIES: u32 = 40;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 
@@ -35,7 +35,7 @@ enum Event {
 #[must_use]
 pub fn main(seconds: Option<&str>) -> ExitCode {
     crate::host::harden();
-    // Out of the session of the terminal, so that its end does not end us.
+    // Leaves the session of the terminal, so that closing the terminal does not end the helper.
     let _ = nix::unistd::setsid();
     let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(45);
     match hold(Duration::from_secs(seconds)) {
@@ -45,7 +45,7 @@ pub fn main(seconds: Option<&str>) -> ExitCode {
 }
 
 fn hold(time: Duration) -> Option<()> {
-    // Room for all of it at once: growing would leave copies behind.
+    // Allocated once: growing would leave copies in memory.
     let mut text = Zeroizing::new(String::with_capacity(8_192));
     std::io::stdin().lock().take(MOST_BYTES).read_to_string(&mut text).ok()?;
     if text.len() as u64 == MOST_BYTES {
@@ -61,13 +61,13 @@ fn hold(time: Duration) -> Option<()> {
     let mut out = std::io::stdout();
     out.write_all(READY).and_then(|()| out.flush()).ok()?;
     match happened.recv_timeout(time) {
-        // Somebody copied something else: that is not ours to touch.
+        // Something else was copied: it must not be cleared.
         Ok(Event::Lost) => return Some(()),
         Ok(Event::Signal) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
     }
-    // Read once more: between the last look and now somebody may have copied something else.
+    // Read again: something else may have been copied since the last check.
     if clipboard.get_text().is_ok_and(|now| Zeroizing::new(now) == text) {
-        // Killed without it, some compositors keep a copy.
+        // Otherwise some compositors keep a copy.
         let _ = clipboard.clear();
     }
     Some(())
@@ -84,14 +84,14 @@ fn own(text: Zeroizing<String>, events: mpsc::Sender<Event>) {
 #[cfg(target_os = "linux")]
 fn serve(text: &str) -> Result<(), arboard::Error> {
     use arboard::SetExtLinux;
-    // `wait` and not `wait_until`: the latter returns at once on Wayland and the content is lost.
+    // `wait_until` returns immediately on Wayland, and the content would be lost.
     Clipboard::new()?.set().exclude_from_history().wait().text(text)
 }
 
 #[cfg(not(target_os = "linux"))]
 fn serve(text: &str) -> Result<(), arboard::Error> {
     Clipboard::new()?.set().text(text)?;
-    // Here the system holds the content itself.
+    // This system stores the content itself.
     loop {
         std::thread::park();
     }

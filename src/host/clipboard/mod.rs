@@ -29,31 +29,31 @@ pub struct Clipboard {
 pub enum Copied {
     /// The helper owns the display's clipboard and will clear it.
     System {
-        /// Until it is cleared.
+        /// Seconds until it is cleared.
         seconds: u64,
         /// The display is forwarded over SSH.
         until_logout: bool,
     },
     Terminal,
     Tmux,
-    /// Written to a terminal that is known to ignore it: its name.
+    /// Written to a terminal, here by name, that is known to ignore it.
     Deaf(&'static str),
 }
 
 impl Copied {
-    /// Whether it may have arrived.
+    /// Whether the copy may have worked.
     #[must_use]
     pub fn is_claimed(&self) -> bool {
         !matches!(self, Self::Deaf(_))
     }
 
-    /// Whether it is in a terminal's clipboard, which is not cleared automatically.
+    /// Whether the copy is in the clipboard of a terminal, which is not cleared automatically.
     #[must_use]
     pub fn is_in_terminal(&self) -> bool {
         matches!(self, Self::Terminal | Self::Tmux)
     }
 
-    /// `instead` says how to write the secret to a file, in the words of the front end.
+    /// The message for the user. `instead` is the front end's hint for writing the secret to a file.
     #[must_use]
     pub fn describe(&self, instead: &str) -> String {
         match self {
@@ -70,24 +70,24 @@ impl Copied {
                  {instead}"
             ),
             Self::Tmux => format!("Sent through tmux; paste to check. If nothing arrives, {instead}"),
-            Self::Deaf(terminal) => format!("{terminal} does not take copies"),
+            Self::Deaf(terminal) => format!("{terminal} does not support copying (OSC 52)"),
         }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CopyError {
-    #[error("Copying is off in the configuration (clipboard = \"off\")")]
+    #[error("copying is off in the configuration (clipboard = \"off\")")]
     Off,
-    /// The reasons, in the order in which channels were tried.
-    #[error("Not copied: {0}")]
+    /// The reasons, one for each way that was tried.
+    #[error("not copied: {0}")]
     Failed(String),
 }
 
 impl Clipboard {
-    /// Copies a secret. It may take seconds: never call it on the UI thread.
+    /// Copies a secret. Blocks for up to some seconds: never call it on the UI thread.
     ///
-    /// Only whole sequences are written to `terminal`.
+    /// Only complete escape sequences are written to `terminal`.
     pub fn copy(&self, secret: &Secret, terminal: &mut dyn Write) -> Result<Copied, CopyError> {
         let facts = facts();
         let mut reasons = Vec::new();
@@ -129,13 +129,13 @@ impl Clipboard {
         let mut reasons = Vec::new();
         for channel in channels(&facts(), ClipboardMode::Osc52) {
             let asked = match channel {
-                // tmux loads no empty buffer; a space is the nearest to nothing.
+                // tmux cannot load an empty buffer.
                 Channel::Tmux => tmux::forward(&Secret::new(" ".into())),
                 Channel::Terminal(Wrapping::Tmux) => {
                     tmux::check_passthrough().and_then(|()| write(terminal, &sequence("", Wrapping::Tmux)))
                 }
                 Channel::Terminal(wrapping) => write(terminal, &sequence("", wrapping)),
-                // Emptied by its helper.
+                // The helper clears it.
                 Channel::System => continue,
             };
             match asked {
@@ -158,5 +158,5 @@ fn write(terminal: &mut dyn Write, sequence: &str) -> Result<(), String> {
     terminal
         .write_all(sequence.as_bytes())
         .and_then(|()| terminal.flush())
-        .map_err(|error| format!("the terminal did not take it: {error}"))
+        .map_err(|error| format!("could not write to the terminal: {error}"))
 }

@@ -1,6 +1,4 @@
-//! Copying through the terminal: OSC 52, plain or wrapped for a multiplexer.
-//!
-//! There is no acknowledgment.
+//! Copying through the terminal: OSC 52, plain or wrapped for a multiplexer. Terminals do not acknowledge it.
 
 use std::fmt::Write as _;
 
@@ -8,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// The longest piece that GNU screen passes on. It prints a longer DCS.
+/// Maximum size of a DCS that GNU screen passes on, in bytes. It prints a longer one.
 const SCREEN_CHUNK: usize = 76;
 
 /// The multiplexer between keydesk and the terminal.
@@ -33,7 +31,7 @@ pub fn sequence(text: &str, wrapping: Wrapping) -> Zeroizing<String> {
     match wrapping {
         Wrapping::Plain => return plain,
         Wrapping::Tmux => {
-            // Every ESC inside is doubled, and there is one.
+            // Each ESC inside is doubled.
             let _ = write!(out, "\x1bPtmux;\x1b{}\x1b\\", plain.as_str());
         }
         Wrapping::Screen => {
@@ -48,10 +46,10 @@ pub fn sequence(text: &str, wrapping: Wrapping) -> Zeroizing<String> {
     out
 }
 
-/// Base64 with padding (RFC 4648), in memory of its final size that is wiped: growing would leave copies behind.
+/// Base64 with padding (RFC 4648), allocated once and wiped: growing would leave copies in memory.
 fn base64(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut encoded = Zeroizing::new(vec![0; bytes.len().div_ceil(3) * 4]);
-    // The slice has the size that the encoding needs: this cannot fail.
+    // Cannot fail: the slice has the encoded size.
     let length = STANDARD.encode_slice(bytes, encoded.as_mut_slice()).unwrap_or_default();
     encoded.truncate(length);
     encoded
@@ -83,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn screen_gets_pieces_that_make_a_whole() {
+    fn the_pieces_for_screen_add_up_to_the_text() {
         for length in 0..300 {
             let text = "k".repeat(length);
             let out = sequence(&text, Wrapping::Screen);

@@ -1,4 +1,4 @@
-//! Starts the helper that owns the display's clipboard.
+//! Starts the helper process that owns the clipboard of the display.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -9,11 +9,11 @@ use std::time::Duration;
 use super::holder::{READY, WORD};
 use crate::domain::secret::Secret;
 
-/// A display may accept the connection and never answer.
+/// Timeout for a display that accepts the connection but never responds.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Starts the helper and waits until it owns the clipboard. It may take [`PATIENCE`]: never call it on the thread
-/// of the screen. The error is a reason, without the secret.
+/// Starts the helper and waits up to [`PATIENCE`] until it owns the clipboard: never call it on the UI thread. The error
+/// is a reason without the secret.
 pub(super) fn copy(secret: &Secret, keydesk: &Path, clear_after: Duration) -> Result<(), String> {
     let mut child = Command::new(keydesk)
         .arg(WORD)
@@ -23,23 +23,24 @@ pub(super) fn copy(secret: &Secret, keydesk: &Path, clear_after: Duration) -> Re
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|error| format!("the helper could not be started: {error}"))?;
+        .map_err(|error| format!("could not start the clipboard helper: {error}"))?;
     let ready = send(&mut child, secret);
     if ready.is_err() {
-        // By its own handle, so that no other process can be hit.
+        // By its handle: a process ID may have been reused.
         let _ = child.kill();
     }
-    // Whoever asks after a child that has ended gets it off the list of processes.
+    // Reaps the child after it has ended.
     std::thread::spawn(move || child.wait());
     ready
 }
 
 fn send(child: &mut Child, secret: &Secret) -> Result<(), String> {
-    let broken = |error: std::io::Error| format!("the helper did not take it: {error}");
-    let mut input = child.stdin.take().ok_or("the helper has no input")?;
+    let broken =
+        |error: std::io::Error| format!("could not send the secret to the clipboard helper: {error}");
+    let mut input = child.stdin.take().ok_or("the clipboard helper has no standard input")?;
     input.write_all(secret.expose().as_bytes()).map_err(broken)?;
     drop(input);
-    let mut output = child.stdout.take().ok_or("the helper has no output")?;
+    let mut output = child.stdout.take().ok_or("the clipboard helper has no standard output")?;
     let (answer, answered) = mpsc::channel();
     std::thread::spawn(move || {
         let mut said = [0; READY.len()];
@@ -48,7 +49,7 @@ fn send(child: &mut Child, secret: &Secret) -> Result<(), String> {
     });
     match answered.recv_timeout(PATIENCE) {
         Ok(true) => Ok(()),
-        Ok(false) => Err("the display's clipboard could not be had".into()),
-        Err(_) => Err("the display did not answer within 2 s".into()),
+        Ok(false) => Err("could not own the clipboard of the display".into()),
+        Err(_) => Err("the display did not respond within 2 s".into()),
     }
 }

@@ -1,4 +1,4 @@
-//! Copying through tmux: a buffer that tmux forwards to its terminal and that is then deleted.
+//! Copying through tmux: a buffer that tmux forwards to its terminal, deleted afterwards.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -22,7 +22,7 @@ pub fn is_remote() -> Option<bool> {
 pub enum SetClipboard {
     /// tmux forwards nothing.
     Off,
-    /// A word of tmux for a mode in which it forwards copies: `on` or `external`.
+    /// A value with which tmux forwards copies: `on` or `external`.
     #[strum(default)]
     Forwards(String),
 }
@@ -36,30 +36,30 @@ pub fn set_clipboard() -> Result<SetClipboard, String> {
 /// Forwards a text to the terminal of tmux. An error with `set-clipboard` off: tmux forwards nothing then.
 pub(super) fn forward(text: &Secret) -> Result<(), String> {
     if set_clipboard()? == SetClipboard::Off {
-        return Err("tmux forwards no copies here (set-clipboard is off)".into());
+        return Err("tmux does not forward copies (set-clipboard is off)".into());
     }
-    // A name of its own, so that nobody else's buffer is touched.
+    // A unique name, so that no other buffer is changed.
     let name = format!("keydesk-{}", std::process::id());
     let loaded = run(Command::new("tmux").args(["load-buffer", "-w", "-b", &name, "-"]), Some(text));
-    // Whatever came of it: nothing of it may stay behind.
+    // Deleted also after a failure.
     let deleted = run(Command::new("tmux").args(["delete-buffer", "-b", &name]), None);
     loaded?;
     deleted.map(drop)
 }
 
-/// An error unless this pane may write to the terminal past tmux.
+/// Returns an error unless this pane may write through tmux to the terminal.
 pub(super) fn check_passthrough() -> Result<(), String> {
     let options = ["show-options", "-Aqpv", "allow-passthrough"];
     match run(Command::new("tmux").args(options), None)?.trim() {
-        "off" => Err("tmux passes nothing through (allow-passthrough is off)".into()),
-        // Before 3.3 there was no such option, and everything passed.
+        "off" => Err("tmux does not pass sequences through (allow-passthrough is off)".into()),
+        // Versions before 3.3 have no such option and pass everything through.
         _ => Ok(()),
     }
 }
 
-/// Runs tmux with a text on its standard input, and kills it when it does not end.
+/// Runs tmux with a text on its standard input. Kills it after a timeout.
 fn run(command: &mut Command, input: Option<&Secret>) -> Result<String, String> {
-    let failed = |error: std::io::Error| format!("tmux could not be asked: {error}");
+    let failed = |error: std::io::Error| format!("could not run tmux: {error}");
     let mut child = command
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
@@ -67,7 +67,7 @@ fn run(command: &mut Command, input: Option<&Secret>) -> Result<String, String> 
         .spawn()
         .map_err(failed)?;
     if let (Some(mut stdin), Some(secret)) = (child.stdin.take(), input) {
-        // A tmux that does not read says why by how it ends.
+        // When tmux does not read, its exit status tells why.
         let _ = stdin.write_all(secret.expose().as_bytes());
     }
     let since = Instant::now();
@@ -75,7 +75,7 @@ fn run(command: &mut Command, input: Option<&Secret>) -> Result<String, String> 
         if since.elapsed() > PATIENCE {
             let _ = child.kill();
             let _ = child.wait();
-            return Err("tmux did not answer within 2 s".into());
+            return Err("tmux did not respond within 2 s".into());
         }
         std::thread::sleep(Duration::from_millis(5));
     }
