@@ -1,12 +1,14 @@
-//! Help, the version and usage errors, as clap produces them.
+//! Help, the version and usage errors, as clap reports them.
 
+use std::error::Error as _;
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, report};
+use crate::domain::text::inert;
 
 /// The format that the arguments ask for, also where they cannot be parsed.
 pub(crate) fn format(arguments: &[OsString]) -> Format {
@@ -15,7 +17,12 @@ pub(crate) fn format(arguments: &[OsString]) -> Format {
 }
 
 /// Prints help and version, reports anything else as an error.
-pub(crate) fn report(error: &clap::Error, format: Format) -> Exit {
+pub(crate) fn report(
+    error: &clap::Error,
+    tree: clap::Command,
+    arguments: &[OsString],
+    format: Format,
+) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             error.print().map_or_else(|error| report::report(&error.into(), format), |()| Exit::Done)
@@ -24,33 +31,135 @@ pub(crate) fn report(error: &clap::Error, format: Format) -> Exit {
             let _ = error.print();
             Exit::Usage
         }
-        _ => report::report(&command_error(error), format),
+        _ => {
+            let help = format!("run \"{} --help\" for help", command_words(tree, arguments));
+            let hint = match suggestion(error) {
+                Some(similar) => format!("did you mean {similar}? Otherwise {help}"),
+                None => help,
+            };
+            report::report(&CommandError::usage("usage", message(error)).hint(hint), format)
+        }
     }
 }
 
-/// The text of clap begins with `error: `; what may help follows after an empty line.
-fn command_error(error: &clap::Error) -> CommandError {
-    let text = error.render().to_string();
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return CommandError::usage("usage", "a command is missing").hint(text.trim_end());
+/// The command that the arguments select, as far as they select one.
+fn command_words(tree: clap::Command, arguments: &[OsString]) -> String {
+    let mut words = tree.get_name().to_owned();
+    let matches = tree.ignore_errors(true).try_get_matches_from(arguments);
+    let mut matches = matches.as_ref().ok();
+    while let Some((name, below)) = matches.and_then(clap::ArgMatches::subcommand) {
+        words = format!("{words} {name}");
+        matches = Some(below);
     }
-    let text = text.strip_prefix("error: ").unwrap_or(&text);
-    match text.split_once("\n\n") {
-        Some((message, hint)) => CommandError::usage("usage", message.trim_end()).hint(hint.trim()),
-        None => CommandError::usage("usage", text.trim_end()),
+    words
+}
+
+/// The texts of one piece of context.
+fn texts(error: &clap::Error, kind: ContextKind) -> Vec<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => vec![inert(text)],
+        Some(ContextValue::Strings(texts)) => texts.iter().map(|text| inert(text)).collect(),
+        _ => Vec::new(),
     }
+}
+
+fn message(error: &clap::Error) -> String {
+    let text = |kind| texts(error, kind).join(", ");
+    let argument = text(ContextKind::InvalidArg);
+    let value = text(ContextKind::InvalidValue);
+    match error.kind() {
+        ErrorKind::UnknownArgument => format!("unexpected argument \"{argument}\""),
+        ErrorKind::InvalidSubcommand => {
+            format!("unknown command \"{}\"", text(ContextKind::InvalidSubcommand))
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "a command is missing".to_owned()
+        }
+        ErrorKind::MissingRequiredArgument => format!("missing argument: {argument}"),
+        ErrorKind::InvalidValue if value.is_empty() => format!("{argument} needs a value"),
+        ErrorKind::InvalidValue => {
+            let valid = text(ContextKind::ValidValue);
+            format!("invalid value \"{value}\" for {argument} (possible values: {valid})")
+        }
+        ErrorKind::ValueValidation => {
+            let reason = error.source().map(|reason| format!(": {}", inert(&reason.to_string())));
+            format!("invalid value \"{value}\" for {argument}{}", reason.unwrap_or_default())
+        }
+        ErrorKind::TooManyValues => format!("unexpected value \"{value}\" for {argument}"),
+        ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
+            other if other == argument => format!("{argument} cannot be repeated"),
+            other => format!("{argument} cannot be combined with {other}"),
+        },
+        other => other.as_str().unwrap_or("wrong command line").to_owned(),
+    }
+}
+
+/// What was probably meant.
+fn suggestion(error: &clap::Error) -> Option<String> {
+    let kinds = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    let similar = kinds.iter().flat_map(|kind| texts(error, *kind)).map(|text| format!("\"{text}\""));
+    let similar: Vec<String> = similar.collect();
+    (!similar.is_empty()).then(|| similar.join(" or "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::command_tree;
+
+    fn words(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
 
     #[test]
     fn json_is_wanted_before_the_double_dash_only() {
-        let wants =
-            |words: &[&str]| format(&words.iter().map(OsString::from).collect::<Vec<_>>()) == Format::Json;
+        let wants = |arguments: &[&str]| format(&words(arguments)) == Format::Json;
         assert!(wants(&["keydesk", "keys", "--json", "lst"]));
         assert!(!wants(&["keydesk", "apps", "create", "--", "--json"]));
         assert!(!wants(&["--json"]));
+    }
+
+    #[test]
+    fn errors_name_the_argument_and_what_is_similar() {
+        let said = |line: &str| {
+            let arguments = words(&line.split(' ').collect::<Vec<_>>());
+            let error = command_tree().try_get_matches_from(&arguments).unwrap_err();
+            (
+                message(&error),
+                suggestion(&error).unwrap_or_default(),
+                command_words(command_tree(), &arguments),
+            )
+        };
+        for (line, message, similar, command) in [
+            ("keydesk kyes", "unknown command \"kyes\"", "\"keys\"", "keydesk"),
+            ("keydesk keys lst --json", "unknown command \"lst\"", "\"list\"", "keydesk keys"),
+            (
+                "keydesk keys list --stat x",
+                "unexpected argument \"--stat\"",
+                "\"--state\"",
+                "keydesk keys list",
+            ),
+            ("keydesk keys show", "missing argument: <KEY>", "", "keydesk keys show"),
+            ("keydesk keys show --db", "--db <PATH> needs a value", "", "keydesk keys show"),
+            ("keydesk keys show a b", "unexpected argument \"b\"", "", "keydesk keys show"),
+            ("keydesk apps --json=1", "unexpected value \"1\" for --json", "", "keydesk apps"),
+            (
+                "keydesk keys create --name A --out x --copy",
+                "--out <FILE> cannot be combined with --copy",
+                "",
+                "keydesk keys create",
+            ),
+            (
+                "keydesk keys create --name A --type prodution",
+                "invalid value \"prodution\" for --type <TYPE> (possible values: production, test)",
+                "\"production\"",
+                "keydesk keys create",
+            ),
+        ] {
+            let expected = (message.to_owned(), similar.to_owned(), command.to_owned());
+            assert_eq!(said(line), expected, "{line}");
+        }
+        let (message, _, _) = said("keydesk keys rotate A --overlap 3x");
+        assert!(message.starts_with("invalid value \"3x\" for --overlap <DURATION>: "), "{message}");
     }
 }

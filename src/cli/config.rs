@@ -74,7 +74,7 @@ struct Setting {
 }
 
 pub(crate) fn run(global: GlobalArgs, args: &Args, matches: &ArgMatches) -> Result<Exit, CommandError> {
-    let output = Output::new(global.format());
+    let output = global.output();
     if args.default {
         return documented_defaults(&output);
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::error::CommandError;
 use crate::cli::log;
+use crate::cli::output::table::Headers;
 use crate::cli::output::{Format, Output};
 use crate::config::settings::Settings;
 use crate::desk::known_head::{KnownHeadCheck, KnownHeads, LogMismatch};
@@ -34,11 +35,18 @@ pub(crate) struct GlobalArgs {
     /// Print JSON, and errors as JSON on standard error
     #[arg(long, global = true)]
     json: bool,
+    /// Print tables without the header line
+    #[arg(long, global = true)]
+    no_headers: bool,
 }
 
 impl GlobalArgs {
     pub(crate) fn format(&self) -> Format {
         if self.json { Format::Json } else { Format::Text }
+    }
+
+    pub(crate) fn output(&self) -> Output {
+        Output::new(self.format(), if self.no_headers { Headers::Hidden } else { Headers::Shown })
     }
 }
 
@@ -63,7 +71,7 @@ pub(crate) struct Context {
 impl Context {
     /// Reads the settings and finds the database's place.
     pub(crate) fn new(global: GlobalArgs) -> Result<Self, CommandError> {
-        let output = Output::new(global.format());
+        let output = global.output();
         let config = place(global.config, "the configuration", |locations| locations.config)?;
         let settings = Settings::read(&config)?;
         if let Some(exposure) = ConfigExposure::of(&config) {

@@ -147,7 +147,7 @@ fn write(
     let mut each = |write: &mut dyn FnMut(&KeyDocument<'_>) -> Result<(), CommandError>| {
         for application in &applications {
             let query = key_list::query(context, application.id);
-            key_list::each(context, reader, &query, |key| {
+            key_list::each(context, reader, &query, None, |key| {
                 count += 1;
                 if count % KEYS_PER_STEP == 0 {
                     bar.set_position(count);

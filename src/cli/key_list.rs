@@ -33,14 +33,15 @@ pub(crate) fn filter(text: &str) -> Result<KeyFilter, CommandError> {
     }
 }
 
-/// Calls `write` with every key, in order, until it fails.
+/// Calls `write` with every key, or the first `limit`, in order, until it fails.
 pub(crate) fn each(
     context: &Context,
     reader: &Reader<'_>,
     query: &KeyQuery,
+    limit: Option<usize>,
     write: impl FnMut(Key) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
-    keys::each(reader, query, &context.settings.catalog, write)
+    keys::each(reader, query, &context.settings.catalog, limit.unwrap_or(usize::MAX), write)
 }
 
 /// The document of a key, with its uses of the last 30 days.

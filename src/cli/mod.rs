@@ -39,7 +39,9 @@ mod secret_output;
 mod serve;
 mod terminal_ui;
 mod users;
+mod values;
 mod verify;
+mod version;
 
 pub use exit::Exit;
 pub use terminal_ui::{Launch, LaunchTui};
@@ -50,7 +52,6 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use context::{Context, GlobalArgs};
 use error::{CommandError, ErrorKind};
-use output::Output;
 use output::report::report;
 
 use crate::cli::help::Examples;
@@ -88,12 +89,12 @@ struct CommandLine {
 enum Command {
     Init(init::Args),
     Demo(demo::Args),
-    #[command(subcommand)]
+    #[command(subcommand, visible_alias = "app")]
     Apps(apps::Command),
-    #[command(subcommand)]
+    #[command(subcommand, visible_alias = "key")]
     Keys(keys::Command),
     Platforms(platforms::Args),
-    #[command(subcommand)]
+    #[command(subcommand, visible_alias = "user")]
     Users(users::Command),
     #[command(subcommand)]
     Audit(audit::Command),
@@ -106,6 +107,7 @@ enum Command {
     Completions(completions::Args),
     Man(man::Args),
     Config(config::Args),
+    Version(version::Args),
 }
 
 /// The tree of all commands with their arguments.
@@ -131,7 +133,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, launch_tui: LaunchTui
     let parsed = matches.and_then(|matches| Ok((CommandLine::from_arg_matches(&matches)?, matches)));
     let (line, matches) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return clap_errors::report(&error, format),
+        Err(error) => return clap_errors::report(&error, command_tree(), &arguments, format),
     };
     // With a clock this wrong, expired keys could be valid.
     if let Err(error) = clock::check(host::clock::now()) {
@@ -158,10 +160,11 @@ fn dispatch(line: CommandLine, matches: &ArgMatches, launch_tui: LaunchTui) -> R
         umask::allow_group();
     }
     let Some(command) = command else { return terminal_ui::run(Context::new(global)?, launch_tui) };
-    let output = Output::new(global.format());
+    let output = global.output();
     match command {
         // These work with an invalid configuration too.
         Command::Config(args) => config::run(global, &args, matches),
+        Command::Version(_) => version::run(&output),
         Command::Completions(args) => completions::run(&output, command_tree(), &args),
         Command::Man(args) => man::run(&output, command_tree(), &args),
         Command::Doctor(args) => doctor::run(global, &args),

@@ -25,13 +25,17 @@ pub(crate) fn check(arguments: &[OsString]) -> Result<(), CommandError> {
 mod tests {
     use super::*;
     use crate::cli::output::report;
+    use crate::cli::output::table::Color;
 
     #[test]
     fn a_secret_is_found_wherever_it_stands_and_not_repeated() {
         let secret = format!("ik_live_7Qm2x9KdPa_{}", "a".repeat(49));
         for argument in [secret.clone(), format!("--name={secret}"), format!("'{secret}'\n")] {
             let error = check(&["keydesk".into(), "verify".into(), argument.into()]).unwrap_err();
-            assert!(!report::document(&error).contains(&secret) && !report::text(&error).contains(&secret));
+            assert!(
+                !report::document(&error).contains(&secret)
+                    && !report::text(&error, Color::Off).contains(&secret)
+            );
             assert_eq!(error.exit().code(), 2);
         }
         assert!(check(&["keydesk".into(), "ik_live_7Qm2x9KdPa".into()]).is_ok());

@@ -3,19 +3,18 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use chrono::TimeDelta;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
 use crate::cli::log;
+use crate::cli::values;
 use crate::domain::expiry;
 use crate::domain::key::KeyType;
 use crate::host;
 use crate::serve::{self, Bounds, ListenAddress, Options, Reach, ServeError, TrustedProxies};
 use crate::store::StoreError;
+use chrono::TimeDelta;
 
 const EXAMPLES: Examples = Examples(&[
     ("keydesk serve", ""),
@@ -47,7 +46,7 @@ pub(crate) struct Args {
     allow_remote: bool,
     /// Accept only keys of this type
     #[arg(long, value_name = "TYPE",
-        value_parser = PossibleValuesParser::new(["production", "test"]).try_map(|name| name.parse::<KeyType>()))]
+        value_parser = values::one_of(KeyType::ALL, KeyType::as_str))]
     require_type: Option<KeyType>,
     /// Trust X-Forwarded-For and X-Real-IP from this address or network, or from the Unix socket ("unix"). Can be repeated
     #[arg(long, value_name = "ADDR")]

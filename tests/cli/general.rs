@@ -41,6 +41,7 @@ const COMMANDS: &[&[&str]] = &[
     &["completions"],
     &["man"],
     &["config"],
+    &["version"],
 ];
 
 fn mode(path: &Path) -> u32 {
@@ -63,6 +64,8 @@ fn every_command_has_help_with_examples() {
     assert!(!help.contains("__hold"), "what keydesk says to itself is nobody's command");
     let said = home.run(&["--version"]);
     assert_eq!(said.out, format!("keydesk {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(home.run(&["version"]).out, said.out);
+    assert_eq!(home.run(&["version", "--json"]).json()["version"], env!("CARGO_PKG_VERSION"));
     assert!(!home.path("data").exists(), "help makes no files");
 }
 
@@ -213,6 +216,64 @@ fn a_wrong_command_line_is_2_and_json_when_asked() {
     let said = home.run(&["keys", "list", "--platform", "brase"]);
     assert!(said.err.contains("braze") && said.err.contains("generic"), "{}", said.err);
     assert_eq!(home.run(&["keys", "list", "--json"]).json(), serde_json::json!([]), "nothing was made");
+}
+
+#[test]
+fn commands_have_the_usual_aliases() {
+    let home = Home::set_up();
+    home.key("A", &[]);
+    for (short, long) in [
+        (&["key", "ls"][..], &["keys", "list"][..]),
+        (&["app", "ls"], &["apps", "list"]),
+        (&["user", "ls"], &["users", "list"]),
+        (&["audit", "ls"], &["audit", "list"]),
+    ] {
+        let said = home.run(short);
+        assert_eq!((said.code, &said.out), (0, &home.run(long).out), "{short:?}");
+    }
+    home.run(&["users", "add", "ben@example.com"]);
+    for arguments in
+        [&["key", "rm", "A"][..], &["user", "rm", "ben@example.com"], &["app", "rm", "Storefront"]]
+    {
+        assert_eq!(home.run(&[arguments, &["--yes"]].concat()).code, 0, "{arguments:?}");
+    }
+    assert!(home.run(&["keys", "--help"]).out.contains("[alias: ls]"));
+}
+
+#[test]
+fn tables_can_be_printed_without_headers_and_lists_are_limited() {
+    let home = Home::set_up();
+    for name in ["A", "B", "C"] {
+        home.key(name, &[]);
+    }
+    let tables: &[&[&str]] =
+        &[&["keys", "list"], &["apps", "list"], &["users", "list"], &["audit", "list"], &["platforms"]];
+    for table in tables {
+        let (with, without) = (home.run(table).out, home.run(&[table, &["--no-headers"][..]].concat()).out);
+        assert_eq!(without.lines().count() + 1, with.lines().count(), "{table:?}");
+        assert!(!without.lines().any(|line| line.contains("NAME ") || line.contains("EMAIL")), "{without}");
+    }
+    let limited = home.run(&["keys", "list", "--limit", "2", "--sort", "name", "--reverse", "--json"]).json();
+    let names: Vec<_> = limited.as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["C", "B"]);
+    assert_eq!(home.run(&["keys", "list", "--limit", "9", "--no-headers"]).out.lines().count(), 3);
+    for (command, wrong) in [("keys", "0"), ("keys", "-1"), ("keys", "x"), ("audit", "0")] {
+        let said = home.run(&[command, "list", &format!("--limit={wrong}"), "--json"]);
+        assert_eq!(said.code, 2, "{wrong}");
+        assert!(said.error().1.ends_with("must be a number of at least 1"), "{said:?}");
+    }
+}
+
+#[test]
+fn usage_errors_say_what_is_wrong_and_what_to_do() {
+    let home = Home::empty();
+    let said = home.run(&["keys", "lst"]);
+    let expected = "error: unknown command \"lst\"\nhint: did you mean \"ls\" or \"list\"? Otherwise run \"keydesk keys --help\" \
+                    for help\n";
+    assert_eq!((said.code, said.err.as_str()), (2, expected));
+    let said = home.run(&["key", "show"]);
+    let expected = "error: missing argument: <KEY>\nhint: run \"keydesk keys show --help\" for help\n";
+    assert_eq!((said.code, said.err.as_str()), (2, expected));
 }
 
 #[test]

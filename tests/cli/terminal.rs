@@ -82,6 +82,24 @@ fn color_is_used_on_a_terminal_unless_disabled() {
 }
 
 #[test]
+fn labels_of_errors_and_warnings_are_colored_on_a_terminal_unless_disabled() {
+    let home = Home::set_up();
+    let at = |arguments: &[&str], more: &[(&str, &str)]| at_terminal(&home, arguments, more, "", "").0;
+    let shown = at(&["keys", "show", "A"], &[]);
+    assert!(shown.contains("\u{1b}[1;31merror:\u{1b}[0m key \"A\" not found in Storefront"), "{shown:?}");
+    assert!(shown.contains("\u{1b}[1;36mhint:\u{1b}[0m run"), "{shown:?}");
+    let shown = at(&["keys", "create", "--name", "A", "--expires", "2098-03-01T12:00:00Z"], &[]);
+    assert!(shown.contains("\u{1b}[1;33mwarning:\u{1b}[0m "), "{shown:?}");
+    for (more, variables) in
+        [(&["--json"][..], &[][..]), (&[], &[("NO_COLOR", "1")]), (&[], &[("TERM", "dumb")])]
+    {
+        let shown = at(&[&["keys", "show", "B"][..], more].concat(), variables);
+        assert!(shown.contains("not found") && !shown.contains('\u{1b}'), "{shown:?}");
+    }
+    assert!(!home.run(&["keys", "show", "B"]).err.contains('\u{1b}'), "a pipe");
+}
+
+#[test]
 fn a_key_pasted_for_verification_is_not_echoed() {
     let home = Home::set_up();
     let (_, secret) = home.key("A", &[]);

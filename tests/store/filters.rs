@@ -72,7 +72,7 @@ fn all(desk: &TestDesk, query: &KeyQuery) -> Vec<Key> {
     let catalog = Catalog::built_in().unwrap();
     desk.store
         .read(|r| {
-            keys::each(r, query, &catalog, |key| {
+            keys::each(r, query, &catalog, usize::MAX, |key| {
                 found.push(key);
                 Ok(())
             })

@@ -18,9 +18,11 @@ const EXAMPLES: Examples = Examples(&[("keydesk apps list", ""), ("keydesk apps 
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(crate) enum Command {
+    #[command(visible_alias = "ls")]
     List(list::Args),
     Create(create::Args),
     Rename(rename::Args),
+    #[command(visible_alias = "rm")]
     Delete(delete::Args),
 }
 

@@ -9,6 +9,7 @@ use crate::cli::help::Examples;
 use crate::cli::output::listing::Listing;
 use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve;
+use crate::cli::values;
 use crate::domain::audit::{AuditAction, Change};
 use crate::domain::audit_filter::AuditFilter;
 use crate::domain::expiry::rfc3339;
@@ -41,8 +42,8 @@ pub(crate) struct Args {
     /// Only this kind of entry: key.deleted, or a part of it such as deleted or key
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
-    /// At most so many
-    #[arg(long, value_name = "N")]
+    /// Maximum number of entries
+    #[arg(long, value_name = "N", value_parser = values::limit)]
     limit: Option<usize>,
 }
 

@@ -18,6 +18,7 @@ const EXAMPLES: Examples = Examples(&[("keydesk audit list --since 7d", ""), ("k
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(crate) enum Command {
+    #[command(visible_alias = "ls")]
     List(list::Args),
     Verify(verify::Args),
     Head(head::Args),

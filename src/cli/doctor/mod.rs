@@ -59,7 +59,7 @@ pub(crate) fn run(global: GlobalArgs, args: &Args) -> Result<Exit, CommandError>
         context.output.finish();
         return Ok(exit);
     }
-    let output = Output::new(global.format());
+    let output = global.output();
     report(&output, &check(global))
 }
 

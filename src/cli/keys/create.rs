@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-
 use super::show::Shown;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
@@ -11,6 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
 use crate::cli::resolve;
 use crate::cli::secret_output::{Destination, Outcome};
+use crate::cli::values;
 use crate::desk::{self, CreatedKey, text};
 use crate::domain::Instant;
 use crate::domain::expiry::{expires_after, parse_when, warnings};
@@ -39,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "P", default_value = "generic")]
     platform: String,
     /// Key type
-    #[arg(long = "type", value_name = "TYPE", value_parser = types(), default_value = "production")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = values::one_of(KeyType::ALL, KeyType::as_str), default_value = "production")]
     key_type: KeyType,
     /// Expiration: 90d, 12w, 6mo, 1y, tomorrow, 2027-01-31 (end of that day, local time) or RFC 3339 [default: 90d,
     /// or default_expiry in the configuration]
@@ -96,11 +95,6 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         }
     }
     Ok(Exit::Done)
-}
-
-fn types() -> impl TypedValueParser<Value = KeyType> {
-    PossibleValuesParser::new(KeyType::ALL.iter().map(|key_type| key_type.as_str()))
-        .try_map(|word| word.parse::<KeyType>())
 }
 
 fn expires(context: &Context, when: Option<&str>) -> Result<Instant, CommandError> {

@@ -1,7 +1,5 @@
 //! `keydesk keys list`: streamed, so that a list of a million keys needs no more memory than one of ten.
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -10,6 +8,7 @@ use crate::cli::key_list;
 use crate::cli::output::listing::Listing;
 use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve;
+use crate::cli::values;
 use crate::desk::text;
 use crate::domain::expiry::relative_short;
 use crate::domain::key::{Key, KeyKind, KeyState};
@@ -27,7 +26,7 @@ const EXAMPLES: Examples = Examples(&[
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Only keys in this state
-    #[arg(long, value_name = "S", value_parser = states())]
+    #[arg(long, value_name = "S", value_parser = values::one_of(KeyState::ALL, KeyState::as_str))]
     state: Option<KeyState>,
     /// Only keys for this platform (see keydesk platforms), or generic
     #[arg(long, value_name = "P")]
@@ -38,11 +37,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
     /// Sort by this column
-    #[arg(long, value_name = "COL", value_parser = columns(), default_value = "name")]
+    #[arg(long, value_name = "COL", value_parser = values::one_of(KeySort::ALL, KeySort::as_str), default_value = "name")]
     sort: KeySort,
     /// Reverse the sort order
     #[arg(long)]
     reverse: bool,
+    /// Maximum number of keys
+    #[arg(long, value_name = "N", value_parser = values::limit)]
+    limit: Option<usize>,
 }
 
 const HEADS: [&str; 9] =
@@ -62,7 +64,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         };
         query.platform = args.platform.map(|slug| platform(context, reader, &query, &slug)).transpose()?;
         let mut list = Listing::open(&context.output, &HEADS)?;
-        key_list::each(context, reader, &query, |key| {
+        key_list::each(context, reader, &query, args.limit, |key| {
             let document = || key_list::document(context, reader, &key, application.name.as_str());
             list.row(document, || row(context, &key))
         })?;
@@ -76,16 +78,6 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         }
         Ok(Exit::Done)
     })
-}
-
-fn states() -> impl TypedValueParser<Value = KeyState> {
-    PossibleValuesParser::new(KeyState::ALL.iter().map(|state| state.as_str()))
-        .try_map(|word| word.parse::<KeyState>())
-}
-
-fn columns() -> impl TypedValueParser<Value = KeySort> {
-    PossibleValuesParser::new(KeySort::ALL.iter().map(|sort| sort.as_str()))
-        .try_map(|word| word.parse::<KeySort>())
 }
 
 /// A platform of the catalog, or one that was in it once and still has keys.

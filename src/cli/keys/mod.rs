@@ -27,12 +27,14 @@ const EXAMPLES: Examples = Examples(&[
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(crate) enum Command {
+    #[command(visible_alias = "ls")]
     List(list::Args),
     Create(create::Args),
     Rotate(rotate::Args),
     Show(show::Args),
     Disable(disable::Args),
     Enable(enable::Args),
+    #[command(visible_alias = "rm")]
     Delete(delete::Args),
     Usage(usage::Args),
 }

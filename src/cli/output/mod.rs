@@ -8,10 +8,10 @@ pub(crate) mod report;
 pub(crate) mod table;
 pub(crate) mod text;
 
-use table::{Cell, Color, Style, Table};
+use table::{Cell, Color, Headers, Style, Table};
 
 use std::cell::RefCell;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
@@ -28,17 +28,14 @@ pub(crate) enum Format {
 pub(crate) struct Output {
     format: Format,
     color: Color,
+    headers: Headers,
     /// With `--json`, warnings wait until it is certain that no error document will stand on standard error.
     waiting: RefCell<Vec<String>>,
 }
 
 impl Output {
-    pub(crate) fn new(format: Format) -> Self {
-        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let color =
-            if io::stdout().is_terminal() && !set("NO_COLOR") && !dumb { Color::On } else { Color::Off };
-        Self { format, color, waiting: RefCell::new(Vec::new()) }
+    pub(crate) fn new(format: Format, headers: Headers) -> Self {
+        Self { format, color: Color::of(&io::stdout()), headers, waiting: RefCell::new(Vec::new()) }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -52,7 +49,7 @@ impl Output {
 
     /// A table on standard output.
     pub(crate) fn table(&self, heads: &[&str]) -> Table<BufWriter<io::StdoutLock<'static>>> {
-        Table::new(self.data(), self.color, heads)
+        Table::new(self.data(), self.color, self.headers, heads)
     }
 
     /// Standard output, buffered. The caller flushes it, and so learns of a full disk.
@@ -124,11 +121,12 @@ impl Output {
 
     /// Warns of something that does not end the command.
     pub(crate) fn warn(&self, text: &str) {
-        let line = format!("warning: {}", inert(text));
+        let text = inert(text);
         if self.is_json() {
-            self.waiting.borrow_mut().push(line);
+            self.waiting.borrow_mut().push(format!("warning: {text}"));
         } else {
-            to_stderr(&line);
+            let label = Style::Warning.apply(Color::of(&io::stderr()), "warning:");
+            to_stderr(&format!("{label} {text}"));
         }
     }
 

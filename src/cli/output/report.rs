@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::table::{Color, Style};
 use super::{Format, json, to_stderr};
 use crate::cli::error::{CommandError, ErrorKind};
 use crate::cli::exit::Exit;
@@ -24,19 +25,20 @@ pub(crate) fn report(error: &CommandError, format: Format) -> Exit {
     if error.kind() != ErrorKind::ClosedPipe {
         to_stderr(&match format {
             Format::Json => document(error),
-            Format::Text => text(error),
+            Format::Text => text(error, Color::of(&std::io::stderr())),
         });
     }
     error.exit()
 }
 
 /// Lines in which nothing can move the cursor.
-pub(crate) fn text(error: &CommandError) -> String {
+pub(crate) fn text(error: &CommandError, color: Color) -> String {
     let lines = |text: &str| text.lines().map(inert).collect::<Vec<_>>().join("\n");
     let message = lines(&error.to_string());
+    let message = format!("{} {message}", Style::Error.apply(color, "error:"));
     match error.what_to_do() {
-        Some(hint) => format!("error: {message}\n{}", lines(hint)),
-        None => format!("error: {message}"),
+        Some(hint) => format!("{message}\n{} {}", Style::Hint.apply(color, "hint:"), lines(hint)),
+        None => message,
     }
 }
 

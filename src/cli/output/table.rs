@@ -1,7 +1,7 @@
 //! Aligned columns, streamed: the first rows decide the widths, so that a list of a million keys takes no more memory
 //! than one of a thousand.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use unicode_width::UnicodeWidthStr;
 
@@ -17,7 +17,23 @@ pub(crate) enum Color {
     Off,
 }
 
-/// The look of a cell on a terminal.
+impl Color {
+    /// Colors on a terminal, unless the environment asks for none.
+    pub(crate) fn of(stream: &impl IsTerminal) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        if stream.is_terminal() && !plain && !dumb { Self::On } else { Self::Off }
+    }
+}
+
+/// Whether tables have a header line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Headers {
+    Shown,
+    Hidden,
+}
+
+/// The look of a text on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     Plain,
@@ -26,6 +42,9 @@ pub(crate) enum Style {
     Soon,
     Bad,
     Faint,
+    Error,
+    Warning,
+    Hint,
 }
 
 impl Style {
@@ -46,6 +65,9 @@ impl Style {
             Self::Soon => "\u{1b}[33m",
             Self::Bad => "\u{1b}[31m",
             Self::Faint => "\u{1b}[2m",
+            Self::Error => "\u{1b}[1;31m",
+            Self::Warning => "\u{1b}[1;33m",
+            Self::Hint => "\u{1b}[1;36m",
         }
     }
 }
@@ -76,6 +98,7 @@ impl Cell {
 pub(crate) struct Table<W: Write> {
     writer: W,
     color: Color,
+    headers: Headers,
     widths: Vec<usize>,
     /// The head and the rows that are measured; empty once the widths are decided.
     waiting: Vec<Vec<Cell>>,
@@ -84,10 +107,13 @@ pub(crate) struct Table<W: Write> {
 
 impl<W: Write> Table<W> {
     /// Nothing is written before the widths are known.
-    pub(crate) fn new(writer: W, color: Color, heads: &[&str]) -> Self {
+    pub(crate) fn new(writer: W, color: Color, headers: Headers, heads: &[&str]) -> Self {
         let head: Vec<Cell> = heads.iter().map(|head| Cell::styled(*head, Style::Head)).collect();
-        let widths = head.iter().map(|cell| cell.text.width()).collect();
-        Self { writer, color, widths, waiting: vec![head], rows: 0 }
+        let widths = match headers {
+            Headers::Shown => head.iter().map(|cell| cell.text.width()).collect(),
+            Headers::Hidden => vec![0; head.len()],
+        };
+        Self { writer, color, headers, widths, waiting: vec![head], rows: 0 }
     }
 
     pub(crate) fn row(&mut self, cells: Vec<Cell>) -> io::Result<()> {
@@ -117,7 +143,8 @@ impl<W: Write> Table<W> {
     }
 
     fn release(&mut self) -> io::Result<()> {
-        for row in std::mem::take(&mut self.waiting) {
+        let hidden = usize::from(self.headers == Headers::Hidden);
+        for row in std::mem::take(&mut self.waiting).into_iter().skip(hidden) {
             self.write(&row)?;
         }
         Ok(())
@@ -140,9 +167,9 @@ impl<W: Write> Table<W> {
 mod tests {
     use super::*;
 
-    fn drawn(color: Color, rows: Vec<Vec<Cell>>) -> String {
+    fn drawn(color: Color, headers: Headers, rows: Vec<Vec<Cell>>) -> String {
         let mut bytes = Vec::new();
-        let mut table = Table::new(&mut bytes, color, &["NAME", "KEYS", "STATE"]);
+        let mut table = Table::new(&mut bytes, color, headers, &["NAME", "KEYS", "STATE"]);
         for row in rows {
             table.row(row).unwrap();
         }
@@ -157,22 +184,29 @@ mod tests {
             vec![Cell::plain("Storefront"), Cell::number(1234), Cell::plain("")],
         ];
         assert_eq!(
-            drawn(Color::Off, rows),
+            drawn(Color::Off, Headers::Shown, rows),
             "NAME        KEYS  STATE\n支付           5  Valid\nStorefront  1234\n"
         );
     }
 
     #[test]
+    fn without_headers_the_rows_decide_the_widths() {
+        let rows = vec![vec![Cell::plain("a"), Cell::number(12), Cell::plain("x")]];
+        assert_eq!(drawn(Color::Off, Headers::Hidden, rows), "a  12  x\n");
+        assert_eq!(drawn(Color::Off, Headers::Hidden, vec![]), "");
+    }
+
+    #[test]
     fn color_only_where_wanted_and_nothing_without_rows() {
         let row = || vec![vec![Cell::plain("a"), Cell::number(1), Cell::styled("Expired", Style::Bad)]];
-        assert!(!drawn(Color::Off, row()).contains('\u{1b}'));
-        assert!(drawn(Color::On, row()).contains("\u{1b}[31mExpired\u{1b}[0m"));
-        assert_eq!(drawn(Color::On, vec![]), "");
+        assert!(!drawn(Color::Off, Headers::Shown, row()).contains('\u{1b}'));
+        assert!(drawn(Color::On, Headers::Shown, row()).contains("\u{1b}[31mExpired\u{1b}[0m"));
+        assert_eq!(drawn(Color::On, Headers::Shown, vec![]), "");
     }
 
     #[test]
     fn rows_beyond_those_measured_are_streamed() {
         let rows = (0..MEASURED + 10).map(|n| vec![Cell::plain(n.to_string())]).collect();
-        assert_eq!(drawn(Color::Off, rows).lines().count(), MEASURED + 11);
+        assert_eq!(drawn(Color::Off, Headers::Shown, rows).lines().count(), MEASURED + 11);
     }
 }

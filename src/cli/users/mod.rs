@@ -20,10 +20,12 @@ const EXAMPLES: Examples =
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(crate) enum Command {
+    #[command(visible_alias = "ls")]
     List(list::Args),
     Add(add::Args),
     Disable(disable::Args),
     Enable(enable::Args),
+    #[command(visible_alias = "rm")]
     Delete(delete::Args),
 }
 

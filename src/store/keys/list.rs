@@ -247,17 +247,8 @@ pub fn plan(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog, from: &Key) -> 
     Ok(steps.join("; "))
 }
 
-/// Calls `f` with every key, in order, until it fails.
+/// Calls `f` with the first `limit` keys, in order, until it fails.
 pub fn each<E: From<StoreError>>(
-    r: &Reader<'_>,
-    query: &KeyQuery,
-    catalog: &Catalog,
-    f: impl FnMut(Key) -> Result<(), E>,
-) -> Result<(), E> {
-    first(r, query, catalog, usize::MAX, f)
-}
-
-fn first<E: From<StoreError>>(
     r: &Reader<'_>,
     query: &KeyQuery,
     catalog: &Catalog,
@@ -287,7 +278,7 @@ pub fn ids(
     limit: usize,
 ) -> Result<Vec<(KeyId, i64)>, StoreError> {
     let mut ids = Vec::new();
-    first(r, query, catalog, limit, |key| {
+    each(r, query, catalog, limit, |key| {
         ids.push((key.id, key.version));
         Ok::<_, StoreError>(())
     })?;
