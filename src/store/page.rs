@@ -6,20 +6,18 @@ use super::{Reader, StoreError};
 
 #[derive(Clone, Debug)]
 pub enum Anchor<T> {
-    /// At the first row of all.
     First,
-    /// At the last row of all.
     Last,
-    /// At a row that was seen before. Its present place is looked up; if it is gone, the place where it stood.
+    /// A row that was read before, at its present place, or where it was if it no longer exists.
     At(Box<T>),
 }
 
 #[derive(Clone, Debug)]
 pub struct Window<T> {
     pub anchor: Anchor<T>,
-    /// How many rows before the anchor.
+    /// Number of rows before the anchor.
     pub before: usize,
-    /// How many rows from the anchor on, the anchor included.
+    /// Number of rows from the anchor on, including it.
     pub after: usize,
 }
 
@@ -27,7 +25,7 @@ pub struct Window<T> {
 pub struct Page<T> {
     /// The rows, in the list's order.
     pub rows: Vec<T>,
-    /// The place of the anchor among them; 0 when there are none.
+    /// The index of the anchor among them; 0 when there are none.
     pub anchor: usize,
     /// Whether there are rows before these.
     pub more_before: bool,
@@ -41,13 +39,13 @@ impl<T> Default for Page<T> {
     }
 }
 
-/// A step through the list: from a cursor (inclusive forward, exclusive backward) or from an end.
+/// A read in one direction: from a cursor (inclusive forward, exclusive backward) or from an end.
 pub(super) enum Step<'a, C> {
     Forward(Option<&'a C>),
     Backward(Option<&'a C>),
 }
 
-/// Puts a page together from two steps that each fetch one row more than is wanted.
+/// Assembles a page from two steps that each fetch one row more than wanted, which tells whether there are more.
 pub(super) fn fetch<T, C, E>(
     window: &Window<T>,
     cursor: impl FnOnce(&T) -> Result<C, E>,

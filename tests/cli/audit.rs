@@ -46,9 +46,37 @@ fn entries_are_listed_newest_first_and_narrowed() {
     assert_eq!((said.code, said.error().0.as_str()), (2, "bad_date"));
     let said = list(&["--action", "key.exploded"]);
     assert_eq!((said.code, said.error().0.as_str()), (2, "unknown_action"));
-    assert!(said.error().1.contains("key.deleted"));
+    assert!(said.err.contains("key.deleted"), "{}", said.err);
     assert_eq!(list(&["--key", "Nothing"]).code, 3);
     assert_eq!(list(&["--user", "nobody@example.com"]).code, 3);
+}
+
+#[test]
+fn the_list_is_about_all_applications_unless_one_is_named() {
+    let home = Home::set_up();
+    home.key("Checkout", &[]);
+    assert_eq!(home.run(&["apps", "create", "Billing"]).code, 0);
+    for key in ["Invoices", "Gone"] {
+        let said = home.run(&["keys", "create", "--name", key, "--app", "Billing", "--json"]);
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+    assert_eq!(home.run(&["keys", "delete", "Gone", "--app", "Billing", "--yes"]).code, 0);
+    let list = |more: &[&str]| home.run(&[&["audit", "list", "--json"], more].concat());
+    assert_eq!(actions(&list(&["--key", "invoices"]).json()), ["key.delivered", "key.created"]);
+    assert_eq!(actions(&list(&["--key", "Gone"]).json()), ["key.deleted", "key.delivered", "key.created"]);
+    assert_eq!(list(&["--key", "Invoices", "--app", "Storefront"]).code, 3);
+    let here = list(&["--app", "storefront"]).json();
+    assert!(here.as_array().unwrap().iter().all(|entry| entry["application"] == "Storefront"), "{here}");
+    assert_eq!(actions(&here), ["key.delivered", "key.created", "application.created"]);
+    assert_eq!(list(&["--app", "Nothing"]).code, 3);
+
+    let text = home.run(&["audit", "list"]).out;
+    let heads: Vec<&str> = text.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(heads, ["#", "WHEN", "ACTOR", "ACTION", "TARGET", "APPLICATION", "CHANGES"]);
+    let column = text.find("APPLICATION").unwrap();
+    let applications: Vec<&str> =
+        text.lines().skip(1).filter_map(|line| line.get(column..column + 7)).collect();
+    assert!(applications.contains(&"Billing") && applications.contains(&"Storefr"), "{text}");
 }
 
 #[test]

@@ -79,6 +79,47 @@ fn newest_first_and_found_by_words() {
 }
 
 #[test]
+fn words_match_names_actions_and_changes_but_no_dates() {
+    let mut desk = TestDesk::new();
+    colleague(&mut desk, "ben", 1001);
+    for (key, days) in [("job 19", 89), ("job 20", 90), ("20 \"large\" jobs", 90)] {
+        let new = desk.new_key(key, days);
+        desk.create(&new);
+    }
+    let other = desk::create_application(&mut desk.session(), &name("Billing \"20\"")).unwrap();
+    let other =
+        desk::rename_application(&mut desk.session(), other.id, other.version, &name("Invoices")).unwrap();
+    let keys = |filter: &str| -> Vec<String> {
+        let rows = entries(&desk, filter);
+        let (parsed, _) = AuditFilter::parse(filter, desk.now, &Zone::utc());
+        let count = desk.store.read(|r| audit::count(r, &parsed)).unwrap();
+        assert_eq!(usize::try_from(count).unwrap(), rows.len(), "{filter}");
+        rows.into_iter().rev().map(|row| row.key.map_or(row.entry.action, |key| key.to_string())).collect()
+    };
+    assert_eq!(keys("job 20"), ["job 20", "20 \"large\" jobs"], "job 19 expires on 2027-02-20");
+    assert_eq!(keys("\"job 20\""), ["job 20"]);
+    assert_eq!(keys("2027"), Vec::<String>::new());
+    assert_eq!(keys("20 large\""), ["20 \"large\" jobs"], "with quotation marks in it");
+    assert_eq!(keys("e\" 20"), ["20 \"large\" jobs"]);
+    assert_eq!(keys("billing"), ["application.created", "application.renamed"], "also by its former name");
+    assert_eq!(keys("expires type:x job"), Vec::<String>::new(), "an unknown name is a word");
+    assert_eq!(keys("expires \"job 1\""), ["job 19"], "fields of changes");
+    assert_eq!(keys("production 19"), ["job 19"], "values of changes");
+    assert_eq!(keys("invoices"), ["application.created", "application.renamed"]);
+    assert_eq!(keys("ben@"), ["user.added"]);
+    assert_eq!(keys("\"user added\" ana@"), ["user.added"]);
+    let one = AuditFilter { application_id: Some(other.id), ..AuditFilter::default() };
+    assert_eq!(desk.store.read(|r| audit::count(r, &one)).unwrap(), 2);
+
+    let raw = rusqlite::Connection::open(desk.path()).unwrap();
+    raw.execute_batch(
+        "DROP TRIGGER audit_is_not_changed; UPDATE audit SET changes = 'job {' WHERE number = 4",
+    )
+    .unwrap();
+    assert_eq!(keys("job").len(), 3, "a damaged entry is no error");
+}
+
+#[test]
 fn accidental_changes_are_prevented_and_tampering_is_detected() {
     let mut desk = TestDesk::new();
     create(&mut desk, "Checkout");

@@ -30,22 +30,24 @@ const EXAMPLES: Examples = Examples(&[
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Only what was done to this key: a key ID, a displayed prefix or a name; deleted keys too
+    /// Only entries about this key: a key ID, a key prefix or a name, also of a deleted key
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
-    /// Only since then: 7d, 12h, 2026-11-01 (the start of that day, local zone) or RFC 3339
+    /// Only entries since then: 7d, 12h, 2026-11-01 (start of that day, local time) or RFC 3339
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Only what this user did, or what was done to them
+    /// Only entries with this user as actor or target
     #[arg(long, value_name = "EMAIL")]
     user: Option<String>,
-    /// Only this kind of entry: key.deleted, or a part of it such as deleted or key
+    /// Only entries with this action: key.deleted, or a part such as deleted or key
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
     /// Maximum number of entries
     #[arg(long, value_name = "N", value_parser = values::limit)]
     limit: Option<usize>,
 }
+
+const HEADS: [&str; 7] = ["#", "WHEN", "ACTOR", "ACTION", "TARGET", "APPLICATION", "CHANGES"];
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let since = args.since.as_deref().map(|text| parse_since(text, context.now, &Zone::Local)).transpose();
@@ -56,6 +58,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         let filter = AuditFilter {
             since,
             action: action.into_iter().collect(),
+            application_id: context
+                .application
+                .as_deref()
+                .map(|name| resolve::named_application(reader, name))
+                .transpose()?
+                .map(|application| application.id),
             key_id: args
                 .key
                 .as_deref()
@@ -67,27 +75,26 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
             },
             ..AuditFilter::default()
         };
-        let mut list = Listing::open(&context.output, &["#", "WHEN", "WHO", "WHAT", "TO", "CHANGES"])?;
+        let mut list = Listing::open(&context.output, &HEADS)?;
         audit::each(reader, &filter, args.limit, |row| {
             list.row(|| Ok::<_, CommandError>(Document::from(&row)), || cells(&row))
         })?;
         if list.finish()? == 0 {
-            context.output.say("No such entries.");
+            context.output.say("No matching entries.");
         }
         Ok(Exit::Done)
     })
 }
 
-/// A word for what was done, or a part of one.
+/// The name of an action, or a part of one.
 fn action(text: &str) -> Result<String, CommandError> {
     let folded = fold(text.trim());
-    let known = || AuditAction::ALL.iter().map(|action| action.as_str());
-    if !folded.is_empty() && known().any(|word| word.contains(&folded)) {
+    let known: Vec<&str> = AuditAction::ALL.iter().map(|action| action.as_str()).collect();
+    if !folded.is_empty() && known.iter().any(|word| word.contains(&folded)) {
         return Ok(folded);
     }
-    let message =
-        format!("there is no action {:?}; there is: {}", inert(text), known().collect::<Vec<_>>().join(", "));
-    Err(CommandError::usage("unknown_action", message).hint("A part will do: deleted, key, user.added"))
+    Err(CommandError::usage("unknown_action", format!("unknown action {:?}", inert(text)))
+        .hint(format!("use one of these or a part of one: {}", known.join(", "))))
 }
 
 #[derive(Serialize)]
@@ -141,6 +148,7 @@ fn cells(row: &AuditRow) -> Vec<Cell> {
         },
         Cell::plain(entry.label()),
         Cell::plain(row.subject()),
+        Cell::plain(row.application.as_ref().map(ToString::to_string).unwrap_or_default()),
         Cell::styled(changes(&entry.changes()), Style::Faint),
     ]
 }

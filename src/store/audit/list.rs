@@ -11,7 +11,7 @@ use crate::domain::user::Email;
 use crate::store::page::{self, Page, Step, Window};
 use crate::store::{Reader, StoreError, convert};
 
-/// An entry with the names of what it is about, as they are now.
+/// An entry with the present names of its actor and targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
     pub entry: AuditEntry,
@@ -23,12 +23,12 @@ pub struct AuditRow {
     pub application: Option<Name>,
     /// The key's name, also of a deleted key.
     pub key: Option<Name>,
-    /// The email of the user it was done to; none once they are deleted.
+    /// The email of the target user; none once they are deleted.
     pub user_email: Option<Email>,
 }
 
 impl AuditRow {
-    /// What it is about, for people: the key, the user or the Application.
+    /// The target for display: the key, the user or the Application.
     #[must_use]
     pub(crate) fn subject(&self) -> String {
         if let Some(key) = self.entry.key {
@@ -62,8 +62,9 @@ fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
     })
 }
 
-/// What a text is looked for in. Only columns of the log itself stand here, and sets that are put together once: no
-/// entry that does not match costs a look into another table.
+// What a text is searched in: columns of the log itself, and sets that are read once. No entry that does not match costs
+// a look into another table.
+
 const ACTION: &str = "instr(replace(l.action, '.', ' ') || ' ' || l.action, ?) > 0";
 const KEY: &str = "(instr(lower(l.key_id), ?) > 0 OR l.key_id IN \
     (SELECT key_id FROM keys WHERE instr(substr(folded, 1, instr(folded, char(10))), ?) > 0 \
@@ -71,7 +72,11 @@ const KEY: &str = "(instr(lower(l.key_id), ?) > 0 OR l.key_id IN \
 const USER: &str = "(l.actor IN (SELECT id FROM users WHERE instr(lower(email), ?) > 0) OR \
     l.user_id IN (SELECT id FROM users WHERE instr(lower(email), ?) > 0))";
 const APPLICATION: &str = "l.application_id IN (SELECT id FROM applications WHERE instr(folded, ?) > 0)";
-const CHANGES: &str = "instr(lower(l.changes), ?) > 0";
+/// Fields and values, except dates: those have terms of their own. Only an entry whose text contains what is searched is
+/// taken apart, and a damaged one never is.
+const CHANGES: &str = "(instr(lower(l.changes), substr(json_quote(?), 2, length(json_quote(?)) - 2)) > 0 \
+    AND json_valid(l.changes) AND EXISTS (SELECT 1 FROM json_tree(l.changes) c WHERE c.type = 'text' \
+    AND instr(lower(c.atom), ?) > 0 AND c.atom NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T*Z'))";
 
 /// What a filter asks for, as SQL with its values.
 struct Condition {
@@ -82,7 +87,7 @@ struct Condition {
 impl Condition {
     fn of(filter: &AuditFilter) -> Self {
         let mut condition = Self { sql: "1".into(), values: Vec::new() };
-        // The cheapest first: the rest is asked of what does not match so far.
+        // The cheapest first: the rest is evaluated only where those do not match.
         let anywhere = format!("({})", [ACTION, CHANGES, APPLICATION, USER, KEY].join(" OR "));
         if let Some(since) = filter.since {
             condition.add("l.at >= ?", since.timestamp());
@@ -92,6 +97,9 @@ impl Condition {
         }
         if let Some(key) = filter.key_id {
             condition.add("l.key_id = ?", key.as_str().to_owned());
+        }
+        if let Some(application) = filter.application_id {
+            condition.add("l.application_id = ?", application.0);
         }
         if let Some(user) = filter.user_id {
             condition.add("? IN (l.actor, l.user_id)", user.0);
@@ -110,7 +118,7 @@ impl Condition {
         condition
     }
 
-    /// Adds what must hold too; the value stands for every question mark in it.
+    /// Adds a condition. The value stands for every question mark in it.
     fn add(&mut self, sql: &str, value: impl Into<Value>) {
         self.sql.push_str(" AND ");
         self.sql.push_str(sql);
@@ -124,7 +132,7 @@ const NAMES: &str = "LEFT JOIN users a ON a.id = l.actor LEFT JOIN users s ON s.
     LEFT JOIN tombstones t ON t.key_id = l.key_id";
 const NAMED: &str = "a.email, p.name, coalesce(k.name, t.name), s.email";
 
-/// A few rows: found first, and their names looked up then.
+/// A few rows: first they are found, then their names are looked up.
 fn some(condition: &str, direction: &str, limit: usize) -> String {
     format!(
         "SELECT {ENTRY}, {NAMED} \
@@ -133,7 +141,7 @@ fn some(condition: &str, direction: &str, limit: usize) -> String {
     )
 }
 
-/// Any number of rows, as they are found: nothing is sorted.
+/// Any number of rows, in the order in which they are found, without sorting.
 fn streamed(condition: &str, limit: usize) -> String {
     format!(
         "SELECT {ENTRY}, {NAMED} FROM audit l {NAMES} WHERE {condition} ORDER BY l.number DESC LIMIT {limit}"

@@ -94,9 +94,9 @@ fn entry(app: &App, row: &AuditRow, found: Option<&Remains>, page: &mut Page<'_>
     page.facts(&[
         ("Number", &entry.number),
         ("When", &exact(app, entry.at)),
-        ("Who", &format!("{} (login number {})", actor(row), entry.actor_uid)),
-        ("What", &entry.label()),
-        ("To", &row.subject()),
+        ("Actor", &format!("{} (login number {})", actor(row), entry.actor_uid)),
+        ("Action", &entry.label()),
+        ("Target", &row.subject()),
     ]);
     if let Some(application) = &row.application {
         page.facts(&[("Application", application)]);
