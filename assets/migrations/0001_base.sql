@@ -31,8 +31,10 @@ CREATE UNIQUE INDEX users_by_uid ON users (uid) WHERE uid IS NOT NULL;
 CREATE TABLE applications (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     name    TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
-    -- The name without regard to case: unique, and what lists are ordered by.
+    -- The name without regard to case.
     folded  TEXT NOT NULL UNIQUE,
+    -- What lists are ordered by: 2 before 10.
+    name_order TEXT NOT NULL UNIQUE,
     created INTEGER NOT NULL,
     version INTEGER NOT NULL DEFAULT 1,
     key_count INTEGER NOT NULL DEFAULT 0 CHECK (key_count >= 0)
@@ -44,6 +46,8 @@ CREATE TABLE keys (
     hash           BLOB NOT NULL CHECK (length(hash) = 32),
     application_id INTEGER NOT NULL REFERENCES applications (id),
     name           TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    -- What lists are ordered by: the name without regard to case, 2 before 10.
+    name_order     TEXT NOT NULL,
     -- Name, key ID and platform without regard to case: what a filter looks through.
     folded         TEXT NOT NULL,
     prefix         TEXT NOT NULL,
@@ -70,7 +74,7 @@ CREATE TABLE keys (
 CREATE INDEX keys_by_id ON keys (application_id, key_id);
 -- Has all that a filter and an order look at: one walk over it, and no look into the table, finds one in a million.
 CREATE INDEX keys_by_name ON keys
-    (application_id, folded, key_id, platform, creator_id, expires, is_disabled, used_order, replaced_by, type,
+    (application_id, name_order, key_id, folded, platform, creator_id, expires, is_disabled, used_order, replaced_by, type,
      last_used_from);
 CREATE INDEX keys_by_platform ON keys (application_id, platform, key_id);
 CREATE INDEX keys_by_expires ON keys (application_id, expires, key_id);

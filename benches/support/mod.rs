@@ -46,9 +46,9 @@ impl Many {
         let tx = raw.transaction().unwrap();
         let mut secrets = Vec::new();
         {
-            let sql = "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, \
+            let sql = "INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, \
                        creator_id, created, expires) \
-                       VALUES (?1, ?2, ?3, 'Key ' || ?4, 'key ' || ?4 || ' ' || lower(?1), ?5, 'production', '', 1, ?6, ?7)";
+                       VALUES (?1, ?2, ?3, 'Key ' || ?4, 'key ' || length(?4) || ?4, 'key ' || ?4 || ' ' || lower(?1), ?5, 'production', '', 1, ?6, ?7)";
             let mut insert = tx.prepare(sql).unwrap();
             for number in 0..count {
                 let id = token::draw_id(&mut entropy).unwrap();

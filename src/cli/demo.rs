@@ -278,6 +278,7 @@ fn count_of(day: i64, from: Instant, until: Instant, count: u64, row: &Row) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::application::Scope;
     use crate::domain::key::KeyState;
     use crate::domain::key_filter::KeyFilter;
     use crate::domain::platform::Catalog;
@@ -300,7 +301,7 @@ mod tests {
                     all.iter()
                         .map(|application| {
                             let query = KeyQuery {
-                                application: application.id,
+                                scope: Scope::Application(application.id),
                                 filter: KeyFilter::default(),
                                 state: Some(state),
                                 platform: None,

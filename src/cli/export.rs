@@ -16,6 +16,7 @@ use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::json::Array;
 use crate::cli::output::{progress, text};
 use crate::cli::resolve;
+use crate::domain::application::Scope;
 use crate::domain::text::inert;
 use crate::host::new_file::NewFile;
 use crate::store::Reader;
@@ -146,7 +147,7 @@ fn write(
     }
     let mut each = |write: &mut dyn FnMut(&KeyDocument<'_>) -> Result<(), CommandError>| {
         for application in &applications {
-            let query = key_list::query(context, application.id);
+            let query = key_list::query(context, Scope::Application(application.id));
             key_list::each(context, reader, &query, None, |key| {
                 count += 1;
                 if count % KEYS_PER_STEP == 0 {

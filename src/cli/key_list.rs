@@ -3,16 +3,16 @@
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::output::documents::KeyDocument;
-use crate::domain::application::ApplicationId;
+use crate::domain::application::Scope;
 use crate::domain::key::Key;
 use crate::domain::key_filter::KeyFilter;
 use crate::store::keys::{self, KeyQuery, KeySort};
 use crate::store::{Reader, StoreError, usage};
 
-/// All keys of an Application, by name.
-pub(crate) fn query(context: &Context, application: ApplicationId) -> KeyQuery {
+/// All keys of an Application or of all, by name.
+pub(crate) fn query(context: &Context, scope: Scope) -> KeyQuery {
     KeyQuery {
-        application,
+        scope,
         filter: KeyFilter::default(),
         state: None,
         platform: None,

@@ -3,7 +3,7 @@
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::key_list;
-use crate::domain::application::Application;
+use crate::domain::application::{Application, Scope};
 use crate::domain::expiry::relative;
 use crate::domain::key::{Key, KeyId, KeyKind};
 use crate::domain::key_filter::{KeyField, KeyFilter, KeyTerm};
@@ -201,7 +201,7 @@ fn similar_keys(
     let beginning = |characters: usize| text.chars().take(characters).collect::<String>();
     for part in [text.to_owned(), beginning(2), beginning(1)] {
         let filter = KeyFilter { terms: vec![KeyTerm::Text(KeyField::Any, fold(&part))] };
-        let query = KeyQuery { filter, ..key_list::query(context, application.id) };
+        let query = KeyQuery { filter, ..key_list::query(context, Scope::Application(application.id)) };
         let window = Window { anchor: Anchor::First, before: 0, after: MAX_SEARCHED };
         let rows = keys::page(reader, &query, &context.settings.catalog, &window)?.rows;
         let mut names: Vec<&str> = rows.iter().map(|key| key.name.as_str()).collect();

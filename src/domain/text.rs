@@ -103,6 +103,30 @@ pub fn fold(text: &str) -> String {
     text.to_lowercase()
 }
 
+/// A text whose order is the natural one of a folded text: numbers in it by their value, 2 before 10. Each is preceded by
+/// its length.
+#[must_use]
+pub fn natural(folded: &str) -> String {
+    let mut order = String::with_capacity(folded.len() + 4);
+    let mut rest = folded;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let end =
+            rest[start..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |length| start + length);
+        let number = rest[start..end].trim_start_matches('0');
+        order.push_str(&rest[..start]);
+        let mut length = number.len();
+        while length >= 9 {
+            order.push('9');
+            length -= 9;
+        }
+        order.push(char::from_digit(u32::try_from(length).unwrap_or_default(), 10).unwrap_or('0'));
+        order.push_str(number);
+        rest = &rest[end..];
+    }
+    order.push_str(rest);
+    order
+}
+
 /// A form in which look-alikes are equal: case, the commonest Cyrillic and Greek twins of Latin letters,
 /// digits that look like letters, and everything invisible is dropped. For a warning, never for a decision.
 #[must_use]
@@ -137,6 +161,34 @@ pub fn skeleton(text: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn numbers_in_names_order_by_their_value() {
+        let names = [
+            "job",
+            "job 1",
+            "job 2",
+            "job 2 b",
+            "job 2a",
+            "job 10",
+            "job 99",
+            "job 100",
+            "job 99999999",
+            "job 999999999",
+            "job 1000000000",
+            "job 9999999999999999",
+            "job 10000000000000000",
+            "job 999999999999999999",
+            "job a",
+            "zoo 1",
+        ];
+        assert!(names.is_sorted_by(|a, b| natural(a) < natural(b)));
+        assert_eq!(natural("job 007"), natural("job 7"));
+        assert_eq!(
+            (natural("öffnung"), natural("0"), natural("")),
+            ("öffnung".into(), "0".into(), String::new())
+        );
+    }
 
     #[test]
     fn hostile_text_is_shown_and_does_nothing() {

@@ -12,7 +12,7 @@ use crate::domain::text::{Name, fold};
 const COLUMNS: &str = "a.id, a.name, a.created, a.key_count, a.version";
 
 const BY_NAME: TextOrder<'_> =
-    TextOrder { select: COLUMNS, from: "applications a", column: "a.folded", haystack: "a.folded" };
+    TextOrder { select: COLUMNS, from: "applications a", column: "a.name_order", haystack: "a.folded" };
 
 /// The rows of a window, by name.
 pub fn page(
@@ -20,7 +20,8 @@ pub fn page(
     words: &[String],
     window: &Window<Application>,
 ) -> Result<Page<Application>, StoreError> {
-    let cursor = |seen: &Application| Ok(fold(get(r, seen.id)?.as_ref().unwrap_or(seen).name.as_str()));
+    let cursor =
+        |seen: &Application| Ok(convert::unique_name_order(&get(r, seen.id)?.as_ref().unwrap_or(seen).name));
     page::by_text(r, "reading the Applications", &BY_NAME, words, window, cursor, convert::application)
 }
 
@@ -43,7 +44,7 @@ pub fn named(r: &Reader<'_>, name: &str) -> Result<Option<Application>, StoreErr
 }
 
 pub fn first(r: &Reader<'_>) -> Result<Option<Application>, StoreError> {
-    one(r, "1 ORDER BY a.folded LIMIT 1", [])
+    one(r, "1 ORDER BY a.name_order LIMIT 1", [])
 }
 
 /// How many Applications have names that contain all of these folded texts.
@@ -55,9 +56,15 @@ pub fn count(r: &Reader<'_>) -> Result<u64, StoreError> {
     r.value("counting the Applications", "SELECT count(*) FROM applications", [])
 }
 
+/// The Applications that have keys.
+pub(super) fn with_keys(r: &Reader<'_>) -> Result<Vec<ApplicationId>, StoreError> {
+    let sql = "SELECT id FROM applications WHERE key_count > 0 ORDER BY id";
+    r.all("reading the Applications", sql, [], |row| Ok(ApplicationId(row.get(0)?)))
+}
+
 /// The first `limit` by name.
 pub fn all(r: &Reader<'_>, limit: usize) -> Result<Vec<Application>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM applications a ORDER BY a.folded LIMIT {limit}");
+    let sql = format!("SELECT {COLUMNS} FROM applications a ORDER BY a.name_order LIMIT {limit}");
     r.all("reading the Applications", &sql, [], convert::application)
 }
 
@@ -65,8 +72,8 @@ pub fn all(r: &Reader<'_>, limit: usize) -> Result<Vec<Application>, StoreError>
 pub fn insert(tx: &WriteTx<'_>, name: &Name, now: Instant) -> Result<Option<ApplicationId>, StoreError> {
     let what = "adding an Application";
     let added = tx.connection.execute(
-        "INSERT INTO applications (name, folded, created) VALUES (?1, ?2, ?3)",
-        params![name.as_str(), fold(name.as_str()), now.timestamp()],
+        "INSERT INTO applications (name, folded, name_order, created) VALUES (?1, ?2, ?3, ?4)",
+        params![name.as_str(), fold(name.as_str()), convert::unique_name_order(name), now.timestamp()],
     );
     match added {
         Ok(added) => changed_one(what, added)?,
@@ -82,8 +89,8 @@ pub fn insert(tx: &WriteTx<'_>, name: &Name, now: Instant) -> Result<Option<Appl
 pub fn rename(tx: &WriteTx<'_>, id: ApplicationId, name: &Name) -> Result<bool, StoreError> {
     let what = "renaming an Application";
     let changed = tx.connection.execute(
-        "UPDATE applications SET name = ?2, folded = ?3, version = version + 1 WHERE id = ?1",
-        params![id.0, name.as_str(), fold(name.as_str())],
+        "UPDATE applications SET name = ?2, folded = ?3, name_order = ?4, version = version + 1 WHERE id = ?1",
+        params![id.0, name.as_str(), fold(name.as_str()), convert::unique_name_order(name)],
     );
     match changed {
         Ok(changed) => changed_one(what, changed)?,

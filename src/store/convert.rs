@@ -6,7 +6,7 @@ use rusqlite::types::{FromSqlError, Type};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::key::{Key, KeyId, KeyKind, KeyType};
-use crate::domain::text::{Name, fold};
+use crate::domain::text::{Name, fold, natural};
 use crate::domain::user::{Creator, Email, User, UserId, UserStatus};
 
 /// The columns of a key, joined with its creator: `keys k`, `users u`.
@@ -14,7 +14,20 @@ pub(super) const KEY_COLUMNS: &str = "k.key_id, k.application_id, k.name, k.pref
     k.creator_id, u.email, u.status, k.expires, k.disabled, k.delivered, k.last_used, k.last_used_from, \
     k.replaces, k.replaced_by, k.version";
 
-/// A text that a filter looks through; it begins with the name, so that it orders by name too.
+/// The number of columns in [`KEY_COLUMNS`].
+pub(super) const KEY_COLUMN_COUNT: usize = 18;
+
+/// What lists are ordered by where they are ordered by name.
+pub(super) fn name_order(name: &Name) -> String {
+    natural(&fold(name.as_str()))
+}
+
+/// The same, different for each name.
+pub(super) fn unique_name_order(name: &Name) -> String {
+    format!("{}\n{}", name_order(name), fold(name.as_str()))
+}
+
+/// The text that a filter looks through.
 pub(super) fn folded(name: &Name, id: KeyId, kind: &KeyKind) -> String {
     fold(&format!("{}\n{id}\n{}", name.as_str(), kind.platform().unwrap_or("generic")))
 }

@@ -151,9 +151,9 @@ fn entries_that_were_changed_removed_inserted_or_reordered_are_found() {
 
 #[test]
 fn changes_without_an_audit_entry_are_reported() {
-    let insert = "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, \
-        created, expires) SELECT 'AAAAAAAAAA', hash, application_id, name, folded, prefix, type, platform, \
-        creator_id, created, expires FROM keys LIMIT 1";
+    let insert = "INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, creator_id, \
+        created, expires) SELECT 'AAAAAAAAAA', hash, application_id, name, name_order, folded, prefix, type, \
+        platform, creator_id, created, expires FROM keys LIMIT 1";
     for (sql, kind, words) in [
         ("DELETE FROM keys WHERE name = 'Checkout'", "key", "no entry tells of its deletion"),
         (
@@ -177,7 +177,7 @@ fn changes_without_an_audit_entry_are_reported() {
         ("UPDATE tombstones SET deleted = deleted - 60", "key", "at another time"),
         ("UPDATE applications SET name = 'Shop'", "application", "is called \"Shop\""),
         (
-            "INSERT INTO applications (name, folded, created) VALUES ('X', 'x', 5)",
+            "INSERT INTO applications (name, folded, name_order, created) VALUES ('X', 'x', 'x', 5)",
             "application",
             "no entry tells of its creation",
         ),

@@ -29,8 +29,8 @@ fn home() -> (Home, String) {
 fn fill(home: &Home, keys: u32) {
     home.sql(&format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {keys})
-         INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, created, expires)
-         SELECT printf('%010d', i), randomblob(32), 1, 'Key ' || i, 'key ' || i, 'ik_live_' || printf('%010d', i),
+         INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, creator_id, created, expires)
+         SELECT printf('%010d', i), randomblob(32), 1, 'Key ' || i, 'key ' || length(i) || i, 'key ' || i, 'ik_live_' || printf('%010d', i),
                 'production', '', 1, 1700000000, 4000000000 FROM n"
     ));
 }

@@ -86,9 +86,9 @@ fn many_keys_take_no_longer() {
     let home = Home::set_up();
     home.sql(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
-         INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, created,
+         INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, creator_id, created,
                            expires, delivered)
-         SELECT printf('%010d', i), zeroblob(32), 1, 'Key ' || i, 'key ' || i, 'ik_live_' || printf('%010d', i),
+         SELECT printf('%010d', i), zeroblob(32), 1, 'Key ' || i, 'key ' || length(i) || i, 'key ' || i, 'ik_live_' || printf('%010d', i),
                 'production', '', 1, unixepoch() - 1000, unixepoch() + 86400 * 5, unixepoch() FROM n",
     );
     let since = std::time::Instant::now();

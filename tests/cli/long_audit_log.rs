@@ -32,8 +32,8 @@ fn lengthen(home: &Home, until: u64) {
         .unwrap();
     let mut make = transaction
         .prepare(
-            "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, created, \
-             expires) VALUES (?1, zeroblob(32), 1, 'Key', 'key' || char(10) || ?1, 'ik_live_' || ?1, 'production', \
+            "INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, creator_id, created, \
+             expires) VALUES (?1, zeroblob(32), 1, 'Key', 'key', 'key' || char(10) || ?1, 'ik_live_' || ?1, 'production', \
              '', 1, ?2, ?3)",
         )
         .unwrap();

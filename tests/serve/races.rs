@@ -42,9 +42,9 @@ fn many(count: usize) -> (TestDesk, Vec<Doomed>) {
     {
         let mut insert = tx
             .prepare(
-                "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id,
+                "INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, creator_id,
                     created, expires)
-                 VALUES (?1, ?2, ?3, ?1, lower(?1), ?4, 'production', '', 1, ?5, ?5 + 86400)",
+                 VALUES (?1, ?2, ?3, ?1, lower(?1), lower(?1), ?4, 'production', '', 1, ?5, ?5 + 86400)",
             )
             .unwrap();
         for key in &doomed {

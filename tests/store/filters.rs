@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use chrono::TimeDelta;
 use keydesk::desk;
+use keydesk::domain::application::Scope;
 use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
 use keydesk::domain::key_filter::{KeyField, KeyFilter, KeyTerm, Span};
 use keydesk::domain::platform::Catalog;
@@ -56,7 +57,7 @@ fn filled() -> TestDesk {
 
 fn query(desk: &TestDesk, filter: KeyFilter, sort: KeySort) -> KeyQuery {
     KeyQuery {
-        application: application(desk),
+        scope: Scope::Application(application(desk)),
         filter,
         state: None,
         platform: None,

@@ -1,13 +1,16 @@
 //! Lists as windows: every order, both directions, filters, rows that come and go; and never a sort of all rows.
 
+use std::cmp::Ordering;
+
 use chrono::TimeDelta;
 use keydesk::desk;
+use keydesk::domain::application::Scope;
 use keydesk::domain::key::{Key, KeyKind, KeyState, KeyType, NewKey};
-use keydesk::domain::key_filter::KeyFilter;
+use keydesk::domain::key_filter::{KeyField, KeyFilter, KeyTerm};
 use keydesk::domain::platform::Catalog;
 use keydesk::domain::user::Caller;
 use keydesk::store::keys::{self, KeyQuery, KeySort};
-use keydesk::store::{Anchor, Window};
+use keydesk::store::{Anchor, Window, applications};
 use proptest::prelude::*;
 
 use crate::fixtures::{application, colleague, name, picked, user};
@@ -15,12 +18,16 @@ use crate::support::{self, TestDesk};
 
 const PLATFORMS: [Option<&str>; 4] = [None, Some("braze"), Some("segment"), Some("gone")];
 
-/// That many keys of three creators, one of them deleted, in all states, and the successors of some of them.
+const NAMES: [&str; 6] = ["Checkout", "checkout EU", "Job 10", "Öffnung", "job 2", "Zoo"];
+
+/// That many keys of two Applications and three creators, one of them deleted, in all states, and the successors of some
+/// of them.
 fn filled(count: usize) -> TestDesk {
     let mut desk = TestDesk::new();
     colleague(&mut desk, "ben", 1001);
     colleague(&mut desk, "eve", 1002);
-    let application = application(&desk);
+    let here = application(&desk);
+    let other = desk::create_application(&mut desk.session(), &name("Warehouse")).unwrap().id;
     for place in 0..count {
         desk.caller = Caller {
             uid: 1000 + u32::try_from(place % 3).unwrap(),
@@ -28,8 +35,8 @@ fn filled(count: usize) -> TestDesk {
         };
         desk.now = support::noon() - TimeDelta::days(30);
         let new = NewKey {
-            application,
-            name: name(["Checkout", "checkout EU", "Öffnung", "Zoo"][place * 7 % 4]),
+            application: if place % 5 == 1 { other } else { here },
+            name: name(NAMES[place / 2 % 6]),
             kind: KeyKind::from_platform(PLATFORMS[place * 5 % 4].map(str::to_owned)),
             key_type: KeyType::Production,
             expires: desk.now + TimeDelta::days([10, 33, 33, 400][place * 3 % 4]),
@@ -52,7 +59,7 @@ fn filled(count: usize) -> TestDesk {
 
 fn query(desk: &TestDesk, sort: KeySort, descending: bool) -> KeyQuery {
     KeyQuery {
-        application: application(desk),
+        scope: Scope::Application(application(desk)),
         filter: KeyFilter::default(),
         state: None,
         platform: None,
@@ -88,53 +95,164 @@ fn page(
     desk.store.read(|r| keys::page(r, query, &catalog, &Window { anchor, before, after })).unwrap()
 }
 
-/// What the order must be, told by the rows themselves.
-fn rank(sort: KeySort, key: &Key) -> (i64, String, i64) {
-    let text = |text: &str| (0, text.to_lowercase(), 0);
-    match sort {
-        KeySort::Name => text(key.name.as_str()),
-        KeySort::KeyId => (0, String::new(), 0),
-        KeySort::Platform => text(key.kind.platform().unwrap_or_default()),
-        KeySort::Expires => (key.expires.timestamp(), String::new(), 0),
-        KeySort::State => (i64::from(key.disabled.is_some()), String::new(), key.expires.timestamp()),
-        KeySort::Creator => match &key.creator.email {
-            Some(email) => (0, email.as_str().to_owned(), 0),
-            None => (1, String::new(), 0),
-        },
-        KeySort::LastUsed => (key.last_used.map_or(0, |at| at.timestamp()), String::new(), 0),
+/// The parts of a name between which numbers begin or end: texts without regard to case, numbers by their value.
+fn natural(name: &str) -> Vec<(u128, String)> {
+    let mut parts: Vec<(u128, String)> = Vec::new();
+    let mut rest = name.to_lowercase();
+    while let Some(first) = rest.chars().next() {
+        let is_number = first.is_ascii_digit();
+        let end = rest.find(|c: char| c.is_ascii_digit() != is_number).unwrap_or(rest.len());
+        let tail = rest.split_off(end);
+        parts.push(if is_number { (rest.parse().unwrap(), String::new()) } else { (0, rest) });
+        rest = tail;
+    }
+    parts
+}
+
+/// The words of a filter that consists of nothing else.
+fn words(query: &KeyQuery) -> Vec<&str> {
+    let mut words = Vec::new();
+    for term in &query.filter.terms {
+        assert!(matches!(term, KeyTerm::Text(KeyField::Any, _)), "{term:?}");
+        if let KeyTerm::Text(_, word) = term {
+            words.push(word.as_str());
+        }
+    }
+    words
+}
+
+/// What a list must be, from the keys one by one.
+fn model(desk: &TestDesk, query: &KeyQuery) -> Vec<Key> {
+    let mut found: Vec<Key> = desk
+        .store
+        .read(|r| {
+            let mut found = Vec::new();
+            for application in applications::all(r, 10)? {
+                if matches!(query.scope, Scope::Application(id) if id != application.id) {
+                    continue;
+                }
+                for id in keys::ids_of(r, application.id)? {
+                    found.extend(keys::get(r, id)?);
+                }
+            }
+            Ok(found)
+        })
+        .unwrap();
+    let email = |key: &Key| key.creator.email.as_ref().map(|email| email.as_str().to_owned());
+    found.retain(|key| {
+        let text = format!("{}{}{:?}{:?}", key.name.as_str(), key.id, key.kind.platform(), email(key))
+            .to_lowercase();
+        words(query).iter().all(|word| text.contains(*word))
+            && query.state.is_none_or(|state| key.state(query.now, query.soon) == state)
+    });
+    found.sort_by(|a, b| {
+        let order = match query.sort {
+            KeySort::Name => natural(a.name.as_str()).cmp(&natural(b.name.as_str())),
+            KeySort::KeyId => Ordering::Equal,
+            KeySort::Platform => a.kind.platform().cmp(&b.kind.platform()),
+            KeySort::Expires => a.expires.cmp(&b.expires),
+            KeySort::State => {
+                let group = |key: &Key| match key.state(query.now, query.soon) {
+                    KeyState::ExpiresSoon | KeyState::Valid => 0,
+                    KeyState::Disabled => 1,
+                    KeyState::Expired | KeyState::Replaced => 2,
+                };
+                let by_date = match group(a) {
+                    2 => b.expires.cmp(&a.expires),
+                    _ => a.expires.cmp(&b.expires),
+                };
+                group(a).cmp(&group(b)).then(by_date)
+            }
+            KeySort::Creator => {
+                let creator = |key: &Key| (key.creator.email.is_none(), email(key), key.creator.id);
+                creator(a).cmp(&creator(b))
+            }
+            KeySort::LastUsed => a.last_used.cmp(&b.last_used),
+        };
+        // The latest of the keys that have ended come first, and so their IDs go backward.
+        let is_backward = query.sort == KeySort::State && a.expires <= query.now;
+        order.then(if is_backward { b.id.cmp(&a.id) } else { a.id.cmp(&b.id) })
+    });
+    if query.descending {
+        found.reverse();
+    }
+    found
+}
+
+/// Reads a list in windows from both ends.
+fn walk_both_ways(desk: &TestDesk, query: &KeyQuery, expected: &[Key]) {
+    let context = format!("{query:?}");
+    let ids = |keys: &[Key]| keys.iter().map(|key| key.id).collect::<Vec<_>>();
+    let mut walked = Vec::new();
+    let mut next = page(desk, query, Anchor::First, 0, 7);
+    loop {
+        walked.extend(next.rows.iter().skip(usize::from(!walked.is_empty())).cloned());
+        if !next.more_after {
+            break;
+        }
+        next = page(desk, query, Anchor::At(Box::new(next.rows.last().unwrap().clone())), 0, 8);
+    }
+    assert_eq!(ids(&walked), ids(expected), "{context} forward");
+    let mut back = page(desk, query, Anchor::Last, 6, 0);
+    let mut walked = back.rows.clone();
+    while back.more_before {
+        back = page(desk, query, Anchor::At(Box::new(walked[0].clone())), 7, 0);
+        walked.splice(0..0, back.rows.clone());
+    }
+    assert_eq!(ids(&walked), ids(expected), "{context} backward");
+}
+
+fn scopes(desk: &TestDesk) -> [Scope; 2] {
+    [Scope::Application(application(desk)), Scope::All]
+}
+
+#[test]
+fn every_order_is_that_of_the_model_in_windows_of_both_directions() {
+    let mut desk = filled(60);
+    // Without keys: no place in the list of all.
+    desk::create_application(&mut desk.session(), &name("Yard")).unwrap();
+    for scope in scopes(&desk) {
+        for &sort in KeySort::ALL {
+            for descending in [false, true] {
+                let mut query = KeyQuery { scope, ..query(&desk, sort, descending) };
+                let expected = model(&desk, &query);
+                assert_eq!(expected.len(), if scope == Scope::All { 60 + 7 } else { 48 + 6 });
+                assert_eq!(all(&desk, &query), expected, "{query:?}");
+                walk_both_ways(&desk, &query, &expected);
+                query.filter = KeyFilter::parse("ana").0;
+                let expected = model(&desk, &query);
+                assert!(!expected.is_empty());
+                assert_eq!(all(&desk, &query), expected, "{query:?}");
+                walk_both_ways(&desk, &query, &expected);
+            }
+        }
     }
 }
 
 #[test]
-fn every_sort_order_pages_in_both_directions() {
+fn rare_matches_among_many_keys_come_in_every_order() {
     let desk = filled(60);
-    for &sort in KeySort::ALL {
-        for descending in [false, true] {
-            let query = query(&desk, sort, descending);
-            let expected = all(&desk, &query);
-            assert_eq!(expected.len(), 60 + 7, "{sort:?}");
-            let mut ranks: Vec<_> = expected.iter().map(|key| rank(sort, key)).collect();
-            if descending {
-                ranks.reverse();
+    rusqlite::Connection::open(desk.path())
+        .unwrap()
+        .execute_batch(
+            "PRAGMA synchronous = OFF;
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7000)
+             INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform,
+                               creator_id, created, expires)
+             SELECT printf('%010d', i * 7919 % 10007), zeroblob(32), 1 + i % 2, 'Many', 'many', 'many', 'ik_live_' || i,
+                    'production', iif(i % 3, '', 'braze'), 1 + i % 2, 5, 1795424400 + (i * 7919 % 10007 - 5000) * 600
+             FROM n",
+        )
+        .unwrap();
+    for scope in scopes(&desk) {
+        for &sort in KeySort::ALL {
+            for descending in [false, true] {
+                let filter = KeyFilter::parse("check").0;
+                let query = KeyQuery { scope, filter, ..query(&desk, sort, descending) };
+                let expected = model(&desk, &query);
+                assert!(expected.len() > 10);
+                walk_both_ways(&desk, &query, &expected);
             }
-            assert!(ranks.is_sorted(), "{sort:?} {descending}");
-            let mut walked = Vec::new();
-            let mut next = page(&desk, &query, Anchor::First, 0, 7);
-            loop {
-                walked.extend(next.rows.iter().skip(usize::from(!walked.is_empty())).cloned());
-                if !next.more_after {
-                    break;
-                }
-                next = page(&desk, &query, Anchor::At(Box::new(next.rows.last().unwrap().clone())), 0, 8);
-            }
-            assert_eq!(walked, expected, "{sort:?} {descending} forward");
-            let mut back = page(&desk, &query, Anchor::Last, 6, 0);
-            let mut walked = back.rows.clone();
-            while back.more_before {
-                back = page(&desk, &query, Anchor::At(Box::new(walked[0].clone())), 7, 0);
-                walked.splice(0..0, back.rows.clone());
-            }
-            assert_eq!(walked, expected, "{sort:?} {descending} backward");
         }
     }
 }
@@ -143,18 +261,32 @@ fn every_sort_order_pages_in_both_directions() {
 fn no_order_sorts_all_rows() {
     let desk = filled(10);
     let catalog = Catalog::built_in().unwrap();
-    for &sort in KeySort::ALL {
-        for descending in [false, true] {
-            let mut query = query(&desk, sort, descending);
-            for filter in ["", "check braze"] {
-                query.filter = KeyFilter::parse(filter).0;
-                let from = all(&desk, &KeyQuery { filter: KeyFilter::default(), ..query.clone() })[3].clone();
-                let plan = desk.store.read(|r| keys::plan(r, &query, &catalog, &from)).unwrap();
-                if filter.is_empty() {
-                    assert!(!plan.contains("TEMP B-TREE"), "{sort:?} {descending}: {plan}");
-                    assert!(!plan.contains("SCAN k"), "{sort:?} {descending}: {plan}");
-                } else {
-                    assert!(plan.contains("COVERING INDEX keys_by_name"), "{sort:?} {descending}: {plan}");
+    for scope in scopes(&desk) {
+        for &sort in KeySort::ALL {
+            for descending in [false, true] {
+                let mut query = KeyQuery { scope, ..query(&desk, sort, descending) };
+                for filter in ["", "check braze"] {
+                    query.filter = KeyFilter::parse(filter).0;
+                    let from =
+                        all(&desk, &KeyQuery { filter: KeyFilter::default(), ..query.clone() })[3].clone();
+                    let plan = desk.store.read(|r| keys::plan(r, &query, &catalog, &from)).unwrap();
+                    assert!(!plan.contains("TEMP B-TREE"), "{query:?}: {plan}");
+                    if filter.is_empty() {
+                        assert!(!plan.contains("SCAN k"), "{query:?}: {plan}");
+                        let bound = match sort {
+                            KeySort::Creator => "SEARCH u USING INDEX users_by_email (sort_email>",
+                            KeySort::KeyId => "(application_id=? AND key_id>",
+                            KeySort::Name => "(application_id=? AND (name_order,key_id)>",
+                            KeySort::Platform => "(application_id=? AND (platform,key_id)>",
+                            KeySort::Expires => "(application_id=? AND (expires,key_id)>",
+                            KeySort::State => "(application_id=? AND is_disabled=? AND (expires,key_id)>",
+                            KeySort::LastUsed => "(application_id=? AND (used_order,key_id)>",
+                        };
+                        let plan = plan.replace('<', ">").replace("expires>? AND ", "");
+                        assert!(plan.contains(bound), "{query:?}: {plan}");
+                    } else {
+                        assert!(plan.contains("COVERING INDEX keys_by_name"), "{query:?}: {plan}");
+                    }
                 }
             }
         }
@@ -183,7 +315,8 @@ fn a_filter_looks_at_name_id_platform_and_creator() {
     assert_eq!(found("segm").len(), those(&|k| k.kind.platform() == Some("segment")));
     assert_eq!(
         found("eu ana").len(),
-        those(&|k| k.name.as_str() == "checkout EU" && rank(KeySort::Creator, k).1.starts_with("ana"))
+        those(&|k| k.name.as_str() == "checkout EU"
+            && k.creator.email.as_ref().is_some_and(|email| email.as_str().starts_with("ana")))
     );
     let id = everything[5].id.to_string();
     assert!(found(&id.to_lowercase()).iter().any(|key| key.id == everything[5].id));
@@ -215,13 +348,15 @@ proptest! {
     fn a_window_stays_at_its_row(
         sort in proptest::sample::select(KeySort::ALL.to_vec()),
         descending in any::<bool>(),
-        at in 0_usize..30,
+        at in 0_usize..24,
         before in 0_usize..12,
         after in 1_usize..12,
         gone in any::<bool>(),
+        everywhere in any::<bool>(),
     ) {
         let mut desk = filled(30);
-        let query = query(&desk, sort, descending);
+        let scope = scopes(&desk)[usize::from(everywhere)];
+        let query = KeyQuery { scope, ..query(&desk, sort, descending) };
         let rows = all(&desk, &query);
         let row = rows[at].clone();
         if gone {

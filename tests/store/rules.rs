@@ -105,8 +105,8 @@ fn rule_5_a_deleted_key_stays_deleted_and_leaves_a_tombstone() {
     let raw = rusqlite::Connection::open(desk.path()).unwrap();
     assert!(raw.execute("DELETE FROM tombstones", []).is_err());
     let back = raw.execute(
-        "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, created, \
-         expires) SELECT key_id, hash, application_id, name, name, prefix, type, platform, 1, 1, 2 FROM tombstones",
+        "INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, creator_id, created, \
+         expires) SELECT key_id, hash, application_id, name, name, name, prefix, type, platform, 1, 1, 2 FROM tombstones",
         [],
     );
     assert!(back.unwrap_err().to_string().contains("does not come back"));

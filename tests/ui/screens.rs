@@ -132,8 +132,8 @@ fn the_state_filter_and_the_sort_column_cycle() {
     );
     script.press("f");
     assert!(script.screen().contains("Checkout"), "it has expired");
-    script.press("f f f s");
-    assert!(script.screen().contains("STATE ↑"));
+    script.press("f f f");
+    assert!(script.screen().contains("STATE ↑"), "what needs action first");
     script.press("S");
     assert!(script.screen().contains("STATE ↓"));
     for _ in 0..6 {

@@ -10,6 +10,7 @@ use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve;
 use crate::cli::values;
 use crate::desk::text;
+use crate::domain::application::Scope;
 use crate::domain::expiry::relative_short;
 use crate::domain::key::{Key, KeyKind, KeyState};
 use crate::store::keys::{KeyQuery, KeySort};
@@ -60,7 +61,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
             state: args.state,
             sort: args.sort,
             descending: args.reverse,
-            ..key_list::query(context, application.id)
+            ..key_list::query(context, Scope::Application(application.id))
         };
         query.platform = args.platform.map(|slug| platform(context, reader, &query, &slug)).transpose()?;
         let mut list = Listing::open(&context.output, &HEADS)?;

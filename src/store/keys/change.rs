@@ -24,13 +24,14 @@ pub fn insert(
     let what = "adding a key";
     tx.change_one(
         what,
-        "INSERT INTO keys (key_id, hash, application_id, name, folded, prefix, type, platform, creator_id, \
-         created, expires, throwaway) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, creator_id, \
+         created, expires, throwaway) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             id.as_str(),
             hash.as_bytes(),
             new.application.0,
             new.name.as_str(),
+            convert::name_order(&new.name),
             convert::folded(&new.name, id, &new.kind),
             prefix,
             new.key_type.as_str(),

@@ -7,14 +7,13 @@ use chrono::TimeDelta;
 use rusqlite::types::Value;
 
 use crate::domain::Instant;
-use crate::domain::application::ApplicationId;
 use crate::domain::key::{KeyKind, KeyState};
 use crate::domain::key_filter::{KeyField, KeyFilter, KeyTerm, Span};
 use crate::domain::platform::Catalog;
 use crate::domain::text::fold;
 use crate::store::{Reader, StoreError, users};
 
-/// A condition on `keys k` with its values. All its columns are in the index `keys_by_name`.
+/// A condition on `keys k`, ` AND ...`, with its values. All its columns are in the index `keys_by_name`.
 pub(super) struct Condition {
     pub(super) sql: String,
     pub(super) values: Vec<Value>,
@@ -23,9 +22,9 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    /// All keys of an Application. States are judged at `now`.
-    pub(super) fn new(application: ApplicationId, now: Instant, soon: TimeDelta) -> Self {
-        Self { sql: "k.application_id = ?".into(), values: vec![application.0.into()], now, soon }
+    /// All keys. States are judged at `now`.
+    pub(super) fn new(now: Instant, soon: TimeDelta) -> Self {
+        Self { sql: String::new(), values: Vec::new(), now, soon }
     }
 
     fn and(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {

@@ -1,95 +1,31 @@
 //! The list of keys as windows: every order by key from an index, filters that go through a covering one.
 
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use chrono::TimeDelta;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::filter::Condition;
-use super::read::{get, select};
+use super::order::{Edge, KeySort, Part, Place, Run};
+use super::read::get;
+use super::walk::{self, Matching, Plan};
 use crate::domain::Instant;
-use crate::domain::application::ApplicationId;
+use crate::domain::application::{ApplicationId, Scope};
 use crate::domain::key::{Key, KeyId, KeyKind, KeyState};
 use crate::domain::key_filter::KeyFilter;
 use crate::domain::platform::Catalog;
 use crate::store::convert::{self, KEY_COLUMNS};
 use crate::store::page::{self, Page, Step, Window};
-use crate::store::{Reader, StoreError, applications, users};
-
-/// The columns that a list can be ordered by. Within one value keys are ordered by their IDs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case")]
-pub enum KeySort {
-    /// Without regard to case.
-    Name,
-    #[strum(serialize = "id")]
-    KeyId,
-    /// By the platform's slug, generic keys first.
-    Platform,
-    Expires,
-    /// What needs attention first: by expiration date, disabled keys last.
-    State,
-    /// By the creator's email, deleted creators last.
-    Creator,
-    /// By last use, never used keys first.
-    LastUsed,
-}
-
-impl KeySort {
-    /// In the order of the columns.
-    pub const ALL: &'static [Self] = Self::VARIANTS;
-
-    /// The word on the command line.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// The columns that order, without the key ID.
-    fn columns(self) -> &'static [&'static str] {
-        match self {
-            Self::Name => &["k.folded"],
-            Self::KeyId => &[],
-            Self::Platform => &["k.platform"],
-            Self::Expires => &["k.expires"],
-            Self::State => &["k.is_disabled", "k.expires"],
-            Self::Creator => &["u.sort_email"],
-            Self::LastUsed => &["k.used_order"],
-        }
-    }
-
-    fn index(self) -> &'static str {
-        match self {
-            Self::Name => "keys_by_name",
-            Self::KeyId => "keys_by_id",
-            Self::Platform => "keys_by_platform",
-            Self::Expires => "keys_by_expires",
-            Self::State => "keys_by_state",
-            Self::Creator => "keys_by_creator",
-            Self::LastUsed => "keys_by_used",
-        }
-    }
-
-    /// Where a key stands in this order.
-    fn cursor(self, key: &Key) -> Vec<Value> {
-        let mut cursor = match self {
-            Self::Name => vec![convert::folded(&key.name, key.id, &key.kind).into()],
-            Self::KeyId => vec![],
-            Self::Platform => vec![key.kind.platform().unwrap_or_default().to_owned().into()],
-            Self::Expires => vec![key.expires.timestamp().into()],
-            Self::State => vec![i64::from(key.disabled.is_some()).into(), key.expires.timestamp().into()],
-            Self::Creator => vec![users::sort_email(&key.creator).into()],
-            Self::LastUsed => vec![key.last_used.map_or(0, |at| at.timestamp()).into()],
-        };
-        cursor.push(key.id.to_string().into());
-        cursor
-    }
-}
+use crate::store::{Reader, StoreError, applications};
 
 /// Which keys, in which order.
 #[derive(Clone, Debug)]
 pub struct KeyQuery {
-    pub application: ApplicationId,
+    /// One Application, or all.
+    pub scope: Scope,
     pub filter: KeyFilter,
     pub state: Option<KeyState>,
     /// Generic, or of which platform.
@@ -111,7 +47,7 @@ impl KeyQuery {
 }
 
 fn condition(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<Condition, StoreError> {
-    let mut condition = Condition::new(query.application, query.now, query.soon);
+    let mut condition = Condition::new(query.now, query.soon);
     if let Some(state) = query.state {
         condition.state(state);
     }
@@ -122,89 +58,146 @@ fn condition(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<Cond
     Ok(condition)
 }
 
-/// How a step of a list is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Strategy {
-    /// Along the index of the order, until there are enough rows.
-    Along,
-    /// The same, but looking at so many rows only: where matches are common that is enough.
-    AlongFor(usize),
-    /// One walk over the index that has all that a filter looks at; only the first rows are kept and ordered.
-    Through,
-}
-
-/// How many rows are looked at along the order before a filter goes through all of them.
+/// How many keys are looked at along the order before a filter goes through all of them.
 const GLANCE: usize = 3_000;
 
-/// The statement of one step through a list.
-fn statement(query: &KeyQuery, condition: &str, from: bool, forward: bool, strategy: Strategy) -> String {
-    let sort = query.sort;
-    let mut columns = sort.columns().to_vec();
-    columns.push("k.key_id");
-    let ascending = forward != query.descending;
-    let direction = if ascending { "" } else { " DESC" };
-    let order: Vec<String> = columns.iter().map(|column| format!("{column}{direction}")).collect();
-    let order = order.join(", ");
-    let compare = match (forward, ascending) {
-        (true, true) => ">=",
-        (true, false) => "<=",
-        (false, true) => ">",
-        (false, false) => "<",
-    };
-    let start = if !from {
-        String::new()
-    } else if sort == KeySort::Creator {
-        // A row value over two tables uses no index: the creator bounds the outer loop.
-        let edge = if ascending { ">=" } else { "<=" };
-        format!(" AND u.sort_email {edge} ? AND (u.sort_email, k.key_id) {compare} (?, ?)")
-    } else {
-        format!(" AND ({}) {compare} ({})", columns.join(", "), vec!["?"; columns.len()].join(", "))
-    };
-    let along = if sort == KeySort::Creator {
-        // The creators in the order of their emails outside, the keys of each inside: no sorting of a million rows.
-        "users u CROSS JOIN keys k INDEXED BY keys_by_creator ON k.creator_id = u.id".to_owned()
-    } else {
-        format!("keys k INDEXED BY {} CROSS JOIN users u ON u.id = k.creator_id", sort.index())
-    };
-    match strategy {
-        Strategy::Along => {
-            format!("SELECT {KEY_COLUMNS} FROM {along} WHERE {condition}{start} ORDER BY {order} LIMIT ?")
-        }
-        Strategy::AlongFor(rows) => format!(
-            "SELECT {KEY_COLUMNS} FROM (SELECT k.key_id FROM {along} WHERE k.application_id = {app}{start} \
-             ORDER BY {order} LIMIT {rows}) m CROSS JOIN keys k ON k.key_id = m.key_id \
-             CROSS JOIN users u ON u.id = k.creator_id WHERE {condition} ORDER BY {order} LIMIT ?",
-            app = query.application.0
-        ),
-        Strategy::Through => format!(
-            "SELECT {KEY_COLUMNS} FROM (SELECT k.key_id FROM keys k INDEXED BY keys_by_name \
-             CROSS JOIN users u ON u.id = k.creator_id WHERE {condition}{start} ORDER BY {order} LIMIT ?) m \
-             CROSS JOIN keys k ON k.key_id = m.key_id CROSS JOIN users u ON u.id = k.creator_id ORDER BY {order}"
-        ),
+/// The Applications that the keys of a query belong to.
+fn applications_of(r: &Reader<'_>, query: &KeyQuery) -> Result<Vec<ApplicationId>, StoreError> {
+    match query.scope {
+        Scope::Application(id) => Ok(vec![id]),
+        Scope::All => applications::with_keys(r),
     }
 }
 
-/// The values of a statement, in its order.
-fn values(
-    query: &KeyQuery,
-    condition: &Condition,
-    from: Option<&Vec<Value>>,
-    strategy: Strategy,
-    limit: usize,
-) -> Vec<Value> {
-    let mut start = Vec::new();
-    if let Some(cursor) = from {
-        if query.sort == KeySort::Creator {
-            start.extend(cursor.first().cloned());
+/// A list that is being read in one direction.
+struct List<'a> {
+    r: &'a Reader<'a>,
+    query: &'a KeyQuery,
+    condition: &'a Condition,
+    applications: &'a [ApplicationId],
+}
+
+impl List<'_> {
+    /// Calls `f` with the keys of the list from one on, or all, until it breaks.
+    fn walk<E: From<StoreError>>(
+        &self,
+        from: Option<&Key>,
+        forward: bool,
+        matching: Matching,
+        wanted: usize,
+        mut f: impl FnMut(Key, bool) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let KeyQuery { sort, now, .. } = *self.query;
+        let ascending = forward != self.query.descending;
+        let first = from.map(|key| sort.run_of(&self.place(key)));
+        let mut runs: Vec<(usize, Run)> = sort.runs(now).into_iter().enumerate().collect();
+        if !ascending {
+            runs.reverse();
         }
-        start.extend(cursor.iter().cloned());
+        let edge = if forward { Edge::At } else { Edge::Behind };
+        for (number, run) in
+            runs.into_iter().skip_while(|(number, _)| first.is_some_and(|first| first != *number))
+        {
+            let condition = (self.condition.sql.as_str(), self.condition.values.as_slice());
+            let plan = Plan { run, ascending, condition, matching, now };
+            let from = from.filter(|_| first == Some(number)).map(|key| (key, edge));
+            if walk::walk(self.r, &plan, self.applications, from, wanted, &mut f)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
-    let mut values = match strategy {
-        Strategy::AlongFor(_) => [start, condition.values.clone()].concat(),
-        Strategy::Along | Strategy::Through => [condition.values.clone(), start].concat(),
-    };
-    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-    values
+
+    fn place(&self, key: &Key) -> Place {
+        let KeyQuery { sort, now, .. } = *self.query;
+        sort.place(sort.values(key), key.id, now)
+    }
+
+    /// The first matching keys from one on; one that goes backward leaves that one out.
+    fn step(&self, from: Option<&Key>, forward: bool, limit: usize) -> Result<Vec<Key>, StoreError> {
+        let query = self.query;
+        // The index of the names has all that a filter looks at: no other is faster for a rare word.
+        let glances = query.is_filtered() && query.sort != KeySort::Name;
+        let matching = if glances { Matching::Mark } else { Matching::Only };
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        self.walk(from, forward, matching, limit, |key, matches| {
+            looked_at += 1;
+            if matches {
+                found.push(key);
+            }
+            let is_enough = found.len() >= limit || (glances && looked_at >= GLANCE);
+            Ok::<_, StoreError>(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        if glances && looked_at >= GLANCE && found.len() < limit {
+            return self.through(from, forward, limit);
+        }
+        Ok(found)
+    }
+
+    /// The same by one walk over the index that has all that a filter looks at; it keeps only the first keys.
+    fn through(&self, from: Option<&Key>, forward: bool, limit: usize) -> Result<Vec<Key>, StoreError> {
+        let KeyQuery { sort, now, descending, .. } = *self.query;
+        let ascending = forward != descending;
+        let from = from.map(|key| self.place(key));
+        let mut places: BTreeSet<Place> = BTreeSet::new();
+        let (sql, values) = through(self.query, self.condition);
+        self.r.each(
+            "reading the keys",
+            &sql,
+            params_from_iter(values),
+            |row| {
+                let values = (1..=sort.columns().len()).map(|column| row.get(column));
+                Ok(sort.place(values.collect::<Result<_, _>>()?, convert::key_id(row, 0)?, now))
+            },
+            |place| {
+                let is_wanted = from.as_ref().is_none_or(|from| match place.cmp(from) {
+                    Ordering::Equal => forward,
+                    Ordering::Less => !ascending,
+                    Ordering::Greater => ascending,
+                });
+                if is_wanted {
+                    places.insert(place);
+                    if places.len() > limit {
+                        if ascending {
+                            places.pop_last()
+                        } else {
+                            places.pop_first()
+                        };
+                    }
+                }
+                Ok::<_, StoreError>(())
+            },
+        )?;
+        let keys = places.iter().filter_map(|place| match place.last()? {
+            Part::Id(id) | Part::Back(Reverse(id)) => get(self.r, *id).transpose(),
+            Part::Number(_) | Part::Text(_) => None,
+        });
+        let mut keys = keys.collect::<Result<Vec<_>, _>>()?;
+        if !ascending {
+            keys.reverse();
+        }
+        Ok(keys)
+    }
+}
+
+/// The statement that goes through all keys, with its values.
+fn through(query: &KeyQuery, condition: &Condition) -> (String, Vec<Value>) {
+    let columns = [&["k.key_id"], query.sort.columns()].concat().join(", ");
+    let users =
+        if query.sort == KeySort::Creator { " CROSS JOIN users u ON u.id = k.creator_id" } else { "" };
+    let (scope, mut values) = in_scope(query);
+    values.extend(condition.values.iter().cloned());
+    let sql =
+        format!("SELECT {columns} FROM keys k INDEXED BY keys_by_name{users} WHERE {scope}{}", condition.sql);
+    (sql, values)
+}
+
+/// The condition that only the keys of the Application of a query fulfill, with its values.
+fn in_scope(query: &KeyQuery) -> (&'static str, Vec<Value>) {
+    match query.scope {
+        Scope::Application(id) => ("k.application_id = ?", vec![id.0.into()]),
+        Scope::All => ("1", vec![]),
+    }
 }
 
 /// The rows of a window.
@@ -214,37 +207,37 @@ pub fn page(
     catalog: &Catalog,
     window: &Window<Key>,
 ) -> Result<Page<Key>, StoreError> {
-    let condition = condition(r, query, catalog)?;
-    let cursor = |key: &Key| -> Result<Vec<Value>, StoreError> {
-        // Where it stands now; where it stood, if it is gone.
-        Ok(query.sort.cursor(get(r, key.id)?.as_ref().unwrap_or(key)))
-    };
-    page::fetch(window, cursor, |step, limit| {
-        let (from, forward) = match &step {
-            Step::Forward(from) => (*from, true),
-            Step::Backward(from) => (*from, false),
-        };
-        let read = |strategy| {
-            let sql = statement(query, &condition.sql, from.is_some(), forward, strategy);
-            select(r, &sql, values(query, &condition, from, strategy, limit))
-        };
-        // The index of the names has all that a filter looks at, and so has no need of a second strategy.
-        if !query.is_filtered() || query.sort == KeySort::Name {
-            return read(Strategy::Along);
-        }
-        let glanced = read(Strategy::AlongFor(GLANCE))?;
-        if glanced.len() >= limit { Ok(glanced) } else { read(Strategy::Through) }
+    let (condition, applications) = (condition(r, query, catalog)?, applications_of(r, query)?);
+    let list = List { r, query, condition: &condition, applications: &applications };
+    // Where it is now; where it was, if it is gone.
+    let cursor = |key: &Key| Ok(get(r, key.id)?.unwrap_or_else(|| key.clone()));
+    page::fetch(window, cursor, |step, limit| match step {
+        Step::Forward(from) => list.step(from, true, limit),
+        Step::Backward(from) => list.step(from, false, limit),
     })
 }
 
-/// What SQLite intends to do for a step of a list: a test looks that it never sorts all rows, nor looks at them all.
+/// What SQLite intends to do for a step of a list: a test checks that it never sorts all rows, nor looks at them all.
 pub fn plan(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog, from: &Key) -> Result<String, StoreError> {
     let condition = condition(r, query, catalog)?;
-    let strategy = if query.is_filtered() { Strategy::Through } else { Strategy::Along };
-    let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &condition.sql, true, true, strategy));
-    let values = values(query, &condition, Some(&query.sort.cursor(from)), strategy, 10);
-    let steps: Vec<String> = r.all("planning", &sql, params_from_iter(values), |row| row.get(3))?;
-    Ok(steps.join("; "))
+    let mut plans = Vec::new();
+    let mut explain = |sql: &str, values: Vec<Value>| -> Result<(), StoreError> {
+        let sql = format!("EXPLAIN QUERY PLAN {sql}");
+        let steps: Vec<String> = r.all("planning", &sql, params_from_iter(values), |row| row.get(3))?;
+        plans.extend(steps);
+        Ok(())
+    };
+    if query.is_filtered() {
+        let (sql, values) = through(query, &condition);
+        explain(&sql, values)?;
+        return Ok(plans.join("; "));
+    }
+    for run in query.sort.runs(query.now) {
+        let sql = run.statement(KEY_COLUMNS, "", Some(Edge::At), !query.descending);
+        let edge = run.edge_values(from);
+        explain(&sql, [vec![from.application.0.into()], edge, vec![10.into()]].concat())?;
+    }
+    Ok(plans.join("; "))
 }
 
 /// Calls `f` with the first `limit` keys, in order, until it fails.
@@ -253,21 +246,31 @@ pub fn each<E: From<StoreError>>(
     query: &KeyQuery,
     catalog: &Catalog,
     limit: usize,
-    f: impl FnMut(Key) -> Result<(), E>,
+    mut f: impl FnMut(Key) -> Result<(), E>,
 ) -> Result<(), E> {
-    let condition = condition(r, query, catalog)?;
-    let sql = statement(query, &condition.sql, false, true, Strategy::Along);
-    let values = values(query, &condition, None, Strategy::Along, limit);
-    r.each("reading the keys", &sql, params_from_iter(values), convert::key, f)
+    let (condition, applications) = (condition(r, query, catalog)?, applications_of(r, query)?);
+    let list = List { r, query, condition: &condition, applications: &applications };
+    let mut left = limit;
+    list.walk(None, true, Matching::Only, limit, |key, _| {
+        left -= 1;
+        f(key)?;
+        Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })
 }
 
 pub fn count(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<u64, StoreError> {
+    let (scope, mut values) = in_scope(query);
     if !query.is_filtered() {
-        return Ok(applications::get(r, query.application)?.map_or(0, |application| application.keys));
+        let sql = format!(
+            "SELECT coalesce(sum(k.key_count), 0) FROM applications k WHERE {}",
+            scope.replace("application_id", "id")
+        );
+        return r.value("counting the keys", &sql, params_from_iter(values));
     }
     let condition = condition(r, query, catalog)?;
-    let sql = format!("SELECT count(*) FROM keys k INDEXED BY keys_by_name WHERE {}", condition.sql);
-    r.value("counting the keys", &sql, params_from_iter(condition.values))
+    values.extend(condition.values);
+    let sql = format!("SELECT count(*) FROM keys k INDEXED BY keys_by_name WHERE {scope}{}", condition.sql);
+    r.value("counting the keys", &sql, params_from_iter(values))
 }
 
 /// Identities and versions of the keys that match, at most `limit`.

@@ -7,7 +7,7 @@ use rusqlite::{Row, params, params_from_iter};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::key::{Key, KeyId, Tombstone};
-use crate::domain::text::fold;
+use crate::domain::text::{fold, natural};
 use crate::domain::user::UserId;
 use crate::store::convert::{self, KEY_COLUMNS};
 use crate::store::{Reader, StoreError};
@@ -63,10 +63,10 @@ fn with_name(
     let until = format!("{}\u{b}", fold(name));
     let sql = format!(
         "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_name JOIN users u ON u.id = k.creator_id \
-         WHERE k.application_id = ? AND k.folded >= ? AND k.folded < ? AND {condition} \
-         ORDER BY k.folded LIMIT {MOST_NAMED}"
+         WHERE k.application_id = ? AND k.name_order = ? AND k.folded >= ? AND k.folded < ? AND {condition} \
+         ORDER BY k.key_id LIMIT {MOST_NAMED}"
     );
-    select(r, &sql, vec![application.0.into(), folded.into(), until.into()])
+    select(r, &sql, vec![application.0.into(), natural(&fold(name)).into(), folded.into(), until.into()])
 }
 
 /// How far keys that expire soon are counted: beyond it "many" says enough, and the header must not wait.

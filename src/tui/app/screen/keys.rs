@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::config::bindings::Action;
 use crate::desk::{KeyAccess, Picked};
-use crate::domain::application::ApplicationId;
+use crate::domain::application::{ApplicationId, Scope};
 use crate::domain::filter::FilterError;
 use crate::domain::key::{Key, KeyId, KeyState};
 use crate::domain::key_filter::KeyFilter;
@@ -42,14 +42,14 @@ pub struct KeysQuery {
 
 impl Default for KeysQuery {
     fn default() -> Self {
-        Self { application: None, state: None, sort: KeySort::Expires, descending: false }
+        Self { application: None, state: None, sort: KeySort::State, descending: false }
     }
 }
 
 impl KeysQuery {
     fn with(&self, filter: &KeyFilter, shared: &Shared) -> Option<Box<KeyQuery>> {
         Some(Box::new(KeyQuery {
-            application: self.application?,
+            scope: Scope::Application(self.application?),
             filter: filter.clone(),
             state: self.state,
             platform: None,

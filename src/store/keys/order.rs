@@ -1,0 +1,203 @@
+//! The orders of the list of keys, and the walks along indexes that they consist of.
+
+use std::cmp::Reverse;
+
+use rusqlite::types::Value;
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+use crate::domain::Instant;
+use crate::domain::key::{Key, KeyId};
+use crate::store::{convert, users};
+
+/// The columns that a list can be ordered by. Keys of the same value are ordered by their IDs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum KeySort {
+    /// Naturally (2 before 10) and without regard to case.
+    Name,
+    #[strum(serialize = "id")]
+    KeyId,
+    /// By the platform's slug, generic keys first.
+    Platform,
+    Expires,
+    /// What needs action first: valid keys by expiration date, then disabled ones, then those that have ended, the latest
+    /// first.
+    State,
+    /// By the creator's email, deleted creators last.
+    Creator,
+    /// By last use, never used keys first.
+    LastUsed,
+}
+
+/// The run of the state order that has the keys that have ended.
+const ENDED: i64 = 2;
+
+impl KeySort {
+    /// In the order of the columns.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
+    /// The word on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The columns that order, without the key ID.
+    pub(super) fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Name => &["k.name_order"],
+            Self::KeyId => &[],
+            Self::Platform => &["k.platform"],
+            Self::Expires => &["k.expires"],
+            Self::State => &["k.is_disabled", "k.expires"],
+            Self::Creator => &["u.sort_email"],
+            Self::LastUsed => &["k.used_order"],
+        }
+    }
+
+    /// The values of those columns.
+    pub(super) fn values(self, key: &Key) -> Vec<Value> {
+        match self {
+            Self::Name => vec![convert::name_order(&key.name).into()],
+            Self::KeyId => vec![],
+            Self::Platform => vec![key.kind.platform().unwrap_or_default().to_owned().into()],
+            Self::Expires => vec![key.expires.timestamp().into()],
+            Self::State => vec![i64::from(key.disabled.is_some()).into(), key.expires.timestamp().into()],
+            Self::Creator => vec![users::sort_email(&key.creator).into()],
+            Self::LastUsed => vec![key.last_used.map_or(0, |at| at.timestamp()).into()],
+        }
+    }
+
+    /// Where a key with these values is at an instant.
+    pub(super) fn place(self, values: Vec<Value>, id: KeyId, now: Instant) -> Place {
+        if let (Self::State, [Value::Integer(_), Value::Integer(expires)]) = (self, values.as_slice())
+            && *expires <= now.timestamp()
+        {
+            return vec![Part::Number(ENDED), Part::Number(-expires), Part::Back(Reverse(id))];
+        }
+        let part = |value| match value {
+            Value::Integer(number) => Part::Number(number),
+            Value::Text(text) => Part::Text(text),
+            Value::Null | Value::Real(_) | Value::Blob(_) => Part::Number(0),
+        };
+        values.into_iter().map(part).chain([Part::Id(id)]).collect()
+    }
+
+    /// The number of the run that a place is in.
+    pub(super) fn run_of(self, place: &Place) -> usize {
+        match (self, place.first()) {
+            (Self::State, Some(Part::Number(run))) => usize::try_from(*run).unwrap_or_default(),
+            _ => 0,
+        }
+    }
+
+    /// The walks that make up this order at an instant.
+    pub(super) fn runs(self, now: Instant) -> Vec<Run> {
+        let all = |index| {
+            let (columns, within) = (self.columns(), "");
+            vec![Run { sort: self, index, columns, within, begins: String::new(), is_backward: false }]
+        };
+        match self {
+            Self::Name => all("keys_by_name"),
+            Self::KeyId => all("keys_by_id"),
+            Self::Platform => all("keys_by_platform"),
+            Self::Expires => all("keys_by_expires"),
+            Self::State => {
+                let run = |index, within, begins, is_backward| {
+                    let begins = format!(" AND k.expires {begins} {}", now.timestamp());
+                    Run { sort: self, index, columns: &["k.expires"], within, begins, is_backward }
+                };
+                vec![
+                    run("keys_by_state", " AND k.is_disabled = 0", ">", false),
+                    run("keys_by_state", " AND k.is_disabled = 1", ">", false),
+                    run("keys_by_expires", "", "<=", true),
+                ]
+            }
+            Self::Creator => all("keys_by_creator"),
+            Self::LastUsed => all("keys_by_used"),
+        }
+    }
+}
+
+/// Where a key is in an order: compares as SQLite compares the columns.
+pub(super) type Place = Vec<Part>;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    Number(i64),
+    Text(String),
+    Id(KeyId),
+    Back(Reverse<KeyId>),
+}
+
+/// A part of an order that one walk along an index reads in each Application.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) sort: KeySort,
+    index: &'static str,
+    columns: &'static [&'static str],
+    /// A condition that the keys of this part fulfill.
+    within: &'static str,
+    /// The condition that excludes the keys of the index before the first one of this part.
+    begins: String,
+    /// Whether the index is walked against its order.
+    is_backward: bool,
+}
+
+/// Where a walk begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Edge {
+    /// At this key.
+    At,
+    /// Behind this key.
+    Behind,
+}
+
+impl Run {
+    /// The statement of a walk through one Application. Its values: the Application, those of `condition`, those of
+    /// [`Self::edge_values`], and the maximum number of rows.
+    pub(super) fn statement(
+        &self,
+        select: &str,
+        condition: &str,
+        edge: Option<Edge>,
+        ascending: bool,
+    ) -> String {
+        // A walk away from the beginning needs no second bound, and SQLite may use it instead of the edge.
+        let begins = if edge.is_some() && ascending { "" } else { &self.begins };
+        let ascending = ascending != self.is_backward;
+        let columns: Vec<&str> = self.columns.iter().copied().chain(["k.key_id"]).collect();
+        let (sign, direction) = if ascending { (">", "") } else { ("<", " DESC") };
+        let order: Vec<String> = columns.iter().map(|column| format!("{column}{direction}")).collect();
+        let is_by_creator = self.sort == KeySort::Creator;
+        let start = edge.map_or_else(String::new, |edge| {
+            let equal = if edge == Edge::At { "=" } else { "" };
+            let marks = vec!["?"; columns.len()].join(", ");
+            // A row value over two tables uses no index: the creator bounds the outer loop.
+            let bound = if is_by_creator { format!(" AND u.sort_email {sign}= ?") } else { String::new() };
+            format!("{bound} AND ({}) {sign}{equal} ({marks})", columns.join(", "))
+        });
+        let along = if is_by_creator {
+            // The creators in the order of their emails outside, the keys of each inside: no sorting of a million rows.
+            "users u CROSS JOIN keys k INDEXED BY keys_by_creator ON k.creator_id = u.id".to_owned()
+        } else {
+            format!("keys k INDEXED BY {} CROSS JOIN users u ON u.id = k.creator_id", self.index)
+        };
+        format!(
+            "SELECT {select} FROM {along} WHERE k.application_id = ?{}{begins}{condition}{start} ORDER BY {} LIMIT ?",
+            self.within,
+            order.join(", ")
+        )
+    }
+
+    /// The values that say where a walk begins.
+    pub(super) fn edge_values(&self, key: &Key) -> Vec<Value> {
+        let mut values = self.sort.values(key);
+        values.drain(..values.len() - self.columns.len());
+        if self.sort == KeySort::Creator {
+            values.extend(values.first().cloned());
+        }
+        values.push(key.id.to_string().into());
+        values
+    }
+}
