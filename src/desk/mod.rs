@@ -27,6 +27,7 @@ pub use manage_applications::{create_application, delete_application, rename_app
 pub use manage_users::{add_user, delete_user, disable_user, enable_user};
 pub use reads::{
     KeyDetails, Remains, SessionInfo, details_of, expiring_in_month, key_details, month_of, remains,
+    unused_name,
 };
 pub use rotate_key::{
     BegunRotation, Ending, Rotated, begin_rotation, finish_rotation, rotate_keys, withdraw_successor,

@@ -6,6 +6,7 @@ use super::Who;
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::key::{Key, KeyId, Tombstone};
+use crate::domain::text::Name;
 use crate::host::clock::Zone;
 use crate::store::usage::{self, Refused};
 use crate::store::{Reader, StoreError, applications, keys};
@@ -125,4 +126,19 @@ pub fn expiring_in_month(
     zone: &Zone,
 ) -> Result<u64, StoreError> {
     month_of(at, zone).map_or(Ok(0), |(from, until)| keys::expiring(r, application, from, until))
+}
+
+/// Returns a name that no key of the Application has: this one, or this one with the lowest number from 2 behind it.
+/// Falls back to the name itself when the numbers up to 100 are in use.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn unused_name(r: &Reader<'_>, application: ApplicationId, name: &Name) -> Result<Name, StoreError> {
+    let numbered = (2..=100).filter_map(|number| Name::parse(&format!("{} {number}", name.as_str())).ok());
+    for candidate in std::iter::once(name.clone()).chain(numbered) {
+        if keys::named(r, application, candidate.as_str())?.is_empty() {
+            return Ok(candidate);
+        }
+    }
+    Ok(name.clone())
 }

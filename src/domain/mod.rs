@@ -21,6 +21,8 @@ pub mod since;
 pub mod text;
 pub mod token;
 pub mod user;
+#[cfg(feature = "app")]
+pub mod week;
 
 /// An instant in UTC. keydesk keeps whole seconds.
 pub type Instant = chrono::DateTime<chrono::Utc>;

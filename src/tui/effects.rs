@@ -65,6 +65,9 @@ impl Effects {
                 let found: Result<Vec<_>, _> = ids.iter().map(|id| desk::key_details(r, *id, now)).collect();
                 Ok(found?.into_iter().flatten().collect())
             })?),
+            Load::UnusedName(application, name) => {
+                Loaded::UnusedName(store.read(|r| desk::unused_name(r, application, &name))?)
+            }
             Load::MonthCount(application, from, until) => {
                 Loaded::Count(store.read(|r| keys::expiring(r, application, from, until))?)
             }

@@ -16,12 +16,14 @@ pub mod terminal;
 pub mod view;
 mod worker;
 
+use std::io::Write;
 use std::sync::Arc;
 
 use crate::config::remembered::RememberedFile;
 use crate::config::settings::Settings;
 use crate::config::theme::ThemeError;
 use crate::desk::Desk;
+use crate::domain::week;
 use crate::host::clipboard::Clipboard;
 use crate::host::clock::{self, Zone};
 use app::App;
@@ -62,10 +64,11 @@ pub fn run(launch: Launch) -> Result<(), TuiError> {
     terminal::check()?;
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let no_color = var("NO_COLOR").is_some();
-    let appearances = Appearances::new(&settings, no_color, is_utf8(var))?;
+    let appearances = Appearances::new(&settings, no_color, is_utf8(&locale("LC_CTYPE", var)))?;
     let environment = Environment {
         no_color,
         zone: Zone::Local,
+        week_start: week::first_day(&locale("LC_TIME", var)),
         database: desk.store().path().display().to_string(),
         settings: Arc::new(settings),
     };
@@ -96,11 +99,18 @@ pub fn run(launch: Launch) -> Result<(), TuiError> {
     let result = looping.run(effects);
     drop(guard);
     worker.end();
-    Ok(result?)
+    if let Some(farewell) = result? {
+        let _ = writeln!(std::io::stderr(), "keydesk: {farewell}");
+    }
+    Ok(())
 }
 
-/// Whether the locale is UTF-8, by the first of the three variables that is set (POSIX).
-fn is_utf8(var: impl Fn(&str) -> Option<String>) -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(var).unwrap_or_default().to_lowercase();
+/// The locale of a category, by the first of the three variables that is set (POSIX).
+fn locale(category: &str, var: impl Fn(&str) -> Option<String>) -> String {
+    ["LC_ALL", category, "LANG"].into_iter().find_map(var).unwrap_or_default()
+}
+
+fn is_utf8(locale: &str) -> bool {
+    let locale = locale.to_lowercase();
     locale.contains("utf-8") || locale.contains("utf8")
 }

@@ -42,15 +42,15 @@ pub(super) struct Loop<'a> {
 }
 
 impl Loop<'_> {
-    /// Runs until the program is quit.
-    pub(super) fn run(mut self, first: Vec<Effect>) -> Result<(), TerminalError> {
+    /// Runs until the program is quit; returns what to say then.
+    pub(super) fn run(mut self, first: Vec<Effect>) -> Result<Option<&'static str>, TerminalError> {
         let mut terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
         self.perform(first)?;
         while !self.leaving {
             self.draw(&mut terminal)?;
             self.take_messages()?;
         }
-        Ok(())
+        Ok(self.app.farewell())
     }
 
     fn draw(

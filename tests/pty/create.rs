@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::contains;
 use crate::support::pty::Pty;
-use crate::{ENTER, folder, reveal, set_up};
+use crate::{ENTER, ESC, GONE, folder, reveal, set_up};
 
 /// A program over SSH, where a copy would be written to the terminal; a secret is shown.
 fn revealing(database: &std::path::Path) -> (Pty, String) {
@@ -55,4 +55,63 @@ fn a_pasted_path_is_text_whatever_it_contains() {
         assert_not_copied(&pty);
         pty.signal(Signal::SIGTERM);
     }
+}
+
+#[test]
+fn canceling_the_first_start_says_so_on_the_terminal() {
+    let folder = folder();
+    let mut pty = Pty::keydesk(&folder.path().join("keydesk.db"), &[], &[]);
+    pty.wait_for("Esc quit");
+    pty.send(ESC);
+    assert_eq!(pty.wait_for_end(GONE), 0);
+    assert!(pty.is_restored(), "{}", pty.screen());
+    pty.wait_for("keydesk: setup canceled, the database is still empty");
+}
+
+#[test]
+fn the_date_field_takes_what_is_typed_or_pasted() {
+    let folder = folder();
+    let database = set_up(&folder);
+    let mut pty = Pty::keydesk(&database, &[], &[("LC_ALL", "en_US.UTF-8")]);
+    pty.wait_for("ana@example.com");
+    // Left from 90 days: 30, 7, and round to the custom date.
+    pty.send("n\r\t\t");
+    for _ in 0..3 {
+        pty.send("\x1b[D");
+    }
+    pty.send(ENTER);
+    pty.wait_for("Su Mo Tu We Th Fr Sa");
+    pty.send("24.12.2099");
+    pty.wait_for("Expires           2099-12-24 23:59:59 UTC");
+    pty.send("\x15\x1b[200~24/13/2099\x1b[201~");
+    pty.wait_for("Type 90d");
+    pty.send(ENTER);
+    pty.wait_for("is not a date: write 90d");
+    pty.send("\x1526/12/2099\r");
+    pty.wait_for("[>Create API Key<]");
+    assert!(pty.screen().contains("Expires       2099-12-26 23:59:59 UTC"), "{}", pty.screen());
+    assert!(pty.screen().contains("! Expires on a Saturday."), "{}", pty.screen());
+}
+
+#[test]
+fn typing_replaces_the_suggested_name_and_suggestions_do_not_repeat() {
+    let folder = folder();
+    let database = set_up(&folder);
+    let mut pty = Pty::keydesk(&database, &[], &[("SSH_TTY", "/dev/pts/9")]);
+    pty.wait_for("ana@example.com");
+    let month = keydesk::host::clock::now().format("%B %Y");
+    for name in [format!("Generic {month} "), format!("Generic {month} 2 ")] {
+        pty.send("n\r");
+        pty.wait_for(&format!("Name              {name}"));
+        for (keys, text) in
+            [("\r", "[>Create API Key<]"), ("\r", "API key created"), ("c", "Sent to"), ("\r", "created. It")]
+        {
+            pty.send(keys);
+            pty.wait_for(text);
+        }
+    }
+    pty.send("n\r");
+    pty.wait_for("Name              Generic");
+    pty.send("Zed");
+    pty.wait_for("Name              Zed ");
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod audit;
 mod columns;
+mod create;
 mod filters;
 mod key_usage;
 mod random_input;

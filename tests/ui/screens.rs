@@ -190,7 +190,7 @@ fn several_keys_are_deleted_at_once() {
 fn applications_and_users_are_managed() {
     let mut script = Script::on(filled(), 80, 24);
     script.press("2 n").text("Stоrefront");
-    assert!(script.screen().contains("looks like the Application Storefront"), "{}", script.screen());
+    assert!(script.screen().contains("looks like the existing Application"), "{}", script.screen());
     script.press("ctrl-u").text("Billing").press("enter");
     assert!(script.screen().contains("Application Billing created"));
     script.press("n").text("billing").press("enter");

@@ -94,6 +94,7 @@ impl Script {
         let Start { known_heads, remembered, no_color, is_ascii } = start;
         let environment = Environment {
             zone: Zone::utc(),
+            week_start: chrono::Weekday::Mon,
             database: "keydesk.db".into(),
             settings: Arc::clone(&settings),
             no_color,

@@ -27,7 +27,7 @@ pub enum Warning {
     Weekend(Weekday),
     /// From December 20 to January 2.
     EndOfYear,
-    /// How many keys expire in that month already.
+    /// The number of other keys that expire in the same month.
     CrowdedMonth(u64),
 }
 
@@ -45,7 +45,7 @@ impl std::fmt::Display for Warning {
     }
 }
 
-/// `in_month` is how many keys expire in the month of that date already.
+/// `in_month` is the number of other keys that expire in the same month.
 #[must_use]
 pub fn warnings<Z: TimeZone>(expires: Instant, zone: &Z, in_month: u64) -> Vec<Warning> {
     let date = expires.with_timezone(zone).date_naive();

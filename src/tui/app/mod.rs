@@ -22,6 +22,7 @@ pub mod text_field;
 use crate::config::bindings::{Action, Context};
 use crate::config::remembered::Remembered;
 use crate::config::settings::ThemeName;
+use crate::desk::Who;
 use crate::desk::known_head::KnownHeadCheck;
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
@@ -106,6 +107,12 @@ impl App {
             Msg::Notice(Notice::Unreachable(reason)) => self.banner = reason,
         }
         self.shared.take_effects()
+    }
+
+    /// What to say on the terminal after quitting.
+    pub fn farewell(&self) -> Option<&'static str> {
+        let is_empty = self.shared.session.as_ref().is_some_and(|session| session.who == Who::NotSetUp);
+        is_empty.then_some("setup canceled, the database is still empty")
     }
 
     /// The bindings that work on the screen, the nearest first.

@@ -111,6 +111,8 @@ pub enum Load {
     /// The identities and versions of all keys that match, to select them.
     KeyIds(Box<KeyQuery>),
     Details(Vec<KeyId>),
+    /// The name, or with the lowest number behind it that makes it unused in the Application.
+    UnusedName(ApplicationId, Name),
     /// How many keys expire from one instant until before another.
     MonthCount(ApplicationId, Instant, Instant),
     /// How many keys expire from each of these instants until before the next.
@@ -191,6 +193,7 @@ pub enum Loaded {
     Count(u64),
     /// At most [`MOST_SELECTED`].
     KeyIds(Vec<(KeyId, i64)>),
+    UnusedName(Name),
     /// Of those that are not deleted.
     Details(Vec<KeyDetails>),
     Timeline(Vec<u64>),

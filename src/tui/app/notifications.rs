@@ -1,7 +1,7 @@
 //! The messages about operations that are done or have failed.
 
 use crate::desk::text::from_address;
-use crate::desk::{DeskError, KeyAccess};
+use crate::desk::{DeskError, KeyAccess, Who};
 use crate::domain::Instant;
 use crate::domain::expiry;
 use crate::domain::key::{Key, Tombstone};
@@ -52,7 +52,12 @@ impl App {
                     keys.list.rows.seek(first.clone());
                 }
             }
-            Outcome::SetUp(set_up) => keys.list.query.application = Some(set_up.application.id),
+            Outcome::SetUp(set_up) => {
+                keys.list.query.application = Some(set_up.application.id);
+                if let (Some(session), Some(user)) = (&mut self.shared.session, &set_up.user) {
+                    session.who = Who::Active(user.clone());
+                }
+            }
             _ => {}
         }
     }

@@ -8,6 +8,7 @@ use super::shared::Shared;
 use crate::desk::DeskError;
 use crate::domain::application::Application;
 use crate::domain::key::{Key, KeyId};
+use crate::domain::text::Name;
 use crate::domain::user::User;
 use crate::host::clipboard::{Copied, CopyError};
 use crate::store::audit::AuditRow;
@@ -109,6 +110,7 @@ loaded! {
     Page<Key> = Keys,
     u64 = Count,
     Vec<(KeyId, i64)> = KeyIds,
+    Name = UnusedName,
     Vec<KeyDetails> = Details,
     Vec<u64> = Timeline,
     Page<Application> = Applications,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::Weekday;
+
 use crate::config::bindings::Bindings;
 use crate::config::remembered::Remembered;
 use crate::config::settings::{Settings, ThemeName};
@@ -19,6 +21,8 @@ use super::msg::{Asker, Effect, Operation, RequestId, SessionInfo};
 pub struct Environment {
     pub settings: Arc<Settings>,
     pub zone: Zone,
+    /// The first day of the week in calendars.
+    pub week_start: Weekday,
     /// The path of the database file, for the help.
     pub database: String,
     /// Whether `NO_COLOR` is set.

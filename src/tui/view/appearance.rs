@@ -79,6 +79,8 @@ glyphs! {
     descending: &'static str = " ↓", " v";
     more_above: &'static str = "▲", "^";
     more_below: &'static str = "▼", "v";
+    /// In the parentheses of the chosen option.
+    chosen: char = '•', '*';
     /// A hidden letter.
     dot: char = '•', '.';
     /// Bars, from the lowest.

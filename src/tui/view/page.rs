@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
 
 use super::appearance::Appearance;
 use super::text::{cut, width, wrap};
@@ -73,7 +74,15 @@ impl<'a> Page<'a> {
 
     /// A fact: its name, and its value wrapped beside it.
     pub fn fact(&mut self, name: &str, value: &str, style: Style) -> &mut Self {
-        let column = 14.min(self.width / 3);
+        self.fact_at(14.min(self.width / 3), name, value, style)
+    }
+
+    /// A fact whose value stands where those of fields do.
+    pub fn field_fact(&mut self, name: &str, value: &str, style: Style) -> &mut Self {
+        self.fact_at(self.field_column(), name, value, style)
+    }
+
+    fn fact_at(&mut self, column: usize, name: &str, value: &str, style: Style) -> &mut Self {
         for (place, line) in wrap(value, self.width.saturating_sub(column)).into_iter().enumerate() {
             let name = if place == 0 { cut(name, column.saturating_sub(1), "") } else { String::new() };
             self.line(vec![
@@ -92,10 +101,66 @@ impl<'a> Page<'a> {
         self
     }
 
+    /// The first cell of fields.
+    pub fn field_column(&self) -> usize {
+        18.min(self.width / 2)
+    }
+
+    /// Options with a label in front, of which one is chosen, in aligned columns.
+    pub fn radio(
+        &mut self,
+        label: &str,
+        options: &[(String, bool)],
+        focused: bool,
+        first: usize,
+    ) -> &mut Self {
+        const GAP: usize = 2;
+        let theme = self.theme();
+        let column = self.field_column();
+        let widths = |in_line: usize| -> Vec<usize> {
+            let width =
+                |at: usize| options.iter().skip(at).step_by(in_line).map(|(text, _)| text.width() + 4).max();
+            (0..in_line).filter_map(width).collect()
+        };
+        let fits = |in_line: &usize| {
+            widths(*in_line).iter().sum::<usize>() + GAP * (in_line - 1) <= self.width.saturating_sub(column)
+        };
+        let in_line = (1..=options.len()).rev().find(fits).unwrap_or(1);
+        let widths = widths(in_line);
+        for (row, in_row) in options.chunks(in_line).enumerate() {
+            let at = self.lines.len();
+            let label = if row == 0 { label } else { "" };
+            let label_style = if focused { theme.accent } else { theme.dim };
+            let mut spans = vec![Span::styled(format!("{label:column$}"), label_style)];
+            let mut x = column;
+            for (place, ((text, chosen), width)) in in_row.iter().zip(&widths).enumerate() {
+                let mark = if *chosen { self.appearance.glyphs.chosen } else { ' ' };
+                let style = match (chosen, focused) {
+                    (true, true) => theme.selection,
+                    (true, false) => theme.accent,
+                    _ => theme.text,
+                };
+                let place = Target::Choice(first + row * in_line + place);
+                self.hits.push((at, cells(x), cells(*width), place));
+                if *chosen && focused {
+                    self.cursor = Some((at, cells(x + 1)));
+                    self.focus = Some(at);
+                }
+                let text = format!("({mark}) {text}");
+                let gap = " ".repeat(width + GAP - text.width());
+                spans.push(Span::styled(text, style));
+                spans.push(Span::raw(gap));
+                x += width + GAP;
+            }
+            self.line(spans);
+        }
+        self
+    }
+
     /// A field with its label in front; the cursor stands in it when it has the focus.
     pub fn field(&mut self, label: &str, field: &TextField, focused: bool, place: usize) -> &mut Self {
         let theme = self.theme();
-        let column = if label.is_empty() { 0 } else { 18.min(self.width / 2) };
+        let column = if label.is_empty() { 0 } else { self.field_column() };
         let width = self.width.saturating_sub(column).max(1);
         // One cell is kept for the cursor behind the last letter.
         let scroll = field.scroll(width.saturating_sub(1));
@@ -103,10 +168,12 @@ impl<'a> Page<'a> {
         let shown = cut(&shown, width.saturating_sub(1), "");
         let style = if focused { theme.field.patch(theme.cursor) } else { theme.field };
         let label_style = if focused { theme.accent } else { theme.dim };
+        let rest = pad("", width.saturating_sub(Span::raw(&shown).width()));
         let at = self.lines.len();
         self.line(vec![
             Span::styled(format!("{:column$}", cut(label, column.saturating_sub(1), "")), label_style),
-            Span::styled(pad(&shown, width), style),
+            Span::styled(shown, if focused && field.is_selected() { theme.selection } else { style }),
+            Span::styled(rest, style),
         ]);
         let (x, width) = (cells(column), cells(width));
         self.hits.push((at, x, width, Target::Choice(place)));
@@ -212,7 +279,6 @@ pub fn cells(count: usize) -> u16 {
 
 /// Fills a text up with spaces to a width in cells.
 pub fn pad(text: &str, to: usize) -> String {
-    use unicode_width::UnicodeWidthStr;
     format!("{text}{}", " ".repeat(to.saturating_sub(text.width())))
 }
 

@@ -1,23 +1,28 @@
-//! A date, chosen with the arrow keys or typed as `YYYY-MM-DD`.
+//! A date, chosen with the arrow keys or typed.
 
-use chrono::{Datelike, Days, Months, NaiveDate};
+use chrono::{Days, Months, NaiveDate, TimeDelta};
 
-use crate::config::bindings::Key;
+use crate::domain::expiry::MOST_DAYS;
 
 use super::{Action, Press, TextField};
+
+/// The longest text of a date.
+const MOST_TYPED: usize = 40;
 
 /// A date that is being chosen.
 #[derive(Clone, Debug)]
 pub struct Calendar {
     today: NaiveDate,
+    latest: NaiveDate,
     selected: NaiveDate,
-    text: TextField,
+    field: TextField,
 }
 
 impl Calendar {
     pub fn new(today: NaiveDate, selected: NaiveDate) -> Self {
-        let mut calendar = Self { today, selected, text: TextField::new(10) };
-        calendar.select(selected);
+        let latest = today.checked_add_signed(TimeDelta::days(MOST_DAYS - 1)).unwrap_or(today);
+        let mut calendar = Self { today, latest, selected, field: TextField::new(MOST_TYPED) };
+        calendar.choose(selected);
         calendar
     }
 
@@ -30,20 +35,20 @@ impl Calendar {
     }
 
     /// The text as typed so far; not always a date.
-    pub fn text(&self) -> &str {
-        self.text.text()
-    }
-
     pub fn field(&self) -> &TextField {
-        &self.text
+        &self.field
     }
 
-    pub fn select(&mut self, date: NaiveDate) {
-        // The field has four digits for the year.
-        if (1970..=9999).contains(&date.year()) {
-            self.selected = date;
-            self.text.set(&date.format("%Y-%m-%d").to_string());
-        }
+    /// Chooses the nearest date that can be chosen. What is typed next replaces it.
+    pub fn choose(&mut self, date: NaiveDate) {
+        self.selected = date.clamp(self.today, self.latest);
+        self.field.set(&self.selected.to_string());
+        self.field.select_all();
+    }
+
+    /// Shows the date that was typed.
+    pub fn follow(&mut self, date: NaiveDate) {
+        self.selected = date.clamp(self.today, self.latest);
     }
 
     /// Takes a key that moves or types; returns whether it did.
@@ -57,37 +62,17 @@ impl Calendar {
             Some(Action::PageUp) => at.checked_sub_months(Months::new(1)),
             Some(Action::PageDown) => at.checked_add_months(Months::new(1)),
             Some(Action::First) => Some(self.today),
+            Some(Action::Last) | None => return self.field.edit(&press.chord),
             Some(_) => return false,
-            None => {
-                let is_edit = match press.chord.key {
-                    Key::Char(c) => c.is_ascii_digit() || c == '-',
-                    key => matches!(key, Key::Backspace | Key::Delete),
-                };
-                let edited = is_edit && !press.chord.ctrl && !press.chord.alt && self.text.edit(&press.chord);
-                self.read();
-                return edited;
-            }
         };
         if let Some(date) = to {
-            self.select(date);
+            self.choose(date);
         }
         true
     }
 
-    /// Takes a pasted date.
     pub fn paste(&mut self, text: &str) {
-        let digits: String = text.chars().take(64).filter(|c| c.is_ascii_digit() || *c == '-').collect();
-        self.text.set(&digits);
-        self.read();
-    }
-
-    /// Follows the text once it is a date.
-    fn read(&mut self) {
-        if let Ok(date) = NaiveDate::parse_from_str(self.text.text(), "%Y-%m-%d")
-            && (1970..=9999).contains(&date.year())
-        {
-            self.selected = date;
-        }
+        self.field.paste(text.trim());
     }
 }
 
@@ -100,47 +85,49 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn pressed(key: &str) -> Press {
-        let chord = key.parse().unwrap();
-        Press { chord, action: Bindings::built_in().unwrap().action(&[Context::Calendar], &chord) }
-    }
-
     fn press(calendar: &mut Calendar, keys: &[&str]) {
+        let bindings = Bindings::built_in().unwrap();
         for key in keys {
-            assert!(calendar.press(&pressed(key)), "{key}");
+            let chord: crate::config::bindings::Chord = key.parse().unwrap();
+            let action =
+                bindings.action(&[Context::Calendar, Context::List], &chord).filter(|_| !chord.is_text());
+            assert!(calendar.press(&Press { chord, action }), "{key}");
         }
     }
 
     #[test]
-    fn walks_by_day_week_and_month() {
+    fn walks_by_day_week_and_month_and_never_into_the_past() {
         let mut calendar = Calendar::new(day("2026-11-23"), day("2027-01-31"));
         press(&mut calendar, &["right", "down"]);
         assert_eq!(calendar.selected(), day("2027-02-08"));
-        press(&mut calendar, &["pageup", "pageup", "pageup"]);
-        assert_eq!(calendar.text(), "2026-11-08");
-        press(&mut calendar, &["home", "left", "up"]);
-        assert_eq!(calendar.selected(), day("2026-11-15"));
+        press(&mut calendar, &["pageup", "pageup"]);
+        assert_eq!(calendar.field().text(), "2026-12-08");
+        for key in ["pageup", "left", "up"] {
+            press(&mut calendar, &[key]);
+            assert_eq!(calendar.selected(), day("2026-11-23"), "{key}");
+        }
+        press(&mut calendar, &["pagedown", "home"]);
+        assert_eq!(calendar.selected(), day("2026-11-23"));
     }
 
     #[test]
-    fn typing_goes_there_once_it_is_a_date() {
-        let mut calendar = Calendar::new(day("2026-11-23"), day("2026-11-23"));
-        for _ in 0..10 {
-            press(&mut calendar, &["backspace"]);
-        }
-        for c in "2027-02-3".chars() {
-            press(&mut calendar, &[&c.to_string()]);
-        }
-        assert_eq!(calendar.selected(), day("2027-02-03"), "a short day is a day");
-        press(&mut calendar, &["1"]);
-        assert_eq!((calendar.text(), calendar.selected()), ("2027-02-31", day("2027-02-03")));
-        assert!(!calendar.press(&pressed("x")));
+    fn typing_replaces_the_date_and_end_keeps_it() {
+        let mut calendar = Calendar::new(day("2026-11-23"), day("2026-11-30"));
+        press(&mut calendar, &["2", "4", ".", "1", "/", "-", "T", ":"]);
+        assert_eq!(calendar.field().text(), "24.1/-T:");
+        press(&mut calendar, &["right"]);
+        assert_eq!(calendar.field().text(), "2026-12-01", "it goes on from the last date");
+        press(&mut calendar, &["end", "backspace", "3"]);
+        assert_eq!(calendar.field().text(), "2026-12-03");
+        calendar.paste(" 6mo\n");
+        assert_eq!(calendar.field().text(), "2026-12-036mo");
     }
 
     #[test]
-    fn the_end_of_the_calendar_is_no_fault() {
-        let mut calendar = Calendar::new(day("9999-12-31"), day("9999-12-31"));
+    fn the_latest_date_is_a_hundred_years_ahead() {
+        let mut calendar = Calendar::new(day("2026-11-23"), day("9999-12-31"));
+        let latest = calendar.selected();
         press(&mut calendar, &["right", "pagedown", "down"]);
-        assert_eq!(calendar.text(), "9999-12-31");
+        assert_eq!((calendar.selected(), latest.to_string().as_str()), (latest, "2126-11-23"));
     }
 }

@@ -1,4 +1,4 @@
-//! Lists to choose from with a filter above: the Applications, and the command palette.
+//! Lists with a filter above: the Applications, and the command palette.
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -18,7 +18,7 @@ pub struct Menu {
 }
 
 impl Menu {
-    /// A menu whose filter takes so many characters.
+    /// `limit` is the maximum number of characters of the filter.
     pub fn new(limit: usize) -> Self {
         Self { filter: TextField::new(limit), chosen: 0 }
     }
@@ -57,9 +57,9 @@ impl Menu {
 pub struct Chooser {
     pub menu: Menu,
     pub kind: Kind,
-    /// None until they are read.
+    /// None until they are loaded.
     entries: Option<Vec<Entry>>,
-    /// Places of those that match, the best first.
+    /// Places of the entries that match, the best first.
     matching: Vec<usize>,
     pub error: Option<String>,
     applications: Pending<Vec<Application>>,
@@ -74,7 +74,7 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub name: String,
-    /// How many keys the Application has, or which keys do it.
+    /// The number of keys of the Application, or the keys that run the command.
     pub note: String,
     choice: Choice,
 }
@@ -90,7 +90,7 @@ impl Chooser {
         Self::new(Kind::Applications, 100, None)
     }
 
-    /// The command palette: what these contexts bind.
+    /// The command palette: the actions that these contexts bind.
     pub fn actions(contexts: &[Context], bindings: &Bindings) -> Self {
         let mut entries: Vec<Entry> = Vec::new();
         for binding in contexts.iter().flat_map(|context| bindings.of(*context)) {
@@ -114,7 +114,7 @@ impl Chooser {
         self.entries.is_some()
     }
 
-    /// Those that match, the best first.
+    /// The entries that match, the best first.
     pub fn matching(&self) -> impl ExactSizeIterator<Item = &Entry> {
         let entries = self.entries.as_deref().unwrap_or_default();
         self.matching.iter().map(|place| &entries[*place])

@@ -1,4 +1,4 @@
-//! A few fields: the first start, a new Application, another name, a new user.
+//! Forms: the first start, a new Application, a new name of one, a new user.
 
 use crate::desk::Who;
 use crate::domain::application::Application;
@@ -21,29 +21,26 @@ pub struct Form {
     choices: Pending<Vec<Application>>,
 }
 
-/// What the form is for.
 #[derive(Clone, Debug)]
 pub enum Purpose {
-    /// The first start: one's email and the first Application.
+    /// The first start: the caller's email and the first Application.
     SetUp {
         /// A warning about the login of the first user.
         notice: Option<&'static str>,
     },
     CreateApplication,
-    /// Another name for an Application.
+    /// A new name for an Application.
     RenameApplication(Application),
     AddUser,
 }
 
 impl Form {
-    /// The first start.
     pub fn set_up(suggested_email: &str, notice: Option<&'static str>) -> Self {
+        let mut email = TextField::with(Email::MAX_BYTES, suggested_email);
+        email.select_all();
         Self::new(
             Purpose::SetUp { notice },
-            vec![
-                ("Your email", TextField::with(Email::MAX_BYTES, suggested_email)),
-                ("First Application", TextField::new(Name::MAX_CHARS)),
-            ],
+            vec![("Your email", email), ("First Application", TextField::new(Name::MAX_CHARS))],
         )
     }
 
@@ -135,6 +132,14 @@ impl Form {
 impl Dialog for Form {
     fn hints(&self) -> Vec<Action> {
         vec![Action::Confirm, Action::Next, Action::Cancel]
+    }
+
+    fn label(&self, action: Action) -> Option<&'static str> {
+        match (&self.purpose, action) {
+            (Purpose::SetUp { .. }, Action::Cancel) => Some("quit"),
+            (_, Action::Cancel) => Some("cancel"),
+            _ => None,
+        }
     }
 
     fn takes_text(&self) -> bool {

@@ -8,15 +8,15 @@ use crate::tui::view::text::cut;
 pub(super) fn panel(chooser: &Chooser, page: &mut Page<'_>) {
     let theme = page.theme();
     let (title, label, nothing) = match chooser.kind {
-        Kind::Applications => ("Choose an Application", "Filter", "No Application matches."),
-        Kind::Actions => ("Do something", "", "Nothing is called that."),
+        Kind::Applications => ("Choose an Application", "Filter", "No matching Application"),
+        Kind::Actions => ("Commands", "", "No matching command"),
     };
     page.title = title.into();
     page.field(label, &chooser.menu.filter, true, usize::MAX).blank();
     if let Some(error) = &chooser.error {
         page.text(&inert(error), theme.danger);
     } else if !chooser.is_loaded() {
-        page.text("Reading...", theme.dim);
+        page.text("Loading...", theme.dim);
     } else if chooser.matching().len() == 0 {
         page.text(nothing, theme.dim);
     }

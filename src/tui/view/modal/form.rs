@@ -8,8 +8,8 @@ pub(super) fn panel(form: &Form, page: &mut Page<'_>) {
     let heading = match &form.purpose {
         Purpose::SetUp { notice } => {
             page.text(
-                "This database is empty. Your email becomes its first user, bound to your login; an Application is \
-                 what API keys belong to.",
+                "This database is empty. Your email becomes its first user, bound to your login. API keys belong to \
+                 an Application.",
                 theme.text,
             );
             if let Some(notice) = notice {
@@ -22,7 +22,7 @@ pub(super) fn panel(form: &Form, page: &mut Page<'_>) {
         Purpose::RenameApplication(application) => format!("Rename {}", application.name),
         Purpose::AddUser => {
             page.text(
-                "With a login of this machine they can sign in from it; without one they are known by name only.",
+                "A user with a login on this machine can sign in here. A user without one cannot.",
                 theme.dim,
             );
             page.blank();
@@ -34,9 +34,9 @@ pub(super) fn panel(form: &Form, page: &mut Page<'_>) {
     }
     page.blank();
     if form.submission.is_pending() || form.submission.error.is_some() {
-        page.submission(&form.submission, "Writing...");
+        page.submission(&form.submission, "Saving...");
     } else if let Some(other) = form.look_alike() {
-        page.text(&format!("This looks like the Application {other}, but is another name."), theme.warning);
+        page.text(&format!("This name looks like the existing Application {other}."), theme.warning);
     }
     page.title = heading;
 }

@@ -1,5 +1,6 @@
 //! Dialogs: pages in a frame that is drawn in one place.
 
+mod calendar;
 pub mod chooser;
 pub mod confirm;
 pub mod delete;

@@ -1,24 +1,18 @@
 //! Create API Key, step by step.
 
-use chrono::Datelike;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
-use ratatui::widgets::Widget;
-use ratatui::widgets::calendar::{CalendarEventStore, Monthly};
-use time::{Date, Month};
+use ratatui::text::Span;
 
+use super::calendar;
 use crate::config::bindings::Action;
 use crate::desk::text::THIRD_PARTY_QUESTION;
-use crate::domain::expiry::PRESETS;
+use crate::domain::expiry::{ExpiryError, PRESETS};
 use crate::domain::key::KeyType;
 use crate::domain::text::inert;
 use crate::tui::app::App;
-use crate::tui::app::modal::calendar::Calendar;
 use crate::tui::app::modal::wizard::{Focus, Step, Wizard};
 use crate::tui::app::msg::Target;
 use crate::tui::view::facts::exact;
-use crate::tui::view::page::{Button, ButtonTone, Page, cells};
+use crate::tui::view::page::{Button, ButtonTone, Page};
 
 /// The step that one is in.
 pub(super) fn panel(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
@@ -39,10 +33,8 @@ pub(super) fn panel(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
 fn service(wizard: &Wizard, page: &mut Page<'_>) {
     let theme = page.theme();
     page.text(THIRD_PARTY_QUESTION, theme.text).blank();
-    let answers = [
-        ("No", "a generic key, for your own integration layer"),
-        ("Yes", "a key for a platform such as Braze"),
-    ];
+    let answers =
+        [("No", "Generic key for your own integration"), ("Yes", "Key for a platform such as Braze")];
     for (place, (answer, meaning)) in answers.into_iter().enumerate() {
         let chosen = wizard.third_party == (place == 1);
         let line =
@@ -53,6 +45,7 @@ fn service(wizard: &Wizard, page: &mut Page<'_>) {
 
 fn platform(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = page.theme();
+    page.text("Choose the platform. Type to filter.", theme.dim);
     page.field("Platform", &wizard.menu.filter, true, usize::MAX).blank();
     for (place, slug) in wizard.platforms.iter().enumerate() {
         let name = inert(app.shared.catalog().name_of(slug));
@@ -61,118 +54,42 @@ fn platform(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
 }
 
 fn details(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
-    page.field("Name", &wizard.name, wizard.focus == Focus::Name, 0);
+    page.field("Name", &wizard.name.field, wizard.focus == Focus::Name, 0);
     let types: Vec<_> = KeyType::ALL.iter().map(|t| (t.as_str().to_owned(), wizard.key_type == *t)).collect();
-    options("Type", &types, wizard.focus == Focus::Type, 1, page);
+    page.radio("Type", &types, wizard.focus == Focus::Type, 1);
     let mut expiries: Vec<(String, bool)> = (0..)
         .zip(PRESETS)
         .map(|(place, preset)| (format!("{} days", preset.days), wizard.preset == Some(place)))
         .collect();
-    expiries.push(("a date".to_owned(), wizard.preset.is_none()));
-    options("Expiration date", &expiries, wizard.focus == Focus::Expiry, 3, page);
+    expiries.push((format!("Custom date{}", page.appearance.glyphs.cut), wizard.preset.is_none()));
+    page.radio("Expiration date", &expiries, wizard.focus == Focus::Expiry, 3);
     if wizard.preset.is_none() {
         let place = 3 + PRESETS.len() + 1;
         page.field("Date", wizard.calendar.field(), wizard.focus == Focus::Date, place);
-        month(&wizard.calendar, wizard.focus == Focus::Date, page);
     }
-    instant(app, wizard, page);
+    expiration(app, wizard, page);
+    if wizard.preset.is_none() {
+        calendar::draw(app, &wizard.calendar, wizard.focus == Focus::Date, page);
+    }
 }
 
-/// The instant as it will be stored, and what to think about.
-fn instant(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
+/// The instant as it will be stored, and a line for warnings, so that the lines below stay where they are.
+fn expiration(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = page.theme();
     match wizard.expires_at(app.shared.now) {
         Ok(at) => {
-            page.facts(&[("Refused from", &exact(app, at))]);
+            page.field_fact("Expires", &exact(app, at), theme.text);
+            let warnings = wizard.warnings(app.shared.now, &app.shared.zone());
+            let text: Vec<String> = warnings.iter().map(|warning| format!("! {warning}")).collect();
+            page.field_fact("", &text.join(" "), theme.warning);
         }
-        Err(error) => drop(page.text(&inert(&error), theme.danger)),
-    }
-    for warning in wizard.warnings(app.shared.now, &app.shared.zone()) {
-        page.text(&format!("! {warning}"), theme.warning);
-    }
-}
-
-/// A field of options side by side, over several lines where it must be.
-fn options(label: &str, options: &[(String, bool)], focused: bool, first: usize, page: &mut Page<'_>) {
-    let theme = page.theme();
-    let column = 18.min(page.width / 2);
-    let mut spans =
-        vec![Span::styled(format!("{label:column$}"), if focused { theme.accent } else { theme.dim })];
-    let mut x = column;
-    let mut at = page.lines.len();
-    for (place, (text, chosen)) in options.iter().enumerate() {
-        let text = if *chosen { format!("({text})") } else { format!(" {text} ") };
-        let width = Span::raw(text.as_str()).width();
-        if x + width > page.width && x > column {
-            page.lines.push(Line::from(std::mem::replace(&mut spans, vec![Span::raw(" ".repeat(column))])));
-            at += 1;
-            x = column;
+        // It may only be incomplete yet. Enter says what is wrong with it.
+        Err(ExpiryError::NotADate(_)) => {
+            let forms = "Type 90d, 6mo, tomorrow, 2027-01-31 or 31.1.2027";
+            page.field_fact("Expires", forms, theme.dim);
         }
-        let style = match (chosen, focused) {
-            (true, true) => theme.selection,
-            (true, false) => theme.accent,
-            _ => theme.text,
-        };
-        page.hits.push((at, cells(x), cells(width), Target::Choice(first + place)));
-        if *chosen && focused {
-            page.cursor = Some((at, cells(x)));
-            page.focus = Some(at);
-        }
-        spans.push(Span::styled(text, style));
-        x += width;
-    }
-    page.line(spans);
-}
-
-fn date_of(date: chrono::NaiveDate) -> Option<Date> {
-    let month = Month::try_from(u8::try_from(date.month()).ok()?).ok()?;
-    Date::from_calendar_date(date.year(), month, u8::try_from(date.day()).ok()?).ok()
-}
-
-/// ratatui's calendar of the month, drawn aside and taken over line by line, with its days to click on.
-fn month(calendar: &Calendar, focused: bool, page: &mut Page<'_>) {
-    const WIDTH: u16 = 21;
-    const HEIGHT: u16 = 8;
-    let theme = page.theme();
-    let (Some(selected), Some(today)) = (date_of(calendar.selected()), date_of(calendar.today())) else {
-        return;
-    };
-    let mut events = CalendarEventStore::default();
-    events.add(today, theme.heading);
-    events.add(selected, if focused { theme.selection } else { theme.accent });
-    let area = Rect::new(0, 0, WIDTH, HEIGHT);
-    let mut buffer = Buffer::empty(area);
-    Monthly::new(selected, &events)
-        .show_month_header(theme.heading)
-        .show_weekdays_header(theme.dim)
-        .default_style(theme.text)
-        .render(area, &mut buffer);
-    let indent = 18.min(page.width / 2).min(page.width.saturating_sub(usize::from(WIDTH)));
-    let first_line = page.lines.len();
-    for y in 0..HEIGHT {
-        let mut spans = vec![Span::raw(" ".repeat(indent))];
-        spans.extend((0..WIDTH).map(|x| {
-            let cell = &buffer[(x, y)];
-            Span::styled(cell.symbol().to_owned(), cell.style())
-        }));
-        page.line(spans);
-    }
-    days(calendar, first_line + 2, indent, page);
-    // A month of four or five weeks leaves empty lines.
-    while page.lines.last().is_some_and(|line| line.spans.iter().all(|span| span.content.trim().is_empty())) {
-        page.lines.pop();
-    }
-}
-
-/// Where the days of the month stand: weeks begin on Sunday, three cells a day.
-fn days(calendar: &Calendar, first_line: usize, indent: usize, page: &mut Page<'_>) {
-    let Some(first) = calendar.selected().with_day(1) else { return };
-    let offset = usize::try_from(first.weekday().num_days_from_sunday()).unwrap_or_default();
-    for (place, date) in first.iter_days().take_while(|date| date.month() == first.month()).enumerate() {
-        let (week, day) = ((offset + place) / 7, (offset + place) % 7);
-        page.hits.push((first_line + week, cells(indent + day * 3), 3, Target::Day(date)));
-        if date == calendar.selected() {
-            page.focus = page.focus.map(|line| line.max(first_line + week));
+        Err(error) => {
+            page.field_fact("Expires", &inert(&error.to_string()), theme.danger);
         }
     }
 }
@@ -182,14 +99,23 @@ fn review(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let application = app.shared.application().map_or_else(String::new, |a| a.name.to_string());
     page.facts(&[
         ("Application", &application),
-        ("Name", &inert(wizard.name.text())),
+        ("Name", &inert(wizard.name.field.text())),
         ("Platform", &app.shared.catalog().label(&wizard.kind())),
         ("Type", &wizard.key_type.as_str()),
     ]);
-    instant(app, wizard, page);
-    page.blank();
-    page.text("The secret is shown in the next step, once. Have the place ready where it goes.", theme.dim)
-        .blank();
+    if let Ok(at) = wizard.expires_at(app.shared.now) {
+        page.facts(&[("Expires", &exact(app, at))]);
+    }
+    let name = wizard.name.is_used.then_some("Another key of this Application has this name.".to_owned());
+    let warnings = wizard.warnings(app.shared.now, &app.shared.zone());
+    let warnings: Vec<String> = name.into_iter().chain(warnings.iter().map(ToString::to_string)).collect();
+    if !warnings.is_empty() {
+        page.blank();
+    }
+    for warning in warnings {
+        page.text(&format!("! {warning}"), theme.warning);
+    }
+    page.blank().text("The next step shows the secret once. Be ready to store it.", theme.dim).blank();
     let submitting = wizard.submission.is_pending();
     let label = if submitting { "Creating..." } else { "Create API Key" };
     page.buttons(&[Button {

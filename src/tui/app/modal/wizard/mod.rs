@@ -1,11 +1,13 @@
 //! Create API Key: four steps, and nothing is written before the last.
 
+mod name;
+
 use chrono::{NaiveDate, TimeDelta};
 
 use crate::desk::{CreatedKey, month_of};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
-use crate::domain::expiry::{self, PRESETS, Warning};
+use crate::domain::expiry::{self, ExpiryError, PRESETS, Warning};
 use crate::domain::key::{KeyKind, KeyType, NewKey};
 use crate::domain::platform::Platform;
 use crate::domain::text::Name;
@@ -16,8 +18,8 @@ use super::calendar::Calendar;
 use super::chooser::Menu;
 use super::{
     Action, Context, Dialog, Flow, Load, Operation, Outcome, Pending, Press, Reply, Shared, Submission,
-    TextField,
 };
+use name::NameField;
 
 #[derive(Debug)]
 pub struct Wizard {
@@ -28,15 +30,14 @@ pub struct Wizard {
     pub menu: Menu,
     /// The slugs of the platforms that match.
     pub platforms: Vec<String>,
-    pub name: TextField,
-    suggested: String,
+    pub name: NameField,
     pub key_type: KeyType,
     /// The chosen preset's place in [`PRESETS`]; none for a date.
     pub preset: Option<usize>,
     /// The date, where one is chosen.
     pub calendar: Calendar,
-    /// The instant of the calendar's text, or what is wrong with it.
-    date: Result<Instant, String>,
+    /// The instant of the calendar's text.
+    date: Result<Instant, ExpiryError>,
     /// What has the focus in the third step.
     pub focus: Focus,
     pub submission: Submission,
@@ -78,12 +79,11 @@ impl Wizard {
             third_party: false,
             menu: Menu::new(40),
             platforms: Vec::new(),
-            name: TextField::new(Name::MAX_CHARS),
-            suggested: String::new(),
+            name: NameField::new(),
             key_type: KeyType::Production,
             preset: PRESETS.iter().position(|preset| preset.days == days),
             calendar: Calendar::new(today, date),
-            date: Err(String::new()),
+            date: Ok(shared.now),
             focus: Focus::Name,
             submission: Submission::default(),
             application,
@@ -113,10 +113,9 @@ impl Wizard {
         KeyKind::from_platform(platform.cloned())
     }
 
-    /// The expiration date, or what is wrong with it.
-    pub fn expires_at(&self, now: Instant) -> Result<Instant, String> {
+    pub fn expires_at(&self, now: Instant) -> Result<Instant, ExpiryError> {
         match self.preset.and_then(|place| PRESETS.get(place)) {
-            Some(preset) => expiry::expires_after(now, i64::from(preset.days)).map_err(|e| e.to_string()),
+            Some(preset) => expiry::expires_after(now, i64::from(preset.days)),
             None => self.date.clone(),
         }
     }
@@ -133,29 +132,27 @@ impl Wizard {
     }
 
     fn read_date(&mut self, shared: &Shared) {
-        let date = expiry::parse_when(self.calendar.text(), shared.now, &shared.zone());
-        self.date = date.map_err(|error| error.to_string());
+        self.date = expiry::parse_when(self.calendar.field().text(), shared.now, &shared.zone());
+        if let Ok(at) = self.date {
+            self.calendar.follow(shared.zone().local(at).date_naive());
+        }
     }
 
     fn enter(&mut self, step: Step, shared: &mut Shared) {
         self.submission.error = None;
         self.step = step;
-        if step == Step::Details {
-            self.suggest_name(shared);
-            self.focus = Focus::Name;
-            self.date_changed(shared);
+        match step {
+            Step::Details => {
+                let kind = self.kind();
+                let what = kind.platform().map_or("Generic", |slug| shared.catalog().name_of(slug));
+                let suggestion = expiry::suggested_name(what, shared.now, &shared.zone());
+                self.name.suggest(&suggestion, self.application, shared);
+                self.focus = Focus::Name;
+                self.date_changed(shared);
+            }
+            Step::Review => self.name.check(self.application, shared),
+            Step::Service | Step::Platform => {}
         }
-    }
-
-    /// Puts the suggestion into the name, unless someone has typed a name of their own.
-    fn suggest_name(&mut self, shared: &Shared) {
-        let kind = self.kind();
-        let what = kind.platform().map_or("Generic", |slug| shared.catalog().name_of(slug));
-        let suggestion = expiry::suggested_name(what, shared.now, &shared.zone());
-        if self.name.text().is_empty() || self.name.text() == self.suggested {
-            self.name.set(&suggestion);
-        }
-        self.suggested = suggestion;
     }
 
     /// Asks how many keys expire in the month of the date.
@@ -184,10 +181,12 @@ impl Wizard {
         match self.step {
             Step::Service if self.third_party => self.enter(Step::Platform, shared),
             Step::Platform if self.platforms.is_empty() => {
-                let text = "No platform matches. Clear the filter, or go back and answer No.";
+                let text = "No matching platform. Clear the filter, or go back and answer No.";
                 self.submission.error = Some(text.into());
             }
             Step::Service | Step::Platform => self.enter(Step::Details, shared),
+            // The date is to be chosen next.
+            Step::Details if self.focus == Focus::Expiry && self.preset.is_none() => self.focus = Focus::Date,
             Step::Details => match self.draft(shared) {
                 Ok(_) => self.enter(Step::Review, shared),
                 Err(error) => self.submission.error = Some(error),
@@ -207,14 +206,14 @@ impl Wizard {
         self.read_date(shared);
         Ok(NewKey {
             application: self.application,
-            name: Name::parse(self.name.text()).map_err(|error| error.to_string())?,
+            name: Name::parse(self.name.field.text()).map_err(|error| error.to_string())?,
             kind: self.kind(),
             key_type: self.key_type,
-            expires: self.expires_at(shared.now)?,
+            expires: self.expires_at(shared.now).map_err(|error| error.to_string())?,
         })
     }
 
-    /// The places of the expiration choices: the presets, then "a date".
+    /// The places of the expiration choices: the presets, then the custom date.
     fn choose_expiry(&mut self, place: usize, shared: &mut Shared) {
         self.preset = (place < PRESETS.len()).then_some(place);
         self.date_changed(shared);
@@ -235,7 +234,7 @@ impl Wizard {
     fn press_in_details(&mut self, press: &Press, shared: &mut Shared) {
         match (self.focus, press.choice()) {
             (Focus::Date, _) if self.calendar.press(press) => self.date_changed(shared),
-            (Focus::Name, _) if self.name.edit(&press.chord) => self.submission.error = None,
+            (Focus::Name, _) if self.name.field.edit(&press.chord) => self.submission.error = None,
             (Focus::Type, Some(direction)) => {
                 self.key_type = direction.among(KeyType::ALL, self.key_type);
             }
@@ -261,6 +260,24 @@ impl Dialog for Wizard {
             (Step::Details, Focus::Type | Focus::Expiry) => &[Context::Choice, Context::Modal, Context::List],
             (Step::Details, Focus::Date) => &[Context::Calendar, Context::Modal, Context::List],
             _ => &[Context::Modal, Context::List],
+        }
+    }
+
+    fn hints(&self) -> Vec<Action> {
+        let mut actions = vec![Action::Confirm, Action::Cancel];
+        match self.step {
+            Step::Service => actions.extend([Action::Yes, Action::No]),
+            Step::Details => actions.push(Action::Next),
+            Step::Platform | Step::Review => {}
+        }
+        actions
+    }
+
+    fn label(&self, action: Action) -> Option<&'static str> {
+        match (self.step, action) {
+            (Step::Service, Action::Cancel) => Some("cancel"),
+            (Step::Review, Action::Confirm) => Some("create"),
+            _ => None,
         }
     }
 
@@ -299,7 +316,7 @@ impl Dialog for Wizard {
                 self.menu.paste(text);
                 self.refilter(shared);
             }
-            (Step::Details, Focus::Name) => self.name.paste(text),
+            (Step::Details, Focus::Name) => self.name.field.paste(text),
             (Step::Details, Focus::Date) => {
                 self.calendar.paste(text);
                 self.date_changed(shared);
@@ -335,9 +352,9 @@ impl Dialog for Wizard {
     }
 
     fn choose_day(&mut self, day: NaiveDate, shared: &mut Shared) {
-        if self.step == Step::Details {
+        if self.step == Step::Details && day >= self.calendar.today() {
             self.focus = Focus::Date;
-            self.calendar.select(day);
+            self.calendar.choose(day);
             self.date_changed(shared);
         }
     }
@@ -352,6 +369,7 @@ impl Dialog for Wizard {
         if let Some(Ok(count)) = self.month_count.take(reply) {
             self.in_month = count;
         }
+        self.name.loaded(reply);
     }
 
     fn done(&mut self, outcome: Outcome, _shared: &mut Shared) -> Flow {
