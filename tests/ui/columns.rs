@@ -74,17 +74,17 @@ fn header_line(script: &Script) -> String {
     line.split(['│', '▲']).next().unwrap().trim_end().to_owned()
 }
 
-const AT_60: &[(&str, usize)] = &[("NAME", 32), ("EXPIRES ↑", 9), ("STATE", 14)];
+const AT_60: &[(&str, usize)] = &[("NAME", 32), ("EXPIRES", 9), ("STATE ↑", 14)];
 const AT_80: &[(&str, usize)] =
-    &[("NAME", 28), ("PLATFORM", 11), ("EXPIRES ↑", 9), ("STATE", 14), ("LAST USED", 9)];
+    &[("NAME", 28), ("PLATFORM", 11), ("EXPIRES", 9), ("STATE ↑", 14), ("LAST USED", 9)];
 const AT_100: &[(&str, usize)] =
-    &[("NAME", 28), ("PLATFORM", 11), ("EXPIRES ↑", 9), ("STATE", 14), ("CREATOR", 18), ("LAST USED", 9)];
+    &[("NAME", 28), ("PLATFORM", 11), ("EXPIRES", 9), ("STATE ↑", 14), ("CREATOR", 18), ("LAST USED", 9)];
 const AT_120: &[(&str, usize)] = &[
     ("NAME", 32),
     ("KEY ID", 10),
     ("PLATFORM", 12),
-    ("EXPIRES ↑", 9),
-    ("STATE", 14),
+    ("EXPIRES", 9),
+    ("STATE ↑", 14),
     ("CREATOR", 20),
     ("LAST USED", 10),
 ];
@@ -93,8 +93,8 @@ const AT_200: &[(&str, usize)] = &[
     ("KEY ID", 10),
     ("ROTATION", 13),
     ("PLATFORM", 20),
-    ("EXPIRES ↑", 9),
-    ("STATE", 14),
+    ("EXPIRES", 9),
+    ("STATE ↑", 14),
     ("CREATOR", 24),
     ("LAST USED", 10),
 ];
@@ -156,7 +156,7 @@ fn names_get_room_first_and_no_more_than_they_need() {
     let mut desk = TestDesk::new();
     desk.deliver(&desk.new_key("Checkout", 90));
     let script = Script::on(desk, 80, 24);
-    let expected = [("NAME", 18), ("PLATFORM", 21), ("EXPIRES ↑", 9), ("STATE", 14), ("LAST USED", 9)];
+    let expected = [("NAME", 18), ("PLATFORM", 21), ("EXPIRES", 9), ("STATE ↑", 14), ("LAST USED", 9)];
     assert_eq!(header_line(&script), headers(&expected), "{}", script.screen());
 }
 
@@ -184,7 +184,7 @@ fn names_that_look_alike_have_their_ids() {
 
 #[test]
 fn the_sorted_column_is_always_there_with_its_arrow() {
-    let headers = ["EXPIRES", "STATE", "CREATOR", "LAST USED", "NAME", "KEY ID", "PLATFORM"];
+    let headers = ["STATE", "CREATOR", "LAST USED", "NAME", "KEY ID", "PLATFORM", "EXPIRES"];
     for columns in [60, 80, 100, 120, 160, 200] {
         let mut script = at(columns, None);
         for header in headers {

@@ -169,7 +169,7 @@ fn several_secrets_are_written_to_a_folder_until_one_fails() {
     std::fs::write(&place, "mine").unwrap();
     script.press("ctrl-u");
     script.text(folder.to_str().unwrap()).press("enter");
-    assert!(script.screen().contains("Delta") && script.screen().contains("is there already"));
+    assert!(script.screen().contains("Delta") && script.screen().contains("already exists"));
     assert_eq!(std::fs::read(&place).unwrap(), b"mine");
     std::fs::remove_file(&place).unwrap();
     assert!(script.screen().contains(folder.to_str().unwrap()), "the field is open: {}", script.screen());
