@@ -25,6 +25,8 @@ pub enum Context {
     /// Buttons and options side by side.
     Choice,
     Calendar,
+    /// The dialog that rotates keys.
+    Rotate,
     /// The dialog that shows a secret.
     Reveal,
 }
@@ -75,6 +77,10 @@ pub enum Action {
     Add,
     Delete,
     Rotate,
+    /// Rotates as planned: both keys work during the overlap.
+    Planned,
+    /// Rotates as leaked: the old key is rejected at once.
+    Leaked,
     Disable,
     Enable,
     Rename,

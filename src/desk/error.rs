@@ -95,7 +95,7 @@ pub enum DeskError {
         by: Option<String>,
     },
     /// Not in the version that the caller has seen.
-    #[error("{0} was changed by another session in the meantime; nothing was done")]
+    #[error("{0} was changed by another session in the meantime")]
     Changed(Changed),
     #[error("{what} {name:?} already exists")]
     Taken { what: Taken, name: String },
@@ -121,6 +121,18 @@ pub enum DeskError {
 impl DeskError {
     pub(super) fn taken(what: Taken, name: &(impl ToString + ?Sized)) -> Self {
         Self::Taken { what, name: name.to_string() }
+    }
+
+    /// Returns whether it is the state of this key that prevents the operation.
+    pub(super) fn is_about(&self, id: KeyId) -> bool {
+        match self {
+            Self::Deleted { prefix, .. }
+            | Self::Replaced { prefix, .. }
+            | Self::BeingRotated { prefix, .. }
+            | Self::Changed(Changed::Key { prefix }) => prefix.ends_with(id.as_str()),
+            Self::NotFound(subject) => *subject == Subject::Key(id),
+            _ => false,
+        }
     }
 
     /// A word for programs.

@@ -14,6 +14,7 @@ mod reads;
 mod rotate_key;
 #[cfg(test)]
 mod sabotage;
+mod selection;
 mod set_up;
 pub mod text;
 
@@ -32,6 +33,7 @@ pub use reads::{
 pub use rotate_key::{
     BegunRotation, Ending, Rotated, begin_rotation, finish_rotation, rotate_keys, withdraw_successor,
 };
+pub use selection::{Batch, KeyAction, Selection, Skip, Skipped, on_unchanged, selection};
 pub use set_up::{SetUp, Who, set_up, who};
 
 use crate::domain::Instant;
@@ -40,6 +42,7 @@ use crate::domain::key::{Key, KeyId};
 use crate::domain::token::Entropy;
 use crate::domain::user::Caller;
 use crate::store::{Reader, Store, Urgency, WriteTx, keys};
+use rotate_key::refuse_replaced;
 
 /// What an operation works with.
 pub struct Session<'a> {

@@ -20,7 +20,7 @@ use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Key, KeyId, NewKey, Purpose};
 use crate::domain::token::Entropy;
-use crate::store::{Claimed, RotationClaim, Store, Urgency, WriteTx, keys};
+use crate::store::{Claimed, Reader, RotationClaim, Store, Urgency, WriteTx, keys};
 
 /// How long the old key goes on working.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,9 +197,10 @@ fn succeed(
     Ok(created)
 }
 
-fn refuse_replaced(tx: &WriteTx<'_>, old: &Key) -> Result<(), DeskError> {
+/// Returns the error that says that a key has a successor.
+pub(super) fn refuse_replaced(r: &Reader<'_>, old: &Key) -> Result<(), DeskError> {
     let Some(by) = old.replaced_by else { return Ok(()) };
-    let by = keys::get(tx, by)?.map_or_else(|| by.to_string(), |key| key.prefix);
+    let by = keys::get(r, by)?.map_or_else(|| by.to_string(), |key| key.prefix);
     Err(DeskError::Replaced { prefix: old.prefix.clone(), by })
 }
 

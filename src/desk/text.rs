@@ -59,17 +59,42 @@ pub fn from_address(address: Option<&str>) -> String {
     address.map(|address| format!(" from {}", inert(address))).unwrap_or_default()
 }
 
+/// Returns when a key was last used, and from where.
+#[must_use]
+pub fn last_use(at: Option<Instant>, from: Option<&str>, now: Instant) -> String {
+    at.map_or_else(
+        || "Never used".to_owned(),
+        |at| format!("Last used {}{}", relative(at, now), from_address(from)),
+    )
+}
+
+/// Returns the use of a key. Requests are counted by UTC days, the last of `days` being today.
+#[must_use]
+pub fn use_of(key: &Key, days: &[u64], now: Instant) -> String {
+    let last = last_use(key.last_used, key.last_used_from.as_deref(), now);
+    let mut latest = days.iter().rev().copied();
+    let (Some(today), Some(yesterday), Some(_)) = (latest.next(), latest.next(), key.last_used) else {
+        return last;
+    };
+    format!(
+        "{} today and {yesterday} yesterday (UTC), {} in 30 days. {last}.",
+        count(today, "request"),
+        days.iter().sum::<u64>()
+    )
+}
+
+/// Returns a number with a noun: `1 key`, `3 keys`.
+#[must_use]
+pub fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 /// Returns what becomes of the old key after a rotation. `expires` is its expiration date as the front end writes it.
 #[must_use]
 pub fn old_key_after_rotation(old: &Key, now: Instant, expires: &str) -> String {
-    let used = match old.last_used {
-        None => "It was never used".to_owned(),
-        Some(at) => {
-            format!("Last used {}{}", relative(at, now), from_address(old.last_used_from.as_deref()))
-        }
-    };
+    let used = last_use(old.last_used, old.last_used_from.as_deref(), now);
     if old.expires <= now || old.disabled.is_some() {
-        format!("The old key {} is rejected from now on. {used}.", old.prefix)
+        format!("The old key {} is rejected. {used}.", old.prefix)
     } else {
         format!("The old key {} works until {expires}. {used}.", old.prefix)
     }

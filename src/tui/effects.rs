@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::app::msg::{Counted, Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Outcome};
 use crate::config::settings::Settings;
-use crate::desk::{self, AuditVerifier, Desk, DeskError};
+use crate::desk::{self, AuditVerifier, Desk, DeskError, Picked, Session};
 use crate::domain::Instant;
 use crate::host::identity;
 use crate::store::{Store, StoreError, applications, audit, keys, usage, users};
@@ -61,10 +61,12 @@ impl Effects {
             Load::KeyIds(query) => {
                 Loaded::KeyIds(store.read(|r| keys::ids(r, &query, catalog, MOST_SELECTED))?)
             }
-            Load::Details(ids) => Loaded::Details(store.read(|r| {
-                let found: Result<Vec<_>, _> = ids.iter().map(|id| desk::key_details(r, *id, now)).collect();
-                Ok(found?.into_iter().flatten().collect())
-            })?),
+            Load::Details(id) => {
+                Loaded::Details(store.read(|r| desk::key_details(r, id, now))?.map(Box::new))
+            }
+            Load::Selection(action, ids) => {
+                Loaded::Selection(Box::new(store.read(|r| desk::selection(r, action, &ids, now))?))
+            }
             Load::UnusedName(application, name) => {
                 Loaded::UnusedName(store.read(|r| desk::unused_name(r, application, &name))?)
             }
@@ -107,13 +109,18 @@ impl Effects {
                 Outcome::Delivered
             }
             Operation::RotateKeys(picked, ending) => {
-                Outcome::Rotated(desk.perform(now, |session| desk::rotate_keys(session, &picked, ending))?)
+                let rotate =
+                    |session: &mut Session<'_>, picked: &[Picked]| desk::rotate_keys(session, picked, ending);
+                Outcome::Rotated(desk.perform(now, |session| desk::on_unchanged(session, &picked, rotate))?)
             }
             Operation::DeleteKeys(picked) => {
-                Outcome::Deleted(desk.perform(now, |session| desk::delete_keys(session, &picked))?)
+                let delete = desk::delete_keys;
+                Outcome::Deleted(desk.perform(now, |session| desk::on_unchanged(session, &picked, delete))?)
             }
             Operation::SetAccess(picked, access) => {
-                let keys = desk.perform(now, |session| desk::set_access(session, &picked, access))?;
+                let set =
+                    |session: &mut Session<'_>, picked: &[Picked]| desk::set_access(session, picked, access);
+                let keys = desk.perform(now, |session| desk::on_unchanged(session, &picked, set))?;
                 Outcome::AccessSet(keys, access)
             }
             Operation::CreateApplication(name) => Outcome::ApplicationCreated(

@@ -82,6 +82,7 @@ impl Kind {
             Load::Presented => Self::Presented,
             Load::Timeline(..) => Self::Timeline,
             Load::Details(_)
+            | Load::Selection(..)
             | Load::Remains(_)
             | Load::UnusedName(..)
             | Load::MonthCount(..)

@@ -251,7 +251,7 @@ fn a_lock_that_is_never_released() {
     escape(&mut pty);
     pty.send("x");
     pty.send("y");
-    pty.wait_for("disabled. Requests with it are refused");
+    pty.wait_for("disabled. Requests that use it are rejected");
     pty.send("q");
     assert_eq!(pty.wait_for_end(Duration::from_secs(5)), 0);
 }

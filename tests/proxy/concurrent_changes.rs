@@ -165,7 +165,7 @@ fn rotate(
     let done = screen.operate(Operation::RotateKeys(picked, Ending::AtOnce), clock::now()).unwrap();
     known.state.store(SHUT, Ordering::SeqCst);
     match done {
-        Outcome::Rotated(mut rotated) => known_from_now_on(rotated.remove(0).created, keys),
+        Outcome::Rotated(mut rotated) => known_from_now_on(rotated.done.remove(0).created, keys),
         other => panic!("{other:?}"),
     }
 }
@@ -184,7 +184,7 @@ fn change(
     let done = screen.operate(operation(vec![picked]), clock::now()).unwrap();
     known.state.store(state, Ordering::SeqCst);
     match done {
-        Outcome::AccessSet(mut keys, _) => keys.pop(),
+        Outcome::AccessSet(mut keys, _) => keys.done.pop(),
         _ => None,
     }
 }

@@ -39,5 +39,5 @@ fn screen(desk: &TestDesk, seed: u64) -> Screen {
 fn delete(screen: &mut Screen, created: &CreatedKey) {
     let picked = Picked { id: created.key.id, version: created.key.version };
     let done = screen.operate(Operation::DeleteKeys(vec![picked]), clock::now()).unwrap();
-    assert!(matches!(done, Outcome::Deleted(tombstones) if tombstones.len() == 1));
+    assert!(matches!(done, Outcome::Deleted(batch) if batch.done.len() == 1));
 }

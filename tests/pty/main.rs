@@ -82,7 +82,7 @@ fn delete(pty: &mut Pty) {
     pty.wait_for("To confirm, type");
     let month = keydesk::host::clock::now().format("%B %Y");
     pty.send(&format!("Generic {month}"));
-    pty.wait_for("It matches");
+    pty.wait_for("Press Enter to delete");
     pty.send(ENTER);
-    pty.wait_for("Requests with it are refused");
+    pty.wait_for("Requests that use it are now");
 }

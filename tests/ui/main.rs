@@ -6,9 +6,11 @@
 mod support;
 
 mod audit;
+mod bulk;
 mod columns;
 mod create;
 mod filters;
+mod key_dialogs;
 mod key_usage;
 mod random_input;
 mod remembered;

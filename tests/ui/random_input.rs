@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use keydesk::domain::audit_filter::AuditFilter;
 use keydesk::store::{applications, audit};
 use keydesk::tui::app::modal::Modal;
+use keydesk::tui::app::modal::delete::Asks;
 use keydesk::tui::app::modal::reveal::Mode;
 use keydesk::tui::app::msg::{Msg, Target};
 use proptest::prelude::*;
@@ -116,9 +117,14 @@ fn strike(script: &mut Script, blow: &Blow) -> ControlFlow<()> {
     if script.quit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// What is in every delete dialog is what was typed into it; where it matches, a deletion would be rightful.
+/// What is in every delete dialog is what was typed into it; where it matches, or asks for Yes only, a deletion would be
+/// rightful.
 fn is_confirmed(script: &Script) -> bool {
-    script.app.modals.iter().any(|modal| matches!(modal, Modal::Delete(delete) if delete.matches()))
+    script
+        .app
+        .modals
+        .iter()
+        .any(|modal| matches!(modal, Modal::Delete(delete) if delete.matches() || delete.asks() == Asks::Yes))
 }
 
 fn deletions(script: &mut Script) -> usize {

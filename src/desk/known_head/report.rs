@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::desk::Picked;
 use crate::domain::audit::ChainHead;
 use crate::domain::key::Key;
 use crate::domain::text::{Name, capitalized};
@@ -85,13 +84,6 @@ pub struct LogMismatch {
 pub struct RestoredKey {
     pub key: Key,
     pub application: Option<Name>,
-}
-
-impl RestoredKey {
-    #[must_use]
-    pub fn picked(&self) -> Picked {
-        Picked { id: self.key.id, version: self.key.version }
-    }
 }
 
 /// Maximum number of keys that a line names.

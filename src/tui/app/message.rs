@@ -5,11 +5,6 @@ use chrono::TimeDelta;
 use crate::domain::Instant;
 use crate::domain::text::inert;
 
-/// So many of something: `1 key`, `3 keys`.
-pub fn count(number: u64, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
 /// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use crate::config::bindings::{Action, Chord};
 use crate::config::remembered::Remembered;
 use crate::desk::known_head::KnownHeadCheck;
-use crate::desk::{CreatedKey, DeskError, Ending, KeyAccess, Picked, Rotated, SetUp};
+use crate::desk::{
+    Batch, CreatedKey, DeskError, Ending, KeyAccess, KeyAction, Picked, Rotated, Selection, SetUp,
+};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::audit::ChainHead;
@@ -110,7 +112,9 @@ pub enum Load {
     Count(Counted),
     /// The identities and versions of all keys that match, to select them.
     KeyIds(Box<KeyQuery>),
-    Details(Vec<KeyId>),
+    Details(KeyId),
+    /// What an action on these keys would do.
+    Selection(KeyAction, Vec<KeyId>),
     /// The name, or with the lowest number behind it that makes it unused in the Application.
     UnusedName(ApplicationId, Name),
     /// How many keys expire from one instant until before another.
@@ -193,9 +197,10 @@ pub enum Loaded {
     Count(u64),
     /// At most [`MOST_SELECTED`].
     KeyIds(Vec<(KeyId, i64)>),
+    /// None when the key is deleted.
+    Details(Option<Box<KeyDetails>>),
+    Selection(Box<Selection>),
     UnusedName(Name),
-    /// Of those that are not deleted.
-    Details(Vec<KeyDetails>),
     Timeline(Vec<u64>),
     Applications(Page<Application>),
     ApplicationChoices(Vec<Application>),
@@ -221,9 +226,9 @@ pub enum Outcome {
     SetUp(SetUp),
     Created(CreatedKey),
     Delivered,
-    Deleted(Vec<Tombstone>),
-    Rotated(Vec<Rotated>),
-    AccessSet(Vec<Key>, KeyAccess),
+    Deleted(Batch<Tombstone>),
+    Rotated(Batch<Rotated>),
+    AccessSet(Batch<Key>, KeyAccess),
     ApplicationCreated(Application),
     ApplicationRenamed(Application),
     /// With the number of keys deleted with it.

@@ -1,9 +1,8 @@
 //! The messages about operations that are done or have failed.
 
-use crate::desk::text::from_address;
+use crate::desk::text::{count, last_use};
 use crate::desk::{DeskError, KeyAccess, Who};
 use crate::domain::Instant;
-use crate::domain::expiry;
 use crate::domain::key::{Key, Tombstone};
 use crate::domain::text::fold;
 use crate::domain::user::{User, UserStatus};
@@ -19,7 +18,11 @@ impl App {
         match result {
             Ok(outcome) => {
                 if let Some(text) = sentence(outcome, self.shared.now, self.shared.zone()) {
-                    self.say(Message::done(text));
+                    let mut message = Message::done(text);
+                    if let Some(report) = report(outcome) {
+                        message.append(&Message::error(report));
+                    }
+                    self.say(message);
                 }
                 self.note(outcome);
             }
@@ -37,17 +40,17 @@ impl App {
     fn note(&mut self, outcome: &Outcome) {
         let keys = &mut self.screens.keys;
         match outcome {
-            Outcome::Deleted(tombstones) => {
-                keys.forget(tombstones.iter().map(|tombstone| tombstone.id));
+            Outcome::Deleted(_) => {
+                keys.picked.clear();
                 self.shared.push(Effect::Scrub);
             }
             Outcome::ApplicationDeleted(..) | Outcome::UserDeleted(..) => self.shared.push(Effect::Scrub),
             Outcome::AccessSet(..) => keys.picked.clear(),
             Outcome::Created(created) => keys.list.rows.seek(created.key.clone()),
-            Outcome::Rotated(rotated) => {
+            Outcome::Rotated(batch) => {
                 keys.picked.clear();
                 // The one whose secret is shown first.
-                let successors = rotated.iter().map(|one| &one.created.key);
+                let successors = batch.done.iter().map(|one| &one.created.key);
                 if let Some(first) = successors.min_by_key(|key| fold(key.name.as_str())) {
                     keys.list.rows.seek(first.clone());
                 }
@@ -63,6 +66,15 @@ impl App {
     }
 }
 
+/// The keys that were left out because another session was faster.
+fn report(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Deleted(batch) => batch.report(),
+        Outcome::AccessSet(batch, _) => batch.report(),
+        _ => None,
+    }
+}
+
 fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
     Some(match outcome {
         // The secret is on the screen: nothing needs to be said beside it.
@@ -70,16 +82,16 @@ fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
         Outcome::SetUp(set_up) => {
             format!("{} is set up. Press n to create its first API key.", set_up.application.name)
         }
-        Outcome::Deleted(tombstones) => deleted(tombstones, at, zone),
-        Outcome::AccessSet(keys, access) => access_set(keys, *access),
+        Outcome::Deleted(batch) => deleted(&batch.done, at, zone),
+        Outcome::AccessSet(batch, access) => access_set(&batch.done, *access),
         Outcome::ApplicationCreated(application) => format!("Application {} created.", application.name),
         Outcome::ApplicationRenamed(application) => format!("Application renamed to {}.", application.name),
         Outcome::ApplicationDeleted(name, 0) => format!("Application {name} deleted. It had no keys."),
         Outcome::ApplicationDeleted(name, 1) => {
-            format!("Application {name} deleted with its key. Requests with it are refused.")
+            format!("Application {name} deleted with its key. Requests that use it are rejected.")
         }
         Outcome::ApplicationDeleted(name, keys) => {
-            format!("Application {name} deleted with its {keys} keys. Requests with them are refused.")
+            format!("Application {name} deleted with its {keys} keys. Requests that use them are rejected.")
         }
         Outcome::UserAdded(user) => format!("User {} added.", email(user)),
         Outcome::UserChanged(user) if user.status == UserStatus::Active => {
@@ -91,11 +103,11 @@ fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
         Outcome::LogAccepted(head) => {
             format!("Audit log accepted with {} entries.", head.number)
         }
-        Outcome::UserDeleted(id, 0) => format!("User {} deleted and their email wiped.", id.0),
+        Outcome::UserDeleted(id, 0) => format!("User {} deleted and their email erased.", id.0),
         Outcome::UserDeleted(id, keys) => format!(
-            "User {} deleted and their email wiped. {} they created: they work until they expire.",
+            "User {} deleted and their email erased. {} that they created: valid until expiration.",
             id.0,
-            count(*keys)
+            count(*keys, "key")
         ),
     })
 }
@@ -104,34 +116,26 @@ fn email(user: &User) -> String {
     user.email.as_ref().map_or_else(|| format!("number {}", user.id.0), ToString::to_string)
 }
 
-fn count(keys: u64) -> String {
-    if keys == 1 { "1 key remains that".into() } else { format!("{keys} keys remain that") }
-}
-
 /// The receipt of a deletion, with the last use of the key.
 fn deleted(tombstones: &[Tombstone], now: Instant, zone: Zone) -> String {
     let at = zone.local(now).format("%H:%M:%S");
     match tombstones {
         [one] => {
-            let from = from_address(one.last_used_from.as_deref());
-            let last = match one.last_used {
-                None => "It was never used".to_owned(),
-                Some(at) => format!("Last used {}{from}", expiry::relative(at, now)),
-            };
-            format!("Key {} deleted at {at}. Requests with it are refused. {last}.", one.prefix)
+            let last = last_use(one.last_used, one.last_used_from.as_deref(), now);
+            format!("Key {} deleted at {at}. Requests that use it are now rejected. {last}.", one.prefix)
         }
-        many => format!("{} keys deleted at {at}. Requests with them are refused.", many.len()),
+        many => format!("{} keys deleted at {at}. Requests that use them are now rejected.", many.len()),
     }
 }
 
 fn access_set(keys: &[Key], access: KeyAccess) -> String {
     let (what, they) = match keys {
         [one] => (format!("Key {}", one.prefix), "it"),
-        many => (format!("{} keys", many.len()), "them"),
+        many => (count(many.len() as u64, "key"), "them"),
     };
     if access == KeyAccess::Disabled {
-        format!("{what} disabled. Requests with {they} are refused until you enable {they}.")
+        format!("{what} disabled. Requests that use {they} are rejected until you enable {they}.")
     } else {
-        format!("{what} enabled. Requests with {they} are let in again.")
+        format!("{what} enabled. Requests that use {they} are accepted again.")
     }
 }

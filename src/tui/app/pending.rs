@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::msg::{Effect, Load, Loaded, Operation, Outcome, RequestId, Response};
 use super::shared::Shared;
-use crate::desk::DeskError;
+use crate::desk::{DeskError, Selection};
 use crate::domain::application::Application;
 use crate::domain::key::{Key, KeyId};
 use crate::domain::text::Name;
@@ -110,8 +110,9 @@ loaded! {
     Page<Key> = Keys,
     u64 = Count,
     Vec<(KeyId, i64)> = KeyIds,
+    Option<Box<KeyDetails>> = Details,
+    Box<Selection> = Selection,
     Name = UnusedName,
-    Vec<KeyDetails> = Details,
     Vec<u64> = Timeline,
     Page<Application> = Applications,
     Vec<Application> = ApplicationChoices,

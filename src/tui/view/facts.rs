@@ -2,7 +2,7 @@
 
 use ratatui::style::Style;
 
-pub use crate::desk::text::{creator, from_address as from};
+pub use crate::desk::text::{count, creator, from_address as from};
 
 use super::appearance::Appearance;
 use super::text::NO_BREAK;
@@ -12,7 +12,6 @@ use crate::domain::key::KeyState;
 use crate::domain::user::User;
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
-pub use crate::tui::app::message::count;
 
 /// The sign, the word and the style of a state.
 pub fn state(state: KeyState, appearance: &Appearance) -> (String, Style) {

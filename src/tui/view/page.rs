@@ -23,6 +23,8 @@ pub struct Page<'a> {
     pub width: usize,
     pub title: String,
     pub is_dangerous: bool,
+    /// Whether empty lines are left out, for want of rows.
+    is_compact: bool,
     /// Lines scrolled off the top.
     pub scroll: usize,
     pub lines: Vec<Line<'static>>,
@@ -41,12 +43,18 @@ impl<'a> Page<'a> {
             width,
             title: String::new(),
             is_dangerous: false,
+            is_compact: false,
             scroll: 0,
             lines: Vec::new(),
             hits: Vec::new(),
             cursor: None,
             focus: None,
         }
+    }
+
+    /// A page without empty lines.
+    pub fn compact(appearance: &'a Appearance, width: usize) -> Self {
+        Self { is_compact: true, ..Self::new(appearance, width) }
     }
 
     pub fn theme(&self) -> &'a Theme {
@@ -59,9 +67,9 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// An empty line.
+    /// An empty line, if there is room.
     pub fn blank(&mut self) -> &mut Self {
-        self.line("")
+        if self.is_compact { self } else { self.line("") }
     }
 
     /// A paragraph, wrapped.

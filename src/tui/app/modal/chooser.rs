@@ -4,9 +4,9 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use crate::config::bindings::Bindings;
+use crate::desk::text::count;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::text::fold;
-use crate::tui::app::message::count;
 
 use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared, TextField};
 

@@ -1,6 +1,6 @@
 //! Yes or No, for what can be undone.
 
-use crate::desk::{KeyAccess, Picked};
+use crate::desk::{KeyAccess, KeyAction};
 use crate::domain::user::User;
 
 use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission, Targets};
@@ -23,8 +23,11 @@ pub enum Subject {
 }
 
 impl Confirm {
-    pub fn keys(picked: Vec<Picked>, access: KeyAccess) -> Self {
-        Self::about(Subject::Keys(Targets::new(picked)), access)
+    /// To disable or enable keys.
+    pub fn keys(targets: Targets) -> Self {
+        let access =
+            if targets.action == KeyAction::Enable { KeyAccess::Enabled } else { KeyAccess::Disabled };
+        Self::about(Subject::Keys(targets), access)
     }
 
     pub fn user(user: User, access: KeyAccess) -> Self {
@@ -35,9 +38,14 @@ impl Confirm {
         Self { subject, access, yes: false, submission: Submission::default() }
     }
 
+    /// Whether nothing is left to do.
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.subject, Subject::Keys(targets) if targets.is_empty())
+    }
+
     fn submit(&mut self, shared: &mut Shared) {
         let operation = match (&self.subject, self.access) {
-            (Subject::Keys(targets), access) => Operation::SetAccess(targets.picked.clone(), access),
+            (Subject::Keys(targets), access) => Operation::SetAccess(targets.picked(), access),
             (Subject::User(user), KeyAccess::Disabled) => Operation::DisableUser(user.id, user.version),
             (Subject::User(user), KeyAccess::Enabled) => Operation::EnableUser(user.id, user.version),
         };
@@ -48,6 +56,10 @@ impl Confirm {
 impl Dialog for Confirm {
     fn contexts(&self) -> &'static [Context] {
         &[Context::Question, Context::Choice, Context::Modal, Context::List]
+    }
+
+    fn hints(&self) -> Vec<Action> {
+        if self.is_empty() { vec![Action::Cancel] } else { vec![Action::Confirm, Action::Cancel, Action::Next] }
     }
 
     fn targets(&mut self) -> Option<&mut Targets> {
@@ -64,6 +76,7 @@ impl Dialog for Confirm {
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
         match press.action {
             Some(Action::Cancel | Action::No) => return Flow::Close,
+            Some(Action::Confirm | Action::Yes) if self.is_empty() => return Flow::Close,
             Some(Action::Confirm) if !self.yes => return Flow::Close,
             Some(Action::Confirm | Action::Yes) => self.submit(shared),
             _ => self.yes ^= press.focus().or(press.choice()).is_some(),
@@ -72,7 +85,7 @@ impl Dialog for Confirm {
     }
 
     fn choose(&mut self, place: usize, shared: &mut Shared) -> Flow {
-        if place == 0 {
+        if place == 0 || self.is_empty() {
             return Flow::Close;
         }
         self.yes = true;

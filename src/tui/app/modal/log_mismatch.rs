@@ -1,9 +1,10 @@
 //! The dialog of a log mismatch: what differs, which deleted keys exist again, and what to do.
 
-use crate::desk::known_head::{LogMismatch, RestoredKey};
+use crate::desk::KeyAction;
+use crate::desk::known_head::LogMismatch;
 
 use super::delete::Delete;
-use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission};
+use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission, Targets};
 
 /// The dialog. Later has the focus at first.
 #[derive(Debug)]
@@ -46,9 +47,8 @@ impl LogMismatchDialog {
         match self.focused() {
             Choice::Later => return self.back(),
             Choice::Delete => {
-                return Flow::swap(Delete::keys(
-                    self.mismatch.restored.iter().map(RestoredKey::picked).collect(),
-                ));
+                let restored = self.mismatch.restored.iter().map(|restored| restored.key.id).collect();
+                return Flow::swap(Delete::keys(Targets::keys(KeyAction::Delete, restored)));
             }
             Choice::Accept if self.sure => self.submission.send(Operation::AcceptLog, shared),
             Choice::Accept => (self.sure, self.focus) = (true, 0),

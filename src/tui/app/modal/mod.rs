@@ -26,7 +26,6 @@ use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use chrono::NaiveDate;
 use submission::Submission;
-use targets::Targets;
 
 pub use chooser::Chooser;
 pub use confirm::Confirm;
@@ -36,6 +35,7 @@ pub use log_mismatch::LogMismatchDialog;
 pub use reading::Reading;
 pub use reveal::Reveal;
 pub use rotate::Rotate;
+pub use targets::Targets;
 pub use wizard::Wizard;
 
 /// A key press, with what the bindings make of it.

@@ -13,7 +13,7 @@ pub struct Reading {
     pub page: Page,
     /// The number of lines scrolled off the top. The view limits it to the lines of the page.
     pub scroll: usize,
-    key: Pending<Vec<KeyDetails>>,
+    key: Pending<Option<Box<KeyDetails>>>,
     deleted: Pending<Option<Box<Remains>>>,
 }
 
@@ -82,7 +82,7 @@ impl Dialog for Reading {
 
     fn refresh(&mut self, shared: &mut Shared) {
         match &self.page {
-            Page::Key { id, .. } => self.key.load(Load::Details(vec![*id]), shared),
+            Page::Key { id, .. } => self.key.load(Load::Details(*id), shared),
             Page::Entry { row, .. } => {
                 if let Some(key) = deleted_key(row) {
                     self.deleted.load(Load::Remains(key), shared);
@@ -118,8 +118,8 @@ impl Dialog for Reading {
     fn receive(&mut self, reply: &mut Reply, _shared: &mut Shared) -> Flow {
         match &mut self.page {
             Page::Key { details, .. } => {
-                if let Some(Ok(mut found)) = self.key.take(reply) {
-                    *details = Some(found.pop().map(Box::new));
+                if let Some(Ok(found)) = self.key.take(reply) {
+                    *details = Some(found);
                 }
             }
             Page::Entry { remains, .. } => {

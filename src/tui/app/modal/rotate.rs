@@ -1,79 +1,134 @@
-//! Rotate: the reason, and how long the old key keeps working. Then the secret, once.
+//! Rotate: the reason, and when the old key expires. Then the secret, once.
 
 use chrono::TimeDelta;
 
-use crate::desk::{Ending, Picked, Rotated, text};
+use crate::desk::{Ending, Rotated, text};
 use crate::domain::text::fold;
 
 use super::reveal::{Reveal, Successor};
-use super::{Action, Dialog, Flow, Operation, Outcome, Press, Reply, Shared, Submission, Targets};
+use super::{Action, Context, Dialog, Flow, Operation, Outcome, Press, Shared, Submission, Targets};
 
-/// How long the old key can keep working after a planned rotation.
+/// When the old key expires after a planned rotation.
 pub const OVERLAPS: [(&str, Ending); 4] = [
-    ("1 hour", Ending::After(TimeDelta::hours(1))),
-    ("24 hours", Ending::After(TimeDelta::hours(24))),
-    ("7 days", Ending::After(TimeDelta::days(7))),
-    ("until it expires", Ending::Unchanged),
+    ("In 1 hour", Ending::After(TimeDelta::hours(1))),
+    ("In 24 hours", Ending::After(TimeDelta::hours(24))),
+    ("In 7 days", Ending::After(TimeDelta::days(7))),
+    ("At its own expiration", Ending::Unchanged),
 ];
-
-/// The answers to "Why?".
-pub const REASONS: [&str; 2] =
-    ["Planned: the old key goes on working for a while", "Leaked: the old key is refused at once"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Why?
     Why,
-    /// How long the old key keeps working.
+    /// When does the old key expire?
     Overlap,
+}
+
+/// An answer to "Why?".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Planned,
+    /// A disabled key is replaced: there is no overlap.
+    PlannedDisabled,
+    Leaked,
+    /// An expired key is replaced.
+    Replace,
 }
 
 #[derive(Debug)]
 pub struct Rotate {
     pub targets: Targets,
     pub step: Step,
-    /// Whether the key has leaked.
-    pub leaked: bool,
-    /// The chosen one of [`OVERLAPS`].
+    /// The index of the chosen one of [`Rotate::reasons`].
+    pub reason: usize,
+    /// The index of the chosen one of [`OVERLAPS`].
     pub overlap: usize,
     pub submission: Submission,
 }
 
 impl Rotate {
-    pub fn new(picked: Vec<Picked>) -> Self {
-        let (targets, submission) = (Targets::new(picked), Submission::default());
-        Self { targets, step: Step::Why, leaked: false, overlap: 1, submission }
+    pub fn new(targets: Targets) -> Self {
+        Self { targets, step: Step::Why, reason: 0, overlap: 1, submission: Submission::default() }
+    }
+
+    /// The answers to "Why?".
+    pub fn reasons(&self) -> &'static [Reason] {
+        match &self.targets.selection {
+            Some(selection) if selection.single().is_some_and(|key| key.expires <= selection.now) => {
+                &[Reason::Replace]
+            }
+            Some(selection) if selection.single().is_some_and(|key| key.disabled.is_some()) => {
+                &[Reason::PlannedDisabled, Reason::Leaked]
+            }
+            _ => &[Reason::Planned, Reason::Leaked],
+        }
+    }
+
+    pub fn chosen_reason(&self) -> Reason {
+        self.reasons().get(self.reason).copied().unwrap_or(Reason::Replace)
+    }
+
+    /// The index of the chosen answer.
+    pub fn chosen(&self) -> usize {
+        match self.step {
+            Step::Why => self.reason,
+            Step::Overlap => self.overlap,
+        }
     }
 
     fn forward(&mut self, shared: &mut Shared) {
-        if self.step == Step::Why && !self.leaked {
-            self.step = Step::Overlap;
-            return;
+        let ending = match (self.step, self.chosen_reason()) {
+            (Step::Why, Reason::Planned) => {
+                self.step = Step::Overlap;
+                return;
+            }
+            (Step::Why, Reason::Leaked) => Ending::AtOnce,
+            (Step::Why, Reason::PlannedDisabled | Reason::Replace) => Ending::Unchanged,
+            (Step::Overlap, _) => OVERLAPS.get(self.overlap).map_or(Ending::Unchanged, |(_, ending)| *ending),
+        };
+        if !self.targets.is_empty() {
+            self.submission.send(Operation::RotateKeys(self.targets.picked(), ending), shared);
         }
-        let planned = OVERLAPS.get(self.overlap).map_or(Ending::Unchanged, |(_, ending)| *ending);
-        let ending = if self.leaked { Ending::AtOnce } else { planned };
-        self.submission.send(Operation::RotateKeys(self.targets.picked.clone(), ending), shared);
     }
 
     fn select(&mut self, place: usize) {
         match self.step {
-            Step::Why => self.leaked = place == 1,
+            Step::Why => self.reason = place.min(self.reasons().len() - 1),
             Step::Overlap => self.overlap = place.min(OVERLAPS.len() - 1),
         }
     }
 
-    /// The place of the chosen answer.
-    pub fn chosen(&self) -> usize {
-        match self.step {
-            Step::Why => usize::from(self.leaked),
-            Step::Overlap => self.overlap,
+    /// Whether the key for Leaked rotates without another question.
+    pub fn rotates_at_once(&self) -> bool {
+        self.step == Step::Why && self.reasons().len() > 1 && self.targets.single().is_some()
+    }
+
+    /// Chooses an answer to "Why?" by its key. A single key is rotated as leaked at once; several ask for Enter.
+    fn answer(&mut self, place: usize, shared: &mut Shared) {
+        if self.reasons().len() > 1 {
+            (self.step, self.reason) = (Step::Why, place);
+            if self.targets.single().is_some() || self.chosen_reason() == Reason::Planned {
+                self.forward(shared);
+            }
         }
     }
 }
 
 impl Dialog for Rotate {
+    fn contexts(&self) -> &'static [Context] {
+        &[Context::Rotate, Context::Modal, Context::List]
+    }
+
     fn hints(&self) -> Vec<Action> {
-        vec![Action::Confirm, Action::Cancel]
+        if self.targets.is_empty() {
+            return vec![Action::Cancel];
+        }
+        let mut actions = vec![Action::Confirm];
+        if self.step == Step::Why && self.reasons().len() > 1 {
+            actions.extend([Action::Planned, Action::Leaked]);
+        }
+        actions.push(Action::Cancel);
+        actions
     }
 
     fn targets(&mut self) -> Option<&mut Targets> {
@@ -86,9 +141,12 @@ impl Dialog for Rotate {
 
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
         match press.action {
+            Some(Action::Cancel | Action::Confirm) if self.targets.is_empty() => return Flow::Close,
             Some(Action::Cancel) if self.step == Step::Why => return Flow::Close,
             Some(Action::Cancel) => self.step = Step::Why,
             Some(Action::Confirm) => self.forward(shared),
+            Some(Action::Leaked) => self.answer(1, shared),
+            Some(Action::Planned) => self.answer(0, shared),
             Some(Action::Down | Action::Next) => self.select(self.chosen() + 1),
             Some(Action::Up | Action::Previous) => self.select(self.chosen().saturating_sub(1)),
             _ => {}
@@ -97,6 +155,9 @@ impl Dialog for Rotate {
     }
 
     fn choose(&mut self, place: usize, shared: &mut Shared) -> Flow {
+        if self.targets.is_empty() {
+            return Flow::Close;
+        }
         // A second click on what is chosen confirms it.
         if self.chosen() == place {
             self.forward(shared);
@@ -106,14 +167,15 @@ impl Dialog for Rotate {
         Flow::Stay
     }
 
-    fn loaded(&mut self, _reply: &mut Reply) {
-        self.targets.keys.sort_by_cached_key(|details| fold(details.key.name.as_str()));
-    }
-
     fn done(&mut self, outcome: Outcome, shared: &mut Shared) -> Flow {
-        let Outcome::Rotated(rotated) = outcome else { return Flow::Close };
-        let mut successors: Vec<Successor> = rotated.into_iter().map(|one| successor(one, shared)).collect();
+        let Outcome::Rotated(batch) = outcome else { return Flow::Close };
+        let report = batch.report();
+        let mut successors: Vec<Successor> =
+            batch.done.into_iter().map(|one| successor(one, shared)).collect();
         successors.sort_by_cached_key(|one| fold(one.key.name.as_str()));
+        if let (Some(first), Some(report)) = (successors.first_mut(), report) {
+            first.fate = format!("{report} {}", first.fate);
+        }
         Reveal::successors(successors).map_or(Flow::Close, Flow::swap)
     }
 }

@@ -1,50 +1,69 @@
 //! The keys that a dialog is about.
 
-use crate::desk::Picked;
-use crate::tui::app::msg::{KeyDetails, Load};
+use crate::desk::{KeyAction, KeyDetails, Picked, Selection};
+use crate::domain::Instant;
+use crate::domain::key::{Key, KeyId};
+use crate::tui::app::msg::Load;
 use crate::tui::app::pending::{Pending, Reply};
 use crate::tui::app::shared::Shared;
-
-/// How many keys are read for a dialog.
-const MOST_READ: usize = 100;
 
 /// Keys as they were when the dialog opened.
 #[derive(Debug)]
 pub struct Targets {
-    /// The identities and versions of all of them.
-    pub picked: Vec<Picked>,
-    /// The details of the first hundred, once they have come.
-    pub keys: Vec<KeyDetails>,
-    details: Pending<Vec<KeyDetails>>,
+    pub action: KeyAction,
+    ids: Vec<KeyId>,
+    /// What the action would do; none until it has been read.
+    pub selection: Option<Box<Selection>>,
+    pending: Pending<Box<Selection>>,
 }
 
 impl Targets {
-    pub fn new(picked: Vec<Picked>) -> Self {
-        Self { picked, keys: Vec::new(), details: Pending::default() }
+    /// Several keys, which are still to be read.
+    pub fn keys(action: KeyAction, ids: Vec<KeyId>) -> Self {
+        Self { action, ids, selection: None, pending: Pending::default() }
     }
 
-    /// The details of the only key, once they have come.
-    pub fn single(&self) -> Option<&KeyDetails> {
-        self.keys.first().filter(|_| self.picked.len() == 1)
+    /// One key as the list shows it. Its use is still to be read.
+    pub fn key(action: KeyAction, key: Key, now: Instant) -> Self {
+        let ids = vec![key.id];
+        let selection = Some(Box::new(Selection::of(action, vec![key], 0, now)));
+        Self { action, ids, selection, pending: Pending::default() }
     }
 
-    pub fn is_reading(&self) -> bool {
-        self.details.is_waiting()
+    /// The keys to change.
+    pub fn picked(&self) -> Vec<Picked> {
+        self.selection.as_ref().map(|selection| selection.keys.clone()).unwrap_or_default()
+    }
+
+    /// The number of keys to change, or of all selected ones until they have been read.
+    pub fn count(&self) -> usize {
+        self.selection.as_ref().map_or(self.ids.len(), |selection| selection.keys.len())
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// The only key.
+    pub fn single(&self) -> Option<&Key> {
+        self.selection.as_ref()?.single()
+    }
+
+    /// The only key with its use, once that has been read.
+    pub fn details(&self) -> Option<&KeyDetails> {
+        self.selection.as_ref()?.details.as_ref()
     }
 
     pub fn load(&mut self, shared: &mut Shared) {
-        let ids = self.picked.iter().take(MOST_READ).map(|picked| picked.id).collect();
-        self.details.load(Load::Details(ids), shared);
+        self.pending.load(Load::Selection(self.action, self.ids.clone()), shared);
     }
 
-    /// Takes the details, if the reply holds them; says what is wrong, if something is.
+    /// Takes what was read, if the reply holds it; returns what is wrong, if something is.
     pub fn receive(&mut self, reply: &mut Reply) -> Option<String> {
-        match self.details.take(reply)? {
-            Ok(keys) if keys.is_empty() && !self.picked.is_empty() => {
-                Some("Another session has deleted it already.".into())
-            }
-            Ok(keys) => {
-                self.keys = keys;
+        match self.pending.take(reply)? {
+            Ok(selection) => {
+                self.selection = Some(selection);
                 None
             }
             Err(error) => Some(error.to_string()),

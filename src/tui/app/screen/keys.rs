@@ -1,9 +1,9 @@
 //! Developer settings: the keys of the Application.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::config::bindings::Action;
-use crate::desk::{KeyAccess, Picked};
+use crate::desk::KeyAction;
 use crate::domain::application::{ApplicationId, Scope};
 use crate::domain::filter::FilterError;
 use crate::domain::key::{Key, KeyId, KeyState};
@@ -18,7 +18,7 @@ use super::timeline::Timeline;
 use crate::tui::app::direction::Direction;
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
-use crate::tui::app::modal::{Confirm, Delete, Flow, Modal, Press, Reading, Rotate, Wizard};
+use crate::tui::app::modal::{Confirm, Delete, Flow, Modal, Press, Reading, Rotate, Targets, Wizard};
 use crate::tui::app::msg::{Counted, Effect, KeyDetails, Load, MOST_SELECTED};
 use crate::tui::app::pending::{Pending, Reply};
 use crate::tui::app::shared::Shared;
@@ -90,14 +90,14 @@ impl Listed for Key {
 #[derive(Debug, Default)]
 pub struct KeysScreen {
     pub list: FilteredList<Key>,
-    /// Keys selected for an operation, with the versions that were seen.
-    pub picked: BTreeMap<KeyId, i64>,
+    /// Keys selected for an operation.
+    pub picked: BTreeSet<KeyId>,
     /// Details of the selected key, for the pane beside the list.
-    pub details: Option<KeyDetails>,
+    pub details: Option<Box<KeyDetails>>,
     has_pane: bool,
     /// The expirations of the next 12 months, while they are shown.
     pub timeline: Option<Timeline>,
-    pending_details: Pending<Vec<KeyDetails>>,
+    pending_details: Pending<Option<Box<KeyDetails>>>,
     pending_ids: Pending<Vec<(KeyId, i64)>>,
 }
 
@@ -135,7 +135,7 @@ impl KeysScreen {
             self.details = None;
         }
         match selected.filter(|_| self.has_pane) {
-            Some(id) => self.pending_details.load(Load::Details(vec![id]), shared),
+            Some(id) => self.pending_details.load(Load::Details(id), shared),
             None => self.pending_details.cancel(),
         }
     }
@@ -161,34 +161,23 @@ impl KeysScreen {
         self.fit_pane(shared);
     }
 
-    /// What an operation works on: the selection, else the row.
-    fn targets(&self) -> Vec<Picked> {
-        if self.picked.is_empty() {
-            let selected = self.list.rows.selected();
-            selected.map(|key| Picked { id: key.id, version: key.version }).into_iter().collect()
-        } else {
-            self.picked.iter().map(|(id, version)| Picked { id: *id, version: *version }).collect()
-        }
-    }
-
-    fn open(&self, action: Action, shared: &mut Shared) -> Flow {
+    fn open(&self, action: Action, shared: &Shared) -> Flow {
         let Some(key) = self.list.rows.selected() else { return Flow::Stay };
-        let is_disabled = self.picked.is_empty().then_some(key.disabled.is_some());
+        // What an action works on: the selection, else the row.
+        let targets = |action| {
+            if self.picked.is_empty() {
+                Targets::key(action, key.clone(), shared.now)
+            } else {
+                Targets::keys(action, self.picked.iter().copied().collect())
+            }
+        };
         let modal: Modal = match action {
             Action::Open => Reading::key(key.id).into(),
             Action::Usage => Reading::usage(key, shared.catalog()).into(),
-            Action::Delete => Delete::keys(self.targets()).into(),
-            Action::Rotate => Rotate::new(self.targets()).into(),
-            Action::Disable if is_disabled == Some(true) => {
-                shared.say(Message::note("The key is disabled already."));
-                return Flow::Stay;
-            }
-            Action::Enable if is_disabled == Some(false) => {
-                shared.say(Message::note("The key is enabled already."));
-                return Flow::Stay;
-            }
-            Action::Disable => Confirm::keys(self.targets(), KeyAccess::Disabled).into(),
-            Action::Enable => Confirm::keys(self.targets(), KeyAccess::Enabled).into(),
+            Action::Delete => Delete::keys(targets(KeyAction::Delete)).into(),
+            Action::Rotate => Rotate::new(targets(KeyAction::Rotate)).into(),
+            Action::Disable => Confirm::keys(targets(KeyAction::Disable)).into(),
+            Action::Enable => Confirm::keys(targets(KeyAction::Enable)).into(),
             _ => return Flow::Stay,
         };
         Flow::open(modal)
@@ -196,17 +185,10 @@ impl KeysScreen {
 
     fn pick(&mut self, shared: &mut Shared) -> Flow {
         let Some(key) = self.list.rows.selected() else { return Flow::Stay };
-        if self.picked.remove(&key.id).is_none() {
-            self.picked.insert(key.id, key.version);
+        if !self.picked.remove(&key.id) {
+            self.picked.insert(key.id);
         }
         self.press(&Press::of(Action::Down), shared)
-    }
-
-    /// Removes deleted keys from the selection.
-    pub fn forget(&mut self, gone: impl Iterator<Item = KeyId>) {
-        for id in gone {
-            self.picked.remove(&id);
-        }
     }
 }
 
@@ -304,22 +286,16 @@ impl Screen for KeysScreen {
 
     fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) {
         if self.list.take(reply, shared) {
-            // The versions of selected keys that can be seen.
-            for key in self.list.rows.visible().0 {
-                if let Some(version) = self.picked.get_mut(&key.id) {
-                    *version = key.version;
-                }
-            }
             self.refresh_details(shared);
         }
-        if let Some(Ok(mut details)) = self.pending_details.take(reply) {
-            self.details = details.pop();
+        if let Some(Ok(details)) = self.pending_details.take(reply) {
+            self.details = details;
         }
         if let Some(timeline) = &mut self.timeline {
             timeline.receive(reply);
         }
         if let Some(Ok(ids)) = self.pending_ids.take(reply) {
-            self.picked = ids.into_iter().collect();
+            self.picked = ids.into_iter().map(|(id, _)| id).collect();
             let text = if self.picked.len() >= MOST_SELECTED {
                 format!("The first {MOST_SELECTED} keys are selected; that is the most at once.")
             } else {

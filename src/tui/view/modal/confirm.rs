@@ -1,6 +1,6 @@
 //! Yes or No, for what can be undone.
 
-use super::delete::targets;
+use super::targets;
 use crate::desk::KeyAccess;
 use crate::tui::app::App;
 use crate::tui::app::modal::confirm::{Confirm, Subject};
@@ -9,40 +9,39 @@ use crate::tui::view::facts::email;
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
 pub(super) fn panel(app: &App, confirm: &Confirm, page: &mut Page<'_>) {
-    let theme = page.theme();
-    let (verb, done) = match confirm.access {
-        KeyAccess::Disabled => ("Disable", "disabled"),
-        KeyAccess::Enabled => ("Enable", "enabled"),
+    let verb = match confirm.access {
+        KeyAccess::Disabled => "Disable",
+        KeyAccess::Enabled => "Enable",
     };
-    let (what, text) = match (&confirm.subject, confirm.access) {
+    let text = match (&confirm.subject, confirm.access) {
         (Subject::Keys(keys), access) => {
-            targets(app, keys, done, page);
-            page.blank();
-            let text = match access {
+            page.title = targets::title(verb, keys);
+            if !targets::draw(app, keys, page) {
+                return;
+            }
+            match access {
                 KeyAccess::Disabled => {
-                    "Requests with a disabled key are refused at once. You can enable it again until it expires."
+                    "Requests with a disabled key are rejected at once. You can enable it again until it expires."
                 }
-                KeyAccess::Enabled => "Requests with an enabled key are let in again, until it expires.",
-            };
-            let all = keys.picked.len();
-            (if all == 1 { "this key".to_owned() } else { format!("{all} keys") }, text)
+                KeyAccess::Enabled => "Requests with an enabled key are accepted again until it expires.",
+            }
         }
         (Subject::User(user), access) => {
-            page.facts(&[("User", &email(user)), ("Keys created", &user.keys)]).blank();
-            let text = match access {
+            page.title = format!("{verb} user");
+            page.facts(&[("User", &email(user)), ("Keys created", &user.keys)]);
+            match access {
                 KeyAccess::Disabled => {
-                    "A disabled user can look, and change nothing. The keys that they created work until they expire, \
-                     and their email is displayed."
+                    "A disabled user has read-only access. The keys that they created work until they expire, and \
+                     their email is displayed."
                 }
-                KeyAccess::Enabled => "An enabled user can change things again.",
-            };
-            ("this user".to_owned(), text)
+                KeyAccess::Enabled => "An enabled user can make changes again.",
+            }
         }
     };
-    page.text(text, theme.text).blank().submission(&confirm.submission, "Writing...");
+    let theme = page.theme();
+    page.blank().text(text, theme.text).blank().submission(&confirm.submission, "Writing...");
     page.buttons(&[
-        Button { label: "No", focused: !confirm.yes, tone: ButtonTone::Plain, target: Target::Choice(0) },
+        Button { label: "Cancel", focused: !confirm.yes, tone: ButtonTone::Plain, target: Target::Choice(0) },
         Button { label: verb, focused: confirm.yes, tone: ButtonTone::Plain, target: Target::Choice(1) },
     ]);
-    page.title = format!("{verb} {what}?");
 }

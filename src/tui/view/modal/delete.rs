@@ -1,63 +1,71 @@
-//! Typed confirmation of what cannot be undone.
+//! Confirmation of what cannot be undone.
 
-use ratatui::text::Span;
-
+use super::targets;
+use crate::config::bindings::{Action, Context};
 use crate::desk::text::DELETION_IS_FINAL;
-use crate::domain::expiry::relative;
 use crate::domain::text::inert;
 use crate::tui::app::App;
-use crate::tui::app::modal::delete::{Delete, Focus, Subject};
-use crate::tui::app::modal::targets::Targets;
-use crate::tui::app::msg::{KeyDetails, Target};
-use crate::tui::view::facts::{count, email, from, state};
+use crate::tui::app::modal::delete::{Asks, Delete, Focus, Subject};
+use crate::tui::app::msg::Target;
+use crate::tui::view::facts::email;
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
 pub(super) fn panel(app: &App, delete: &Delete, page: &mut Page<'_>) {
     let theme = page.theme();
-    let title = match &delete.subject {
+    page.is_dangerous = true;
+    match &delete.subject {
         Subject::Keys(keys) => {
-            targets(app, keys, "deleted", page);
-            page.blank().text(DELETION_IS_FINAL, theme.danger);
-            match keys.picked.len() {
-                1 => "Delete API key".to_owned(),
-                all => format!("Delete {all} API keys"),
+            page.title = targets::title("Delete", keys);
+            if !targets::draw(app, keys, page) {
+                return;
             }
+            page.blank().text(DELETION_IS_FINAL, theme.danger);
         }
         Subject::Application(application) => {
+            page.title = "Delete Application".into();
             page.facts(&[("Application", &application.name), ("Keys", &application.keys)]).blank();
-            let dies = match application.keys {
+            let keys = match application.keys {
                 0 => "It has no keys. ".to_owned(),
                 1 => "Its key is deleted with it. ".to_owned(),
                 keys => format!("Its {keys} keys are deleted with it. "),
             };
-            page.text(&format!("{dies}{DELETION_IS_FINAL}"), theme.danger);
-            "Delete Application".to_owned()
+            page.text(&format!("{keys}{DELETION_IS_FINAL}"), theme.danger);
         }
         Subject::User(user) => {
+            page.title = "Delete user".into();
             page.facts(&[("User", &email(user)), ("Keys created", &user.keys)]).blank();
             page.text(
-                "Deleting a user cannot be undone. The email is wiped and shown nowhere any more. The keys that they \
-                 created go on working until they expire.",
+                "Deleting a user cannot be undone. Their email is erased and displayed nowhere any more. The keys that \
+                 they created work until they expire.",
                 theme.danger,
             );
-            "Delete user".to_owned()
         }
-    };
-    page.blank();
-    if let Some(expected) = delete.expected() {
-        page.line(vec![
-            Span::styled("To confirm, type  ", theme.dim),
-            Span::styled(inert(&expected), theme.heading),
-        ]);
     }
+    page.blank();
+    match delete.asks() {
+        Asks::Text(texts) => typed(delete, &texts, page),
+        Asks::Yes => yes(app, delete, page),
+        Asks::Unknown | Asks::Nothing => {}
+    }
+}
+
+/// Asks for one of some texts.
+fn typed(delete: &Delete, texts: &[String], page: &mut Page<'_>) {
+    let theme = page.theme();
+    match texts {
+        [end, _] => {
+            page.text(&format!("To confirm, type {end} (the end of the key ID) or the name."), theme.heading)
+        }
+        texts => page.text(&format!("To confirm, type: {}", inert(&texts.concat())), theme.heading),
+    };
     page.field("", &delete.typed, delete.focus == Focus::Text, 0);
     let matches = delete.matches();
     if delete.submission.is_pending() || delete.submission.error.is_some() {
         page.submission(&delete.submission, "Deleting...");
     } else if matches {
-        page.text("It matches: Enter deletes.", theme.warning);
-    } else if delete.mismatch || !delete.typed.text().is_empty() {
-        page.text("It does not match: Enter does nothing yet.", theme.dim);
+        page.text("Press Enter to delete.", theme.warning);
+    } else if delete.mismatch {
+        page.text("The text does not match.", theme.warning);
     } else {
         page.blank();
     }
@@ -75,56 +83,21 @@ pub(super) fn panel(app: &App, delete: &Delete, page: &mut Page<'_>) {
             target: Target::Choice(2),
         },
     ]);
-    page.title = title;
-    page.is_dangerous = true;
 }
 
-fn one_key(app: &App, one: &KeyDetails, page: &mut Page<'_>) {
-    let theme = page.theme();
-    let key = &one.key;
-    let platform = app.shared.catalog().label(&key.kind);
-    page.facts(&[("Name", &key.name), ("Key", &key.prefix), ("Platform", &platform)]);
-    let (word, style) = state(key.state(app.shared.now, app.shared.settings().expires_soon), page.appearance);
-    page.fact("State", &word, style);
-    page.fact("Use", &used(app, one), if key.last_used.is_some() { theme.warning } else { theme.text });
-}
-
-/// What would stop working.
-fn used(app: &App, one: &KeyDetails) -> String {
-    let Some(at) = one.key.last_used else { return "never used".to_owned() };
-    let mut days = one.days.iter().rev().copied();
-    let (today, yesterday) = (days.next().unwrap_or(0), days.next().unwrap_or(0));
-    format!(
-        "{} today, {yesterday} yesterday, {} in 30 days; the last {}{}",
-        count(today, "request"),
-        one.uses(),
-        relative(at, app.shared.now),
-        from(one.key.last_used_from.as_deref())
-    )
-}
-
-/// The only key of a dialog, or the first of several.
-pub(super) fn targets(app: &App, targets: &Targets, done: &str, page: &mut Page<'_>) {
-    match targets.single() {
-        Some(one) => one_key(app, one, page),
-        None if targets.picked.len() != 1 => preview(app, &targets.keys, targets.picked.len(), done, page),
-        None if targets.is_reading() => drop(page.text("Reading...", page.theme().dim)),
-        None => {}
-    }
-}
-
-fn preview(app: &App, keys: &[KeyDetails], all: usize, done: &str, page: &mut Page<'_>) {
-    let theme = page.theme();
-    page.text(&format!("{} will be {done}:", count(all as u64, "key")), theme.text).blank();
-    let shown = 8;
-    for one in keys.iter().take(shown) {
-        let used = one
-            .key
-            .last_used
-            .map_or_else(|| "never used".to_owned(), |at| format!("used {}", relative(at, app.shared.now)));
-        page.text(&format!("  {}  {}  {used}", one.key.id, one.key.name), theme.text);
-    }
-    if all > keys.len().min(shown) && !keys.is_empty() {
-        page.text(&format!("  and {} more", all - keys.len().min(shown)), theme.dim);
-    }
+/// Asks for Yes: no software uses the key.
+fn yes(app: &App, delete: &Delete, page: &mut Page<'_>) {
+    let bound = app.shared.bindings().get(Context::Question, Action::Yes);
+    let chord = bound.and_then(|bound| bound.chords.first()).map(ToString::to_string).unwrap_or_default();
+    page.text(&format!("Press {chord} to delete."), page.theme().heading);
+    page.submission(&delete.submission, "Deleting...");
+    page.buttons(&[
+        Button { label: "Cancel", focused: true, tone: ButtonTone::Plain, target: Target::Choice(1) },
+        Button {
+            label: &format!("{chord}: Delete"),
+            focused: false,
+            tone: ButtonTone::Danger,
+            target: Target::Choice(2),
+        },
+    ]);
 }

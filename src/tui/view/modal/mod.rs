@@ -9,6 +9,7 @@ pub mod log_mismatch;
 pub mod reading;
 pub mod reveal;
 pub mod rotate;
+mod targets;
 pub mod wizard;
 
 use ratatui::layout::Rect;
@@ -32,18 +33,14 @@ pub fn draw(app: &App, modal: &Modal, area: Rect, canvas: &mut Canvas<'_>) -> Cu
         Modal::Form(_) | Modal::Wizard(_) | Modal::Chooser(_) => framed.min(62),
         _ => framed.min(70),
     };
-    let page = &mut Page::new(canvas.appearance, width);
-    match modal {
-        Modal::Form(form) => form::panel(form, page),
-        Modal::Wizard(wizard) => wizard::panel(app, wizard, page),
-        Modal::Reading(reading) => reading::panel(app, reading, page),
-        Modal::Delete(delete) => delete::panel(app, delete, page),
-        Modal::Confirm(confirm) => confirm::panel(app, confirm, page),
-        Modal::Rotate(rotate) => rotate::panel(app, rotate, page),
-        Modal::LogMismatch(dialog) => log_mismatch::panel(app, dialog, page),
-        Modal::Chooser(chooser) => chooser::panel(chooser, page),
-        Modal::Reveal(reveal) => reveal::panel(app, reveal, page),
+    let mut page = Page::new(canvas.appearance, width);
+    panel(app, modal, &mut page);
+    let scrolls = matches!(modal, Modal::Reading(_) | Modal::Reveal(_));
+    if !scrolls && page.lines.len() > usize::from(area.height.saturating_sub(AROUND + 2)) {
+        page = Page::compact(canvas.appearance, width);
+        panel(app, modal, &mut page);
     }
+    let page = &mut page;
     let (lines, foot) = if matches!(modal, Modal::Reveal(_)) {
         // No frame at its sides, so that the mouse can select the secret.
         Clear.render(area, canvas.buffer);
@@ -59,10 +56,27 @@ pub fn draw(app: &App, modal: &Modal, area: Rect, canvas: &mut Canvas<'_>) -> Cu
     draw_lines(page, lines, canvas)
 }
 
+fn panel(app: &App, modal: &Modal, page: &mut Page<'_>) {
+    match modal {
+        Modal::Form(form) => form::panel(form, page),
+        Modal::Wizard(wizard) => wizard::panel(app, wizard, page),
+        Modal::Reading(reading) => reading::panel(app, reading, page),
+        Modal::Delete(delete) => delete::panel(app, delete, page),
+        Modal::Confirm(confirm) => confirm::panel(app, confirm, page),
+        Modal::Rotate(rotate) => rotate::panel(app, rotate, page),
+        Modal::LogMismatch(dialog) => log_mismatch::panel(app, dialog, page),
+        Modal::Chooser(chooser) => chooser::panel(chooser, page),
+        Modal::Reveal(reveal) => reveal::panel(app, reveal, page),
+    }
+}
+
+/// The rows of a dialog beside its lines: the frame, the hints and the row above them.
+const AROUND: u16 = 4;
+
 /// Draws the frame of a page in the middle of an area; returns where its lines and its hints go.
 fn frame(page: &Page<'_>, area: Rect, canvas: &mut Canvas<'_>) -> (Rect, Rect) {
     let theme = canvas.theme;
-    let height = cells(page.lines.len()).saturating_add(4).min(area.height.saturating_sub(2)).max(5);
+    let height = cells(page.lines.len()).saturating_add(AROUND).min(area.height.saturating_sub(2)).max(5);
     let width = (cells(page.width) + 4).min(area.width);
     let outer =
         Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };

@@ -62,6 +62,7 @@ fn help(app: &App, title: &str, contexts: &[Context], page: &mut Page<'_>) {
             Context::Question => "To answer Yes or No",
             Context::Choice => "To choose",
             Context::Calendar => "In the calendar",
+            Context::Rotate => "To rotate",
             Context::Reveal => "Where the secret is shown",
             Context::Keys | Context::Applications | Context::Users | Context::Audit => title,
         };

@@ -1,38 +1,72 @@
-//! Rotate: the reason, and how long the old key keeps working.
+//! Rotate: the reason, and when the old key expires.
 
 use ratatui::text::Span;
 
-use super::delete::targets;
+use super::targets;
+use crate::config::bindings::{Action, Context};
 use crate::tui::app::App;
-use crate::tui::app::modal::rotate::{OVERLAPS, REASONS, Rotate, Step};
+use crate::tui::app::modal::rotate::{OVERLAPS, Reason, Rotate, Step};
 use crate::tui::view::page::Page;
 
 pub(super) fn panel(app: &App, rotate: &Rotate, page: &mut Page<'_>) {
     let theme = page.theme();
-    targets(app, &rotate.targets, "rotated", page);
-    let (question, choices): (_, Vec<&str>) = match rotate.step {
-        Step::Why => ("Why?", REASONS.to_vec()),
-        Step::Overlap => {
-            ("The old key goes on working for:", OVERLAPS.iter().map(|(label, _)| *label).collect())
-        }
-    };
-    page.blank().text(question, theme.heading);
-    for (place, label) in choices.into_iter().enumerate() {
-        page.choice(vec![Span::raw(label)], place == rotate.chosen(), place);
+    let reason = rotate.chosen_reason();
+    page.title = targets::title(if reason == Reason::Replace { "Replace" } else { "Rotate" }, &rotate.targets);
+    if !targets::draw(app, &rotate.targets, page) {
+        return;
     }
     page.blank();
-    let next = match (rotate.step, rotate.leaked) {
-        (Step::Why, false) => {
-            "A new key takes its place; its secret is shown once. Enter asks for how long both work."
+    match reason {
+        Reason::PlannedDisabled => {
+            page.text("This key is disabled. Its successor will be valid.", theme.warning).blank();
         }
-        (Step::Why, true) => {
-            "A new key takes its place; its secret is shown once. Enter cuts off the software that uses the old key."
+        Reason::Replace => {
+            page.text("This key has expired. Its successor will be valid.", theme.warning);
         }
-        (Step::Overlap, _) => "Never longer than it would have anyway. Enter makes the new key.",
+        Reason::Planned | Reason::Leaked => {}
+    }
+    match rotate.step {
+        Step::Why if reason == Reason::Replace => {}
+        Step::Why => {
+            page.text("Why?", theme.heading);
+            for (place, reason) in rotate.reasons().iter().enumerate() {
+                let (name, what) = answer(*reason);
+                let line = vec![Span::raw(format!("{name:<9}")), Span::styled(what, theme.dim)];
+                page.choice(line, place == rotate.reason, place);
+            }
+        }
+        Step::Overlap => {
+            page.text("When does the old key expire?", theme.heading);
+            for (place, (label, _)) in OVERLAPS.iter().enumerate() {
+                page.choice(vec![Span::raw(*label)], place == rotate.overlap, place);
+            }
+            page.text("Never past its own expiration.", theme.dim);
+        }
+    }
+    page.blank();
+    let (next, style) = match (rotate.step, reason) {
+        (Step::Why, Reason::Planned) => ("Enter asks when the old key expires.", theme.dim),
+        (_, Reason::Leaked) => (
+            "Software that uses the old key loses access at once. Be ready to store the secret.",
+            theme.warning,
+        ),
+        _ => ("The secret is shown once. Be ready to store the secret.", theme.dim),
     };
-    page.text(next, if rotate.leaked { theme.warning } else { theme.dim });
+    page.text(next, style);
+    let leaked = app.shared.bindings().get(Context::Rotate, Action::Leaked);
+    if let Some(chord) = leaked.and_then(|leaked| leaked.chords.first())
+        && rotate.rotates_at_once()
+    {
+        page.text(&format!("{chord} rotates as leaked at once, without another question."), theme.warning);
+    }
     page.submission(&rotate.submission, "Rotating...");
-    let keys = rotate.targets.picked.len();
-    let title = if keys == 1 { "Rotate API key".to_owned() } else { format!("Rotate {keys} API keys") };
-    page.title = title;
+}
+
+fn answer(reason: Reason) -> (&'static str, &'static str) {
+    match reason {
+        Reason::Planned => ("Planned", "both keys work for a while"),
+        Reason::PlannedDisabled => ("Planned", "the old key stays disabled"),
+        Reason::Leaked => ("Leaked", "the old key is rejected at once"),
+        Reason::Replace => ("Replace", "a new key takes its place"),
+    }
 }

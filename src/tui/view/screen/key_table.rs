@@ -184,7 +184,7 @@ impl KeyTable {
         let marked = |text: String, field| marked(text, &found(field), theme);
         let cell = |cell: &Cell| match cell {
             Mark => {
-                let picked = app.screens.keys.picked.contains_key(&key.id);
+                let picked = app.screens.keys.picked.contains(&key.id);
                 Line::styled(if picked { glyphs.picked } else { " " }, theme.accent)
             }
             Sorted(Name) => self.name(appearance, key, &found(KeyField::Any)),
