@@ -33,7 +33,8 @@ fn mixed() -> TestDesk {
     desk.now += TimeDelta::days(60);
     for key in &made[2..4] {
         let rotated =
-            desk::rotate_keys(&mut desk.session(), &[picked(key)], Ending::After(TimeDelta::days(1))).unwrap();
+            desk::rotate_keys(&mut desk.session(), &[picked(key)], Ending::After(TimeDelta::days(1)))
+                .unwrap();
         // Their successors are out of the way.
         desk::delete_keys(&mut desk.session(), &[picked(&rotated[0].created.key)]).unwrap();
     }
@@ -103,7 +104,9 @@ fn where_nothing_is_left_to_do_only_cancel_is_offered() {
 
 #[test]
 fn a_key_that_another_session_changes_meanwhile_is_left_out_and_reported() {
-    for (keys, done) in [("a r enter", "API key created"), ("a x", "3 keys disabled"), ("a d", "6 keys deleted")] {
+    for (keys, done) in
+        [("a r enter", "API key created"), ("a x", "3 keys disabled"), ("a d", "6 keys deleted")]
+    {
         let mut script = Script::on(mixed(), 100, 30);
         script.press(keys);
         script.elsewhere(|session| {

@@ -78,7 +78,11 @@ fn an_expired_key_is_replaced_and_neither_enabled_nor_disabled() {
         script.press("esc r");
         assert_snapshot!(format!("key_replace_expired_{columns}"), script.picture());
         script.press("l p");
-        assert!(script.copied.is_empty() && script.screen().contains("Replace API key"), "{}", script.screen());
+        assert!(
+            script.copied.is_empty() && script.screen().contains("Replace API key"),
+            "{}",
+            script.screen()
+        );
         script.press("enter c esc");
         let old = now(&mut script, &key).unwrap();
         assert_eq!(old.expires, key.expires);
@@ -136,7 +140,8 @@ fn a_key_that_no_software_uses_is_deleted_with_y() {
 
 #[test]
 fn a_long_name_can_be_read_whole_where_it_is_to_be_typed() {
-    let name = "Loyalty service of the northern warehouses, synchronization job for returned parcels, second try x";
+    let name =
+        "Loyalty service of the northern warehouses, synchronization job for returned parcels, second try x";
     for columns in [60, 80] {
         let mut desk = TestDesk::new();
         let new = desk.new_key(name, 90);

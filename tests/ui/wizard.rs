@@ -236,11 +236,7 @@ fn deleting_requires_the_exact_name() {
     assert_snapshot!("delete_matching", script.picture());
     script.press("enter");
     assert_eq!(key_count(&mut script), 0);
-    assert!(
-        script.screen().contains("Requests that use it are now"),
-        "{}",
-        script.screen()
-    );
+    assert!(script.screen().contains("Requests that use it are now"), "{}", script.screen());
 }
 
 #[test]

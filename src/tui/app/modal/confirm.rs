@@ -59,7 +59,11 @@ impl Dialog for Confirm {
     }
 
     fn hints(&self) -> Vec<Action> {
-        if self.is_empty() { vec![Action::Cancel] } else { vec![Action::Confirm, Action::Cancel, Action::Next] }
+        if self.is_empty() {
+            vec![Action::Cancel]
+        } else {
+            vec![Action::Confirm, Action::Cancel, Action::Next]
+        }
     }
 
     fn targets(&mut self) -> Option<&mut Targets> {

@@ -11,7 +11,8 @@ use crate::tui::view::page::Page;
 pub(super) fn panel(app: &App, rotate: &Rotate, page: &mut Page<'_>) {
     let theme = page.theme();
     let reason = rotate.chosen_reason();
-    page.title = targets::title(if reason == Reason::Replace { "Replace" } else { "Rotate" }, &rotate.targets);
+    page.title =
+        targets::title(if reason == Reason::Replace { "Replace" } else { "Rotate" }, &rotate.targets);
     if !targets::draw(app, &rotate.targets, page) {
         return;
     }

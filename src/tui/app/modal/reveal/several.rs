@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::desk::text::count;
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
-use crate::desk::text::count;
 use crate::tui::app::modal::{Flow, Message, Shared, TextField};
 
 use super::{Mode, PathKind, Reveal};
