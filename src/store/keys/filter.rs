@@ -115,7 +115,9 @@ impl Condition {
             let ids: Vec<String> = users::matching(r, text)?.iter().map(|id| id.0.to_string()).collect();
             any.push(format!("k.creator_id IN ({})", ids.join(",")));
         }
-        if is(KeyField::Source) {
+        // Most words could not be in an address, and a million comparisons take a while.
+        let is_possible = text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'));
+        if field == KeyField::Source || (field == KeyField::Any && is_possible) {
             let address = text.parse::<IpAddr>().ok().filter(|_| field == KeyField::Source);
             any.push(match address {
                 Some(_) => "k.last_used_from = ?".into(),
