@@ -1,12 +1,9 @@
 //! Confirmation of what cannot be undone, by typing a name.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
-
 use crate::cli::error::CommandError;
+use crate::cli::output::to_stderr;
+use crate::cli::prompt;
 use crate::domain::text::inert;
-
-/// In bytes.
-const MAX_ANSWER: u64 = 4_096;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Confirmation {
@@ -24,32 +21,26 @@ impl Confirmation {
         if self.yes {
             return Ok(());
         }
-        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        if !prompt::has_terminal() {
             return Err(CommandError::usage(
                 "confirmation_needed",
-                "this cannot be undone, and there is no terminal to ask at: nothing was deleted",
+                "this cannot be undone and there is no terminal for a confirmation: nothing was changed",
             )
-            .hint("Add --yes to go ahead without a question"));
+            .hint("add --yes to skip the confirmation"));
         }
-        let mut terminal = io::stderr().lock();
         for line in preview {
-            writeln!(terminal, "{line}")?;
+            to_stderr(line);
         }
-        write!(terminal, "Type {} to confirm: ", inert(wanted))?;
-        terminal.flush()?;
-        let mut answer = String::new();
-        // An answer that is not UTF-8 matches nothing.
-        let _ = io::stdin().lock().take(MAX_ANSWER).read_line(&mut answer);
-        if matches(&answer, wanted) {
+        let answer = prompt::read_line(&format!("Type {} to confirm", inert(wanted)))?;
+        if answer.is_some_and(|answer| matches(&answer, wanted)) {
             return Ok(());
         }
-        Err(CommandError::failed("not_confirmed", "that does not match: nothing was deleted"))
+        Err(CommandError::failed("not_confirmed", "the text does not match: nothing was changed"))
     }
 }
 
 /// Whether the answer is the text, or the form in which its invisible characters are shown.
 fn matches(answer: &str, wanted: &str) -> bool {
-    let answer = answer.trim();
     answer == wanted.trim() || answer == inert(wanted).trim()
 }
 
@@ -59,9 +50,9 @@ mod tests {
 
     #[test]
     fn only_the_exact_text_confirms() {
-        assert!(matches("Checkout\n", "Checkout"));
-        assert!(matches("a\\u{202e}b\r\n", "a\u{202e}b"));
-        for wrong in ["", "\n", "checkout", "Checkou", "yes", "Checkout 2"] {
+        assert!(matches("Checkout", "Checkout"));
+        assert!(matches("a\\u{202e}b", "a\u{202e}b"));
+        for wrong in ["", "checkout", "Checkou", "yes", "Checkout 2"] {
             assert!(!matches(wrong, "Checkout"), "{wrong:?}");
         }
     }

@@ -48,6 +48,12 @@ impl CommandError {
         Self::new(ErrorKind::Usage, code, message)
     }
 
+    /// A required argument is missing from a command.
+    pub(crate) fn missing(argument: &str, command: &str) -> Self {
+        Self::usage("usage", format!("missing argument: {argument}"))
+            .hint(format!("run \"{command} --help\" for help"))
+    }
+
     pub(crate) fn failed(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Failed, code, message)
     }

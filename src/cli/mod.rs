@@ -33,6 +33,7 @@ mod log;
 mod man;
 mod output;
 mod platforms;
+mod prompt;
 mod resolve;
 mod secret_guard;
 mod secret_output;

@@ -77,13 +77,29 @@ fn init_runs_once_and_reports_an_existing_database() {
     assert_eq!(document["user"], "ana@example.com");
     assert_eq!(document["application"], "Storefront");
     assert_eq!(document["already"], false);
-    let said = home.run(&["init", "--email", "ben@example.com", "--app", "Other"]);
-    assert_eq!((said.code, said.out.as_str()), (0, ""));
-    assert!(said.err.contains("already"), "{}", said.err);
+    for same in ["Storefront", "STOREFRONT"] {
+        let said = home.run(&["init", "--email", "Ana@example.com", "--app", same]);
+        assert_eq!((said.code, said.out.as_str()), (0, ""));
+        assert!(said.err.contains("is already set up. Nothing was changed."), "{}", said.err);
+    }
+    for (email, app) in [("ben@example.com", "Storefront"), ("ana@example.com", "Other")] {
+        let said = home.run(&["init", "--email", email, "--app", app, "--json"]);
+        let (code, message, hint) = said.error();
+        assert_eq!((said.code, code.as_str()), (3, "already_set_up"));
+        let expected = "is already set up: you are ana@example.com, Application: Storefront";
+        assert!(message.ends_with(expected) && hint.contains("--db"), "{message} {hint}");
+    }
     let users = home.run(&["users", "list", "--json"]).json();
     assert_eq!(users.as_array().map(Vec::len), Some(1));
     assert_eq!(home.run(&["init", "--email", "ana", "--app", "A"]).code, 2);
-    assert_eq!(home.run(&["init", "--email", "ana@example.com"]).code, 2);
+    for (arguments, missing) in
+        [(&["--app", "A"], "--email <EMAIL>"), (&["--email", "a@b.c"], "--app <NAME>")]
+    {
+        let said = home.run(&[&["init"][..], arguments].concat());
+        let expected =
+            format!("error: missing argument: {missing}\nhint: run \"keydesk init --help\" for help\n");
+        assert_eq!((said.code, said.err.as_str()), (2, expected.as_str()), "no terminal to ask at");
+    }
 }
 
 #[test]

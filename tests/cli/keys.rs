@@ -178,6 +178,26 @@ fn keys_are_found_by_id_prefix_or_name() {
 }
 
 #[test]
+fn a_key_is_created_with_its_name_as_argument_or_option() {
+    let home = Home::set_up();
+    for arguments in [&["Checkout"][..], &["--name", "Checkout 2"], &["--platform", "braze", "--", "--odd"]] {
+        let said = home.run(&[&["keys", "create", "--json"], arguments].concat());
+        assert_eq!(said.code, 0, "{said:?}");
+        assert_eq!(said.json()["name"], *arguments.last().unwrap());
+    }
+    assert_eq!(home.run(&["keys", "create", "A", "--name", "A"]).code, 2, "one of them");
+    for no_terminal in [&["keys", "create"][..], &["keys", "create", "--platform", "braze"]] {
+        let said = home.run(&[no_terminal, &["--json"]].concat());
+        let expected = (
+            "usage".into(),
+            "missing argument: <NAME>".into(),
+            "run \"keydesk keys create --help\" for help".into(),
+        );
+        assert_eq!((said.code, said.error()), (2, expected));
+    }
+}
+
+#[test]
 fn disabled_keys_can_be_enabled_and_deleted_ones_cannot() {
     let home = Home::set_up();
     let (one, secret) = home.key("One", &[]);

@@ -141,7 +141,7 @@ fn an_undelivered_successor_is_withdrawn() {
     std::fs::write(&out, "mine").unwrap();
     let said = home.run(&["keys", "rotate", &id, "--out", out.to_str().unwrap()]);
     assert_eq!((said.code, keys(&home).len()), (3, 1), "refused before anything was made");
-    assert!(said.err.contains("is there already") && said.err.contains("is as it was"), "{}", said.err);
+    assert!(said.err.contains("already exists") && said.err.contains("is as it was"), "{}", said.err);
     let said = home.run(&["keys", "rotate", &id, "--run", " "]);
     assert_eq!((said.code, keys(&home).len()), (2, 1), "it would lose the secret and call that a success");
     assert_eq!(std::fs::read_to_string(&out).unwrap(), "mine");

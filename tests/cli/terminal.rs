@@ -33,7 +33,7 @@ fn deleting_a_key_requires_its_name() {
     for wrong in ["\n", "yes\n", "checkout\n", "\u{4}"] {
         let (shown, code) = delete(wrong);
         assert_eq!(code, 3, "{shown}");
-        assert!(shown.contains("nothing was deleted"), "{shown}");
+        assert!(shown.contains("nothing was changed"), "{shown}");
         assert!(
             shown.contains(&id) && shown.contains("Braze") && shown.contains("cannot be undone"),
             "{shown}"
@@ -69,6 +69,79 @@ fn deleting_applications_requires_the_name_and_users_the_email() {
         at_terminal(&home, &["apps", "delete", "Storefront"], &[], "to confirm:", "Storefront\n");
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains("1 key"), "{shown}");
+}
+
+/// Runs a command at a terminal and answers its questions in turn.
+fn answered(home: &Home, arguments: &[&str], answers: &[(&str, &str)]) -> (String, u32) {
+    let mut pty = Pty::start(command_in_home(home, KEYDESK, arguments, &[]), 200, 24);
+    let shown = |pty: &Pty| String::from_utf8_lossy(&pty.raw()).into_owned();
+    for (question, answer) in answers {
+        pty.wait(question, |pty| shown(pty).contains(question));
+        pty.send(answer);
+    }
+    let code = pty.wait_for_end(Duration::from_secs(20));
+    (shown(&pty), code)
+}
+
+#[test]
+fn create_asks_for_what_is_missing_with_defaults() {
+    let home = Home::set_up();
+    let (shown, code) = answered(
+        &home,
+        &["keys", "create"],
+        &[
+            ("Platform [generic]: ", "brase\n"),
+            ("did you mean \"braze\"?", "braze\n"),
+            ("Name [Braze ", "\n"),
+            ("Expiration [90d]: ", "yesterday\n"),
+            ("error:", "30d\n"),
+        ],
+    );
+    assert_eq!(code, 0, "{shown}");
+    let key = &home.run(&["keys", "list", "--json"]).json()[0];
+    assert_eq!(key["platform"], "braze");
+    let name = key["name"].as_str().unwrap().to_owned();
+    assert!(name.starts_with("Braze "), "{name}");
+    // All defaults, and only what no option says: the suggested name is not in use.
+    let taken = format!("Name [{name} 2]: ");
+    let (shown, code) = answered(
+        &home,
+        &["keys", "create", "--platform", "braze", "--expires", "tomorrow"],
+        &[(&taken, "\n")],
+    );
+    assert!(code == 0 && !shown.contains("Platform [") && !shown.contains("Expiration ["), "{shown}");
+    // A name is enough, and with --json nobody is asked.
+    assert_eq!(at_terminal(&home, &["keys", "create", "Checkout"], &[], "", "").1, 0);
+    assert_eq!(at_terminal(&home, &["keys", "create", "--json"], &[], "", "").1, 2);
+    let (shown, code) = answered(&home, &["keys", "create"], &[("Platform", "\u{4}")]);
+    assert!(code == 3 && shown.contains("canceled: nothing was created"), "{shown}");
+    home.run(&["apps", "create", "Other"]);
+    let (shown, code) = answered(
+        &home,
+        &["keys", "create", "Which"],
+        &[("Application: ", "Ohter\n"), ("did you mean \"Other\"?", "other\n")],
+    );
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(home.run(&["keys", "list", "--app", "Other", "--json"]).json()[0]["name"], "Which");
+}
+
+#[test]
+fn init_asks_for_email_and_application() {
+    let home = Home::empty();
+    let (shown, code) = answered(
+        &home,
+        &["init"],
+        &[
+            ("Your email [", "ana\n"),
+            ("error:", "ana@example.com\n"),
+            ("First Application: ", "Storefront\n"),
+        ],
+    );
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("is set up. You are ana@example.com"), "{shown}");
+    let (shown, code) =
+        answered(&home, &["init", "--app", "Storefront"], &[("Your email [", "ana@example.com\n")]);
+    assert!(code == 0 && shown.contains("already set up"), "{shown}");
 }
 
 #[test]

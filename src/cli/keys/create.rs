@@ -7,16 +7,17 @@ use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
+use crate::cli::prompt;
 use crate::cli::resolve;
 use crate::cli::secret_output::{Destination, Outcome};
 use crate::cli::values;
-use crate::desk::{self, CreatedKey, text};
-use crate::domain::Instant;
-use crate::domain::expiry::{expires_after, parse_when, warnings};
-use crate::domain::key::{Key, KeyType, NewKey};
+use crate::desk::{self, CreatedKey, Desk, text};
+use crate::domain::application::Application;
+use crate::domain::expiry::{parse_when, suggested_name, warnings};
+use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
 use crate::domain::text::Name;
-use crate::host::clock::Zone;
-use crate::store::Urgency;
+use crate::host::clock::{self, Zone};
+use crate::store::{Urgency, applications};
 
 const EXAMPLES: Examples = Examples(&[
     ("keydesk keys create Checkout", ""),
@@ -27,18 +28,22 @@ const EXAMPLES: Examples = Examples(&[
 
 /// Create a key and print its secret once
 ///
-/// The secret is the only text on standard output, everything else goes to standard error.
+/// The secret is the only text on standard output, everything else goes to standard error. On a terminal, a missing name
+/// is asked for, with platform and expiration.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Name of the key
-    #[arg(long, value_name = "NAME")]
-    name: String,
-    /// Platform that will use the key (see keydesk platforms), or generic
-    #[arg(long, value_name = "P", default_value = "generic")]
-    platform: String,
+    name: Option<String>,
+    /// Name of the key, as an option
+    #[arg(long = "name", id = "named", value_name = "NAME", conflicts_with = "name")]
+    named: Option<String>,
+    /// Platform that will use the key (see keydesk platforms), or generic [default: generic]
+    #[arg(long, value_name = "P")]
+    platform: Option<String>,
     /// Key type
-    #[arg(long = "type", value_name = "TYPE", value_parser = values::one_of(KeyType::ALL, KeyType::as_str), default_value = "production")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = values::one_of(KeyType::ALL, KeyType::as_str),
+        default_value = "production")]
     key_type: KeyType,
     /// Expiration: 90d, 12w, 6mo, 1y, tomorrow, 2027-01-31 (end of that day, local time) or RFC 3339 [default: 90d,
     /// or default_expiry in the configuration]
@@ -52,25 +57,45 @@ pub(crate) struct Args {
     copy: bool,
 }
 
+/// What a new key is to be.
+struct Choice {
+    name: Name,
+    kind: KeyKind,
+    expires: String,
+}
+
 pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
-    let name = Name::parse(&args.name)?;
-    let kind = resolve::kind(&context.settings.catalog, &args.platform)?;
-    let expires = expires(context, args.expires.as_deref())?;
+    let name = args.name.or(args.named).as_deref().map(Name::parse).transpose()?;
+    let kind = args.platform.map(|text| resolve::kind(&context.settings.catalog, &text)).transpose()?;
+    if let Some(when) = &args.expires {
+        parse_when(when, context.now, &Zone::Local)?;
+    }
+    if name.is_none() && !prompt::can_ask(&context.output) {
+        return Err(CommandError::missing("<NAME>", "keydesk keys create"));
+    }
     let destination = Destination::choose(args.out, args.copy);
     let mut desk = context.desk_to_change(Urgency::Normal)?;
-    let (application, in_month) = read(desk.store(), |reader| {
-        let application = resolve::application(context, reader)?;
-        let in_month = desk::expiring_in_month(reader, application.id, expires, &Zone::Local)?;
-        Ok((application, in_month))
-    })?;
     // No key is created that could not be delivered.
     destination.check(&context.settings)?;
+    let application = application(context, &desk)?;
+    let Choice { name, kind, expires } = match name {
+        Some(name) => Choice {
+            name,
+            kind: kind.unwrap_or(KeyKind::Generic),
+            expires: args.expires.unwrap_or_else(|| default_expiry(context)),
+        },
+        None => ask(context, &desk, &application, kind, args.expires)?,
+    };
+    // The time at which the key is created, so that a lifetime of 90 days is 90 days to the second.
+    let now = clock::now();
+    let expires = parse_when(&expires, now, &Zone::Local)?;
+    let new = NewKey { application: application.id, name, kind, key_type: args.key_type, expires };
+    let in_month =
+        desk.store().read(|reader| desk::expiring_in_month(reader, application.id, expires, &Zone::Local))?;
     for warning in warnings(expires, &Zone::Local, in_month) {
         context.output.warn(&warning.to_string());
     }
-    let new = NewKey { application: application.id, name, kind, key_type: args.key_type, expires };
-    // At the time from which the expiration was calculated, so that a lifetime of 90 days is 90 days to the second.
-    let created = context.change_at(context.now, &mut desk, |session| desk::create_key(session, &new))?;
+    let created = context.change_at(now, &mut desk, |session| desk::create_key(session, &new))?;
     let CreatedKey { key, secret } = created;
     let shown = Shown {
         key,
@@ -79,7 +104,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         used_since_rotation: None,
     };
     context.output.say(&format!(
-        "Key {} ({}) of {} created; it expires {}.",
+        "Key {} ({}) created in {}. It expires {}.",
         shown.key.prefix,
         shown.key.name,
         application.name,
@@ -91,26 +116,57 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     if outcome == Outcome::Delivered {
         context.output.say(text::SECRET_SHOWN_ONCE);
         if let Err(error) = context.change(&mut desk, |session| desk::mark_delivered(session, shown.key.id)) {
-            context.output.warn(&format!("that the secret was handed over could not be noted: {error}"));
+            context.output.warn(&format!("could not record that the secret was delivered: {error}"));
         }
     }
     Ok(Exit::Done)
 }
 
-fn expires(context: &Context, when: Option<&str>) -> Result<Instant, CommandError> {
-    Ok(match when {
-        Some(text) => parse_when(text, context.now, &Zone::Local)?,
-        None => expires_after(context.now, i64::from(context.settings.default_expiry))?,
+/// The Application of the new key; asked for where there are several and none was named.
+fn application(context: &Context, desk: &Desk) -> Result<Application, CommandError> {
+    let several = context.application.is_none() && desk.store().read(applications::count)? > 1;
+    if !several || !prompt::can_ask(&context.output) {
+        return read(desk.store(), |reader| resolve::application(context, reader));
+    }
+    prompt::ask("Application", None, |name| {
+        read(desk.store(), |reader| resolve::named_application(reader, name))
     })
+}
+
+/// Asks for the name and what else is missing, and suggests what the wizard of the terminal UI would.
+fn ask(
+    context: &Context,
+    desk: &Desk,
+    application: &Application,
+    kind: Option<KeyKind>,
+    expires: Option<String>,
+) -> Result<Choice, CommandError> {
+    let catalog = &context.settings.catalog;
+    let generic = Some(KeyKind::Generic.as_str());
+    let kind =
+        kind.map_or_else(|| prompt::ask("Platform", generic, |text| resolve::kind(catalog, text)), Ok)?;
+    let suggestion = Name::parse(&suggested_name(&catalog.label(&kind), context.now, &Zone::Local))?;
+    let suggestion = desk.store().read(|reader| desk::unused_name(reader, application.id, &suggestion))?;
+    let name = prompt::ask("Name", Some(suggestion.as_str()), |text| Ok(Name::parse(text)?))?;
+    let accept = |text: &str| {
+        parse_when(text, clock::now(), &Zone::Local)?;
+        Ok(text.to_owned())
+    };
+    let default = default_expiry(context);
+    let expires = expires.map_or_else(|| prompt::ask("Expiration", Some(&default), accept), Ok)?;
+    Ok(Choice { name, kind, expires })
+}
+
+fn default_expiry(context: &Context) -> String {
+    format!("{}d", context.settings.default_expiry)
 }
 
 /// The key exists, and its secret was not delivered.
 fn not_delivered(key: &Key, reason: &str) -> CommandError {
     let message = format!(
-        "the key {} ({}) was created, but its secret could not be handed over: {reason}. Nobody has the secret; \
-         the key is marked \"secret never shown\"",
+        "key {} ({}) was created, but its secret was not delivered: {reason}. The key is marked \"not delivered\"",
         key.prefix, key.name
     );
     CommandError::failed("secret_not_delivered", message)
-        .hint(format!("Delete it and create another: keydesk keys delete {} --yes", key.id))
+        .hint(format!("delete it with \"keydesk keys delete {} --yes\" and create another", key.id))
 }
