@@ -81,8 +81,10 @@ impl AuditVerifier {
                 *self = Self::new(self.most_compared);
                 VerificationStep::Complete(AuditVerification::Broken { number, reason })
             }
-            ChainReport::Whole(verified, _) if verified < of => VerificationStep::InProgress { verified, of },
-            ChainReport::Whole(number, hash) => VerificationStep::Complete(AuditVerification::Valid {
+            ChainReport::Intact(verified, _) if verified < of => {
+                VerificationStep::InProgress { verified, of }
+            }
+            ChainReport::Intact(number, hash) => VerificationStep::Complete(AuditVerification::Valid {
                 head: ChainHead { number, hash },
                 since: chain::begun(r)?,
                 findings: self.replay.as_ref().map(|replay| replay::compare(r, replay)).transpose()?,

@@ -1,4 +1,4 @@
-//! A consistent copy of the database in one file, made while others work.
+//! A consistent copy of the database in one file, created while it is in use.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::{Store, audit, inspect, migrate};
 use crate::domain::audit::ChainHash;
 
-/// Pages in one step: short enough that one can be stopped between two, long enough to be quick.
+/// Number of pages in a step, between which the copy can be stopped.
 const PAGES: i32 = 1_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,27 +20,26 @@ pub struct BackupSummary {
     pub keys: u64,
     /// The number of the last entry of its audit log.
     pub entries: u64,
-    /// That entry's hash: who keeps it can tell later that nothing before it was changed.
+    /// The hash of that entry.
     pub head: ChainHash,
 }
 
-/// How far a copy is.
+/// The progress of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Pages copied, of so many.
+    /// Pages copied, and their total number.
     Copying(u64, u64),
-    /// All are there; now the copy is looked through.
+    /// All pages are copied, and the copy is checked.
     Checking,
 }
 
-/// Opcodes of SQLite between two looks at whether to stop: some milliseconds.
+/// Number of SQLite's opcodes between two checks of the stop flag: some milliseconds.
 const OPCODES: i32 = 100_000;
 
-/// Copies a database into an empty file, and looks whether the copy is sound; tells how far it is. `None` means that
-/// `stop` was set meanwhile.
+/// Copies a database into an empty file, checks the copy, and reports the progress. `None` means that `stop` was set.
 ///
-/// All is read in one transaction, so that the copy is of one moment and nobody's changes make it begin again. The
-/// write-ahead log grows meanwhile, and shrinks with the next change after.
+/// The copy is read in one transaction, so that it is consistent and changes by others do not restart it. Meanwhile the
+/// write-ahead log grows. It shrinks with the next change.
 pub fn copy(
     store: &Store,
     into: &Path,
@@ -50,11 +49,11 @@ pub fn copy(
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let fault = |what| move |error: rusqlite::Error| StoreError::from_sqlite(&error, what, into);
     let mut target = Connection::open_with_flags(into, flags).map_err(fault("opening the copy"))?;
-    // The file is complete before anybody opens it, and is synced then: no journal, no syncing.
+    // No one opens the file before it is complete and synced: it needs no journal and no syncs.
     target.pragma_update(None, "journal_mode", "OFF").map_err(fault("opening the copy"))?;
     target.pragma_update(None, "synchronous", "OFF").map_err(fault("opening the copy"))?;
     let copied = store.read(|reader| {
-        // Reading takes the snapshot; from here on others write beside it.
+        // The first read begins the snapshot. Others can write from here on.
         let (entries, head) = audit::head(reader)?;
         let keys = reader
             .connection
@@ -65,7 +64,7 @@ pub fn copy(
             match backup.step(PAGES) {
                 Ok(StepResult::Done) => return Ok(Some(BackupSummary { keys, entries, head })),
                 Ok(StepResult::More) => {}
-                // The target is nobody else's; so it is the source, for a moment.
+                // Only this process uses the target. The source can be busy for a moment.
                 Ok(_) => std::thread::sleep(Duration::from_millis(20)),
                 Err(error) => return Err(cause(&error, reader.path, into)),
             }
@@ -82,7 +81,7 @@ pub fn copy(
         return Ok(None);
     }
     tell(Stage::Checking);
-    // The mark of a write-ahead log goes too: the copy is one file, readable where nothing can be written.
+    // Turns the write-ahead log off: the copy is a single file that can be read on a read-only file system.
     let mode: String = target
         .pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))
         .map_err(fault("finishing the copy"))?;
@@ -104,7 +103,7 @@ pub fn copy(
     Ok(copied)
 }
 
-/// Whether it is the disk of the copy that is full, or damage in what is copied.
+/// Distinguishes a full disk of the copy from a damaged source.
 fn cause(error: &rusqlite::Error, source: &Path, into: &Path) -> StoreError {
     match StoreError::from_sqlite(error, "copying it", into) {
         full @ StoreError::Full { .. } => full,
@@ -116,7 +115,7 @@ fn check(target: &Connection, path: &Path) -> Result<(), StoreError> {
     let fault = |error| StoreError::from_sqlite(&error, "checking the copy", path);
     let ours: i64 = target.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(fault)?;
     if ours != migrate::APPLICATION_ID {
-        return Err(StoreError::damaged(path, "the copy is not marked as keydesk's"));
+        return Err(StoreError::damaged(path, "the copy is not a keydesk database"));
     }
     inspect::integrity(target, path)
 }

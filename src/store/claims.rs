@@ -1,8 +1,8 @@
-//! Claims on rotations: one session at a time rotates a key.
+//! Claims on rotations: only one session at a time rotates a key.
 //!
-//! A claim is a lock on a byte of a file beside the database, one byte for each key ID. The system holds it, not the
-//! database: a process that is killed leaves no claim behind, and one that delivers for an hour keeps it. The file
-//! stays empty and is never removed, since another session may be about to open it.
+//! A claim is a lock on one byte of a file beside the database, one byte for each key ID. The operating system holds it:
+//! a process that is killed leaves no claim, and one that delivers for an hour keeps its claim. The file stays empty
+//! and is never deleted, since another session may be about to open it.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -16,32 +16,32 @@ use super::{Store, StoreError};
 use crate::domain::key::KeyId;
 use crate::host::{byte_lock, files};
 
-/// How often a session that waits looks again.
+/// How often a waiting session tries again.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
-/// The right to rotate keys; released when dropped.
+/// A claim on keys, released when dropped.
 #[derive(Debug)]
 pub struct RotationClaim {
     _locks: File,
 }
 
-/// What came of a claim.
+/// The result of claiming keys.
 #[derive(Debug)]
 pub enum Claimed {
-    /// The rotations are this session's.
+    /// This session may rotate the keys.
     Yes(RotationClaim),
-    /// Another session rotates this key.
+    /// Another session is rotating this key.
     HeldElsewhere(KeyId),
 }
 
 impl Store {
-    /// Claims the rotation of keys, all or none; waits for another session at most `patience` for each.
+    /// Claims the rotation of keys, all or none. Waits up to `patience` for each.
     ///
-    /// It is taken outside every transaction: the holder of the claim needs the database to finish.
+    /// Call it outside of transactions: the holder of the claim needs the database to finish.
     pub(crate) fn claim_rotations(&self, ids: &[KeyId], patience: Duration) -> Result<Claimed, StoreError> {
         let path = place(self.path());
         let fault = |error: io::Error| StoreError::File {
-            what: "claim a rotation in",
+            what: "lock",
             path: path.clone(),
             reason: error.to_string(),
         };

@@ -1,10 +1,10 @@
-//! Whether the database that is read is still the one that was read before.
+//! Detects that a database in use was replaced by another copy.
 //!
-//! SQLite takes for granted that a file changes through SQLite alone. An older copy written over the live file, with an
-//! empty write-ahead log, changes no counter of its own: it would go on, and accept keys that were deleted since. Two
-//! things show it. The audit log does not continue the one that was read: every change of a key has its entry there,
-//! and entries are only added. And the file is newer than its empty write-ahead log: a checkpoint writes the file first
-//! and empties the log after that.
+//! SQLite assumes that only SQLite changes a file. An older copy written over the live file, with an empty write-ahead
+//! log, changes no counter of SQLite: verification would continue and accept keys that were deleted since. Two checks
+//! detect it. The audit log does not continue the one that was read: every change of a key has an entry there, and
+//! entries are only added. And the file is newer than its empty write-ahead log: a checkpoint writes the file first and
+//! empties the log afterwards.
 
 use std::fs::Metadata;
 use std::io;
@@ -19,7 +19,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::StoreError;
 use crate::domain::audit::ChainHash;
 
-/// What was read of a database, shared by all connections of one verifier.
+/// The state of a database as it was read, shared by all connections of one verifier.
 #[derive(Debug, Default)]
 pub struct Continuity {
     /// The last entry of the audit log.
@@ -32,17 +32,17 @@ pub struct Continuity {
 type Head = (u64, ChainHash);
 
 impl Continuity {
-    /// Whether another copy was found in the file's place: then nothing that is read from it counts until a restart.
+    /// Whether the file was replaced by another copy. Its data is not used until a restart.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.overwritten.load(Ordering::Relaxed)
     }
 
-    /// Compares the file with its write-ahead log, if it has changed since any connection looked.
+    /// Compares the file with its write-ahead log, if it has changed since the last check by any connection.
     pub(super) fn check_file(&self, file: &FileWatch, path: &Path) {
         let known = *self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let is_suspicious = || known.is_some_and(|known| file.stamp.is_written_past_log(&known, path));
-        // A log that is being emptied has its size some moments before its time.
+        // While a log is emptied, its size changes before its time.
         for _ in 0..TICK.as_millis() {
             if !is_suspicious() {
                 *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file.stamp);
@@ -53,13 +53,13 @@ impl Continuity {
         self.overwritten.store(true, Ordering::Relaxed);
     }
 
-    /// Compares the audit log with what was read of it before.
+    /// Compares the audit log with the part that was read before.
     ///
     /// # Errors
-    /// [`StoreError::Overwritten`] when it does not continue, and whenever it is asked afterwards.
+    /// [`StoreError::Overwritten`] when it does not continue, and on each later call.
     pub(super) fn check(&self, connection: &Connection, path: &Path) -> Result<(), StoreError> {
         let fault = |error| StoreError::from_sqlite(&error, "reading the audit log", path);
-        // Taken first: what another thread has read before this read begins, this read sees too.
+        // Read first: what another thread has read before, this read sees too.
         let known = *self.head.lock().unwrap_or_else(PoisonError::into_inner);
         let found = connection
             .prepare_cached("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1")
@@ -95,21 +95,20 @@ impl Continuity {
     }
 }
 
-/// When the content of the database file was last looked at. It changes with each checkpoint and with nothing else of
-/// SQLite's.
+/// The times of the database file at the last check. Only checkpoints change them.
 #[derive(Debug)]
 pub(super) struct FileWatch {
     handle: FileHandle,
     stamp: Stamp,
-    /// When it must be looked at once more: kernels count the time of files in ticks, and a file that has just changed
-    /// may change again within the same one.
+    /// When it must be checked again: kernels count file times in ticks, and a file that has just changed may change again
+    /// within the same tick.
     again: Option<Instant>,
 }
 
-/// Longer than a tick of any kernel (Linux: 10 ms at most).
+/// Longer than a tick of any kernel (Linux: at most 10 ms).
 const TICK: Duration = Duration::from_millis(20);
 
-/// Size, and seconds and nanoseconds of the last change of content and of the file's own record.
+/// Size, and seconds and nanoseconds of the last change of the content (mtime) and of the inode (ctime).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     size: u64,
@@ -117,10 +116,10 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-/// A name for the file that needs no walk over its path: each verification asks for its times.
+/// A handle to the file that avoids resolving its path: each verification reads its times.
 ///
-/// It is open with `O_PATH`, so that closing it leaves SQLite's locks alone: they end when this process closes the file
-/// after opening it for reading or writing (open(2), fcntl(2)).
+/// It is opened with `O_PATH`, so that closing it does not release SQLite's locks. Closing a file that was opened for
+/// reading or writing does (open(2), fcntl(2)).
 #[cfg(target_os = "linux")]
 #[derive(Debug)]
 struct FileHandle(std::fs::File);
@@ -138,7 +137,7 @@ impl FileHandle {
     }
 }
 
-/// The path of the file, where a file cannot be open without an effect on locks.
+/// The path of the file, on systems where an open file always affects locks.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 struct FileHandle(std::path::PathBuf);
@@ -165,8 +164,8 @@ impl From<Metadata> for Stamp {
 }
 
 impl Stamp {
-    /// Whether something else than a checkpoint has written the file. A copy may keep the old time of modification; no
-    /// checkpoint sets it back.
+    /// Whether something other than a checkpoint has written the file. A copy may preserve an old mtime. A checkpoint never
+    /// sets it back.
     fn is_written_past_log(&self, known: &Self, path: &Path) -> bool {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
@@ -180,7 +179,7 @@ impl Stamp {
 }
 
 impl FileWatch {
-    /// To be called before the first read of its content.
+    /// Must be called before the first read of the content.
     pub(super) fn begin(path: &Path) -> Result<Self, StoreError> {
         let fault = |_| StoreError::Moved { path: path.to_owned() };
         let handle = FileHandle::open(path).map_err(fault)?;
@@ -188,7 +187,7 @@ impl FileWatch {
         Ok(Self { handle, stamp, again: Some(Instant::now() + TICK) })
     }
 
-    /// Whether the content may be another than when this was last asked.
+    /// Whether the content may have changed since the last call.
     pub(super) fn has_changed(&mut self, path: &Path) -> Result<bool, StoreError> {
         let stamp = self.handle.stamp().map_err(|_| StoreError::Moved { path: path.to_owned() })?;
         if stamp != self.stamp {

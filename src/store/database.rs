@@ -3,7 +3,7 @@
 use super::{Reader, StoreError, WriteTx};
 use crate::domain::token::Prefix;
 
-/// The prefix of all keys of this database.
+/// The start of all keys of this database.
 pub fn prefix(r: &Reader<'_>) -> Result<Prefix, StoreError> {
     let text: String = r.value("reading the key prefix", "SELECT prefix FROM database", [])?;
     text.parse().map_err(|error: crate::domain::token::NotAPrefix| StoreError::Damaged {
@@ -12,7 +12,7 @@ pub fn prefix(r: &Reader<'_>) -> Result<Prefix, StoreError> {
     })
 }
 
-/// Sets how keys of this database begin. The schema rejects it once there is a user.
+/// Sets the start of all keys of this database. The schema rejects it once there is a user.
 pub(crate) fn set_prefix(tx: &WriteTx<'_>, prefix: &Prefix) -> Result<(), StoreError> {
     let what = "setting the prefix of keys";
     tx.change_one(what, "UPDATE database SET prefix = ?1", [prefix.as_str()])?;

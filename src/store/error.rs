@@ -1,4 +1,4 @@
-//! What can go wrong with the database: what was tried, on what, why it failed, what to do next.
+//! Errors of the database, with a stable code and a hint.
 
 use std::path::{Path, PathBuf};
 
@@ -13,71 +13,65 @@ use crate::host::{files, size_limit};
 /// The database could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("there is no database at {}", path.display())]
-    NoDatabase {
-        /// Where it was looked for.
-        path: PathBuf,
-    },
-    /// The file is something else.
-    #[error("{} is not a keydesk database; it was left as it is", path.display())]
+    #[error("no database found at {}", path.display())]
+    NoDatabase { path: PathBuf },
+    #[error("{} is not a keydesk database; the file was not changed", path.display())]
     Foreign { path: PathBuf },
-    /// The file was made by a newer keydesk.
-    #[error("{} was made by a newer keydesk (format {found}, this one knows {known}); it was left as it is", path.display())]
+    /// The file was created by a newer keydesk.
+    #[error(
+        "{} was created by a newer version of keydesk (format {found}, supported up to {known}); the file was not changed",
+        path.display()
+    )]
     Newer {
         path: PathBuf,
         found: i64,
-        /// The newest format that is known here.
+        /// The newest supported format.
         known: i64,
     },
     /// Tables, indexes, triggers or views are not those that keydesk created.
-    #[error("the schema of the database {} was altered: {}", path.display(), list(differences))]
+    #[error("the schema of the database {} was changed outside keydesk: {}", path.display(), list(differences))]
     AlteredSchema {
         path: PathBuf,
-        /// What differs, at least one.
+        /// At least one.
         differences: Vec<SchemaDifference>,
     },
-    /// The database reported success, and the change is not in it.
-    #[error("the database did not make the change ({what}); nothing was changed")]
+    /// The database reported success, but does not contain the change.
+    #[error("the database did not apply the change ({what}); nothing was changed")]
     NotMade { what: &'static str },
-    /// The file's content is not as SQLite wrote it.
+    /// The content of the file is not valid.
     #[error("the database {} is damaged: {reason}", path.display())]
     Damaged { path: PathBuf, reason: String },
-    /// The file or its folder cannot be written.
-    #[error("the database {} cannot be written: {reason}", path.display())]
+    /// The file or its directory cannot be written.
+    #[error("cannot write to the database {}: {reason}", path.display())]
     ReadOnly { path: PathBuf, reason: String },
-    /// Another session held the lock for longer than one waits.
-    #[error("another session keeps the database busy; nothing was changed")]
+    /// Another session held the lock for longer than the timeout.
+    #[error("the database is locked by another session; nothing was changed")]
     Busy,
-    /// A newer request has made this one void.
-    #[error("the request was overtaken by a newer one")]
+    /// A newer request has replaced this one.
+    #[error("the request was replaced by a newer one")]
     Interrupted,
     /// The file that was opened is no longer the one at its path.
     #[error("the database at {} was moved, removed or replaced while it was in use; nothing was changed", path.display())]
-    Moved {
-        /// Where it was.
-        path: PathBuf,
-    },
-    /// Another copy was written over the file, below SQLite.
+    Moved { path: PathBuf },
+    /// Another copy was written over the file, without SQLite.
     #[error("the database at {} was overwritten with another copy while it was in use", path.display())]
     Overwritten { path: PathBuf },
-    /// Several machines cannot share a database in this mode.
-    #[error("{} is on a network file system ({kind}), on which SQLite's write-ahead log does not work", path.display())]
+    /// SQLite's write-ahead log needs memory that machines do not share.
+    #[error("{} is on a network file system ({kind}), where SQLite's write-ahead log does not work", path.display())]
     NetworkFileSystem { path: PathBuf, kind: &'static str },
     /// The SQLite in this program has the WAL-reset bug.
-    #[error(
-        "the SQLite {found} in this program can lose data (sqlite.org/wal.html#walresetbug); 3.51.3 is needed"
-    )]
+    #[error("SQLite {found} can lose data (sqlite.org/wal.html#walresetbug); 3.51.3 is required")]
     OldSqlite { found: String },
     /// The disk is full.
     #[error("the disk of {} is full; nothing was changed", path.display())]
     Full { path: PathBuf },
-    /// The commit failed in a way that leaves open what is on the disk.
-    #[error("the disk failed while {what}; whether it was done is not known")]
+    /// The commit failed, and it is unknown what is on the disk.
+    #[error("the disk failed while {what}; it is unknown whether the change was saved")]
     OutcomeUnknown { what: &'static str },
     /// The path is not a regular file.
     #[error("{} cannot be a database: it is {kind}, not a regular file", path.display())]
     NotAFile { path: PathBuf, kind: &'static str },
-    /// The path is a symbolic link: SQLite would keep its other files beside the link, where no other session looks.
+    /// The path is a symbolic link: SQLite would create its other files beside the link, unseen by other sessions.
     #[error(
         "{} is a symbolic link to {}{}; keydesk does not follow links to a database",
         path.display(),
@@ -85,22 +79,20 @@ pub enum StoreError {
         if *is_dangling { ", which does not exist" } else { "" }
     )]
     Link { path: PathBuf, target: PathBuf, is_dangling: bool },
-    /// The system refused a file operation.
+    /// A file operation failed.
     #[error("could not {what} {}: {reason}", path.display())]
     File { what: &'static str, path: PathBuf, reason: String },
-    /// No random bits for a new database's identity.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
-    /// The system's clock is wrong.
     #[error(transparent)]
     Clock(#[from] ClockError),
-    /// Anything else that SQLite says.
+    /// Any other error of SQLite.
     #[error("the database failed while {what}: {reason}")]
     Sqlite { what: &'static str, reason: String },
 }
 
 impl StoreError {
-    /// A word for programs.
+    /// The stable code for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -128,37 +120,37 @@ impl StoreError {
         }
     }
 
-    /// What to do next, where there is something.
+    /// How to fix it, if known: sentences.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoDatabase { .. } => {
                 "Set it up with: keydesk init --email EMAIL --app NAME (or start keydesk)".into()
             }
-            Self::Link { is_dangling: true, .. } => "Remove the link, or name another file with --db or KEYDESK_DB.".into(),
-            Self::Link { .. } => "Name the file itself with --db or KEYDESK_DB.".into(),
-            Self::NotAFile { .. } => "Name a file with --db or KEYDESK_DB.".into(),
+            Self::Link { is_dangling: true, .. } => "Remove the link, or choose another file with --db or KEYDESK_DB.".into(),
+            Self::Link { .. } => "Use the path of the file itself with --db or KEYDESK_DB.".into(),
+            Self::NotAFile { .. } => "Choose a regular file with --db or KEYDESK_DB.".into(),
             Self::Foreign { .. } => "Choose another file with --db or KEYDESK_DB.".into(),
-            Self::Newer { .. } => "Use the newer keydesk.".into(),
+            Self::Newer { .. } => "Upgrade keydesk.".into(),
             Self::Damaged { .. } => {
-                "Stop keydesk everywhere, put the file with its -wal and -shm aside, then copy the latest backup to its place."
+                "Stop keydesk everywhere, move the database and its -wal and -shm files away, then copy the latest backup into place."
                     .into()
             },
-            Self::AlteredSchema { .. } => "Find out who did it. Then restore a backup, or undo the changes with sqlite3. \
+            Self::AlteredSchema { .. } => "Find out who changed it, then restore a backup or undo the changes with sqlite3. \
                                            keydesk doctor and keydesk audit verify can still read the file."
                 .into(),
-            Self::NotMade { .. } => "Run keydesk doctor.".into(),
-            Self::ReadOnly { .. } => "Look at the owner and mode of the file and of its folder.".into(),
+            Self::NotMade { .. } => "Run \"keydesk doctor\" to diagnose the database.".into(),
+            Self::ReadOnly { .. } => "Check the owner and mode of the file and its directory.".into(),
             Self::Busy => "Try again in a moment.".into(),
-            Self::Moved { .. } => "Start keydesk again on the file you mean.".into(),
-            Self::Overwritten { .. } => "Check that it is the copy you mean, then restart keydesk.".into(),
-            Self::NetworkFileSystem { .. } => "Put the database on a local disk.".into(),
+            Self::Moved { .. } => "Restart keydesk with the right file.".into(),
+            Self::Overwritten { .. } => "Check that the file is the right copy, then restart keydesk.".into(),
+            Self::NetworkFileSystem { .. } => "Move the database to a local disk.".into(),
             Self::Full { .. } => {
-                "Free some disk space and try again. Deleting and disabling keys by command works meanwhile.".into()
+                "Free some disk space and try again. The commands that delete and disable keys still work.".into()
             }
             Self::OutcomeUnknown { .. } => {
-                let limit = size_limit::hint().map(|hint| format!("{hint} ")).unwrap_or_default();
-                format!("{limit}Look at the list before you try again.")
+                let limit = size_limit::hint().map(|hint| format!("{hint}. ")).unwrap_or_default();
+                format!("{limit}Check the list before you try again.")
             }
             Self::Sqlite { .. } => return size_limit::hint(),
             Self::Clock(_) => clock::HINT.into(),
@@ -171,19 +163,19 @@ impl StoreError {
         })
     }
 
-    /// Whether a newer request has made this one void: nothing to tell anybody.
+    /// Whether a newer request has replaced this one. Such an error is not reported.
     #[must_use]
     pub(crate) fn is_interrupted(&self) -> bool {
         matches!(self, Self::Interrupted)
     }
 
-    /// What a check of the file at `path` found, on one line: SQLite heads it with a line for its name of the file.
+    /// The report of a check of the file at `path`, on one line, without SQLite's heading for the file.
     pub(super) fn damaged(path: &Path, found: &str) -> Self {
         let lines: Vec<&str> = found.lines().filter(|line| !line.starts_with("***")).collect();
         Self::Damaged { path: path.to_owned(), reason: lines.join("; ") }
     }
 
-    /// What SQLite's error means, while doing `what` on the database at `path`.
+    /// Converts an error of SQLite that occurred while doing `what` with the database at `path`.
     pub(super) fn from_sqlite(error: &rusqlite::Error, what: &'static str, path: &Path) -> Self {
         let path = path.to_owned();
         let reason = error.to_string();
@@ -191,7 +183,7 @@ impl StoreError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::OperationInterrupted) => Self::Interrupted,
             Some(ErrorCode::DiskFull) => Self::Full { path },
-            // Where the index of the log cannot grow, SQLite speaks of input and output.
+            // SQLite reports an I/O error where -shm cannot grow.
             Some(ErrorCode::SystemIoFailure) if files::is_disk_full(&path) => Self::Full { path },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
                 Self::ReadOnly { path, reason }
@@ -203,7 +195,7 @@ impl StoreError {
     }
 }
 
-/// The first differences of a schema, and how many more there are.
+/// Lists the first differences of a schema, and the number of the others.
 fn list(differences: &[SchemaDifference]) -> String {
     const MOST: usize = 5;
     let mut named: Vec<String> = differences.iter().take(MOST).map(ToString::to_string).collect();
@@ -226,7 +218,6 @@ pub enum NotAllowed {
 }
 
 impl NotAllowed {
-    /// Returns that this user is disabled.
     pub(crate) fn of(user: &User) -> Self {
         Self::Disabled { email: user.email.as_ref().map(ToString::to_string).unwrap_or_default() }
     }

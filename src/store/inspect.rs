@@ -1,4 +1,4 @@
-//! The database as `keydesk doctor` looks at it: for reading only, old formats too, nothing brought up to date.
+//! Read-only access to databases of any known format for `keydesk doctor`. Nothing is migrated.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::error::StoreError;
 use super::{Reader, SchemaDifference, migrate, open, reserve, schema};
 
-/// A database that is only looked at.
+/// A database that is opened read-only.
 #[derive(Debug)]
 pub struct Inspection {
     connection: Connection,
@@ -15,14 +15,13 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Opens it; refuses what is not keydesk's, or newer than this program.
+    /// Opens a database. Rejects other files and newer formats.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         open::check_file(path)?;
         let connection = open::for_looking(path)?;
         Ok(Self { connection, path: path.to_owned() })
     }
 
-    /// The number of its format.
     pub fn format(&self) -> Result<i64, StoreError> {
         migrate::version(&self.connection, &self.path)
     }
@@ -33,18 +32,18 @@ impl Inspection {
         f(&Reader { connection: &transaction, path: &self.path })
     }
 
-    /// Whether every page and index is as SQLite wrote it, and every row points at one that is there.
+    /// Checks all pages, indexes and references.
     pub fn integrity(&self) -> Result<(), StoreError> {
         integrity(&self.connection, &self.path)
     }
 
-    /// What differs from the schema that keydesk creates.
+    /// The differences from the schema that keydesk creates.
     pub(crate) fn schema_differences(&self) -> Result<Vec<SchemaDifference>, StoreError> {
         schema::differences(&self.connection)
             .map_err(|error| StoreError::from_sqlite(&error, "reading the schema", &self.path))
     }
 
-    /// How many deleted users have left more than their number.
+    /// Number of deleted users whose email or login was not erased.
     pub fn leftovers(&self) -> Result<u64, StoreError> {
         self.connection
             .query_row(
@@ -53,15 +52,15 @@ impl Inspection {
                 [],
                 |row| row.get(0),
             )
-            .map_err(|error| StoreError::from_sqlite(&error, "looking at deleted users", &self.path))
+            .map_err(|error| StoreError::from_sqlite(&error, "checking deleted users", &self.path))
     }
 }
 
-/// The space kept for revoking keys on a full disk.
+/// The disk space reserved for revoking keys on a full disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReserveState {
     There,
-    /// It was missing or too small, and has been created.
+    /// It was missing or too small, and was created.
     Created,
     /// It is missing or too small, and could not be created.
     Missing,
@@ -89,7 +88,7 @@ pub(super) fn integrity(connection: &Connection, path: &Path) -> Result<(), Stor
     }
     let mut statement = connection.prepare("PRAGMA foreign_key_check").map_err(fault)?;
     if statement.exists([]).map_err(fault)? {
-        return Err(StoreError::damaged(path, "a row points at one that is not there"));
+        return Err(StoreError::damaged(path, "a row refers to a missing one"));
     }
     Ok(())
 }

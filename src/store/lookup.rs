@@ -1,4 +1,4 @@
-//! The one read of a verification: a point lookup by key ID on a read-only connection.
+//! The database access of a verification: a lookup by key ID on a read-only connection.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,17 +14,16 @@ use crate::domain::Instant;
 use crate::domain::key::{Accepted, KeyId, KeyState};
 use crate::domain::secret::KeyHash;
 
-/// How many keys are kept in memory, at some hundred bytes each.
+/// Maximum number of cached keys, at some hundred bytes each.
 const MOST_KEPT: usize = 10_000;
 
-/// A read-only connection, and what was read through it since the database last changed.
+/// A read-only connection with a cache.
 ///
-/// SQLite's own counter of changes is read each time, from the database (`PRAGMA data_version`). While it stands, so
-/// does what was read before; one committed change anywhere, and everything is read again. The file itself is looked at
-/// too: see [`Continuity`].
+/// Each verification reads SQLite's change counter (`PRAGMA data_version`). After any committed change the cache is
+/// dropped. The file itself is checked too: see [`Continuity`].
 ///
-/// Only keys whose text was presented are kept. All else is read each time, with the same statement whether the ID
-/// exists, existed or is kept: how long a rejection takes tells nothing about an ID.
+/// Only accepted keys are cached. For all other texts the same statement runs, whether the ID exists, existed or is
+/// cached, so that the duration of a rejection reveals nothing about an ID.
 #[derive(Debug)]
 pub struct Lookup {
     connection: Connection,
@@ -35,45 +34,45 @@ pub struct Lookup {
     kept: HashMap<KeyId, KnownKey>,
 }
 
-/// What is presented: the ID in a text, and the hash of the whole text.
+/// A presented text: its key ID, and the hash of the whole text.
 pub type Claim<'a> = (KeyId, &'a KeyHash);
 
-/// What a presented text is.
+/// What the database has for a presented text.
 #[derive(Clone, Copy, Debug)]
 pub enum LookupResult<'a> {
     /// The text of a key.
     Key(&'a KnownKey),
     /// The text of a deleted key.
     Deleted,
-    /// The text of no key. Whether its ID exists makes no difference.
+    /// Not the text of a key, whether or not its ID exists.
     Nothing,
 }
 
-/// The same, with the key among those that are kept.
+/// The same with the key borrowed from the cache.
 enum Match {
     Kept,
     Deleted,
     Nothing,
 }
 
-/// How many keys of all Applications are in each state.
+/// The number of keys of all Applications in each state.
 pub type KeyCounts = [(KeyState, i64); 5];
 
-/// What a verification must know of a key.
+/// The properties of a key that a verification needs.
 #[derive(Debug)]
 pub struct KnownKey {
     /// SHA-256 of its text.
     pub hash: KeyHash,
     pub disabled: bool,
-    /// The rest, which those who let it in get too.
+    /// The rest, which is part of the decision.
     pub known: Arc<Accepted>,
 }
 
 impl Lookup {
-    /// Opens the database for reading; waits `patience` where a lock keeps readers out.
+    /// Opens the database read-only. Waits up to `patience` for a lock that blocks readers.
     ///
     /// # Errors
-    /// When there is no database, it cannot be read, or it is not the one that `continuity` knows.
+    /// When the database does not exist, cannot be read, or is not the one that `continuity` knows.
     pub fn open(path: &Path, patience: Duration, continuity: Arc<Continuity>) -> Result<Self, StoreError> {
         open::check_file(path)?;
         let file = FileWatch::begin(path)?;
@@ -88,7 +87,7 @@ impl Lookup {
         Ok(lookup)
     }
 
-    /// What a presented text is at this moment.
+    /// Looks up a presented text.
     pub fn find<T>(
         &mut self,
         claim: Claim<'_>,
@@ -104,7 +103,7 @@ impl Lookup {
         Ok(judge(self.result(claim, &found)))
     }
 
-    /// What several texts are, at one moment: `judge` gets each in its turn, or none where this fails.
+    /// Looks up several texts in one read. `judge` gets the results in order, or none where this fails.
     pub fn find_all<'a>(
         &mut self,
         claims: impl Iterator<Item = Claim<'a>> + Clone,
@@ -125,7 +124,7 @@ impl Lookup {
         let found = if asked == 1 {
             claims.clone().map(|claim| self.read(claim)).collect()
         } else {
-            // All that is missing in one read.
+            // Reads everything that is not cached.
             self.execute("BEGIN")?;
             let found: Result<Vec<Match>, _> = claims
                 .clone()
@@ -141,10 +140,10 @@ impl Lookup {
         Ok(())
     }
 
-    /// Compares the database with what is known of it, and forgets what was read if it has changed since.
+    /// Checks whether the database has changed, and drops the cache if so.
     ///
     /// # Errors
-    /// When it cannot be read, or another copy was written over it.
+    /// When the database cannot be read, or another copy was written over it.
     pub fn renew(&mut self) -> Result<(), StoreError> {
         self.continuity.confirm(&self.path)?;
         self.confirm_file()?;
@@ -161,11 +160,11 @@ impl Lookup {
         Ok(())
     }
 
-    /// Makes sure that what was read, or is about to be, comes from the file that is known.
+    /// Checks that the data comes from the known file.
     fn confirm_file(&mut self) -> Result<(), StoreError> {
         if self.file.has_changed(&self.path)? {
             self.continuity.check_file(&self.file, &self.path);
-            // Pages that SQLite holds would hide what the file has now.
+            // Pages cached by SQLite would hide the present content of the file.
             self.connection.execute_batch("PRAGMA shrink_memory").map_err(|error| self.fault(&error))?;
             self.continuity.check(&self.connection, &self.path)?;
         }
@@ -199,7 +198,7 @@ impl Lookup {
         StoreError::from_sqlite(error, "looking up a key", &self.path)
     }
 
-    /// How many keys there are in each state; it looks at every key, in an index.
+    /// Counts the keys in each state, by a scan of an index.
     pub fn counts(&self, now: Instant, soon: TimeDelta) -> Result<KeyCounts, StoreError> {
         self.connection
             .query_row(
@@ -223,7 +222,7 @@ impl Lookup {
             .map_err(|error| StoreError::from_sqlite(&error, "counting keys", &self.path))
     }
 
-    /// Reads what a text is; a key is kept.
+    /// Reads what the database has for a text. Caches a key.
     fn read(&mut self, claim: Claim<'_>) -> Result<Match, StoreError> {
         let (id, hash) = claim;
         let (key, tombstone) = self
@@ -234,7 +233,7 @@ impl Lookup {
             )
             .and_then(|mut statement| {
                 statement.query_row([id.as_str()], |row| {
-                    // Where there is none, one that no text has: the comparison is made all the same.
+                    // Without a hash, one that no text has: the comparison always takes place.
                     let hash = |column| row.get::<_, Option<[u8; 32]>>(column).map(Option::unwrap_or_default);
                     Ok((KeyHash::from_bytes(hash(0)?), KeyHash::from_bytes(hash(1)?)))
                 })

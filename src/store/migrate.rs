@@ -1,4 +1,4 @@
-//! The schema in numbered steps. An upgrade is one transaction.
+//! Migrations of the schema. All steps of a migration are one transaction.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::StoreError;
 use crate::domain::token::Entropy;
 
-/// The mark of our files in their header: "kdk1".
+/// The application ID in the header of the file: "kdk1".
 pub(crate) const APPLICATION_ID: i64 = 0x6b64_6b31;
 
-/// One file for each format.
+/// The steps: one for each format.
 pub(super) const STEPS: [&str; 1] = [include_str!("../../assets/migrations/0001_base.sql")];
 
-/// The newest known format: that of the last step.
+/// The newest format: that of the last step.
 pub const NEWEST: i64 = newest(&STEPS);
 
 const fn newest(steps: &[&str]) -> i64 {
@@ -38,8 +38,8 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
 }
 
-/// Whether the file may be switched to WAL: ours, or empty.
-pub(super) fn is_ours_or_empty(connection: &Connection) -> rusqlite::Result<bool> {
+/// Whether the file is a keydesk database or empty, so that it may be switched to WAL.
+pub(super) fn is_keydesk_or_empty(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(application_id(connection)? == APPLICATION_ID
         || (is_empty(connection)? && application_id(connection)? == 0))
 }
@@ -61,7 +61,7 @@ fn refuse_newer_than(known: i64, connection: &Connection, path: &Path) -> Result
     Ok(())
 }
 
-/// Refuses a file that is not ours or not of the newest format.
+/// Rejects a file that is not a keydesk database of the newest format.
 pub(super) fn refuse_other(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     refuse_foreign(connection, path)?;
     if version(connection, path)? == NEWEST {
@@ -69,11 +69,11 @@ pub(super) fn refuse_other(connection: &Connection, path: &Path) -> Result<(), S
     }
     Err(StoreError::Sqlite {
         what: "opening it",
-        reason: "it is of an older format: start keydesk once to bring it up to date".into(),
+        reason: "it has an older format: start keydesk once to migrate it".into(),
     })
 }
 
-/// Upgrades a file to the last of `steps`. An empty one gets the whole schema and a random identity.
+/// Migrates a file to the last of `steps`. An empty one gets the whole schema and a random identity.
 pub(super) fn upgrade(
     connection: &mut Connection,
     path: &Path,
@@ -90,7 +90,7 @@ pub(super) fn upgrade(
         }
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
-    // Another session may have been quicker.
+    // Another session may have migrated it.
     let from = version(&transaction, path)?;
     for (number, step) in (1_i64..).zip(steps) {
         if number > from {

@@ -1,7 +1,7 @@
 //! Persistence: the only modules that contain SQL or use rusqlite.
 //!
-//! Readers take a [`Reader`], writers a [`WriteTx`], and the only way to a `WriteTx` is [`Store::write`], which
-//! commits nothing without an audit record: no change can be made without its entry in the log.
+//! Readers take a [`Reader`], writers a [`WriteTx`]. The only way to a `WriteTx` is [`Store::write`], which requires an
+//! audit record: no change is possible without its entry in the log.
 
 pub mod applications;
 #[cfg(feature = "app")]
@@ -52,7 +52,7 @@ use crate::domain::user::{Caller, UserId, UserStatus};
 use crate::host::files::{self, DatabaseFiles};
 use reserve::Reserve;
 
-/// One connection to the database. Before each write, its file is checked to be the one that was opened.
+/// A connection to the database. Each write first checks that the file at the path is still the opened one.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
@@ -60,11 +60,11 @@ pub struct Store {
     files: DatabaseFiles,
     schema: SchemaCheck,
     warnings: Vec<String>,
-    // After the connection: what is declared last is dropped last.
+    // Must be dropped after the connection.
     reserve: Reserve,
 }
 
-/// Reads and writes within the one transaction of an operation.
+/// The transaction of an operation.
 #[derive(Debug)]
 pub struct WriteTx<'a> {
     reader: Reader<'a>,
@@ -72,11 +72,11 @@ pub struct WriteTx<'a> {
     expected: RefCell<Vec<Expectation>>,
 }
 
-/// What must be true of the database at the end of a transaction.
+/// A condition on the database at the end of a transaction.
 #[derive(Debug)]
 struct Expectation {
     what: &'static str,
-    /// A query for one truth value.
+    /// A query for a boolean.
     sql: &'static str,
     values: Vec<Value>,
 }
@@ -90,13 +90,13 @@ impl<'a> Deref for WriteTx<'a> {
 }
 
 impl WriteTx<'_> {
-    /// The user who does it.
+    /// The actor.
     #[must_use]
     pub fn actor(&self) -> UserId {
         self.actor
     }
 
-    /// Runs a statement that changes one row.
+    /// Runs a statement that must change one row.
     fn change_one(&self, what: &'static str, sql: &str, values: impl Params) -> Result<(), StoreError> {
         self.connection
             .prepare_cached(sql)
@@ -105,7 +105,7 @@ impl WriteTx<'_> {
             .and_then(|changed| changed_one(what, changed))
     }
 
-    /// Reads a change back before the transaction is committed: the query must then give true.
+    /// Adds a check that runs before the commit: the query must return true.
     fn expect<const N: usize>(&self, what: &'static str, sql: &'static str, values: [Value; N]) {
         self.expected.borrow_mut().push(Expectation { what, sql, values: values.into() });
     }
@@ -120,7 +120,7 @@ impl WriteTx<'_> {
     }
 }
 
-/// Whether a statement that was to change one row did so.
+/// Whether a statement that must change one row did so.
 fn changed_one(what: &'static str, changed: usize) -> Result<(), StoreError> {
     if changed == 1 { Ok(()) } else { Err(StoreError::NotMade { what }) }
 }
@@ -130,7 +130,7 @@ fn changed_one(what: &'static str, changed: usize) -> Result<(), StoreError> {
 pub struct Interrupter(Arc<InterruptHandle>);
 
 impl Interrupter {
-    /// Stops what the store is reading; does nothing when it is idle.
+    /// Stops the current read, if any.
     pub(crate) fn interrupt(&self) {
         self.0.interrupt();
     }
@@ -145,16 +145,16 @@ impl std::fmt::Debug for Interrupter {
 /// A change within its transaction: its result and its audit records.
 type Change<'a, T, E> = dyn FnMut(&WriteTx<'_>) -> Result<(T, Vec<AuditRecord>), E> + 'a;
 
-/// How much depends on a write.
+/// The urgency of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
     Normal,
-    /// It takes access away: on a full disk it may use the reserve.
+    /// Revokes access: on a full disk it may use the reserve.
     Revoking,
 }
 
 impl Store {
-    /// Opens the database, or makes it where there is none.
+    /// Opens the database. Creates it if it does not exist.
     pub fn open(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
         match std::fs::symlink_metadata(path) {
             Ok(_) => {}
@@ -176,13 +176,13 @@ impl Store {
         Self::open_existing(path, entropy)
     }
 
-    /// Opens the database for a change that takes access away: on a full disk this may use the reserve.
+    /// Opens the database for a change that revokes access: on a full disk this may use the reserve.
     ///
     /// # Errors
     /// As [`Self::open_existing`].
     pub fn open_to_revoke(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
         match Self::open_existing(path, entropy) {
-            // Not even the index of the write-ahead log could be created.
+            // There was no space even for -shm.
             Err(StoreError::Full { path }) => {
                 let mut reserve = Reserve::of(&path);
                 if !reserve.release() {
@@ -199,12 +199,12 @@ impl Store {
     /// Opens the database.
     ///
     /// # Errors
-    /// When there is none, or the file is foreign, damaged, of a newer format, or cannot be written.
+    /// When the file does not exist, is not a keydesk database, is damaged, of a newer format, or cannot be written.
     pub fn open_existing(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
         let since = std::time::Instant::now();
         loop {
             match Self::try_open(path, entropy) {
-                // SQLite itself does not wait where the journal mode is changed or the last session closes.
+                // SQLite does not wait while another session changes the journal mode or is the last one to close.
                 Err(StoreError::Busy) if since.elapsed() < open::BUSY_TIMEOUT => {
                     std::thread::sleep(open::NEXT_TRY);
                 }
@@ -227,7 +227,7 @@ impl Store {
         Ok(Self { connection, path: path.to_owned(), files, schema, warnings, reserve })
     }
 
-    /// Opens the database for reading only, also one whose schema was altered. Every change fails.
+    /// Opens the database read-only, also when its schema was changed outside keydesk. Every change fails.
     ///
     /// # Errors
     /// As [`Self::open_existing`], and when the file is of an older format.
@@ -245,7 +245,7 @@ impl Store {
         &self.path
     }
 
-    /// Problems with the permissions of the file: sentences.
+    /// Problems with the permissions of the files.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -257,10 +257,10 @@ impl Store {
         f(&Reader { connection: &transaction, path: &self.path })
     }
 
-    /// Changes something: one transaction with its audit entries, both or neither.
+    /// Makes a change in one transaction with its audit entries.
     ///
-    /// The caller's user is looked up inside it, so that nobody who was disabled a moment ago changes anything.
-    /// `f` may run twice: when the disk is full and the write is urgent, once more with the reserve released.
+    /// The caller's user is looked up inside the transaction, so that a disabled user cannot change anything. `f` may run
+    /// twice: when the disk is full and the write is urgent, it runs again with the reserve released.
     pub fn write<T, E>(
         &mut self,
         caller: &Caller,
@@ -313,12 +313,12 @@ impl Store {
         clock::check(now).map_err(StoreError::from)?;
         self.same_file()?;
         let path = &self.path;
-        // IMMEDIATE: a transaction that turns into a writer later fails at once, whatever the timeout.
+        // IMMEDIATE: a transaction that becomes a writer later fails immediately, regardless of the timeout.
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| StoreError::from_sqlite(&error, "beginning a change", path))?;
-        // Somebody may have added a trigger since.
+        // A trigger may have been added since.
         self.schema.confirm(&transaction, path)?;
         let reader = Reader { connection: &transaction, path };
         let actor = actor(&reader)?;
@@ -330,19 +330,19 @@ impl Store {
         tx.confirm()?;
         transaction.commit().map_err(|error| match StoreError::from_sqlite(&error, "committing", path) {
             known @ (StoreError::Full { .. } | StoreError::Busy) => known,
-            // The frames may be on the disk all the same and come back with the next recovery.
+            // The frames may still be on the disk and be recovered later.
             _ => StoreError::OutcomeUnknown { what: "committing the change" },
         })?;
         Ok(result)
     }
 
-    /// Runs SQL beside everything that guards a change: to test that it is noticed.
+    /// Runs SQL without the checks of a change, to test that it is detected.
     #[cfg(test)]
     pub(crate) fn sabotage(&self, sql: &str) {
         self.connection.execute_batch(sql).unwrap_or_default();
     }
 
-    /// Refuses to write into a file that is no longer the one at its path.
+    /// Rejects a write to a file that is no longer the one at its path.
     pub(crate) fn same_file(&self) -> Result<(), StoreError> {
         if self.files.are_in_place() { Ok(()) } else { Err(StoreError::Moved { path: self.path.clone() }) }
     }
@@ -352,19 +352,19 @@ impl Store {
         self.connection
             .prepare_cached("PRAGMA data_version")
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-            .map_err(|error| StoreError::from_sqlite(&error, "looking for changes", &self.path))
+            .map_err(|error| StoreError::from_sqlite(&error, "checking for changes", &self.path))
     }
 
-    /// What stops a read from another thread.
+    /// Returns a handle that stops reads from another thread.
     #[must_use]
     pub(crate) fn interrupter(&self) -> Interrupter {
         Interrupter(Arc::new(self.connection.get_interrupt_handle()))
     }
 
-    /// Overwrites what was deleted: until a checkpoint has emptied the write-ahead log, old pages are still in it.
-    /// `false` means that another session is reading: try again later.
+    /// Erases deleted data from the write-ahead log, which contains old pages until a checkpoint. Returns `false` while
+    /// another session is reading.
     pub fn scrub(&self) -> Result<bool, StoreError> {
-        // A reader must not delay the answer.
+        // A reader must not delay this.
         let fault = |error| StoreError::from_sqlite(&error, "emptying its log", &self.path);
         self.connection.busy_timeout(std::time::Duration::from_millis(50)).map_err(fault)?;
         let busy =

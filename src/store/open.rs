@@ -1,4 +1,4 @@
-//! Opening the database: which file, in which state, with which settings.
+//! Opens the database: checks the file, migrates it, applies the settings of SQLite.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use crate::host::{files, regular_file};
 /// The first SQLite without the WAL-reset bug (sqlite.org/wal.html#walresetbug).
 pub const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// How long a write waits for another session.
+/// How long a write waits for a lock.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Delay before a start that found the database busy is tried again.
+/// Delay before opening a locked database is tried again.
 pub(super) const NEXT_TRY: Duration = Duration::from_millis(25);
 
-/// Refuses a SQLite that can lose data.
+/// Rejects a version of SQLite that can lose data.
 pub fn check_sqlite() -> Result<(), StoreError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(StoreError::OldSqlite { found: rusqlite::version().to_owned() });
@@ -29,7 +29,7 @@ pub fn check_sqlite() -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Rejects a missing file and anything that is not a regular file: SQLite would wait for a FIFO, and follows no link.
+/// Rejects a missing file and anything but a regular file: SQLite would block on a FIFO, and does not follow links.
 pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
     for end in ["", "-wal", "-shm", "-journal"] {
         let mut name = path.as_os_str().to_owned();
@@ -49,39 +49,39 @@ pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
                 return Err(StoreError::NoDatabase { path: file });
             }
             Err(error) => {
-                return Err(StoreError::File { what: "look at", path: file, reason: error.to_string() });
+                return Err(StoreError::File { what: "access", path: file, reason: error.to_string() });
             }
         }
     }
     Ok(())
 }
 
-/// Opens an existing file for reading and writing, settings made and read back.
+/// Opens an existing file for reading and writing, with its settings applied and checked.
 pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
-/// Opens an existing file for reading only.
+/// Opens an existing file read-only.
 pub(crate) fn readable(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     migrate::refuse_other(&connection, path)?;
     Ok(connection)
 }
 
-/// Opens an existing file for reading only, of whatever format we know.
+/// Opens an existing file of any known format read-only.
 pub(super) fn for_looking(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     migrate::refuse_foreign(&connection, path)?;
     Ok(connection)
 }
 
-/// Upgrades a file through other steps than the program's: for tests of the mechanism.
+/// Migrates a file with the given steps, for tests.
 #[doc(hidden)]
 pub fn upgrade_with(path: &Path, steps: &[&str], entropy: &mut dyn Entropy) -> Result<(), StoreError> {
     migrate::upgrade(&mut writable(path)?, path, steps, entropy)
 }
 
-/// The version of SQLite in this program.
+/// The version of the SQLite that is used.
 #[must_use]
 pub(crate) fn sqlite_version() -> &'static str {
     rusqlite::version()
@@ -93,7 +93,7 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {
         return Err(StoreError::NetworkFileSystem { path: path.to_owned(), kind });
     }
     let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    // SQLite refuses links anywhere in a path with NOFOLLOW; only the last part is ours to judge.
+    // With NOFOLLOW, SQLite rejects links anywhere in a path. Only the last part matters.
     let real = real_path(path)?;
     let connection = Connection::open_with_flags(&real, flags)
         .map_err(|error| StoreError::from_sqlite(&error, "opening it", path))?;
@@ -102,10 +102,10 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// The path with links in its folders resolved; a link in the place of the file itself is refused by SQLite.
+/// The path with links in its directories resolved. SQLite rejects a link instead of the file itself.
 fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
     let fault = |error: std::io::Error| StoreError::File {
-        what: "find the folder of",
+        what: "find the directory of",
         path: path.to_owned(),
         reason: error.to_string(),
     };
@@ -120,7 +120,7 @@ fn configure(connection: &Connection, writes: bool) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    // Else a database that somebody has ANALYZEd has its statements planned anew for each value.
+    // Otherwise, after ANALYZE, SQLite would replan statements for each value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -128,19 +128,19 @@ fn configure(connection: &Connection, writes: bool) -> rusqlite::Result<()> {
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // Pages of lists a million rows long would stay in memory otherwise.
+    // Limits the memory for lists of a million rows.
     connection.pragma_update(None, "cache_size", -4_096)?;
     if writes {
-        // In a transaction of its own and only where needed: it takes an exclusive lock.
+        // Only where needed, since it takes an exclusive lock.
         let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-        if mode != "wal" && migrate::is_ours_or_empty(connection)? {
+        if mode != "wal" && migrate::is_keydesk_or_empty(connection)? {
             connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
         }
     }
     Ok(())
 }
 
-/// Reads back the settings on which the promises rest.
+/// Checks the settings that durability depends on.
 pub(super) fn confirm(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let read = |name: &str| -> Result<String, StoreError> {
         connection

@@ -23,7 +23,7 @@ pub struct Window<T> {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The rows, in the list's order.
+    /// The rows in the order of the list.
     pub rows: Vec<T>,
     /// The index of the anchor among them; 0 when there are none.
     pub anchor: usize,
@@ -57,7 +57,7 @@ pub(super) fn fetch<T, C, E>(
         Anchor::At(row) => {
             let cursor = cursor(row)?;
             let after = step(Step::Forward(Some(&cursor)), window.after + 1)?;
-            // Without a row at or after the anchor, the last one takes its place.
+            // Without a row at or after the anchor, the last one is the anchor.
             let wanted = if after.is_empty() { window.before.max(1) } else { window.before };
             (step(Step::Backward(Some(&cursor)), wanted + 1)?, after)
         }

@@ -1,4 +1,4 @@
-//! Reading within one transaction.
+//! Reads within one transaction.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::error::StoreError;
 
-/// Reads within one transaction: what is read belongs together.
+/// A read transaction: all results are from the same state of the database.
 #[derive(Debug)]
 pub struct Reader<'a> {
     pub(super) connection: &'a Connection,
@@ -19,7 +19,7 @@ impl Reader<'_> {
         move |error| StoreError::from_sqlite(&error, what, self.path)
     }
 
-    /// The first row of a query.
+    /// Returns the first row of a query.
     pub(super) fn first<T>(
         &self,
         what: &'static str,
@@ -33,7 +33,7 @@ impl Reader<'_> {
             .map_err(self.fault(what))
     }
 
-    /// The one value of a query that always has a row.
+    /// Returns the value of a query that always has a row.
     pub(super) fn value<T: FromSql>(
         &self,
         what: &'static str,
@@ -46,7 +46,7 @@ impl Reader<'_> {
             .map_err(self.fault(what))
     }
 
-    /// All rows of a query.
+    /// Returns all rows of a query.
     pub(super) fn all<T, C: FromIterator<T>>(
         &self,
         what: &'static str,
@@ -60,7 +60,7 @@ impl Reader<'_> {
             .map_err(self.fault(what))
     }
 
-    /// Calls `f` with every row of a query, until it fails.
+    /// Calls `f` with each row of a query until it fails.
     pub(super) fn each<T, E: From<StoreError>>(
         &self,
         what: &'static str,

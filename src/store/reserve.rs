@@ -1,4 +1,4 @@
-//! Space kept next to the database, so that a key can be revoked on a full disk.
+//! Disk space reserved next to the database, to revoke keys on a full disk.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -9,13 +9,13 @@ use nix::libc;
 
 use crate::host::files;
 
-/// Enough for the pages that a deletion writes into the write-ahead log, many times over.
+/// Many times the size of the pages that a deletion writes to the write-ahead log.
 const BYTES: u64 = 1 << 20;
-/// The reserve is not taken from what others need: this much stays free.
+/// Free space that is left for others when the reserve is created.
 const MARGIN: u64 = 256 << 10;
 
-/// The reserve of an open database. When dropped, takes back what was released; by then the database is closed, and
-/// its write-ahead log has returned its own space.
+/// The reserve of an open database. Dropping it reserves released space again. The database is closed by then, so that
+/// its write-ahead log has freed its own space.
 #[derive(Debug)]
 pub(super) struct Reserve {
     database: PathBuf,
@@ -27,14 +27,14 @@ impl Reserve {
         Self { database: database.to_owned(), is_released: false }
     }
 
-    /// Returns the space to the disk, and whether there was any.
+    /// Frees the reserved space. Returns whether there was any.
     pub(super) fn release(&mut self) -> bool {
         let released = std::fs::remove_file(beside(&self.database, "-reserve")).is_ok();
         self.is_released |= released;
         released
     }
 
-    /// Takes the space, as far as the disk has it.
+    /// Reserves the space, as far as available.
     pub(super) fn take(&mut self) {
         if take(&self.database) {
             self.is_released = false;
@@ -56,22 +56,22 @@ fn beside(database: &Path, end: &str) -> PathBuf {
     database.with_file_name(name)
 }
 
-/// Whether the reserve is there, all of it.
+/// Whether the reserve has its full size.
 pub(super) fn is_there(database: &Path) -> bool {
     std::fs::symlink_metadata(beside(database, "-reserve"))
         .is_ok_and(|metadata| metadata.is_file() && metadata.len() >= BYTES)
 }
 
-/// Creates a missing reserve and replaces a short one. Returns whether there is one now.
+/// Creates a missing reserve and replaces a short one. Returns whether it exists now.
 pub(super) fn take(database: &Path) -> bool {
     is_there(database)
         || (files::free_space(database).is_none_or(|free| free >= BYTES + MARGIN) && create(database).is_ok())
 }
 
-/// Writes the reserve under another name and renames it, so that it is there entirely or not at all.
+/// Creates the reserve atomically, under another name that is renamed at the end.
 ///
-/// The name is always the same and its file is locked: a process that was killed leaves at most one, which the next
-/// one overwrites.
+/// The name is constant and the file is locked: a process that is killed leaves at most one, which the next one
+/// overwrites.
 fn create(database: &Path) -> io::Result<()> {
     let path = beside(database, "-reserve-new");
     let file = match files::create_beside(database, &path) {
@@ -86,7 +86,7 @@ fn create(database: &Path) -> io::Result<()> {
         Err(TryLockError::WouldBlock) => return Ok(()),
         Err(TryLockError::Error(error)) => return Err(error),
     }
-    // Another session may have finished it between the opening and the lock.
+    // Another session may have finished it between opening and locking.
     let metadata = file.metadata()?;
     if files::identity(&path) != Some(files::FileIdentity::of(&metadata)) {
         return Ok(());

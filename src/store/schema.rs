@@ -1,7 +1,7 @@
 //! Compares the schema of an open database with the one that the migrations create.
 //!
-//! A trigger, view or index that somebody added can undo a change that was reported as done, and one that is missing
-//! lets rows be changed that are never to change.
+//! An added trigger, view or index can undo a change that was reported as done, and a missing one can allow changes of
+//! rows that must never change.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::domain::commitment;
 type Schema = BTreeMap<(String, String), (String, Option<String>)>;
 
 fn read(connection: &Connection) -> rusqlite::Result<Schema> {
-    // What ANALYZE writes changes no result.
+    // The tables of ANALYZE do not change results.
     let mut statement = connection.prepare(
         "SELECT type, name, tbl_name, sql FROM sqlite_schema \
          WHERE NOT (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4'))",
@@ -27,8 +27,8 @@ fn read(connection: &Connection) -> rusqlite::Result<Schema> {
     rows.collect()
 }
 
-/// SHA-256 of the schema that the migrations create. It spares most openings of a database the creation of another one to
-/// compare with; a test holds it.
+/// SHA-256 of the schema that the migrations create, so that opening a database rarely needs to create another one to
+/// compare with. A test checks it.
 const DIGEST: [u8; 32] = [
     119, 53, 30, 76, 16, 80, 181, 231, 230, 49, 7, 173, 75, 89, 74, 44, 86, 76, 69, 208, 124, 2, 130, 69, 36,
     4, 21, 174, 189, 130, 41, 145,
@@ -51,7 +51,7 @@ fn expected() -> rusqlite::Result<Schema> {
     read(&connection)
 }
 
-/// Everything that differs, by kind and name.
+/// All differences, by kind and name.
 pub(super) fn differences(connection: &Connection) -> rusqlite::Result<Vec<SchemaDifference>> {
     let mut found = read(connection)?;
     if digest(&found) == DIGEST {

@@ -1,10 +1,10 @@
-//! What was altered in a schema.
+//! Differences of a schema.
 
 use std::fmt;
 
 use crate::domain::text::inert;
 
-/// A table, index, trigger or view that is not as the migrations create it.
+/// A table, index, trigger or view that differs from the migrations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaDifference {
     /// `table`, `index`, `trigger` or `view`.
@@ -19,12 +19,12 @@ pub enum Difference {
     /// No migration creates it.
     Added,
     Missing,
-    /// Its definition is another.
+    /// Its definition differs.
     Changed,
 }
 
 impl SchemaDifference {
-    /// What happened to it: a sentence without its subject.
+    /// What happened to it: a predicate.
     #[must_use]
     pub(crate) fn predicate(&self) -> &'static str {
         match self.what {

@@ -1,4 +1,4 @@
-//! What keys were used for, and what was refused: counts by day, days being those of UTC. `usage_writer` writes them.
+//! The use of keys: accepted and rejected requests by UTC day, written by `usage_writer`.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ pub fn day_of(at: Instant) -> i64 {
     at.timestamp().div_euclid(86_400)
 }
 
-/// Uses of each of the last 30 days, the oldest first, today's last.
+/// The number of accepted requests on each of the last 30 days, oldest first.
 pub fn last_30_days(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<u64>, StoreError> {
     let first = day_of(now) - 29;
     let counts: HashMap<i64, u64> = r.all(
@@ -27,14 +27,14 @@ pub fn last_30_days(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<u64>,
     Ok((first..first + 30).map(|day| counts.get(&day).copied().unwrap_or_default()).collect())
 }
 
-/// Who was refused with a key, and how often.
+/// Rejected requests with a key, for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// The word of the reason, as in logs and metrics.
+    /// The reason, as in logs and metrics.
     pub reason: String,
-    /// How often today (UTC).
+    /// Requests today (UTC).
     pub today: u64,
-    /// How often in the last 30 days.
+    /// Requests in the last 30 days.
     pub count: u64,
     pub last: Instant,
     pub last_from: Option<String>,
@@ -43,7 +43,7 @@ pub struct Refused {
 /// Rejections of the last 30 days with a key, also a deleted one; the latest reason first.
 pub fn refused(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<Refused>, StoreError> {
     r.all(
-        "reading the refusals of a key",
+        "reading the rejected requests of a key",
         // With max() alone, SQLite takes the other columns from the row that has it (sqlite.org/lang_select.html).
         "SELECT reason, sum(CASE WHEN day = ?2 THEN count ELSE 0 END), sum(count), max(last), last_from \
          FROM refusals INDEXED BY refusals_by_key WHERE key_id = ?1 AND day > ?2 - 30 \
@@ -66,7 +66,7 @@ pub fn refused(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<Refused>, 
 pub struct Presented {
     pub key: KeyId,
     pub name: Name,
-    /// How often today (UTC).
+    /// Requests today (UTC).
     pub today: u64,
     pub last: Instant,
     pub last_from: Option<String>,

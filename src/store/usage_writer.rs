@@ -1,9 +1,9 @@
-//! Writes what keys were used for and what was rejected, in batches on a connection of its own.
+//! Writes accepted and rejected requests in batches on a separate connection.
 //!
-//! Use is not part of the audit log, since no one decided anything, so this is the one writer beside
-//! [`Store::write`](super::Store::write). It touches counts and "last used" and nothing that a decision depends on; a
-//! key's version stays as it is. Its commits need no sync of their own (`synchronous=NORMAL`): a power cut may take
-//! the last counts, and never a change that was reported as done, since each of those syncs the whole log.
+//! Use is not part of the audit log, so this is the only writer besides [`Store::write`](super::Store::write). It writes
+//! counts and "last used", nothing that a verification depends on, and no version of a key. Its commits are not synced
+//! (`synchronous=NORMAL`): a power failure may lose the last counts, but never a change that was reported as done, since
+//! each of those syncs the whole write-ahead log.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -18,30 +18,30 @@ use crate::domain::Instant;
 use crate::domain::key::KeyId;
 use crate::host::files::DatabaseFiles;
 
-/// How long counts are kept, in days; details show 30.
+/// How long counts are kept, in days. The details of a key show 30.
 pub const DAYS_KEPT: i64 = 90;
 
-/// How many lines go into one transaction: others wait for the lock no longer than those take.
+/// Maximum number of rows in a transaction, to limit how long others wait for the lock.
 const BATCH: usize = 500;
 
-/// Days that are dropped go in portions, for the same reason.
+/// Maximum number of old rows to delete at once, for the same reason.
 const DROPPED_AT_ONCE: i64 = 5_000;
 
-/// What is counted for one day: uses of a key, or rejections for a reason.
+/// The key of a count: accepted requests of a key, or rejections for a reason, on one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// As of [`day_of`].
     pub day: i64,
-    /// Why requests were rejected; none for uses.
+    /// Why requests were rejected; none for accepted ones.
     pub reason: Option<&'static str>,
-    /// The key that it is attributed to; uses without one are not written.
+    /// The key, if known. Accepted requests without one are not written.
     pub key: Option<KeyId>,
 }
 
-/// When a request came, and its source address.
+/// The time of a request, and its source address.
 pub type Seen = (Instant, Option<IpAddr>);
 
-/// How often, and the first and last time of it, both on the day of the entry.
+/// The number of requests, the first and the last one, all on the day of the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
     pub count: u64,
@@ -55,7 +55,7 @@ impl Count {
         Self { count: 1, first: seen, last: seen }
     }
 
-    /// Joins two counts of one entry.
+    /// Adds two counts of one entry.
     pub fn add(&mut self, other: &Self) {
         self.count += other.count;
         if other.first.0 < self.first.0 {
@@ -76,7 +76,7 @@ pub struct UsageWriter {
 }
 
 impl UsageWriter {
-    /// Opens a database of the newest format for writing; waits `patience` for the lock of others.
+    /// Opens a database of the newest format for writing. Waits for a lock up to `patience`.
     pub fn open(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let connection = open::writable(path)?;
         migrate::refuse_other(&connection, path)?;
@@ -90,7 +90,7 @@ impl UsageWriter {
         Ok(Self { connection, path: path.to_owned(), files, schema })
     }
 
-    /// Writes entries and takes them off the list; on an error the rest is still there.
+    /// Writes entries and removes them from the list. After an error, it contains those that were not written.
     pub fn write(&mut self, entries: &mut Vec<(Entry, Count)>) -> Result<(), StoreError> {
         while !entries.is_empty() {
             if !self.files.are_in_place() {
@@ -109,7 +109,7 @@ impl UsageWriter {
         Ok(())
     }
 
-    /// Drops the counts of days that are too long ago.
+    /// Deletes the counts of old days.
     pub fn drop_old_days(&mut self, now: Instant) -> Result<(), StoreError> {
         let first = day_of(now) - DAYS_KEPT;
         for sql in [
@@ -154,7 +154,7 @@ fn write_used(transaction: &Transaction<'_>, day: i64, id: KeyId, count: &Count)
         )?
         .execute(last)?;
     if updated == 0 {
-        // Accepted, and deleted before this was written: the receipt says so all the same.
+        // Deleted before this was written: counts for the tombstone.
         transaction
             .prepare_cached(
                 "UPDATE tombstones SET last_used = ?2, last_used_from = ?3 \

@@ -1,4 +1,4 @@
-//! Users: who may change something, and whose email is shown.
+//! Users and their status.
 
 use rusqlite::params;
 
@@ -11,7 +11,7 @@ use crate::domain::user::{Caller, Creator, Email, User, UserId, UserStatus};
 
 const COLUMNS: &str = "u.id, u.email, u.login, u.uid, u.status, u.created, u.key_count, u.version";
 
-/// What `sort_email` is for this creator, as the schema computes it.
+/// The value of `sort_email` of this creator, as computed by the schema.
 pub(super) fn sort_email(creator: &Creator) -> String {
     creator.email.as_ref().map_or_else(|| format!("~{:020}", creator.id.0), |email| email.as_str().to_owned())
 }
@@ -23,7 +23,7 @@ const BY_EMAIL: TextOrder<'_> = TextOrder {
     haystack: "lower(coalesce(u.email, '') || ' ' || coalesce(u.login, '') || ' ' || u.status)",
 };
 
-/// The rows of a window, by email, deleted users last.
+/// Returns the rows of a window, by email, deleted users last.
 pub(crate) fn page(
     r: &Reader<'_>,
     words: &[String],
@@ -51,7 +51,7 @@ pub fn by_email(r: &Reader<'_>, email: &Email) -> Result<Option<User>, StoreErro
     one(r, "u.sort_email = ?1", [email.as_str()])
 }
 
-/// The user that a caller is: bound to the login's number and name both, as far as both are known.
+/// Returns the user that a caller is bound to, by user ID and login name as far as both are known.
 pub(crate) fn of_caller(r: &Reader<'_>, caller: &Caller) -> Result<Option<User>, StoreError> {
     one(
         r,
@@ -84,10 +84,10 @@ pub fn all(r: &Reader<'_>) -> Result<Vec<User>, StoreError> {
 /// Users whose email contains a folded word.
 pub(super) fn matching(r: &Reader<'_>, word: &str) -> Result<Vec<UserId>, StoreError> {
     let sql = "SELECT id FROM users WHERE instr(lower(email), ?1) > 0";
-    r.all("looking for creators", sql, [word], |row| row.get(0).map(UserId))
+    r.all("searching creators", sql, [word], |row| row.get(0).map(UserId))
 }
 
-/// What a new user is bound to.
+/// The operating system user that a new user is bound to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Binding<'a> {
     pub login: Option<&'a str>,
@@ -128,7 +128,7 @@ pub fn insert(
     Ok(Some(id))
 }
 
-/// Gives a user another status. A deleted one loses email and login for good.
+/// Changes the status of a user. Deleting erases email and login.
 pub fn set_status(tx: &WriteTx<'_>, id: UserId, status: UserStatus) -> Result<(), StoreError> {
     let what = match status {
         UserStatus::Active => "enabling a user",

@@ -155,37 +155,37 @@ fn changes_without_an_audit_entry_are_reported() {
         created, expires) SELECT 'AAAAAAAAAA', hash, application_id, name, name_order, folded, prefix, type, \
         platform, creator_id, created, expires FROM keys LIMIT 1";
     for (sql, kind, words) in [
-        ("DELETE FROM keys WHERE name = 'Checkout'", "key", "no entry tells of its deletion"),
+        ("DELETE FROM keys WHERE name = 'Checkout'", "key", "is missing without an audit entry"),
         (
             "INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, deleted, \
              deleted_by) SELECT key_id, hash, application_id, name, prefix, type, platform, 5, 1 FROM keys; \
              DELETE FROM keys WHERE name = 'Checkout'",
             "key",
-            "no entry tells of its deletion",
+            "is missing without an audit entry",
         ),
-        (insert, "key", "no entry tells of its creation"),
+        (insert, "key", "without an audit entry of its creation"),
         ("UPDATE keys SET expires = expires + 60 WHERE name = 'Checkout'", "key", "expires is 20"),
-        ("UPDATE keys SET disabled = NULL, is_disabled = 0", "key", "disabled is nothing, and was 20"),
+        ("UPDATE keys SET disabled = NULL, is_disabled = 0", "key", "disabled is none instead of 20"),
         ("UPDATE keys SET creator_id = 2 WHERE name = 'Checkout'", "key", "its creator"),
-        ("UPDATE keys SET key_id = 'no!key!id!'", "key", "is gone"),
+        ("UPDATE keys SET key_id = 'no!key!id!'", "key", "is missing"),
         (
             "UPDATE keys SET platform = 'x', created = 9223372036854775, expires = 9223372036854776",
             "key",
-            "is gone",
+            "is missing",
         ),
-        ("DELETE FROM tombstones", "key", "its tombstone is gone"),
+        ("DELETE FROM tombstones", "key", "its tombstone is missing"),
         ("UPDATE tombstones SET deleted = deleted - 60", "key", "at another time"),
-        ("UPDATE applications SET name = 'Shop'", "application", "is called \"Shop\""),
+        ("UPDATE applications SET name = 'Shop'", "application", "renamed from \"Storefront\" to \"Shop\""),
         (
             "INSERT INTO applications (name, folded, name_order, created) VALUES ('X', 'x', 'x', 5)",
             "application",
-            "no entry tells of its creation",
+            "without an audit entry of its creation",
         ),
-        ("UPDATE users SET status = 'active' WHERE id = 2", "user", "was disabled by the log"),
+        ("UPDATE users SET status = 'active' WHERE id = 2", "user", "is active instead of disabled"),
         (
             "INSERT INTO users (email, status, created) VALUES ('eve@example.com', 'active', 5)",
             "user",
-            "no entry tells that they were added",
+            "exists without an audit entry",
         ),
     ] {
         let home = Home::set_up();
@@ -492,13 +492,13 @@ fn manual_changes_are_reported_exactly() {
         (
             &*format!("UPDATE keys SET hash = {own} WHERE name = 'First'"),
             "key",
-            "the hash of its secret was exchanged",
+            "the hash of its secret was replaced",
         ),
         (
             "UPDATE keys SET hash = (SELECT hash FROM keys k WHERE k.name <> keys.name AND k.name IN ('First', 'Second')) \
              WHERE name IN ('First', 'Second')",
             "key",
-            "the hash of its secret was exchanged",
+            "the hash of its secret was replaced",
         ),
         (
             &*format!("UPDATE tombstones SET hash = {own}"),
@@ -508,25 +508,25 @@ fn manual_changes_are_reported_exactly() {
         (
             "UPDATE tombstones SET prefix = 'ik_live_0000000000'",
             "key",
-            "prefix is ik_live_0000000000, and was ik_live_",
+            "prefix is ik_live_0000000000 instead of ik_live_",
         ),
-        ("UPDATE tombstones SET application_id = 7", "key", "Application is 7, and was 1"),
-        ("UPDATE tombstones SET name = 'Other'", "key", "name is Other, and was Gone"),
+        ("UPDATE tombstones SET application_id = 7", "key", "Application is 7 instead of 1"),
+        ("UPDATE tombstones SET name = 'Other'", "key", "name is Other instead of Gone"),
         (
             "UPDATE keys SET prefix = 'ik_live_0000000000' WHERE name = 'First'",
             "key",
             "prefix is ik_live_0000000000",
         ),
-        ("UPDATE keys SET replaces = NULL WHERE replaces IS NOT NULL", "key", "replaces is nothing, and was"),
+        ("UPDATE keys SET replaces = NULL WHERE replaces IS NOT NULL", "key", "replaces is none instead of"),
         (
             "UPDATE keys SET replaces = '0000000000' WHERE name = 'First'",
             "key",
-            "replaces is 0000000000, and was nothing",
+            "replaces is 0000000000 instead of none",
         ),
-        ("UPDATE keys SET replaced_by = NULL WHERE name = 'Old'", "key", "replaced by is nothing, and was"),
-        ("UPDATE keys SET delivered = NULL WHERE name = 'First'", "key", "delivered is nothing, and was 20"),
+        ("UPDATE keys SET replaced_by = NULL WHERE name = 'Old'", "key", "replaced by is none instead of"),
+        ("UPDATE keys SET delivered = NULL WHERE name = 'First'", "key", "delivered is none instead of 20"),
         ("UPDATE keys SET delivered = created - 60 WHERE name = 'First'", "key", "delivered is 20"),
-        ("UPDATE keys SET throwaway = 1 WHERE name = 'First'", "key", "throwaway is yes, and was nothing"),
+        ("UPDATE keys SET throwaway = 1 WHERE name = 'First'", "key", "throwaway is yes instead of none"),
         (
             "UPDATE users SET email = 'eve@example.com' WHERE id = 2",
             "user",
@@ -539,7 +539,7 @@ fn manual_changes_are_reported_exactly() {
         (
             "UPDATE applications SET folded = 'other' WHERE id = 1",
             "application",
-            "(Storefront) is found by another name than its own",
+            "(Storefront) is indexed under another name",
         ),
         ("DROP TRIGGER tombstones_stay", "schema", "is missing"),
         (
@@ -548,7 +548,7 @@ fn manual_changes_are_reported_exactly() {
             "schema",
             "is missing",
         ),
-        (&*stays.replace('%', "DELETE FROM tombstones WHERE name = 'Gone'"), "key", "its tombstone is gone"),
+        (&*stays.replace('%', "DELETE FROM tombstones WHERE name = 'Gone'"), "key", "its tombstone is missing"),
     ] {
         let home = Home::set_up();
         home.run(&["users", "add", "ben@example.com", "--login", "ben"]);

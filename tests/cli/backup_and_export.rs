@@ -72,7 +72,7 @@ fn a_backup_overwrites_nothing_and_cleans_up_after_a_failure() {
     std::fs::write(&file, "mine").unwrap();
     let said = home.run(&["backup", &file]);
     assert_eq!(said.code, 3);
-    assert!(said.err.contains("is there already"), "{}", said.err);
+    assert!(said.err.contains("already exists"), "{}", said.err);
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");
     let link = home.path("out/link").display().to_string();
     symlink(home.path("out/nowhere"), &link).unwrap();

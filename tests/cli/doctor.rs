@@ -92,7 +92,7 @@ fn foreign_files_are_reported_and_not_modified() {
     };
     let cases: [(&str, Vec<u8>, &str); 6] = [
         ("foreign", changed(68, &[1, 2, 3, 4]), "not a keydesk database"),
-        ("newer", changed(60, &[0, 0, 1, 0]), "made by a newer keydesk"),
+        ("newer", changed(60, &[0, 0, 1, 0]), "created by a newer version of keydesk"),
         (
             "no database",
             b"hello, this is a letter and no database at all\n".repeat(40),

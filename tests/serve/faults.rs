@@ -208,6 +208,6 @@ fn without_a_database_it_does_not_start() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(3));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no database"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no database found"));
     assert!(!path.exists());
 }

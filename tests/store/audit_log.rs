@@ -46,7 +46,7 @@ fn every_operation_writes_its_entry() {
     for &action in AuditAction::ALL {
         assert!(words.iter().any(|word| word == action.as_str()), "{action:?}");
     }
-    assert!(matches!(report(&desk), ChainReport::Whole(number, _) if number == words.len() as u64));
+    assert!(matches!(report(&desk), ChainReport::Intact(number, _) if number == words.len() as u64));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn accidental_changes_are_prevented_and_tampering_is_detected() {
         .unwrap();
     assert!(matches!(report(&desk), ChainReport::Broken { number: 3, .. }), "{:?}", report(&desk));
     raw.execute_batch("UPDATE audit SET at = at - 1 WHERE number = 3").unwrap();
-    assert!(matches!(report(&desk), ChainReport::Whole(4, _)));
+    assert!(matches!(report(&desk), ChainReport::Intact(4, _)));
     raw.execute_batch("DROP TRIGGER audit_is_not_shortened; DELETE FROM audit WHERE number = 3").unwrap();
     assert!(matches!(report(&desk), ChainReport::Broken { number: 3, reason: "the entry is missing" }));
 }
@@ -194,7 +194,7 @@ proptest! {
                     desk::rename_application(&mut desk.session(), here.id, here.version, &name).unwrap();
                 }
             }
-            prop_assert!(matches!(report(&desk), ChainReport::Whole(..)));
+            prop_assert!(matches!(report(&desk), ChainReport::Intact(..)));
         }
         for id in &alive {
             prop_assert!(desk.store.read(|r| keys::get(r, *id)).unwrap().is_some());

@@ -331,7 +331,7 @@ impl Machine {
             })
             .unwrap();
         prop_assert!(
-            matches!(report, ChainReport::Whole(n, _) if n == model.entries),
+            matches!(report, ChainReport::Intact(n, _) if n == model.entries),
             "{:?}, {}",
             report,
             model.entries

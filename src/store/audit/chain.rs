@@ -11,14 +11,13 @@ use crate::store::{Reader, StoreError, convert};
 /// The result of verifying the hash chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChainReport {
-    /// Every entry continues the one before; the number and hash of the last one.
-    Whole(u64, ChainHash),
-    /// The first entry that does not continue the one before, and why.
+    /// Every entry continues the chain. The number and hash of the last one.
+    Intact(u64, ChainHash),
+    /// The first entry that does not continue the chain, and why.
     Broken { number: u64, reason: &'static str },
 }
 
-/// Walks the chain, from the start or from a link that is known to hold, for at most so many entries, and hands over
-/// each one that holds.
+/// Verifies at most `most` entries, from the start or after a verified one, and calls `f` with each valid one.
 pub fn walk(
     r: &Reader<'_>,
     from: Option<(u64, ChainHash)>,
@@ -48,10 +47,10 @@ pub fn walk(
         previous = hash;
         f(&entry, &hash);
     }
-    Ok(ChainReport::Whole(number, previous))
+    Ok(ChainReport::Intact(number, previous))
 }
 
-/// The hash that stands at a number; the start of the chain at 0.
+/// Returns the hash of the entry with a number, the start of the chain for 0.
 pub fn link(r: &Reader<'_>, number: u64) -> Result<Option<ChainHash>, StoreError> {
     if number == 0 {
         return genesis(r).map(Some);
@@ -68,16 +67,16 @@ pub(crate) fn number_of(r: &Reader<'_>, hash: &ChainHash) -> Result<Option<u64>,
     r.first("reading the audit log", "SELECT number FROM audit WHERE hash = ?1", [hash.0], |row| row.get(0))
 }
 
-/// When the first entry was written.
+/// The time of the first entry.
 pub fn begun(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
     let sql = "SELECT at FROM audit ORDER BY number LIMIT 1";
     r.first("reading the audit log", sql, [], |row| convert::instant(row, 0))
 }
 
-/// How many entries are searched for deletions when a long log is read for the first time, to bound the time.
+/// Maximum number of entries to search for deletions when a long log is read for the first time.
 const LOOKED_BACK: u64 = 20_000;
 
-/// Keys that were deleted after one entry and until another, the latest last.
+/// Keys that were deleted after one entry and up to another, the latest last.
 pub fn deletions(r: &Reader<'_>, after: u64, until: u64) -> Result<Vec<KeyId>, StoreError> {
     r.all(
         "reading the audit log",

@@ -1,4 +1,4 @@
-//! Entries of the audit log: how they are stored, and the last one.
+//! Entries of the audit log, how they are stored, and the head.
 
 use rusqlite::{Row, params};
 
@@ -29,7 +29,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<(AuditEntry, ChainHash)> 
     Ok((entry, ChainHash(row.get(10)?)))
 }
 
-/// The random identity of this database, with which the chain starts.
+/// The random identity of the database, which starts the chain.
 pub fn identity(r: &Reader<'_>) -> Result<[u8; 16], StoreError> {
     r.value("reading the identity of the database", "SELECT identity FROM database", [])
 }
@@ -40,14 +40,14 @@ pub(super) fn genesis(r: &Reader<'_>) -> Result<ChainHash, StoreError> {
 
 const READING_END: &str = "reading the end of the audit log";
 
-/// The number of the last entry and its hash; 0 and the start of the chain when there is none.
+/// The number and hash of the last entry; 0 and the start of the chain when there is none.
 pub fn head(r: &Reader<'_>) -> Result<(u64, ChainHash), StoreError> {
     let sql = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
     let last = r.first(READING_END, sql, [], |row| Ok((row.get(0)?, ChainHash(row.get(1)?))))?;
     last.map_or_else(|| Ok((0, genesis(r)?)), Ok)
 }
 
-/// When the last entry was written; none when there is none.
+/// The time of the last entry, if any.
 pub fn last_at(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
     let sql = "SELECT at FROM audit ORDER BY number DESC LIMIT 1";
     r.first(READING_END, sql, [], |row| convert::instant(row, 0))

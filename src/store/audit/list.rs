@@ -1,4 +1,4 @@
-//! The audit log as a list: newest first, by windows for the screen, one by one for a command.
+//! The audit log as a list, newest first: in windows for the terminal UI, streamed for commands.
 
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
@@ -15,11 +15,11 @@ use crate::store::{Reader, StoreError, convert};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
     pub entry: AuditEntry,
-    /// Its link of the chain.
+    /// The hash of the entry.
     pub hash: ChainHash,
-    /// The actor's email; none once they are deleted.
+    /// The actor's email; none for a deleted user.
     pub actor_email: Option<Email>,
-    /// The Application's name, while there is such an Application.
+    /// The Application's name; none for a deleted one.
     pub application: Option<Name>,
     /// The key's name, also of a deleted key.
     pub key: Option<Name>,
@@ -78,7 +78,7 @@ const CHANGES: &str = "(instr(lower(l.changes), substr(json_quote(?), 2, length(
     AND json_valid(l.changes) AND EXISTS (SELECT 1 FROM json_tree(l.changes) c WHERE c.type = 'text' \
     AND instr(lower(c.atom), ?) > 0 AND c.atom NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T*Z'))";
 
-/// What a filter asks for, as SQL with its values.
+/// The condition of a filter, as SQL with its values.
 struct Condition {
     sql: String,
     values: Vec<Value>,
@@ -148,7 +148,7 @@ fn streamed(condition: &str, limit: usize) -> String {
     )
 }
 
-/// The rows of a window, newest first.
+/// Returns the rows of a window, newest first.
 pub fn page(
     r: &Reader<'_>,
     filter: &AuditFilter,
@@ -157,7 +157,7 @@ pub fn page(
     let Condition { sql: condition, values } = Condition::of(filter);
     let cursor = |seen: &AuditRow| Ok(i64::try_from(seen.entry.number).unwrap_or(i64::MAX));
     page::fetch(window, cursor, |step, limit| {
-        // Newest first: forward is towards smaller numbers.
+        // Newest first: smaller numbers follow.
         let (from, compare, direction) = match step {
             Step::Forward(from) => (from, "<=", "DESC"),
             Step::Backward(from) => (from, ">", "ASC"),
@@ -176,7 +176,7 @@ pub fn count(r: &Reader<'_>, filter: &AuditFilter) -> Result<u64, StoreError> {
     r.value("counting the entries of the audit log", &sql, params_from_iter(values))
 }
 
-/// Calls `f` with every entry that matches, newest first, at most `limit` times and until it fails.
+/// Calls `f` with each matching entry, newest first, at most `limit` times and until it fails.
 pub fn each<E: From<StoreError>>(
     r: &Reader<'_>,
     filter: &AuditFilter,

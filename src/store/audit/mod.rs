@@ -1,4 +1,4 @@
-//! The audit log: appended to with every change, listed, verified entry by entry, and compared with the database.
+//! The audit log: written with every change, listed, verified, and compared with the database.
 
 pub mod chain;
 mod entries;

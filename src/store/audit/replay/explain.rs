@@ -1,4 +1,4 @@
-//! What exactly differs between a row and the log: for a few rows, since each takes a walk over the whole log.
+//! Explains the difference between a row and the log, for a few rows, since each needs a scan of the log.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ use crate::domain::token::Prefix;
 use crate::store::audit::entries::{ENTRY, entry};
 use crate::store::{Reader, StoreError, database};
 
-/// What the entries of one key say.
+/// The entries of one key.
 #[derive(Default)]
 struct Logged {
     fields: BTreeMap<String, String>,
     commitment: Option<Commitment>,
     application: Option<i64>,
-    /// Who created or deleted it, and when.
+    /// The actor and time of its creation or deletion.
     by: Option<(i64, Instant)>,
 }
 
@@ -34,7 +34,7 @@ impl Logged {
                 logged.by = Some((entry.actor.0, entry.at));
             }
             if is(AuditAction::KeyDeleted) {
-                // What it says of the fields is what they were.
+                // Its fields are the values before the deletion.
                 return Ok(());
             }
             if is(AuditAction::KeyCreated) {
@@ -55,15 +55,15 @@ impl Logged {
         Ok(logged)
     }
 
-    /// What differs of that to which the entry of the creation commits. `prefix` is that of all keys.
+    /// Lists the differences from the commitment of its creation. `prefix` is that of all keys.
     fn access(&self, row: &KeyRow, prefix: &Prefix) -> Vec<String> {
         let Some(commitment) = self.commitment else {
-            return vec!["the entry of its creation commits to nothing".into()];
+            return vec!["the entry of its creation has no commitment".into()];
         };
         if commitment == row.commitment() {
             return Vec::new();
         }
-        // All but the hash follows from the log.
+        // Everything but the hash follows from the log.
         let key_type = self.fields.get("type").cloned();
         let kind = key_type.as_deref().and_then(|word| word.parse::<KeyType>().ok());
         let mut created = KeyRow { fields: row.fields.clone(), prefix: String::new(), ..*row };
@@ -79,18 +79,18 @@ impl Logged {
             differing.push(difference("prefix", Some(&row.prefix), Some(&created.prefix)));
         }
         if created.commitment() != commitment {
-            differing.push("the hash of its secret was exchanged".into());
+            differing.push("the hash of its secret was replaced".into());
         }
         differing
     }
 }
 
 fn difference(field: &str, there: Option<&String>, logged: Option<&String>) -> String {
-    let shown = |value: Option<&String>| value.map_or_else(|| "nothing".to_owned(), |value| inert(value));
-    format!("{field} is {}, and was {}", shown(there), shown(logged))
+    let shown = |value: Option<&String>| value.map_or_else(|| "none".to_owned(), |value| inert(value));
+    format!("{field} is {} instead of {}", shown(there), shown(logged))
 }
 
-/// What differs between a row and the entries of its key.
+/// Lists the differences between a row and the entries of its key.
 pub(super) fn row(
     r: &Reader<'_>,
     replayed: &AuditReplay,
@@ -100,7 +100,7 @@ pub(super) fn row(
     let logged = Logged::of(r, id, table.action)?;
     let sql = format!("{} WHERE key_id = ?1", table.sql);
     let Some(row) = r.first(COMPARING, &sql, [id.as_str()], KeyRow::of)? else { return Ok(String::new()) };
-    // The prefix with which the keys were created: the logged one.
+    // The prefix from the log, with which the keys were created.
     let prefix = match replayed.prefix.as_deref().map(str::parse) {
         Some(Ok(prefix)) => prefix,
         _ => database::prefix(r)?,

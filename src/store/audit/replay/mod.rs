@@ -1,4 +1,4 @@
-//! The audit log compared with what there is: an unlogged deletion, creation or change is found and named.
+//! Compares the audit log with the database: reports deletions, creations and changes without an entry.
 
 mod explain;
 
@@ -18,14 +18,14 @@ use crate::domain::text::{fold, inert};
 use crate::domain::user::UserStatus;
 use crate::store::{Reader, StoreError, convert, database, schema};
 
-/// Something that the log does not tell as it is.
+/// A difference between the log and the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// A word for programs: `key`, `application`, `user`, `database`, `schema`, or `entry` for one that cannot be true.
+    /// Stable, for programs: `key`, `application`, `user`, `database`, `schema`, or `entry` for a contradictory one.
     pub kind: &'static str,
-    /// Its ID or number, or what it is called.
+    /// Its ID, number or name.
     pub id: String,
-    /// What is wrong: a sentence without its subject, inert.
+    /// The difference: a predicate, inert.
     pub what: String,
 }
 
@@ -39,19 +39,19 @@ impl fmt::Display for Finding {
     }
 }
 
-/// How many findings are listed at the most.
+/// Maximum number of listed findings.
 pub(crate) const MOST_FINDINGS: usize = 100;
 const COMPARING: &str = "comparing the audit log";
 
-/// Of how many changed keys the fields are looked up: each takes a walk over the whole log.
+/// Maximum number of changed keys whose fields are explained: each needs a scan of the log.
 const MOST_EXPLAINED: usize = 10;
 
-/// Everything that does not fit; empty where the log tells all.
+/// All differences; empty when the database matches the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     /// The first `MOST_FINDINGS`.
     pub listed: Vec<Finding>,
-    /// How many there are in all.
+    /// Number of all differences.
     pub all: usize,
 }
 
@@ -64,7 +64,7 @@ impl Findings {
     }
 }
 
-/// Compares what the log tells with the tables. The reader must be the one that the log was read with.
+/// Compares the replayed log with the tables. The reader must be the one that the log was read with.
 pub fn compare(r: &Reader<'_>, replayed: &AuditReplay) -> Result<Findings, StoreError> {
     let mut findings = Findings::default();
     for contradiction in &replayed.contradictions {
@@ -81,8 +81,7 @@ pub fn compare(r: &Reader<'_>, replayed: &AuditReplay) -> Result<Findings, Store
     Ok(findings)
 }
 
-/// Walks along a table and along what the log tells, both in the same order. Rows that keydesk has not written so
-/// cannot be read; they are named.
+/// Merges a table and the replayed log, both in the same order. Reports rows that cannot be read.
 fn side_by_side<K: Ord + Copy, L, T>(
     r: &Reader<'_>,
     kind: &'static str,
@@ -115,28 +114,28 @@ fn side_by_side<K: Ord + Copy, L, T>(
         differ(findings, *missing, Some(told), None);
     }
     for id in unreadable {
-        findings.add(kind, id, "cannot be read: keydesk has not written it so");
+        findings.add(kind, id, "cannot be read: it was not written by keydesk");
     }
     Ok(())
 }
 
-/// Rows of keys or of tombstones, to be compared with the log.
+/// A table that is compared with the log: keys or tombstones.
 struct Table {
-    /// Selects what a [`KeyRow`] is read from.
+    /// Selects the columns of a [`KeyRow`].
     sql: &'static str,
-    /// What is said of a row that differs, that is missing, and of one by whom or at a time that differ.
+    /// Predicates for a row that differs, for a missing one, and for another actor or time.
     differs: &'static str,
     missing: &'static str,
     by: &'static str,
-    /// The entry that says by whom and when.
+    /// The action of the entry with the actor and time.
     action: AuditAction,
 }
 
 const KEYS: Table = Table {
     sql: "SELECT key_id, hash, prefix, application_id, type, name, platform, throwaway, creator_id, created, expires, \
           disabled, delivered, replaces, replaced_by FROM keys",
-    differs: "was changed, and no entry tells of it",
-    missing: "is gone, and no entry tells of its deletion",
+    differs: "was changed without an audit entry",
+    missing: "is missing without an audit entry",
     by: "its creator or its date of creation",
     action: AuditAction::KeyCreated,
 };
@@ -145,18 +144,18 @@ const TOMBSTONES: Table = Table {
     sql: "SELECT key_id, hash, prefix, application_id, type, name, platform, throwaway, deleted_by, deleted \
           FROM tombstones",
     differs: "has a tombstone that differs from the log",
-    missing: "was deleted, and its tombstone is gone",
-    by: "it was deleted by another or at another time than logged",
+    missing: "was deleted, but its tombstone is missing",
+    by: "it was deleted by another user or at another time than logged",
     action: AuditAction::KeyDeleted,
 };
 
-/// A key or a tombstone, as far as the log says something about it.
+/// The columns of a key or tombstone that are in the log.
 struct KeyRow {
     id: KeyId,
     hash: [u8; 32],
     prefix: String,
     application: i64,
-    /// In the order of [`KEY_FIELDS`]; of a tombstone those that last.
+    /// In the order of [`KEY_FIELDS`]. A tombstone has only the lasting ones.
     fields: Vec<Option<String>>,
     /// Who created or deleted it, and when.
     by: (i64, Instant),
@@ -206,7 +205,7 @@ impl KeyRow {
     }
 }
 
-/// Compares keys or tombstones. `unlogged` says what is wrong with a row of which no entry tells, if something is.
+/// Compares keys or tombstones. `unlogged` returns the predicate for a row without entries, if it is a difference.
 fn rows<L>(
     r: &Reader<'_>,
     replayed: &AuditReplay,
@@ -249,13 +248,13 @@ fn keys(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Resu
         |key| key.all,
         |id| {
             Some(if replayed.deleted.contains_key(&id) {
-                "exists, and an entry tells that it was deleted"
+                "exists, but was deleted according to the audit log"
             } else {
-                "exists, and no entry tells of its creation"
+                "exists without an audit entry of its creation"
             })
         },
     )?;
-    // A deletion of which no entry tells has been named, if the key was ever created.
+    // A deletion without an entry was reported already, if the key was ever created.
     rows(
         r,
         replayed,
@@ -263,7 +262,7 @@ fn keys(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Resu
         &TOMBSTONES,
         &replayed.deleted,
         |facts| *facts,
-        |id| (!replayed.keys.contains_key(&id)).then_some("has a tombstone, and no entry tells of it"),
+        |id| (!replayed.keys.contains_key(&id)).then_some("has a tombstone without an audit entry"),
     )
 }
 
@@ -277,19 +276,16 @@ fn applications(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings)
         match (told, there) {
             (Some(told), Some((true, there))) if *told == there => {}
             (Some(told), Some((false, there))) if *told == there => {
-                let what = format!("({}) is found by another name than its own", inert(told));
+                let what = format!("({}) is indexed under another name", inert(told));
                 findings.add("application", id, what);
             }
             (Some(told), Some((_, there))) => {
-                let what = format!(
-                    "is called {:?}, and no entry says that it is no longer {:?}",
-                    inert(&there),
-                    inert(told)
-                );
+                let what =
+                    format!("renamed from {:?} to {:?} without an audit entry", inert(told), inert(&there));
                 findings.add("application", id, what);
             }
             (Some(told), None) => {
-                let what = format!("({}) is gone, and no entry tells of its deletion", inert(told));
+                let what = format!("({}) is missing without an audit entry", inert(told));
                 findings.add("application", id, what);
             }
             (None, there) => {
@@ -297,7 +293,7 @@ fn applications(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings)
                 findings.add(
                     "application",
                     id,
-                    format!("({name}) exists, and no entry tells of its creation"),
+                    format!("({name}) exists without an audit entry of its creation"),
                 );
             }
         }
@@ -329,28 +325,23 @@ fn users(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Res
         |findings, id, told, there: Option<UserRecord>| match (told, there) {
             (Some(told), Some(there)) if *told == there => {}
             (Some(told), Some(there)) if told.status != there.status => {
-                let what =
-                    format!("is {}, and was {} by the log", there.status.as_str(), told.status.as_str());
+                let what = format!("is {} instead of {}", there.status.as_str(), told.status.as_str());
                 findings.add("user", id, what);
             }
             (Some(_), Some(_)) => {
-                findings.add(
-                    "user",
-                    id,
-                    "has another email, login or uid than those of the entry that added them",
-                );
+                findings.add("user", id, "has another email, login or uid than logged");
             }
-            (Some(_), None) => findings.add("user", id, "is gone; even deleted users keep their number"),
-            (None, _) => findings.add("user", id, "exists, and no entry tells that they were added"),
+            (Some(_), None) => findings.add("user", id, "is missing: even deleted users keep their number"),
+            (None, _) => findings.add("user", id, "exists without an audit entry"),
         },
     )
 }
 
-/// The prefix of keys, which is chosen once.
+/// Compares the prefix of keys, which never changes.
 fn prefix(r: &Reader<'_>, replayed: &AuditReplay, findings: &mut Findings) -> Result<(), StoreError> {
     let (Some(logged), there) = (&replayed.prefix, database::prefix(r)?) else { return Ok(()) };
     if logged != there.as_str() {
-        let what = format!("of keys is {there}, and was {} when the database was set up", inert(logged));
+        let what = format!("of keys is {there} instead of {}", inert(logged));
         findings.add("database", "prefix", what);
     }
     Ok(())
