@@ -548,7 +548,11 @@ fn manual_changes_are_reported_exactly() {
             "schema",
             "is missing",
         ),
-        (&*stays.replace('%', "DELETE FROM tombstones WHERE name = 'Gone'"), "key", "its tombstone is missing"),
+        (
+            &*stays.replace('%', "DELETE FROM tombstones WHERE name = 'Gone'"),
+            "key",
+            "its tombstone is missing",
+        ),
     ] {
         let home = Home::set_up();
         home.run(&["users", "add", "ben@example.com", "--login", "ben"]);
