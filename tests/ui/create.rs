@@ -87,12 +87,26 @@ fn typing_replaces_the_date_and_an_error_recommends_what_works() {
         assert!(script.screen().contains(&format!("Expires           {expires}")), "{}", script.screen());
         script.press("ctrl-u");
     }
-    script.text("24.13.2027").press("enter");
+    script.text("24.13.2027");
+    assert!(script.screen().contains("Type 90d"), "it may be incomplete: {}", script.screen());
+    script.press("enter");
     assert!(script.screen().contains("\"24.13.2027\" is not a date: write 90d"), "{}", script.screen());
     assert!(script.screen().contains("24.13.2027 "), "the text stays: {}", script.screen());
     script.press("ctrl-u").text("4/5/2027");
-    let text = "can be 2027-05-04 or 2027-04-05";
-    assert!(script.screen().contains(text), "{}", script.screen());
+    assert!(
+        script.screen().contains("\"4/5/2027\" is ambiguous: write 2027-05-04 or"),
+        "{}",
+        script.screen()
+    );
+}
+
+#[test]
+fn what_is_wrong_is_visible_on_a_small_terminal() {
+    let mut script = Script::new(60, 20);
+    script.press("n y enter backspace enter");
+    assert!(script.screen().contains("A name is needed"), "{}", script.screen());
+    script.text("Zed").press("tab tab left left left enter").text("never").press("enter");
+    assert!(script.screen().contains("\"never\" is not a date"), "{}", script.screen());
 }
 
 #[test]

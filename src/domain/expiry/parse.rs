@@ -14,7 +14,7 @@ pub enum ExpiryError {
     #[error("{0:?} is not a date: write 90d, 12w, 6mo, 1y, tomorrow, 2027-01-31 or 2027-01-31T12:00:00Z")]
     NotADate(String),
     /// With the two readings.
-    #[error("{0:?} can be {1} or {2}: write {1} or {2}")]
+    #[error("{0:?} is ambiguous: write {1} or {2}")]
     Ambiguous(String, NaiveDate, NaiveDate),
     #[error("{0:?} is not a duration: write 45s, 15m, 24h, 7d or 2w")]
     NotADuration(String),
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(when("4.5.2027"), Ok(at("2027-05-04T23:59:59Z")));
         assert_eq!(when("5/5/2027"), Ok(at("2027-05-05T23:59:59Z")), "both readings are the same");
         let error = when("4/5/2027").unwrap_err().to_string();
-        assert_eq!(error, "\"4/5/2027\" can be 2027-05-04 or 2027-04-05: write 2027-05-04 or 2027-04-05");
+        assert_eq!(error, "\"4/5/2027\" is ambiguous: write 2027-05-04 or 2027-04-05");
     }
 
     #[test]

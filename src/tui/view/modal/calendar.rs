@@ -17,7 +17,7 @@ const WIDTH: usize = 22;
 const WEEKS: u64 = 6;
 
 /// Draws the month of the selected day with its days to click on, and the keys at its right.
-pub(super) fn draw(app: &App, calendar: &Calendar, focused: bool, page: &mut Page<'_>) {
+pub(super) fn draw(app: &App, calendar: &Calendar, page: &mut Page<'_>) {
     let theme = page.theme();
     let start = app.shared.environment.week_start;
     let legend = legend(app);
@@ -51,7 +51,7 @@ pub(super) fn draw(app: &App, calendar: &Calendar, focused: bool, page: &mut Pag
                 continue;
             }
             let is_selected = date == calendar.selected();
-            let style = day_style(calendar, date, focused, page);
+            let style = day_style(calendar, date, page);
             let before = if is_selected { "[" } else { bracket };
             bracket = if is_selected { "]" } else { " " };
             spans.push(Span::styled(
@@ -73,10 +73,10 @@ fn days_of_week(start: Weekday) -> impl Iterator<Item = Weekday> {
     std::iter::successors(Some(start), |day| Some(day.succ())).take(7)
 }
 
-fn day_style(calendar: &Calendar, date: NaiveDate, focused: bool, page: &Page<'_>) -> Style {
+fn day_style(calendar: &Calendar, date: NaiveDate, page: &Page<'_>) -> Style {
     let theme = page.theme();
     if date == calendar.selected() {
-        if focused { theme.selection } else { theme.accent }
+        theme.selection
     } else if date < calendar.today() {
         theme.dim
     } else if date == calendar.today() {

@@ -7,7 +7,7 @@ use crate::config::bindings::Action;
 use crate::desk::text::THIRD_PARTY_QUESTION;
 use crate::domain::expiry::{ExpiryError, PRESETS};
 use crate::domain::key::KeyType;
-use crate::domain::text::inert;
+use crate::domain::text::{capitalized, inert};
 use crate::tui::app::App;
 use crate::tui::app::modal::wizard::{Focus, Step, Wizard};
 use crate::tui::app::msg::Target;
@@ -68,8 +68,8 @@ fn details(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
         page.field("Date", wizard.calendar.field(), wizard.focus == Focus::Date, place);
     }
     expiration(app, wizard, page);
-    if wizard.preset.is_none() {
-        calendar::draw(app, &wizard.calendar, wizard.focus == Focus::Date, page);
+    if wizard.focus == Focus::Date {
+        calendar::draw(app, &wizard.calendar, page);
     }
 }
 
@@ -83,13 +83,12 @@ fn expiration(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
             let text: Vec<String> = warnings.iter().map(|warning| format!("! {warning}")).collect();
             page.field_fact("", &text.join(" "), theme.warning);
         }
-        // It may only be incomplete yet. Enter says what is wrong with it.
-        Err(ExpiryError::NotADate(_)) => {
+        Err(ExpiryError::NotADate(_)) if !wizard.is_date_submitted => {
             let forms = "Type 90d, 6mo, tomorrow, 2027-01-31 or 31.1.2027";
             page.field_fact("Expires", forms, theme.dim);
         }
         Err(error) => {
-            page.field_fact("Expires", &inert(&error.to_string()), theme.danger);
+            page.field_fact("Expires", &capitalized(&inert(&error.to_string())), theme.danger);
         }
     }
 }

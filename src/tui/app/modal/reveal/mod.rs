@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use crate::domain::Instant;
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
-use crate::domain::text::inert;
+use crate::domain::text::{capitalized, inert};
 use crate::host::clipboard::Copied;
 
 use super::{
@@ -346,7 +346,7 @@ impl Dialog for Reveal {
             }
             Some(Err(error)) => {
                 self.series.is_written = false;
-                self.set_status(Tone::Error, &error);
+                self.set_status(Tone::Error, &capitalized(&error));
             }
             None => {}
         }

@@ -10,7 +10,7 @@ use crate::domain::application::ApplicationId;
 use crate::domain::expiry::{self, ExpiryError, PRESETS, Warning};
 use crate::domain::key::{KeyKind, KeyType, NewKey};
 use crate::domain::platform::Platform;
-use crate::domain::text::Name;
+use crate::domain::text::{Name, capitalized};
 use crate::host::clock::Zone;
 
 use super::Reveal;
@@ -38,6 +38,8 @@ pub struct Wizard {
     pub calendar: Calendar,
     /// The instant of the calendar's text.
     date: Result<Instant, ExpiryError>,
+    /// Whether the date was submitted as it is. Before, it may only be incomplete.
+    pub is_date_submitted: bool,
     /// What has the focus in the third step.
     pub focus: Focus,
     pub submission: Submission,
@@ -84,6 +86,7 @@ impl Wizard {
             preset: PRESETS.iter().position(|preset| preset.days == days),
             calendar: Calendar::new(today, date),
             date: Ok(shared.now),
+            is_date_submitted: false,
             focus: Focus::Name,
             submission: Submission::default(),
             application,
@@ -158,6 +161,7 @@ impl Wizard {
     /// Asks how many keys expire in the month of the date.
     fn date_changed(&mut self, shared: &mut Shared) {
         self.submission.error = None;
+        self.is_date_submitted = false;
         self.in_month = 0;
         self.month_count.cancel();
         self.read_date(shared);
@@ -187,29 +191,37 @@ impl Wizard {
             Step::Service | Step::Platform => self.enter(Step::Details, shared),
             // The date is to be chosen next.
             Step::Details if self.focus == Focus::Expiry && self.preset.is_none() => self.focus = Focus::Date,
-            Step::Details => match self.draft(shared) {
-                Ok(_) => self.enter(Step::Review, shared),
-                Err(error) => self.submission.error = Some(error),
-            },
-            Step::Review => match self.draft(shared) {
-                Ok(new) => self.submission.send(Operation::CreateKey(new), shared),
-                Err(error) => {
-                    self.enter(Step::Details, shared);
-                    self.submission.error = Some(error);
+            Step::Details => {
+                if self.draft(shared).is_some() {
+                    self.enter(Step::Review, shared);
                 }
+            }
+            Step::Review => match self.draft(shared) {
+                Some(new) => self.submission.send(Operation::CreateKey(new), shared),
+                None => self.step = Step::Details,
             },
         }
         Flow::Stay
     }
 
-    fn draft(&mut self, shared: &Shared) -> Result<NewKey, String> {
+    /// The new key. Without one the focus is on the field that is wrong, which says why.
+    fn draft(&mut self, shared: &Shared) -> Option<NewKey> {
         self.read_date(shared);
-        Ok(NewKey {
+        let name = Name::parse(self.name.field.text());
+        let expires = self.expires_at(shared.now);
+        if let Err(error) = &name {
+            self.submission.error = Some(capitalized(&error.to_string()));
+            self.focus = Focus::Name;
+        } else if expires.is_err() && self.preset.is_none() {
+            self.is_date_submitted = true;
+            self.focus = Focus::Date;
+        }
+        Some(NewKey {
             application: self.application,
-            name: Name::parse(self.name.field.text()).map_err(|error| error.to_string())?,
+            name: name.ok()?,
             kind: self.kind(),
             key_type: self.key_type,
-            expires: self.expires_at(shared.now).map_err(|error| error.to_string())?,
+            expires: expires.ok()?,
         })
     }
 
@@ -342,8 +354,8 @@ impl Dialog for Wizard {
                 self.key_type = KeyType::ALL[place - 1];
             }
             (Step::Details, place) if place - 3 <= PRESETS.len() => {
-                self.focus = Focus::Expiry;
                 self.choose_expiry(place - 3, shared);
+                self.focus = if self.preset.is_none() { Focus::Date } else { Focus::Expiry };
             }
             (Step::Details, _) => self.focus = Focus::Date,
             _ => {}
