@@ -86,6 +86,7 @@ pub enum Action {
     Rename,
     /// Shows how to use a key.
     Usage,
+    CopyPrefix,
     /// Filters by the next state.
     FilterState,
     /// Sorts by the next column.

@@ -202,9 +202,14 @@ impl Script {
         self.terminal.draw(|frame| *hits = view::draw(app, appearance, frame)).unwrap();
     }
 
+    /// The cells of the frame.
+    pub fn buffer(&self) -> &ratatui::buffer::Buffer {
+        self.terminal.backend().buffer()
+    }
+
     /// The frame as text: the cells, and below them runs of cells that look alike, so that colours show in a diff.
     pub fn screen(&self) -> String {
-        let buffer = self.terminal.backend().buffer();
+        let buffer = self.buffer();
         let mut text = String::new();
         for y in 0..buffer.area.height {
             let line: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
@@ -217,7 +222,7 @@ impl Script {
     /// The same with the looks of each line's words.
     pub fn picture(&self) -> String {
         let theme = &self.appearances.get(self.app.shared.theme()).theme;
-        let buffer = self.terminal.backend().buffer();
+        let buffer = self.buffer();
         let roles = [
             ('a', theme.accent),
             ('h', theme.heading),

@@ -2,11 +2,20 @@
 
 use crate::config::settings::{Ascii, Settings, ThemeName};
 use crate::config::theme::{Theme, ThemeError};
+use unicode_width::UnicodeWidthStr;
 
 #[derive(Clone, Debug)]
 pub struct Appearance {
     pub theme: Theme,
     pub glyphs: Glyphs,
+}
+
+impl Appearance {
+    /// The text of a field filled up to a width: visibly, where the theme has no background for fields.
+    pub fn filled(&self, text: &str, width: usize) -> String {
+        let fill = if self.theme.field.bg.is_some() { " " } else { "_" };
+        format!("{text}{}", fill.repeat(width.saturating_sub(text.width())))
+    }
 }
 
 /// The appearance of each theme, in the order of [`ThemeName::ALL`]; with `NO_COLOR` one for all.

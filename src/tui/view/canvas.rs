@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use super::appearance::{Appearance, Glyphs};
-use super::text::{cut, width, wrap};
+use super::text::{cut, selected, width, wrap};
 use crate::config::theme::Theme;
 use crate::tui::app::msg::Target;
 
@@ -62,6 +62,15 @@ impl<'a> Canvas<'a> {
         let line = Line::styled(self.cut(text, cells), style);
         let width = width(&line).min(area.width);
         self.buffer.set_line(area.right() - width, area.y, &line, width);
+    }
+
+    /// Shows a line as selected.
+    pub fn select(&mut self, line: Rect) {
+        for position in line.positions() {
+            if let Some(cell) = self.buffer.cell_mut(position) {
+                cell.set_style(Style::reset().patch(selected(cell.style(), self.theme.selection)));
+            }
+        }
     }
 
     /// A wrapped text at the top of an area; returns how many lines it took.

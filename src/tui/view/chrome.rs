@@ -1,6 +1,7 @@
 //! Header and message line.
 
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
@@ -16,8 +17,9 @@ use crate::tui::app::message::Tone;
 use crate::tui::app::msg::{SessionInfo, Target};
 use crate::tui::app::screen_id::ScreenId;
 
-/// The location and the user; the screens and what needs attention.
-pub fn header(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
+/// The location and the user; the screens and what needs attention. Where that does not fit, it is at the left of the
+/// first line of the body, which is drawn already.
+pub fn header(app: &App, area: Rect, body: Rect, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let width = usize::from(area.width);
     let user = app.shared.session.as_ref().map(user).unwrap_or_default();
@@ -43,26 +45,52 @@ pub fn header(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         canvas.hits.add(place, Target::Screen(screen));
         x = x.saturating_add(width + 1).min(line.right());
     }
-    let (text, style) = match attention(app, canvas.glyphs.soon) {
-        _ if app.shared.log_mismatch.is_some() => ("! log mismatch".to_owned(), theme.danger),
-        Some(text) => (text, theme.warning),
-        None => return,
-    };
-    let left = usize::from(line.right().saturating_sub(x));
-    if left > Span::raw(&text).width() {
-        canvas.right(&text, style, line, left);
+    let Some(attention) = Attention::of(app, canvas) else { return };
+    let left = line.right().saturating_sub(x);
+    let longer = attention.texts.len().saturating_sub(1).max(1);
+    if let Some(text) = fitting(&attention.texts[..longer], left) {
+        canvas.right(text, attention.style, line, usize::from(left));
+    } else if let Some(text) = fitting(&attention.texts, free_cells(body, canvas)) {
+        canvas.left(&Line::styled(text, attention.style), body);
+    } else if let Some(text) = attention.texts.last() {
+        canvas.right(text, attention.style, line, usize::from(left));
     }
 }
 
-fn attention(app: &App, sign: &str) -> Option<String> {
-    let days = app.shared.settings().expires_soon.num_days();
-    let keys = match app.shared.session.as_ref()?.attention {
-        0 => return None,
-        1 => "1 key expires".to_owned(),
-        MOST_ATTENTION.. => format!("{MOST_ATTENTION}+ keys expire"),
-        keys => format!("{keys} keys expire"),
-    };
-    Some(format!("{sign} {keys} within {days} days"))
+/// What needs attention, in fewer and fewer words.
+struct Attention {
+    texts: Vec<String>,
+    style: Style,
+}
+
+impl Attention {
+    fn of(app: &App, canvas: &Canvas<'_>) -> Option<Self> {
+        let (theme, sign) = (canvas.theme, canvas.glyphs.soon);
+        if app.shared.log_mismatch.is_some() {
+            return Some(Self { texts: vec!["! log mismatch".into()], style: theme.danger });
+        }
+        let days = app.shared.settings().expires_soon.num_days();
+        let (count, keys) = match app.shared.session.as_ref()?.attention {
+            0 => return None,
+            1 => ("1".to_owned(), "key expires"),
+            MOST_ATTENTION.. => (format!("{MOST_ATTENTION}+"), "keys expire"),
+            keys => (keys.to_string(), "keys expire"),
+        };
+        let texts = vec![format!("{sign} {count} {keys} within {days} days"), format!("{sign} {count} soon")];
+        Some(Self { texts, style: theme.warning })
+    }
+}
+
+/// The first text that leaves a cell free.
+fn fitting(texts: &[String], cells: u16) -> Option<&str> {
+    texts.iter().find(|text| Span::raw(text.as_str()).width() < usize::from(cells)).map(String::as_str)
+}
+
+/// The empty cells at the left of the first line of an area.
+fn free_cells(area: Rect, canvas: &Canvas<'_>) -> u16 {
+    let is_free = |x: &u16| canvas.buffer.cell((*x, area.y)).is_some_and(|cell| cell.symbol() == " ");
+    let free = (area.x..area.right()).take_while(is_free).count();
+    cells(free).min(area.width)
 }
 
 fn location(app: &App, step: &str) -> String {
@@ -80,8 +108,8 @@ fn location(app: &App, step: &str) -> String {
 fn user(session: &SessionInfo) -> String {
     match &session.who {
         Who::Active(user) => email(user),
-        Who::Disabled(user) => format!("{} (disabled: look only)", email(user)),
-        Who::Unknown => format!("{} (unknown: look only)", inert(&session.login)),
+        Who::Disabled(user) => format!("{} (disabled, read-only)", email(user)),
+        Who::Unknown => format!("{} (unknown, read-only)", inert(&session.login)),
         Who::NotSetUp => String::new(),
     }
 }

@@ -9,7 +9,7 @@ use super::text::NO_BREAK;
 use crate::domain::Instant;
 use crate::domain::expiry::relative;
 use crate::domain::key::KeyState;
-use crate::domain::user::User;
+use crate::domain::user::{Email, User};
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
 
@@ -34,6 +34,13 @@ pub fn email(user: &User) -> String {
 /// The actor of an entry, as the log may show it.
 pub fn actor(row: &AuditRow) -> String {
     row.actor_email.as_ref().map_or_else(|| format!("user {}", row.entry.actor.0), ToString::to_string)
+}
+
+/// `@` and what follows it, where that is the same for all.
+pub fn shared_domain<'a>(mut emails: impl Iterator<Item = &'a Email>) -> Option<String> {
+    let domain = |email: &Email| Some(format!("@{}", email.as_str().rsplit_once('@')?.1));
+    let first = domain(emails.next()?)?;
+    emails.all(|email| email.as_str().ends_with(&first)).then_some(first)
 }
 
 /// An instant with how far off it is, on one line where there is room.

@@ -34,7 +34,6 @@ pub fn draw(app: &App, appearance: &Appearance, frame: &mut Frame<'_>) -> Hits {
         return hits;
     }
     let parts = layout::parts(area);
-    chrome::header(app, parts.header, &mut canvas);
     let draw_screen = match app.screens.current {
         ScreenId::Keys => screen::keys::draw,
         ScreenId::Applications => screen::applications::draw,
@@ -42,6 +41,7 @@ pub fn draw(app: &App, appearance: &Appearance, frame: &mut Frame<'_>) -> Hits {
         ScreenId::Audit => screen::audit::draw,
     };
     let mut cursor = draw_screen(app, parts.body, &mut canvas);
+    chrome::header(app, parts.header, parts.body, &mut canvas);
     chrome::message(app, parts.message, &mut canvas);
     hints::draw(app, app.contexts(), &app.hints(), |_| None, parts.footer, &mut canvas);
     for modal in app.modals.iter() {

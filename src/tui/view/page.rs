@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use super::appearance::Appearance;
-use super::text::{cut, width, wrap};
+use super::text::{cut, selected, width, wrap};
 use crate::config::theme::Theme;
 use crate::domain::text::inert;
 use crate::tui::app::modal::chooser::Menu;
@@ -176,7 +176,7 @@ impl<'a> Page<'a> {
         let shown = cut(&shown, width.saturating_sub(1), "");
         let style = if focused { theme.field.patch(theme.cursor) } else { theme.field };
         let label_style = if focused { theme.accent } else { theme.dim };
-        let rest = pad("", width.saturating_sub(Span::raw(&shown).width()));
+        let rest = self.appearance.filled("", width.saturating_sub(Span::raw(&shown).width()));
         let at = self.lines.len();
         self.line(vec![
             Span::styled(format!("{:column$}", cut(label, column.saturating_sub(1), "")), label_style),
@@ -252,7 +252,9 @@ impl<'a> Page<'a> {
         spans.extend(line);
         let mut line = Line::from(spans);
         if chosen {
-            line = line.patch_style(theme.selection);
+            for span in &mut line.spans {
+                span.style = selected(span.style, theme.selection);
+            }
             self.focus = Some(at);
             self.cursor.get_or_insert((at, 0));
         }

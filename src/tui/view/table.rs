@@ -112,7 +112,7 @@ impl Table<'_> {
             let line = Rect { y, height: 1, ..body };
             draw_row(row, self.columns, &widths, line, canvas);
             if self.selected == Some(place) {
-                canvas.buffer.set_style(line, canvas.theme.selection);
+                canvas.select(line);
             }
             canvas.hits.add(line, Target::Row(place));
         }

@@ -1,6 +1,6 @@
 //! Text in cells: cutting, wrapping, marking what matched.
 
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -89,6 +89,11 @@ pub fn mark(text: String, words: &[String], plain: Style, marked: Style) -> Vec<
 /// A text of ours as a sentence: with a capital and a full stop, inert.
 pub fn sentence(text: &str) -> String {
     format!("{}.", capitalized(&inert(text)))
+}
+
+/// The style of a text within a selection. Its colors would stand out as blocks where a selection is reversed video.
+pub fn selected(style: Style, selection: Style) -> Style {
+    selection.add_modifier(style.add_modifier & (Modifier::BOLD | Modifier::UNDERLINED))
 }
 
 /// The cells that a line takes.

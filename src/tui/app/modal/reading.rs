@@ -69,8 +69,7 @@ impl Dialog for Reading {
 
     fn hints(&self) -> Vec<Action> {
         match &self.page {
-            Page::Help { .. } => vec![Action::Cancel, Action::Next],
-            Page::Usage { .. } | Page::Entry { .. } => vec![Action::Cancel],
+            Page::Help { .. } | Page::Usage { .. } | Page::Entry { .. } => vec![Action::Cancel],
             Page::Key { details, .. } => {
                 let details = details.as_ref().and_then(Option::as_ref);
                 let is_disabled = details.is_some_and(|details| details.key.disabled.is_some());
@@ -99,7 +98,12 @@ impl Dialog for Reading {
             Some(Action::Dismiss | Action::Open | Action::Quit) if is_key => return Flow::Close,
             // Actions on the key work in its details too.
             Some(
-                action @ (Action::Rotate | Action::Delete | Action::Disable | Action::Enable | Action::Usage),
+                action @ (Action::Rotate
+                | Action::Delete
+                | Action::Disable
+                | Action::Enable
+                | Action::Usage
+                | Action::CopyPrefix),
             ) if is_key => return Flow::CloseAnd(action),
             Some(Action::Down | Action::Next) => self.scroll_by(1),
             Some(Action::Up | Action::Previous) => self.scroll_by(-1),

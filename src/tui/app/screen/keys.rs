@@ -8,6 +8,8 @@ use crate::domain::application::{ApplicationId, Scope};
 use crate::domain::filter::FilterError;
 use crate::domain::key::{Key, KeyId, KeyState};
 use crate::domain::key_filter::KeyFilter;
+use crate::domain::secret::Secret;
+use crate::host::clipboard::Copied;
 use crate::store::Window;
 use crate::store::keys::{KeyQuery, KeySort};
 use crate::tui::layout;
@@ -98,6 +100,7 @@ pub struct KeysScreen {
     /// The expirations of the next 12 months, while they are shown.
     pub timeline: Option<Timeline>,
     pending_details: Pending<Option<Box<KeyDetails>>>,
+    pending_copy: Pending<Copied>,
     pending_ids: Pending<Vec<(KeyId, i64)>>,
 }
 
@@ -147,6 +150,14 @@ impl KeysScreen {
             self.has_pane = has_pane;
             self.refresh_details(shared);
             shared.push(Effect::Redraw);
+        }
+    }
+
+    fn copy_prefix(&mut self, shared: &mut Shared) {
+        if let Some(key) = self.list.rows.selected() {
+            // What the clipboard takes. A prefix is no secret.
+            let prefix = Secret::new(key.prefix.clone());
+            self.pending_copy.ask(shared, |request| Effect::Copy(request, prefix));
         }
     }
 
@@ -264,6 +275,7 @@ impl Screen for KeysScreen {
                 self.reload_timeline(shared);
             }
             Action::Details => self.toggle_pane(shared),
+            Action::CopyPrefix => self.copy_prefix(shared),
             Action::Select => return self.pick(shared),
             Action::SelectAll => {
                 if let Some(query) = self.query(shared) {
@@ -290,6 +302,14 @@ impl Screen for KeysScreen {
         }
         if let Some(Ok(details)) = self.pending_details.take(reply) {
             self.details = details;
+        }
+        match self.pending_copy.take(reply) {
+            Some(Ok(copied)) => {
+                let described = copied.describe("select it with the mouse while Shift is held.");
+                shared.say(Message::done(format!("Key prefix: {}.", described.trim_end_matches('.'))));
+            }
+            Some(Err(error)) => shared.say(Message::error(error.to_string())),
+            None => {}
         }
         if let Some(timeline) = &mut self.timeline {
             timeline.receive(reply);

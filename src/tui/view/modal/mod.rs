@@ -20,6 +20,7 @@ use ratatui::widgets::{Block, Clear, Widget};
 use super::canvas::{Canvas, Cursor};
 use super::hints;
 use super::page::{Page, cells};
+use crate::config::bindings::{Action, Context};
 use crate::tui::app::App;
 use crate::tui::app::modal::{Modal, reading as app_reading};
 
@@ -53,6 +54,9 @@ pub fn draw(app: &App, modal: &Modal, area: Rect, canvas: &mut Canvas<'_>) -> Cu
     };
     let dialog = modal.dialog();
     hints::draw(app, dialog.contexts(), &dialog.hints(), |action| dialog.label(action), foot, canvas);
+    if matches!(modal, Modal::Reading(_)) && page.lines.len() > usize::from(lines.height) {
+        scroll_hint(app, dialog.contexts(), foot, canvas);
+    }
     draw_lines(page, lines, canvas)
 }
 
@@ -72,6 +76,17 @@ fn panel(app: &App, modal: &Modal, page: &mut Page<'_>) {
 
 /// The rows of a dialog beside its lines: the frame, the hints and the row above them.
 const AROUND: u16 = 4;
+
+/// Says at the right of an area which keys scroll.
+fn scroll_hint(app: &App, contexts: &[Context], area: Rect, canvas: &mut Canvas<'_>) {
+    let key = |action| {
+        let bound = contexts.iter().find_map(|context| app.shared.bindings().get(*context, action));
+        bound.and_then(|binding| binding.chords.first()).map(ToString::to_string)
+    };
+    let keys: Vec<String> = [Action::Up, Action::Down].into_iter().filter_map(key).collect();
+    let text = format!("{} scroll", keys.join("/"));
+    canvas.right(&text, canvas.theme.accent, area, usize::from(area.width));
+}
 
 /// Draws the frame of a page in the middle of an area; returns where its lines and its hints go.
 fn frame(page: &Page<'_>, area: Rect, canvas: &mut Canvas<'_>) -> (Rect, Rect) {

@@ -47,7 +47,7 @@ fn how_to_use(prefix: &str, usage: &platform::Instructions, page: &mut Page<'_>)
 /// The keys that do something on the screen or dialog below.
 fn help(app: &App, title: &str, contexts: &[Context], page: &mut Page<'_>) {
     let theme = page.theme();
-    page.title = format!("Help: {title}");
+    page.title = format!("Keyboard shortcuts: {title}");
     let line = |keys: &str, help: &str, page: &mut Page<'_>| {
         let keys = pad(&cut(keys, 18, page.appearance.glyphs.cut), 18);
         let keys = Span::styled(format!("  {keys} "), theme.accent);

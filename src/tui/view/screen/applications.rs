@@ -21,7 +21,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let (cursor, below) = top_line(list, facts, area, canvas);
     let columns = [
         Column::fixed("", 1),
-        Column::flexible("NAME", 12, 1, 60),
+        Column::flexible("NAME", 12, 1, 40),
         Column::fixed("KEYS", 9).on_the_right(),
         Column::fixed("CREATED", 10).on_the_right(),
     ];

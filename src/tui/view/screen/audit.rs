@@ -13,7 +13,8 @@ use crate::store::audit::AuditRow;
 use crate::tui::app::App;
 use crate::tui::app::msg::MOST_PRESENTED;
 use crate::tui::view::canvas::{Canvas, Cursor};
-use crate::tui::view::facts::{actor, count};
+use crate::tui::view::facts::{actor, count, shared_domain};
+use crate::tui::view::page::cells;
 use crate::tui::view::table::Column;
 use crate::tui::view::text::{sentence, wrap};
 
@@ -23,15 +24,19 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let (cursor, below) = top_line(&screen.list, vec![chain(app, canvas)], area, canvas);
     let taken = notices(app, Rect { height: area.height, ..below }, canvas);
     let below = Rect { y: below.y + taken, height: below.height.saturating_sub(taken), ..below };
-    // Without cells where it does not fit.
-    let application = u16::from(area.width >= 100);
+    let visible = screen.list.rows.visible().0;
+    let digits = visible.iter().map(|row| row.entry.number.to_string().len()).max().unwrap_or(1);
+    // Where there is little room, what all have in common is left out.
+    let domain = shared_domain(visible.iter().filter_map(|row| row.actor_email.as_ref()));
+    let domain = domain.filter(|_| area.width < 100).unwrap_or_default();
     let columns = [
-        Column::fixed("#", 7).on_the_right(),
-        Column::fixed("WHEN", 11).on_the_right(),
-        Column::flexible("ACTOR", 14, 2, 34),
+        Column::fixed("#", cells(digits.max(3))).on_the_right(),
+        Column::fixed("WHEN", 9).on_the_right(),
+        Column::flexible("ACTOR", 8, if domain.is_empty() { 3 } else { 1 }, 34),
         Column::fixed("ACTION", 19),
-        Column::flexible("TARGET", 10, 3, 50),
-        Column::flexible("APPLICATION", 11 * application, application, 30),
+        Column::flexible("TARGET", 12, 4, 40),
+        // No column where there is no room for it.
+        if area.width < 76 { Column::fixed("", 0) } else { Column::flexible("APPLICATION", 11, 1, 30) },
     ];
     let found: Vec<String> = screen.list.parsed.texts().cloned().collect();
     let row = |row: &AuditRow| {
@@ -39,7 +44,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
         vec![
             Line::styled(row.entry.number.to_string(), theme.dim),
             Line::raw(relative_short(row.entry.at, app.shared.now)),
-            marked(actor(row), &found, theme),
+            marked(actor(row).replacen(&domain, "", 1), &found, theme),
             if screen.is_still_presented(row) {
                 Line::styled(format!("! {label}"), theme.warning)
             } else {

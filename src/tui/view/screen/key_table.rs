@@ -12,7 +12,7 @@ use crate::store::keys::KeySort::{self, Creator, Expires, LastUsed, Name, Platfo
 use crate::tui::app::App;
 use crate::tui::app::screen::keys::KeysQuery;
 use crate::tui::view::appearance::{Appearance, Glyphs};
-use crate::tui::view::facts::{creator, state};
+use crate::tui::view::facts::{creator, shared_domain, state};
 use crate::tui::view::page::cells;
 use crate::tui::view::table::{self, Column};
 use crate::tui::view::text::{cut, mark};
@@ -172,7 +172,8 @@ impl KeyTable {
             contents: shown().map(|(cell, _)| cell).collect(),
             name_width: usize::from(widths[NAME]),
             with_id,
-            domain: shared_domain(rows).filter(|_| !(is_whole && creators <= widths[CREATOR])),
+            domain: shared_domain(rows.iter().filter_map(|key| key.creator.email.as_ref()))
+                .filter(|_| !(is_whole && creators <= widths[CREATOR])),
         }
     }
 
@@ -279,14 +280,4 @@ fn alike(rows: &[Key], width: Option<usize>) -> Vec<KeyId> {
         looks.entry(cut(key.name.as_str(), room, " ")).or_default().push(key.id);
     }
     looks.into_values().filter(|keys| keys.len() > 1).flatten().collect()
-}
-
-/// `@` and what follows it, where it is the same for all creators that have an email.
-fn shared_domain(rows: &[Key]) -> Option<String> {
-    let domain = |key: &Key| {
-        key.creator.email.as_ref().and_then(|email| Some(email.as_str().rsplit_once('@')?.1.to_owned()))
-    };
-    let mut domains = rows.iter().filter_map(domain);
-    let first = domains.next()?;
-    domains.all(|domain| domain == first).then(|| format!("@{first}"))
 }

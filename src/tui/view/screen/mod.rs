@@ -11,7 +11,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, Cursor};
-use super::page::{cells, pad, skip_cells};
+use super::page::{cells, skip_cells};
 use super::table::{Column, Table};
 use super::text::{cut, mark, width};
 use crate::config::theme::Theme;
@@ -67,7 +67,7 @@ fn filter(filter: &Filter, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
         let shown = cut(&skip_cells(filter.text(), scroll), width.saturating_sub(1), "");
         let style =
             if filter.field.is_selected() { theme.selection } else { theme.field.patch(theme.cursor) };
-        let rest = pad("", width.saturating_sub(Span::raw(&shown).width()));
+        let rest = canvas.appearance.filled("", width.saturating_sub(Span::raw(&shown).width()));
         let rest = Span::styled(rest, theme.field.patch(theme.cursor));
         let field = Span::styled(shown, style);
         canvas.left(&Line::from(vec![Span::styled("/ ", theme.accent), field, rest]), area);

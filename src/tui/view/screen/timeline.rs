@@ -1,7 +1,8 @@
-//! Draws the expirations of the next 12 months as bars.
+//! Draws the expirations of the next 12 months as bars, below a title with a legend.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::text::{Line, Span};
 
 use crate::tui::app::screen::timeline::{Month, Timeline};
 use crate::tui::view::canvas::Canvas;
@@ -9,10 +10,13 @@ use crate::tui::view::canvas::Canvas;
 /// Lines of the bars, between the numbers and the months.
 const BARS: u16 = 4;
 
+/// The lines that it takes: title, numbers, bars, months, an empty one.
+const HEIGHT: u16 = BARS + 4;
+
 /// How many lines it takes in a body of so many.
 pub(super) fn height(body: u16) -> u16 {
     // The list keeps at least six lines.
-    if body >= BARS + 3 + 6 { BARS + 3 } else { 0 }
+    if body >= HEIGHT + 6 { HEIGHT } else { 0 }
 }
 
 /// Draws it at the top of an area.
@@ -23,10 +27,28 @@ pub(super) fn draw(timeline: &Timeline, area: Rect, canvas: &mut Canvas<'_>) {
     if width < 3 {
         return;
     }
+    title(timeline, most, area, canvas);
     for (place, month) in (0_u16..).zip(&timeline.months) {
-        let column = Rect { x: area.x + place * width, y: area.y, width: width - 1, height: BARS + 2 };
+        let column = Rect { x: area.x + place * width, y: area.y + 1, width: width - 1, height: BARS + 2 };
         bar(month, most, place == 0, column, canvas);
     }
+}
+
+fn title(timeline: &Timeline, most: u64, area: Rect, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme;
+    let bar = canvas.glyphs.bars[7];
+    let mut spans = vec![
+        Span::styled("Expirations in the next 12 months", theme.heading),
+        Span::styled(format!("   {bar}"), theme.accent),
+        Span::styled(" keys per month", theme.dim),
+    ];
+    if most > 1 {
+        let busiest = timeline.months.iter().find(|month| month.keys == most);
+        let name = busiest.map(|month| month.first.format("%b %Y").to_string()).unwrap_or_default();
+        spans.push(Span::styled(format!("   {bar}"), theme.warning));
+        spans.push(Span::styled(format!(" most: {name}"), theme.dim));
+    }
+    canvas.left(&Line::from(spans), area);
 }
 
 fn bar(month: &Month, most: u64, is_first: bool, column: Rect, canvas: &mut Canvas<'_>) {
@@ -83,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_list_keeps_its_room() {
-        assert_eq!(height(20), 7);
-        assert_eq!(height(12), 0);
+        assert_eq!(height(20), 8);
+        assert_eq!(height(13), 0);
     }
 }

@@ -16,9 +16,9 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let (theme, glyphs) = (canvas.theme, canvas.glyphs);
     let (cursor, below) = top_line(list, vec![], area, canvas);
     let columns = [
-        Column::fixed("#", 4).on_the_right(),
-        Column::flexible("EMAIL", 14, 3, 60),
-        Column::flexible("LOGIN", 8, 1, 24),
+        Column::fixed("#", 3).on_the_right(),
+        Column::flexible("EMAIL", 14, 3, 40),
+        Column::flexible("LOGIN", 5, 1, 24),
         Column::fixed("STATUS", 10),
         Column::fixed("KEYS", 6).on_the_right(),
         Column::fixed("ADDED", 9).on_the_right(),
