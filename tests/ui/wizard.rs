@@ -214,7 +214,7 @@ fn the_secret_is_written_to_a_new_file_and_overwrites_none() {
     assert_eq!(std::fs::read_to_string(script.folder.path().join("there.key")).unwrap(), "old");
     script.press("backspace backspace backspace backspace").text("cuvwCW").press("esc");
     assert!(script.copied.is_empty() && !script.screen().contains("there."), "{}", script.screen());
-    script.press("w ctrl-u").text("new.key").press("enter");
+    script.press("w").text("new.key").press("enter");
     assert!(script.screen().contains("Written to /home/ana/new.key"), "{}", script.screen());
     let secret = secret_of(&mut script);
     assert_eq!(std::fs::read_to_string(script.folder.path().join("new.key")).unwrap().trim_end(), secret);

@@ -4,7 +4,7 @@
 
 mod several;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 
@@ -147,6 +147,13 @@ impl Reveal {
         self.next(shared)
     }
 
+    /// Asks for a path. Typing replaces the suggestion.
+    fn ask_path(&mut self, kind: PathKind, suggestion: &Path) {
+        let mut field = TextField::with(400, &suggestion.display().to_string());
+        field.select_all();
+        (self.mode, self.status) = (Mode::Path(kind, field), None);
+    }
+
     fn press_home(&mut self, action: Action, shared: &mut Shared) -> Flow {
         match action {
             Action::Copy if !self.is_busy() => {
@@ -155,9 +162,7 @@ impl Reveal {
                 self.set_status(Tone::Note, "Copying...");
             }
             Action::Write if !self.is_busy() => {
-                self.status = None;
-                self.mode =
-                    Mode::Path(PathKind::File, TextField::with(400, &self.file().display().to_string()));
+                self.ask_path(PathKind::File, &self.file());
             }
             Action::WriteAll if !self.is_busy() && self.is_followed() => self.ask_directory(),
             Action::Show => {

@@ -6,7 +6,7 @@ use crate::desk::text::count;
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
-use crate::tui::app::modal::{Flow, Message, Shared, TextField};
+use crate::tui::app::modal::{Flow, Message, Shared};
 
 use super::{Mode, PathKind, Reveal};
 
@@ -70,9 +70,8 @@ impl Reveal {
     }
 
     pub(super) fn ask_directory(&mut self) {
-        let directory = self.series.directory.as_deref().unwrap_or(Path::new("")).display().to_string();
-        self.status = None;
-        self.mode = Mode::Path(PathKind::Directory, TextField::with(400, &directory));
+        let directory = self.series.directory.clone().unwrap_or_default();
+        self.ask_path(PathKind::Directory, &directory);
     }
 
     /// Writes this one and all that follow to a directory.
