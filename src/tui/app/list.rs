@@ -87,6 +87,12 @@ impl<T: Row> List<T> {
         self.rows.is_empty()
     }
 
+    /// How many rows there are, if all of them have been read.
+    pub fn total(&self) -> Option<u64> {
+        let is_all = self.loaded && !self.more_before && !self.more_after;
+        is_all.then(|| u64::try_from(self.rows.len()).ok()).flatten()
+    }
+
     /// Whether newer rows are being read.
     pub fn is_stale(&self) -> bool {
         self.waiting && self.loaded

@@ -8,7 +8,7 @@ use crate::domain::text::capitalized;
 use crate::store::{Page, StoreError, Window};
 use crate::tui::app::filter::{Filter, Typed};
 use crate::tui::app::list::{List, Move, Row};
-use crate::tui::app::message::Message;
+use crate::tui::app::message::{Message, Tone};
 use crate::tui::app::modal::Press;
 use crate::tui::app::msg::{Counted, Load};
 use crate::tui::app::pending::{Expected, Pending, Reply};
@@ -174,9 +174,13 @@ where
     }
 
     fn count_rows(&mut self, shared: &mut Shared) {
-        match T::count(&self.parsed, &self.query, shared) {
-            Some(counted) => self.count.load(Load::Count(counted), shared),
-            None => self.total = None,
+        self.count.cancel();
+        if let Some(total) = self.rows.total() {
+            self.total = Some(total);
+        } else if let Some(counted) = T::count(&self.parsed, &self.query, shared) {
+            self.count.load(Load::Count(counted), shared);
+        } else {
+            self.total = None;
         }
     }
 
@@ -202,6 +206,7 @@ where
                 )));
             }
             _ => {
+                shared.message.take_if(|message| message.tone == Tone::Note);
                 let typed = self.filter.press(press);
                 self.typed(typed, shared);
             }
