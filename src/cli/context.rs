@@ -72,7 +72,7 @@ impl Context {
     /// Reads the settings and finds the database's place.
     pub(crate) fn new(global: GlobalArgs) -> Result<Self, CommandError> {
         let output = global.output();
-        let config = place(global.config, "the configuration", |locations| locations.config)?;
+        let config = place(global.config, "the configuration file", |locations| locations.config)?;
         let settings = Settings::read(&config)?;
         if let Some(exposure) = ConfigExposure::of(&config) {
             output.warn(&format!("{}: run {}", exposure.problem(&config), exposure.command(&config)));
@@ -185,9 +185,9 @@ impl Context {
             return Err(DeskError::from(reason).into());
         }
         if who == Who::NotSetUp {
-            let message = format!("the database {} is not set up yet", self.database.display());
+            let message = format!("{} is not set up yet", self.database.display());
             return Err(CommandError::failed("not_set_up", message)
-                .hint("Set it up with: keydesk init --email EMAIL --app NAME"));
+                .hint("run \"keydesk init --email EMAIL --app NAME\" to set it up"));
         }
         Ok(desk)
     }
@@ -218,10 +218,10 @@ impl Context {
         match store.scrub() {
             Ok(true) => {}
             Ok(false) => self.output.warn(
-                "what was deleted is refused from now on, but its hash stays in the database's -wal file while \
-                 another session reads; it goes with a later change",
+                "the deletion is complete, but the hash stays in the -wal file of the database while another session \
+                 reads it; a later change removes it",
             ),
-            Err(error) => self.output.warn(&format!("the deletion is done; tidying up after it failed: {error}")),
+            Err(error) => self.output.warn(&format!("the deletion is complete, but cleaning up after it failed: {error}")),
         }
     }
 
@@ -238,18 +238,15 @@ impl Context {
     }
 }
 
-/// The file that was named, or the one at its usual place.
+/// The file that was given, or the one at its default location.
 pub(crate) fn place(
     named: Option<PathBuf>,
     what: &str,
     usual: fn(locations::Locations) -> PathBuf,
 ) -> Result<PathBuf, CommandError> {
     named.or_else(|| locations::default().map(usual)).ok_or_else(|| {
-        CommandError::failed(
-            "no_home",
-            format!("could not tell where {what} belongs: this user has no home folder"),
-        )
-        .hint("Set HOME, or name the file")
+        CommandError::failed("no_home", format!("cannot locate {what}: this user has no home directory"))
+            .hint("set HOME, or use --db and --config")
     })
 }
 

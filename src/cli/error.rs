@@ -77,9 +77,9 @@ impl CommandError {
         Self { message: format!("{outcome}: {}", self.message), ..self }
     }
 
-    /// Adds what that means for what was asked.
+    /// Adds a sentence about the outcome.
     pub(crate) fn and(self, outcome: &str) -> Self {
-        Self { message: format!("{self}; {outcome}"), source: None, ..self }
+        Self { message: format!("{self}. {outcome}"), source: None, ..self }
     }
 
     /// The same cause under another code and message.
@@ -153,7 +153,7 @@ impl From<VerifyError> for CommandError {
 impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
         Self::failed("configuration", error.to_string())
-            .hint("keydesk config --default prints every setting with its default")
+            .hint("run \"keydesk config --default\" to see all settings")
     }
 }
 

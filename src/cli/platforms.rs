@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, CommandError> {
             }),
         ]
     };
-    let heads = ["SLUG", "NAME", "SENDS THE KEY IN"];
+    let heads = ["SLUG", "NAME", "SENDS KEY IN"];
     context.output.list(context.settings.catalog.iter(), &heads, Document::from, cells)?;
     Ok(Exit::Done)
 }

@@ -10,12 +10,12 @@ pub(crate) fn check(arguments: &[OsString]) -> Result<(), CommandError> {
     if arguments.iter().any(|argument| holds_secret(&argument.to_string_lossy())) {
         return Err(CommandError::usage(
             "secret_in_arguments",
-            "one of the arguments is the full text of a key: it is now in the shell's history, and others on this \
-             machine may have seen it in the list of processes",
+            "an argument contains the secret of a key: it is now in the shell's history, and other users of this machine \
+             may have seen it in the process list",
         )
         .hint(
-            "Replace that key and delete it, clear it from the history, and name keys by their key ID. \
-             To verify a key: keydesk verify, with the key on standard input",
+            "rotate that key with \"keydesk keys rotate KEY --leaked\" and remove it from the history. Use key IDs as \
+             arguments, and pass a key to \"keydesk verify\" on standard input",
         ));
     }
     Ok(())

@@ -33,7 +33,7 @@ pub(crate) enum Destination {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Delivered,
-    /// Written to the null device, where nobody can read it.
+    /// Written to the null device.
     Discarded,
 }
 
@@ -53,14 +53,14 @@ impl Destination {
             Self::File(path) => Ok(new_file::check_new(path)?),
             Self::Clipboard if settings.clipboard == ClipboardMode::Off => Err(CommandError::failed(
                 "clipboard_off",
-                "copying is off in the configuration (clipboard = \"off\")",
+                "the clipboard is turned off in the configuration (clipboard = \"off\")",
             )
-            .hint("Use --out FILE; no key was created")),
+            .hint("use --out FILE instead")),
             Self::Output | Self::Clipboard => Ok(()),
         }
     }
 
-    /// Delivers the secret. The error is the reason, in words.
+    /// Delivers the secret. The error is the reason, as a text.
     pub(crate) fn deliver(
         &self,
         context: &Context,
@@ -82,7 +82,7 @@ impl Destination {
             }
             Self::File(path) => {
                 new_file::write_new(path, secret.expose()).map_err(|error| error.to_string())?;
-                context.output.say(&format!("The secret stands in {} (mode 0600).", path.display()));
+                context.output.say(&format!("Secret written to {} (mode 0600).", path.display()));
                 document_without_secret(context, document);
                 Ok(Outcome::Delivered)
             }
@@ -95,18 +95,17 @@ impl Destination {
     }
 }
 
-/// Writes a line in one call, past every buffer that would keep a copy.
+/// Writes a line in one call, without a buffer that would keep a copy.
 fn print(context: &Context, mut line: Zeroizing<Vec<u8>>) -> Result<Outcome, String> {
     let outcome = if is_null_device() { Outcome::Discarded } else { Outcome::Delivered };
     line.push(b'\n');
     let mut out = io::stdout().lock();
     out.write_all(&line)
         .and_then(|()| out.flush())
-        .map_err(|error| format!("standard output did not take it: {error}"))?;
+        .map_err(|error| format!("could not write to standard output: {error}"))?;
     if outcome == Outcome::Discarded {
         context.output.warn(
-            "standard output leads nowhere (/dev/null): nobody has the secret, and the key is marked \
-             \"secret never shown\"",
+            "standard output is /dev/null: the secret is lost, and the key is marked \"not delivered\"",
         );
     }
     Ok(outcome)
@@ -129,7 +128,7 @@ fn document_without_secret(context: &Context, document: &KeyDocument<'_>) {
 
 fn copy(context: &Context, secret: &Secret) -> Result<(), String> {
     let keydesk =
-        std::env::current_exe().map_err(|error| format!("keydesk could not find itself: {error}"))?;
+        std::env::current_exe().map_err(|error| format!("could not locate the program keydesk: {error}"))?;
     let settings = &context.settings;
     let clipboard =
         Clipboard { mode: settings.clipboard, clear_after: settings.clipboard_clear_after, keydesk };

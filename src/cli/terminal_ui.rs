@@ -58,6 +58,5 @@ pub(crate) fn needs_terminal() -> Result<(), CommandError> {
     } else {
         return Ok(());
     };
-    Err(CommandError::failed("no_terminal", message)
-        .hint("Use a command instead. Run \"keydesk --help\" to list them"))
+    Err(CommandError::failed("no_terminal", message).hint("run \"keydesk --help\" to see the commands"))
 }

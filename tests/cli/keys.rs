@@ -127,7 +127,7 @@ fn lists_are_filtered_sorted_and_reversed() {
     assert!(text.contains("Expires soon") && !text.contains('\u{1b}'), "{text}");
     let said = home.run(&["keys", "list", "--filter", "nothing"]);
     assert_eq!((said.code, said.out.as_str()), (0, ""));
-    assert!(said.err.contains("matches"), "{}", said.err);
+    assert!(said.err.contains("No matching keys"), "{}", said.err);
 }
 
 #[test]
@@ -212,6 +212,10 @@ fn disabled_keys_can_be_enabled_and_deleted_ones_cannot() {
     assert_eq!(home.run(&["keys", "disable", &one]).code, 0, "again is harmless");
     assert_eq!(home.run(&["keys", "enable", "One", "Two"]).code, 0);
     assert_eq!(reason(), json!(null));
+    home.run(&["keys", "disable", "Two"]);
+    home.sql("UPDATE keys SET created = 1600000000, expires = 1600000001 WHERE name = 'Two'");
+    let said = home.run(&["keys", "enable", "Two"]);
+    assert!(said.err.contains("It has expired: requests that use it are rejected"), "{}", said.err);
 
     let said = home.run(&["keys", "delete", "One", "Nobody", "--yes"]);
     assert_eq!(said.code, 3, "all or none");

@@ -34,7 +34,7 @@ fn a_planned_rotation_overlaps() {
     let new_secret = said.out.strip_suffix('\n').unwrap();
     assert!(!new_secret.contains('\n'), "the secret alone: {said:?}");
     assert!(!said.err.contains(new_secret));
-    assert!(said.err.contains("works until") && said.err.contains("never used"), "{}", said.err);
+    assert!(said.err.contains("works until") && said.err.contains("Never used"), "{}", said.err);
     let (before, after) = (show(&home, &old), show(&home, &id_of(new_secret)));
     for field in ["name", "platform", "type", "kind", "application"] {
         assert_eq!(before[field], after[field], "{field}");
@@ -110,7 +110,7 @@ fn a_command_takes_the_secret() {
 
 fn nothing_has_changed(home: &Home, said: &CommandOutput, old: &Value, secret: &str) {
     assert_eq!(said.code, 3, "{said:?}");
-    for all in ["could not be delivered", "was withdrawn", "is as it was"] {
+    for all in ["could not be delivered", "was withdrawn", "is unchanged"] {
         assert!(said.err.contains(all), "{all}: {said:?}");
     }
     assert_eq!(keys(home).len(), 1);
@@ -141,7 +141,7 @@ fn an_undelivered_successor_is_withdrawn() {
     std::fs::write(&out, "mine").unwrap();
     let said = home.run(&["keys", "rotate", &id, "--out", out.to_str().unwrap()]);
     assert_eq!((said.code, keys(&home).len()), (3, 1), "refused before anything was made");
-    assert!(said.err.contains("already exists") && said.err.contains("is as it was"), "{}", said.err);
+    assert!(said.err.contains("already exists") && said.err.contains("is unchanged"), "{}", said.err);
     let said = home.run(&["keys", "rotate", &id, "--run", " "]);
     assert_eq!((said.code, keys(&home).len()), (2, 1), "it would lose the secret and call that a success");
     assert_eq!(std::fs::read_to_string(&out).unwrap(), "mine");
@@ -335,10 +335,10 @@ fn of_six_rotations_at_once_one_delivers_a_secret() {
         let (won, lost): (Vec<_>, Vec<_>) = all.iter().partition(|said| said.code == 0);
         assert_eq!((won.len(), lost.len()), (1, 5), "{all:?}");
         for said in lost {
-            let winner = format!("ik_live_{} replaces it; no new key was delivered", id_of(&delivered[0]));
+            let winner = format!("ik_live_{} replaces it. No new key was delivered", id_of(&delivered[0]));
             assert!(said.code == 3 && said.err.contains(&winner), "{said:?}");
             let states =
-                ["is disabled", "expired 20"].map(|state| format!("the old key ik_live_{old} {state}"));
+                ["is disabled", "expired 20"].map(|state| format!("The old key ik_live_{old} {state}"));
             assert!(states.iter().any(|state| said.err.contains(state)), "what it is now: {said:?}");
         }
     }
@@ -364,7 +364,7 @@ fn a_running_rotation_is_not_withdrawn_and_a_killed_one_is() {
     let (code, message, _) = said.error();
     assert_eq!((said.code, code.as_str()), (3, "being_rotated"));
     for part in
-        [successor["prefix"].as_str().unwrap(), "no new key was delivered", "is as it was: it works until"]
+        [successor["prefix"].as_str().unwrap(), "No new key was delivered", "is unchanged: it works until"]
     {
         assert!(message.contains(part), "{part}: {message}");
     }

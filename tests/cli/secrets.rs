@@ -37,7 +37,7 @@ fn standard_output_contains_only_the_secret() {
     assert!(!said.err.contains(secret));
     assert!(said.err.contains("You cannot display the API key after this step."));
     assert_eq!(home.run_with(said.out.clone(), &["verify"]).code, 0);
-    assert!(home.run(&["keys", "show", "Checkout"]).out.contains("handed over"));
+    assert!(home.run(&["keys", "show", "Checkout"]).out.contains("delivered"));
 
     let binary = env!("CARGO_BIN_EXE_keydesk");
     let script = format!("{binary} keys create --name Piped | {binary} verify --json");
@@ -74,7 +74,7 @@ fn a_secret_as_an_argument_is_rejected_everywhere() {
         assert_eq!((text.code, json.code), (2, 2), "{arguments:?}");
         let (code, message, _) = json.error();
         assert_eq!(code, "secret_in_arguments");
-        assert!(message.contains("history") && text.err.contains("Replace that key"), "{message}");
+        assert!(message.contains("history") && text.err.contains("hint: rotate that key"), "{message}");
         for stream in [&text.out, &text.err, &json.out, &json.err] {
             assert!(!stream.contains(cut), "{arguments:?}");
         }
@@ -102,7 +102,7 @@ fn a_secret_is_written_to_a_new_private_file_or_not_at_all() {
         assert_eq!((said.code, said.out.as_str()), (3, ""), "{taken}");
         said.error();
     }
-    assert_eq!(keys(&home), 1, "what cannot be handed over is not made");
+    assert_eq!(keys(&home), 1, "what cannot be delivered is not created");
     assert_eq!(std::fs::read_to_string(&out).unwrap(), written);
     assert!(!home.path("nowhere").exists());
 
@@ -132,7 +132,7 @@ fn closed_output_is_no_error_unless_a_secret_is_lost() {
     }
     let matching = home.run(&["keys", "list", "--filter", "Lost", "--json"]).json();
     let lost = matching[0]["id"].as_str().unwrap();
-    assert!(home.run(&["keys", "show", lost]).out.contains("never shown"));
+    assert!(home.run(&["keys", "show", lost]).out.contains("not delivered"));
 
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_keydesk"));
@@ -148,8 +148,8 @@ fn a_secret_written_to_dev_null_is_not_delivered() {
     command.env_clear().envs(home.environment()).args(["keys", "create", "--name", "Void"]);
     let output = command.stdout(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("leads nowhere"));
-    assert!(home.run(&["keys", "show", "Void"]).out.contains("never shown"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("standard output is /dev/null"));
+    assert!(home.run(&["keys", "show", "Void"]).out.contains("not delivered"));
 }
 
 #[test]

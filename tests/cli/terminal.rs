@@ -191,7 +191,7 @@ fn a_copy_over_ssh_is_sent_to_the_terminal_once_and_not_displayed() {
     assert!(shown.contains("OSC 52") && !shown.contains("press w"), "{shown}");
     let id = home.run(&["keys", "list", "--json"]).json()[0]["id"].as_str().unwrap().to_owned();
     assert!(!shown.contains(&format!("{id}_")), "{shown}");
-    assert!(home.run(&["keys", "show", &id]).out.contains("handed over"));
+    assert!(home.run(&["keys", "show", &id]).out.contains("delivered"));
 }
 
 #[test]
@@ -204,5 +204,5 @@ fn a_failed_copy_is_reported_and_recorded() {
     let (code, message, hint) = said.error();
     assert_eq!((said.code, said.out.as_str(), code.as_str()), (3, "", "secret_not_delivered"), "{message}");
     assert!(!message.contains("press w") && hint.contains("keydesk keys delete"), "{message} {hint}");
-    assert!(home.run(&["keys", "show", "A"]).out.contains("never shown"));
+    assert!(home.run(&["keys", "show", "A"]).out.contains("not delivered"));
 }

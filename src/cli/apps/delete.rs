@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let keys_deleted = context
         .change(&mut desk, |session| desk::delete_application(session, seen.id, seen.version, seen.keys))?;
     context.scrub(desk.store());
-    context.output.say(&format!("Application {} deleted, with {}.", seen.name, keys(keys_deleted)));
+    context.output.say(&format!("Application {} deleted with {}.", seen.name, keys(keys_deleted)));
     context.output.if_json(&Deleted { name: seen.name.as_str(), keys_deleted })
 }
 

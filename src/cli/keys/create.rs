@@ -1,4 +1,4 @@
-//! `keydesk keys create`: the one step in which a secret is delivered.
+//! `keydesk keys create`: the step in which the secret of a key is delivered.
 
 use std::path::PathBuf;
 

@@ -115,7 +115,7 @@ fn working_predecessors(reader: &Reader<'_>, deleted: &[Key]) -> Result<Vec<Key>
     Ok(working)
 }
 
-/// What is about to break.
+/// What the deletion will break.
 fn preview(context: &Context, shown: &[Shown]) -> Vec<String> {
     let mut lines: Vec<String> = shown.iter().map(|shown| about(context, shown)).collect();
     lines.push(text::DELETION_IS_FINAL.into());

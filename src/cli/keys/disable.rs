@@ -7,6 +7,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
 use crate::desk::{self, KeyAccess};
+use crate::host::clock;
 use crate::store::Urgency;
 
 const EXAMPLES: Examples = Examples(&[
@@ -26,7 +27,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     set(context, &args.keys, KeyAccess::Disabled)
 }
 
-/// Sets the access of keys. A key that has it already is reported and stays as it is.
+/// Disables or enables keys. A key in that state already is reported and does not change.
 pub(super) fn set(context: &Context, keys: &SeveralKeys, access: KeyAccess) -> Result<Exit, CommandError> {
     let mut desk = context.desk_to_change(match access {
         KeyAccess::Disabled => Urgency::Revoking,
@@ -35,12 +36,14 @@ pub(super) fn set(context: &Context, keys: &SeveralKeys, access: KeyAccess) -> R
     let keys = read(desk.store(), |reader| keys.resolve(context, reader))?;
     let changed = context.change(&mut desk, |session| desk::set_access(session, &picked(&keys), access))?;
     for (before, key) in keys.iter().zip(&changed) {
+        let expired = key.expires <= clock::now();
         let unchanged = before.disabled.is_some() == (access == KeyAccess::Disabled);
         let sentence = match access {
-            KeyAccess::Disabled if unchanged => "was disabled already.",
-            KeyAccess::Disabled => "disabled. Requests with it are refused until it is enabled again.",
-            KeyAccess::Enabled if unchanged => "was not disabled.",
-            KeyAccess::Enabled => "enabled. Requests with it are let in again until it expires.",
+            KeyAccess::Disabled if unchanged => "is already disabled.",
+            KeyAccess::Disabled => "disabled. Requests that use it are rejected until it is enabled again.",
+            KeyAccess::Enabled if unchanged => "is not disabled.",
+            KeyAccess::Enabled if expired => "enabled. It has expired: requests that use it are rejected.",
+            KeyAccess::Enabled => "enabled. Requests that use it are accepted again until it expires.",
         };
         context.output.say(&format!("Key {} ({}) {sentence}", key.prefix, key.name));
     }

@@ -72,9 +72,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         if list.finish()? == 0 {
             let narrowed = !query.filter.is_empty() || query.state.is_some() || query.platform.is_some();
             context.output.say(&if narrowed {
-                format!("No key of {} matches.", application.name)
+                format!("No matching keys in {}.", application.name)
             } else {
-                format!("{} has no keys yet. Create one: keydesk keys create --name NAME", application.name)
+                format!("{} has no keys yet. Create one with: keydesk keys create NAME", application.name)
             });
         }
         Ok(Exit::Done)
@@ -128,7 +128,7 @@ fn row(context: &Context, key: &Key) -> Vec<Cell> {
     ]
 }
 
-/// The colour of a state, which always stands beside its word.
+/// The color of a state, which is always displayed with its word.
 pub(super) fn style(state: KeyState) -> Style {
     match state {
         KeyState::Valid => Style::Good,

@@ -1,4 +1,4 @@
-//! `keydesk keys rotate`: the new key is made and delivered, and only then does the old one get its end.
+//! `keydesk keys rotate`: creates and delivers the new key, and only then ends the old one.
 
 use std::cell::Cell;
 use std::io::Write;
@@ -72,18 +72,18 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         args.expires.as_deref().map(|text| parse_when(text, context.now, &Zone::Local)).transpose()?;
     let ending = if args.leaked { Ending::AtOnce } else { Ending::After(args.overlap) };
     if args.overlap < TimeDelta::zero() {
-        return Err(CommandError::usage("bad_overlap", "an overlap is not negative"));
+        return Err(CommandError::usage("bad_overlap", "--overlap must not be negative"));
     }
     // An empty one would succeed, and the secret would be lost: mostly a variable that is not set.
     if args.run.as_deref().is_some_and(|command| command.trim().is_empty()) {
-        return Err(CommandError::usage("bad_command", "--run needs a command that takes the secret"));
+        return Err(CommandError::usage("bad_command", "--run needs a command"));
     }
     let delivery = Delivery::choose(args);
     let mut desk = context.desk_to_change(if args.leaked { Urgency::Revoking } else { Urgency::Normal })?;
     let old = read(desk.store(), |reader| resolve::key(context, reader, &args.key))?;
-    // Nothing is made that could not be delivered afterwards.
+    // No key is created that could not be delivered.
     delivery.check(context).map_err(|error| {
-        error.because(&format!("no new key was made, and the old key {} is as it was", old.prefix))
+        error.because(&format!("no new key was created, and the old key {} is unchanged", old.prefix))
     })?;
     let picked = Picked { id: old.id, version: old.version };
     let begun = context.change(&mut desk, |session| desk::begin_rotation(session, picked, expires));
@@ -98,7 +98,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let ended = context.change(&mut desk, |session| desk::finish_rotation(session, shown.key.id, ending));
     let ended = ended.map_err(|error| not_ended(context, desk.store(), &error, &old, &shown.key))?;
     context.output.say(&format!(
-        "Key {} ({}) replaces {}; it expires {}.",
+        "Key {} ({}) replaces {}. It expires {}.",
         shown.key.prefix,
         shown.key.name,
         old.prefix,
@@ -130,26 +130,26 @@ impl<'a> Delivery<'a> {
         self.destination.as_ref().map_or(Ok(()), |destination| destination.check(&context.settings))
     }
 
-    /// Delivers. An error is the reason in words.
+    /// Delivers. The error is the reason, as a text.
     fn deliver(&self, context: &Context, secret: &Secret, shown: &Shown) -> Result<(), String> {
         let document = shown.document(context);
         if let Some(destination) = &self.destination {
             if destination.deliver(context, secret, &document)? == Outcome::Discarded {
-                return Err("standard output leads nowhere".into());
+                return Err("standard output is /dev/null".into());
             }
             self.arrived.set(true);
         }
         if let Some(command) = self.command {
-            hand_to(command, secret)?;
+            run_with_secret(command, secret)?;
             if self.destination.is_none() && context.output.is_json() {
-                // The secret has arrived: nothing depends on this.
+                // The secret was delivered already: an error here changes nothing.
                 let _ = context.output.document(&document);
             }
         }
         Ok(())
     }
 
-    /// After a failure: a file with the secret of a withdrawn key is of no use to anybody.
+    /// Removes the file with the secret of a key that was withdrawn.
     fn take_back(&self) {
         if let Some(Destination::File(path)) = &self.destination
             && self.arrived.get()
@@ -160,7 +160,7 @@ impl<'a> Delivery<'a> {
 }
 
 /// Runs a command with the secret on its standard input; what it prints goes to standard error.
-fn hand_to(command: &str, secret: &Secret) -> Result<(), String> {
+fn run_with_secret(command: &str, secret: &Secret) -> Result<(), String> {
     let shown = inert(command);
     let failed = |error: std::io::Error| format!("could not run {shown:?}: {error}");
     let output = std::io::stderr();
@@ -169,42 +169,42 @@ fn hand_to(command: &str, secret: &Secret) -> Result<(), String> {
     shell.args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::from(stdout));
     let mut child = umask::with_inherited(|| shell.spawn()).map_err(failed)?;
     if let Some(mut input) = child.stdin.take() {
-        // A command that does not read to the end says by its exit code what it thinks of that.
+        // A command that does not read all of it reports that by its exit code.
         let _ = input.write_all(secret.expose().as_bytes()).and_then(|()| input.write_all(b"\n"));
     }
     let status = child.wait().map_err(failed)?;
     if status.success() { Ok(()) } else { Err(format!("the command {shown:?} failed ({status})")) }
 }
 
-/// Says all three: why it failed, that the new key is gone, and that the old one is as it was.
+/// The error says why the delivery failed, that the new key is withdrawn, and the state of the old one.
 fn withdraw(context: &Context, desk: &mut Desk, old: &Key, new: &Key, reason: &str) -> CommandError {
     let gone = match context.change(desk, |session| desk::withdraw_successor(session, new.id)) {
         Ok(()) => {
             context.scrub(desk.store());
-            format!("the new key {} was withdrawn", new.prefix)
+            format!("The new key {} was withdrawn", new.prefix)
         }
         Err(error) => format!(
-            "the new key {} could not be withdrawn ({error}): it is marked \"secret never shown\", and the next rotation \
+            "The new key {} could not be withdrawn ({error}). It is marked \"not delivered\", and the next rotation \
              withdraws it",
             new.prefix
         ),
     };
     let message = format!(
-        "the new secret could not be delivered: {reason}; {gone}; {}",
+        "the new secret could not be delivered: {reason}. {gone}. {}",
         state_of(context, desk.store(), old)
     );
-    CommandError::failed("not_delivered", message).hint("Mend that, and run the same command again")
+    CommandError::failed("not_delivered", message).hint("fix the cause, then run the same command again")
 }
 
 /// Nothing was delivered: usually because another session has rotated the key or is rotating it.
 fn not_begun(context: &Context, store: &Store, error: CommandError, old: &Key) -> CommandError {
-    error.and(&format!("no new key was delivered, and {}", state_of(context, store, old)))
+    error.and(&format!("No new key was delivered. {}", state_of(context, store, old)))
 }
 
-/// The new key is delivered; the old one has not got its end from this rotation.
+/// The new key was delivered, but this rotation has not ended the old one.
 fn not_ended(context: &Context, store: &Store, error: &CommandError, old: &Key, new: &Key) -> CommandError {
     let message = format!(
-        "the new key {} was delivered, but the rotation could not be finished: {error}; {}",
+        "the new key {} was delivered, but the rotation could not be finished: {error}. {}",
         new.prefix,
         state_of(context, store, old)
     );
@@ -218,12 +218,11 @@ fn state_of(context: &Context, store: &Store, old: &Key) -> String {
     let prefix = &old.prefix;
     let now = match store.read(|reader| keys::get(reader, old.id)) {
         Ok(Some(now)) => now,
-        Ok(None) => return format!("the old key {prefix} is deleted"),
-        Err(error) => return format!("could not read the state of the old key {prefix}: {error}"),
+        Ok(None) => return format!("The old key {prefix} is deleted"),
+        Err(error) => return format!("Could not read the state of the old key {prefix}: {error}"),
     };
-    // After another session's rotation, "as it was" would say nothing.
     let unchanged = now.replaced_by.is_none() && (now.expires, now.disabled) == (old.expires, old.disabled);
-    let unchanged = if unchanged { "is as it was: it " } else { "" };
+    let unchanged = if unchanged { "is unchanged: it " } else { "" };
     let state = if now.expires <= clock::now() {
         format!("expired {}", context.exact(now.expires))
     } else if now.disabled.is_some() {
@@ -231,13 +230,13 @@ fn state_of(context: &Context, store: &Store, old: &Key) -> String {
     } else {
         format!("works until {}", context.exact(now.expires))
     };
-    format!("the old key {prefix} {unchanged}{state}")
+    format!("The old key {prefix} {unchanged}{state}")
 }
 
 /// Returns what became of the old key.
 fn fate(context: &Context, old: &Key, ended: Option<&Key>) -> String {
     let Some(ended) = ended else {
-        return format!("The old key {} was deleted meanwhile.", old.prefix);
+        return format!("The old key {} was deleted in the meantime.", old.prefix);
     };
     text::old_key_after_rotation(ended, clock::now(), &context.exact(ended.expires))
 }

@@ -15,7 +15,7 @@ pub(crate) struct SeveralKeys {
 }
 
 impl SeveralKeys {
-    /// The keys, each once, in the order in which they were named.
+    /// The keys without repetitions, in the order of the arguments.
     pub(super) fn resolve(&self, context: &Context, reader: &Reader<'_>) -> Result<Vec<Key>, CommandError> {
         let mut found: Vec<Key> = Vec::with_capacity(self.keys.len());
         for text in &self.keys {

@@ -1,4 +1,4 @@
-//! `keydesk keys show`: all that is known of one key.
+//! `keydesk keys show`: the details of one key.
 
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
@@ -89,10 +89,10 @@ fn facts(context: &Context, shown: &Shown) -> String {
         ("Creator", Some(text::creator(&key.creator))),
         ("Secret", Some(delivered(context, key))),
         ("Last used", Some(last_used(context, key))),
-        ("Uses in 30 days", Some(shown.uses_30d.to_string())),
+        ("30-day requests", Some(shown.uses_30d.to_string())),
         ("Replaces", id(&key.replaces)),
         ("Replaced by", id(&key.replaced_by)),
-        ("Still used", shown.used_since_rotation.map(|used| text::still_in_use(used).to_owned())),
+        ("Still in use", shown.used_since_rotation.map(|used| text::still_in_use(used).to_owned())),
     ];
     let mut lines = vec![key.name.to_string()];
     for (label, value) in fields {
@@ -103,8 +103,8 @@ fn facts(context: &Context, shown: &Shown) -> String {
 
 fn delivered(context: &Context, key: &Key) -> String {
     match key.delivered {
-        Some(at) => format!("handed over {}", context.exact(at)),
-        None => "never shown: nobody has it".into(),
+        Some(at) => format!("delivered {}", context.exact(at)),
+        None => "not delivered".into(),
     }
 }
 

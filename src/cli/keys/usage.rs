@@ -1,4 +1,4 @@
-//! `keydesk keys usage`: how to use a key. The secret is a placeholder in it, always.
+//! `keydesk keys usage`: how to use a key, with a placeholder for the secret.
 
 use serde::Serialize;
 

@@ -37,9 +37,18 @@ pub(crate) fn text(error: &CommandError, color: Color) -> String {
     let message = lines(&error.to_string());
     let message = format!("{} {message}", Style::Error.apply(color, "error:"));
     match error.what_to_do() {
-        Some(hint) => format!("{message}\n{} {}", Style::Hint.apply(color, "hint:"), lines(hint)),
+        Some(hint) => {
+            format!("{message}\n{} {}", Style::Hint.apply(color, "hint:"), lines(&uncapitalized(hint)))
+        }
         None => message,
     }
+}
+
+/// Hints are sentences in the terminal UI; after a label they begin with a small letter.
+fn uncapitalized(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_lowercase).collect();
+    format!("{first}{}", letters.as_str())
 }
 
 pub(crate) fn document(error: &CommandError) -> String {
