@@ -1,4 +1,4 @@
-//! Confirmation of what cannot be undone, by typing a name.
+//! Confirmation of what cannot be undone by the same person, by typing a name.
 
 use crate::cli::error::CommandError;
 use crate::cli::output::to_stderr;
@@ -24,7 +24,7 @@ impl Confirmation {
         if !prompt::has_terminal() {
             return Err(CommandError::usage(
                 "confirmation_needed",
-                "this cannot be undone and there is no terminal for a confirmation: nothing was changed",
+                "this needs confirmation and there is no terminal: nothing was changed",
             )
             .hint("add --yes to skip the confirmation"));
         }

@@ -17,7 +17,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
 use crate::cli::terminal_ui::{self, LaunchTui};
-use crate::desk::{self, DeskError, Ending, KeyAccess, Picked, Session};
+use crate::desk::{self, CanSignIn, DeskError, Ending, KeyAccess, Picked, Session};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::expiry::{ExpiryError, parse_duration};
@@ -50,7 +50,7 @@ const OVERLAP: TimeDelta = TimeDelta::days(7);
 
 const APPLICATIONS: [&str; 3] = ["Storefront", "Loyalty", "Billing"];
 
-type Departure = fn(&mut Session<'_>, UserId, i64) -> Result<User, DeskError>;
+type Departure = fn(&mut Session<'_>, UserId, i64, CanSignIn<'_>) -> Result<User, DeskError>;
 
 /// The other users, with user IDs that no system assigns, and how they left.
 const COLLEAGUES: [(&str, u32, Option<Departure>); 3] = [
@@ -162,7 +162,7 @@ fn seed(
         }
     }
     for (departure, user) in departures {
-        departure(&mut demo.session(you, DEPARTURE), user.id, user.version)?;
+        departure(&mut demo.session(you, DEPARTURE), user.id, user.version, &identity::can_sign_in)?;
     }
     let mut writer = UsageWriter::open(demo.store.path(), Duration::from_secs(5))?;
     Ok(writer.write(&mut usage)?)

@@ -107,8 +107,8 @@ pub enum DeskError {
         /// The prefix that was asked for.
         wanted: Prefix,
     },
-    /// No user would be left who may change anything.
-    #[error("the last active user can be neither disabled nor deleted")]
+    /// No user would be left who can sign in on this system and make changes.
+    #[error("the last active user who can sign in here can be neither disabled nor deleted")]
     LastActiveUser,
     #[error("{} is not in the future", rfc3339(*at))]
     Past { at: Instant },
@@ -169,7 +169,9 @@ impl DeskError {
                 "A prefix is fixed for the life of a database. Omit --prefix, or choose another database with --db."
                     .into()
             }
-            Self::LastActiveUser => "Add or enable another user first.".into(),
+            Self::LastActiveUser => {
+                "Add or enable another user whose login exists on this system first.".into()
+            }
             Self::Past { .. } => "Choose a later date.".into(),
             Self::Store(error) => return error.hint(),
             Self::NoApplication => "Create one with: keydesk apps create NAME".into(),

@@ -45,19 +45,38 @@ pub fn add_user(
     })
 }
 
+/// Tells which users can sign in on this system.
+pub type CanSignIn<'a> = &'a dyn Fn(&User) -> bool;
+
 /// Makes a user read-only. Their keys work until they expire.
-pub fn disable_user(session: &mut Session<'_>, id: UserId, version: i64) -> Result<User, DeskError> {
-    set_status(session, id, version, UserStatus::Disabled, AuditAction::UserDisabled)
+///
+/// # Errors
+/// When no other active user can sign in.
+pub fn disable_user(
+    session: &mut Session<'_>,
+    id: UserId,
+    version: i64,
+    can_sign_in: CanSignIn<'_>,
+) -> Result<User, DeskError> {
+    set_status(session, id, version, (UserStatus::Disabled, AuditAction::UserDisabled), can_sign_in)
 }
 
 /// Enables a disabled user.
 pub fn enable_user(session: &mut Session<'_>, id: UserId, version: i64) -> Result<User, DeskError> {
-    set_status(session, id, version, UserStatus::Active, AuditAction::UserEnabled)
+    set_status(session, id, version, (UserStatus::Active, AuditAction::UserEnabled), &|_| false)
 }
 
-/// Deletes a user: the email and login are wiped, the number remains, their keys work until they expire.
-pub fn delete_user(session: &mut Session<'_>, id: UserId, version: i64) -> Result<User, DeskError> {
-    set_status(session, id, version, UserStatus::Deleted, AuditAction::UserDeleted)
+/// Deletes a user: the email and login are erased, the number remains, their keys work until they expire.
+///
+/// # Errors
+/// When no other active user can sign in.
+pub fn delete_user(
+    session: &mut Session<'_>,
+    id: UserId,
+    version: i64,
+    can_sign_in: CanSignIn<'_>,
+) -> Result<User, DeskError> {
+    set_status(session, id, version, (UserStatus::Deleted, AuditAction::UserDeleted), can_sign_in)
 }
 
 fn as_seen(r: &Reader<'_>, id: UserId, version: i64) -> Result<User, DeskError> {
@@ -68,12 +87,25 @@ fn as_seen(r: &Reader<'_>, id: UserId, version: i64) -> Result<User, DeskError> 
     if user.version == version { Ok(user) } else { Err(DeskError::Changed(Changed::User(id))) }
 }
 
+/// Returns an error unless an active user other than `id` can sign in. The actor has signed in.
+pub fn refuse_last_user(
+    r: &Reader<'_>,
+    id: UserId,
+    actor: UserId,
+    can_sign_in: CanSignIn<'_>,
+) -> Result<(), DeskError> {
+    let remains = |user: &User| {
+        user.id != id && user.status == UserStatus::Active && (user.id == actor || can_sign_in(user))
+    };
+    if users::all(r)?.iter().any(remains) { Ok(()) } else { Err(DeskError::LastActiveUser) }
+}
+
 fn set_status(
     session: &mut Session<'_>,
     id: UserId,
     version: i64,
-    status: UserStatus,
-    action: AuditAction,
+    (status, action): (UserStatus, AuditAction),
+    can_sign_in: CanSignIn<'_>,
 ) -> Result<User, DeskError> {
     let urgency = if status == UserStatus::Active { Urgency::Normal } else { Urgency::Revoking };
     session.write(urgency, |tx, _, _| {
@@ -82,8 +114,8 @@ fn set_status(
             return Ok((before, vec![]));
         }
         let leaves = before.status == UserStatus::Active && status != UserStatus::Active;
-        if leaves && users::active(tx)? == 1 {
-            return Err(DeskError::LastActiveUser);
+        if leaves {
+            refuse_last_user(tx, id, tx.actor(), can_sign_in)?;
         }
         users::set_status(tx, id, status)?;
         let change = Change::between("status", before.status.as_str(), status.as_str());

@@ -25,10 +25,10 @@ pub use disable_keys::{KeyAccess, set_access};
 pub use error::{Changed, DeskError, Subject, Taken};
 pub use facade::Desk;
 pub use manage_applications::{create_application, delete_application, rename_application};
-pub use manage_users::{add_user, delete_user, disable_user, enable_user};
+pub use manage_users::{CanSignIn, add_user, delete_user, disable_user, enable_user, refuse_last_user};
 pub use reads::{
-    KeyDetails, Remains, SessionInfo, details_of, expiring_in_month, key_details, month_of, remains,
-    unused_name,
+    KeyDetails, Remains, SessionInfo, UserDetails, details_of, expiring_in_month, key_details, month_of,
+    remains, unused_name, user_details,
 };
 pub use rotate_key::{
     BegunRotation, Ending, Rotated, begin_rotation, finish_rotation, rotate_keys, withdraw_successor,

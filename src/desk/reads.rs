@@ -5,11 +5,15 @@ use chrono::{Datelike, Months};
 use super::Who;
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
+use crate::domain::audit_filter::AuditFilter;
 use crate::domain::key::{Key, KeyId, Tombstone};
 use crate::domain::text::Name;
+use crate::domain::user::{User, UserId};
 use crate::host::clock::Zone;
+use crate::host::identity;
+use crate::store::audit::{self, AuditRow};
 use crate::store::usage::{self, Refused};
-use crate::store::{Reader, StoreError, applications, keys};
+use crate::store::{Anchor, Reader, StoreError, Window, applications, keys, users};
 
 /// A key with its use.
 #[derive(Clone, Debug)]
@@ -35,6 +39,16 @@ impl KeyDetails {
     pub fn used_since_rotation(&self, now: Instant) -> Option<bool> {
         self.key.is_still_used(self.replaced?, now)
     }
+}
+
+/// A user with what they did last.
+#[derive(Clone, Debug)]
+pub struct UserDetails {
+    pub user: User,
+    /// Whether their login exists on this system.
+    pub can_sign_in: bool,
+    /// The last entry of the audit log by or about them.
+    pub last_change: Option<AuditRow>,
 }
 
 /// What remains of a deleted key, and who still uses it.
@@ -80,6 +94,18 @@ pub fn details_of(r: &Reader<'_>, key: Key, now: Instant) -> Result<KeyDetails, 
     let (days, refused) = (usage::last_30_days(r, key.id, now)?, usage::refused(r, key.id, now)?);
     let replaced = keys::replaced_at(r, &key)?;
     Ok(KeyDetails { key, days, refused, replaced })
+}
+
+/// Reads a user with what they did last; none when there is no such user.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn user_details(r: &Reader<'_>, id: UserId) -> Result<Option<UserDetails>, StoreError> {
+    let Some(user) = users::get(r, id)? else { return Ok(None) };
+    let filter = AuditFilter { user_id: Some(id), ..AuditFilter::default() };
+    let last = Window { anchor: Anchor::First, before: 0, after: 1 };
+    let last_change = audit::page(r, &filter, &last)?.rows.into_iter().next();
+    Ok(Some(UserDetails { can_sign_in: identity::can_sign_in(&user), user, last_change }))
 }
 
 /// Reads what remains of a deleted key; none when no such key was deleted.

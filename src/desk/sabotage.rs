@@ -104,11 +104,11 @@ fn add_a_user(place: &mut Place, _: Picked) -> Result<(), DeskError> {
 }
 
 fn disable_a_user(place: &mut Place, _: Picked) -> Result<(), DeskError> {
-    disable_user(&mut place.session(), UserId(2), 1).map(drop)
+    disable_user(&mut place.session(), UserId(2), 1, &|_| true).map(drop)
 }
 
 fn delete_a_user(place: &mut Place, _: Picked) -> Result<(), DeskError> {
-    delete_user(&mut place.session(), UserId(2), 1).map(drop)
+    delete_user(&mut place.session(), UserId(2), 1, &|_| true).map(drop)
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::domain::audit::{AuditAction, Change};
 use crate::domain::commitment::draw_salt;
 use crate::domain::text::Name;
 use crate::domain::token::Prefix;
-use crate::domain::user::{Caller, Email, User, UserStatus};
+use crate::domain::user::{Caller, Email, User, UserId, UserStatus};
 use crate::store::users::Binding;
 use crate::store::{NotAllowed, Store, StoreError, applications, database, users};
 
@@ -71,6 +71,12 @@ pub enum Who {
 }
 
 impl Who {
+    /// Returns whether the caller is this user.
+    #[must_use]
+    pub fn is(&self, id: UserId) -> bool {
+        matches!(self, Self::Active(user) | Self::Disabled(user) if user.id == id)
+    }
+
     /// Returns why the caller with this login is read-only; none when they are not.
     #[must_use]
     pub fn read_only(&self, login: &str) -> Option<NotAllowed> {

@@ -18,6 +18,20 @@ pub const SECRET_SHOWN_ONCE: &str =
 pub const DELETION_IS_FINAL: &str = "Deleting an API key cannot be undone. The software that uses that key immediately \
                                      loses access to the Integration API.";
 
+/// Said before a user is deleted.
+pub const DELETING_A_USER: &str = "Deleting a user cannot be undone. Their email is erased and displayed nowhere any more. \
+                                   The keys that they created work until they expire.";
+
+/// Said before the caller is made read-only.
+pub const DISABLING_YOURSELF: &str =
+    "You will have read-only access, and only another active user can enable you again.";
+
+/// Returns ` (this is you)`, with a leading space; empty for others.
+#[must_use]
+pub fn you(is_you: bool) -> &'static str {
+    if is_you { " (this is you)" } else { "" }
+}
+
 /// Returns why the caller is read-only.
 #[must_use]
 pub fn read_only(reason: &NotAllowed) -> String {

@@ -2,7 +2,7 @@
 
 use nix::unistd::{Uid, User, getuid};
 
-use crate::domain::user::Caller;
+use crate::domain::user::{self, Caller};
 
 /// The `loginuid` of a process without a login session.
 const NOBODY: u32 = u32::MAX;
@@ -30,6 +30,16 @@ fn login_of(uid: Uid) -> String {
 #[must_use]
 pub fn uid_of(login: &str) -> Option<u32> {
     User::from_name(login).ok().flatten().map(|user| user.uid.as_raw())
+}
+
+/// Returns whether a user can sign in on this system: their login exists, with the user ID that they are bound to.
+#[must_use]
+pub fn can_sign_in(user: &user::User) -> bool {
+    match (user.login.as_deref(), user.uid) {
+        (Some(login), uid) => uid_of(login).is_some_and(|found| uid.is_none_or(|bound| bound == found)),
+        (None, Some(uid)) => User::from_uid(Uid::from_raw(uid)).is_ok_and(|found| found.is_some()),
+        (None, None) => false,
+    }
 }
 
 /// Login and host, as a suggestion for the caller's email.

@@ -64,6 +64,7 @@ impl Effects {
             Load::Details(id) => {
                 Loaded::Details(store.read(|r| desk::key_details(r, id, now))?.map(Box::new))
             }
+            Load::User(id) => Loaded::User(store.read(|r| desk::user_details(r, id))?.map(Box::new)),
             Load::Selection(action, ids) => {
                 Loaded::Selection(Box::new(store.read(|r| desk::selection(r, action, &ids, now))?))
             }
@@ -141,13 +142,17 @@ impl Effects {
                 )
             }
             Operation::DisableUser(id, version) => {
-                Outcome::UserChanged(desk.perform(now, |session| desk::disable_user(session, id, version))?)
+                Outcome::UserChanged(desk.perform(now, |session| {
+                    desk::disable_user(session, id, version, &identity::can_sign_in)
+                })?)
             }
             Operation::EnableUser(id, version) => {
                 Outcome::UserChanged(desk.perform(now, |session| desk::enable_user(session, id, version))?)
             }
             Operation::DeleteUser(id, version) => {
-                let user = desk.perform(now, |session| desk::delete_user(session, id, version))?;
+                let user = desk.perform(now, |session| {
+                    desk::delete_user(session, id, version, &identity::can_sign_in)
+                })?;
                 Outcome::UserDeleted(user.id, user.keys)
             }
             Operation::AcceptLog => Outcome::LogAccepted(desk.accept_log()?),

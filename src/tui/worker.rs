@@ -83,6 +83,7 @@ impl Kind {
             Load::Timeline(..) => Self::Timeline,
             Load::Details(_)
             | Load::Selection(..)
+            | Load::User(_)
             | Load::Remains(_)
             | Load::UnusedName(..)
             | Load::MonthCount(..)

@@ -137,3 +137,25 @@ fn read_only_users_can_list_and_are_told_how_to_get_access() {
     home.sql("UPDATE users SET status = 'active', login = 'elsewhere', uid = 4242");
     refused("unknown_user", "keydesk users add");
 }
+
+#[test]
+fn you_are_not_locked_out_while_nobody_else_can_sign_in_here() {
+    let home = Home::set_up();
+    let done = |arguments: &[&str]| assert_eq!(home.run(arguments).code, 0, "{arguments:?}");
+    done(&["users", "add", "ben@example.com", "--login", "no-such-login"]);
+    for arguments in [
+        &["users", "disable", "ana@example.com", "--yes"][..],
+        &["users", "delete", "ana@example.com", "--yes"],
+    ] {
+        let said = home.run(&[arguments, &["--json"]].concat());
+        assert_eq!((said.code, said.error().0.as_str()), (3, "last_active_user"), "{arguments:?}");
+    }
+    // This login exists on every system.
+    done(&["users", "add", "daemon@example.com", "--login", "daemon"]);
+    let said = home.run(&["users", "disable", "ana@example.com", "--json"]);
+    assert_eq!((said.code, said.error().0.as_str()), (2, "confirmation_needed"), "no terminal");
+    done(&["users", "disable", "ben@example.com"]);
+    done(&["users", "disable", "ana@example.com", "--yes"]);
+    let said = home.run(&["users", "enable", "ana@example.com", "--json"]);
+    assert_eq!((said.code, said.error().0.as_str()), (4, "disabled_user"));
+}

@@ -39,9 +39,9 @@ fn every_operation_writes_its_entry() {
         desk::rename_application(&mut desk.session(), made.id, made.version, &name("Invoices")).unwrap();
     desk::delete_application(&mut desk.session(), renamed.id, renamed.version, 0).unwrap();
     let ben = colleague(&mut desk, "ben", 1001);
-    let ben = desk::disable_user(&mut desk.session(), ben.id, ben.version).unwrap();
+    let ben = desk::disable_user(&mut desk.session(), ben.id, ben.version, &|_| true).unwrap();
     let ben = desk::enable_user(&mut desk.session(), ben.id, ben.version).unwrap();
-    desk::delete_user(&mut desk.session(), ben.id, ben.version).unwrap();
+    desk::delete_user(&mut desk.session(), ben.id, ben.version, &|_| true).unwrap();
     let words: Vec<String> = entries(&desk, "").into_iter().rev().map(|row| row.entry.action).collect();
     for &action in AuditAction::ALL {
         assert!(words.iter().any(|word| word == action.as_str()), "{action:?}");

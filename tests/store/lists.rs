@@ -53,7 +53,7 @@ fn filled(count: usize) -> TestDesk {
     desk.caller = support::ana();
     desk.now = support::noon();
     let eve = user(&desk, "eve");
-    desk::delete_user(&mut desk.session(), eve.id, eve.version).unwrap();
+    desk::delete_user(&mut desk.session(), eve.id, eve.version, &|_| true).unwrap();
     desk
 }
 

@@ -11,6 +11,8 @@ use keydesk::domain::key::KeyId;
 use keydesk::domain::user::{UserId, UserStatus};
 use keydesk::store::NotAllowed;
 
+use crate::steps::HERE;
+
 /// How an operation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -164,9 +166,12 @@ impl Model {
         self.entries += 1;
     }
 
-    /// What becomes of a user who gets another status.
-    pub fn set_status(&mut self, id: i64, version: i64, status: UserStatus) -> End {
-        let active = self.users.values().filter(|user| user.status == UserStatus::Active).count();
+    /// What becomes of a user who gets another status. The actor has signed in.
+    pub fn set_status(&mut self, actor: UserId, id: i64, version: i64, status: UserStatus) -> End {
+        let remains = self.users.iter().any(|(other, user)| {
+            let can_sign_in = *other == actor.0 || HERE.contains(&user.name.as_str());
+            *other != id && user.status == UserStatus::Active && can_sign_in
+        });
         let Some(user) = self.users.get_mut(&id).filter(|user| user.status != UserStatus::Deleted) else {
             return End::NotFound;
         };
@@ -176,7 +181,7 @@ impl Model {
         if user.status == status {
             return End::Done;
         }
-        if user.status == UserStatus::Active && active == 1 {
+        if user.status == UserStatus::Active && !remains {
             return End::Last;
         }
         (user.status, user.version) = (status, version + 1);

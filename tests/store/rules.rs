@@ -56,7 +56,7 @@ fn rule_3_a_disabled_creators_key_works_and_shows_the_email() {
     let created = create(&mut desk, "Checkout");
     desk.caller = support::ana();
     let ben = user(&desk, "ben");
-    desk::disable_user(&mut desk.session(), ben.id, ben.version).unwrap();
+    desk::disable_user(&mut desk.session(), ben.id, ben.version, &|_| true).unwrap();
     assert_eq!(verified(&desk, created.secret.expose(), None), None);
     let key = desk.store.read(|r| keys::get(r, created.key.id)).unwrap().unwrap();
     assert_eq!(key.creator.email.unwrap().as_str(), "ben@example.com");
@@ -71,7 +71,7 @@ fn rule_4_a_deleted_creators_key_works_and_the_email_is_removed() {
     let created = create(&mut desk, "Checkout");
     desk.caller = support::ana();
     let user = user(&desk, "benedikta");
-    desk::delete_user(&mut desk.session(), user.id, user.version).unwrap();
+    desk::delete_user(&mut desk.session(), user.id, user.version, &|_| true).unwrap();
     assert!(desk.store.scrub().unwrap(), "nobody else reads");
     assert_eq!(verified(&desk, created.secret.expose(), None), None, "until it expires");
     let key = desk.store.read(|r| keys::get(r, created.key.id)).unwrap().unwrap();
@@ -165,13 +165,19 @@ fn rule_9_read_only_users_change_nothing() {
     let created = create(&mut desk, "Checkout");
     let ana = user(&desk, "ana");
     for result in [
-        desk::disable_user(&mut desk.session(), ana.id, ana.version).map(drop),
-        desk::delete_user(&mut desk.session(), ana.id, ana.version).map(drop),
+        desk::disable_user(&mut desk.session(), ana.id, ana.version, &|_| true).map(drop),
+        desk::delete_user(&mut desk.session(), ana.id, ana.version, &|_| true).map(drop),
     ] {
         assert!(matches!(result, Err(DeskError::LastActiveUser)));
     }
     let ben = colleague(&mut desk, "ben", 1001);
-    desk::disable_user(&mut desk.session(), ben.id, ben.version).unwrap();
+    for result in [
+        desk::disable_user(&mut desk.session(), ana.id, ana.version, &|user| user.id == ana.id).map(drop),
+        desk::delete_user(&mut desk.session(), ana.id, ana.version, &|user| user.id == ana.id).map(drop),
+    ] {
+        assert!(matches!(result, Err(DeskError::LastActiveUser)), "Ben cannot sign in here");
+    }
+    desk::disable_user(&mut desk.session(), ben.id, ben.version, &|_| true).unwrap();
     for (uid, login) in [(1001, "ben"), (1002, "stranger"), (1000, "impostor"), (4_000, "ana")] {
         desk.caller = Caller { uid, login: login.into() };
         let result = desk::delete_keys(&mut desk.session(), &picked(&created.key));

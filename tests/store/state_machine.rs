@@ -10,7 +10,7 @@ use keydesk::domain::Instant;
 use keydesk::domain::application::ApplicationId;
 use keydesk::domain::audit_replay::AuditReplay;
 use keydesk::domain::key::{KeyId, KeyKind, KeyType, NewKey};
-use keydesk::domain::user::{Caller, Email, UserId, UserStatus};
+use keydesk::domain::user::{Caller, Email, User, UserId, UserStatus};
 use keydesk::host::known_head_files::KnownHeadFiles;
 use keydesk::store::audit::{self, ChainReport};
 use keydesk::store::{Store, applications, keys, replay, users};
@@ -20,7 +20,7 @@ use proptest::sample::Index;
 
 use crate::fixtures::{email, name};
 use crate::model::{End, Model, ModelKey, ModelUser};
-use crate::steps::{NAMES, PEOPLE, Step, step};
+use crate::steps::{HERE, NAMES, PEOPLE, Step, step};
 use crate::support::{self, Seeded, TestDesk};
 
 thread_local! {
@@ -167,13 +167,16 @@ impl Machine {
                 let known: Vec<i64> = self.model.users.keys().copied().chain([999]).collect();
                 let id = known[user.index(known.len())];
                 let version = self.model.users.get(&id).map_or(1, |user| user.version) - i64::from(*stale);
-                let operation = match to {
-                    UserStatus::Active => desk::enable_user,
-                    UserStatus::Disabled => desk::disable_user,
-                    UserStatus::Deleted => desk::delete_user,
+                let (mut session, user) = (self.desk.session(), UserId(id));
+                let can_sign_in =
+                    |user: &User| user.login.as_deref().is_some_and(|login| HERE.contains(&login));
+                let result = match to {
+                    UserStatus::Active => desk::enable_user(&mut session, user, version),
+                    UserStatus::Disabled => desk::disable_user(&mut session, user, version, &can_sign_in),
+                    UserStatus::Deleted => desk::delete_user(&mut session, user, version, &can_sign_in),
                 };
-                let result = operation(&mut self.desk.session(), UserId(id), version);
-                let expected = actor.map_or_else(|end| end, |_| self.model.set_status(id, version, *to));
+                let set = |actor| self.model.set_status(actor, id, version, *to);
+                let expected = actor.map_or_else(|end| end, set);
                 (End::of(&result), expected)
             }
             Step::Sit(who) => {

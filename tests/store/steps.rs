@@ -6,6 +6,8 @@ use proptest::sample::Index;
 
 /// People who may come to the desk, by login; the first one sets it up.
 pub const PEOPLE: [&str; 4] = ["ana", "ben", "eve", "kim"];
+/// Those of them who can sign in on this system.
+pub const HERE: [&str; 2] = ["ana", "eve"];
 pub const NAMES: [&str; 4] = ["Storefront", "storeFRONT", "Billing", "Loyalty"];
 
 #[derive(Clone, Debug)]

@@ -19,4 +19,5 @@ mod rotate;
 mod screens;
 mod script;
 mod selection;
+mod users;
 mod wizard;

@@ -13,7 +13,7 @@ use crate::store::Urgency;
 
 const EXAMPLES: Examples = Examples(&[
     ("keydesk users add ben@example.com --login ben", ""),
-    ("keydesk users add ben@example.com", "known by email only, until bound to a login"),
+    ("keydesk users add ben@example.com", "without a login, by email only"),
 ]);
 
 /// Add a user
@@ -22,7 +22,7 @@ const EXAMPLES: Examples = Examples(&[
 pub(crate) struct Args {
     /// Their email
     email: String,
-    /// Their login at this system: whoever works under it is this user
+    /// Their login on this system: anyone who uses it acts as this user
     #[arg(long, value_name = "LOGIN")]
     login: Option<String>,
 }
@@ -41,11 +41,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         (Some(login), None) => {
             context.output.say(&format!("User {email} added, bound to the login {}.", inert(login)));
             context.output.warn(&format!(
-                "this machine knows no login {login} yet: whoever gets that name is this user"
+                "the login {login} does not exist on this system: anyone who later gets it will act as this user"
             ));
         }
         (None, _) => context.output.say(&format!(
-            "User {email} added, without a login: they can change nothing before they have one."
+            "User {email} added without a login. They cannot make changes until they have one."
         )),
     }
     context.output.if_json(&UserDocument::from(&user))

@@ -22,7 +22,7 @@ use crate::store::keys::KeyQuery;
 use crate::store::usage::Presented;
 use crate::store::{Page, StoreError, Window};
 
-pub use crate::desk::{KeyDetails, Remains, SessionInfo, VerificationStep};
+pub use crate::desk::{KeyDetails, Remains, SessionInfo, UserDetails, VerificationStep};
 
 use super::screen_id::ScreenId;
 
@@ -113,6 +113,7 @@ pub enum Load {
     /// The identities and versions of all keys that match, to select them.
     KeyIds(Box<KeyQuery>),
     Details(KeyId),
+    User(UserId),
     /// What an action on these keys would do.
     Selection(KeyAction, Vec<KeyId>),
     /// The name, or with the lowest number behind it that makes it unused in the Application.
@@ -199,6 +200,8 @@ pub enum Loaded {
     KeyIds(Vec<(KeyId, i64)>),
     /// None when the key is deleted.
     Details(Option<Box<KeyDetails>>),
+    /// None when there is no such user.
+    User(Option<Box<UserDetails>>),
     Selection(Box<Selection>),
     UnusedName(Name),
     Timeline(Vec<u64>),

@@ -15,7 +15,7 @@ use crate::store::audit::AuditRow;
 use crate::store::usage::Presented;
 use crate::store::{Page, StoreError};
 
-use super::msg::{KeyDetails, Remains, SessionInfo, VerificationStep};
+use super::msg::{KeyDetails, Remains, SessionInfo, UserDetails, VerificationStep};
 
 /// One outstanding question whose response is a `T`. A newer question replaces an older one: its response is dropped.
 #[derive(Debug)]
@@ -111,6 +111,7 @@ loaded! {
     u64 = Count,
     Vec<(KeyId, i64)> = KeyIds,
     Option<Box<KeyDetails>> = Details,
+    Option<Box<UserDetails>> = User,
     Box<Selection> = Selection,
     Name = UnusedName,
     Vec<u64> = Timeline,

@@ -11,6 +11,7 @@ use crate::desk::known_head::LogMismatch;
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::platform::Catalog;
+use crate::domain::user::UserId;
 use crate::host::clock::Zone;
 
 use super::message::{Message, Tone};
@@ -134,6 +135,11 @@ impl Shared {
 
     pub fn zone(&self) -> Zone {
         self.environment.zone
+    }
+
+    /// Whether the caller is this user.
+    pub fn is_caller(&self, user: UserId) -> bool {
+        self.session.as_ref().is_some_and(|session| session.who.is(user))
     }
 
     /// The Application whose keys are shown.

@@ -2,6 +2,7 @@
 
 use ratatui::style::Style;
 
+use crate::desk::text::you;
 pub use crate::desk::text::{count, creator, from_address as from};
 
 use super::appearance::Appearance;
@@ -29,6 +30,12 @@ pub fn state(state: KeyState, appearance: &Appearance) -> (String, Style) {
 /// The email of a user, empty when they are deleted.
 pub fn email(user: &User) -> String {
     user.email.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+/// The email of a user, or their number once they are deleted, and whether it is the caller.
+pub fn user(app: &App, user: &User) -> String {
+    let name = user.email.as_ref().map_or_else(|| format!("user {}", user.id.0), ToString::to_string);
+    name + you(app.shared.is_caller(user.id))
 }
 
 /// The actor of an entry, as the log may show it.

@@ -1,10 +1,11 @@
-//! Pages to read: help, how to use a key, the details of a key and of an audit entry.
+//! Pages to read: help, how to use a key, the details of a key, of a user and of an audit entry.
 
 use crate::domain::audit::AuditAction;
 use crate::domain::key::{Key, KeyId};
 use crate::domain::platform::{self, Catalog};
+use crate::domain::user::{UserId, UserStatus};
 use crate::store::audit::AuditRow;
-use crate::tui::app::msg::{KeyDetails, Remains};
+use crate::tui::app::msg::{KeyDetails, Remains, UserDetails};
 
 use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared};
 
@@ -15,6 +16,7 @@ pub struct Reading {
     pub scroll: usize,
     key: Pending<Option<Box<KeyDetails>>>,
     deleted: Pending<Option<Box<Remains>>>,
+    user: Pending<Option<Box<UserDetails>>>,
 }
 
 /// The content of a page.
@@ -26,13 +28,16 @@ pub enum Page {
     Usage { prefix: String, usage: platform::Instructions },
     /// A key's details: none until they are read, the inner none when the key is deleted.
     Key { id: KeyId, details: Option<Option<Box<KeyDetails>>> },
+    /// A user: none until they are read.
+    User { id: UserId, details: Option<Box<UserDetails>> },
     /// An audit entry, with what is known of the key whose deletion it records.
     Entry { row: Box<AuditRow>, remains: Option<Box<Remains>> },
 }
 
 impl Reading {
     fn of(page: Page) -> Self {
-        Self { page, scroll: 0, key: Pending::default(), deleted: Pending::default() }
+        let (key, deleted, user) = (Pending::default(), Pending::default(), Pending::default());
+        Self { page, scroll: 0, key, deleted, user }
     }
 
     pub fn help(title: &str, contexts: &[Context]) -> Self {
@@ -50,6 +55,10 @@ impl Reading {
         Self::of(Page::Key { id, details: None })
     }
 
+    pub fn user(id: UserId) -> Self {
+        Self::of(Page::User { id, details: None })
+    }
+
     pub fn entry(row: AuditRow) -> Self {
         Self::of(Page::Entry { row: Box::new(row), remains: None })
     }
@@ -63,6 +72,7 @@ impl Dialog for Reading {
     fn contexts(&self) -> &'static [Context] {
         match self.page {
             Page::Key { .. } => &[Context::Keys, Context::List, Context::Global],
+            Page::User { .. } => &[Context::Users, Context::List, Context::Global],
             _ => &[Context::Modal, Context::List],
         }
     }
@@ -76,12 +86,23 @@ impl Dialog for Reading {
                 let switch = if is_disabled { Action::Enable } else { Action::Disable };
                 vec![Action::Dismiss, Action::Usage, Action::Rotate, switch, Action::Delete]
             }
+            Page::User { details, .. } => {
+                let status = details.as_ref().map(|details| details.user.status);
+                let mut actions = vec![Action::Dismiss];
+                actions.extend(match status {
+                    Some(UserStatus::Active) => vec![Action::Disable, Action::Delete],
+                    Some(UserStatus::Disabled) => vec![Action::Enable, Action::Delete],
+                    Some(UserStatus::Deleted) | None => vec![],
+                });
+                actions
+            }
         }
     }
 
     fn refresh(&mut self, shared: &mut Shared) {
         match &self.page {
             Page::Key { id, .. } => self.key.load(Load::Details(*id), shared),
+            Page::User { id, .. } => self.user.load(Load::User(*id), shared),
             Page::Entry { row, .. } => {
                 if let Some(key) = deleted_key(row) {
                     self.deleted.load(Load::Remains(key), shared);
@@ -92,11 +113,11 @@ impl Dialog for Reading {
     }
 
     fn press(&mut self, press: &Press, _shared: &mut Shared) -> Flow {
-        let is_key = matches!(self.page, Page::Key { .. });
+        let has_actions = matches!(self.page, Page::Key { .. } | Page::User { .. });
         match press.action {
-            Some(Action::Cancel | Action::Confirm | Action::Help) if !is_key => return Flow::Close,
-            Some(Action::Dismiss | Action::Open | Action::Quit) if is_key => return Flow::Close,
-            // Actions on the key work in its details too.
+            Some(Action::Cancel | Action::Confirm | Action::Help) if !has_actions => return Flow::Close,
+            Some(Action::Dismiss | Action::Open | Action::Quit) if has_actions => return Flow::Close,
+            // Actions on the row work in its details too.
             Some(
                 action @ (Action::Rotate
                 | Action::Delete
@@ -104,7 +125,7 @@ impl Dialog for Reading {
                 | Action::Enable
                 | Action::Usage
                 | Action::CopyPrefix),
-            ) if is_key => return Flow::CloseAnd(action),
+            ) if has_actions => return Flow::CloseAnd(action),
             Some(Action::Down | Action::Next) => self.scroll_by(1),
             Some(Action::Up | Action::Previous) => self.scroll_by(-1),
             Some(Action::PageDown) => self.scroll_by(10),
@@ -124,6 +145,11 @@ impl Dialog for Reading {
             Page::Key { details, .. } => {
                 if let Some(Ok(found)) = self.key.take(reply) {
                     *details = Some(found);
+                }
+            }
+            Page::User { details, .. } => {
+                if let Some(Ok(found)) = self.user.take(reply) {
+                    *details = found;
                 }
             }
             Page::Entry { remains, .. } => {

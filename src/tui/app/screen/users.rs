@@ -10,7 +10,7 @@ use super::Screen;
 use super::filtered_list::{FilteredList, Listed, Rows};
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
-use crate::tui::app::modal::{Confirm, Delete, Flow, Form};
+use crate::tui::app::modal::{Confirm, Delete, Flow, Form, Reading};
 use crate::tui::app::msg::{Counted, Load};
 use crate::tui::app::shared::Shared;
 
@@ -54,7 +54,7 @@ impl Screen for UsersScreen {
     }
 
     fn hints(&self, _shared: &Shared) -> Vec<Action> {
-        vec![Action::Add, Action::Disable, Action::Enable, Action::Delete, Action::Filter]
+        vec![Action::Add, Action::Disable, Action::Enable, Action::Delete, Action::Filter, Action::Open]
     }
 
     fn act(&mut self, action: Action, shared: &mut Shared) -> Flow {
@@ -62,12 +62,15 @@ impl Screen for UsersScreen {
             return Flow::open(Form::add_user());
         }
         let Some(user) = self.list.rows.selected().cloned() else { return Flow::Stay };
+        if action == Action::Open {
+            return Flow::open(Reading::user(user.id));
+        }
         let note = match (action, user.status) {
             (Action::Delete | Action::Disable | Action::Enable, UserStatus::Deleted) => {
-                "This user is deleted; only the number remains, for the log."
+                "This user is deleted. Only their number remains."
             }
-            (Action::Disable, UserStatus::Disabled) => "The user is disabled already.",
-            (Action::Enable, UserStatus::Active) => "The user is active already.",
+            (Action::Disable, UserStatus::Disabled) => "This user is already disabled.",
+            (Action::Enable, UserStatus::Active) => "This user is already active.",
             (Action::Delete, _) => return Flow::open(Delete::user(user)),
             (Action::Disable, _) => return Flow::open(Confirm::user(user, KeyAccess::Disabled)),
             (Action::Enable, _) => return Flow::open(Confirm::user(user, KeyAccess::Enabled)),

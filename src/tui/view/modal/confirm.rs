@@ -2,10 +2,11 @@
 
 use super::targets;
 use crate::desk::KeyAccess;
+use crate::desk::text::DISABLING_YOURSELF;
 use crate::tui::app::App;
 use crate::tui::app::modal::confirm::{Confirm, Subject};
 use crate::tui::app::msg::Target;
-use crate::tui::view::facts::email;
+use crate::tui::view::facts;
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
 pub(super) fn panel(app: &App, confirm: &Confirm, page: &mut Page<'_>) {
@@ -28,8 +29,9 @@ pub(super) fn panel(app: &App, confirm: &Confirm, page: &mut Page<'_>) {
         }
         (Subject::User(user), access) => {
             page.title = format!("{verb} user");
-            page.facts(&[("User", &email(user)), ("Keys created", &user.keys)]);
+            page.facts(&[("User", &facts::user(app, user)), ("Keys created", &user.keys)]);
             match access {
+                KeyAccess::Disabled if app.shared.is_caller(user.id) => DISABLING_YOURSELF,
                 KeyAccess::Disabled => {
                     "A disabled user has read-only access. The keys that they created work until they expire, and \
                      their email is displayed."

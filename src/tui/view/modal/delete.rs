@@ -2,12 +2,12 @@
 
 use super::targets;
 use crate::config::bindings::{Action, Context};
-use crate::desk::text::DELETION_IS_FINAL;
+use crate::desk::text::{DELETING_A_USER, DELETION_IS_FINAL};
 use crate::domain::text::inert;
 use crate::tui::app::App;
 use crate::tui::app::modal::delete::{Asks, Delete, Focus, Subject};
 use crate::tui::app::msg::Target;
-use crate::tui::view::facts::email;
+use crate::tui::view::facts;
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
 pub(super) fn panel(app: &App, delete: &Delete, page: &mut Page<'_>) {
@@ -33,12 +33,8 @@ pub(super) fn panel(app: &App, delete: &Delete, page: &mut Page<'_>) {
         }
         Subject::User(user) => {
             page.title = "Delete user".into();
-            page.facts(&[("User", &email(user)), ("Keys created", &user.keys)]).blank();
-            page.text(
-                "Deleting a user cannot be undone. Their email is erased and displayed nowhere any more. The keys that \
-                 they created work until they expire.",
-                theme.danger,
-            );
+            page.facts(&[("User", &facts::user(app, user)), ("Keys created", &user.keys)]).blank();
+            page.text(DELETING_A_USER, theme.danger);
         }
     }
     page.blank();

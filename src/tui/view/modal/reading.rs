@@ -4,12 +4,13 @@ use ratatui::text::Span;
 
 use crate::config::bindings::Context;
 use crate::domain::text::inert;
+use crate::domain::user::UserStatus;
 use crate::domain::{audit_filter, key_filter, platform};
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
 use crate::tui::app::modal::reading::{self, Reading};
-use crate::tui::app::msg::Remains;
-use crate::tui::view::facts::{actor, count, exact, from};
+use crate::tui::app::msg::{Remains, UserDetails};
+use crate::tui::view::facts::{self, actor, count, exact, from};
 use crate::tui::view::key_details;
 use crate::tui::view::page::{Page, pad};
 use crate::tui::view::text::cut;
@@ -27,6 +28,13 @@ pub(super) fn panel(app: &App, reading: &Reading, page: &mut Page<'_>) {
                 Some(None) => page.text("This key is gone: another session has deleted it.", theme.warning),
                 Some(Some(found)) => key_details::draw(app, found, page),
             };
+        }
+        reading::Page::User { details, .. } => {
+            page.title = "User".into();
+            match details {
+                None => drop(page.text("Reading...", page.theme().dim)),
+                Some(found) => user(app, found, page),
+            }
         }
         reading::Page::Entry { row, remains } => entry(app, row, remains.as_deref(), page),
     }
@@ -87,6 +95,34 @@ fn help(app: &App, title: &str, contexts: &[Context], page: &mut Page<'_>) {
         &format!("keydesk {}   database {}", env!("CARGO_PKG_VERSION"), app.shared.environment.database),
         theme.dim,
     );
+}
+
+fn user(app: &App, details: &UserDetails, page: &mut Page<'_>) {
+    let theme = page.theme();
+    let user = &details.user;
+    page.facts(&[
+        ("User", &facts::user(app, user)),
+        ("Number", &user.id.0),
+        ("Status", &user.status.label()),
+    ]);
+    if user.status != UserStatus::Deleted {
+        let login = user.login.as_deref().map_or_else(|| "none".to_owned(), inert);
+        let uid = user.uid.map(|uid| format!(" (user ID {uid})")).unwrap_or_default();
+        page.facts(&[("Login", &format!("{login}{uid}"))]);
+        match (details.can_sign_in, user.login.is_some() || user.uid.is_some()) {
+            (true, _) => page.fact("Sign-in", "can sign in on this system", theme.text),
+            (false, true) => page.fact("Sign-in", "this login does not exist on this system", theme.warning),
+            (false, false) => page.fact("Sign-in", "cannot sign in: no login", theme.warning),
+        };
+    }
+    page.facts(&[("Keys created", &user.keys), ("Added", &exact(app, user.created))]);
+    match &details.last_change {
+        Some(row) => {
+            let what = format!("{}: {} by {}", row.entry.label(), row.subject(), actor(row));
+            page.facts(&[("Last change", &exact(app, row.entry.at)), ("", &what)])
+        }
+        None => page.fact("Last change", "none", theme.dim),
+    };
 }
 
 fn entry(app: &App, row: &AuditRow, found: Option<&Remains>, page: &mut Page<'_>) {
