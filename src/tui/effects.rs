@@ -9,11 +9,11 @@ use crate::domain::Instant;
 use crate::host::identity;
 use crate::store::{Store, StoreError, applications, audit, keys, usage, users};
 
-/// The longest log that is compared with the database here; `keydesk audit verify` compares any. A longer one would take
-/// more memory than the terminal UI may use.
+/// The longest audit log that is compared with the database here, because of the memory that this takes.
+/// `keydesk audit verify` has no limit.
 const MOST_COMPARED: u64 = 200_000;
 
-/// How many Applications can be chosen from at once.
+/// The maximum number of Applications to choose from.
 const MOST_CHOICES: usize = 1_000;
 
 /// Carries out what the App asks for.

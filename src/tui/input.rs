@@ -27,14 +27,14 @@ pub fn message(event: Event, hits: &Hits) -> Option<Msg> {
     }
 }
 
-/// A key press as the bindings name it. Releases, which some terminals send, are nothing.
+/// The chord of a key press; none for releases, which some terminals send.
 pub fn chord(event: KeyEvent) -> Option<Chord> {
     if event.kind == KeyEventKind::Release {
         return None;
     }
     let key = match event.code {
         KeyCode::Char(' ') => Key::Space,
-        // Some terminals send capital letters as a small one with Shift.
+        // Some terminals send uppercase letters as lowercase with Shift.
         KeyCode::Char(c) if event.modifiers.contains(KeyModifiers::SHIFT) => {
             Key::Char(c.to_uppercase().next().unwrap_or(c))
         }

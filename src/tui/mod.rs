@@ -1,5 +1,5 @@
-//! The terminal UI: state and update in [`app`], drawing in [`view`], and everything slow in [`effects`], which a
-//! thread of its own carries out.
+//! The terminal UI: state and update in [`app`], drawing in [`view`], and everything slow in [`effects`], which
+//! run on a separate thread.
 
 #![allow(
     clippy::must_use_candidate,
@@ -44,17 +44,16 @@ pub struct Launch {
     pub remembered: Option<RememberedFile>,
 }
 
-/// Why the screen could not be opened.
+/// Why the terminal UI could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum TuiError {
     /// The terminal cannot be used.
     #[error(transparent)]
     Terminal(#[from] TerminalError),
-    /// A shipped theme is wrong.
+    /// A built-in theme is invalid.
     #[error(transparent)]
     Theme(#[from] ThemeError),
-    /// The system gave no thread.
-    #[error("the system could not start a thread: {0}")]
+    #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
 }
 

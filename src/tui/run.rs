@@ -18,16 +18,16 @@ use super::view::canvas::Hits;
 use super::worker::{Incoming, Job, Worker};
 use crate::host::clock;
 
-/// How long the loop waits for a message before it updates the times that are shown.
+/// How long the loop waits for a message before it updates relative times.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The same while a change is under way.
+/// The same while a change is being made.
 const IMPATIENT_TICK: Duration = Duration::from_millis(200);
 
-/// How long a change may take before it is shown to wait for another session.
+/// How long a change may take before the UI says that it waits for another session.
 const WAITING: Duration = Duration::from_millis(700);
 
-/// How long messages are taken before a frame is drawn, so that many keys do not delay it.
+/// The maximum time for taking messages before a frame is drawn.
 const BEFORE_A_FRAME: Duration = Duration::from_millis(8);
 
 pub(super) struct Loop<'a> {
@@ -42,7 +42,7 @@ pub(super) struct Loop<'a> {
 }
 
 impl Loop<'_> {
-    /// Runs until the program is quit; returns what to say then.
+    /// Runs until the program is quit. Returns a message to print then.
     pub(super) fn run(mut self, first: Vec<Effect>) -> Result<Option<&'static str>, TerminalError> {
         let mut terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
         self.perform(first)?;
@@ -59,7 +59,7 @@ impl Loop<'_> {
     ) -> Result<(), TerminalError> {
         let appearance = self.appearances.get(self.app.shared.theme());
         if std::mem::take(&mut self.redraw) {
-            // Not `clear`: that asks the terminal where its cursor is, and waits for the answer.
+            // `clear` would ask the terminal for the cursor position and wait for it.
             let size = terminal.size()?;
             terminal.resize(Rect::new(0, 0, size.width, size.height))?;
         }
@@ -68,7 +68,7 @@ impl Loop<'_> {
         Ok(())
     }
 
-    /// Waits for a message, and takes those that follow at once.
+    /// Waits for a message, and takes those that follow immediately.
     fn take_messages(&mut self) -> Result<(), TerminalError> {
         let patience = if self.worker.changing_since().is_some() { IMPATIENT_TICK } else { TICK };
         match self.incoming.recv_timeout(patience) {
@@ -134,7 +134,7 @@ impl Loop<'_> {
     }
 }
 
-/// Reads the terminal's events on a thread of its own. It ends with the process: nothing can wake it.
+/// Reads events of the terminal on a separate thread, which ends with the process.
 pub(super) fn read_events(outgoing: Sender<Incoming>) -> std::io::Result<()> {
     std::thread::Builder::new().name("input".into()).spawn(move || {
         while let Ok(event) = crossterm::event::read() {

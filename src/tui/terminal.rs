@@ -1,7 +1,7 @@
-//! The terminal, taken over and given back whole, whatever happens.
+//! Takes over the terminal and restores it, whatever happens.
 //!
-//! Giving it back must work on a dead terminal and from any thread: it writes fixed bytes, ignores errors, prints
-//! nothing else and waits for nothing.
+//! Restoring must work on a disconnected terminal and from any thread: it writes fixed bytes, ignores errors, prints
+//! nothing else and does not wait.
 
 use std::io::{self, IsTerminal, Write, stdout};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,32 +19,32 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, raise};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// Whether the terminal is ours at the moment.
+/// Whether the terminal is taken over.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// A folder that goes when the program is made to leave, as that of `keydesk demo`.
+/// A directory to delete when the program is terminated, as that of `keydesk demo`.
 static THROWAWAY: OnceLock<PathBuf> = OnceLock::new();
 
-/// Names a folder that is to go when the program is made to leave.
+/// Sets the directory to delete when the program is terminated.
 pub fn throw_away(folder: PathBuf) {
     let _ = THROWAWAY.set(folder);
 }
 
-/// Why the screen cannot be opened.
+/// Why the terminal UI cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum TerminalError {
     /// A pipe, a file, a closed output.
-    #[error("keydesk's screen needs a terminal, and {0} is none")]
+    #[error("the terminal UI needs a terminal: {0} is not one")]
     NoTerminal(&'static str),
     /// It shows text only.
-    #[error("the terminal is of a kind that cannot be drawn on (TERM={0:?})")]
+    #[error("the terminal UI does not support this terminal (TERM={0:?})")]
     Dumb(String),
     /// The system refused.
-    #[error("the terminal could not be taken over: {0}")]
+    #[error("cannot initialize the terminal: {0}")]
     Failed(#[from] io::Error),
 }
 
-/// Looks whether there is a terminal to draw on.
+/// Checks that there is a terminal to draw on.
 pub fn check() -> Result<(), TerminalError> {
     if !io::stdin().is_terminal() {
         return Err(TerminalError::NoTerminal("standard input"));
@@ -58,14 +58,14 @@ pub fn check() -> Result<(), TerminalError> {
     }
 }
 
-/// Takes the terminal over; gives it back when dropped.
+/// Takes over the terminal, and restores it when dropped.
 #[derive(Debug)]
 pub struct Guard(());
 
 impl Guard {
     pub fn new(mouse: bool) -> Result<Self, TerminalError> {
         check()?;
-        // With NO_COLOR crossterm would also drop bold and reverse: that is left to a theme of our own.
+        // With NO_COLOR crossterm would also drop bold and reverse: that is for the theme to decide.
         crossterm::style::force_color_output(true);
         let guard = Self(());
         take(mouse)?;
@@ -82,7 +82,7 @@ impl Guard {
             if on { execute!(stdout(), EnableMouseCapture) } else { execute!(stdout(), DisableMouseCapture) };
     }
 
-    /// Goes to the background and comes back.
+    /// Suspends the program; returns when it is resumed.
     pub fn suspend(&self, mouse: bool) -> Result<(), TerminalError> {
         restore();
         let _ = raise(Signal::SIGTSTP);
@@ -106,7 +106,7 @@ fn take(mouse: bool) -> Result<(), TerminalError> {
     Ok(())
 }
 
-/// Gives the terminal back. A second time does nothing.
+/// Restores the terminal. A second call does nothing.
 pub fn restore() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
@@ -117,25 +117,22 @@ pub fn restore() {
     let _ = disable_raw_mode();
 }
 
-/// Overwrites every cell of the screen, so that nothing that stood there is left when it is put away. Errors are
-/// ignored: the terminal may be gone.
+/// Clears the alternate screen, so that the terminal keeps nothing of it. Ignores errors: the terminal may be
+/// disconnected.
 pub fn wipe(out: &mut impl Write) {
     let _ = out.write_all(b"\x1b[0m\x1b[2J").and_then(|()| out.flush());
 }
 
-/// Restores the terminal when something panics. The message names the place and nothing that was in memory: the text
-/// of a panic may hold anything. A panic on a thread other than the loop's ends the process, since the loop would
-/// go on drawing on a terminal that is no longer ours.
+/// Restores the terminal after a panic. The message has the location only, since the text of a panic may contain
+/// anything. A panic on another thread than that of the loop ends the process: the loop would continue to draw on a
+/// restored terminal.
 pub fn install_panic_hook() {
     let main = std::thread::current().id();
     std::panic::set_hook(Box::new(move |info| {
         let place = info.location().map(|l| format!("{}:{}", l.file(), l.line())).unwrap_or_default();
         let tell = || {
-            let _ = writeln!(
-                io::stderr(),
-                "keydesk stopped by a fault of its own at {place}. What was reported as done is done."
-            );
-            // Last: what panicked may hold the log's lock.
+            let _ = writeln!(io::stderr(), "keydesk crashed at {place}. Completed changes are saved.");
+            // Last: the panicked thread may hold the lock of the log.
             tracing::error!(place, "panic");
         };
         if std::thread::current().id() == main {
@@ -150,8 +147,8 @@ pub fn install_panic_hook() {
 /// The exit code of a Rust program that panicked.
 const PANICKED: i32 = 101;
 
-/// Leaves on signals and when the terminal is gone, without waiting for the loop: with the terminal gone,
-/// waiting for its events never ends.
+/// Ends the process on signals and when the terminal is disconnected. It does not wait for the loop, which would wait
+/// for events of a disconnected terminal forever.
 pub fn watch() -> io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
@@ -160,7 +157,7 @@ pub fn watch() -> io::Result<()> {
         }
     })?;
     std::thread::Builder::new().name("hangup".into()).spawn(|| {
-        // SIGHUP may be ignored (nohup), and then nothing else tells. macOS cannot poll `/dev/tty`.
+        // SIGHUP may be ignored (nohup). macOS cannot poll `/dev/tty`.
         let terminal = std::fs::File::open("/dev/tty").ok().filter(|_| !cfg!(target_os = "macos"));
         match &terminal {
             Some(terminal) => wait_for_hangup(terminal.as_fd()),
@@ -179,20 +176,19 @@ fn wait_for_hangup(terminal: BorrowedFd<'_>) {
         if places[0].revents().is_some_and(|events| events.intersects(gone)) {
             return;
         }
-        // An empty set of wishes makes some systems return at once.
+        // Some systems return at once for an empty set of events.
         std::thread::sleep(Duration::from_millis(100));
     }
 }
 
-/// How long a terminal that takes no bytes may hold up the end.
+/// How long a terminal that accepts no output may delay the end.
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// Gives the terminal back, says something, and ends the process, within a second whatever the terminal does.
+/// Restores the terminal, prints a message, and ends the process, within a second even if the terminal blocks.
 ///
-/// Standard output stays locked until the end: a frame that the loop still draws would land, with whatever is on it,
-/// on the screen that the terminal keeps.
+/// Standard output stays locked until the end: otherwise the loop could draw one more frame on the main screen.
 fn leave(code: i32, tell: impl FnOnce()) {
-    // The loop may be stuck in a write to a terminal that takes none, and then the lock is never free.
+    // The loop may hold the lock while it is blocked by a write to the terminal.
     let _ = std::thread::Builder::new().spawn(move || {
         std::thread::sleep(PATIENCE);
         let _ = disable_raw_mode();
@@ -206,7 +202,7 @@ fn leave(code: i32, tell: impl FnOnce()) {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "no other thread can be waited for; a commit under way is SQLite's to keep whole"
+    reason = "no other thread can be waited for; SQLite keeps an interrupted commit atomic"
 )]
 fn exit(code: i32) -> ! {
     if let Some(folder) = THROWAWAY.get() {
@@ -219,7 +215,7 @@ fn exit(code: i32) -> ! {
 mod tests {
     use super::*;
 
-    /// Takes nothing, as a terminal that is gone.
+    /// Fails, as a disconnected terminal.
     struct Dead;
 
     impl Write for Dead {
@@ -241,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_taken_is_not_given_back() {
+    fn a_terminal_that_was_not_taken_over_is_not_restored() {
         restore();
         assert!(!TAKEN.load(Ordering::SeqCst));
     }

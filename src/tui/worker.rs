@@ -1,7 +1,7 @@
-//! The thread that owns the store and runs effects, so that the screen's thread never waits.
+//! The thread that owns the store and runs effects, so that the UI thread never waits.
 //!
-//! A newer request for rows makes an older one of its kind void: it is taken out of the queue, or interrupted when
-//! it is being read. Changes are never interrupted.
+//! A newer request for rows cancels an older one of its kind: that is removed from the queue, or interrupted while it is
+//! read. Changes are never interrupted.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -30,22 +30,20 @@ pub(super) enum Incoming {
     Emit(Zeroizing<Vec<u8>>, Option<Msg>),
 }
 
-/// How often other sessions' changes are looked for.
+/// How often to check for changes by other sessions.
 const LOOK_AGAIN: Duration = Duration::from_millis(400);
 
-/// Something for the worker to do.
 #[derive(Debug)]
 pub(super) enum Job {
     Load(RequestId, Load),
     Do(RequestId, Operation),
     Remember(Remembered),
-    /// Overwrite what was deleted.
+    /// Overwrites deleted data.
     Scrub,
-    /// Finish and end.
     End,
 }
 
-/// What is under way: which kind of reading, or a change since when.
+/// The current job: a read and its kind, or a change and its start.
 #[derive(Debug, Default)]
 enum UnderWay {
     #[default]
@@ -54,7 +52,7 @@ enum UnderWay {
     Changing(Moment),
 }
 
-/// Requests of one kind make each other void.
+/// A newer request cancels older ones of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     SessionInfo,
@@ -65,7 +63,7 @@ enum Kind {
     Chain,
     Presented,
     Timeline,
-    /// Never void.
+    /// Never canceled.
     Own,
 }
 
@@ -92,13 +90,13 @@ impl Kind {
         }
     }
 
-    /// Whether this request makes those of its kind void. Counting waits its turn; rows do not.
+    /// Whether this request cancels older ones of its kind. Counts do not.
     fn voids(load: &Load) -> bool {
         !matches!(load, Load::Count(_) | Load::KeyIds(_)) && Self::of(load) != Self::Own
     }
 }
 
-/// The screen's side of the worker.
+/// The handle of the UI thread.
 #[derive(Debug)]
 pub(super) struct Worker {
     jobs: Sender<Job>,
@@ -110,7 +108,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread; what it has to say comes through `outgoing`.
+    /// Starts the thread, which responds through `outgoing`.
     pub(super) fn start(
         desk: Desk,
         settings: &Arc<Settings>,
@@ -135,21 +133,20 @@ impl Worker {
         Ok(Self { jobs, under_way, interrupter, outgoing, clipboard, thread: Some(thread) })
     }
 
-    /// Hands a job over. It never waits.
+    /// Queues a job. Never waits.
     pub(super) fn send(&self, job: Job) {
         match &job {
             Job::Load(_, load) if Kind::voids(load) => {
                 self.interrupt_if(|kind| kind == Kind::of(load) || kind == Kind::Chain);
             }
-            // Checking the log is what there is time for when nobody waits; it goes on where it was.
+            // The verification of the log has the lowest priority. It continues later where it was.
             _ => self.interrupt_if(|kind| kind == Kind::Chain),
         }
         // The thread lives as long as this handle.
         let _ = self.jobs.send(job);
     }
 
-    /// Stops what is being read, if it is of such a kind. Never a change: whoever asked for it would not learn whether
-    /// it was made.
+    /// Interrupts the current read, if it is of such a kind. Never a change, whose outcome would be unknown.
     fn interrupt_if(&self, is_void: impl FnOnce(Kind) -> bool) {
         let under_way = lock(&self.under_way);
         // The worker cannot begin with something else while the lock is held.
@@ -158,7 +155,7 @@ impl Worker {
         }
     }
 
-    /// Since when a change has been under way.
+    /// The start of the change that is being made.
     pub(super) fn changing_since(&self) -> Option<Moment> {
         match *lock(&self.under_way) {
             UnderWay::Changing(since) => Some(since),
@@ -166,7 +163,7 @@ impl Worker {
         }
     }
 
-    /// Copies a secret, on a thread of its own: a display that does not answer takes two seconds.
+    /// Copies a secret, on a separate thread: a display that does not respond takes two seconds.
     pub(super) fn copy(&self, request: RequestId, secret: Secret) {
         let (clipboard, outgoing) = (self.clipboard.clone(), self.outgoing.clone());
         std::thread::spawn(move || {
@@ -177,7 +174,7 @@ impl Worker {
         });
     }
 
-    /// Asks the terminal to empty its clipboard.
+    /// Asks the terminal to clear its clipboard.
     pub(super) fn clear_clipboard(&self) {
         let (clipboard, outgoing) = (self.clipboard.clone(), self.outgoing.clone());
         std::thread::spawn(move || {
@@ -187,7 +184,7 @@ impl Worker {
         });
     }
 
-    /// Writes a secret to a new file, on a thread of its own: a folder may be far away.
+    /// Writes a secret to a new file, on a separate thread: the file system may be slow.
     pub(super) fn write(&self, request: RequestId, path: PathBuf, secret: Secret) {
         let outgoing = self.outgoing.clone();
         std::thread::spawn(move || {
@@ -198,7 +195,7 @@ impl Worker {
         });
     }
 
-    /// Lets the worker finish what it has begun.
+    /// Waits until the current job is finished.
     pub(super) fn end(mut self) {
         let _ = self.jobs.send(Job::End);
         self.interrupt_if(|_| true);
@@ -212,7 +209,7 @@ fn lock(under_way: &Mutex<UnderWay>) -> MutexGuard<'_, UnderWay> {
     under_way.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The worker's side.
+/// The state of the thread.
 struct Thread {
     effects: Effects,
     remembered: Option<RememberedFile>,
@@ -244,7 +241,7 @@ impl Thread {
         }
     }
 
-    /// The next job, void ones left out.
+    /// The next job that is not canceled.
     fn next(&self, queue: &mut VecDeque<Job>, incoming: &Receiver<Job>) -> Option<Job> {
         queue.extend(incoming.try_iter());
         loop {

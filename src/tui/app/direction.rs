@@ -1,6 +1,5 @@
-//! Which way to go round a ring of choices.
+//! The direction of a step through a ring of choices.
 
-/// Which way to go round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     Forward,
@@ -14,7 +13,7 @@ impl Direction {
         all.get(self.step(place, all.len())).copied().unwrap_or(current)
     }
 
-    /// The neighbor of a place in a ring of so many.
+    /// The neighbor of a position in a ring.
     pub fn step(self, place: usize, count: usize) -> usize {
         let count = count.max(1);
         match self {

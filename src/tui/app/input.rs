@@ -29,7 +29,7 @@ impl App {
             }
             _ => {}
         }
-        // A letter typed into a field is a letter, whatever it is bound to.
+        // A character typed into a field is text, whatever it is bound to.
         let takes_text = top.map_or_else(|| self.is_typing(), Dialog::takes_text);
         let action = match top {
             Some(dialog) => bound(self, dialog.contexts()),
@@ -44,7 +44,7 @@ impl App {
         }
     }
 
-    /// Calls `f` with the top dialog, unless that waits for an operation; says whether a dialog is open.
+    /// Calls `f` with the top dialog, unless that waits for an operation; returns whether a dialog is open.
     fn in_dialog(&mut self, f: impl FnOnce(&mut dyn Dialog, &mut Shared) -> Flow) -> bool {
         let Some(id) = self.modals.last_id() else { return false };
         if let Some((dialog, shared)) = self.dialog(id)

@@ -109,7 +109,7 @@ impl App {
         self.shared.take_effects()
     }
 
-    /// What to say on the terminal after quitting.
+    /// A message to print after quitting.
     pub fn farewell(&self) -> Option<&'static str> {
         let is_empty = self.shared.session.as_ref().is_some_and(|session| session.who == Who::NotSetUp);
         is_empty.then_some("setup canceled, the database is still empty")
@@ -131,7 +131,7 @@ impl App {
             return vec![Action::Confirm, Action::Cancel];
         }
         let mut actions = self.screens.current().hints(&self.shared);
-        // Help and the way out are never crowded out.
+        // Help and quit always fit.
         let last = [Action::Help, Action::Quit, Action::Palette, Action::ChooseApplication];
         let at = actions.len().min(if self.shared.size.0 < 100 { 5 } else { 9 });
         actions.splice(at..at, last);

@@ -116,7 +116,7 @@ pub enum Load {
     User(UserId),
     /// What an action on these keys would do.
     Selection(KeyAction, Vec<KeyId>),
-    /// The name, or with the lowest number behind it that makes it unused in the Application.
+    /// The name, with a number behind it if a key of the Application has it.
     UnusedName(ApplicationId, Name),
     /// How many keys expire from one instant until before another.
     MonthCount(ApplicationId, Instant, Instant),

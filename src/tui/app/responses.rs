@@ -54,7 +54,7 @@ impl App {
         if let Some(name) = self.wanted_application.take()
             && application.is_none_or(|application| !application.name.as_str().eq_ignore_ascii_case(&name))
         {
-            self.shared.say_also(&format!("No Application is called {name:?}."));
+            self.shared.say_also(&format!("Application {name:?} not found."));
         }
         let application = application.map(|application| application.id);
         self.shared.session = Some(session);

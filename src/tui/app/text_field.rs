@@ -1,12 +1,11 @@
-//! One line of text under edit.
+//! A text field of one line.
 
 use tui_input::{Input, InputRequest};
 
 use crate::config::bindings::{Chord, Key};
 use crate::domain::text::is_unsafe;
 
-/// A line of text with a cursor and a limit. Control and invisible characters do not get in, neither typed nor
-/// pasted, and what exceeds the limit is cut.
+/// A line of text with a cursor and a maximum length. Control and invisible characters are dropped.
 #[derive(Clone, Debug)]
 pub struct TextField {
     input: Input,
@@ -21,7 +20,7 @@ impl TextField {
         Self { input: Input::default(), limit, selected: false }
     }
 
-    /// The same with a text in it, the cursor behind it.
+    /// A field with a text, and the cursor behind it.
     pub fn with(limit: usize, text: &str) -> Self {
         let mut field = Self::new(limit);
         field.set(text);
@@ -59,7 +58,7 @@ impl TextField {
 
     /// Inserts pasted text. Line breaks become spaces, other control characters are dropped.
     pub fn paste(&mut self, text: &str) {
-        // Pasted text may be large; no more is read than could fit.
+        // Pasted text may be large.
         self.replace_selected();
         for c in text.chars().take(self.limit.saturating_mul(4)) {
             self.insert(if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
@@ -78,7 +77,7 @@ impl TextField {
         }
     }
 
-    /// Takes a key if it is one that edits; says whether it was.
+    /// Takes a key that edits; returns whether it did.
     pub fn edit(&mut self, chord: &Chord) -> bool {
         let request = match (chord.key, chord.ctrl, chord.alt) {
             (Key::Char(_) | Key::Space, false, false) => {

@@ -1,4 +1,4 @@
-//! A date, chosen with the arrow keys or typed.
+//! A calendar with a date field: the date is chosen with the arrow keys or typed.
 
 use chrono::{Days, Months, NaiveDate, TimeDelta};
 
@@ -6,10 +6,9 @@ use crate::domain::expiry::MOST_DAYS;
 
 use super::{Action, Press, TextField};
 
-/// The longest text of a date.
+/// The maximum number of characters of the date field.
 const MOST_TYPED: usize = 40;
 
-/// A date that is being chosen.
 #[derive(Clone, Debug)]
 pub struct Calendar {
     today: NaiveDate,
@@ -34,12 +33,12 @@ impl Calendar {
         self.today
     }
 
-    /// The text as typed so far; not always a date.
+    /// The date field. Its text may be incomplete.
     pub fn field(&self) -> &TextField {
         &self.field
     }
 
-    /// Chooses the nearest date that can be chosen. What is typed next replaces it.
+    /// Chooses a date, or the nearest one that is allowed. Typing replaces its text.
     pub fn choose(&mut self, date: NaiveDate) {
         self.selected = date.clamp(self.today, self.latest);
         self.field.set(&self.selected.to_string());
@@ -116,7 +115,7 @@ mod tests {
         press(&mut calendar, &["2", "4", ".", "1", "/", "-", "T", ":"]);
         assert_eq!(calendar.field().text(), "24.1/-T:");
         press(&mut calendar, &["right"]);
-        assert_eq!(calendar.field().text(), "2026-12-01", "it goes on from the last date");
+        assert_eq!(calendar.field().text(), "2026-12-01", "from the last valid date");
         press(&mut calendar, &["end", "backspace", "3"]);
         assert_eq!(calendar.field().text(), "2026-12-03");
         calendar.paste(" 6mo\n");

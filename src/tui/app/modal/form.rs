@@ -159,14 +159,14 @@ impl Dialog for Form {
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
         match press.action {
             Some(Action::Cancel) => {
-                // The program cannot work on an empty database.
+                // An empty database cannot be used.
                 let is_empty = shared.session.as_ref().is_some_and(|session| session.who == Who::NotSetUp);
                 if is_empty && matches!(self.purpose, Purpose::SetUp { .. }) {
                     shared.push(Effect::Quit);
                 }
                 return Flow::Close;
             }
-            // Enter goes to the next field while that is empty.
+            // Enter moves to the next field if that is empty.
             Some(Action::Confirm)
                 if self.focus + 1 < self.fields.len() && self.text(self.focus + 1).is_empty() =>
             {

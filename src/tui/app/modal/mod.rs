@@ -76,7 +76,7 @@ pub enum Flow {
     Stay,
     Close,
     Open(Box<Modal>),
-    /// Another dialog takes the place of this one.
+    /// Another dialog replaces this one.
     Swap(Box<Modal>),
     /// The dialog closes, and an action is carried out below.
     CloseAnd(Action),
@@ -94,19 +94,19 @@ impl Flow {
     }
 }
 
-/// A dialog. The provided methods are those of a page to read.
+/// A dialog. The provided methods are those of a page of text.
 pub trait Dialog {
     /// Its bindings; the first context that binds a key wins.
     fn contexts(&self) -> &'static [Context] {
         &[Context::Modal, Context::List]
     }
 
-    /// The actions for its lowest line.
+    /// The actions for the hints.
     fn hints(&self) -> Vec<Action> {
         vec![Action::Confirm, Action::Cancel, Action::Next]
     }
 
-    /// The label of an action in its lowest line, where that of the binding does not fit.
+    /// A label that replaces the one of the binding in the hints.
     fn label(&self, _action: Action) -> Option<&'static str> {
         None
     }
@@ -180,7 +180,7 @@ pub trait Dialog {
 
 macro_rules! modals {
     ($($(#[doc = $doc:literal])* $name:ident($dialog:ty),)*) => {
-        /// A dialog above the screen. It swallows all input.
+        /// A dialog above the screen. It takes all input.
         #[derive(Debug)]
         pub enum Modal { $($(#[doc = $doc])* $name(Box<$dialog>),)* }
 

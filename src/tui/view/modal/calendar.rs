@@ -10,13 +10,13 @@ use crate::tui::app::modal::calendar::Calendar;
 use crate::tui::app::msg::Target;
 use crate::tui::view::page::{Page, cells};
 
-/// Cells of a week: three for each day, and one for the bracket behind the last.
+/// Cells of a week: three for each day, and one for a bracket behind the last.
 const WIDTH: usize = 22;
 
-/// Weeks that a month can touch.
+/// The maximum number of weeks of a month.
 const WEEKS: u64 = 6;
 
-/// Draws the month of the selected day with its days to click on, and the keys at its right.
+/// Draws the month of the selected day, and the keys that move at its right.
 pub(super) fn draw(app: &App, calendar: &Calendar, page: &mut Page<'_>) {
     let theme = page.theme();
     let start = app.shared.environment.week_start;

@@ -1,4 +1,4 @@
-//! Lists to choose from.
+//! Lists with a filter above.
 
 use crate::domain::text::inert;
 use crate::tui::app::modal::chooser::{Chooser, Kind};

@@ -1,4 +1,4 @@
-//! Forms of a few fields.
+//! Forms.
 
 use crate::tui::app::modal::form::{Form, Purpose};
 use crate::tui::view::page::Page;

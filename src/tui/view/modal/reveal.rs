@@ -1,4 +1,4 @@
-//! The secret, once.
+//! The dialog that shows a new secret once.
 
 use ratatui::style::Style;
 use ratatui::text::Line;
@@ -11,7 +11,6 @@ use crate::tui::app::msg::Target;
 use crate::tui::view::facts::exact;
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
-/// The page, as wide as the terminal.
 pub(super) fn panel(app: &App, reveal: &Reveal, page: &mut Page<'_>) {
     let theme = page.theme();
     let title = match reveal.turn {
@@ -59,7 +58,7 @@ pub(super) fn panel(app: &App, reveal: &Reveal, page: &mut Page<'_>) {
     }
 }
 
-/// On a line of its own with nothing beside it where the width allows; else in numbered pieces.
+/// On a line of its own if the width allows; else in numbered parts.
 fn secret(reveal: &Reveal, page: &mut Page<'_>) {
     let text = reveal.text(page.appearance.glyphs.dot);
     let style = if reveal.shown { page.theme().heading } else { page.theme().dim };
@@ -68,7 +67,7 @@ fn secret(reveal: &Reveal, page: &mut Page<'_>) {
         page.line(Line::styled(text.into_owned(), style));
         return;
     }
-    // "1 " in front of each piece: wrapped by the terminal it would be copied with a line break inside.
+    // A line that the terminal wraps would be copied with a line break.
     let width = page.width.saturating_sub(2).max(8);
     for (number, piece) in (1..).zip(letters.chunks(width)) {
         page.line(Line::styled(format!("{number} {}", piece.iter().collect::<String>()), style));

@@ -1,4 +1,4 @@
-//! Create API Key, step by step.
+//! The wizard that creates a key.
 
 use ratatui::text::Span;
 
@@ -14,7 +14,6 @@ use crate::tui::app::msg::Target;
 use crate::tui::view::facts::exact;
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
-/// The step that one is in.
 pub(super) fn panel(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = page.theme();
     match wizard.step {
@@ -73,7 +72,7 @@ fn details(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     }
 }
 
-/// The instant as it will be stored, and a line for warnings, so that the lines below stay where they are.
+/// The exact instant, and a line for warnings even without any, so that the lines below do not move.
 fn expiration(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = page.theme();
     match wizard.expires_at(app.shared.now) {

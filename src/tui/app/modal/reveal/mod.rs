@@ -1,6 +1,6 @@
-//! The secret, once.
+//! The dialog that shows a new secret once.
 //!
-//! Invariant: the secret is kept in this dialog only, and wiped when it is dropped.
+//! The secret is kept only here, and wiped when the dialog is dropped.
 
 mod several;
 
@@ -22,7 +22,6 @@ use several::Series;
 
 pub use several::Successor;
 
-/// Shows the secret of a new key, once.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Reveal {
@@ -49,7 +48,7 @@ pub struct Reveal {
     series: Series,
 }
 
-/// What is written: this secret, or this one and all that follow, each to a file of its own.
+/// What the path is for: one file, or a directory for a file of this and each following secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathKind {
     File,
@@ -59,11 +58,11 @@ pub enum PathKind {
 /// The input that is expected.
 #[derive(Debug)]
 pub enum Mode {
-    /// Copy, write, show.
+    /// A command.
     Home,
-    /// A path is typed. It stays until the file is written or Esc is pressed.
+    /// A path. The field stays open until the file is written or Esc is pressed.
     Path(PathKind, TextField),
-    /// "You have not copied this key. Close anyway?" `yes` is whether Yes has the focus.
+    /// The answer to "You have not copied this key. Close anyway?"
     Asking {
         /// Whether Yes has the focus.
         yes: bool,
@@ -100,12 +99,12 @@ impl Reveal {
         format!("{}_{dots}", self.key.prefix).into()
     }
 
-    /// Whether a copy or a file is on its way.
+    /// Whether a copy or a file is pending.
     fn is_busy(&self) -> bool {
         self.copy.is_waiting() || self.write.is_waiting()
     }
 
-    /// Hides the secret, as before going to the background.
+    /// Hides the secret.
     pub fn hide(&mut self) {
         self.shown = false;
     }
@@ -228,7 +227,7 @@ impl Reveal {
             Action::Yes => return self.leave(shared),
             Action::Confirm if *yes => return self.leave(shared),
             Action::Confirm | Action::Cancel | Action::No => self.mode = Mode::Home,
-            // The question need not be answered before the secret is saved after all.
+            // Saving the secret answers the question.
             Action::Copy | Action::Write | Action::WriteAll => {
                 self.mode = Mode::Home;
                 return self.press_home(action, shared);
@@ -272,7 +271,7 @@ impl Dialog for Reveal {
             Mode::Path(..) => return vec![Action::Confirm, Action::Cancel],
             Mode::Asking { .. } => return vec![Action::Yes, Action::No, Action::Copy, Action::Write],
         }
-        // All of them do not fit on 80 columns; the help lists the other one.
+        // More do not fit on 80 columns.
         let third = if self.is_followed() { Action::WriteAll } else { Action::Usage };
         let mut actions = vec![Action::Copy, Action::Write, Action::Show, third];
         actions.extend(self.in_terminal_clipboard.then_some(Action::ClearClipboard));
@@ -285,7 +284,7 @@ impl Dialog for Reveal {
     }
 
     fn opened(&mut self, shared: &mut Shared) {
-        // The mouse is left to the terminal, for selecting text.
+        // The terminal keeps the mouse, to select text.
         shared.push(Effect::Mouse(false));
         if self.series.is_written {
             self.ask_directory();

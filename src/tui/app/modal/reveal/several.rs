@@ -1,4 +1,4 @@
-//! Several secrets: shown one after the other, or written to a directory.
+//! Several secrets, shown one after the other or written to a directory.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::tui::app::modal::{Flow, Message, Shared};
 
 use super::{Mode, PathKind, Reveal};
 
-/// A new key that takes the place of another.
+/// A new key that replaces another one.
 #[derive(Debug)]
 pub struct Successor {
     pub key: Key,
@@ -19,7 +19,7 @@ pub struct Successor {
     pub fate: String,
 }
 
-/// What all of them share.
+/// The state that their dialogs share.
 #[derive(Debug, Default)]
 pub(super) struct Series {
     /// Those that follow, the next one last.
@@ -28,12 +28,12 @@ pub(super) struct Series {
     directory: Option<PathBuf>,
     /// The number of files written there.
     written: usize,
-    /// Whether the following ones are written there without asking.
+    /// Whether all that follow are written there.
     pub(super) is_written: bool,
 }
 
 impl Reveal {
-    /// The first of the keys that take the places of others; the rest follow when it closes.
+    /// The dialog of the first successor; the others follow when it closes.
     pub fn successors(mut waiting: Vec<Successor>) -> Option<Self> {
         waiting.reverse();
         let turn = (1, waiting.len());
@@ -50,7 +50,7 @@ impl Reveal {
         !self.series.waiting.is_empty()
     }
 
-    /// The next one takes its place, or it closes.
+    /// Shows the next secret, or closes.
     pub(super) fn next(&mut self, shared: &mut Shared) -> Flow {
         let series = std::mem::take(&mut self.series);
         if series.waiting.is_empty() && series.is_written {
@@ -82,7 +82,7 @@ impl Reveal {
             self.series.directory = directory;
         }
         self.series.is_written = true;
-        // One that is saved already is not written again.
+        // This one was saved before.
         if self.saved {
             return self.leave(shared);
         }

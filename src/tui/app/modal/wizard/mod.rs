@@ -1,4 +1,4 @@
-//! Create API Key: four steps, and nothing is written before the last.
+//! The wizard that creates a key. Nothing is written before the last step.
 
 mod name;
 
@@ -26,41 +26,39 @@ pub struct Wizard {
     pub step: Step,
     /// *Do you want to use this API Key with a 3rd party service?*
     pub third_party: bool,
-    /// The platforms with type-to-filter.
     pub menu: Menu,
-    /// The slugs of the platforms that match.
+    /// The slugs of the matching platforms.
     pub platforms: Vec<String>,
     pub name: NameField,
     pub key_type: KeyType,
-    /// The chosen preset's place in [`PRESETS`]; none for a date.
+    /// The position of the chosen preset in [`PRESETS`]; none for a custom date.
     pub preset: Option<usize>,
-    /// The date, where one is chosen.
+    /// The custom date.
     pub calendar: Calendar,
-    /// The instant of the calendar's text.
+    /// The instant that the text of the calendar means.
     date: Result<Instant, ExpiryError>,
-    /// Whether the date was submitted as it is. Before, it may only be incomplete.
+    /// Whether Enter was pressed since the date was edited. Before, it may be incomplete.
     pub is_date_submitted: bool,
-    /// What has the focus in the third step.
+    /// The focused field of the details step.
     pub focus: Focus,
     pub submission: Submission,
     application: ApplicationId,
-    /// How many keys expire in the month of the date already.
+    /// The number of other keys that expire in the same month.
     in_month: u64,
     month_count: Pending<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// With a 3rd party service, or not.
     Service,
     Platform,
     /// Name, type, expiration date.
     Details,
-    /// All answers, and the button.
+    /// The summary.
     Review,
 }
 
-/// The fields of the third step.
+/// The fields of the details step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
     Name,
@@ -71,7 +69,6 @@ pub enum Focus {
 }
 
 impl Wizard {
-    /// A wizard for a key of this Application.
     pub fn new(application: ApplicationId, shared: &Shared) -> Self {
         let today = shared.zone().local(shared.now).date_naive();
         let days = shared.settings().default_expiry;
@@ -98,7 +95,7 @@ impl Wizard {
         wizard
     }
 
-    /// The number of the step, and how many there are.
+    /// The number of the step, and the number of steps.
     pub fn progress(&self) -> (usize, usize) {
         let skipped = usize::from(!self.third_party);
         let number = match self.step {
@@ -123,7 +120,6 @@ impl Wizard {
         }
     }
 
-    /// Warnings about the date.
     pub fn warnings(&self, now: Instant, zone: &Zone) -> Vec<Warning> {
         self.expires_at(now).map_or_else(|_| Vec::new(), |at| expiry::warnings(at, zone, self.in_month))
     }
@@ -158,7 +154,7 @@ impl Wizard {
         }
     }
 
-    /// Asks how many keys expire in the month of the date.
+    /// Reads the date, and counts the other keys that expire in its month.
     fn date_changed(&mut self, shared: &mut Shared) {
         self.submission.error = None;
         self.is_date_submitted = false;
@@ -189,7 +185,6 @@ impl Wizard {
                 self.submission.error = Some(text.into());
             }
             Step::Service | Step::Platform => self.enter(Step::Details, shared),
-            // The date is to be chosen next.
             Step::Details if self.focus == Focus::Expiry && self.preset.is_none() => self.focus = Focus::Date,
             Step::Details => {
                 if self.draft(shared).is_some() {
@@ -204,7 +199,7 @@ impl Wizard {
         Flow::Stay
     }
 
-    /// The new key. Without one the focus is on the field that is wrong, which says why.
+    /// The new key. If a field is invalid, focuses it and shows why.
     fn draft(&mut self, shared: &Shared) -> Option<NewKey> {
         self.read_date(shared);
         let name = Name::parse(self.name.field.text());
@@ -225,7 +220,7 @@ impl Wizard {
         })
     }
 
-    /// The places of the expiration choices: the presets, then the custom date.
+    /// `place`: the presets, then the custom date.
     fn choose_expiry(&mut self, place: usize, shared: &mut Shared) {
         self.preset = (place < PRESETS.len()).then_some(place);
         self.date_changed(shared);

@@ -1,10 +1,10 @@
-//! The name of a new key.
+//! The field for the name of a new key.
 
 use crate::domain::application::ApplicationId;
 use crate::domain::text::Name;
 use crate::tui::app::modal::{Load, Pending, Reply, Shared, TextField};
 
-/// A field that suggests a name which no key of the Application has.
+/// Suggests a name that no key of the Application has.
 #[derive(Debug)]
 pub struct NameField {
     pub field: TextField,
@@ -54,7 +54,7 @@ impl NameField {
         }
     }
 
-    /// Takes the answer: replaces a suggestion that is in use by one that is not.
+    /// Takes the answer. Replaces a suggestion that is in use by an unused one.
     pub fn loaded(&mut self, reply: &mut Reply) {
         let Some(Ok(unused)) = self.unused.take(reply) else { return };
         if unused.as_str() == self.text() {
