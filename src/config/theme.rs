@@ -87,8 +87,8 @@ mod tests {
     }
 
     /// Relative luminance (WCAG 2.2).
-    fn luminance(colour: Color) -> f64 {
-        let Color::Rgb(r, g, b) = colour else { panic!("{colour} is not given in full") };
+    fn luminance(color: Color) -> f64 {
+        let Color::Rgb(r, g, b) = color else { panic!("{color} is not an RGB color") };
         let part = |c: u8| {
             let c = f64::from(c) / 255.0;
             if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
@@ -127,13 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn the_terminals_own_colours_are_left_alone() {
+    fn the_terminals_own_colors_are_left_alone() {
         let theme = Theme::named(ThemeName::Terminal).unwrap();
         assert_eq!((theme.text.fg, theme.text.bg), (None, None));
     }
 
     #[test]
-    fn no_colour_is_no_colour() {
+    fn no_color_is_no_color() {
         let theme = Theme::colorless().unwrap();
         for style in
             [theme.text, theme.dim, theme.accent, theme.selection, theme.danger, theme.good, theme.warning]

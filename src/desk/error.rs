@@ -81,7 +81,7 @@ pub enum DeskError {
     #[error("key {prefix} was rotated already: {by} replaces it")]
     Replaced {
         prefix: String,
-        /// The displayed prefix of its successor.
+        /// The key prefix of its successor.
         by: String,
     },
     /// Another session rotates the key at this moment.
@@ -91,7 +91,7 @@ pub enum DeskError {
     )]
     BeingRotated {
         prefix: String,
-        /// The displayed prefix of the successor that is being delivered.
+        /// The key prefix of the successor that is being delivered.
         by: Option<String>,
     },
     /// Not in the version that the caller has seen.

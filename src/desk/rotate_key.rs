@@ -22,14 +22,14 @@ use crate::domain::key::{Key, KeyId, NewKey, Purpose};
 use crate::domain::token::Entropy;
 use crate::store::{Claimed, Reader, RotationClaim, Store, Urgency, WriteTx, keys};
 
-/// How long the old key goes on working.
+/// How long the old key keeps working.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// So long, and never longer than it would have anyway.
     After(TimeDelta),
     /// Until it expires.
     Unchanged,
-    /// Not any more: it has leaked.
+    /// Not at all: it has leaked.
     AtOnce,
 }
 

@@ -156,7 +156,7 @@ fn what_the_database_did_not_do_is_an_error() {
             matches!(result, Err(DeskError::Store(StoreError::NotMade { .. }))),
             "{when}: {what}: {result:?}"
         );
-        assert_eq!(place.entries(), entries, "{when}: no entry tells of it");
+        assert_eq!(place.entries(), entries, "{when}: an entry was written");
         assert_eq!(place.store.read(|r| keys::get(r, key.id)).unwrap().as_ref(), Some(&key), "{when}");
         place.store.sabotage("DROP TRIGGER temp.evil");
         operation(&mut place, Picked { id: key.id, version: key.version }).unwrap();

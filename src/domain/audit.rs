@@ -1,8 +1,8 @@
-//! Entries of the audit log and the chain of hashes that holds them together.
+//! Entries of the audit log and their hash chain.
 //!
-//! `hash = SHA-256(domain, length-prefixed fields, previous hash)`. The chain starts from the database's
-//! random identity, so that entries of one database do not fit into another. Emails are not in it: entries
-//! name user numbers, so that a deleted user's email can go and the log stays whole.
+//! `hash = SHA-256(domain, length-prefixed fields, previous hash)`. The chain starts with the random identity of the
+//! database, so that entries of one database are not valid in another. Entries contain user numbers instead of emails, so
+//! that the email of a deleted user can be erased.
 
 use std::fmt;
 use std::str::FromStr;
@@ -62,7 +62,7 @@ pub enum AuditAction {
 impl AuditAction {
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The word in the database, in JSON and in the hash.
+    /// The action in the database, in JSON and in the hash.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -76,7 +76,7 @@ impl AuditAction {
             Self::ApplicationRenamed => "Application renamed",
             Self::ApplicationDeleted => "Application deleted",
             Self::KeyCreated => "Key created",
-            Self::KeyDelivered => "Secret handed over",
+            Self::KeyDelivered => "Secret delivered",
             Self::KeyDisabled => "Key disabled",
             Self::KeyEnabled => "Key enabled",
             Self::KeyRotated => "Key rotated",
@@ -106,7 +106,7 @@ impl Change {
         Self { field: field.into(), before: None, after: Some(after.into()) }
     }
 
-    /// A field that has no value any more.
+    /// A field whose value was removed.
     #[must_use]
     pub fn from(field: &str, before: impl Into<String>) -> Self {
         Self { field: field.into(), before: Some(before.into()), after: None }
@@ -118,7 +118,7 @@ impl Change {
     }
 }
 
-/// What an operation says of itself. No change is committed without one.
+/// The audit record of an operation. No change is committed without one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
     pub action: AuditAction,
@@ -128,7 +128,7 @@ pub struct AuditRecord {
     pub user: Option<UserId>,
     /// Fields before and after. Never an email, a login, a secret or a hash.
     pub changes: Vec<Change>,
-    /// A commitment to what must not be among the changes.
+    /// A commitment to facts that must not be in the log.
     pub commitment: Option<Commitment>,
 }
 
@@ -165,7 +165,7 @@ impl AuditRecord {
     }
 }
 
-/// An entry as it is stored and hashed, with nothing derived.
+/// An entry as it is stored and hashed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// 1, 2, 3... without gaps.
@@ -174,7 +174,7 @@ pub struct AuditEntry {
     pub actor: UserId,
     /// The user ID (uid) of the actor at the operating system.
     pub actor_uid: u32,
-    /// See [`AuditAction::as_str`]. A newer keydesk may have words that are unknown here.
+    /// See [`AuditAction::as_str`]. A newer version of keydesk may have more actions.
     pub action: String,
     /// The Application that it is about, or that the key belongs to.
     pub application: Option<ApplicationId>,
@@ -182,12 +182,12 @@ pub struct AuditEntry {
     pub user: Option<UserId>,
     /// A JSON array of [`Change`].
     pub changes: String,
-    /// A commitment to what is not among the changes.
+    /// A commitment to facts that are not in the log.
     pub commitment: Option<Commitment>,
 }
 
 impl AuditEntry {
-    /// An unknown action is shown as it is stored.
+    /// The action for display; an unknown one as it is stored.
     #[must_use]
     pub fn label(&self) -> String {
         self.action.parse().map_or_else(
@@ -228,7 +228,7 @@ impl AuditEntry {
 pub struct ChainHash(pub [u8; 32]);
 
 impl ChainHash {
-    /// Where the chain of a database with this random identity starts.
+    /// The start of the chain of a database with this random identity.
     #[must_use]
     pub fn genesis(identity: &[u8]) -> Self {
         let mut hasher = Sha256::new();
@@ -246,7 +246,7 @@ impl fmt::Display for ChainHash {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("that is no link of an audit log")]
+#[error("invalid audit log hash")]
 pub struct NotALink;
 
 impl FromStr for ChainHash {

@@ -45,7 +45,7 @@ pub const NAMED: [(&str, &str); 6] = [
 const DATES: &str = "7d|2026-11-01|2026-11-01T12:00:00Z";
 
 impl AuditFilter {
-    /// Parses what somebody types. A term with an invalid value, or none yet, matches every entry and is reported.
+    /// Parses a filter. A term with an invalid value, or none yet, matches every entry and is reported.
     #[must_use]
     pub fn parse<Z: TimeZone>(text: &str, now: Instant, zone: &Z) -> (Self, Option<FilterError>) {
         let mut filter = Self::default();

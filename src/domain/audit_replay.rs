@@ -1,13 +1,12 @@
-//! What there must be if the audit log is complete: its entries replayed.
+//! Replays the audit log: computes the state that the database must have.
 //!
-//! Of each key only fingerprints of what the log says are kept, in eight bytes each, so that a log of a million entries
-//! can be replayed in little memory. Fields come and go by exclusive or: a change takes the old value out and puts the
-//! new one in. So an operation that changes one of [`KEY_FIELDS`] must log the value before and the value after, and
-//! one that makes or deletes a key must say so with [`AuditAction::KeyCreated`] or [`AuditAction::KeyDeleted`],
-//! whatever else it says.
+//! For each key it keeps only fingerprints of eight bytes, so that a log of a million entries needs little memory. Fields
+//! are combined by exclusive or: a change removes the old value and adds the new one. Therefore an operation that changes
+//! one of [`KEY_FIELDS`] must log the value before and after, and one that creates or deletes a key must log
+//! [`AuditAction::KeyCreated`] or [`AuditAction::KeyDeleted`].
 //!
-//! The fingerprints are keyed with random bits that exist during one replay: nobody can choose values that cancel each
-//! other out.
+//! The fingerprints are keyed with random bits for each replay, so that no one can choose values that cancel each other
+//! out.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -24,14 +23,14 @@ use super::expiry::rfc3339;
 use super::key::KeyId;
 use super::user::UserStatus;
 
-/// The fields of a key that the log contains, as they are called there. A tombstone keeps the first [`LASTING_FIELDS`].
+/// The fields of a key in the log, by their names there. A tombstone keeps the first [`LASTING_FIELDS`].
 pub const KEY_FIELDS: [&str; 9] =
     ["name", "platform", "type", "throwaway", "expires", "disabled", "delivered", "replaces", "replaced by"];
 
-/// How many fields outlast a key.
+/// Number of fields in a tombstone.
 pub const LASTING_FIELDS: usize = 4;
 
-/// A fingerprint of facts, whatever their order.
+/// A fingerprint of facts, independent of their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts(u64);
 
@@ -49,7 +48,7 @@ impl BitXorAssign for Facts {
     }
 }
 
-/// Makes fingerprints that can be compared with each other.
+/// Computes comparable fingerprints.
 #[derive(Clone, Debug, Default)]
 pub struct Fingerprints(RandomState);
 
@@ -64,7 +63,7 @@ impl Fingerprints {
         self.of((field, value))
     }
 
-    /// Who did something, and when.
+    /// The actor and the time.
     #[must_use]
     pub fn by(&self, actor: i64, at: Instant) -> Facts {
         self.of(("by", actor, at.timestamp()))
@@ -76,31 +75,31 @@ impl Fingerprints {
         self.of(("within", application))
     }
 
-    /// What an entry commits to.
+    /// The commitment of an entry.
     #[must_use]
     pub fn commitment(&self, commitment: Option<Commitment>) -> Facts {
         self.of(("commitment", commitment))
     }
 }
 
-/// What the log says of a key that exists.
+/// The state of a key according to the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyRecord {
     pub all: Facts,
-    /// What its tombstone will keep.
+    /// The fields that its tombstone will keep.
     pub lasting: Facts,
 }
 
-/// What the log says of a user.
+/// The state of a user according to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserRecord {
     /// Active, disabled or deleted.
     pub status: UserStatus,
-    /// What the entry that added them commits to; nothing once they are deleted.
+    /// The commitment of the entry that added them; none once they are deleted.
     pub binding: Facts,
 }
 
-/// Two entries that cannot both be true.
+/// Two entries that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contradiction {
     /// The number of the later one.
@@ -108,26 +107,26 @@ pub struct Contradiction {
     pub what: String,
 }
 
-/// How many contradictions are kept; where there are more, the log is of no use anyway.
+/// Maximum number of contradictions that are kept.
 const MOST_CONTRADICTIONS: usize = 20;
 
-/// What there must be.
+/// The state that the database must have.
 #[derive(Clone, Debug, Default)]
 pub struct AuditReplay {
     pub fingerprints: Fingerprints,
-    /// The prefix of keys with which the database was set up.
+    /// The prefix of keys that the database was set up with.
     pub prefix: Option<String>,
     pub keys: BTreeMap<KeyId, KeyRecord>,
     pub deleted: BTreeMap<KeyId, Facts>,
-    /// Applications that exist: what they are called.
+    /// The names of existing Applications.
     pub applications: BTreeMap<i64, String>,
     /// Users, also deleted ones.
     pub users: BTreeMap<i64, UserRecord>,
-    /// Entries that cannot be true.
+    /// Contradictory entries.
     pub contradictions: Vec<Contradiction>,
 }
 
-/// A [`Change`](super::audit::Change) as it stands in an entry.
+/// A [`Change`](super::audit::Change) in an entry.
 #[derive(Deserialize)]
 struct BorrowedChange<'a> {
     #[serde(borrow)]
@@ -138,7 +137,7 @@ struct BorrowedChange<'a> {
     after: Option<BorrowedText<'a>>,
 }
 
-/// In an option of its own, a `Cow` would be owned.
+/// In an `Option`, serde would make a `Cow` owned.
 #[derive(Deserialize)]
 struct BorrowedText<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -180,7 +179,7 @@ impl AuditReplay {
                 let lasting = key.unwrap_or_default().lasting;
                 let again = self.deleted.insert(id, lasting ^ by).is_some();
                 if key.is_none() && !again {
-                    self.contradict(entry, format!("key {id} is deleted, and was never created"));
+                    self.contradict(entry, format!("key {id} is deleted, but was never created"));
                 } else if again {
                     self.contradict(entry, format!("key {id} is deleted a second time"));
                 }
@@ -193,15 +192,15 @@ impl AuditReplay {
                 }
                 match self.keys.get_mut(&id) {
                     Some(state) => state.all ^= changed,
-                    None => self.contradict(entry, format!("key {id} is changed, and does not exist")),
+                    None => self.contradict(entry, format!("key {id} is changed, but does not exist")),
                 }
             }
         }
     }
 
-    /// What an entry changes of a key's fields. Others that it contains are left alone.
+    /// Applies the changes of a key's fields. Ignores other fields.
     fn changes<'a>(&self, entry: &'a AuditEntry) -> Vec<(Cow<'a, str>, Facts)> {
-        // Borrowed, since a log has millions of them. One that cannot be read has been noticed by the chain.
+        // Borrowed, since a log has millions of them. An invalid one was detected by the chain.
         let changes: Vec<BorrowedChange<'_>> = serde_json::from_str(&entry.changes).unwrap_or_default();
         let facts = |change: BorrowedChange<'a>| {
             let values = [change.before, change.after].into_iter().flatten();
@@ -238,7 +237,7 @@ impl AuditReplay {
         };
         self.users.insert(id, UserRecord { status, binding });
         if before.is_none_or(|user| user.status == UserStatus::Deleted) {
-            self.contradict(entry, format!("user {id} is changed, and does not exist"));
+            self.contradict(entry, format!("user {id} is changed, but does not exist"));
         }
     }
 
@@ -255,7 +254,7 @@ impl AuditReplay {
             _ => true,
         };
         if !known {
-            self.contradict(entry, format!("Application {id}: this cannot follow what was before"));
+            self.contradict(entry, format!("Application {id}: contradicts an earlier entry"));
         }
     }
 

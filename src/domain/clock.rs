@@ -1,4 +1,4 @@
-//! Checks of the system clock, by which keys expire.
+//! Checks of the system clock, which decides when keys expire.
 
 use chrono::TimeDelta;
 
@@ -12,12 +12,12 @@ const EARLIEST: i64 = 978_307_200;
 const LATEST: i64 = 32_503_680_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the clock of this system is wrong: it shows {}", rfc3339(*shown))]
+#[error("the system clock is wrong: it shows {}", rfc3339(*shown))]
 pub struct ClockError {
     pub shown: Instant,
 }
 
-/// Rejects a clock that is before 2001 or after 2999: by it, expired keys would be valid, or none would.
+/// Rejects a clock before 2001 or after 2999, with which expired keys, or none, would be valid.
 ///
 /// # Errors
 /// When it is.
@@ -28,9 +28,9 @@ pub fn check(now: Instant) -> Result<(), ClockError> {
 /// How far the clocks of two machines may differ without a warning.
 pub const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 
-pub const HINT: &str = "Set the clock, best by NTP (timedatectl set-ntp true): by it keys expire";
+pub const HINT: &str = "Set the system clock, for example by NTP: timedatectl set-ntp true";
 
-/// Whether the clock is before an instant that has passed.
+/// Whether the clock is before an instant that is in the past.
 #[must_use]
 pub fn is_behind(been: Instant, now: Instant) -> bool {
     now + LEEWAY < been
@@ -40,7 +40,10 @@ pub fn is_behind(been: Instant, now: Instant) -> bool {
 #[must_use]
 pub fn behind_the_log(last_entry: Option<Instant>, now: Instant) -> Option<String> {
     let last = last_entry.filter(|last| is_behind(*last, now))?;
-    Some(format!("the clock is behind the last entry of the audit log, which is {}", relative(last, now)))
+    Some(format!(
+        "the system clock is behind the last entry of the audit log, which is {}",
+        relative(last, now)
+    ))
 }
 
 #[cfg(test)]
@@ -57,7 +60,7 @@ mod tests {
             assert_eq!(check(at(seconds)), Err(ClockError { shown: at(seconds) }));
         }
         let said = check(at(-315_619_200)).unwrap_err().to_string();
-        assert_eq!(said, "the clock of this system is wrong: it shows 1960-01-01T00:00:00Z");
+        assert_eq!(said, "the system clock is wrong: it shows 1960-01-01T00:00:00Z");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Commitments: what an entry of the audit log says of facts that it must not contain.
+//! Commitments of audit entries to facts that the log must not contain.
 //!
-//! A commitment is SHA-256 over facts that decide about access. Whoever has the facts can check that they are those of
-//! the entry; nobody learns them from the entry. A key's facts include the hash of its secret, which has 256 random
-//! bits. A user's include a random salt, which is stored with the user only and erased with them: afterwards nothing
-//! connects the entry with an email or a login.
+//! A commitment is SHA-256 over facts that decide about access. Anyone who has the facts can check that they match the
+//! entry, but no one can derive them from it. The facts of a key include the hash of its secret, which has 256 random
+//! bits. Those of a user include a random salt that is stored only with the user and erased with them: afterwards the
+//! entry cannot be connected with an email or a login.
 
 use sha2::{Digest, Sha256};
 
@@ -17,7 +17,7 @@ const USER: &[u8] = b"keydesk user commitment v1";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Commitment(pub [u8; 32]);
 
-/// What decides whether a text is accepted, and for what, beside the fields that the log contains as they are.
+/// The facts that decide whether a key is accepted, besides the fields in the log.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyFacts<'a> {
     pub id: KeyId,
@@ -29,11 +29,11 @@ pub struct KeyFacts<'a> {
     pub key_type: &'a str,
 }
 
-/// What decides who is a user of the database.
+/// The facts that decide who is a user of the database.
 #[derive(Clone, Copy, Debug)]
 pub struct UserFacts<'a> {
     pub id: i64,
-    /// Random, and stored with the user only.
+    /// Random, stored only with the user.
     pub salt: &'a Salt,
     pub email: &'a str,
     pub login: Option<&'a str>,
@@ -91,7 +91,7 @@ fn hash(domain: &[u8], fields: &[Option<&[u8]>]) -> Commitment {
     Commitment(hasher.finalize().into())
 }
 
-/// Adds a field to a hash so that no two lists of fields give the same bytes.
+/// Adds a field to a hash. Different lists of fields give different bytes.
 pub(crate) fn update(hasher: &mut Sha256, field: Option<&[u8]>) {
     match field {
         None => hasher.update([0]),

@@ -20,7 +20,7 @@ impl Term<'_> {
     }
 }
 
-/// The terms of a text, without empty ones. A missing closing quotation mark stands at the end.
+/// The terms of a text, without empty ones. A missing closing quotation mark is assumed at the end.
 pub(super) fn terms(text: &str) -> impl Iterator<Item = Term<'_>> {
     let mut rest = text;
     std::iter::from_fn(move || {

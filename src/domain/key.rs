@@ -223,7 +223,7 @@ impl Key {
         }
     }
 
-    /// Whether a key is still used after its successor was delivered at `since`. None when it is not valid any more.
+    /// Whether a key is still used after its successor was delivered at `since`. None when it is no longer valid.
     #[must_use]
     pub fn is_still_used(&self, since: Instant, now: Instant) -> Option<bool> {
         let works = self.disabled.is_none() && now < self.expires;
@@ -265,7 +265,7 @@ pub struct NewKey {
     pub name: Name,
     pub kind: KeyKind,
     pub key_type: KeyType,
-    /// From this instant on it will be refused.
+    /// The instant from which the key is rejected.
     pub expires: Instant,
 }
 

@@ -60,7 +60,7 @@ pub const NAMED: [(&str, &str); 9] = [
 ];
 
 impl KeyFilter {
-    /// Parses what somebody types. A term with an invalid value, or none yet, matches every key and is reported.
+    /// Parses a filter. A term with an invalid value, or none yet, matches every key and is reported.
     #[must_use]
     pub fn parse(text: &str) -> (Self, Option<FilterError>) {
         let mut error = None;

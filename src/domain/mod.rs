@@ -1,7 +1,7 @@
-//! What is true: the words of the product as types, and its rules as pure functions.
+//! The types and rules of the product, as pure functions.
 //!
-//! Nothing in here reads a clock, draws random numbers, touches a file or knows SQL or a screen.
-//! Time, randomness and text come in as parameters, so that every rule can be tested as it stands.
+//! Nothing here uses the clock, random numbers, files, SQL or a terminal. Time, randomness and text are parameters, so
+//! that each rule can be tested alone.
 
 pub mod application;
 pub mod audit;

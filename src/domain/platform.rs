@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::key::KeyKind;
 
-/// In which form a platform sends the key.
+/// How a platform sends the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Presents {
@@ -25,7 +25,7 @@ impl Presents {
     }
 }
 
-/// A third-party service that keys are made for.
+/// A third-party service that uses keys.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
@@ -144,9 +144,9 @@ pub fn instructions(kind: &KeyKind, catalog: &Catalog) -> Instructions {
     let steps = match platform {
         Some(platform) if !platform.steps.is_empty() => platform.steps.clone(),
         _ => vec![
-            "Give the key to your software through its secret store or an environment variable, never in its source.".into(),
+            "Store the key in a secret store or an environment variable of your software, never in its source.".into(),
             "Send it with each request in the header above.".into(),
-            "An answer of 401 means that the key is refused: expired, disabled, deleted or mistyped.".into(),
+            "A response of 401 means that the key is rejected: expired, disabled, deleted or mistyped.".into(),
         ],
     };
     Instructions { title: catalog.label(kind), header, curl, steps }

@@ -1,4 +1,4 @@
-//! The one type that holds the text of a key.
+//! The only type that contains the text of a key.
 
 use std::fmt;
 

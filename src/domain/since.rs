@@ -6,13 +6,13 @@ use super::Instant;
 use super::expiry::{ExpiryError, parse_duration, start_of};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no time in the past: write 7d, 12h, 2026-11-01 or 2026-11-01T12:00:00Z")]
+#[error("{0:?} is not a time in the past: use 7d, 12h, 2026-11-01 or 2026-11-01T12:00:00Z")]
 pub struct NotSince(pub String);
 
 /// Parses a duration before now, a date (the start of that day in the zone) or RFC 3339.
 ///
 /// In [`parse_when`](super::expiry::parse_when) a date is the end of its day.
-/// An instant in the future is not an error: nothing has happened since.
+/// An instant in the future is not an error.
 pub fn parse_since<Z: TimeZone>(text: &str, now: Instant, zone: &Z) -> Result<Instant, NotSince> {
     let text = text.trim();
     let wrong = || NotSince(text.to_owned());
@@ -24,7 +24,7 @@ pub fn parse_since<Z: TimeZone>(text: &str, now: Instant, zone: &Z) -> Result<In
     }
     match parse_duration(text) {
         Ok(length) => now.checked_sub_signed(length).ok_or_else(wrong),
-        // Longer ago than anything: all of it.
+        // Before all entries.
         Err(ExpiryError::TooFar) => Ok(DateTime::UNIX_EPOCH),
         Err(_) => Err(wrong()),
     }

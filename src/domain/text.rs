@@ -7,13 +7,13 @@ use unicode_width::UnicodeWidthChar;
 
 /// The name of a key or an Application: 1 to 100 characters, no line breaks.
 ///
-/// Hostile characters are stored as they are and made visible wherever the name is displayed, since
-/// `Display` goes through [`inert`].
+/// Control characters are stored as they are and made visible when the name is displayed, since `Display` uses
+/// [`inert`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(Arc<str>);
 
 impl Name {
-    /// The longest name, in characters.
+    /// Maximum number of characters.
     pub const MAX_CHARS: usize = 100;
 
     /// Trims and checks a name.
@@ -37,7 +37,7 @@ impl Name {
         Self(text.into())
     }
 
-    /// The name as it was typed. To display it use `Display`, which is inert.
+    /// The exact name. `Display` is safe to print.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -52,15 +52,15 @@ impl fmt::Display for Name {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    #[error("a name is needed")]
+    #[error("a name is required")]
     Empty,
-    #[error("a name has {} characters at the most", Name::MAX_CHARS)]
+    #[error("names have at most {} characters", Name::MAX_CHARS)]
     TooLong,
-    #[error("a name stands on one line")]
+    #[error("names cannot contain line breaks")]
     LineBreak,
 }
 
-/// Whether a character could move the cursor, hide itself or turn the reading direction round.
+/// Whether a character could move the cursor, be invisible, or change the reading direction.
 #[must_use]
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
@@ -72,7 +72,7 @@ pub fn is_unsafe(c: char) -> bool {
             | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// The beginning of a sentence: with a capital letter.
+/// Capitalizes the first letter.
 #[must_use]
 pub fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
@@ -80,13 +80,13 @@ pub fn capitalized(text: &str) -> String {
     format!("{first}{}", letters.as_str())
 }
 
-/// Stored text made harmless and visible: control, bidirectional and zero-width characters stand as
-/// `\u{202e}`, so that they neither act nor hide. All text from the database passes here on its way out.
+/// Makes control, bidirectional and zero-width characters visible, such as `\u{202e}`. All text from the database is
+/// displayed through this.
 #[must_use]
 pub fn inert(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        // A combining mark has no width but belongs to the letter before it; alone it would join ours.
+        // A combining mark at the start would combine with our own text.
         let orphan = out.is_empty() && c.width() == Some(0);
         if is_unsafe(c) || orphan {
             out.extend(c.escape_unicode());

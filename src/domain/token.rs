@@ -8,8 +8,8 @@
 //! | 43 base62 characters | 256 random bits |
 //! | 6 base62 characters | CRC-32 (ISO-HDLC) of all that stands before |
 //!
-//! Underscores only, so that a double click selects it whole. The checksum tells a mistyped or truncated key
-//! from a foreign one without asking the database.
+//! A double click selects the whole key, since it contains only letters, digits and underscores. The checksum detects a
+//! mistyped or truncated key without a read of the database.
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,7 +31,7 @@ pub trait Entropy {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the operating system gave no random bits: {reason}; no key was made")]
+#[error("the operating system returned no random bits: {reason}; no key was created")]
 pub struct EntropyError {
     pub reason: String,
 }
@@ -78,7 +78,7 @@ impl fmt::Display for Prefix {
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a prefix has 2 to 8 letters and digits")]
+#[error("a prefix must have 2 to 8 letters and digits")]
 pub struct NotAPrefix;
 
 /// Draws a key ID with equally likely characters.
@@ -144,7 +144,7 @@ fn checksum(text: &str) -> [u8; CHECKSUM_CHARS] {
     digits
 }
 
-/// What a well-formed text claims to be. Only the database knows whether it is a key.
+/// The parts of a well-formed text. Only the database knows whether it is a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub id: KeyId,
@@ -153,7 +153,7 @@ pub struct Claim {
 
 /// The form or the checksum is wrong. The error contains nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is not the text of a key: it is mistyped, cut off, or something else")]
+#[error("not an API key, or a mistyped or truncated one")]
 pub struct Malformed;
 
 /// Parses a presented text and checks its checksum.
@@ -163,11 +163,11 @@ pub fn parse(text: &str) -> Result<Claim, Malformed> {
     if text.as_bytes().ends_with(&checksum(body)) { Ok(claim) } else { Err(Malformed) }
 }
 
-/// Whether an argument holds a whole secret, even a damaged one: such an argument is refused, for it is in the
-/// shell's history now.
+/// Whether an argument contains a whole secret, even a damaged one. Such an argument is rejected, since it is now in the
+/// shell's history.
 #[must_use]
 pub fn holds_secret(text: &str) -> bool {
-    // Leave room for what a careless copy adds: quotes, white space, a cut end.
+    // Tolerates what a careless copy adds or cuts: quotes, white space, the end.
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| {
         let mut parts = word.splitn(4, '_');
         let (Some(_), Some(infix), Some(id), Some(secret)) =

@@ -1,4 +1,4 @@
-//! Users: who may change something, and who created a key.
+//! Users of the database.
 
 use std::fmt;
 
@@ -62,7 +62,7 @@ pub struct User {
     pub version: i64,
 }
 
-/// The person who runs this process, as the operating system knows them.
+/// The operating system user of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// `getuid()`; for root, the user ID of the login session where the kernel knows it.
@@ -119,13 +119,13 @@ impl fmt::Display for Email {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EmailError {
-    #[error("an email address is needed, such as ana@example.com")]
+    #[error("an email address is required, such as ana@example.com")]
     Empty,
-    #[error("an email address has one @ with something on either side, such as ana@example.com")]
+    #[error("an email address must have one @ between two parts, such as ana@example.com")]
     NoAt,
-    #[error("an email address has no spaces or invisible characters")]
+    #[error("an email address cannot contain spaces or invisible characters")]
     BadCharacter,
-    #[error("an email address has {} bytes at the most", Email::MAX_BYTES)]
+    #[error("an email address has at most {} bytes", Email::MAX_BYTES)]
     TooLong,
 }
 

@@ -150,7 +150,7 @@ mod tests {
             assert_eq!(of(lines).as_deref(), Some(wanted), "{lines:?}");
         }
         let unknown = from(&ours, None, &[(FORWARDED, &b"6.6.6.6, \xff"[..]), (REAL, b"6.6.6.6")]);
-        assert_eq!(unknown, None, "behind a Unix socket there is no address to record");
+        assert_eq!(unknown, None, "the peer of a Unix socket has no address");
     }
 
     #[test]

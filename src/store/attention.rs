@@ -1,5 +1,5 @@
-//! What `keydesk check` asks: which keys want somebody's attention. Each question walks an index, and no further than
-//! so many rows, so that a million keys cost no more than some thousands.
+//! The queries of `keydesk check`: keys that need attention. Each scans a limited number of rows of an index, so that a
+//! million keys cost no more than some thousands.
 
 use rusqlite::params;
 use rusqlite::types::Value;

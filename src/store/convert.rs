@@ -125,7 +125,7 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     })
 }
 
-/// Whether a write failed because something of that name is there already.
+/// Whether a write failed because a unique value already exists.
 pub(super) fn is_taken(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::ConstraintViolation))
 }

@@ -99,7 +99,7 @@ fn the_log_stays_in_order_and_writers_are_warned() {
         let mut command = home.command(&["keys", "create", "--name", name]);
         let said = run(command.envs(clock.environment()));
         assert_eq!(said.code, 0, "{said:?}");
-        let warned = said.err.contains("the clock is behind the last entry of the audit log");
+        let warned = said.err.contains("the system clock is behind the last entry of the audit log");
         assert_eq!(
             warned,
             name == "Behind",
@@ -114,7 +114,7 @@ fn the_log_stays_in_order_and_writers_are_warned() {
 
     clock.jump("-10y");
     let mut pty = Pty::in_home(&home, &[], &clock.environment());
-    pty.wait_for("the clock is behind the last entry of the audit log");
+    pty.wait_for("the system clock is behind the last entry of the audit log");
     pty.wait_for("Now");
     clock.jump("+10y");
     std::thread::sleep(Duration::from_millis(1_200));
@@ -173,11 +173,11 @@ fn no_command_relies_on_an_implausible_clock() {
             let output = run(command.envs(clock.environment()).write_stdin(secret.as_str()));
             let when = format!("{wrong} {arguments:?}: {output:?}");
             assert_eq!(output.code, 3, "{when}");
-            assert!(output.err.contains("the clock of this system is wrong: it shows "), "{when}");
-            assert!(output.err.contains("Set the clock") && output.out.is_empty(), "{when}");
+            assert!(output.err.contains("the system clock is wrong: it shows "), "{when}");
+            assert!(output.err.contains("Set the system clock") && output.out.is_empty(), "{when}");
         }
         let mut pty = Pty::in_home(&home, &[], &clock.environment());
-        pty.wait_for("the clock of this system is wrong");
+        pty.wait_for("the system clock is wrong");
         assert_eq!(pty.wait_for_end(Duration::from_secs(5)), 3, "{wrong}");
     }
     assert_eq!(home.run(&["audit", "list", "--json"]).out, before, "nothing was changed");

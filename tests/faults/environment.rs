@@ -35,7 +35,7 @@ fn without_randomness_no_key_is_created() {
         assert!(output.stdout.is_empty() && err.contains("random"), "{when}: {err}");
         if when == "1+" {
             assert_eq!(output.status.code(), Some(3), "{err}");
-            assert!(err.starts_with("error: the operating system gave no random bits"), "{err}");
+            assert!(err.starts_with("error: the operating system returned no random bits"), "{err}");
         }
     }
     if met == 0 {

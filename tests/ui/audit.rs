@@ -211,7 +211,7 @@ fn a_clock_behind_the_log_and_a_lost_known_head_are_both_reported_at_the_start()
     for _ in 0..2 {
         let screen = script.screen().split_whitespace().collect::<Vec<_>>().join(" ");
         for part in [
-            "the clock is behind the last entry of the audit log",
+            "the system clock is behind the last entry of the audit log",
             "The known head of this database is missing",
             "The present head is the known head from now on. (Esc)",
         ] {

@@ -83,6 +83,6 @@ fn run(command: &mut Command, input: Option<&Secret>) -> Result<String, String> 
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
-        Err("tmux refused".into())
+        Err("tmux failed".into())
     }
 }
