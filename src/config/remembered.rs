@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::settings::ThemeName;
-use crate::domain::application::ApplicationId;
+use crate::domain::application::Scope;
 use crate::host::{files, locations, new_file};
 
 /// The last choices of a user. None where they chose nothing.
@@ -18,8 +18,8 @@ pub struct Remembered {
     pub theme: Option<ThemeName>,
     /// Whether the details are shown beside the list of keys.
     pub details_pane: Option<bool>,
-    /// The Application whose keys were shown last.
-    pub application: Option<ApplicationId>,
+    /// The Application whose keys were shown last, or all.
+    pub scope: Option<Scope>,
 }
 
 /// The file, with the database that it is read and written for.
@@ -81,11 +81,8 @@ mod tests {
         let (first, second) = (file("first.db"), file("second.db"));
         assert_eq!(first.read(), Remembered::default());
         let light = Remembered { theme: Some(ThemeName::Light), ..Remembered::default() };
-        let other = Remembered {
-            details_pane: Some(false),
-            application: Some(ApplicationId(3)),
-            ..Remembered::default()
-        };
+        let other =
+            Remembered { details_pane: Some(false), scope: Some(Scope::All), ..Remembered::default() };
         first.write(&light).unwrap();
         second.write(&other).unwrap();
         assert_eq!((first.read(), second.read()), (light, other));

@@ -1,16 +1,20 @@
 //! The one façade through which both front ends work with a database.
 
+use super::attention::Attention;
 use super::known_head::{KnownHeadCheck, KnownHeads};
 use super::reads::{self, SessionInfo};
 use super::{DeskError, Session, Who};
 use crate::domain::Instant;
-use crate::domain::application::ApplicationId;
+use crate::domain::application::Scope;
 use crate::domain::audit::ChainHead;
 use crate::domain::clock;
 use crate::domain::token::Entropy;
 use crate::domain::user::Caller;
 use crate::host::identity;
-use crate::store::{Reader, Store, StoreError, applications, audit, keys};
+use crate::store::{Reader, Store, StoreError, applications, audit};
+
+/// The maximum number of Applications that a session knows by name.
+const MOST_APPLICATIONS: usize = 10_000;
 
 /// A database with the caller, their known heads and a source of randomness.
 pub struct Desk {
@@ -107,29 +111,27 @@ impl Desk {
         self.store.read(|r| warnings(&self.store, r, now))
     }
 
-    /// Returns the caller and the Application to show: the one with the name, else the one with the ID, else the first.
-    /// Keys that expire before `soon` need attention.
+    /// Returns the caller and what to show: the Application with the name, else the scope, else the first Application.
+    /// Keys that expire within `soon` need attention.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn session_info(
         &self,
         named: Option<&str>,
-        id: Option<ApplicationId>,
+        scope: Option<Scope>,
         soon: chrono::TimeDelta,
         now: Instant,
     ) -> Result<SessionInfo, StoreError> {
         let who = self.who()?;
         self.store.read(|r| {
-            let application = reads::application_to_show(r, named, id)?;
-            let attention =
-                application.as_ref().map_or(Ok(0), |here| keys::attention(r, here.id, now, soon))?;
+            let applications = applications::all(r, MOST_APPLICATIONS)?;
             Ok(SessionInfo {
                 who,
                 login: self.caller.login.clone(),
-                application,
-                applications: applications::count(r)?,
-                attention,
+                scope: reads::scope_to_show(&applications, named, scope),
+                attention: Attention::read(r, &applications, soon, now)?,
+                applications,
                 warnings: warnings(&self.store, r, now)?,
                 notice: identity::notice(&self.caller),
                 suggested_email: identity::suggested_email(&self.caller),

@@ -1,6 +1,7 @@
 //! Operations on the data, one file each, each in one transaction with its audit entries; and the reads and sentences
 //! that both front ends need. [`Desk`] is the one façade.
 
+mod attention;
 mod audit_verification;
 mod create_key;
 mod delete_keys;

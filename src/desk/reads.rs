@@ -3,17 +3,18 @@
 use chrono::{Datelike, Months};
 
 use super::Who;
+use super::attention::Attention;
 use crate::domain::Instant;
-use crate::domain::application::{Application, ApplicationId};
+use crate::domain::application::{Application, ApplicationId, Scope};
 use crate::domain::audit_filter::AuditFilter;
 use crate::domain::key::{Key, KeyId, Tombstone};
-use crate::domain::text::Name;
+use crate::domain::text::{Name, fold};
 use crate::domain::user::{User, UserId};
 use crate::host::clock::Zone;
 use crate::host::identity;
 use crate::store::audit::{self, AuditRow};
 use crate::store::usage::{self, Refused};
-use crate::store::{Anchor, Reader, StoreError, Window, applications, keys, users};
+use crate::store::{Anchor, Reader, StoreError, Window, keys, users};
 
 /// A key with its use.
 #[derive(Clone, Debug)]
@@ -65,17 +66,25 @@ pub struct SessionInfo {
     pub who: Who,
     /// The login name of the caller.
     pub login: String,
-    /// The Application whose keys are shown.
-    pub application: Option<Application>,
-    pub applications: u64,
-    /// Number of keys of this Application that expire soon.
-    pub attention: u64,
+    /// The Application whose keys are shown, or all; none while there is none.
+    pub scope: Option<Scope>,
+    /// All Applications, by name.
+    pub applications: Vec<Application>,
+    pub attention: Attention,
     /// Warnings about the database, such as a file that others can read.
     pub warnings: Vec<String>,
     /// What the caller must know of their login before they set up the database.
     pub notice: Option<&'static str>,
     /// Email address to suggest for the first user.
     pub suggested_email: String,
+}
+
+impl SessionInfo {
+    /// Returns the Application with an ID.
+    #[must_use]
+    pub fn application(&self, id: ApplicationId) -> Option<&Application> {
+        self.applications.iter().find(|application| application.id == id)
+    }
 }
 
 /// Reads a key with its use; none when there is no such key.
@@ -117,20 +126,17 @@ pub fn remains(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Option<Remains
     Ok(Some(Remains { tombstone, refused: usage::refused(r, id, now)? }))
 }
 
-/// Returns the Application that a front end shows first: the one with the name, else the one with the ID, else the first
-/// by name.
-pub(super) fn application_to_show(
-    r: &Reader<'_>,
-    named: Option<&str>,
-    id: Option<ApplicationId>,
-) -> Result<Option<Application>, StoreError> {
-    if let Some(application) = named.map_or(Ok(None), |name| applications::named(r, name))? {
-        return Ok(Some(application));
-    }
-    if let Some(application) = id.map_or(Ok(None), |id| applications::get(r, id))? {
-        return Ok(Some(application));
-    }
-    applications::first(r)
+/// Returns what a front end shows first: the Application with the name, else the scope, else the first Application.
+pub(super) fn scope_to_show(all: &[Application], named: Option<&str>, scope: Option<Scope>) -> Option<Scope> {
+    let named = named.map(|name| fold(name.trim()));
+    let of_name =
+        named.and_then(|name| all.iter().find(|application| fold(application.name.as_str()) == name));
+    let exists = |scope: &Scope| match scope {
+        Scope::Application(id) => all.iter().any(|application| application.id == *id),
+        Scope::All => !all.is_empty(),
+    };
+    let of = |application: &Application| Scope::Application(application.id);
+    of_name.map(of).or(scope.filter(exists)).or_else(|| all.first().map(of))
 }
 
 /// Returns the start of the month of an instant and the start of the next one, in a time zone.
@@ -151,7 +157,8 @@ pub fn expiring_in_month(
     at: Instant,
     zone: &Zone,
 ) -> Result<u64, StoreError> {
-    month_of(at, zone).map_or(Ok(0), |(from, until)| keys::expiring(r, application, from, until))
+    month_of(at, zone)
+        .map_or(Ok(0), |(from, until)| keys::expiring(r, Scope::Application(application), from, until))
 }
 
 /// Returns a name that no key of the Application has: this one, or this one with the lowest number from 2 behind it.

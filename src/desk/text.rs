@@ -10,6 +10,9 @@ use crate::store::NotAllowed;
 /// The first question about a new key.
 pub const THIRD_PARTY_QUESTION: &str = "Do you want to use this API Key with a 3rd party service?";
 
+/// The name of the view of the keys of all Applications.
+pub const ALL_APPLICATIONS: &str = "All Applications";
+
 /// Said while a new secret can be seen.
 pub const SECRET_SHOWN_ONCE: &str =
     "You cannot display the API key after this step. If you lose the value, create a new API key.";

@@ -10,7 +10,8 @@ use super::text::Name;
 pub struct ApplicationId(pub i64);
 
 /// The Applications that a list is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Scope {
     Application(ApplicationId),
     All,

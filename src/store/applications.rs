@@ -6,7 +6,7 @@ use super::convert;
 use super::page::{self, Page, TextOrder, Window};
 use super::{Reader, StoreError, WriteTx, changed_one};
 use crate::domain::Instant;
-use crate::domain::application::{Application, ApplicationId};
+use crate::domain::application::{Application, ApplicationId, Scope};
 use crate::domain::text::{Name, fold};
 
 const COLUMNS: &str = "a.id, a.name, a.created, a.key_count, a.version";
@@ -56,8 +56,11 @@ pub fn count(r: &Reader<'_>) -> Result<u64, StoreError> {
     r.value("counting the Applications", "SELECT count(*) FROM applications", [])
 }
 
-/// The Applications that have keys.
-pub(super) fn with_keys(r: &Reader<'_>) -> Result<Vec<ApplicationId>, StoreError> {
+/// The one Application, or all that have keys.
+pub(super) fn of(r: &Reader<'_>, scope: Scope) -> Result<Vec<ApplicationId>, StoreError> {
+    if let Scope::Application(id) = scope {
+        return Ok(vec![id]);
+    }
     let sql = "SELECT id FROM applications WHERE key_count > 0 ORDER BY id";
     r.all("reading the Applications", sql, [], |row| Ok(ApplicationId(row.get(0)?)))
 }

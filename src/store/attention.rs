@@ -1,15 +1,17 @@
 //! The queries of `keydesk check`: keys that need attention. Each scans a limited number of rows of an index, so that a
 //! million keys cost no more than some thousands.
 
+use chrono::TimeDelta;
 use rusqlite::params;
 use rusqlite::types::Value;
 
-use super::convert::KEY_COLUMNS;
-use super::keys::select;
+use super::convert::{self, KEY_COLUMNS};
+use super::keys::{TOMBSTONE, select, tombstone_of};
+use super::usage::day_of;
 use super::{Reader, StoreError};
 use crate::domain::Instant;
-use crate::domain::application::ApplicationId;
-use crate::domain::key::Key;
+use crate::domain::application::{ApplicationId, Scope};
+use crate::domain::key::{Key, Tombstone};
 
 /// How many rows of an index one question looks at.
 pub(crate) const LOOKED_AT: u64 = 50_000;
@@ -28,6 +30,43 @@ impl FoundKeys {
         keys.truncate(most);
         Self { keys, more }
     }
+}
+
+/// A deleted key that somebody still uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedInUse {
+    pub tombstone: Tombstone,
+    /// The last request with it.
+    pub last: Instant,
+    pub last_from: Option<String>,
+}
+
+/// Deleted keys that were used in the last 24 hours, the latest first, at most `most`, without throwaway keys.
+pub fn deleted_in_use(
+    r: &Reader<'_>,
+    scope: Scope,
+    now: Instant,
+    most: usize,
+) -> Result<Vec<DeletedInUse>, StoreError> {
+    let application = match scope {
+        Scope::Application(id) => Some(id.0),
+        Scope::All => None,
+    };
+    let sql = format!(
+        "SELECT {TOMBSTONE}, max(f.last), f.last_from FROM refusals f JOIN tombstones t ON t.key_id = f.key_id \
+         WHERE f.day IN (?1, ?1 - 1) AND f.reason = 'deleted' AND f.last > ?2 AND t.throwaway = 0 \
+         AND (?3 IS NULL OR t.application_id = ?3) GROUP BY f.key_id ORDER BY max(f.last) DESC, f.key_id LIMIT ?4"
+    );
+    let since = (now - TimeDelta::days(1)).timestamp();
+    r.all(
+        "reading which deleted keys are still in use",
+        &sql,
+        params![day_of(now), since, application, most],
+        |row| {
+            let (last, last_from) = (convert::instant(row, 10)?, row.get(11)?);
+            Ok(DeletedInUse { tombstone: tombstone_of(row)?, last, last_from })
+        },
+    )
 }
 
 fn number(value: usize) -> Value {

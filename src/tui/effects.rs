@@ -6,6 +6,7 @@ use super::app::msg::{Counted, Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Oper
 use crate::config::settings::Settings;
 use crate::desk::{self, AuditVerifier, Desk, DeskError, Picked, Session};
 use crate::domain::Instant;
+use crate::domain::application::Scope;
 use crate::host::identity;
 use crate::store::{Store, StoreError, applications, audit, keys, usage, users};
 
@@ -40,14 +41,9 @@ impl Effects {
     pub fn load(&mut self, load: Load, now: Instant) -> Result<Loaded, StoreError> {
         let (store, catalog) = (self.desk.store(), &self.settings.catalog);
         Ok(match load {
-            Load::SessionInfo { application, named } => {
+            Load::SessionInfo { scope, named } => {
                 let soon = self.settings.expires_soon;
-                Loaded::SessionInfo(Box::new(self.desk.session_info(
-                    named.as_deref(),
-                    application,
-                    soon,
-                    now,
-                )?))
+                Loaded::SessionInfo(Box::new(self.desk.session_info(named.as_deref(), scope, soon, now)?))
             }
             Load::Keys(query, window) => {
                 Loaded::Keys(store.read(|r| keys::page(r, &query, catalog, &window))?)
@@ -71,12 +67,12 @@ impl Effects {
             Load::UnusedName(application, name) => {
                 Loaded::UnusedName(store.read(|r| desk::unused_name(r, application, &name))?)
             }
-            Load::MonthCount(application, from, until) => {
-                Loaded::Count(store.read(|r| keys::expiring(r, application, from, until))?)
-            }
-            Load::Timeline(application, bounds) => Loaded::Timeline(store.read(|r| {
+            Load::MonthCount(application, from, until) => Loaded::Count(
+                store.read(|r| keys::expiring(r, Scope::Application(application), from, until))?,
+            ),
+            Load::Timeline(scope, bounds) => Loaded::Timeline(store.read(|r| {
                 let months = bounds.windows(2);
-                months.map(|month| keys::expiring(r, application, month[0], month[1])).collect()
+                months.map(|month| keys::expiring(r, scope, month[0], month[1])).collect()
             })?),
             Load::Applications(filter, window) => {
                 Loaded::Applications(store.read(|r| applications::page(r, &filter, &window))?)

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod all_applications;
 mod appearance;
 mod audit;
 mod bulk;

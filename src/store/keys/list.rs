@@ -61,14 +61,6 @@ fn condition(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<Cond
 /// How many keys are looked at along the order before a filter goes through all of them.
 const GLANCE: usize = 3_000;
 
-/// The Applications that the keys of a query belong to.
-fn applications_of(r: &Reader<'_>, query: &KeyQuery) -> Result<Vec<ApplicationId>, StoreError> {
-    match query.scope {
-        Scope::Application(id) => Ok(vec![id]),
-        Scope::All => applications::with_keys(r),
-    }
-}
-
 /// A list that is being read in one direction.
 struct List<'a> {
     r: &'a Reader<'a>,
@@ -207,7 +199,7 @@ pub fn page(
     catalog: &Catalog,
     window: &Window<Key>,
 ) -> Result<Page<Key>, StoreError> {
-    let (condition, applications) = (condition(r, query, catalog)?, applications_of(r, query)?);
+    let (condition, applications) = (condition(r, query, catalog)?, applications::of(r, query.scope)?);
     let list = List { r, query, condition: &condition, applications: &applications };
     // Where it is now; where it was, if it is gone.
     let cursor = |key: &Key| Ok(get(r, key.id)?.unwrap_or_else(|| key.clone()));
@@ -248,7 +240,7 @@ pub fn each<E: From<StoreError>>(
     limit: usize,
     mut f: impl FnMut(Key) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (condition, applications) = (condition(r, query, catalog)?, applications_of(r, query)?);
+    let (condition, applications) = (condition(r, query, catalog)?, applications::of(r, query.scope)?);
     let list = List { r, query, condition: &condition, applications: &applications };
     let mut left = limit;
     list.walk(None, true, Matching::Only, limit, |key, _| {

@@ -10,5 +10,5 @@ mod walk;
 pub use change::*;
 pub use list::{KeyQuery, count, each, ids, page, plan};
 pub use order::KeySort;
-pub(super) use read::select;
 pub use read::*;
+pub(super) use read::{TOMBSTONE, select, tombstone_of};

@@ -1,16 +1,15 @@
 //! Single keys and tombstones.
 
-use chrono::TimeDelta;
 use rusqlite::types::Value;
 use rusqlite::{Row, params, params_from_iter};
 
 use crate::domain::Instant;
-use crate::domain::application::ApplicationId;
+use crate::domain::application::{ApplicationId, Scope};
 use crate::domain::key::{Key, KeyId, Tombstone};
 use crate::domain::text::{fold, natural};
 use crate::domain::user::UserId;
 use crate::store::convert::{self, KEY_COLUMNS};
-use crate::store::{Reader, StoreError};
+use crate::store::{Reader, StoreError, applications};
 
 pub fn get(r: &Reader<'_>, id: KeyId) -> Result<Option<Key>, StoreError> {
     let sql =
@@ -72,40 +71,38 @@ fn with_name(
 /// How far keys that expire soon are counted: beyond it "many" says enough, and the header must not wait.
 pub(crate) const MOST_ATTENTION: u64 = 1_000;
 
-/// How many keys of an Application work still, but not for longer than `soon`; at most `MOST_ATTENTION`.
+/// How many keys of an Application expire until an instant and have no successor; at most `MOST_ATTENTION`.
 pub fn attention(
     r: &Reader<'_>,
     application: ApplicationId,
     now: Instant,
-    soon: TimeDelta,
+    until: Instant,
 ) -> Result<u64, StoreError> {
     r.value(
         "counting the keys that expire soon",
         "SELECT count(*) FROM (SELECT 1 FROM keys INDEXED BY keys_by_state \
-         WHERE application_id = ?1 AND is_disabled = 0 AND expires > ?2 AND expires <= ?3 LIMIT ?4)",
-        params![application.0, now.timestamp(), (now + soon).timestamp(), MOST_ATTENTION],
+         WHERE application_id = ?1 AND is_disabled = 0 AND expires > ?2 AND expires <= ?3 AND replaced_by IS NULL \
+         LIMIT ?4)",
+        params![application.0, now.timestamp(), until.timestamp(), MOST_ATTENTION],
     )
 }
 
-/// How many keys of an Application expire from one instant until before another.
-pub fn expiring(
-    r: &Reader<'_>,
-    application: ApplicationId,
-    from: Instant,
-    until: Instant,
-) -> Result<u64, StoreError> {
-    r.value(
-        "counting the keys of a month",
-        "SELECT count(*) FROM keys INDEXED BY keys_by_expires \
-         WHERE application_id = ?1 AND expires >= ?2 AND expires < ?3",
-        params![application.0, from.timestamp(), until.timestamp()],
-    )
+/// How many keys expire from one instant until before another.
+pub fn expiring(r: &Reader<'_>, scope: Scope, from: Instant, until: Instant) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM keys INDEXED BY keys_by_expires \
+               WHERE application_id = ?1 AND expires >= ?2 AND expires < ?3";
+    let count = |application: ApplicationId| {
+        let values = params![application.0, from.timestamp(), until.timestamp()];
+        r.value::<u64>("counting the keys of a month", sql, values)
+    };
+    applications::of(r, scope)?.into_iter().map(count).sum()
 }
 
-const TOMBSTONE: &str = "key_id, name, application_id, prefix, deleted, deleted_by, last_used, last_used_from, \
-     first_refused, first_refused_from";
+pub(in crate::store) const TOMBSTONE: &str = "t.key_id, t.name, t.application_id, t.prefix, t.deleted, t.deleted_by, \
+     t.last_used, t.last_used_from, t.first_refused, t.first_refused_from";
 
-fn tombstone_of(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
+/// A tombstone from [`TOMBSTONE`].
+pub(in crate::store) fn tombstone_of(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
     Ok(Tombstone {
         id: convert::key_id(row, 0)?,
         name: convert::name(row, 1)?,
@@ -121,7 +118,7 @@ fn tombstone_of(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
 }
 
 pub fn tombstone(r: &Reader<'_>, id: KeyId) -> Result<Option<Tombstone>, StoreError> {
-    let sql = format!("SELECT {TOMBSTONE} FROM tombstones WHERE key_id = ?1");
+    let sql = format!("SELECT {TOMBSTONE} FROM tombstones t WHERE key_id = ?1");
     r.first("reading a tombstone", &sql, [id.as_str()], tombstone_of)
 }
 

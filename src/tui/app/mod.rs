@@ -25,7 +25,7 @@ use crate::config::settings::ThemeName;
 use crate::desk::Who;
 use crate::desk::known_head::KnownHeadCheck;
 use crate::domain::Instant;
-use crate::domain::application::ApplicationId;
+use crate::domain::application::Scope;
 
 use direction::Direction;
 use message::{Message, Tone};
@@ -231,9 +231,9 @@ impl App {
                     self.act(action);
                 }
             }
-            Flow::Choose(application) => {
+            Flow::Choose(scope) => {
                 self.close(dialog);
-                self.choose(application);
+                self.choose(scope);
             }
         }
     }
@@ -255,25 +255,23 @@ impl App {
         }
     }
 
-    /// Shows the keys of another Application.
-    fn choose(&mut self, application: ApplicationId) {
+    /// Shows the keys of another Application, or of all.
+    fn choose(&mut self, scope: Scope) {
         self.screens.current = ScreenId::Keys;
         self.wanted_application = None;
-        self.shared.remember(|remembered| remembered.application = Some(application));
-        if self.shared.application_id() != Some(application)
-            && let Some(session) = &mut self.shared.session
-        {
-            session.application = None;
+        self.shared.remember(|remembered| remembered.scope = Some(scope));
+        if let Some(session) = &mut self.shared.session {
+            session.scope = Some(scope);
         }
         let (keys, shared) = self.keys();
-        keys.show(Some(application), shared);
+        keys.show(Some(scope), shared);
         self.load_session();
     }
 
     fn load_session(&mut self) {
-        let application = self.screens.keys.application().or(self.shared.remembered.application);
+        let scope = self.screens.keys.scope().or(self.shared.remembered.scope);
         let named = self.wanted_application.clone();
-        let load = Load::SessionInfo { application, named };
+        let load = Load::SessionInfo { scope, named };
         self.session.load(load, self.shared.on_behalf_of(Asker::App));
     }
 

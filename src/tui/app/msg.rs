@@ -9,7 +9,7 @@ use crate::desk::{
     Batch, CreatedKey, DeskError, Ending, KeyAccess, KeyAction, Picked, Rotated, Selection, SetUp,
 };
 use crate::domain::Instant;
-use crate::domain::application::{Application, ApplicationId};
+use crate::domain::application::{Application, ApplicationId, Scope};
 use crate::domain::audit::ChainHead;
 use crate::domain::audit_filter::AuditFilter;
 use crate::domain::key::{Key, KeyId, NewKey, Tombstone};
@@ -103,8 +103,8 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub enum Load {
     SessionInfo {
-        /// The selected Application; the first by name when it is none or was deleted.
-        application: Option<ApplicationId>,
+        /// What is shown; the first Application by name when it is none or was deleted.
+        scope: Option<Scope>,
         /// The Application that the command line names.
         named: Option<String>,
     },
@@ -121,7 +121,7 @@ pub enum Load {
     /// How many keys expire from one instant until before another.
     MonthCount(ApplicationId, Instant, Instant),
     /// How many keys expire from each of these instants until before the next.
-    Timeline(ApplicationId, Vec<Instant>),
+    Timeline(Scope, Vec<Instant>),
     Applications(Vec<String>, Window<Application>),
     /// All Applications.
     ApplicationChoices,

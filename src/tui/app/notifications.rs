@@ -3,6 +3,7 @@
 use crate::desk::text::{count, last_use};
 use crate::desk::{DeskError, KeyAccess, Who};
 use crate::domain::Instant;
+use crate::domain::application::Scope;
 use crate::domain::key::{Key, Tombstone};
 use crate::domain::text::fold;
 use crate::domain::user::{User, UserStatus};
@@ -56,7 +57,7 @@ impl App {
                 }
             }
             Outcome::SetUp(set_up) => {
-                keys.list.query.application = Some(set_up.application.id);
+                keys.list.query.scope = Some(Scope::Application(set_up.application.id));
                 if let (Some(session), Some(user)) = (&mut self.shared.session, &set_up.user) {
                     session.who = Who::Active(user.clone());
                 }

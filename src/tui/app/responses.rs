@@ -2,6 +2,7 @@
 
 use crate::desk::known_head::LogMismatch;
 use crate::desk::{Who, text};
+use crate::domain::application::Scope;
 use crate::domain::text::capitalized;
 
 use super::App;
@@ -50,18 +51,21 @@ impl App {
         if is_first {
             self.greet(&session);
         }
-        let application = session.application.as_ref();
+        let scope = session.scope;
+        let application = match scope {
+            Some(Scope::Application(id)) => session.application(id),
+            Some(Scope::All) | None => None,
+        };
         if let Some(name) = self.wanted_application.take()
             && application.is_none_or(|application| !application.name.as_str().eq_ignore_ascii_case(&name))
         {
             self.shared.say_also(&format!("Application {name:?} not found."));
         }
-        let application = application.map(|application| application.id);
         self.shared.session = Some(session);
         self.banner = None;
-        if is_first || self.screens.keys.application() != application {
+        if is_first || self.screens.keys.scope() != scope {
             let (keys, shared) = self.keys();
-            keys.show(application, shared);
+            keys.show(scope, shared);
         }
         if is_first {
             // After the rows, which must not wait for it.

@@ -9,7 +9,7 @@ use crate::config::remembered::Remembered;
 use crate::config::settings::{Settings, ThemeName};
 use crate::desk::known_head::LogMismatch;
 use crate::domain::Instant;
-use crate::domain::application::{Application, ApplicationId};
+use crate::domain::application::{Application, ApplicationId, Scope};
 use crate::domain::platform::Catalog;
 use crate::domain::user::UserId;
 use crate::host::clock::Zone;
@@ -144,7 +144,20 @@ impl Shared {
 
     /// The Application whose keys are shown.
     pub fn application(&self) -> Option<&Application> {
-        self.session.as_ref()?.application.as_ref()
+        match self.scope()? {
+            Scope::Application(id) => self.application_of(id),
+            Scope::All => None,
+        }
+    }
+
+    /// What is shown: the keys of an Application, or of all.
+    pub fn scope(&self) -> Option<Scope> {
+        self.session.as_ref()?.scope
+    }
+
+    /// The Application with an ID.
+    pub fn application_of(&self, id: ApplicationId) -> Option<&Application> {
+        self.session.as_ref()?.application(id)
     }
 
     pub fn application_id(&self) -> Option<ApplicationId> {

@@ -10,8 +10,9 @@ use super::facts::email;
 use super::page::cells;
 use super::text::{sentence, wrap};
 use crate::desk::Who;
+use crate::desk::text::ALL_APPLICATIONS;
+use crate::domain::application::Scope;
 use crate::domain::text::inert;
-use crate::store::keys::MOST_ATTENTION;
 use crate::tui::app::App;
 use crate::tui::app::message::Tone;
 use crate::tui::app::msg::{SessionInfo, Target};
@@ -69,15 +70,9 @@ impl Attention {
         if app.shared.log_mismatch.is_some() {
             return Some(Self { texts: vec!["! log mismatch".into()], style: theme.danger });
         }
-        let days = app.shared.settings().expires_soon.num_days();
-        let (count, keys) = match app.shared.session.as_ref()?.attention {
-            0 => return None,
-            1 => ("1".to_owned(), "key expires"),
-            MOST_ATTENTION.. => (format!("{MOST_ATTENTION}+"), "keys expire"),
-            keys => (keys.to_string(), "keys expire"),
-        };
-        let texts = vec![format!("{sign} {count} {keys} within {days} days"), format!("{sign} {count} soon")];
-        Some(Self { texts, style: theme.warning })
+        let texts = app.shared.session.as_ref()?.attention.texts(app.shared.settings().expires_soon);
+        let texts: Vec<String> = texts.into_iter().map(|text| format!("{sign} {text}")).collect();
+        (!texts.is_empty()).then_some(Self { texts, style: theme.warning })
     }
 }
 
@@ -98,8 +93,14 @@ fn location(app: &App, step: &str) -> String {
     let step = format!(" {step} ");
     match app.screens.current {
         ScreenId::Keys => {
-            let name = app.shared.application().map(|application| application.name.to_string());
-            [name.as_deref().unwrap_or("No Application"), "Settings", title].join(&step)
+            let name = match app.shared.scope() {
+                Some(Scope::All) => ALL_APPLICATIONS.to_owned(),
+                Some(Scope::Application(id)) => {
+                    app.shared.application_of(id).map(|here| here.name.to_string()).unwrap_or_default()
+                }
+                None => "No Application".to_owned(),
+            };
+            [name.as_str(), "Settings", title].join(&step)
         }
         _ => ["keydesk", title].join(&step),
     }

@@ -4,8 +4,8 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use crate::config::bindings::Bindings;
-use crate::desk::text::count;
-use crate::domain::application::{Application, ApplicationId};
+use crate::desk::text::{ALL_APPLICATIONS, count};
+use crate::domain::application::{Application, Scope};
 use crate::domain::text::fold;
 
 use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared, TextField};
@@ -81,7 +81,7 @@ pub struct Entry {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Choice {
-    Application(ApplicationId),
+    Applications(Scope),
     Action(Action),
 }
 
@@ -136,7 +136,7 @@ impl Chooser {
 
     fn chosen(&self, place: usize) -> Flow {
         match self.matching().nth(place).map(|entry| entry.choice) {
-            Some(Choice::Application(id)) => Flow::Choose(id),
+            Some(Choice::Applications(scope)) => Flow::Choose(scope),
             Some(Choice::Action(action)) => Flow::CloseAnd(action),
             None => Flow::Stay,
         }
@@ -184,14 +184,21 @@ impl Dialog for Chooser {
     fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) -> Flow {
         match self.applications.take(reply) {
             Some(Ok(all)) => {
-                let current = shared.application_id();
-                self.menu.chosen = all.iter().position(|a| Some(a.id) == current).unwrap_or_default();
-                let entry = |application: Application| Entry {
-                    name: application.name.to_string(),
-                    note: count(application.keys, "key"),
-                    choice: Choice::Application(application.id),
+                let current = shared.scope().map(Choice::Applications);
+                let entry = |name, keys, scope| Entry {
+                    name,
+                    note: count(keys, "key"),
+                    choice: Choice::Applications(scope),
                 };
-                self.entries = Some(all.into_iter().map(entry).collect());
+                let total = all.iter().map(|application| application.keys).sum();
+                let first = entry(ALL_APPLICATIONS.to_owned(), total, Scope::All);
+                let each = all.into_iter().map(|application| {
+                    entry(application.name.to_string(), application.keys, Scope::Application(application.id))
+                });
+                let entries: Vec<Entry> = [first].into_iter().chain(each).collect();
+                let place = entries.iter().position(|entry| Some(entry.choice) == current);
+                self.menu.chosen = place.unwrap_or_default();
+                self.entries = Some(entries);
                 self.refilter();
             }
             Some(Err(error)) => self.error = Some(error.to_string()),

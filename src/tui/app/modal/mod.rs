@@ -23,7 +23,7 @@ use super::shared::Shared;
 use super::text_field::TextField;
 use crate::config::bindings::{Action, Chord, Context};
 use crate::domain::Instant;
-use crate::domain::application::ApplicationId;
+use crate::domain::application::Scope;
 use chrono::NaiveDate;
 use submission::Submission;
 
@@ -81,7 +81,7 @@ pub enum Flow {
     /// The dialog closes, and an action is carried out below.
     CloseAnd(Action),
     /// The dialog closes, and the keys of this Application are shown.
-    Choose(ApplicationId),
+    Choose(Scope),
 }
 
 impl Flow {

@@ -1,7 +1,7 @@
 //! Applications: create, rename, delete, choose.
 
 use crate::config::bindings::Action;
-use crate::domain::application::{Application, ApplicationId};
+use crate::domain::application::{Application, ApplicationId, Scope};
 use crate::domain::filter::{FilterError, words};
 use crate::store::Window;
 
@@ -61,7 +61,7 @@ impl Screen for ApplicationsScreen {
         }
         let Some(application) = self.list.rows.selected().cloned() else { return Flow::Stay };
         match action {
-            Action::Open => Flow::Choose(application.id),
+            Action::Open => Flow::Choose(Scope::Application(application.id)),
             Action::Rename => Flow::open(Form::rename_application(application)),
             Action::Delete => Flow::open(Delete::application(application)),
             _ => Flow::Stay,

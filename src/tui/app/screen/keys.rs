@@ -20,7 +20,9 @@ use super::timeline::Timeline;
 use crate::tui::app::direction::Direction;
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
-use crate::tui::app::modal::{Confirm, Delete, Flow, Modal, Press, Reading, Rotate, Targets, Wizard};
+use crate::tui::app::modal::{
+    Chooser, Confirm, Delete, Flow, Modal, Press, Reading, Rotate, Targets, Wizard,
+};
 use crate::tui::app::msg::{Counted, Effect, KeyDetails, Load, MOST_SELECTED};
 use crate::tui::app::pending::{Pending, Reply};
 use crate::tui::app::shared::Shared;
@@ -35,7 +37,8 @@ impl Row for Key {
 /// Which keys are shown, apart from the text of the filter, and in which order.
 #[derive(Debug)]
 pub struct KeysQuery {
-    pub application: Option<ApplicationId>,
+    /// None while there is no Application.
+    pub scope: Option<Scope>,
     /// Only keys of this state.
     pub state: Option<KeyState>,
     pub sort: KeySort,
@@ -44,14 +47,14 @@ pub struct KeysQuery {
 
 impl Default for KeysQuery {
     fn default() -> Self {
-        Self { application: None, state: None, sort: KeySort::State, descending: false }
+        Self { scope: None, state: None, sort: KeySort::State, descending: false }
     }
 }
 
 impl KeysQuery {
     fn with(&self, filter: &KeyFilter, shared: &Shared) -> Option<Box<KeyQuery>> {
         Some(Box::new(KeyQuery {
-            scope: Scope::Application(self.application?),
+            scope: self.scope?,
             filter: filter.clone(),
             state: self.state,
             platform: None,
@@ -105,15 +108,25 @@ pub struct KeysScreen {
 }
 
 impl KeysScreen {
-    pub fn application(&self) -> Option<ApplicationId> {
-        self.list.query.application
+    pub fn scope(&self) -> Option<Scope> {
+        self.list.query.scope
     }
 
-    /// Shows another Application.
-    pub fn show(&mut self, application: Option<ApplicationId>, shared: &mut Shared) {
-        if self.application() != application {
+    /// The Application of a new key: the one that is shown, else that of the selected key, else the only one.
+    fn application(&self, shared: &Shared) -> Option<ApplicationId> {
+        if let Some(Scope::Application(id)) = self.scope() {
+            return Some(id);
+        }
+        let all = shared.session.as_ref().map(|session| session.applications.as_slice()).unwrap_or_default();
+        let only = if let [one] = all { Some(one.id) } else { None };
+        self.list.rows.selected().map(|key| key.application).or(only)
+    }
+
+    /// Shows another Application, or all.
+    pub fn show(&mut self, scope: Option<Scope>, shared: &mut Shared) {
+        if self.scope() != scope {
             let KeysQuery { sort, descending, .. } = self.list.query;
-            let query = KeysQuery { application, sort, descending, state: None };
+            let query = KeysQuery { scope, sort, descending, state: None };
             let (has_pane, timeline) = (self.has_pane, self.timeline.take());
             *self = Self { list: FilteredList::new(query), has_pane, timeline, ..Self::default() };
             self.list.set_height(layout::list_height(shared.size));
@@ -126,8 +139,8 @@ impl KeysScreen {
     }
 
     fn reload_timeline(&mut self, shared: &mut Shared) {
-        if let (Some(application), Some(timeline)) = (self.application(), &mut self.timeline) {
-            timeline.reload(application, shared);
+        if let (Some(scope), Some(timeline)) = (self.scope(), &mut self.timeline) {
+            timeline.reload(scope, shared);
         }
     }
 
@@ -282,9 +295,13 @@ impl Screen for KeysScreen {
                     self.pending_ids.load(Load::KeyIds(query), shared);
                 }
             }
-            Action::Create => match self.application() {
+            Action::Create => match self.application(shared) {
                 Some(application) => {
                     return Flow::open(Wizard::new(application, shared));
+                }
+                None if self.scope() == Some(Scope::All) => {
+                    shared.say(Message::note("Choose the Application of the new key, then press n."));
+                    return Flow::open(Chooser::applications());
                 }
                 None => {
                     shared

@@ -3,7 +3,7 @@
 use chrono::{Datelike, Months, NaiveDate};
 
 use crate::domain::Instant;
-use crate::domain::application::ApplicationId;
+use crate::domain::application::Scope;
 use crate::tui::app::msg::Load;
 use crate::tui::app::pending::{Pending, Reply};
 use crate::tui::app::shared::Shared;
@@ -29,7 +29,7 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    pub fn reload(&mut self, application: ApplicationId, shared: &mut Shared) {
+    pub fn reload(&mut self, scope: Scope, shared: &mut Shared) {
         let zone = shared.zone();
         let today = zone.local(shared.now).date_naive();
         let Some(first) = today.with_day(1) else { return };
@@ -39,7 +39,7 @@ impl Timeline {
         if let Some(start) = bounds.first_mut() {
             *start = shared.now;
         }
-        self.counts.load(Load::Timeline(application, bounds), shared);
+        self.counts.load(Load::Timeline(scope, bounds), shared);
     }
 
     pub fn receive(&mut self, reply: &mut Reply) {

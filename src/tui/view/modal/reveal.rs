@@ -18,7 +18,7 @@ pub(super) fn panel(app: &App, reveal: &Reveal, page: &mut Page<'_>) {
         _ => "API key created".to_owned(),
     };
     page.line(Line::styled(title, theme.accent)).blank();
-    let application = app.shared.application().filter(|here| here.id == reveal.key.application);
+    let application = app.shared.application_of(reveal.key.application);
     if let Some(application) = application {
         page.facts(&[("Application", &application.name)]);
     }

@@ -94,7 +94,8 @@ fn expiration(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
 
 fn review(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = page.theme();
-    let application = app.shared.application().map_or_else(String::new, |a| a.name.to_string());
+    let application =
+        app.shared.application_of(wizard.application).map_or_else(String::new, |a| a.name.to_string());
     page.facts(&[
         ("Application", &application),
         ("Name", &inert(wizard.name.field.text())),

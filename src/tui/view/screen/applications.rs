@@ -16,7 +16,8 @@ const EMPTY: &str = "There are no Applications yet. Press n to create one.";
 pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let list = &app.screens.applications.list;
     let (theme, pointer, current) = (canvas.theme, canvas.glyphs.pointer, app.shared.application_id());
-    let total = app.shared.session.as_ref().map(|session| count(session.applications, "Application"));
+    let total =
+        app.shared.session.as_ref().map(|session| count(session.applications.len() as u64, "Application"));
     let facts = total.map(|total| Span::styled(total, theme.dim)).into_iter().collect();
     let (cursor, below) = top_line(list, facts, area, canvas);
     let columns = [

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use ratatui::text::{Line, Span};
 
 use super::marked;
+use crate::domain::application::Scope;
 use crate::domain::expiry::relative_short;
 use crate::domain::key::{Key, KeyId};
 use crate::domain::key_filter::KeyField;
 use crate::store::keys::KeySort::{self, Creator, Expires, LastUsed, Name, Platform, State};
 use crate::tui::app::App;
-use crate::tui::app::screen::keys::KeysQuery;
 use crate::tui::view::appearance::{Appearance, Glyphs};
 use crate::tui::view::facts::{creator, shared_domain, state};
 use crate::tui::view::page::cells;
@@ -24,9 +24,11 @@ enum Cell {
     Sorted(KeySort),
     /// The successor, else the predecessor.
     Partner,
+    /// Only in the list of all Applications.
+    Application,
 }
 
-use Cell::{Mark, Partner, Sorted};
+use Cell::{Application, Mark, Partner, Sorted};
 
 const COUNT: usize = 9;
 
@@ -73,6 +75,9 @@ const MOST: Widths = [1, 40, 10, 13, 29, 9, 14, 36, 13];
 
 /// NAME has so many cells even if it needs fewer.
 const NAME_LEAST: u16 = 18;
+
+/// The greatest width of the column of the Applications.
+const MOST_APPLICATION: u16 = 20;
 
 /// Cells that are left for LAST USED: it needs more for its arrow and for "not delivered".
 const RESERVE: u16 = 4;
@@ -142,8 +147,11 @@ pub(super) struct KeyTable {
 }
 
 impl KeyTable {
-    pub(super) fn new(query: &KeysQuery, rows: &[Key], width: u16) -> Self {
-        let available = width.saturating_sub(table::EDGE);
+    pub(super) fn new(app: &App, rows: &[Key], width: u16) -> Self {
+        let query = &app.screens.keys.list.query;
+        let application = (query.scope == Some(Scope::All)).then(|| application_width(app, rows));
+        let taken = application.map_or(0, |width| width + table::GAP);
+        let available = width.saturating_sub(table::EDGE + taken);
         let fitting = fitting(available, |cell| cell == Sorted(query.sort));
         let is_undelivered = |key: &Key| key.last_used.is_none() && key.delivered.is_none();
         let last_used = if rows.iter().any(is_undelivered) { NOT_DELIVERED.len() } else { 0 };
@@ -160,7 +168,10 @@ impl KeyTable {
         let creators =
             rows.iter().map(|key| cells(Span::raw(creator(&key.creator)).width())).max().unwrap_or(0);
         let is_whole = widths[PARTNER] > 0;
-        let shown = || ORDER.into_iter().zip(widths).filter(|(_, width)| *width > 0);
+        let mut shown: Vec<_> = ORDER.into_iter().zip(widths).filter(|(_, width)| *width > 0).collect();
+        if let Some(width) = application {
+            shown.insert(NAME + 1, (Application, width));
+        }
         let column = |(cell, width): (Cell, u16)| {
             let (name, is_number) = heading(cell);
             let column = Column::fixed(name, width);
@@ -168,8 +179,8 @@ impl KeyTable {
             column.sorted((cell == Sorted(query.sort)).then_some(query.descending))
         };
         Self {
-            columns: shown().map(column).collect(),
-            contents: shown().map(|(cell, _)| cell).collect(),
+            columns: shown.iter().copied().map(column).collect(),
+            contents: shown.iter().map(|(cell, _)| *cell).collect(),
             name_width: usize::from(widths[NAME]),
             with_id,
             domain: shared_domain(rows.iter().filter_map(|key| key.creator.email.as_ref()))
@@ -189,6 +200,7 @@ impl KeyTable {
                 Line::styled(if picked { glyphs.picked } else { " " }, theme.accent)
             }
             Sorted(Name) => self.name(appearance, key, &found(KeyField::Any)),
+            Application => Line::raw(application_name(app, key)),
             Sorted(KeySort::KeyId) => marked(key.id.to_string(), KeyField::Any),
             Partner => match partner(key, glyphs) {
                 Some((arrow, other)) => Line::styled(format!("{arrow} {other}"), theme.dim),
@@ -247,6 +259,7 @@ fn heading(cell: Cell) -> (&'static str, bool) {
         Sorted(Name) => ("NAME", false),
         Sorted(KeySort::KeyId) => ("KEY ID", false),
         Partner => ("ROTATION", false),
+        Application => ("APPLICATION", false),
         Sorted(Platform) => ("PLATFORM", false),
         Sorted(Expires) => ("EXPIRES", true),
         Sorted(State) => ("STATE", false),
@@ -259,6 +272,19 @@ fn heading(cell: Cell) -> (&'static str, bool) {
 fn partner(key: &Key, glyphs: &Glyphs) -> Option<(&'static str, KeyId)> {
     let successor = key.replaced_by.map(|next| (glyphs.replaced_by, next));
     successor.or_else(|| key.replaces.map(|before| (glyphs.replaces, before)))
+}
+
+fn application_name(app: &App, key: &Key) -> String {
+    app.shared
+        .application_of(key.application)
+        .map(|application| application.name.to_string())
+        .unwrap_or_default()
+}
+
+/// The cells of the column of the Applications: what the longest visible name needs, within bounds.
+fn application_width(app: &App, rows: &[Key]) -> u16 {
+    let need = rows.iter().map(|key| cells(Span::raw(application_name(app, key)).width())).max().unwrap_or(0);
+    need.clamp(cells("APPLICATION".len()), MOST_APPLICATION)
 }
 
 /// The cells behind a name: of the arrow, and of the ID.

@@ -6,6 +6,7 @@ use ratatui::text::Span;
 use super::key_table::KeyTable;
 use super::{rows, timeline, top_line};
 use crate::config::bindings::{Action, Context};
+use crate::domain::application::Scope;
 use crate::domain::key::{Key, KeyState};
 use crate::tui::app::App;
 use crate::tui::layout;
@@ -28,7 +29,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
         below = Rect { y: below.y + taken, height: below.height - taken, ..below };
     }
     let visible = screen.list.rows.visible().0;
-    let table = KeyTable::new(&screen.list.query, visible, list_area.width);
+    let table = KeyTable::new(app, visible, list_area.width);
     let appearance = canvas.appearance;
     let cells = |key: &Key| table.cells(app, appearance, key);
     let row = rows(&screen.list, &empty_keys(app), &table.columns, cells, below, canvas);
@@ -54,7 +55,7 @@ fn facts(app: &App, canvas: &Canvas<'_>) -> Vec<Span<'static>> {
 
 fn empty_keys(app: &App) -> String {
     let Some(session_info) = &app.shared.session else { return String::new() };
-    let Some(application) = &session_info.application else {
+    let Some(scope) = session_info.scope else {
         return "There is no Application yet. A key belongs to one: press 2, then n.".into();
     };
     let key = app
@@ -63,6 +64,14 @@ fn empty_keys(app: &App) -> String {
         .get(Context::Keys, Action::Create)
         .and_then(|binding| binding.chords.first())
         .map_or_else(String::new, ToString::to_string);
+    let Some(application) = app.shared.application() else {
+        let none = "There are no API keys yet.";
+        return if scope == Scope::All {
+            format!("{none}\n\nPress {key} to create the first one.")
+        } else {
+            none.into()
+        };
+    };
     format!(
         "{} has no API keys yet.\n\nAn API key lets a piece of software into the Integration API of {}: your own \
          integration layer (a generic key), or a third-party platform. Each has an expiration date, and its secret \

@@ -42,7 +42,7 @@ pub struct Wizard {
     /// The focused field of the details step.
     pub focus: Focus,
     pub submission: Submission,
-    application: ApplicationId,
+    pub application: ApplicationId,
     /// The number of other keys that expire in the same month.
     in_month: u64,
     month_count: Pending<u64>,

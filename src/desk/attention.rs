@@ -1,0 +1,131 @@
+//! What needs attention, in all Applications.
+
+use chrono::TimeDelta;
+
+use crate::domain::Instant;
+use crate::domain::application::{Application, Scope};
+use crate::domain::text::{Name, inert};
+use crate::store::keys::MOST_ATTENTION;
+use crate::store::{Reader, StoreError, attention, keys};
+
+/// The maximum number of deleted keys that are counted.
+const MOST_DELETED: usize = 100;
+
+/// The maximum number of Applications that a text names.
+const MOST_NAMED: usize = 3;
+
+/// What needs attention in all Applications.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attention {
+    /// Keys that expire soon and have no successor: how many in each Application, the most first.
+    pub expiring: Vec<(Name, u64)>,
+    /// Deleted keys that were used in the last 24 hours.
+    pub deleted_in_use: usize,
+    /// Whether there is more than one Application.
+    pub is_broken_down: bool,
+}
+
+impl Attention {
+    /// Reads it. Keys that expire within `soon` need attention.
+    pub(super) fn read(
+        r: &Reader<'_>,
+        all: &[Application],
+        soon: TimeDelta,
+        now: Instant,
+    ) -> Result<Self, StoreError> {
+        let mut expiring = Vec::new();
+        for application in all.iter().filter(|application| application.keys > 0) {
+            match keys::attention(r, application.id, now, now + soon)? {
+                0 => {}
+                count => expiring.push((application.name.clone(), count)),
+            }
+        }
+        expiring.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let deleted_in_use = attention::deleted_in_use(r, Scope::All, now, MOST_DELETED)?.len();
+        Ok(Self { expiring, deleted_in_use, is_broken_down: all.len() > 1 })
+    }
+
+    /// Says it in fewer and fewer words; empty when nothing needs attention.
+    #[must_use]
+    pub fn texts(&self, soon: TimeDelta) -> Vec<String> {
+        let keys: u64 = self.expiring.iter().map(|(_, count)| count).sum();
+        let number = if keys < MOST_ATTENTION { keys.to_string() } else { format!("{MOST_ATTENTION}+") };
+        let expire = if keys == 1 { "key expires" } else { "keys expire" };
+        let full = format!("{number} {expire} within {} days", soon.num_days());
+        let mut expiring = vec![full.clone(), format!("{number} soon")];
+        if self.is_broken_down {
+            let mut named: Vec<String> =
+                [MOST_NAMED, 1].into_iter().map(|most| format!("{full}: {}", self.breakdown(most))).collect();
+            named.dedup();
+            expiring.splice(0..0, named);
+        }
+        let (long, short) = match self.deleted_in_use {
+            0 => (String::new(), String::new()),
+            1 => ("1 deleted key in use".to_owned(), "1 deleted in use".to_owned()),
+            count => (format!("{count} deleted keys in use"), format!("{count} deleted in use")),
+        };
+        if keys == 0 {
+            return [long, short].into_iter().filter(|text| !text.is_empty()).collect();
+        }
+        if long.is_empty() {
+            return expiring;
+        }
+        let both = expiring.iter().map(|text| format!("{long}, {text}"));
+        let mut texts: Vec<String> = both.collect();
+        texts.push(format!("{short}, {number} soon"));
+        texts
+    }
+
+    fn breakdown(&self, most: usize) -> String {
+        if let [(name, _)] = self.expiring.as_slice() {
+            return inert(name.as_str());
+        }
+        let shown =
+            self.expiring.iter().take(most).map(|(name, count)| format!("{} {count}", inert(name.as_str())));
+        let rest = self.expiring.len().saturating_sub(most);
+        let more = (rest > 0).then(|| format!("+{rest} more"));
+        shown.chain(more).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(expiring: &[(&str, u64)], deleted_in_use: usize, is_broken_down: bool) -> Vec<String> {
+        let expiring =
+            expiring.iter().map(|(name, count)| (Name::from_stored((*name).to_owned()), *count)).collect();
+        Attention { expiring, deleted_in_use, is_broken_down }.texts(TimeDelta::days(7))
+    }
+
+    #[test]
+    fn the_texts_name_applications_and_get_shorter() {
+        assert_eq!(texts(&[], 0, true), [""; 0]);
+        assert_eq!(
+            texts(&[("Storefront", 2), ("Billing", 1)], 0, true),
+            [
+                "3 keys expire within 7 days: Storefront 2, Billing 1",
+                "3 keys expire within 7 days: Storefront 2, +1 more",
+                "3 keys expire within 7 days",
+                "3 soon"
+            ]
+        );
+        assert_eq!(
+            texts(&[("A", 4), ("B", 3), ("C", 2), ("D", 1), ("E", 1)], 0, true)[0],
+            "11 keys expire within 7 days: A 4, B 3, C 2, +2 more"
+        );
+        let one = ["1 key expires within 7 days: Billing", "1 key expires within 7 days", "1 soon"];
+        assert_eq!(texts(&[("Billing", 1)], 0, true), one);
+        assert_eq!(texts(&[("Billing", 1)], 0, false), one[1..]);
+        assert_eq!(texts(&[("A", MOST_ATTENTION)], 0, false)[0], "1000+ keys expire within 7 days");
+        assert_eq!(texts(&[], 1, true), ["1 deleted key in use", "1 deleted in use"]);
+        assert_eq!(
+            texts(&[("A", 2)], 2, false),
+            [
+                "2 deleted keys in use, 2 keys expire within 7 days",
+                "2 deleted keys in use, 2 soon",
+                "2 deleted in use, 2 soon"
+            ]
+        );
+    }
+}
