@@ -131,8 +131,8 @@ mod tests {
             )
         };
         for (line, message, similar, command) in [
-            ("keydesk kyes", "unknown command \"kyes\"", "\"keys\"", "keydesk"),
-            ("keydesk keys lst --json", "unknown command \"lst\"", "\"list\"", "keydesk keys"),
+            ("keydesk kyes", "unknown command \"kyes\"", "\"key\" or \"keys\"", "keydesk"),
+            ("keydesk keys lst --json", "unknown command \"lst\"", "\"ls\" or \"list\"", "keydesk keys"),
             (
                 "keydesk keys list --stat x",
                 "unexpected argument \"--stat\"",

@@ -164,12 +164,23 @@ impl Attack {
         let name = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
         match name.as_deref().unwrap_or_default() {
             "KEY" if !self.one_in(3) => self.key(),
+            "NAME" if !self.one_in(3) => self.pick(&["Storefront", "storefront", "Key 1", "New"]),
             "EMAIL" if !self.one_in(3) => self.pick(&["bea@example.com", "\"q\"@example.com", "a@b"]),
             "FILE" | "PATH" | "DIR" | "F" => self.path(),
-            "WHEN" => {
-                self.pick(&["90d", "1d", "0d", "36500d", "99999999d", "2027-01-31", "0000-00-00", "-1d"])
-            }
-            "DURATION" => self.pick(&["45s", "24h", "0s", "7d", "3650d", "106751991167d"]),
+            "WHEN" => self.pick(&[
+                "90d",
+                "1d",
+                "0d",
+                "36500d",
+                "6mo",
+                "1y",
+                "tomorrow",
+                "99999999d",
+                "2027-01-31",
+                "0000-00-00",
+                "-1d",
+            ]),
+            "DURATION" => self.pick(&["45s", "24h", "0s", "7d", "2w", "3650d", "106751991167d"]),
             "N" | "BYTES" => self.pick(&["1", "0", "1024", "4294967296", "18446744073709551615"]),
             "ADDR" => self.pick(&["127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"]),
             "ADDR:PORT" => self.pick(&["127.0.0.1:0", "[::1]:0", "127.0.0.1:1"]),

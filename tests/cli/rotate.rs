@@ -283,7 +283,7 @@ fn a_script_that_names_its_keys_runs_to_its_end() {
     let first = predecessor.as_array().unwrap().iter().find(|key| key["replaces"] == json!(null)).unwrap();
     let said = run(&["keys", "delete", "Checkout", "--yes"]);
     assert_eq!(reason(&home, &std::fs::read_to_string(new).unwrap()), json!("deleted"));
-    let still = format!("Its predecessor {} still works until", first["prefix"].as_str().unwrap());
+    let still = format!("The predecessor {} still works until", first["prefix"].as_str().unwrap());
     assert!(said.err.contains(&still), "{}", said.err);
     assert_eq!(said.err.matches("predecessor").count(), 1, "the leaked one is rejected: {}", said.err);
     // With its successors deleted a name stands for the last key that is left.

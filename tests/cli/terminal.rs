@@ -46,6 +46,18 @@ fn deleting_a_key_requires_its_name() {
 }
 
 #[test]
+fn before_a_successor_is_deleted_its_working_predecessor_is_named() {
+    let home = Home::set_up();
+    let (old, _) = home.key("Checkout", &[]);
+    home.run(&["keys", "rotate", "Checkout"]);
+    let (shown, code) = at_terminal(&home, &["keys", "delete", "Checkout"], &[], "to confirm:", "no\n");
+    assert_eq!(code, 3, "{shown}");
+    assert!(shown.contains(&format!("The predecessor ik_live_{old} still works until")), "{shown}");
+    let said = home.run(&["keys", "delete", "Checkout", &old, "--yes"]);
+    assert!(said.code == 0 && !said.err.contains("predecessor"), "{said:?}");
+}
+
+#[test]
 fn deleting_several_keys_requires_their_number() {
     let home = Home::set_up();
     home.key("A", &[]);

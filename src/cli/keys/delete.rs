@@ -60,15 +60,20 @@ impl<'a> Receipt<'a> {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let mut desk = context.desk_to_change(Urgency::Revoking)?;
-    let shown = read(desk.store(), |reader| {
+    let (shown, predecessors) = read(desk.store(), |reader| {
         let keys = args.keys.resolve(context, reader)?;
-        keys.into_iter().map(|key| Shown::around(context, reader, key)).collect::<Result<Vec<_>, _>>()
+        let predecessors = working_predecessors(context, reader, &keys)?;
+        let shown = keys.into_iter().map(|key| Shown::around(context, reader, key));
+        Ok((shown.collect::<Result<Vec<_>, _>>()?, predecessors))
     })?;
     let wanted = match shown.as_slice() {
         [one] => one.key.name.as_str().to_owned(),
         several => format!("delete {} keys", several.len()),
     };
-    args.confirmation.ask(&preview(context, &shown), &wanted)?;
+    let about = shown.iter().map(|shown| about(context, shown));
+    let still = predecessors.iter().map(|key| still_works(context, key));
+    let preview: Vec<String> = about.chain([text::DELETION_IS_FINAL.to_owned()]).chain(still).collect();
+    args.confirmation.ask(&preview, &wanted)?;
     let keys: Vec<Key> = shown.into_iter().map(|shown| shown.key).collect();
     let tombstones = context.change(&mut desk, |session| desk::delete_keys(session, &picked(&keys)))?;
     let committed = clock::now();
@@ -88,11 +93,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
             Zone::Local.show(committed)
         ));
     }
-    for predecessor in read(desk.store(), |reader| working_predecessors(reader, &keys))? {
+    for predecessor in &predecessors {
         context.output.say(&format!(
-            "Its predecessor {} still works until {}. To delete it: keydesk keys delete {}",
-            predecessor.prefix,
-            context.exact(predecessor.expires),
+            "{} To delete it: keydesk keys delete {}",
+            still_works(context, predecessor),
             predecessor.id
         ));
     }
@@ -100,14 +104,19 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     context.output.if_json(&receipts)
 }
 
-/// The keys that the deleted ones replaced and that are still accepted, in their overlap.
-fn working_predecessors(reader: &Reader<'_>, deleted: &[Key]) -> Result<Vec<Key>, CommandError> {
-    let mut working = Vec::new();
-    for key in deleted {
+/// The keys that these replaced and that are still accepted, in their overlap.
+fn working_predecessors(
+    context: &Context,
+    reader: &Reader<'_>,
+    replacing: &[Key],
+) -> Result<Vec<Key>, CommandError> {
+    let mut working: Vec<Key> = Vec::new();
+    for key in replacing {
         let mut next = key.replaces;
         while let Some(key) = next.map(|id| keys::get(reader, id)).transpose()?.flatten() {
             next = key.replaces;
-            if key.disabled.is_none() && key.expires > clock::now() {
+            let is_listed = replacing.iter().chain(&working).any(|other| other.id == key.id);
+            if key.disabled.is_none() && key.expires > context.now && !is_listed {
                 working.push(key);
             }
         }
@@ -115,11 +124,12 @@ fn working_predecessors(reader: &Reader<'_>, deleted: &[Key]) -> Result<Vec<Key>
     Ok(working)
 }
 
-/// What the deletion will break.
-fn preview(context: &Context, shown: &[Shown]) -> Vec<String> {
-    let mut lines: Vec<String> = shown.iter().map(|shown| about(context, shown)).collect();
-    lines.push(text::DELETION_IS_FINAL.into());
-    lines
+fn still_works(context: &Context, predecessor: &Key) -> String {
+    format!(
+        "The predecessor {} still works until {}.",
+        predecessor.prefix,
+        context.exact(predecessor.expires)
+    )
 }
 
 fn about(context: &Context, shown: &Shown) -> String {
