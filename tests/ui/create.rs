@@ -104,7 +104,7 @@ fn typing_replaces_the_date_and_an_error_recommends_what_works() {
 fn what_is_wrong_is_visible_on_a_small_terminal() {
     let mut script = Script::new(60, 20);
     script.press("n y enter backspace enter");
-    assert!(script.screen().contains("A name is needed"), "{}", script.screen());
+    assert!(script.screen().contains("A name is required"), "{}", script.screen());
     script.text("Zed").press("tab tab left left left enter").text("never").press("enter");
     assert!(script.screen().contains("\"never\" is not a date"), "{}", script.screen());
 }
