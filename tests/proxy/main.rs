@@ -7,6 +7,7 @@ mod support;
 
 mod concurrent_changes;
 mod doctor;
+mod readme;
 mod request_path;
 mod systemd_and_traefik;
 

@@ -205,7 +205,9 @@ fn run_blocks(kind: Kind) {
         .collect();
     let statuses: Vec<_> = answers.iter().map(|answer| &answer[..3]).collect();
     assert_eq!(statuses, ["401", "200", "401"], "{kind:?}: {outputs:#?}");
-    assert_eq!(new_user.api.seen.lock().unwrap().len(), 1, "one request reached the API");
+    let seen = new_user.api.seen.lock().unwrap();
+    let from_curl = seen.iter().filter(|head| head.contains("user-agent: curl")).count();
+    assert_eq!(from_curl, 1, "rejected requests do not reach the API");
     assert!(output_of("healthz").contains("ok"));
     assert!(output_of("keydesk verify").contains("valid"));
     assert_eq!(left_of_keydesk(&new_user.path("home")), [] as [PathBuf; 0], "not removed");
@@ -368,7 +370,7 @@ fn links_in_the_documents_are_valid() {
             match link.strip_prefix('#') {
                 Some(heading) => assert!(headings.contains(heading), "{document}: {link}"),
                 None => {
-                    assert!(link.starts_with("https://") || root.join(link).exists(), "{document}: {link}")
+                    assert!(link.starts_with("https://") || root.join(link).exists(), "{document}: {link}");
                 }
             }
         }

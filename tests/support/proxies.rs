@@ -138,6 +138,11 @@ impl Proxy {
         }
     }
 
+    /// Where its configuration is.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
