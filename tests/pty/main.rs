@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bulk;
 #[cfg(target_os = "linux")]
 mod clipboard_display;
 #[cfg(target_os = "linux")]
