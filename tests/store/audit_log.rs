@@ -108,6 +108,7 @@ fn words_match_names_actions_and_changes_but_no_dates() {
     assert_eq!(keys("invoices"), ["application.created", "application.renamed"]);
     assert_eq!(keys("ben@"), ["user.added"]);
     assert_eq!(keys("\"user added\" ana@"), ["user.added"]);
+    assert_eq!(keys("action:\"database set\""), ["set_up"], "by the label");
     let one = AuditFilter { application_id: Some(other.id), ..AuditFilter::default() };
     assert_eq!(desk.store.read(|r| audit::count(r, &one)).unwrap(), 2);
 

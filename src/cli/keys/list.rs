@@ -32,9 +32,8 @@ pub(crate) struct Args {
     /// Only keys for this platform (see keydesk platforms), or generic
     #[arg(long, value_name = "P")]
     platform: Option<String>,
-    /// Only keys that match: words found in name, key ID, platform, creator or last source address, "quoted phrases",
-    /// and terms such as state:soon, platform:braze, creator:ana@, used:never, used:>30d, expires:<14d,
-    /// source:10.0.0.9, type:test
+    /// Only keys that match these words, "phrases" and terms: state:soon, platform:braze, creator:ana@, used:never,
+    /// used:>30d, expires:<14d, source:10.0.0.9, type:test
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
     /// Sort by this column

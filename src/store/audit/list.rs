@@ -4,9 +4,9 @@ use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
 
 use super::entries::{ENTRY, entry};
-use crate::domain::audit::{AuditEntry, ChainHash};
+use crate::domain::audit::{AuditAction, AuditEntry, ChainHash};
 use crate::domain::audit_filter::AuditFilter;
-use crate::domain::text::{Name, inert};
+use crate::domain::text::{Name, fold, inert};
 use crate::domain::user::Email;
 use crate::store::page::{self, Page, Step, Window};
 use crate::store::{Reader, StoreError, convert};
@@ -65,7 +65,13 @@ fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
 // What a text is searched in: columns of the log itself, and sets that are read once. No entry that does not match costs
 // a look into another table.
 
-const ACTION: &str = "instr(replace(l.action, '.', ' ') || ' ' || l.action, ?) > 0";
+/// By what is stored and by what is displayed.
+fn action(text: &str) -> String {
+    let labeled = AuditAction::ALL.iter().filter(|action| fold(action.label()).contains(text));
+    let labeled: Vec<String> = labeled.map(|action| format!("'{}'", action.as_str())).collect();
+    format!("(instr(l.action, ?) > 0 OR l.action IN ({}))", labeled.join(","))
+}
+
 const KEY: &str = "(instr(lower(l.key_id), ?) > 0 OR l.key_id IN \
     (SELECT key_id FROM keys WHERE instr(substr(folded, 1, instr(folded, char(10))), ?) > 0 \
      UNION ALL SELECT key_id FROM tombstones WHERE instr(lower(name), ?) > 0))";
@@ -88,7 +94,6 @@ impl Condition {
     fn of(filter: &AuditFilter) -> Self {
         let mut condition = Self { sql: "1".into(), values: Vec::new() };
         // The cheapest first: the rest is evaluated only where those do not match.
-        let anywhere = format!("({})", [ACTION, CHANGES, APPLICATION, USER, KEY].join(" OR "));
         if let Some(since) = filter.since {
             condition.add("l.at >= ?", since.timestamp());
         }
@@ -104,16 +109,17 @@ impl Condition {
         if let Some(user) = filter.user_id {
             condition.add("? IN (l.actor, l.user_id)", user.0);
         }
-        for (texts, place) in [
-            (&filter.action, ACTION),
-            (&filter.application, APPLICATION),
-            (&filter.user, USER),
-            (&filter.key, KEY),
-            (&filter.words, anywhere.as_str()),
-        ] {
+        for text in &filter.action {
+            condition.add(&action(text), text.clone());
+        }
+        for (texts, place) in [(&filter.application, APPLICATION), (&filter.user, USER), (&filter.key, KEY)] {
             for text in texts {
                 condition.add(place, text.clone());
             }
+        }
+        for text in &filter.words {
+            let anywhere = [&action(text), CHANGES, APPLICATION, USER, KEY].join(" OR ");
+            condition.add(&format!("({anywhere})"), text.clone());
         }
         condition
     }
