@@ -1,5 +1,6 @@
 //! Filters of keys: each term, compared with what the rows themselves say.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
@@ -179,7 +180,13 @@ proptest! {
                 })
                 .unwrap();
             prop_assert_eq!(usize::try_from(count).unwrap(), wanted, "{}", &text);
-            prop_assert_eq!(page.rows, found, "{}", &text);
+            prop_assert_eq!(&page.rows, &found, "{}", &text);
+            let ids = |limit| {
+                let ids = desk.store.read(|r| keys::ids(r, &query, &catalog, limit)).unwrap();
+                ids.into_iter().map(|(id, _)| id).collect::<BTreeSet<_>>()
+            };
+            prop_assert_eq!(ids(3), found.iter().map(|key| key.id).take(3).collect::<BTreeSet<_>>(), "{}", &text);
+            prop_assert_eq!(ids(100).len(), wanted, "{}", &text);
             let plan = desk.store.read(|r| keys::plan(r, &query, &catalog, &everything[0])).unwrap();
             prop_assert!(plan.contains("COVERING INDEX keys_by_name"), "{}: {}", &text, plan);
         }

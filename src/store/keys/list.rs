@@ -265,17 +265,22 @@ pub fn count(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<u64,
     r.value("counting the keys", &sql, params_from_iter(values))
 }
 
-/// Identities and versions of the keys that match, at most `limit`.
+/// Identities and versions of the keys that match: the first `limit`.
 pub fn ids(
     r: &Reader<'_>,
     query: &KeyQuery,
     catalog: &Catalog,
     limit: usize,
 ) -> Result<Vec<(KeyId, i64)>, StoreError> {
-    let mut ids = Vec::new();
-    each(r, query, catalog, limit, |key| {
-        ids.push((key.id, key.version));
-        Ok::<_, StoreError>(())
-    })?;
-    Ok(ids)
+    let read = |query: &KeyQuery, limit| {
+        let mut ids = Vec::new();
+        each(r, query, catalog, limit, |key| {
+            ids.push((key.id, key.version));
+            Ok::<_, StoreError>(())
+        })
+        .map(|()| ids)
+    };
+    // Rare keys are found fastest by name. The order decides only where there are too many.
+    let all = read(&KeyQuery { sort: KeySort::Name, ..query.clone() }, limit.saturating_add(1))?;
+    if all.len() <= limit { Ok(all) } else { read(query, limit) }
 }

@@ -183,11 +183,18 @@ impl Run {
         } else {
             format!("keys k INDEXED BY {} CROSS JOIN users u ON u.id = k.creator_id", self.index)
         };
-        format!(
-            "SELECT {select} FROM {along} WHERE k.application_id = ?{}{begins}{condition}{start} ORDER BY {} LIMIT ?",
-            self.within,
-            order.join(", ")
-        )
+        let order = order.join(", ");
+        let found =
+            format!("k.application_id = ?{}{begins}{condition}{start} ORDER BY {order} LIMIT ?", self.within);
+        if self.sort == KeySort::Name && !condition.is_empty() {
+            // The index of the names has all columns of a condition: only keys that match are looked up in the table.
+            return format!(
+                "SELECT {select} FROM (SELECT k.key_id AS id FROM keys k INDEXED BY {} WHERE {found}) m \
+                 CROSS JOIN keys k ON k.key_id = m.id CROSS JOIN users u ON u.id = k.creator_id ORDER BY {order}",
+                self.index
+            );
+        }
+        format!("SELECT {select} FROM {along} WHERE {found}")
     }
 
     /// The values that say where a walk begins.
