@@ -136,6 +136,7 @@ fn the_secrets_of_several_keys_are_shown_in_turn() {
     script.text(first.to_str().unwrap()).press("enter");
     assert!(script.screen().contains("Written to"), "{}", script.screen());
     script.press("esc c enter");
+    assert!(script.screen().contains("Esc close"), "the last one: {}", script.screen());
     assert!(script.screen().contains("API key created (3 of 3)"), "{}", script.screen());
     script.press("c esc");
     assert!(script.app.modals.is_empty(), "{}", script.screen());

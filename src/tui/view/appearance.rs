@@ -88,6 +88,8 @@ glyphs! {
     descending: &'static str = " ↓", " v";
     more_above: &'static str = "▲", "^";
     more_below: &'static str = "▼", "v";
+    /// Behind an option that asks for more.
+    more: &'static str = "…", "";
     /// In the parentheses of the chosen option.
     chosen: char = '•', '*';
     /// A hidden letter.

@@ -60,7 +60,7 @@ fn details(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
         .zip(PRESETS)
         .map(|(place, preset)| (format!("{} days", preset.days), wizard.preset == Some(place)))
         .collect();
-    expiries.push((format!("Custom date{}", page.appearance.glyphs.cut), wizard.preset.is_none()));
+    expiries.push((format!("Custom date{}", page.appearance.glyphs.more), wizard.preset.is_none()));
     page.radio("Expiration date", &expiries, wizard.focus == Focus::Expiry, 3);
     if wizard.preset.is_none() {
         let place = 3 + PRESETS.len() + 1;

@@ -261,6 +261,7 @@ impl Dialog for Reveal {
         match (action, &self.mode) {
             (Action::Show, _) if self.shown => Some("hide"),
             (Action::Confirm, Mode::Path(..)) => Some("write"),
+            (Action::Close, _) if self.is_followed() => Some("next"),
             _ => None,
         }
     }
