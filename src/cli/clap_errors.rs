@@ -94,7 +94,6 @@ fn message(error: &clap::Error) -> String {
     }
 }
 
-/// What was probably meant.
 fn suggestion(error: &clap::Error) -> Option<String> {
     let kinds = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
     let similar = kinds.iter().flat_map(|kind| texts(error, *kind)).map(|text| format!("\"{text}\""));

@@ -56,7 +56,6 @@ const COMPARE: &str =
 
 /// One command under way.
 pub(crate) struct Context {
-    /// Where it says things.
     pub(crate) output: Output,
     pub(crate) settings: Settings,
     pub(crate) database: PathBuf,
@@ -87,7 +86,6 @@ impl Context {
         })
     }
 
-    /// Opens the existing database.
     pub(crate) fn desk(&self) -> Result<Desk, CommandError> {
         self.desk_for(Urgency::Normal)
     }
@@ -120,7 +118,7 @@ impl Context {
         self.opened(Urgency::Normal)
     }
 
-    /// The same for a command that looks for changes made by hand, and so reads an altered schema too.
+    /// The same for a command that looks for changes made outside keydesk, and therefore reads a changed schema too.
     pub(crate) fn desk_to_verify(&self) -> Result<Desk, StoreError> {
         match self.desk_without_known_head() {
             Err(StoreError::AlteredSchema { .. }) => Ok(self.desk_on(Store::open_read_only(&self.database)?)),
@@ -176,8 +174,8 @@ impl Context {
         delete.into_iter().chain([accept]).collect()
     }
 
-    /// The database, for a command that changes something: refused at once when the caller may not, before any
-    /// question is asked or file made. The change itself looks again.
+    /// Opens the database for a command that changes it. Rejects a read-only caller before any prompt or file. The
+    /// change itself checks again.
     pub(crate) fn desk_to_change(&self, urgency: Urgency) -> Result<Desk, CommandError> {
         let desk = self.desk_for(urgency)?;
         let who = desk.who()?;
@@ -192,7 +190,7 @@ impl Context {
         Ok(desk)
     }
 
-    /// Carries out an operation. The time is taken here, since a confirmation prompt may have been open for long.
+    /// Carries out an operation. The time is taken here, after a confirmation prompt that may have been open for a while.
     pub(crate) fn change<T>(
         &self,
         desk: &mut Desk,

@@ -32,7 +32,7 @@ pub(crate) enum ErrorKind {
 #[derive(Debug)]
 pub(crate) struct CommandError {
     kind: ErrorKind,
-    /// For programs.
+    /// Stable, for programs.
     code: &'static str,
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,

@@ -38,7 +38,6 @@ pub(crate) enum Outcome {
 }
 
 impl Destination {
-    /// From `--out` and `--copy`.
     pub(crate) fn choose(out: Option<PathBuf>, copy: bool) -> Self {
         match (out, copy) {
             (Some(path), _) => Self::File(path),

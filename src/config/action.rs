@@ -12,13 +12,13 @@ pub enum Context {
     Applications,
     Users,
     Audit,
-    /// Every list.
+    /// All lists.
     List,
     /// A filter while it is typed.
     Filter,
-    /// Every screen.
+    /// All screens.
     Global,
-    /// Every dialog.
+    /// All dialogs.
     Modal,
     /// A dialog that asks for Yes or No.
     Question,
@@ -111,7 +111,7 @@ pub enum Action {
     /// The next field or choice of a dialog.
     Next,
     Previous,
-    /// The other option.
+    /// Changes to the other option.
     Toggle,
     Yes,
     No,

@@ -20,9 +20,9 @@ pub enum ConfigError {
     #[error("{path}:{line}:{column}: {message}")]
     Wrong {
         path: PathBuf,
-        /// From 1.
+        /// Starts at 1.
         line: usize,
-        /// In characters, from 1.
+        /// In characters, starts at 1.
         column: usize,
         /// What is wrong, and what is allowed.
         message: String,

@@ -41,7 +41,7 @@ impl ThemeName {
     /// In the order in which `T` steps through them.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The word in `config.toml`.
+    /// The name in `config.toml`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -58,7 +58,6 @@ pub enum Ascii {
     Off,
 }
 
-/// All settings, checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub theme: ThemeName,

@@ -15,7 +15,6 @@ pub struct Theme {
     pub dim: Style,
     /// The current screen, what has the focus.
     pub accent: Style,
-    /// Column names, titles.
     pub heading: Style,
     /// The selected row, the focused button.
     pub selection: Style,
@@ -29,9 +28,7 @@ pub struct Theme {
     pub good: Style,
     /// The border of a dialog.
     pub border: Style,
-    /// Everything behind a dialog.
     pub backdrop: Style,
-    /// A text field.
     pub field: Style,
     /// The text field that has the focus.
     pub cursor: Style,

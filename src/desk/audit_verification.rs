@@ -13,10 +13,8 @@ const STEP: u32 = 20_000;
 /// How far the audit log is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VerificationStep {
-    /// There are more entries.
     InProgress {
         verified: u64,
-        /// Number of entries.
         of: u64,
     },
     /// All entries are verified, or one of them is not valid.
@@ -28,7 +26,6 @@ pub enum VerificationStep {
 pub enum AuditVerification {
     /// The hash chain is valid.
     Valid {
-        /// The last entry.
         head: ChainHead,
         /// When the first entry was written.
         since: Option<Instant>,

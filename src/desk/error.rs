@@ -12,7 +12,6 @@ use crate::domain::token::{EntropyError, Prefix};
 use crate::domain::user::UserId;
 use crate::store::{IsFull, NotAllowed, StoreError};
 
-/// What was looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     Key(KeyId),
@@ -63,7 +62,6 @@ pub enum Taken {
 /// The reason that an operation was not carried out. Nothing was changed, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
-    /// The caller is read-only.
     #[error("{}", text::read_only(.0))]
     NotAllowed(NotAllowed),
     /// There is no such key, Application or user.
@@ -135,7 +133,7 @@ impl DeskError {
         }
     }
 
-    /// A word for programs.
+    /// The stable code for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -44,7 +44,6 @@ pub fn create_application(session: &mut Session<'_>, name: &Name) -> Result<Appl
     })
 }
 
-/// Renames an Application.
 pub fn rename_application(
     session: &mut Session<'_>,
     id: ApplicationId,

@@ -61,7 +61,6 @@ pub fn disable_user(
     set_status(session, id, version, (UserStatus::Disabled, AuditAction::UserDisabled), can_sign_in)
 }
 
-/// Enables a disabled user.
 pub fn enable_user(session: &mut Session<'_>, id: UserId, version: i64) -> Result<User, DeskError> {
     set_status(session, id, version, (UserStatus::Active, AuditAction::UserEnabled), &|_| false)
 }

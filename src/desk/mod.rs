@@ -47,13 +47,10 @@ use rotate_key::refuse_replaced;
 
 /// What an operation works with.
 pub struct Session<'a> {
-    /// The database.
     pub store: &'a mut Store,
     /// The operating system user who runs keydesk.
     pub caller: &'a Caller,
-    /// The present instant.
     pub now: Instant,
-    /// The source of randomness.
     pub entropy: &'a mut dyn Entropy,
 }
 
@@ -75,7 +72,6 @@ impl Session<'_> {
 /// A key in the version that the caller has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Picked {
-    /// Which key.
     pub id: KeyId,
     /// A key that has another version by now is not changed: the decision was about something else.
     pub version: i64,

@@ -60,7 +60,6 @@ pub struct Selection {
     pub first: Vec<Key>,
     /// How many of them were used in the last 24 hours.
     pub used: usize,
-    /// What is left out.
     pub skipped: Vec<Skipped>,
     /// The use of the key, if there is only one.
     pub details: Option<KeyDetails>,

@@ -48,7 +48,6 @@ impl BitXorAssign for Facts {
     }
 }
 
-/// Computes comparable fingerprints.
 #[derive(Clone, Debug, Default)]
 pub struct Fingerprints(RandomState);
 
@@ -93,7 +92,6 @@ pub struct KeyRecord {
 /// The state of a user according to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserRecord {
-    /// Active, disabled or deleted.
     pub status: UserStatus,
     /// The commitment of the entry that added them; none once they are deleted.
     pub binding: Facts,
@@ -122,7 +120,6 @@ pub struct AuditReplay {
     pub applications: BTreeMap<i64, String>,
     /// Users, also deleted ones.
     pub users: BTreeMap<i64, UserRecord>,
-    /// Contradictory entries.
     pub contradictions: Vec<Contradiction>,
 }
 

@@ -17,7 +17,7 @@ use super::user::{Creator, UserId};
 pub struct Accepted {
     /// The key ID: public and safe to log.
     pub id: KeyId,
-    /// What people call it.
+    /// The name given by the user; not unique.
     pub name: Name,
     /// The name of the Application that the key belongs to.
     pub application: Name,
@@ -133,7 +133,7 @@ impl KeyKind {
         platform.map_or(Self::Generic, |platform| Self::ThirdParty { platform })
     }
 
-    /// The word in JSON.
+    /// The value in JSON.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -199,9 +199,7 @@ pub struct Key {
     pub delivered: Option<Instant>,
     pub last_used: Option<Instant>,
     pub last_used_from: Option<String>,
-    /// The predecessor.
     pub replaces: Option<KeyId>,
-    /// The successor.
     pub replaced_by: Option<KeyId>,
     /// Grows with each change by an administrator. A change that was decided on an older version is rejected.
     pub version: i64,

@@ -33,7 +33,6 @@ pub enum KeyField {
     Any,
     /// The platform's slug or name, or `generic`.
     Platform,
-    /// The creator's email.
     Creator,
     /// The last source address. A complete address is that address only.
     Source,
@@ -78,7 +77,6 @@ impl KeyFilter {
         texts.collect()
     }
 
-    /// Whether every key matches.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()

@@ -13,7 +13,6 @@ use unicode_width::UnicodeWidthChar;
 pub struct Name(Arc<str>);
 
 impl Name {
-    /// Maximum number of characters.
     pub const MAX_CHARS: usize = 100;
 
     /// Trims and checks a name.
@@ -31,7 +30,7 @@ impl Name {
         Ok(Self(text.into()))
     }
 
-    /// Does not check.
+    /// Does not check the length and the characters.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text.into())

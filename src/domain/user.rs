@@ -99,7 +99,7 @@ impl Email {
         }
     }
 
-    /// Does not check.
+    /// Does not check the syntax.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)

@@ -191,7 +191,6 @@ pub enum Exposure {
         /// The mode that it should have at most.
         allowed: u32,
     },
-    /// Replace the file.
     Folder {
         database: PathBuf,
         /// The directory that others may write to.

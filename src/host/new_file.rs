@@ -113,7 +113,6 @@ pub fn write_new(path: &Path, text: &str) -> Result<(), WriteError> {
 pub enum Access {
     /// Only its owner, regardless of the umask.
     Owner,
-    /// As the umask allows.
     Umask,
 }
 

@@ -15,7 +15,6 @@ use crate::verify::{Decision, Question, Verifier, VerifyError};
 /// How long requests wait for a lock that blocks readers, before the response is 503.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Delay between two attempts.
 const RETRY_EVERY: Duration = Duration::from_millis(5);
 
 /// The database cannot be read: all requests are rejected.

@@ -62,7 +62,6 @@ pub enum StoreError {
     /// The SQLite in this program has the WAL-reset bug.
     #[error("SQLite {found} can lose data (sqlite.org/wal.html#walresetbug); 3.51.3 is required")]
     OldSqlite { found: String },
-    /// The disk is full.
     #[error("the disk of {} is full; nothing was changed", path.display())]
     Full { path: PathBuf },
     /// The commit failed, and it is unknown what is on the disk.
@@ -79,7 +78,6 @@ pub enum StoreError {
         if *is_dangling { ", which does not exist" } else { "" }
     )]
     Link { path: PathBuf, target: PathBuf, is_dangling: bool },
-    /// A file operation failed.
     #[error("could not {what} {}: {reason}", path.display())]
     File { what: &'static str, path: PathBuf, reason: String },
     #[error(transparent)]

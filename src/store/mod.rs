@@ -90,7 +90,6 @@ impl<'a> Deref for WriteTx<'a> {
 }
 
 impl WriteTx<'_> {
-    /// The actor.
     #[must_use]
     pub fn actor(&self) -> UserId {
         self.actor

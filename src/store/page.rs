@@ -81,7 +81,6 @@ pub(super) fn fetch<T, C, E>(
 pub(super) struct TextOrder<'a> {
     /// The columns of a row.
     pub(super) select: &'a str,
-    /// The table.
     pub(super) from: &'a str,
     /// What the list is ordered by.
     pub(super) column: &'a str,

@@ -19,7 +19,6 @@ pub enum Difference {
     /// No migration creates it.
     Added,
     Missing,
-    /// Its definition differs.
     Changed,
 }
 

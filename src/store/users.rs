@@ -75,7 +75,6 @@ pub fn active(r: &Reader<'_>) -> Result<u64, StoreError> {
     r.value("counting the active users", "SELECT count(*) FROM users WHERE status = 'active'", [])
 }
 
-/// Every user, by email.
 pub fn all(r: &Reader<'_>) -> Result<Vec<User>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM users u ORDER BY u.sort_email");
     r.all("reading the users", &sql, [], convert::user)

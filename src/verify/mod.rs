@@ -62,7 +62,6 @@ pub struct Verifier {
     files: DatabaseFiles,
     /// What is known of the database, shared by all connections.
     continuity: Arc<Continuity>,
-    /// Idle connections.
     idle: Mutex<Vec<Lookup>>,
     clock: fn() -> Instant,
     /// The latest instant seen, in seconds since 1970: when the clock is set back, expired keys stay expired.

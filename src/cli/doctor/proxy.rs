@@ -14,7 +14,6 @@ use crate::cli::error::CommandError;
 use crate::cli::interrupt::Interrupt;
 use crate::domain::text::inert;
 
-/// Timeout of one request.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Number of requests with the valid key, and with the deleted one.

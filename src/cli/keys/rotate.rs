@@ -109,7 +109,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     Ok(Exit::Done)
 }
 
-/// Where the secret goes.
 struct Delivery<'a> {
     destination: Option<Destination>,
     command: Option<&'a str>,

@@ -49,7 +49,6 @@ enum Moment {
 }
 
 impl KnownHeads {
-    /// Uses these files.
     #[must_use]
     pub fn new(files: KnownHeadFiles) -> Self {
         Self { files }
@@ -212,7 +211,6 @@ enum AtPath {
     Nothing,
     /// A database was there, and its known head is gone.
     Lost,
-    /// Another database was there.
     Other(KnownHead),
 }
 

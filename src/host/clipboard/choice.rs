@@ -10,7 +10,6 @@ use super::osc52::Wrapping;
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum ClipboardMode {
-    /// Chosen by the session.
     Auto,
     /// The clipboard of the display.
     System,
@@ -70,7 +69,6 @@ pub enum Channel {
     System,
     /// Through tmux to its terminal.
     Tmux,
-    /// Through the terminal.
     Terminal(Wrapping),
 }
 

@@ -97,7 +97,6 @@ fn serve(text: &str) -> Result<(), arboard::Error> {
     }
 }
 
-/// Reads the clipboard back.
 fn is_there(clipboard: &mut Clipboard, text: &str) -> bool {
     (0..TRIES).any(|_| {
         std::thread::sleep(BETWEEN_TRIES);

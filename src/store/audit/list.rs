@@ -175,7 +175,6 @@ pub fn page(
     })
 }
 
-/// How many entries match.
 pub fn count(r: &Reader<'_>, filter: &AuditFilter) -> Result<u64, StoreError> {
     let Condition { sql, values } = Condition::of(filter);
     let sql = format!("SELECT count(*) FROM audit l WHERE {sql}");

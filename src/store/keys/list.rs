@@ -24,7 +24,6 @@ use crate::store::{Reader, StoreError, applications};
 /// Which keys, in which order.
 #[derive(Clone, Debug)]
 pub struct KeyQuery {
-    /// One Application, or all.
     pub scope: Scope,
     pub filter: KeyFilter,
     pub state: Option<KeyState>,

@@ -147,9 +147,7 @@ pub(super) struct Run {
 /// Where a walk begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Edge {
-    /// At this key.
     At,
-    /// Behind this key.
     Behind,
 }
 

@@ -51,7 +51,6 @@ const MOST_EXPLAINED: usize = 10;
 pub struct Findings {
     /// The first `MOST_FINDINGS`.
     pub listed: Vec<Finding>,
-    /// Number of all differences.
     pub all: usize,
 }
 
