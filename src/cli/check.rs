@@ -1,4 +1,4 @@
-//! `keydesk check`: keys that expire soon, for cron and monitoring.
+//! `keydesk check`: keys that need attention, for cron and monitoring.
 
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -10,49 +10,57 @@ use crate::cli::help::Examples;
 use crate::cli::key_list;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::table::{Cell, Style};
-use crate::cli::resolve;
+use crate::cli::resolve::{self, AllApplications};
 use crate::domain::Instant;
-use crate::domain::application::Application;
+use crate::domain::application::{Application, Scope};
 use crate::domain::expiry::{parse_duration, relative_short, rfc3339};
 use crate::domain::key::Key;
 use crate::domain::text::inert;
-use crate::store::attention::{self, FoundKeys};
-use crate::store::{Reader, StoreError};
+use crate::store::attention::{self, DeletedInUse, FoundKeys};
+use crate::store::{Reader, StoreError, keys};
 
 const EXAMPLES: Examples = Examples(&[
-    ("keydesk check --within 14d", ""),
+    ("keydesk check", ""),
     ("keydesk check --within 24h --app Storefront --json | jq -r '.expiring[].name'", ""),
     (
-        "out=$(keydesk check --within 14d) \\\n    || echo \"$out\" | mail -s 'Keys expire' ops@example.com",
-        "send a mail when keys expire, from cron",
+        "out=$(keydesk check) \\\n    || echo \"$out\" | mail -s 'API keys need attention' ops@example.com",
+        "send a mail when keys need attention, from cron",
     ),
 ]);
 
-/// Tell which keys expire soon, for cron and monitoring
+/// Check which keys need attention, for cron and monitoring
 ///
-/// Looks at all Applications, unless --app names one. It also lists, without an effect on the exit code: replaced
-/// keys that end within the time and were used in the last 7 days, keys that were not used for 90 days, and keys
-/// whose secret was never shown. A systemd timer for it stands in assets/systemd.
+/// Checks all Applications, or the one given with --app. Exits with 1 when keys need attention: keys that expire within
+/// the time and have no successor, predecessors in the last quarter of their overlap (at most 48 hours before their end)
+/// that were used since the rotation, and deleted keys that were used in the last 24 hours.
 ///
-/// Exit code 0 when nothing expires within the time, 1 when something does.
+/// Also lists, without an effect on the exit code: rotations in progress, keys that were not used for 90 days, and keys
+/// that were never delivered.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// How far ahead: 24h, 14d, 12w
-    #[arg(long, value_name = "DURATION")]
+    /// Time to look ahead: 24h, 14d, 12w
+    #[arg(long, value_name = "DURATION", default_value = "14d")]
     within: String,
+    #[command(flatten)]
+    all: AllApplications,
 }
 
 /// Maximum number of keys of one group.
 const MAX_LISTED: usize = 1_000;
-/// Maximum number of rows of a group that is mere information.
+/// Maximum number of rows of a group that is information.
 const MAX_ROWS: usize = 20;
-/// A key that was used within this many days is in use.
-const IN_USE_DAYS: i64 = 7;
 /// A key that was not used for this many days is idle.
 const IDLE_DAYS: i64 = 90;
+/// The end of a predecessor is near in the last part of its overlap: one of so many.
+const LAST_PART: i32 = 4;
+/// It is never near longer than this.
+const NEAR: TimeDelta = TimeDelta::hours(48);
 
-const HEADS: [&str; 7] = ["NAME", "KEY ID", "APPLICATION", "PLATFORM", "EXPIRES", "LAST USED", "REPLACED BY"];
+const HEADS: [&str; 8] =
+    ["NAME", "KEY ID", "APPLICATION", "PLATFORM", "EXPIRES", "LAST USED", "CREATOR", "REPLACED BY"];
+
+const DELETED_HEADS: [&str; 6] = ["NAME", "KEY ID", "APPLICATION", "DELETED", "LAST REQUEST", "SOURCE"];
 
 /// Keys, each with the name of its Application.
 #[derive(Default)]
@@ -77,8 +85,16 @@ impl Group {
 struct Report {
     expiring: Group,
     still_used: Group,
+    deleted_in_use: Vec<(DeletedInUse, String)>,
+    rotating: Group,
     idle: Group,
     undelivered: Group,
+}
+
+impl Report {
+    fn is_ok(&self) -> bool {
+        self.expiring.keys.is_empty() && self.still_used.keys.is_empty() && self.deleted_in_use.is_empty()
+    }
 }
 
 #[derive(Serialize)]
@@ -88,17 +104,45 @@ struct Document<'a> {
     until: String,
     expiring: Vec<KeyDocument<'a>>,
     still_used: Vec<KeyDocument<'a>>,
+    deleted_in_use: Vec<DeletedDocument<'a>>,
+    rotating: Vec<KeyDocument<'a>>,
     idle: Vec<KeyDocument<'a>>,
     undelivered: Vec<KeyDocument<'a>>,
     more: bool,
 }
 
-/// Exits with 1 when a key expires within the time. The other groups are information.
+#[derive(Serialize)]
+struct DeletedDocument<'a> {
+    id: &'a str,
+    name: &'a str,
+    application: &'a str,
+    prefix: &'a str,
+    deleted: String,
+    last_rejected: String,
+    last_rejected_from: Option<&'a str>,
+}
+
+impl<'a> DeletedDocument<'a> {
+    fn of((found, application): &'a (DeletedInUse, String)) -> Self {
+        let DeletedInUse { tombstone, last, last_from } = found;
+        Self {
+            id: tombstone.id.as_str(),
+            name: tombstone.name.as_str(),
+            application,
+            prefix: &tombstone.prefix,
+            deleted: rfc3339(tombstone.deleted),
+            last_rejected: rfc3339(*last),
+            last_rejected_from: last_from.as_deref(),
+        }
+    }
+}
+
+/// Exits with 1 when a key needs attention. Rotations, idle and undelivered keys are information.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let until = context.now + parse_duration(&args.within)?;
     let desk = context.desk()?;
     read(desk.store(), |reader| {
-        let applications = resolve::applications(context, reader)?;
+        let applications = resolve::applications(context, reader, args.all)?;
         let report = collect(reader, &applications, context.now, until)?;
         let within = inert(args.within.trim());
         if context.output.is_json() {
@@ -106,7 +150,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         } else {
             print(context, &report, &within)?;
         }
-        Ok(if report.expiring.keys.is_empty() { Exit::Done } else { Exit::No })
+        Ok(if report.is_ok() { Exit::Done } else { Exit::No })
     })
 }
 
@@ -117,21 +161,35 @@ fn collect(
     until: Instant,
 ) -> Result<Report, StoreError> {
     let mut report = Report::default();
-    let in_use = now - TimeDelta::days(IN_USE_DAYS);
-    let idle = now - TimeDelta::days(IDLE_DAYS);
+    let idle_since = now - TimeDelta::days(IDLE_DAYS);
     for application in chosen {
         let id = application.id;
-        let Report { expiring, still_used, idle: unused, undelivered } = &mut report;
+        let Report { expiring, rotating, idle, undelivered, .. } = &mut report;
         expiring.add(application, attention::expiring(reader, id, now, until, expiring.remaining())?);
-        let found = attention::still_used(reader, id, now, until, in_use, still_used.remaining())?;
-        still_used.add(application, found);
-        unused.add(application, attention::idle(reader, id, now, idle, unused.remaining())?);
+        rotating.add(application, attention::predecessors(reader, id, now, until, rotating.remaining())?);
+        idle.add(application, attention::idle(reader, id, now, idle_since, idle.remaining())?);
         undelivered.add(application, attention::undelivered(reader, id, now, undelivered.remaining())?);
+        let room = MAX_LISTED.saturating_sub(report.deleted_in_use.len());
+        let deleted = attention::deleted_in_use(reader, Scope::Application(id), now, room)?;
+        report.deleted_in_use.extend(deleted.into_iter().map(|found| (found, application.name.to_string())));
     }
-    for group in [&mut report.expiring, &mut report.still_used] {
-        group.keys.sort_by_key(|(key, _)| key.expires);
+    let mut rotating = std::mem::take(&mut report.rotating.keys);
+    for group in [&mut report.expiring.keys, &mut rotating] {
+        group.sort_by_key(|(key, _)| key.expires);
+    }
+    for (key, application) in rotating {
+        let needs_attention = ends_while_used(reader, &key, now)?;
+        let group = if needs_attention { &mut report.still_used } else { &mut report.rotating };
+        group.keys.push((key, application));
     }
     Ok(report)
+}
+
+/// Whether a predecessor was used since its rotation and is about to end.
+fn ends_while_used(reader: &Reader<'_>, key: &Key, now: Instant) -> Result<bool, StoreError> {
+    let Some(since) = keys::replaced_at(reader, key)? else { return Ok(false) };
+    let near = ((key.expires - since) / LAST_PART).min(NEAR);
+    Ok(key.expires - now <= near && key.is_still_used(since, now) == Some(true))
 }
 
 fn document(
@@ -142,16 +200,18 @@ fn document(
     until: Instant,
 ) -> Result<(), CommandError> {
     let documents = |group| documents(context, reader, group);
-    let Report { expiring, still_used, idle, undelivered } = report;
+    let Report { expiring, still_used, deleted_in_use, rotating, idle, undelivered } = report;
     context.output.document(&Document {
-        ok: expiring.keys.is_empty(),
+        ok: report.is_ok(),
         within,
         until: rfc3339(until),
         expiring: documents(expiring)?,
         still_used: documents(still_used)?,
+        deleted_in_use: deleted_in_use.iter().map(DeletedDocument::of).collect(),
+        rotating: documents(rotating)?,
         idle: documents(idle)?,
         undelivered: documents(undelivered)?,
-        more: expiring.more || still_used.more || idle.more || undelivered.more,
+        more: [expiring, rotating, idle, undelivered].iter().any(|group| group.more),
     })
 }
 
@@ -165,25 +225,33 @@ fn documents<'a>(
 }
 
 fn print(context: &Context, report: &Report, within: &str) -> Result<(), CommandError> {
-    let Report { expiring, still_used, idle, undelivered } = report;
+    let Report { expiring, still_used, deleted_in_use, rotating, idle, undelivered } = report;
     if expiring.keys.is_empty() {
         context.output.line(&format!("Nothing expires within {within}."))?;
     } else {
         let heading = format!("{} within {within}:", counted(expiring, "expires", "expire"));
         print_group(context, &heading, expiring, MAX_LISTED)?;
     }
-    let idle_for = format!(" for {IDLE_DAYS} days: perhaps nobody needs it any more:");
+    if !still_used.keys.is_empty() {
+        let heading = counted(still_used, "stops working soon and is", "stop working soon and are");
+        print_group(context, &format!("{heading} still in use since rotation:"), still_used, MAX_LISTED)?;
+    }
+    print_deleted(context, deleted_in_use)?;
     let notes = [
         (
-            still_used,
-            counted(still_used, "is replaced, ends soon", "are replaced, end soon"),
-            ", and still in use: change over what uses it, or it stops working at its end:",
+            rotating,
+            counted(rotating, "was rotated and ends", "were rotated and end"),
+            format!(" within {within}:"),
         ),
-        (idle, counted(idle, "works and was not used", "work and were not used"), idle_for.as_str()),
+        (
+            idle,
+            counted(idle, "is valid and was not used", "are valid and were not used"),
+            format!(" for {IDLE_DAYS} days:"),
+        ),
         (
             undelivered,
-            counted(undelivered, "works although its secret was", "work although their secrets were"),
-            " never shown: rotate or delete, nobody has the secret:",
+            counted(undelivered, "is valid but was", "are valid but were"),
+            " never delivered, rotate or delete:".to_owned(),
         ),
     ];
     for (group, who, what) in notes.into_iter().filter(|(group, ..)| !group.keys.is_empty()) {
@@ -214,6 +282,10 @@ fn print_group(context: &Context, heading: &str, group: &Group, shown: usize) ->
                 Some(at) => Cell::plain(relative_short(at, context.now)),
                 None => Cell::styled("never", Style::Faint),
             },
+            match &key.creator.email {
+                Some(email) => Cell::plain(email.to_string()),
+                None => Cell::styled("(deleted)", Style::Faint),
+            },
             Cell::plain(key.replaced_by.map(|id| id.to_string()).unwrap_or_default()),
         ])?;
     }
@@ -221,5 +293,26 @@ fn print_group(context: &Context, heading: &str, group: &Group, shown: usize) ->
     if let Some(rest) = group.keys.len().checked_sub(shown).filter(|rest| *rest > 0) {
         context.output.line(&format!("... and {rest} more (--json lists them)"))?;
     }
+    Ok(())
+}
+
+fn print_deleted(context: &Context, deleted: &[(DeletedInUse, String)]) -> Result<(), CommandError> {
+    match deleted.len() {
+        0 => return Ok(()),
+        1 => context.output.line("1 deleted key is still in use:")?,
+        count => context.output.line(&format!("{count} deleted keys are still in use:"))?,
+    }
+    let mut table = context.output.table(&DELETED_HEADS);
+    for (DeletedInUse { tombstone, last, last_from }, application) in deleted {
+        table.row(vec![
+            Cell::plain(tombstone.name.to_string()),
+            Cell::plain(tombstone.id.as_str()),
+            Cell::plain(application.clone()),
+            Cell::plain(relative_short(tombstone.deleted, context.now)),
+            Cell::plain(relative_short(*last, context.now)),
+            Cell::plain(last_from.clone().unwrap_or_default()),
+        ])?;
+    }
+    table.finish()?;
     Ok(())
 }

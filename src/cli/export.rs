@@ -15,7 +15,7 @@ use crate::cli::key_list;
 use crate::cli::output::documents::KeyDocument;
 use crate::cli::output::json::Array;
 use crate::cli::output::{progress, text};
-use crate::cli::resolve;
+use crate::cli::resolve::{self, AllApplications};
 use crate::domain::application::Scope;
 use crate::domain::text::inert;
 use crate::host::new_file::NewFile;
@@ -41,6 +41,8 @@ pub(crate) struct Args {
     /// Write to this new file (mode 0600). An existing file is never overwritten
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    all: AllApplications,
 }
 
 impl Args {
@@ -106,7 +108,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let Some(path) = &args.out else {
         let desk = context.desk()?;
         let hidden = ProgressBar::hidden();
-        read(desk.store(), |reader| write(context, reader, format, &mut context.output.data(), &hidden))?;
+        read(desk.store(), |reader| {
+            write(context, reader, (format, args.all), &mut context.output.data(), &hidden)
+        })?;
         return Ok(Exit::Done);
     };
     let file = NewFile::begin(path)?;
@@ -116,10 +120,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let bar = progress::bar(&context.output, 0, "Exporting [{bar:20}] {percent} %");
     let (file, keys) = read(desk.store(), |reader| {
         let mut buffer = BufWriter::with_capacity(64 * 1024, file);
-        let keys = write(context, reader, format, &mut buffer, &bar).map_err(|error| match error.kind() {
-            ErrorKind::Output => error.replace("file", not_written()).hint(NOT_CREATED),
-            _ => error,
-        })?;
+        let keys =
+            write(context, reader, (format, args.all), &mut buffer, &bar).map_err(|error| {
+                match error.kind() {
+                    ErrorKind::Output => error.replace("file", not_written()).hint(NOT_CREATED),
+                    _ => error,
+                }
+            })?;
         let file = buffer.into_inner().map_err(|error| {
             CommandError::failed("file", not_written()).source(error.into_error()).hint(NOT_CREATED)
         })?;
@@ -135,12 +142,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
 fn write(
     context: &Context,
     reader: &Reader<'_>,
-    format: Format,
+    (format, all): (Format, AllApplications),
     out: &mut impl Write,
     bar: &ProgressBar,
 ) -> Result<u64, CommandError> {
     let mut count = 0;
-    let applications = resolve::applications(context, reader)?;
+    let applications = resolve::applications(context, reader, all)?;
     let total = applications.iter().map(|application| application.keys).sum();
     if total >= KEYS_PER_STEP {
         bar.set_length(total);

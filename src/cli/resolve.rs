@@ -25,6 +25,14 @@ const MAX_SEARCHED: usize = 200;
 /// The least similarity (Jaro-Winkler) of a name that is suggested.
 const SIMILAR: f64 = 0.8;
 
+/// The option that selects all Applications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
+pub(crate) struct AllApplications {
+    /// All Applications, also if KEYDESK_APP is set
+    #[arg(long)]
+    pub(crate) all_apps: bool,
+}
+
 /// The Application that was named, or the only one.
 pub(crate) fn application(context: &Context, reader: &Reader<'_>) -> Result<Application, CommandError> {
     match &context.application {
@@ -34,10 +42,14 @@ pub(crate) fn application(context: &Context, reader: &Reader<'_>) -> Result<Appl
 }
 
 /// The Application that was named, or all.
-pub(crate) fn applications(context: &Context, reader: &Reader<'_>) -> Result<Vec<Application>, CommandError> {
+pub(crate) fn applications(
+    context: &Context,
+    reader: &Reader<'_>,
+    all: AllApplications,
+) -> Result<Vec<Application>, CommandError> {
     match &context.application {
-        Some(name) => Ok(vec![named_application(reader, name)?]),
-        None => Ok(applications::all(reader, ALL)?),
+        Some(name) if !all.all_apps => Ok(vec![named_application(reader, name)?]),
+        _ => Ok(applications::all(reader, ALL)?),
     }
 }
 
@@ -112,7 +124,7 @@ pub(crate) fn key_or_tombstone(
         return Ok(id);
     }
     let mut found = Vec::new();
-    for application in applications(context, reader)? {
+    for application in applications(context, reader, AllApplications { all_apps: false })? {
         for key in keys::named(reader, application.id, text)? {
             found.push((key.id, format!("{} in {}", candidate(context, &key), application.name)));
         }

@@ -73,7 +73,8 @@ fn number(value: usize) -> Value {
     Value::from(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-/// Valid keys of an Application that expire until an instant, in the order of expiration, without throwaway keys.
+/// Valid keys of an Application that expire until an instant and have no successor, in the order of expiration, without
+/// throwaway keys.
 pub fn expiring(
     r: &Reader<'_>,
     application: ApplicationId,
@@ -81,40 +82,35 @@ pub fn expiring(
     until: Instant,
     most: usize,
 ) -> Result<FoundKeys, StoreError> {
-    let sql = format!(
-        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_state CROSS JOIN users u ON u.id = k.creator_id \
-         WHERE k.application_id = ? AND k.is_disabled = 0 AND k.expires > ? AND k.expires <= ? AND k.throwaway = 0 \
-         ORDER BY k.expires, k.key_id LIMIT ?"
-    );
-    let values =
-        vec![application.0.into(), now.timestamp().into(), until.timestamp().into(), number(most + 1)];
-    Ok(FoundKeys::cut(select(r, &sql, values)?, most))
+    ending(r, application, now, until, "k.replaced_by IS NULL AND k.throwaway = 0", most)
 }
 
-/// Replaced keys of an Application that expire until an instant and were used since another. Searches those that
-/// expire first.
-pub fn still_used(
+/// The same for keys that have a successor.
+pub fn predecessors(
     r: &Reader<'_>,
     application: ApplicationId,
     now: Instant,
     until: Instant,
-    used_since: Instant,
+    most: usize,
+) -> Result<FoundKeys, StoreError> {
+    ending(r, application, now, until, "k.replaced_by IS NOT NULL", most)
+}
+
+fn ending(
+    r: &Reader<'_>,
+    application: ApplicationId,
+    now: Instant,
+    until: Instant,
+    condition: &str,
     most: usize,
 ) -> Result<FoundKeys, StoreError> {
     let sql = format!(
-        "SELECT {KEY_COLUMNS} FROM (SELECT key_id FROM keys INDEXED BY keys_by_state \
-         WHERE application_id = ? AND is_disabled = 0 AND expires > ? AND expires <= ? \
-         ORDER BY expires, key_id LIMIT {LOOKED_AT}) m \
-         CROSS JOIN keys k ON k.key_id = m.key_id CROSS JOIN users u ON u.id = k.creator_id \
-         WHERE k.replaced_by IS NOT NULL AND k.used_order >= ? ORDER BY k.expires, k.key_id LIMIT ?"
+        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_state CROSS JOIN users u ON u.id = k.creator_id \
+         WHERE k.application_id = ? AND k.is_disabled = 0 AND k.expires > ? AND k.expires <= ? AND {condition} \
+         ORDER BY k.expires, k.key_id LIMIT ?"
     );
-    let values = vec![
-        application.0.into(),
-        now.timestamp().into(),
-        until.timestamp().into(),
-        used_since.timestamp().into(),
-        number(most + 1),
-    ];
+    let values =
+        vec![application.0.into(), now.timestamp().into(), until.timestamp().into(), number(most + 1)];
     Ok(FoundKeys::cut(select(r, &sql, values)?, most))
 }
 

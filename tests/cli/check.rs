@@ -30,6 +30,8 @@ fn a_key_that_expires_within_the_period_fails_the_check() {
     let said = home.run(&["check", "--within", "14d"]);
     assert_eq!(said.code, 1);
     assert!(said.out.starts_with("2 keys expire within 14d:\nNAME"), "{}", said.out);
+    assert!(said.out.contains("CREATOR") && said.out.contains("ana@example.com"), "{}", said.out);
+    assert_eq!(home.run(&["check"]).out, said.out, "14 days are the default");
     assert_eq!(home.run(&["check", "--within", "24h"]).code, 0);
     assert_eq!(home.run(&["check", "--within", "5d", "--app", "Other"]).code, 0);
     assert_eq!(home.run(&["check", "--within", "5d", "--app", "Storefront"]).code, 1);
@@ -56,17 +58,69 @@ fn other_findings_do_not_fail_the_check() {
     assert_eq!(names(&document, "idle"), ["Idle"]);
     assert_eq!(names(&document, "undelivered"), ["Never shown"]);
     assert_eq!(names(&document, "still_used"), [""; 0]);
-    // A replaced one: only while it is still used.
-    let (old, _) = home.key("Old", &["--expires", "3d"]);
-    let (quiet, _) = home.key("Quiet", &["--expires", "2d"]);
-    home.sql(&format!("UPDATE keys SET replaced_by = '{quiet}' WHERE key_id IN ('{old}', '{quiet}')"));
-    home.sql(&format!("UPDATE keys SET last_used = created, used_order = created WHERE key_id = '{old}'"));
-    let said = home.run(&["check", "--within", "14d", "--json"]);
-    assert_eq!((said.code, names(&said.json(), "still_used")), (1, vec!["Old".to_owned()]));
     let text = home.run(&["check", "--within", "14d"]).out;
-    for part in ["still in use", "not used for 90 days", "never shown", "REPLACED BY"] {
+    for part in ["not used for 90 days", "never delivered", "REPLACED BY"] {
         assert!(text.contains(part), "{part}: {text}");
     }
+}
+
+#[test]
+fn a_routine_rotation_does_not_fail_the_check_and_a_predecessor_in_use_at_its_end_does() {
+    let home = Home::set_up();
+    let (old, _) = home.key("Routine", &["--expires", "90d"]);
+    let used = |at: &str| {
+        home.sql(&format!("UPDATE keys SET last_used = {at}, used_order = {at} WHERE key_id = '{old}'"));
+    };
+    used("unixepoch()");
+    assert_eq!(home.run(&["keys", "rotate", &old]).code, 0);
+    let check = || {
+        let said = home.run(&["check", "--json"]);
+        let document = said.json();
+        assert_eq!(names(&document, "expiring"), [""; 0], "it has a successor");
+        (said.code, names(&document, "still_used").len(), names(&document, "rotating").len())
+    };
+    used("unixepoch() + 1");
+    assert_eq!(check(), (0, 0, 1), "nobody has to change over at once");
+    // 23 of 24 hours later.
+    home.sql(
+        "UPDATE keys SET created = created - 100 * 86400;
+         UPDATE keys SET delivered = delivered - 23 * 3600;
+         UPDATE keys SET expires = expires - 23 * 3600 WHERE replaced_by IS NOT NULL",
+    );
+    used("unixepoch() - 600");
+    assert_eq!(check(), (1, 1, 0));
+    let text = home.run(&["check"]).out;
+    assert!(text.contains("1 key stops working soon and is still in use since rotation:\nNAME"), "{text}");
+    used("unixepoch() - 23 * 3600 - 600");
+    assert_eq!(check(), (0, 0, 1), "it was not used since");
+}
+
+#[test]
+fn deleted_keys_in_use_fail_the_check_for_a_day() {
+    let home = Home::set_up();
+    home.run(&["apps", "create", "Other"]);
+    let (gone, _) = home.key("Gone", &["--app", "Other"]);
+    assert_eq!(home.run(&["keys", "delete", &gone, "--yes"]).code, 0);
+    let rejected = |ago: u32| {
+        home.sql(&format!(
+            "DELETE FROM refusals; INSERT INTO refusals (day, reason, key_id, count, last, last_from) \
+             VALUES ((unixepoch() - {ago}) / 86400, 'deleted', '{gone}', 3, unixepoch() - {ago}, '10.0.0.9')"
+        ));
+    };
+    rejected(23 * 3600);
+    let said = home.run(&["check", "--json"]);
+    assert_eq!((said.code, names(&said.json(), "deleted_in_use")), (1, vec!["Gone".to_owned()]));
+    let found = &said.json()["deleted_in_use"][0];
+    assert_eq!(
+        (&found["id"], &found["application"], &found["last_rejected_from"]),
+        (&gone.as_str().into(), &"Other".into(), &"10.0.0.9".into())
+    );
+    let text = home.run(&["check"]).out;
+    assert!(text.contains("1 deleted key is still in use:") && text.contains("10.0.0.9"), "{text}");
+    assert_eq!(home.run(&["check", "--app", "Storefront"]).code, 0);
+    assert_eq!(home.run(&["check", "--app", "Storefront", "--all-apps"]).code, 1);
+    rejected(25 * 3600);
+    assert_eq!(home.run(&["check"]).code, 0);
 }
 
 #[test]
@@ -77,7 +131,6 @@ fn usage_errors_are_not_a_result() {
     for wrong in ["", "14", "soon", "-1d", "1.5d"] {
         assert_eq!(home.run(&["check", &format!("--within={wrong}")]).code, 2, "{wrong}");
     }
-    assert_eq!(home.run(&["check"]).code, 2);
     assert_eq!(home.run(&["check", "--within", "1d", "--app", "Nowhere"]).code, 3);
 }
 

@@ -299,3 +299,28 @@ fn hostile_names_are_stored_and_displayed_safely() {
         assert!(!all.chars().any(keydesk::domain::text::is_unsafe), "{all:?}");
     }
 }
+
+#[test]
+fn all_applications_are_listed_together_in_natural_order() {
+    let home = Home::set_up();
+    home.run(&["apps", "create", "Other"]);
+    for (name, application) in [("Job 10", "Storefront"), ("job 2", "Other"), ("Job 1", "Other")] {
+        home.key(name, &["--app", application]);
+    }
+    assert_eq!(home.run(&["keys", "list"]).code, 2, "which one?");
+    let said = home.run(&["keys", "list", "--all-apps", "--json"]);
+    let found = said.json();
+    let of = |field: &str| -> Vec<String> {
+        found.as_array().unwrap().iter().map(|key| key[field].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(of("name"), ["Job 1", "job 2", "Job 10"]);
+    assert_eq!(of("application"), ["Other", "Other", "Storefront"]);
+    let table = home.run(&["keys", "list", "--all-apps", "--limit", "2"]).out;
+    let columns: Vec<&str> = table.lines().next().unwrap().split_whitespace().take(2).collect();
+    assert_eq!((columns, table.lines().count()), (vec!["NAME", "APPLICATION"], 3), "{table}");
+    assert!(!home.run(&["keys", "list", "--app", "Other"]).out.contains("APPLICATION"));
+    let none = home.run(&["keys", "list", "--all-apps", "--filter", "nothing"]);
+    assert!(none.err.contains("No matching keys in any Application."), "{none:?}");
+    let exported = home.run(&["export", "--app", "Other", "--all-apps", "--format", "json"]);
+    assert_eq!(exported.json().as_array().unwrap().len(), 3);
+}

@@ -1,5 +1,7 @@
 //! `keydesk keys list`: streamed, so that a list of a million keys needs no more memory than one of ten.
 
+use std::collections::HashMap;
+
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -7,22 +9,23 @@ use crate::cli::help::Examples;
 use crate::cli::key_list;
 use crate::cli::output::listing::Listing;
 use crate::cli::output::table::{Cell, Style};
-use crate::cli::resolve;
+use crate::cli::resolve::{self, AllApplications};
 use crate::cli::values;
 use crate::desk::text;
 use crate::domain::application::Scope;
 use crate::domain::expiry::relative_short;
 use crate::domain::key::{Key, KeyKind, KeyState};
 use crate::store::keys::{KeyQuery, KeySort};
-use crate::store::{Reader, keys};
+use crate::store::{Reader, applications, keys};
 
 const EXAMPLES: Examples = Examples(&[
     ("keydesk keys list --state expires_soon --sort expires", ""),
     ("keydesk keys list --filter 'checkout platform:braze used:>30d'", ""),
+    ("keydesk keys list --all-apps --state expires_soon", ""),
     ("keydesk keys list --json | jq -r '.[].id'", ""),
 ]);
 
-/// List the keys of an Application
+/// List the keys of an Application or of all
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -45,35 +48,57 @@ pub(crate) struct Args {
     /// Maximum number of keys
     #[arg(long, value_name = "N", value_parser = values::limit)]
     limit: Option<usize>,
+    #[command(flatten)]
+    all: AllApplications,
 }
 
-const HEADS: [&str; 9] =
-    ["NAME", "KEY ID", "PLATFORM", "TYPE", "EXPIRES", "STATE", "CREATOR", "LAST USED", "ROTATION"];
+const HEADS: [&str; 10] = [
+    "NAME",
+    "APPLICATION",
+    "KEY ID",
+    "PLATFORM",
+    "TYPE",
+    "EXPIRES",
+    "STATE",
+    "CREATOR",
+    "LAST USED",
+    "ROTATION",
+];
 
 pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let filter = key_list::filter(args.filter.as_deref().unwrap_or_default())?;
     let desk = context.desk()?;
     read(desk.store(), |reader| {
-        let application = resolve::application(context, reader)?;
+        let (scope, place, applications) = if args.all.all_apps {
+            (Scope::All, "any Application".to_owned(), applications::all(reader, resolve::ALL)?)
+        } else {
+            let application = resolve::application(context, reader)?;
+            (Scope::Application(application.id), application.name.to_string(), vec![application])
+        };
+        let names: HashMap<_, _> =
+            applications.iter().map(|application| (application.id, application.name.as_str())).collect();
+        let name = |key: &Key| names.get(&key.application).copied().unwrap_or_default();
         let mut query = KeyQuery {
             filter,
             state: args.state,
             sort: args.sort,
             descending: args.reverse,
-            ..key_list::query(context, Scope::Application(application.id))
+            ..key_list::query(context, scope)
         };
         query.platform = args.platform.map(|slug| platform(context, reader, &query, &slug)).transpose()?;
-        let mut list = Listing::open(&context.output, &HEADS)?;
+        let heads: Vec<&str> =
+            HEADS.into_iter().filter(|head| args.all.all_apps || *head != HEADS[1]).collect();
+        let mut list = Listing::open(&context.output, &heads)?;
         key_list::each(context, reader, &query, args.limit, |key| {
-            let document = || key_list::document(context, reader, &key, application.name.as_str());
-            list.row(document, || row(context, &key))
+            let document = || key_list::document(context, reader, &key, name(&key));
+            list.row(document, || row(context, &key, args.all.all_apps.then(|| name(&key))))
         })?;
         if list.finish()? == 0 {
             let narrowed = !query.filter.is_empty() || query.state.is_some() || query.platform.is_some();
             context.output.say(&if narrowed {
-                format!("No matching keys in {}.", application.name)
+                format!("No matching keys in {place}.")
             } else {
-                format!("{} has no keys yet. Create one with: keydesk keys create NAME", application.name)
+                format!("No keys in {place} yet. Create one with: keydesk keys create NAME")
             });
         }
         Ok(Exit::Done)
@@ -97,9 +122,10 @@ fn platform(
     })
 }
 
-fn row(context: &Context, key: &Key) -> Vec<Cell> {
+/// The cells of a key, with the name of its Application where that has a column.
+fn row(context: &Context, key: &Key, application: Option<&str>) -> Vec<Cell> {
     let state = key.state(context.now, context.settings.expires_soon);
-    vec![
+    let mut cells = vec![
         Cell::plain(key.name.to_string()),
         Cell::plain(key.id.as_str()),
         Cell::plain(context.settings.catalog.label(&key.kind)),
@@ -124,7 +150,11 @@ fn row(context: &Context, key: &Key) -> Vec<Cell> {
             (None, Some(next)) => format!("replaced by {next}"),
             (Some(before), Some(next)) => format!("replaces {before}, replaced by {next}"),
         }),
-    ]
+    ];
+    if let Some(application) = application {
+        cells.insert(1, Cell::plain(application));
+    }
+    cells
 }
 
 /// The color of a state, which is always displayed with its word.

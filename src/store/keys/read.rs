@@ -130,7 +130,7 @@ pub(crate) fn deleted_named(
     name: &str,
 ) -> Result<Vec<Tombstone>, StoreError> {
     let (wanted, mut found) = (fold(name), Vec::new());
-    let sql = format!("SELECT {TOMBSTONE} FROM tombstones");
+    let sql = format!("SELECT {TOMBSTONE} FROM tombstones t");
     r.each("reading the tombstones", &sql, [], tombstone_of, |tombstone| {
         let here = application.is_none_or(|application| application == tombstone.application);
         if here && fold(tombstone.name.as_str()) == wanted {
