@@ -1,9 +1,9 @@
-//! The words of the bindings: what a key press can ask for, and where.
+//! The actions of key bindings, and the contexts in which they work.
 
 use serde::Deserialize;
 use strum::AsRefStr;
 
-/// Where a binding works.
+/// The context of a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, AsRefStr)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
@@ -43,7 +43,7 @@ impl Context {
     }
 }
 
-/// What a key press can ask for.
+/// An action of a key press.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, AsRefStr)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
@@ -101,7 +101,7 @@ pub enum Action {
     SelectAll,
     Copy,
     Write,
-    /// Writes this secret and all that follow to a directory.
+    /// Writes this secret and the following ones to a directory.
     WriteAll,
     Show,
     ClearClipboard,

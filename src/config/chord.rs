@@ -124,7 +124,7 @@ impl FromStr for Chord {
         let mut chars = rest.chars();
         let key = match (chars.next(), chars.next()) {
             (Some(' '), None) => Key::Space,
-            // Terminals send a letter with Ctrl as the small one.
+            // Terminals send a letter with Ctrl in lower case.
             (Some(c), None) if ctrl && c.is_ascii_uppercase() => Key::Char(c.to_ascii_lowercase()),
             (Some(c), None) if !c.is_control() => Key::Char(c),
             _ => {

@@ -2,19 +2,19 @@
 
 use ratatui::layout::Rect;
 
-/// Below this the program says "terminal too small" and waits: columns, rows.
+/// The minimum size of the terminal: columns, rows.
 pub const SMALLEST: (u16, u16) = (40, 10);
 
-/// The width of a terminal from which the details have room beside the list of keys.
+/// The minimum width of a terminal for the details pane: NAME keeps 28 cells.
 pub const PANE_FROM: u16 = 98;
 
-/// The width from which they are shown there until they are hidden.
+/// The width from which the pane is shown unless the user hides it.
 const WIDE: u16 = 160;
 
-/// Columns between the list and the details.
+/// Columns between the list and the details pane.
 pub const PANE_GAP: u16 = 2;
 
-/// The width of the details beside the list of keys; none where they are not shown. `chosen` is what the user chose.
+/// Returns the width of the details pane; none where it is hidden. `chosen` is the user's choice.
 pub fn pane_width(columns: u16, chosen: Option<bool>) -> Option<u16> {
     let is_shown = columns >= PANE_FROM && chosen.unwrap_or(columns >= WIDE);
     is_shown.then(|| (40 + columns.saturating_sub(WIDE) / 5).min(64))
@@ -33,7 +33,7 @@ pub struct Parts {
     pub footer: Rect,
 }
 
-/// The parts of a screen of this size.
+/// Returns the parts of a screen of this size.
 pub fn parts(area: Rect) -> Parts {
     let line = |y: u16, height: u16| Rect { x: area.x, y: area.y + y, width: area.width, height };
     let body = area.height.saturating_sub(4);
@@ -45,16 +45,16 @@ pub fn parts(area: Rect) -> Parts {
     }
 }
 
-/// Lines of the body above the rows: what is shown (filter, state, sort), and the column names.
+/// Lines of the body above the rows: filter and facts, and the column names.
 pub const ABOVE_ROWS: u16 = 2;
 
-/// How many rows a list of this terminal shows.
+/// Returns the number of rows that a list shows.
 pub fn list_height(size: (u16, u16)) -> usize {
     let body = parts(Rect::new(0, 0, size.0, size.1)).body;
     usize::from(body.height.saturating_sub(ABOVE_ROWS)).max(1)
 }
 
-/// Whether the terminal is too small to draw on.
+/// Returns whether the terminal is too small.
 pub fn is_too_small(size: (u16, u16)) -> bool {
     size.0 < SMALLEST.0 || size.1 < SMALLEST.1
 }

@@ -105,11 +105,11 @@ fn the_timeline_has_a_title_and_a_legend() {
         script.press("t");
         let screen = script.screen();
         assert!(screen.contains("Expirations in the next 12 months   █ keys per month"), "{screen}");
-        assert!(!screen.contains("most:"), "no month has more than one: {screen}");
+        assert!(!screen.contains("highest:"), "no month has more than one: {screen}");
     }
     let mut script = Script::on(desk, 80, 24);
     script.press("t");
-    assert!(script.screen().contains("█ most: Jan 2027"), "{}", script.screen());
+    assert!(script.screen().contains("█ highest: 2"), "{}", script.screen());
     assert_snapshot!("timeline_legend", script.picture());
 }
 

@@ -77,13 +77,13 @@ fn a_new_rejection_appears_in_the_open_tombstone() {
     let path = desk.path();
     let mut script = Script::on(desk, 100, 30);
     script.press("4 enter");
-    assert!(script.screen().contains("not presented since"), "{}", script.screen());
+    assert!(script.screen().contains("no requests since the deletion"), "{}", script.screen());
     let verifier = Verifier::with_clock(&path, noon).unwrap();
     verifier.verify_from(&secret, None, "10.0.0.4".parse().ok()).unwrap();
     drop(verifier);
     script.msg(Msg::Notice(Notice::Changed));
     let screen = script.screen();
-    assert!(screen.contains("Still presented by 10.0.0.4, 1 time today."), "{screen}");
+    assert!(screen.contains("Still in use: 1 request today from 10.0.0.4."), "{screen}");
     script.press("esc");
     assert!(script.screen().contains("! Deleted key Old portal"), "{}", script.screen());
 }

@@ -114,7 +114,7 @@ fn a_filter_finds_words_anywhere_and_marks_them() {
     script.press("esc");
     assert!(script.screen().contains("Loyalty"));
     script.press("/").text("nothing like it").press("enter");
-    assert!(script.screen().contains("Nothing matches"));
+    assert!(script.screen().contains("No matches"));
     // A letter that is bound to something is a letter while one types.
     script.press("esc /").text("q");
     assert!(!script.quit);

@@ -184,7 +184,7 @@ impl App {
 
     fn next_theme(&mut self) {
         if self.shared.environment.no_color {
-            return self.say(Message::note("NO_COLOR is set: there is one theme, without colors."));
+            return self.say(Message::note("Themes are unavailable: NO_COLOR is set."));
         }
         let theme = Direction::Forward.among(ThemeName::ALL, self.shared.theme());
         self.shared.remember(|remembered| remembered.theme = Some(theme));

@@ -11,7 +11,7 @@ pub struct Appearance {
 }
 
 impl Appearance {
-    /// The text of a field filled up to a width: visibly, where the theme has no background for fields.
+    /// Pads the text of a field to a width in cells: with underscores where the theme gives fields no background.
     pub fn filled(&self, text: &str, width: usize) -> String {
         let fill = if self.theme.field.bg.is_some() { " " } else { "_" };
         format!("{text}{}", fill.repeat(width.saturating_sub(text.width())))
@@ -62,15 +62,15 @@ macro_rules! glyphs {
 }
 
 glyphs! {
-    /// Whether there is ASCII only.
+    /// Whether the terminal has ASCII only.
     ascii: bool = false, true;
-    /// Between the parts of where one is.
+    /// Between the parts of the location.
     step: &'static str = "›", ">";
-    /// At the end of what was cut.
+    /// At the end of a cut text.
     cut: &'static str = "…", "~";
-    /// Before the chosen one of a list.
+    /// Before the chosen entry of a list.
     pointer: &'static str = "▸", ">";
-    /// Before what is selected for an operation.
+    /// Before a key that is selected for an operation.
     picked: &'static str = "✓", "*";
     valid: &'static str = "●", "+";
     /// A key that expires soon.
@@ -78,13 +78,13 @@ glyphs! {
     /// A key that has ended.
     expired: &'static str = "○", "x";
     disabled: &'static str = "‖", "=";
-    /// Before the key that took this one's place.
+    /// Before the successor of a key.
     replaced_by: &'static str = "→", ">";
-    /// Before the key whose place this one took.
+    /// Before the predecessor of a key.
     replaces: &'static str = "←", "<";
-    /// The order goes up.
+    /// Ascending order.
     ascending: &'static str = " ↑", " ^";
-    /// The order goes down.
+    /// Descending order.
     descending: &'static str = " ↓", " v";
     more_above: &'static str = "▲", "^";
     more_below: &'static str = "▼", "v";
@@ -92,8 +92,8 @@ glyphs! {
     more: &'static str = "…", "";
     /// In the parentheses of the chosen option.
     chosen: char = '•', '*';
-    /// A hidden letter.
+    /// A masked character.
     dot: char = '•', '.';
-    /// Bars, from the lowest.
+    /// Bars, from the lowest to the highest.
     bars: [&'static str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"], [".", ".", ":", ":", "|", "|", "#", "#"];
 }

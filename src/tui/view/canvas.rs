@@ -1,4 +1,4 @@
-//! What is drawn on, and what can be clicked there.
+//! The frame that is drawn on, and its clickable areas.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -10,10 +10,10 @@ use super::text::{cut, selected, width, wrap};
 use crate::config::theme::Theme;
 use crate::tui::app::msg::Target;
 
-/// Where the terminal's cursor is: column and row.
+/// Column and row of the terminal's cursor.
 pub type Cursor = Option<(u16, u16)>;
 
-/// What can be clicked, as the last frame drew it.
+/// The clickable areas of the last frame.
 #[derive(Clone, Debug, Default)]
 pub struct Hits(Vec<(Rect, Target)>);
 
@@ -47,24 +47,24 @@ impl<'a> Canvas<'a> {
         Self { appearance, theme, glyphs: *glyphs, buffer, hits }
     }
 
-    /// Cuts a text, showing that it was cut.
+    /// Cuts a text to a width in cells, with a sign at the cut.
     pub fn cut(&self, text: &str, width: usize) -> String {
         cut(text, width, self.glyphs.cut)
     }
 
-    /// A line at the left of an area.
+    /// Draws a line at the left of an area.
     pub fn left(&mut self, line: &Line<'_>, area: Rect) {
         self.buffer.set_line(area.x, area.y, line, area.width);
     }
 
-    /// A line at the right of an area, cut to so many cells.
+    /// Draws a text at the right of an area, cut to a number of cells.
     pub fn right(&mut self, text: &str, style: Style, area: Rect, cells: usize) {
         let line = Line::styled(self.cut(text, cells), style);
         let width = width(&line).min(area.width);
         self.buffer.set_line(area.right() - width, area.y, &line, width);
     }
 
-    /// Shows a line as selected.
+    /// Draws a line as selected.
     pub fn select(&mut self, line: Rect) {
         for position in line.positions() {
             if let Some(cell) = self.buffer.cell_mut(position) {
@@ -73,7 +73,7 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// A wrapped text at the top of an area; returns how many lines it took.
+    /// Draws a wrapped text at the top of an area; returns the number of lines.
     pub fn text(&mut self, text: &str, area: Rect, style: Style) -> u16 {
         let mut taken = 0;
         for (line, y) in wrap(text, usize::from(area.width)).into_iter().zip(area.y..area.bottom()) {

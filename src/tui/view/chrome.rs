@@ -18,8 +18,8 @@ use crate::tui::app::message::Tone;
 use crate::tui::app::msg::{SessionInfo, Target};
 use crate::tui::app::screen_id::ScreenId;
 
-/// The location and the user; the screens and what needs attention. Where that does not fit, it is at the left of the
-/// first line of the body, which is drawn already.
+/// Draws location, user, screens and what needs attention. Where the latter does not fit, it is drawn into the free left
+/// part of the first line of the body, which must be drawn already.
 pub fn header(app: &App, area: Rect, body: Rect, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let width = usize::from(area.width);
@@ -58,7 +58,7 @@ pub fn header(app: &App, area: Rect, body: Rect, canvas: &mut Canvas<'_>) {
     }
 }
 
-/// What needs attention, in fewer and fewer words.
+/// What needs attention. The texts get shorter.
 struct Attention {
     texts: Vec<String>,
     style: Style,
@@ -81,7 +81,7 @@ fn fitting(texts: &[String], cells: u16) -> Option<&str> {
     texts.iter().find(|text| Span::raw(text.as_str()).width() < usize::from(cells)).map(String::as_str)
 }
 
-/// The empty cells at the left of the first line of an area.
+/// Returns the number of empty cells at the left of the first line of an area.
 fn free_cells(area: Rect, canvas: &Canvas<'_>) -> u16 {
     let is_free = |x: &u16| canvas.buffer.cell((*x, area.y)).is_some_and(|cell| cell.symbol() == " ");
     let free = (area.x..area.right()).take_while(is_free).count();
@@ -118,7 +118,7 @@ fn user(session: &SessionInfo) -> String {
 /// The maximum number of lines of a message. All but the last cover the end of the list.
 const MOST_LINES: usize = 6;
 
-/// The message line.
+/// Draws the message line.
 pub fn message(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let (sign, text, style) = if let Some(banner) = &app.banner {

@@ -1,4 +1,4 @@
-//! Facts as texts, for lists and details.
+//! Texts for lists and details.
 
 use ratatui::style::Style;
 
@@ -14,7 +14,7 @@ use crate::domain::user::{Email, User};
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
 
-/// The sign, the word and the style of a state.
+/// Returns the sign with the label of a state, and its style.
 pub fn state(state: KeyState, appearance: &Appearance) -> (String, Style) {
     let (theme, glyphs) = (&appearance.theme, appearance.glyphs);
     let (sign, style) = match state {
@@ -27,7 +27,7 @@ pub fn state(state: KeyState, appearance: &Appearance) -> (String, Style) {
     (format!("{sign} {}", state.label()), style)
 }
 
-/// The email of a user, empty when they are deleted.
+/// Returns the email of a user; empty when the user is deleted.
 pub fn email(user: &User) -> String {
     user.email.as_ref().map(ToString::to_string).unwrap_or_default()
 }
@@ -38,19 +38,19 @@ pub fn user(app: &App, user: &User) -> String {
     name + you(app.shared.is_caller(user.id))
 }
 
-/// The actor of an entry, as the log may show it.
+/// Returns the email of an entry's actor; the user number when the user is deleted.
 pub fn actor(row: &AuditRow) -> String {
     row.actor_email.as_ref().map_or_else(|| format!("user {}", row.entry.actor.0), ToString::to_string)
 }
 
-/// `@` and what follows it, where that is the same for all.
+/// Returns `@` with the domain that all emails share.
 pub fn shared_domain<'a>(mut emails: impl Iterator<Item = &'a Email>) -> Option<String> {
     let domain = |email: &Email| Some(format!("@{}", email.as_str().rsplit_once('@')?.1));
     let first = domain(emails.next()?)?;
     emails.all(|email| email.as_str().ends_with(&first)).then_some(first)
 }
 
-/// An instant with how far off it is, on one line where there is room.
+/// Returns an instant with its distance from now. The distance is never broken across lines.
 pub fn exact(app: &App, at: Instant) -> String {
     let distance = relative(at, app.shared.now).replace(' ', NO_BREAK);
     format!("{} ({distance})", app.shared.zone().show(at))

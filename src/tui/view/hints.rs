@@ -1,4 +1,4 @@
-//! The keys that do something, on one line.
+//! The footer: keys with their actions on one line.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};

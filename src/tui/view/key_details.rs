@@ -33,12 +33,8 @@ pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> 
         page.fact("Disabled", &format!("since {}", exact(app, since)), theme.warning);
     }
     match key.delivered {
-        Some(at) => page.fact("Secret", &format!("handed over {}", local(at, &zone)), theme.text),
-        None => page.fact(
-            "Secret",
-            "never shown: nobody has it. Delete the key and create another.",
-            theme.warning,
-        ),
+        Some(at) => page.fact("Secret", &format!("delivered {}", local(at, &zone)), theme.text),
+        None => page.fact("Secret", "not delivered. Delete the key and create another one.", theme.warning),
     };
     for (name, other) in [("Replaces", key.replaces), ("Replaced by", key.replaced_by)] {
         if let Some(other) = other {
@@ -46,8 +42,8 @@ pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> 
         }
     }
     match details.used_since_rotation(app.shared.now) {
-        Some(true) => drop(page.fact("Still used", still_in_use(true), theme.warning)),
-        Some(false) => drop(page.fact("Still used", still_in_use(false), theme.good)),
+        Some(true) => drop(page.fact("Still in use", still_in_use(true), theme.warning)),
+        Some(false) => drop(page.fact("Still in use", still_in_use(false), theme.good)),
         None => {}
     }
     match key.last_used {
@@ -67,22 +63,22 @@ pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> 
     page.line(bars(&details.days, appearance)).line(Line::styled(axis, theme.dim))
 }
 
-/// Who was refused with the key, why, and how often.
+/// Adds the rejected requests with the key: how many, why, and the last one.
 pub fn refusals(app: &App, refused: &[Refused], page: &mut Page<'_>) {
     for refused in refused {
         let text = format!(
-            "{} today, {} in 30 days ({}); the last {}{}",
+            "{} today, {} in 30 days ({}), last {}{}",
             count(refused.today, "time"),
             refused.count,
             inert(&refused.reason).replace('_', " "),
             relative(refused.last, app.shared.now),
             from(refused.last_from.as_deref())
         );
-        page.fact("Refused", &text, page.theme().warning);
+        page.fact("Rejected", &text, page.theme().warning);
     }
 }
 
-/// A bar for each day, the highest the tallest.
+/// Returns a bar for each day.
 fn bars(days: &[u64], appearance: &Appearance) -> Line<'static> {
     let most = days.iter().copied().max().unwrap_or(0);
     let text: String = days

@@ -21,7 +21,7 @@ use super::layout;
 use appearance::Appearance;
 use canvas::{Canvas, Hits};
 
-/// Draws a frame; returns what can be clicked in it.
+/// Draws a frame; returns its clickable areas.
 pub fn draw(app: &App, appearance: &Appearance, frame: &mut Frame<'_>) -> Hits {
     let mut hits = Hits::default();
     let area = frame.area();
@@ -29,7 +29,7 @@ pub fn draw(app: &App, appearance: &Appearance, frame: &mut Frame<'_>) -> Hits {
     canvas.buffer.set_style(area, canvas.theme.text);
     if layout::is_too_small((area.width, area.height)) {
         let (columns, rows) = layout::SMALLEST;
-        let text = format!("terminal too small: {columns}x{rows} is needed");
+        let text = format!("terminal too small: at least {columns}x{rows} needed");
         canvas.text(&text, area, canvas.theme.warning);
         return hits;
     }
@@ -46,7 +46,7 @@ pub fn draw(app: &App, appearance: &Appearance, frame: &mut Frame<'_>) -> Hits {
     hints::draw(app, app.contexts(), &app.hints(), |_| None, parts.footer, &mut canvas);
     for modal in app.modals.iter() {
         canvas.hits.clear();
-        // The screen below stays readable, and visibly has no focus.
+        // The screen below stays readable and visibly has no focus.
         canvas.buffer.set_style(area, canvas.theme.backdrop);
         cursor = modal::draw(app, modal, area, &mut canvas);
     }

@@ -15,7 +15,7 @@ use crate::tui::app::modal::submission::Submission;
 use crate::tui::app::msg::Target;
 use crate::tui::app::text_field::TextField;
 
-/// Lines with what can be clicked in them, and how they are framed.
+/// Lines with their clickable parts and their frame.
 #[derive(Debug)]
 pub struct Page<'a> {
     pub appearance: &'a Appearance,
@@ -25,10 +25,10 @@ pub struct Page<'a> {
     pub is_dangerous: bool,
     /// Whether empty lines are left out, for want of rows.
     is_compact: bool,
-    /// Lines scrolled off the top.
+    /// The number of lines scrolled off the top.
     pub scroll: usize,
     pub lines: Vec<Line<'static>>,
-    /// Line, first column, columns, what it is.
+    /// Line, first column, number of columns, target.
     pub hits: Vec<(usize, u16, u16, Target)>,
     /// Line and column of the cursor.
     pub cursor: Option<(usize, u16)>,
@@ -61,7 +61,7 @@ impl<'a> Page<'a> {
         &self.appearance.theme
     }
 
-    /// A line as it is; cut by the frame where it is too long.
+    /// Adds a line. The frame cuts it where it is too long.
     pub fn line(&mut self, line: impl Into<Line<'static>>) -> &mut Self {
         self.lines.push(line.into());
         self
@@ -72,7 +72,7 @@ impl<'a> Page<'a> {
         if self.is_compact { self } else { self.line("") }
     }
 
-    /// A paragraph, wrapped.
+    /// Adds a wrapped paragraph.
     pub fn text(&mut self, text: &str, style: Style) -> &mut Self {
         for line in wrap(text, self.width) {
             self.line(Span::styled(line, style));
@@ -80,7 +80,7 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// A fact: its name, and its value wrapped beside it.
+    /// Adds a fact: its name, with its value wrapped beside it.
     pub fn fact(&mut self, name: &str, value: &str, style: Style) -> &mut Self {
         self.fact_at(14.min(self.width / 3), name, value, style)
     }
@@ -101,7 +101,7 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// Facts in the style of text.
+    /// Adds facts in the style of text.
     pub fn facts(&mut self, facts: &[(&str, &dyn Display)]) -> &mut Self {
         for (name, value) in facts {
             self.fact(name, &value.to_string(), self.theme().text);
@@ -165,7 +165,7 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// A field with its label in front; the cursor stands in it when it has the focus.
+    /// Adds a field with its label. The cursor is in it when it has the focus.
     pub fn field(&mut self, label: &str, field: &TextField, focused: bool, place: usize) -> &mut Self {
         let theme = self.theme();
         let column = if label.is_empty() { 0 } else { self.field_column() };
@@ -193,7 +193,7 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// What becomes of an operation: that it is on its way, or why it failed.
+    /// Adds the state of an operation: that it is pending, or why it failed.
     pub fn submission(&mut self, submission: &Submission, waiting: &str) -> &mut Self {
         if submission.is_pending() {
             self.text(waiting, self.theme().warning);
@@ -203,7 +203,7 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// The entries of a menu, with a note at the right of each. The cursor stays in the filter.
+    /// Adds the entries of a menu, each with a note at its right. The cursor stays in the filter.
     pub fn menu(&mut self, menu: &Menu, entries: &[(String, String)]) -> &mut Self {
         let theme = self.theme();
         for (place, (name, note)) in entries.iter().enumerate() {
@@ -215,7 +215,7 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// Buttons in a row; the focused one is marked, and not by colour alone.
+    /// Adds buttons in a row. The focused one is marked, and not by color alone.
     pub fn buttons(&mut self, buttons: &[Button<'_>]) -> &mut Self {
         let theme = self.theme();
         let at = self.lines.len();
@@ -243,7 +243,7 @@ impl<'a> Page<'a> {
         self.line(spans)
     }
 
-    /// A choice of a list, one to a line.
+    /// Adds a choice on a line of its own.
     pub fn choice(&mut self, line: Vec<Span<'static>>, chosen: bool, place: usize) -> &mut Self {
         let theme = self.theme();
         let at = self.lines.len();
@@ -274,20 +274,20 @@ pub struct Button<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ButtonTone {
-    /// As text.
+    /// In the style of text.
     Plain,
-    /// It destroys.
+    /// A destructive action.
     Danger,
-    /// It does nothing yet.
+    /// Without effect for now.
     Off,
 }
 
-/// Cells as a coordinate of the terminal.
+/// Converts a number of cells to a coordinate of the terminal.
 pub fn cells(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }
 
-/// Fills a text up with spaces to a width in cells.
+/// Pads a text with spaces to a width in cells.
 pub fn pad(text: &str, to: usize) -> String {
     format!("{text}{}", " ".repeat(to.saturating_sub(text.width())))
 }

@@ -11,35 +11,35 @@ use crate::tui::app::msg::Target;
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     pub name: &'static str,
-    /// Cells that it needs in any case.
+    /// The minimum width in cells.
     pub least: u16,
-    /// Its share of what is left over; 0 for none.
+    /// The share of the remaining width; 0 for a fixed column.
     pub share: u16,
-    /// Cells that it can use at the most.
+    /// The maximum width in cells.
     pub most: u16,
-    /// Numbers stand on the right.
+    /// Whether the cells are right-aligned, as numbers are.
     pub right: bool,
-    /// The arrow of the order, when this is the column that sorts.
+    /// Whether the order is descending; none where the list is sorted by another column.
     pub sorts: Option<bool>,
 }
 
 impl Column {
-    /// A column of exactly so many cells.
+    /// A column with a fixed width in cells.
     pub fn fixed(name: &'static str, cells: u16) -> Self {
         Self { name, least: cells, share: 0, most: cells, right: false, sorts: None }
     }
 
-    /// A column that takes its share of what is left over.
+    /// A column that takes a share of the remaining width.
     pub fn flexible(name: &'static str, least: u16, share: u16, most: u16) -> Self {
         Self { name, least, share, most, right: false, sorts: None }
     }
 
-    /// The same with its cells on the right.
+    /// The same column, right-aligned.
     pub fn on_the_right(self) -> Self {
         Self { right: true, ..self }
     }
 
-    /// The same with the arrow of the order.
+    /// The same column with the arrow of the sort order.
     pub fn sorted(self, descending: Option<bool>) -> Self {
         Self { sorts: descending, ..self }
     }
@@ -48,15 +48,15 @@ impl Column {
 /// Cells between two columns.
 pub const GAP: u16 = 1;
 
-/// Cells at the right of a table, for the signs that there is more above and below.
+/// Cells at the right of a table, for the signs of more rows above and below.
 pub const EDGE: u16 = 1;
 
-/// Widths of columns in so many cells; those that do not fit at the end are left out.
+/// Returns the widths of columns in a table of `width` cells.
 pub fn widths(columns: &[Column], width: u16) -> Vec<u16> {
     let mut widths: Vec<u16> = columns.iter().map(|c| c.least).collect();
     let gaps = GAP * u16::try_from(columns.len().saturating_sub(1)).unwrap_or(0);
     let mut left = width.saturating_sub(widths.iter().sum::<u16>() + gaps);
-    // Cell by cell: there are only some hundred of them.
+    // Cell by cell: there are a few hundred at most.
     while left > 0 {
         let next = (0..columns.len())
             .filter(|i| columns[*i].share > 0 && widths[*i] < columns[*i].most)
@@ -74,14 +74,14 @@ pub struct Table<'a> {
     pub columns: &'a [Column],
     /// The cells of each row.
     pub rows: Vec<Vec<Line<'static>>>,
-    /// The place of the selected row.
+    /// The index of the selected row.
     pub selected: Option<usize>,
-    /// Whether there are rows above and below.
+    /// Whether there are more rows above and below.
     pub more: (bool, bool),
 }
 
 impl Table<'_> {
-    /// Draws the column names on the first line and the rows below; returns where the selected row stands.
+    /// Draws the column names on the first line and the rows below; returns the position of the selected row.
     pub fn draw(self, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
         if area.height == 0 || area.width < 4 {
             return None;
@@ -101,7 +101,7 @@ impl Table<'_> {
             })
             .collect();
         draw_row(&names, self.columns, &widths, Rect { height: 1, ..body }, canvas);
-        // Something above may have taken lines that the rows were read for: the selected one is seen all the same.
+        // The timeline may have taken lines that the rows were read for. The selected row stays visible.
         let height = usize::from(area.height - 1).max(1);
         let skipped = self.selected.map_or(0, |selected| (selected + 1).saturating_sub(height));
         for (place, row) in self.rows.iter().enumerate().skip(skipped) {
@@ -155,7 +155,7 @@ fn draw_row(
     }
 }
 
-/// Cuts a line to its column, showing that it was cut.
+/// Cuts a line to the width of its column, with a sign at the cut.
 fn fit(line: &Line<'static>, width: usize, sign: &str) -> Line<'static> {
     if line.width() <= width {
         return line.clone();
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_over_is_shared() {
+    fn the_remaining_width_is_shared() {
         let columns =
             [Column::fixed("a", 10), Column::flexible("b", 5, 2, 100), Column::flexible("c", 5, 1, 8)];
         assert_eq!(widths(&columns, 22), [10, 5, 5]);

@@ -6,7 +6,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::domain::text::{capitalized, fold, inert};
 
-/// Cuts a text to a width in cells; what is cut ends in the sign for it.
+/// Cuts a text to a width in cells, with a sign at the cut.
 pub fn cut(text: &str, width: usize, sign: &str) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -23,10 +23,10 @@ pub fn cut(text: &str, width: usize, sign: &str) -> String {
     if width < sign.width() { String::new() } else { kept + sign }
 }
 
-/// The space within what belongs on one line.
+/// A space at which no line is broken.
 pub const NO_BREAK: &str = "\u{a0}";
 
-/// Breaks a text into lines of at most so many cells, at spaces where there are any, but not at [`NO_BREAK`].
+/// Breaks a text into lines of at most `width` cells, at spaces where possible, but not at [`NO_BREAK`].
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
@@ -59,10 +59,10 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines.iter().map(|line| line.replace(NO_BREAK, " ")).collect()
 }
 
-/// Marks where words stand in a text, without regard to case.
+/// Marks words in a text, without regard to case.
 pub fn mark(text: String, words: &[String], plain: Style, marked: Style) -> Vec<Span<'static>> {
     let folded = fold(&text);
-    // Folding may change lengths (İ); then places do not agree and nothing is marked rather than the wrong thing.
+    // Folding may change lengths (İ). Positions then differ, and nothing is marked.
     if words.is_empty() || folded.len() != text.len() {
         return vec![Span::styled(text, plain)];
     }
@@ -86,17 +86,17 @@ pub fn mark(text: String, words: &[String], plain: Style, marked: Style) -> Vec<
     spans
 }
 
-/// A text of ours as a sentence: with a capital and a full stop, inert.
+/// Returns a text as a sentence, with a capital and a full stop, inert.
 pub fn sentence(text: &str) -> String {
     format!("{}.", capitalized(&inert(text)))
 }
 
-/// The style of a text within a selection. Its colors would stand out as blocks where a selection is reversed video.
+/// The style of a text within a selection. Its own colors would look like blocks where a selection is reversed video.
 pub fn selected(style: Style, selection: Style) -> Style {
     selection.add_modifier(style.add_modifier & (Modifier::BOLD | Modifier::UNDERLINED))
 }
 
-/// The cells that a line takes.
+/// The width of a line in cells.
 pub fn width(line: &Line<'_>) -> u16 {
     u16::try_from(line.width()).unwrap_or(u16::MAX)
 }

@@ -225,10 +225,10 @@ impl Screen for KeysScreen {
         &mut self.list
     }
 
-    fn hints(&self, _shared: &Shared) -> Vec<Action> {
+    fn hints(&self, shared: &Shared) -> Vec<Action> {
         use Action::{
-            Create, Delete, Disable, Dismiss, Enable, Filter, FilterState, Open, Reverse, Rotate, Select,
-            SelectAll, Sort, Timeline, Usage,
+            CopyPrefix, Create, Delete, Details, Disable, Dismiss, Enable, Filter, FilterState, Open,
+            Reverse, Rotate, Select, SelectAll, Sort, Timeline, Usage,
         };
         let (is_narrowed, is_picked) = (self.list.is_narrowed(), !self.picked.is_empty());
         if self.list.rows.is_empty() && !is_narrowed {
@@ -240,7 +240,11 @@ impl Screen for KeysScreen {
         if is_picked || is_narrowed {
             actions.push(Dismiss);
         }
-        actions.extend([Filter, FilterState, Sort, Timeline, Usage, Open, Select, SelectAll, Reverse]);
+        actions.extend([Filter, FilterState, Sort, Timeline, Usage]);
+        if shared.size.0 >= layout::PANE_FROM {
+            actions.push(Details);
+        }
+        actions.extend([Open, Select, SelectAll, CopyPrefix, Reverse]);
         actions
     }
 
@@ -304,8 +308,7 @@ impl Screen for KeysScreen {
                     return Flow::open(Chooser::applications());
                 }
                 None => {
-                    shared
-                        .say(Message::note("A key belongs to an Application: create one first (screen 2)."));
+                    shared.say(Message::note("Create an Application first (screen 2)."));
                 }
             },
             _ => return self.open(action, shared),
@@ -334,9 +337,9 @@ impl Screen for KeysScreen {
         if let Some(Ok(ids)) = self.pending_ids.take(reply) {
             self.picked = ids.into_iter().map(|(id, _)| id).collect();
             let text = if self.picked.len() >= MOST_SELECTED {
-                format!("The first {MOST_SELECTED} keys are selected; that is the most at once.")
+                format!("First {MOST_SELECTED} keys selected, which is the maximum.")
             } else {
-                format!("{} keys are selected.", self.picked.len())
+                format!("{} keys selected.", self.picked.len())
             };
             shared.say(Message::note(text));
         }

@@ -24,8 +24,8 @@ pub(super) fn panel(app: &App, reading: &Reading, page: &mut Page<'_>) {
             let theme = page.theme();
             page.title = "API key".into();
             match details {
-                None => page.text("Reading...", theme.dim),
-                Some(None) => page.text("This key is gone: another session has deleted it.", theme.warning),
+                None => page.text("Loading...", theme.dim),
+                Some(None) => page.text("Another session has deleted this key.", theme.warning),
                 Some(Some(found)) => key_details::draw(app, found, page),
             };
         }
@@ -42,8 +42,8 @@ pub(super) fn panel(app: &App, reading: &Reading, page: &mut Page<'_>) {
 
 fn how_to_use(prefix: &str, usage: &platform::Instructions, page: &mut Page<'_>) {
     let theme = page.theme();
-    page.title = format!("How to use it: {}", usage.title);
-    page.text(&format!("Put the whole key ({prefix}_...) in the place of <key>."), theme.dim).blank();
+    page.title = format!("How to use the key: {}", usage.title);
+    page.text(&format!("Replace <key> with the secret ({prefix}_...)."), theme.dim).blank();
     page.text("Header", theme.heading).text(&usage.header, theme.text).blank();
     page.text("With curl", theme.heading).text(&usage.curl, theme.text).blank();
     page.text("Steps", theme.heading);
@@ -52,7 +52,7 @@ fn how_to_use(prefix: &str, usage: &platform::Instructions, page: &mut Page<'_>)
     }
 }
 
-/// The keys that do something on the screen or dialog below.
+/// The keyboard shortcuts of the screen or dialog below.
 fn help(app: &App, title: &str, contexts: &[Context], page: &mut Page<'_>) {
     let theme = page.theme();
     page.title = format!("Keyboard shortcuts: {title}");
@@ -160,17 +160,16 @@ fn remains(app: &App, remains: &Remains, page: &mut Page<'_>) {
     let Remains { tombstone, refused } = remains;
     let at = |at, address: &Option<String>| format!("{}{}", exact(app, at), from(address.as_deref()));
     let last = tombstone.last_used.map(|last| at(last, &tombstone.last_used_from));
-    page.blank()
-        .facts(&[("Key", &tombstone.prefix), ("Last let in", &last.unwrap_or_else(|| "never".into()))]);
+    page.blank().facts(&[("Key", &tombstone.prefix), ("Last used", &last.unwrap_or_else(|| "never".into()))]);
     match tombstone.first_refused {
         Some(first) => {
-            page.fact("First refused", &at(first, &tombstone.first_refused_from), theme.warning);
+            page.fact("First rejected", &at(first, &tombstone.first_refused_from), theme.warning);
         }
-        None => drop(page.fact("First refused", "not presented since it was deleted", theme.dim)),
+        None => drop(page.fact("First rejected", "no requests since the deletion", theme.dim)),
     }
     if let Some(still) = refused.iter().find(|refused| refused.today > 0) {
-        let by = still.last_from.as_deref().map_or("somebody".to_owned(), inert);
-        let text = format!("Still presented by {by}, {} today.", count(still.today, "time"));
+        let requests = count(still.today, "request");
+        let text = format!("Still in use: {requests} today{}.", from(still.last_from.as_deref()));
         page.text(&text, theme.warning);
     }
     key_details::refusals(app, refused, page);

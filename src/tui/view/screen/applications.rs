@@ -11,7 +11,7 @@ use crate::tui::view::canvas::{Canvas, Cursor};
 use crate::tui::view::facts::count;
 use crate::tui::view::table::Column;
 
-const EMPTY: &str = "There are no Applications yet. Press n to create one.";
+const EMPTY: &str = "No Applications yet. Press n to create one.";
 
 pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let list = &app.screens.applications.list;

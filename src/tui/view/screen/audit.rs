@@ -8,12 +8,11 @@ use super::{marked, rows, top_line};
 use crate::desk::AuditVerification::{Broken, Valid};
 use crate::desk::VerificationStep::{Complete, InProgress};
 use crate::domain::expiry::relative_short;
-use crate::domain::text::inert;
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
 use crate::tui::app::msg::MOST_PRESENTED;
 use crate::tui::view::canvas::{Canvas, Cursor};
-use crate::tui::view::facts::{actor, count, shared_domain};
+use crate::tui::view::facts::{actor, count, from, shared_domain};
 use crate::tui::view::page::cells;
 use crate::tui::view::table::Column;
 use crate::tui::view::text::{sentence, wrap};
@@ -26,7 +25,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let below = Rect { y: below.y + taken, height: below.height.saturating_sub(taken), ..below };
     let visible = screen.list.rows.visible().0;
     let digits = visible.iter().map(|row| row.entry.number.to_string().len()).max().unwrap_or(1);
-    // Where there is little room, what all have in common is left out.
+    // Narrow screens leave out the domain that all actors share.
     let domain = shared_domain(visible.iter().filter_map(|row| row.actor_email.as_ref()));
     let domain = domain.filter(|_| area.width < 100).unwrap_or_default();
     let columns = [
@@ -35,7 +34,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
         Column::flexible("ACTOR", 8, if domain.is_empty() { 3 } else { 1 }, 34),
         Column::fixed("ACTION", 19),
         Column::flexible("TARGET", 12, 4, 40),
-        // No column where there is no room for it.
+        // Narrower screens have no such column.
         if area.width < 76 { Column::fixed("", 0) } else { Column::flexible("APPLICATION", 11, 1, 30) },
     ];
     let found: Vec<String> = screen.list.parsed.texts().cloned().collect();
@@ -54,16 +53,16 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
             Line::raw(row.application.as_ref().map(ToString::to_string).unwrap_or_default()),
         ]
     };
-    cursor.or(rows(&screen.list, "Nothing has happened yet.", &columns, row, below, canvas))
+    cursor.or(rows(&screen.list, "No entries yet.", &columns, row, below, canvas))
 }
 
-/// The state of the hash chain, in a few words.
+/// Returns the state of the hash chain in a few words.
 fn chain(app: &App, canvas: &Canvas<'_>) -> Span<'static> {
     let theme = canvas.theme;
     match &app.screens.audit.chain {
-        None => Span::styled("checking the chain...", theme.dim),
+        None => Span::styled("Verifying...", theme.dim),
         Some(InProgress { verified, of }) => {
-            Span::styled(format!("checking the chain... {}%", verified * 100 / of.max(&1)), theme.dim)
+            Span::styled(format!("Verifying... {}%", verified * 100 / of.max(&1)), theme.dim)
         }
         Some(Complete(Valid { findings: Some(findings), .. })) if findings.all > 0 => {
             Span::styled("! LOG DOES NOT MATCH DATABASE", theme.danger)
@@ -87,17 +86,17 @@ fn chain(app: &App, canvas: &Canvas<'_>) -> Span<'static> {
     }
 }
 
-/// How many findings are said; `keydesk audit verify` lists all.
+/// The maximum number of findings displayed; `keydesk audit verify` lists all.
 const MOST_SAID: usize = 2;
 
-/// Draws what is wrong, which deleted keys are in use, and the head; returns the number of lines.
+/// Draws problems, deleted keys in use and the head; returns the number of lines.
 fn notices(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
     let theme = canvas.theme;
     let mut said: Vec<(String, Style)> = Vec::new();
     let head = match &app.screens.audit.chain {
         Some(Complete(Valid { head, findings, .. })) => {
             if findings.is_none() {
-                let text = "So long a log is compared with the keys by: keydesk audit verify";
+                let text = "The log is too long to compare with the database here. Run: keydesk audit verify";
                 said.push((text.into(), theme.dim));
             }
             for findings in findings.iter().filter(|findings| findings.all > 0) {
@@ -105,7 +104,7 @@ fn notices(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
                     findings.listed.iter().take(MOST_SAID).map(|found| format!("{found}")).collect();
                 let more = match findings.all.saturating_sub(first.len()) {
                     0 => String::new(),
-                    more => format!("; and {more} more: keydesk audit verify"),
+                    more => format!("; and {more} more. Run: keydesk audit verify"),
                 };
                 said.push((format!("! {}", sentence(&format!("{}{more}", first.join("; ")))), theme.danger));
             }
@@ -145,21 +144,21 @@ fn notices(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
     taken
 }
 
-/// The deleted key that was used last.
+/// Returns the warning about deleted keys that are still in use.
 fn still_presented(app: &App) -> Option<String> {
     let latest = app.screens.audit.presented.first()?;
-    let by = latest.last_from.as_deref().map_or("somebody".to_owned(), inert);
     let more = match app.screens.audit.presented.len() - 1 {
         0 => String::new(),
-        1 => "; so is 1 more".into(),
-        more if more + 1 >= MOST_PRESENTED => format!("; so are {more}+ more"),
-        more => format!("; so are {more} more"),
+        1 => " (and 1 more key)".into(),
+        more if more + 1 >= MOST_PRESENTED => format!(" (and {more}+ more keys)"),
+        more => format!(" (and {more} more keys)"),
     };
     Some(format!(
-        "! Deleted key {} {} is still presented by {by}, {} today{more}",
+        "! Deleted key {} {} still in use: {} today{}{more}",
         latest.name,
         latest.key,
-        count(latest.today, "time")
+        count(latest.today, "request"),
+        from(latest.last_from.as_deref())
     ))
 }
 

@@ -35,7 +35,7 @@ const COUNT: usize = 9;
 /// The width of each column of [`ORDER`]; 0 for one that is not shown.
 type Widths = [u16; COUNT];
 
-/// All columns from left to right.
+/// All columns, from left to right.
 const ORDER: [Cell; COUNT] = [
     Mark,
     Sorted(Name),
@@ -55,7 +55,7 @@ const PLATFORM: usize = 4;
 const CREATOR: usize = 7;
 const LAST_USED: usize = 8;
 
-/// The widths from the widest table to the narrowest. The first that fits is taken.
+/// The widths of the columns from the widest table to the narrowest. The first row that fits is used.
 const TIERS: [Widths; 8] = [
     [1, 40, 10, 13, 20, 9, 14, 24, 10],
     [1, 32, 10, 13, 12, 9, 14, 20, 10],
@@ -67,19 +67,19 @@ const TIERS: [Widths; 8] = [
     [1, 28, 0, 0, 0, 9, 14, 0, 0],
 ];
 
-/// The least widths of columns that must be shown, with the arrow of the order.
+/// The minimum widths of columns that must be shown, with the arrow of the sort order.
 const REQUIRED: Widths = [1, 12, 10, 0, 11, 9, 14, 18, 11];
 
-/// The greatest widths of columns that grow.
+/// The maximum widths.
 const MOST: Widths = [1, 40, 10, 13, 29, 9, 14, 36, 13];
 
-/// NAME has so many cells even if it needs fewer.
+/// The minimum width of NAME, except in the narrowest tables.
 const NAME_LEAST: u16 = 18;
 
-/// The greatest width of the column of the Applications.
+/// The maximum width of APPLICATION.
 const MOST_APPLICATION: u16 = 20;
 
-/// Cells that are left for LAST USED: it needs more for its arrow and for "not delivered".
+/// Cells that are reserved for LAST USED, which grows for its arrow and for "not delivered".
 const RESERVE: u16 = 4;
 
 fn total(widths: &Widths) -> u16 {
@@ -87,7 +87,7 @@ fn total(widths: &Widths) -> u16 {
     widths.iter().sum::<u16>() + table::GAP * shown.saturating_sub(1)
 }
 
-/// The widest tier that fits, with the required columns.
+/// Returns the widest tier that fits, with the required columns.
 fn fitting(available: u16, is_required: impl Fn(Cell) -> bool) -> Widths {
     let with_required = |tier: &Widths| {
         std::array::from_fn(|place| {
@@ -97,7 +97,7 @@ fn fitting(available: u16, is_required: impl Fn(Cell) -> bool) -> Widths {
     if let Some(widths) = TIERS.iter().map(with_required).find(|widths| total(widths) <= available) {
         return widths;
     }
-    // NAME takes what is left. A column that does not leave it enough is not shown.
+    // NAME takes the rest. A required column that leaves too little for it is not shown.
     let squeezed = |widths: Widths| {
         let mut squeezed = widths;
         squeezed[NAME] = available.saturating_sub(total(&widths) - widths[NAME]);
@@ -108,7 +108,7 @@ fn fitting(available: u16, is_required: impl Fn(Cell) -> bool) -> Widths {
     if widths[NAME] >= REQUIRED[NAME] { widths } else { squeezed(*narrowest) }
 }
 
-/// Gives NAME what it needs, and then the other columns what is left.
+/// Grows NAME to what it needs, and then the other columns.
 fn grown(fitting: &Widths, available: u16, name_need: u16, last_used_need: u16) -> Widths {
     let mut widths = *fitting;
     let spare = available.saturating_sub(total(&widths));
@@ -134,15 +134,15 @@ fn grown(fitting: &Widths, available: u16, name_need: u16, last_used_need: u16) 
     widths
 }
 
-/// The columns for the rows that are visible.
+/// The columns for the visible rows.
 #[derive(Debug)]
 pub(super) struct KeyTable {
     pub(super) columns: Vec<Column>,
     contents: Vec<Cell>,
     name_width: usize,
-    /// Keys that show their ID behind the name, since another one looks the same.
+    /// Keys whose names look the same: they show their IDs too.
     with_id: Vec<KeyId>,
-    /// The end of all emails, where it is left out.
+    /// The domain that is left out of the creators' emails.
     domain: Option<String>,
 }
 
@@ -156,7 +156,7 @@ impl KeyTable {
         let is_undelivered = |key: &Key| key.last_used.is_none() && key.delivered.is_none();
         let last_used = if rows.iter().any(is_undelivered) { NOT_DELIVERED.len() } else { 0 };
         let (mut with_id, mut widths) = (Vec::new(), fitting);
-        // First for names that are equal, then also for those that are once they are cut.
+        // First for equal names, then also for names that are equal once they are cut.
         for name_width in [None, Some(NAME)] {
             if fitting[KEY_ID] == 0 && widths[NAME] >= NAME_LEAST {
                 with_id = alike(rows, name_width.map(|name| usize::from(widths[name])));
@@ -164,7 +164,7 @@ impl KeyTable {
             let need = rows.iter().map(|key| name_need(key, &with_id)).max().unwrap_or(0);
             widths = grown(&fitting, available, cells(need), cells(last_used));
         }
-        // The domain of the creators is left out before any column.
+        // The domain leaves before any column.
         let creators =
             rows.iter().map(|key| cells(Span::raw(creator(&key.creator)).width())).max().unwrap_or(0);
         let is_whole = widths[PARTNER] > 0;
@@ -188,7 +188,7 @@ impl KeyTable {
         }
     }
 
-    /// The cells of a key.
+    /// Returns the cells of a key.
     pub(super) fn cells(&self, app: &App, appearance: &Appearance, key: &Key) -> Vec<Line<'static>> {
         let Appearance { theme, glyphs } = appearance;
         let now = app.shared.now;
@@ -231,16 +231,18 @@ impl KeyTable {
         self.contents.iter().map(cell).collect()
     }
 
-    /// The name, an arrow where the key was replaced or replaces another, and the ID where the name does not tell.
+    /// Returns the name, with an arrow for a successor or predecessor, and the ID where another name looks the same.
     fn name(&self, appearance: &Appearance, key: &Key, found: &[String]) -> Line<'static> {
         let Appearance { theme, glyphs } = appearance;
-        let arrow = partner(key, glyphs).map(|(arrow, _)| format!(" {arrow}")).unwrap_or_default();
         let id = if self.with_id.contains(&key.id) { format!(" {}", key.id) } else { String::new() };
-        let room = self.name_width.saturating_sub(suffix_width(key, &self.with_id));
-        let name = cut(key.name.as_str(), room, glyphs.cut);
-        let gap = " ".repeat(room.saturating_sub(Span::raw(&name).width()));
+        let room = self.name_width.saturating_sub(id.len());
+        // An arrow in the last cells has no space before it.
+        let space = if name_need(key, &[]) > room { "" } else { " " };
+        let arrow = partner(key, glyphs).map_or_else(String::new, |(arrow, _)| format!("{space}{arrow}"));
+        let name = cut(key.name.as_str(), room.saturating_sub(Span::raw(&arrow).width()), glyphs.cut);
         let mut spans = mark(name, found, theme.text, theme.matched);
         spans.push(Span::styled(arrow, theme.dim));
+        let gap = " ".repeat(room.saturating_sub(spans.iter().map(Span::width).sum()));
         if !id.is_empty() {
             spans.push(Span::raw(gap));
             spans.extend(mark(id, found, theme.dim, theme.matched));
@@ -249,10 +251,10 @@ impl KeyTable {
     }
 }
 
-/// In the place of the last use of a key that nobody can have used.
+/// Stands for the last use of a key whose secret nobody has.
 const NOT_DELIVERED: &str = "not delivered";
 
-/// The header of a column, and whether its values stand on the right.
+/// Returns the header of a column, and whether it is right-aligned.
 fn heading(cell: Cell) -> (&'static str, bool) {
     match cell {
         Mark => ("", false),
@@ -268,7 +270,7 @@ fn heading(cell: Cell) -> (&'static str, bool) {
     }
 }
 
-/// The successor of a key, which matters more, else its predecessor, with the arrow to it.
+/// Returns the successor of a key, else its predecessor, with the arrow for it.
 fn partner(key: &Key, glyphs: &Glyphs) -> Option<(&'static str, KeyId)> {
     let successor = key.replaced_by.map(|next| (glyphs.replaced_by, next));
     successor.or_else(|| key.replaces.map(|before| (glyphs.replaces, before)))
@@ -281,13 +283,13 @@ fn application_name(app: &App, key: &Key) -> String {
         .unwrap_or_default()
 }
 
-/// The cells of the column of the Applications: what the longest visible name needs, within bounds.
+/// Returns the width of APPLICATION: what the longest visible name needs, within bounds.
 fn application_width(app: &App, rows: &[Key]) -> u16 {
     let need = rows.iter().map(|key| cells(Span::raw(application_name(app, key)).width())).max().unwrap_or(0);
     need.clamp(cells("APPLICATION".len()), MOST_APPLICATION)
 }
 
-/// The cells behind a name: of the arrow, and of the ID.
+/// Returns the width of arrow and ID behind a name.
 fn suffix_width(key: &Key, with_id: &[KeyId]) -> usize {
     let has_arrow = key.replaced_by.is_some() || key.replaces.is_some();
     let id = if with_id.contains(&key.id) { 1 + KeyId::LENGTH } else { 0 };
@@ -298,7 +300,7 @@ fn name_need(key: &Key, with_id: &[KeyId]) -> usize {
     Span::raw(key.name.as_str()).width() + suffix_width(key, with_id)
 }
 
-/// The keys whose names look like that of another key, cut to a width.
+/// Returns the keys whose names, cut to a width, equal that of another key.
 fn alike(rows: &[Key], width: Option<usize>) -> Vec<KeyId> {
     let mut looks: BTreeMap<String, Vec<KeyId>> = BTreeMap::new();
     for key in rows {

@@ -56,7 +56,7 @@ fn facts(app: &App, canvas: &Canvas<'_>) -> Vec<Span<'static>> {
 fn empty_keys(app: &App) -> String {
     let Some(session_info) = &app.shared.session else { return String::new() };
     let Some(scope) = session_info.scope else {
-        return "There is no Application yet. A key belongs to one: press 2, then n.".into();
+        return "No Applications yet. Press 2, then n to create one.".into();
     };
     let key = app
         .shared
@@ -65,7 +65,7 @@ fn empty_keys(app: &App) -> String {
         .and_then(|binding| binding.chords.first())
         .map_or_else(String::new, ToString::to_string);
     let Some(application) = app.shared.application() else {
-        let none = "There are no API keys yet.";
+        let none = "No API keys yet.";
         return if scope == Scope::All {
             format!("{none}\n\nPress {key} to create the first one.")
         } else {
@@ -73,9 +73,9 @@ fn empty_keys(app: &App) -> String {
         };
     };
     format!(
-        "{} has no API keys yet.\n\nAn API key lets a piece of software into the Integration API of {}: your own \
-         integration layer (a generic key), or a third-party platform. Each has an expiration date, and its secret \
-         is shown once.\n\nPress {key} to create the first one.",
+        "{} has no API keys yet.\n\nAn API key gives software access to the Integration API of {}: your own \
+         integration layer (a generic key) or a third-party platform. Each key has an expiration date. Its secret is \
+         shown once.\n\nPress {key} to create the first one.",
         application.name, application.name
     )
 }

@@ -1,4 +1,4 @@
-//! The four screens: a line of what is shown, and the table.
+//! The four screens: the filter with facts on one line, and the table.
 
 pub mod applications;
 pub mod audit;
@@ -81,7 +81,7 @@ fn filter(filter: &Filter, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     None
 }
 
-/// Draws the rows of a list, or says why there are none.
+/// Draws the rows of a list, or why there are none.
 fn rows<T: Listed>(
     list: &FilteredList<T>,
     empty: &str,
@@ -97,7 +97,7 @@ where
         let text = match &list.error {
             Some(error) => inert(error),
             None if !list.rows.is_loaded() => String::new(),
-            None if list.is_narrowed() => "Nothing matches. Press Esc to show everything.".into(),
+            None if list.is_narrowed() => "No matches. Press Esc to clear the filter.".into(),
             None => empty.to_owned(),
         };
         let mut area =
@@ -113,7 +113,7 @@ where
     table.draw(area, canvas)
 }
 
-/// A text in which the words of a filter are marked.
+/// Marks the words of a filter in a text.
 fn marked(text: String, words: &[String], theme: &Theme) -> Line<'static> {
     Line::from(mark(text, words, theme.text, theme.matched))
 }

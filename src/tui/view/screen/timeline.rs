@@ -7,19 +7,19 @@ use ratatui::text::{Line, Span};
 use crate::tui::app::screen::timeline::{Month, Timeline};
 use crate::tui::view::canvas::Canvas;
 
-/// Lines of the bars, between the numbers and the months.
+/// The height of the bars in lines.
 const BARS: u16 = 4;
 
-/// The lines that it takes: title, numbers, bars, months, an empty one.
+/// Title, numbers, bars, months, an empty line.
 const HEIGHT: u16 = BARS + 4;
 
-/// How many lines it takes in a body of so many.
+/// Returns the height in lines; 0 where the body is too low.
 pub(super) fn height(body: u16) -> u16 {
     // The list keeps at least six lines.
     if body >= HEIGHT + 6 { HEIGHT } else { 0 }
 }
 
-/// Draws it at the top of an area.
+/// Draws the timeline at the top of an area.
 pub(super) fn draw(timeline: &Timeline, area: Rect, canvas: &mut Canvas<'_>) {
     let most = timeline.months.iter().map(|month| month.keys).max().unwrap_or(0);
     let count = u16::try_from(timeline.months.len()).unwrap_or(1).max(1);
@@ -27,14 +27,14 @@ pub(super) fn draw(timeline: &Timeline, area: Rect, canvas: &mut Canvas<'_>) {
     if width < 3 {
         return;
     }
-    title(timeline, most, area, canvas);
+    title(most, area, canvas);
     for (place, month) in (0_u16..).zip(&timeline.months) {
         let column = Rect { x: area.x + place * width, y: area.y + 1, width: width - 1, height: BARS + 2 };
         bar(month, most, place == 0, column, canvas);
     }
 }
 
-fn title(timeline: &Timeline, most: u64, area: Rect, canvas: &mut Canvas<'_>) {
+fn title(most: u64, area: Rect, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let bar = canvas.glyphs.bars[7];
     let mut spans = vec![
@@ -43,10 +43,8 @@ fn title(timeline: &Timeline, most: u64, area: Rect, canvas: &mut Canvas<'_>) {
         Span::styled(" keys per month", theme.dim),
     ];
     if most > 1 {
-        let busiest = timeline.months.iter().find(|month| month.keys == most);
-        let name = busiest.map(|month| month.first.format("%b %Y").to_string()).unwrap_or_default();
         spans.push(Span::styled(format!("   {bar}"), theme.warning));
-        spans.push(Span::styled(format!(" most: {name}"), theme.dim));
+        spans.push(Span::styled(format!(" highest: {}", short(most)), theme.dim));
     }
     canvas.left(&Line::from(spans), area);
 }
@@ -81,7 +79,7 @@ fn set(text: &str, x: u16, y: u16, style: Style, width: u16, canvas: &mut Canvas
     canvas.buffer.set_stringn(x, y, text, usize::from(width), style);
 }
 
-/// A number in at most four letters.
+/// Formats a number in at most four characters.
 fn short(number: u64) -> String {
     match number {
         0..=9_999 => number.to_string(),
@@ -104,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_keeps_its_room() {
+    fn the_list_keeps_six_lines() {
         assert_eq!(height(20), 8);
         assert_eq!(height(13), 0);
     }

@@ -42,5 +42,5 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
             Line::raw(relative_short(user.created, app.shared.now)),
         ]
     };
-    cursor.or(rows(list, "There are no users yet.", &columns, row, below, canvas))
+    cursor.or(rows(list, "No users yet. Press n to add one.", &columns, row, below, canvas))
 }
