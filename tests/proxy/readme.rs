@@ -252,7 +252,7 @@ fn the_terminal_ui_and_the_commands_create_the_same_key() {
     }
     let all = blocks();
     let by_command = NewUser::new();
-    let block = all.iter().find(|block| block.text.contains("--name Checkout")).unwrap();
+    let block = all.iter().find(|block| block.text.contains("keys create Checkout")).unwrap();
     by_command.run(&[block]);
 
     let by_keys = NewUser::new();
