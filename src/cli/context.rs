@@ -54,21 +54,21 @@ impl GlobalArgs {
 const COMPARE: &str =
     "to compare the log with a head stored elsewhere, run: keydesk audit verify --expect HEAD";
 
-/// One command under way.
+/// The context of one command.
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) settings: Settings,
     pub(crate) database: PathBuf,
-    /// The Application that was named.
+    /// The Application given by `--app` or the environment.
     pub(crate) application: Option<String>,
-    /// When it began: what lists and states refer to.
+    /// The start of the command, at which lists and states are evaluated.
     pub(crate) now: Instant,
     /// The known heads of this user; none for a user without a home directory, and in the demo.
     pub(crate) known_heads: Option<KnownHeads>,
 }
 
 impl Context {
-    /// Reads the settings and finds the database's place.
+    /// Reads the settings and determines the path of the database.
     pub(crate) fn new(global: GlobalArgs) -> Result<Self, CommandError> {
         let output = global.output();
         let config = place(global.config, "the configuration file", |locations| locations.config)?;
@@ -211,7 +211,7 @@ impl Context {
         Ok(done)
     }
 
-    /// After deletions: empties the write-ahead log, so that the deleted hashes are off the disk too.
+    /// Empties the write-ahead log after deletions, so that the deleted hashes leave the disk too.
     pub(crate) fn scrub(&self, store: &Store) {
         match store.scrub() {
             Ok(true) => {}
@@ -223,14 +223,14 @@ impl Context {
         }
     }
 
-    /// Binding root is allowed, with a notice: people who share it cannot be told apart.
+    /// Prints a notice for a user who is bound to root.
     pub(crate) fn notice_root(&self, login: &Caller) {
         if let Some(notice) = identity::notice(login) {
             self.output.warn(notice);
         }
     }
 
-    /// An instant for people: exact, in the local zone, and how far off.
+    /// An instant in local time, with its distance from now.
     pub(crate) fn exact(&self, at: Instant) -> String {
         format!("{} ({})", Zone::Local.show(at), expiry::relative(at, self.now))
     }
@@ -248,7 +248,7 @@ pub(crate) fn place(
     })
 }
 
-/// Reads in one transaction, with our own errors.
+/// Reads in one transaction, with the errors of commands.
 pub(crate) fn read<T>(
     store: &Store,
     f: impl FnOnce(&Reader<'_>) -> Result<T, CommandError>,

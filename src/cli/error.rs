@@ -19,7 +19,8 @@ pub(crate) enum ErrorKind {
     Usage,
     /// The user is disabled or unknown.
     NotAllowed,
-    /// Nothing has the name that was given.
+    /// No key, Application or user has the name that was given: exit code 3, as for other failures. A platform is a
+    /// value of a closed list, and a wrong one is [`Self::Usage`].
     NotFound,
     /// Standard output could not be written.
     Output,
@@ -72,7 +73,7 @@ impl CommandError {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// Puts what failed as a whole in front.
+    /// Adds what failed as a whole, in front of the message.
     pub(crate) fn because(self, outcome: &str) -> Self {
         Self { message: format!("{outcome}: {}", self.message), ..self }
     }

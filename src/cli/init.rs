@@ -22,7 +22,7 @@ const EXAMPLES: Examples = Examples(&[
 
 /// Set up the database with its first user (you) and Application
 ///
-/// Safe to rerun with the same email and Application. On a terminal, what is missing is asked for.
+/// Safe to rerun with the same email and Application. On a terminal, asks for missing arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -123,7 +123,7 @@ pub fn command_tree() -> clap::Command {
 pub fn main(arguments: impl IntoIterator<Item = OsString>, launch_tui: LaunchTui) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let format = clap_errors::format(&arguments);
-    // Where the system has none, the standard library itself would end in a panic.
+    // Without randomness the standard library panics.
     if let Err(error) = SystemEntropy.fill(&mut [0; 1]) {
         return report(&CommandError::failed("no_randomness", error.to_string()), format);
     }

@@ -19,7 +19,7 @@ use crate::host::new_file;
 /// Capacity for the document of a key with its secret, so that no buffer grows and leaves a copy behind.
 const DOCUMENT_BYTES: usize = 16 * 1024;
 
-/// How to write the secret to a file, where the clipboard does not take it.
+/// What to do where the clipboard cannot be used.
 const INSTEAD: &str = "use --out FILE";
 
 pub(crate) enum Destination {

@@ -1,4 +1,4 @@
-//! `keydesk keys rotate`: delivered first, ended then; and whoever is killed in between runs it again.
+//! `keydesk keys rotate`: the new key is delivered, then the old one ends. An interrupted command can be repeated.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -131,7 +131,7 @@ fn an_undelivered_successor_is_withdrawn() {
     nothing_has_changed(&home, &said, &old, &secret);
     assert!(said.err.contains("exit status: 7") && said.out.is_empty(), "{said:?}");
     let withdrawn = std::fs::read_to_string(&kept).unwrap();
-    assert_eq!(reason(&home, &withdrawn), json!("deleted"), "whoever kept it has nothing");
+    assert_eq!(reason(&home, &withdrawn), json!("deleted"), "a copy of it is useless");
 
     let out = home.path("new.key");
     let said = home.run(&["keys", "rotate", &id, "--out", out.to_str().unwrap(), "--run", "exit 1"]);

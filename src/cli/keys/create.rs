@@ -28,8 +28,8 @@ const EXAMPLES: Examples = Examples(&[
 
 /// Create a key and print its secret once
 ///
-/// The secret is the only text on standard output, everything else goes to standard error. On a terminal, a missing name
-/// is asked for, with platform and expiration.
+/// The secret is the only text on standard output, everything else goes to standard error. On a terminal, asks for
+/// name, platform and expiration when the name is missing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

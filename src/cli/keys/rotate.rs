@@ -74,7 +74,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     if args.overlap < TimeDelta::zero() {
         return Err(CommandError::usage("bad_overlap", "--overlap must not be negative"));
     }
-    // An empty one would succeed, and the secret would be lost: mostly a variable that is not set.
+    // An empty command, usually an unset variable, would succeed and lose the secret.
     if args.run.as_deref().is_some_and(|command| command.trim().is_empty()) {
         return Err(CommandError::usage("bad_command", "--run needs a command"));
     }
@@ -87,7 +87,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     })?;
     let picked = Picked { id: old.id, version: old.version };
     let begun = context.change(&mut desk, |session| desk::begin_rotation(session, picked, expires));
-    // The claim is held to the end: as long as it is, no other session rotates this key.
+    // While the claim is held, no other session rotates this key.
     let BegunRotation { created: CreatedKey { key, secret }, claim: _claim } =
         begun.map_err(|error| not_begun(context, desk.store(), error, &old))?;
     let shown = read(desk.store(), |reader| Shown::around(context, reader, key))?;
@@ -112,14 +112,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
 struct Delivery<'a> {
     destination: Option<Destination>,
     command: Option<&'a str>,
-    /// Whether the destination has it.
+    /// Whether the secret has reached the destination.
     arrived: Cell<bool>,
 }
 
 impl<'a> Delivery<'a> {
     fn choose(args: &'a Args) -> Self {
         let command = args.run.as_deref();
-        // A command takes the place of standard output, and comes after a file or the clipboard.
+        // A command replaces standard output, and runs after a file or the clipboard got the secret.
         let destination = (command.is_none() || args.out.is_some() || args.copy)
             .then(|| Destination::choose(args.out.clone(), args.copy));
         Self { destination, command, arrived: Cell::new(false) }
@@ -232,7 +232,7 @@ fn state_of(context: &Context, store: &Store, old: &Key) -> String {
     format!("The old key {prefix} {unchanged}{state}")
 }
 
-/// Returns what became of the old key.
+/// Describes the old key after the rotation.
 fn fate(context: &Context, old: &Key, ended: Option<&Key>) -> String {
     let Some(ended) = ended else {
         return format!("The old key {} was deleted in the meantime.", old.prefix);

@@ -33,7 +33,7 @@ pub(crate) struct KeyDocument<'a> {
 }
 
 impl<'a> KeyDocument<'a> {
-    /// `application` is the name of the one that the key belongs to.
+    /// `application` is the name of the key's Application.
     pub(crate) fn new(
         key: &'a Key,
         application: &'a str,

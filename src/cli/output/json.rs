@@ -8,7 +8,7 @@ use serde_json::ser::Formatter;
 
 use crate::domain::text::is_unsafe;
 
-/// Compact, with a space after `:` and `,`, and nothing that moves the cursor.
+/// Compact, with a space after `:` and `,`, and control characters escaped.
 struct Inert;
 
 impl Formatter for Inert {

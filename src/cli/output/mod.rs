@@ -29,7 +29,7 @@ pub(crate) struct Output {
     format: Format,
     color: Color,
     headers: Headers,
-    /// With `--json`, warnings wait until it is certain that no error document will stand on standard error.
+    /// With `--json`, warnings wait until the command has succeeded: standard error has one error document at most.
     waiting: RefCell<Vec<String>>,
 }
 
@@ -52,7 +52,7 @@ impl Output {
         Table::new(self.data(), self.color, self.headers, heads)
     }
 
-    /// Standard output, buffered. The caller flushes it, and so learns of a full disk.
+    /// Standard output, buffered. The caller must flush it and check the error.
     #[expect(clippy::unused_self, reason = "standard output belongs to the Output")]
     pub(crate) fn data(&self) -> BufWriter<io::StdoutLock<'static>> {
         BufWriter::new(io::stdout().lock())
@@ -103,7 +103,7 @@ impl Output {
         Ok(table.finish()?)
     }
 
-    /// Writes the JSON document with `--json`: the end of a command that has told people already.
+    /// Writes the JSON document with `--json`, after a command that has printed its result as text otherwise.
     pub(crate) fn if_json<T: Serialize>(&self, value: &T) -> Result<Exit, CommandError> {
         if self.is_json() {
             self.document(value)?;
@@ -111,10 +111,10 @@ impl Output {
         Ok(Exit::Done)
     }
 
-    /// Tells people what was done; programs read it in the document.
+    /// Prints a result for people; with `--json`, the document has it.
     pub(crate) fn say(&self, text: &str) {
         if !self.is_json() {
-            // A path, for one, may hold anything.
+            // A path may contain any characters.
             to_stderr(&text.lines().map(inert).collect::<Vec<_>>().join("\n"));
         }
     }
@@ -138,7 +138,7 @@ impl Output {
     }
 }
 
-/// Writes a line on standard error. That it cannot be written is not an error.
+/// Writes a line to standard error and ignores errors.
 pub(crate) fn to_stderr(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

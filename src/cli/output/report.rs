@@ -20,7 +20,7 @@ struct ErrorDocument<'a> {
     hint: Option<&'a str>,
 }
 
-/// Reports an error, as JSON or for people, and returns the exit code that it leads to.
+/// Reports an error, as JSON or as text, and returns its exit code.
 pub(crate) fn report(error: &CommandError, format: Format) -> Exit {
     if error.kind() != ErrorKind::ClosedPipe {
         to_stderr(&match format {
@@ -31,7 +31,7 @@ pub(crate) fn report(error: &CommandError, format: Format) -> Exit {
     error.exit()
 }
 
-/// Lines in which nothing can move the cursor.
+/// The text of an error, with control characters made visible.
 pub(crate) fn text(error: &CommandError, color: Color) -> String {
     let lines = |text: &str| text.lines().map(inert).collect::<Vec<_>>().join("\n");
     let message = lines(&error.to_string());

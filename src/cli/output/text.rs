@@ -19,7 +19,7 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
-/// A path with nothing in it that can move the cursor.
+/// A path with control characters made visible.
 pub(crate) fn path(path: &Path) -> String {
     inert(&path.display().to_string())
 }
