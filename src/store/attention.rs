@@ -32,7 +32,7 @@ impl FoundKeys {
     }
 }
 
-/// A deleted key that somebody still uses.
+/// A deleted key that is still in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletedInUse {
     pub tombstone: Tombstone,

@@ -1,4 +1,4 @@
-//! Takes over the terminal and restores it, whatever happens.
+//! Takes over the terminal and restores it, also after a panic or a signal.
 //!
 //! Restoring must work on a disconnected terminal and from any thread: it writes fixed bytes, ignores errors, prints
 //! nothing else and does not wait.
@@ -39,7 +39,6 @@ pub enum TerminalError {
     /// It shows text only.
     #[error("the terminal UI does not support this terminal (TERM={0:?})")]
     Dumb(String),
-    /// The system refused.
     #[error("cannot initialize the terminal: {0}")]
     Failed(#[from] io::Error),
 }

@@ -232,7 +232,7 @@ fn a_restored_backup_is_reported_with_the_keys_that_it_restores() {
         );
     });
     let said = home.run_with(secret.clone(), &["verify"]);
-    assert_eq!(said.code, 0, "it is alive again");
+    assert_eq!(said.code, 0, "it is valid again");
     assert!(said.err.contains("exists again") || said.err.contains("exist again"), "{}", said.err);
 
     let line = format!("keydesk keys delete {checkout} {billing}");
@@ -268,7 +268,7 @@ fn a_restored_backup_is_reported_with_the_keys_that_it_restores() {
     assert!(check["message"].as_str().unwrap().contains("2 deleted keys exist again"), "{check}");
     assert!(check["hint"].as_str().unwrap().starts_with(&line), "{check}");
 
-    // Work goes on, and then as it is told.
+    // Work continues, then follows the advice.
     home.key("New", &[]);
     let arguments: Vec<&str> = line.split(' ').skip(1).chain(["--yes"]).collect();
     assert_eq!(home.run(&arguments).code, 0);
@@ -302,7 +302,7 @@ fn an_accepted_restored_key_is_not_reported_again() {
 fn a_rewritten_log_is_detected_only_with_an_earlier_head() {
     let home = Home::set_up();
     home.key("Checkout", &[]);
-    // What whoever may write the file can do: take the end away, and go on as if nothing had been.
+    // Anyone who can write the file can remove the end of the log and continue from there.
     let database = home.database();
     restored(&home, || drop(home.run(&["keys", "disable", "Checkout"])));
     let mut other = home.command(&["users", "add", "ben@example.com"]);
@@ -426,7 +426,7 @@ fn a_replaced_database_is_detected() {
     assert_eq!(home.run(&["keys", "list", "--db", own.to_str().unwrap()]).err, "");
     std::fs::rename(&own, home.database()).unwrap();
     assert_eq!(home.run(&["keys", "list"]).err, "");
-    // And who makes it anew knows that.
+    // Recreating the database on purpose is not reported.
     std::fs::remove_file(home.database()).unwrap();
     let said = home.run(&["init", "--email", "ana@example.com", "--app", "Storefront"]);
     assert!(

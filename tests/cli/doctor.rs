@@ -76,7 +76,7 @@ fn a_missing_database_is_one_problem_and_is_not_created() {
     let (code, document) = doctor(&home);
     assert_eq!((code, faults(&document)), (1, vec!["database"]), "{document}");
     assert!(found(&document, "database")["hint"].as_str().unwrap().contains("keydesk init"));
-    assert_eq!(found(&document, "settings")["ok"], true, "it goes on with the rest");
+    assert_eq!(found(&document, "settings")["ok"], true, "the other checks still run");
     assert!(!home.path("data").exists());
 }
 
@@ -110,7 +110,7 @@ fn foreign_files_are_reported_and_not_modified() {
         let (code, document) = doctor(&home);
         assert_eq!(code, 1, "{name}: {document}");
         assert!(document.to_string().contains(expected), "{name}: {document}");
-        assert_eq!(found(&document, "settings")["ok"], true, "{name}: it goes on with the rest");
+        assert_eq!(found(&document, "settings")["ok"], true, "{name}: the other checks still run");
         assert_eq!(std::fs::read(home.database()).unwrap(), content, "{name}: it was touched");
     }
 }

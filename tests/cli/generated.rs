@@ -334,7 +334,7 @@ fn secrets_in(text: &str) -> Vec<&str> {
 
 #[expect(clippy::print_stderr, reason = "a test says what it has tried")]
 #[test]
-fn every_command_survives_command_lines_that_nobody_would_type() {
+fn every_command_survives_random_command_lines() {
     let seed = std::env::var("KEYDESK_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(11);
     let tree = keydesk::cli::command_tree();
     let all = targets(&tree, &[], &[]);

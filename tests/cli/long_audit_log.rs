@@ -15,7 +15,7 @@ use rusqlite::{Connection, params};
 use crate::support::home::Home;
 use crate::support::pty::Pty;
 
-/// Makes the log so long: of every four entries two make a key, one pauses it, one deletes one that was made before.
+/// Adds entries to the log: of four entries two create a key, one disables it, one deletes an older one.
 fn lengthen(home: &Home, until: u64) {
     let mut connection = Connection::open(home.database()).unwrap();
     let (mut number, mut previous) = connection

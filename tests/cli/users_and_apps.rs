@@ -139,7 +139,7 @@ fn read_only_users_can_list_and_are_told_how_to_get_access() {
 }
 
 #[test]
-fn you_are_not_locked_out_while_nobody_else_can_sign_in_here() {
+fn you_cannot_lock_yourself_out_when_no_one_else_can_sign_in() {
     let home = Home::set_up();
     let done = |arguments: &[&str]| assert_eq!(home.run(arguments).code, 0, "{arguments:?}");
     done(&["users", "add", "ben@example.com", "--login", "no-such-login"]);

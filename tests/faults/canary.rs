@@ -39,7 +39,7 @@ fn the_secret_is_only_where_it_was_written_on_request() {
         endpoint.get("/auth", &[(header, &secret)]);
     }
     endpoint.get(&format!("/auth/{secret}?key={secret}"), &[("Authorization", &format!("Bearer {secret}"))]);
-    assert!(endpoint.lets_in(&secret));
+    assert!(endpoint.accepts(&secret));
     for arguments in [
         &["keys", "show", "Canary"][..],
         &["keys", "list", "--json"],
@@ -58,7 +58,7 @@ fn the_secret_is_only_where_it_was_written_on_request() {
         let one = home.run(arguments);
         assert!(!one.out.contains(canary) && !one.err.contains(canary), "{}", arguments[0]);
     }
-    assert!(!endpoint.lets_in(&secret));
+    assert!(!endpoint.accepts(&secret));
     for arguments in said {
         assert!(!arguments.contains(canary), "it was written to a file, and not printed");
     }

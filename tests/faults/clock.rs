@@ -35,7 +35,7 @@ impl Clock {
         clock
     }
 
-    /// Puts it so far off, at once for whoever reads it.
+    /// Changes the offset, effective for the next read.
     fn jump(&self, by: &str) {
         let new = self.file.with_extension("new");
         std::fs::write(&new, by).unwrap();
@@ -66,7 +66,7 @@ fn an_expired_key_stays_expired() {
     let (_, long) = home.key("Long", &["--expires", "3650d"]);
     let clock = Clock::new(library, home.path("clock"));
     let running = endpoint(&home.database(), &clock);
-    let passes = || (running.lets_in(&short), running.lets_in(&long));
+    let passes = || (running.accepts(&short), running.accepts(&long));
     assert_eq!(passes(), (true, true));
     clock.jump("-30y");
     assert_eq!(passes(), (true, true), "a clock set back ends nothing");
@@ -86,7 +86,7 @@ fn an_expired_key_stays_expired() {
     assert!(said.matches("the clock was set back").count() < 8, "once for each jump: {said}");
     assert_eq!(code, Some(0), "timers go by another clock");
     let again = endpoint(&home.database(), &clock);
-    assert!(again.lets_in(&short), "within a run; the next one believes the clock");
+    assert!(again.accepts(&short), "within a run; the next one believes the clock");
 }
 
 #[test]
@@ -194,10 +194,10 @@ fn an_endpoint_survives_a_clock_before_1970() {
     let running = endpoint(&home.database(), &clock);
     for wrong in WRONG.iter().take(4) {
         clock.jump(wrong);
-        assert_eq!((running.lets_in(&short), running.lets_in(&long)), (false, true), "{wrong}");
+        assert_eq!((running.accepts(&short), running.accepts(&long)), (false, true), "{wrong}");
     }
     clock.jump("@3500-01-01 00:00:00");
-    assert_eq!((running.lets_in(&short), running.lets_in(&long)), (false, false));
+    assert_eq!((running.accepts(&short), running.accepts(&long)), (false, false));
     let (ended, lines) = running.stop_and_read_log();
     assert_eq!(ended, Some(0));
     assert!(!lines.join("\n").contains("panicked"), "{lines:?}");

@@ -21,7 +21,7 @@ fn mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_path_that_is_no_file_is_reported_and_not_read() {
+fn a_path_that_is_not_a_file_is_reported_and_not_read() {
     let home = Home::set_up();
     let place = |name: &str| home.path(name).display().to_string();
     std::fs::create_dir(home.path("directory")).unwrap();

@@ -125,7 +125,7 @@ fn three_users_with_any_umask_survive_each_others_crashes() {
             shared.run(user, umask, &["audit", "verify"]);
             verified(&shared, user, &secrets);
         }
-        is_nobody_elses(&shared.path("data"));
+        is_private(&shared.path("data"));
     }
     eprintln!("{killed} of 72 were killed before their end");
     assert!(killed > 6, "{killed} were killed before their end: too few");
@@ -146,7 +146,7 @@ fn owner(user: &str) -> u32 {
 }
 
 /// A fourth, who is not of the group, gets nowhere.
-fn is_nobody_elses(data: &Path) {
+fn is_private(data: &Path) {
     let listed = Command::new("setpriv")
         .args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "ls"])
         .arg(data)

@@ -105,7 +105,7 @@ fn a_creation_is_complete_or_absent() {
             if said.code == 0 {
                 assert_eq!((made, verdict(&home, said.out.trim())), (1, Ok(())), "{when}");
             } else {
-                // After the commit it may be handed over already.
+                // After the commit it may have been delivered.
                 let handed_over = said.out.contains("ik_live");
                 assert!(
                     !handed_over || verdict(&home, said.out.trim()).is_ok(),

@@ -26,7 +26,7 @@ fn checks(said: &CommandOutput) -> Vec<(bool, String)> {
     checks
         .iter()
         .map(|check| {
-            assert_eq!(check["ok"] == false, check["hint"].is_string(), "a fault says what mends it");
+            assert_eq!(check["ok"] == false, check["hint"].is_string(), "a fault has a hint");
             (check["ok"] == true, format!("{}: {}", text(check, "check"), text(check, "message")))
         })
         .collect()

@@ -1,6 +1,6 @@
 //! The path of a request: a client, the real nginx or the real Caddy with the configuration of `assets/`, the
 //! endpoint, and an API behind them.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -86,7 +86,7 @@ fn guards(kind: Kind) {
         }
     }
 
-    // The API goes on being asked as before; keys do not.
+    // Requests still reach the API, without the secret.
     let picked = Picked { id: paused.key.id, version: paused.key.version };
     assert_eq!(ask(paused.secret.expose()).status, 200);
     desk::set_access(&mut desk.session(), &[picked], desk::KeyAccess::Disabled).unwrap();

@@ -104,7 +104,7 @@ fn a_successor_is_copied_and_one_that_cannot_be_is_withdrawn() {
 fn a_forwarded_display_is_not_used() {
     let home = Home::clearing_after(45);
     let arguments = ["keys", "create", "--name", "Checkout", "--copy"];
-    // Nothing answers there: whoever asked it would fail, or wait.
+    // The terminal does not respond: a query would fail or block.
     let mut pty = in_terminal(&home, KEYDESK, &arguments, &[SSH, ("DISPLAY", "localhost:99.0")]);
     assert_eq!(pty.wait_for_end(PATIENCE), 0, "{}", pty.screen());
     assert_eq!(copies(&pty.raw()).len(), 1);

@@ -1,6 +1,6 @@
 //! The real program in a real pseudo-terminal: first start, create, copy, quit; the terminal given back whatever
 //! happens; two sessions that see each other.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 #![expect(clippy::panic, reason = "it says more than an assertion")]
 
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! Clients that mean ill, or mean nothing: each gets its defined answer, and the others go on being served.
+//! Malicious and broken clients get a defined response, and other clients are still served.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -38,7 +38,7 @@ fn statuses(said: &str) -> Vec<u16> {
     answers.map(|answer| answer.get(..3).unwrap_or_default().parse().unwrap()).collect()
 }
 
-/// A valid key in a request that two readers could understand differently is never let in.
+/// A valid key in a request that two readers could parse differently is never accepted.
 #[test]
 fn smuggled_requests_are_rejected() {
     let (desk, secret) = desk_with_key();
@@ -130,7 +130,7 @@ fn only_the_exact_key_is_accepted() {
         Ok(())
     });
     run.unwrap();
-    assert!(endpoint.lets_in(&secret));
+    assert!(endpoint.accepts(&secret));
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn slow_clients_time_out_and_delay_no_other_client() {
     assert!(p99 < Duration::from_millis(100), "{p99:?} of {}", took.len());
     assert!(endpoint.resident() < MOST_MEMORY, "{}", endpoint.resident());
     for mut client in slow {
-        let answer = client.answer().expect("a word of parting");
+        let answer = client.answer().expect("a response before the close");
         assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
     }
     assert!(since.elapsed() < Duration::from_secs(9), "{:?}", since.elapsed());
@@ -232,7 +232,7 @@ fn clients_that_do_not_read_responses_are_disconnected() {
         assert!(since.elapsed() < Duration::from_secs(20), "never cut off");
     }
     assert!(endpoint.resident() < MOST_MEMORY, "{}", endpoint.resident());
-    assert!(endpoint.lets_in(&secret));
+    assert!(endpoint.accepts(&secret));
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn connections_over_the_limit_get_503() {
     assert_eq!(within[0].get("/auth", &[("X-API-Key", &secret)]).status, 204);
     drop(within);
     std::thread::sleep(Duration::from_millis(200));
-    assert!(endpoint.lets_in(&secret), "there is room again");
+    assert!(endpoint.accepts(&secret), "connections are accepted again");
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn without_descriptors_open_connections_are_served_and_new_ones_get_503() {
     }
     drop(crowd);
     std::thread::sleep(Duration::from_secs(1));
-    assert!(endpoint.lets_in(&secret), "when they are gone, there is room again");
+    assert!(endpoint.accepts(&secret), "connections are accepted again");
     let errors = endpoint
         .stop_and_read_log()
         .1

@@ -12,7 +12,7 @@ use crate::{delete, key};
 
 const BODY: &str = r#"{"message": "Invalid API key", "StatusCode": 401}"#;
 
-fn is_refused(answer: &Answer, realm: &str) {
+fn is_rejected(answer: &Answer, realm: &str) {
     assert_eq!(answer.status, 401, "{answer:?}");
     assert_eq!(answer.body, BODY);
     assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -103,9 +103,9 @@ fn every_documented_credential_form_is_read_and_no_other() {
         assert_eq!(authorization(&value), 401, "{value}");
     }
     assert_eq!(endpoint.get("/auth", &[("X-API-Key", &secret)]).status, 204);
-    is_refused(&endpoint.get("/auth", &[]), "keydesk");
+    is_rejected(&endpoint.get("/auth", &[]), "keydesk");
     for path in [format!("/auth?key={secret}"), format!("/auth?api_key={secret}&X-API-Key={secret}")] {
-        is_refused(&endpoint.get(&path, &[]), "keydesk");
+        is_rejected(&endpoint.get(&path, &[]), "keydesk");
     }
     for several in [
         [("X-API-Key", secret.as_str()), ("X-API-Key", secret.as_str())],
@@ -113,7 +113,7 @@ fn every_documented_credential_form_is_read_and_no_other() {
         [("Authorization", &bearer(&secret)), ("Authorization", &bearer(&secret))],
         [("Authorization", "Basic Og=="), ("X-API-Key", &secret)],
     ] {
-        is_refused(&endpoint.get("/auth", &several), "keydesk");
+        is_rejected(&endpoint.get("/auth", &several), "keydesk");
     }
 }
 
@@ -137,13 +137,13 @@ fn every_rejection_looks_the_same() {
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let refused = |path: &str, secret: &str| endpoint.get(path, &[("Authorization", &bearer(secret))]);
     for secret in [&disabled_secret, &deleted_secret, &expired_secret, &foreign] {
-        is_refused(&refused("/auth", secret), "keydesk");
-        is_refused(&refused("/auth/Storefront", secret), "Storefront");
+        is_rejected(&refused("/auth", secret), "keydesk");
+        is_rejected(&refused("/auth/Storefront", secret), "Storefront");
     }
-    is_refused(&refused("/auth/My%20Other", &secret), "My Other");
-    is_refused(&refused("/auth/Nobody", &secret), "Nobody");
-    is_refused(&refused("/auth/%22%0d%0aX-Evil:%201", &secret), "%22%0D%0AX-Evil: 1");
-    is_refused(&refused("/auth/%ff", &secret), "%EF%BF%BD");
+    is_rejected(&refused("/auth/My%20Other", &secret), "My Other");
+    is_rejected(&refused("/auth/Nobody", &secret), "Nobody");
+    is_rejected(&refused("/auth/%22%0d%0aX-Evil:%201", &secret), "%22%0D%0AX-Evil: 1");
+    is_rejected(&refused("/auth/%ff", &secret), "%EF%BF%BD");
     assert_eq!(refused("/auth/Storefront", &secret).status, 204);
 }
 
@@ -184,7 +184,7 @@ fn the_app_option_applies_to_auth_too() {
     let (_, secret) = key(&mut desk, "Checkout");
     desk::create_application(&mut desk.session(), &Name::parse("Other").unwrap()).unwrap();
     let endpoint = Endpoint::start(&desk.path(), &["--app", "Other"]);
-    is_refused(&endpoint.get("/auth", &[("X-API-Key", &secret)]), "Other");
+    is_rejected(&endpoint.get("/auth", &[("X-API-Key", &secret)]), "Other");
     assert_eq!(endpoint.get("/auth/Storefront", &[("X-API-Key", &secret)]).status, 204);
 }
 
@@ -199,8 +199,8 @@ fn test_keys_are_accepted_unless_production_is_required() {
     let answer = anything.get("/auth", &[("X-API-Key", &trial)]);
     assert_eq!((answer.status, answer.header("x-keydesk-type")), (204, Some("test")));
     let production = Endpoint::start(&desk.path(), &["--require-type", "production"]);
-    is_refused(&production.get("/auth", &[("X-API-Key", &trial)]), "keydesk");
-    assert!(production.lets_in(&live));
+    is_rejected(&production.get("/auth", &[("X-API-Key", &trial)]), "keydesk");
+    assert!(production.accepts(&live));
 }
 
 #[test]
@@ -226,11 +226,11 @@ fn prometheus_can_parse_the_metrics() {
     let (_, _) = key(&mut desk, "Another");
     let endpoint = Endpoint::start(&desk.path(), &[]);
     for _ in 0..3 {
-        assert!(endpoint.lets_in(&secret));
+        assert!(endpoint.accepts(&secret));
     }
     endpoint.get("/auth", &[]);
     delete(&mut desk, &created);
-    assert!(!endpoint.lets_in(&secret));
+    assert!(!endpoint.accepts(&secret));
     let answer = endpoint.get("/metrics", &[]);
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert!(!answer.body.contains(&secret));

@@ -1,4 +1,4 @@
-//! When the database cannot be trusted or read, nobody is let in: 503 or 401, never 204.
+//! When the database cannot be read or trusted, all requests are rejected: 503 or 401, never 204.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -131,7 +131,7 @@ fn an_older_copy_over_the_file_rejects_all_requests() {
         assert_eq!(status(&other), 503, "{what}");
         drop(verifier);
         assert_eq!(endpoint.stop(), Some(0));
-        assert!(Endpoint::start(&desk.path(), &[]).lets_in(&other), "{what}: a restart takes it as it is");
+        assert!(Endpoint::start(&desk.path(), &[]).accepts(&other), "{what}: a restart takes it as it is");
     }
 }
 

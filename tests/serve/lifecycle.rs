@@ -47,7 +47,7 @@ fn only_the_socket_from_systemd_is_served() {
     let address = listener.local_addr().unwrap();
     let endpoint = Endpoint::from_command(handed_over(&desk.path(), listener.into(), ""));
     assert_eq!(endpoint.address, address, "not the usual address");
-    assert!(endpoint.lets_in(&secret));
+    assert!(endpoint.accepts(&secret));
     assert_eq!(endpoint.stop(), Some(0));
 
     let path = desk.folder.path().join("handed.sock");
@@ -194,9 +194,9 @@ fn the_log_contains_the_reason_and_never_the_key() {
     let mut serve = command(PROGRAM, &desk.path());
     serve.args(["serve", "--listen", "127.0.0.1:0"]).env("KEYDESK_LOG", "trace");
     let endpoint = Endpoint::from_command(serve);
-    assert!(endpoint.lets_in(&secret));
+    assert!(endpoint.accepts(&secret));
     crate::delete(&mut desk, &created);
-    assert!(!endpoint.lets_in(&secret));
+    assert!(!endpoint.accepts(&secret));
     endpoint.get(&format!("/auth/{secret}?key={secret}"), &[("Authorization", &format!("Basic {secret}"))]);
     endpoint.connect().stream.get_mut().shutdown(Shutdown::Both).unwrap();
     let log = endpoint.stop_and_read_log().1.join("\n");

@@ -83,7 +83,8 @@ fn delete_all(
 fn no_deleted_key_is_accepted_by_the_library() {
     let (mut desk, doomed) = many(RACES);
     let verifier = Verifier::open(desk.path()).unwrap().without_recording();
-    let (acknowledged, done, let_in) = (AtomicUsize::new(0), AtomicBool::new(false), AtomicUsize::new(0));
+    let (acknowledged, done, accepted_keys) =
+        (AtomicUsize::new(0), AtomicBool::new(false), AtomicUsize::new(0));
     let refused = |key: &Doomed| match verifier.verify(&key.secret, None).unwrap() {
         Decision::Refused(refusal) => refusal.reason.as_str() == "deleted",
         Decision::Accepted(_) => false,
@@ -91,7 +92,7 @@ fn no_deleted_key_is_accepted_by_the_library() {
     std::thread::scope(|scope| {
         // Beside: they keep reads going at every moment, before and after each deletion.
         for thread in 0..2 {
-            let (acknowledged, done, let_in, doomed) = (&acknowledged, &done, &let_in, &doomed);
+            let (acknowledged, done, accepted_keys, doomed) = (&acknowledged, &done, &accepted_keys, &doomed);
             scope.spawn(move || {
                 let mut turn = thread;
                 while !done.load(Ordering::SeqCst) {
@@ -104,7 +105,7 @@ fn no_deleted_key_is_accepted_by_the_library() {
                     }
                     let next = doomed.get(gone + turn % (4 * AT_ONCE));
                     if next.is_some_and(|key| !refused(key)) {
-                        let_in.fetch_add(1, Ordering::Relaxed);
+                        accepted_keys.fetch_add(1, Ordering::Relaxed);
                     }
                 }
             });
@@ -117,7 +118,7 @@ fn no_deleted_key_is_accepted_by_the_library() {
         done.store(true, Ordering::SeqCst);
     });
     assert_eq!(acknowledged.into_inner(), RACES);
-    assert!(let_in.into_inner() > 0, "keys that are there were let in meanwhile");
+    assert!(accepted_keys.into_inner() > 0, "existing keys were accepted meanwhile");
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn no_deleted_key_is_accepted_over_http() {
         let (acknowledged, done, doomed) = (&acknowledged, &done, &doomed);
         let mut beside = endpoint.connect();
         scope.spawn(move || {
-            let mut let_in = 0_u32;
+            let mut accepted_keys = 0_u32;
             let mut turn = 0;
             while !done.load(Ordering::SeqCst) {
                 turn += 1;
@@ -142,9 +143,9 @@ fn no_deleted_key_is_accepted_over_http() {
                 let Some(key) = doomed.get(place) else { continue };
                 let answer = beside.say(request(key).as_bytes()).unwrap();
                 assert!(answer.status == 401 || place >= gone, "{} after its deletion", key.id);
-                let_in += u32::from(answer.status == 204);
+                accepted_keys += u32::from(answer.status == 204);
             }
-            assert!(let_in > 0, "keys that are there were let in meanwhile");
+            assert!(accepted_keys > 0, "existing keys were accepted meanwhile");
         });
         delete_all(&mut desk, doomed, acknowledged, |some| {
             let requests: String = some.iter().map(request).collect();

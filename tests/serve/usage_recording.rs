@@ -1,4 +1,4 @@
-//! Use that one can see: what was let in and what was refused is in the database soon, and never in the way.
+//! Accepted and rejected requests are recorded soon, without delaying requests.
 
 use std::time::{Duration, Instant};
 
@@ -94,7 +94,7 @@ fn usage_in_memory_is_written_at_shutdown() {
     let mut desk = TestDesk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let endpoint = Endpoint::start(&desk.path(), &[]);
-    assert!(endpoint.lets_in(&secret));
+    assert!(endpoint.accepts(&secret));
     assert_eq!(endpoint.stop(), Some(0));
     assert_eq!(uses_today(&desk, created.key.id), 1);
 }
@@ -187,7 +187,7 @@ fn old_days_are_removed_and_an_idle_recorder_writes_nothing() {
         raw.execute("INSERT INTO refusals VALUES (?, 'unknown', '', 5, 0, NULL)", [day]).unwrap();
     }
     let endpoint = Endpoint::start(&desk.path(), &[]);
-    assert!(endpoint.lets_in(&secret));
+    assert!(endpoint.accepts(&secret));
     let days = |table: &str| -> Vec<i64> {
         let sql = format!("SELECT day FROM {table} ORDER BY day");
         let mut statement = raw.prepare(&sql).unwrap();

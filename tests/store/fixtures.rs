@@ -21,7 +21,7 @@ pub fn email(text: &str) -> Email {
     Email::parse(text).unwrap()
 }
 
-/// A generic key of Storefront for so many days.
+/// A generic key of Storefront that expires in this number of days.
 pub fn wanted(desk: &TestDesk, key: &str, days: i64) -> NewKey {
     desk.new_key(key, days)
 }

@@ -128,7 +128,7 @@ impl Model {
         }
     }
 
-    /// The old key makes room: what was never handed over goes. Then the successor is there.
+    /// A successor that was never delivered is deleted. Then the new successor is created.
     pub fn succeed(&mut self, old: KeyId, new: KeyId, secret: &str, creator: UserId, now: Instant) {
         let waiting: Vec<KeyId> = self
             .keys
@@ -156,7 +156,7 @@ impl Model {
         self.entries += 1;
     }
 
-    /// The old key gets its end: none means at once.
+    /// Sets the expiration date of the old key: none means immediately.
     pub fn end(&mut self, old: KeyId, new: KeyId, overlap: Option<TimeDelta>, now: Instant) {
         let Some(key) = self.keys.get_mut(&old) else { return };
         let soonest = (key.created + TimeDelta::seconds(1)).min(key.expires);

@@ -38,7 +38,7 @@ impl Machine {
         (end, expected.err().unwrap_or(End::Done))
     }
 
-    /// Finishes what was begun for this key, or for one that was never a successor: then it is only handed over.
+    /// Finishes a rotation of this key. A key that is not a successor is only marked as delivered.
     pub fn finish(&mut self, actor: Result<UserId, End>, id: KeyId, overlap: Option<i64>) -> (End, End) {
         let result = desk::finish_rotation(&mut self.desk.session(), id, ending(overlap));
         let old = self.model.keys.get(&id).and_then(|key| key.replaces);

@@ -196,7 +196,7 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
-    /// Gives the helper a text to hold on a display for so many seconds.
+    /// Gives the helper a text to hold on a display for a number of seconds.
     pub(crate) fn start(display: &Display, text: &str, seconds: u64) -> Self {
         let mut command = Command::new(KEYDESK);
         command.arg("__hold-clipboard").arg(seconds.to_string()).current_dir("/");
@@ -243,7 +243,7 @@ impl Drop for Holder {
     }
 }
 
-/// The helpers among all processes that were told to hold for so many seconds.
+/// The helpers among all processes that hold for this number of seconds.
 pub(crate) fn holders(seconds: u64) -> usize {
     let mine = format!("__hold-clipboard\0{seconds}\0");
     let processes = std::fs::read_dir("/proc").unwrap().flatten();

@@ -63,8 +63,8 @@ impl Endpoint {
         self.connect().get(path, headers)
     }
 
-    /// Whether a key is let in: true for 204, false for 401.
-    pub fn lets_in(&self, secret: &str) -> bool {
+    /// Whether a key is accepted: true for 204, false for 401.
+    pub fn accepts(&self, secret: &str) -> bool {
         let answer = self.get("/auth", &[("Authorization", &format!("ApiKey-v1 {secret}"))]);
         match answer.status {
             204 => true,

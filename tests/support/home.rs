@@ -57,7 +57,7 @@ impl Home {
         assert_eq!(said.code, 0, "{said:?}");
     }
 
-    /// The same, where the clipboard of a display is emptied after so many seconds.
+    /// The same, where the clipboard of a display is cleared after this number of seconds.
     pub(crate) fn clearing_after(seconds: u64) -> Self {
         let home = Self::empty();
         std::fs::create_dir_all(home.path("config/keydesk")).unwrap();
@@ -152,7 +152,7 @@ pub(crate) fn is_sound_file(home: &Home, when: &str) {
     assert_eq!(check, "ok", "{when}");
 }
 
-/// Whether a secret is let in; else the reason.
+/// Whether a secret is accepted, otherwise the reason.
 pub(crate) fn verdict(home: &Home, secret: &str) -> Result<(), String> {
     let document = home.run_with(secret, &["verify", "--json"]).json();
     if document["valid"] == true { Ok(()) } else { Err(document["reason"].as_str().unwrap().to_owned()) }

@@ -115,7 +115,7 @@ impl TestDesk {
         self.store.read(applications::first).expect("the Applications").expect("an Application").id
     }
 
-    /// A generic production key of Storefront that expires in so many days.
+    /// A generic production key of Storefront that expires in this number of days.
     pub fn new_key(&self, name: &str, days: i64) -> NewKey {
         NewKey {
             application: self.application(),

@@ -35,7 +35,7 @@ fn all(script: &Script) -> Vec<Key> {
     all
 }
 
-fn is_let_in(script: &Script, secret: &str, clock: fn() -> Instant) -> bool {
+fn is_accepted(script: &Script, secret: &str, clock: fn() -> Instant) -> bool {
     let verifier = Verifier::with_clock(script.folder.path().join("keydesk.db"), clock).unwrap();
     verifier.without_recording().verify(secret, None).unwrap().is_accepted()
 }
@@ -67,8 +67,8 @@ fn a_planned_rotation_asks_two_questions() {
         assert_eq!((after.name, after.kind, after.key_type), (old.name, old.kind, old.key_type));
         assert_eq!(after.expires - after.created, TimeDelta::days(90), "the length of life");
         assert!(after.delivered.is_some());
-        assert!(is_let_in(&script, script.copied[0].expose(), noon) && is_let_in(&script, &secret, noon));
-        assert!(!is_let_in(&script, &secret, || noon() + TimeDelta::hours(24)));
+        assert!(is_accepted(&script, script.copied[0].expose(), noon) && is_accepted(&script, &secret, noon));
+        assert!(!is_accepted(&script, &secret, || noon() + TimeDelta::hours(24)));
     }
 }
 
@@ -104,7 +104,7 @@ fn a_leaked_key_is_revoked_before_the_new_secret_is_shown() {
     assert!(script.screen().contains("loses access at once"), "{}", script.screen());
     script.press("enter");
     assert!(script.screen().contains("is rejected."), "{}", script.screen());
-    assert!(!is_let_in(&script, &secret, noon));
+    assert!(!is_accepted(&script, &secret, noon));
     script.press("esc");
     assert!(script.screen().contains("You have not copied this key"), "{}", script.screen());
     script.press("y");
@@ -182,7 +182,7 @@ fn several_secrets_are_written_to_a_folder_until_one_fails() {
     for key in new {
         assert!(key.delivered.is_some());
         let secret = std::fs::read_to_string(folder.join(format!("{}.key", key.prefix))).unwrap();
-        assert!(is_let_in(&script, secret.trim(), noon), "{}", key.prefix);
+        assert!(is_accepted(&script, secret.trim(), noon), "{}", key.prefix);
     }
 }
 
