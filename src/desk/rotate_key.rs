@@ -1,11 +1,12 @@
 //! Rotate an API key: a successor takes its place.
 //!
-//! In one step where somebody looks at the secret ([`rotate_keys`]). In three where a program delivers it: the successor
-//! is made ([`begin_rotation`]) and delivered, and only then does the old key get its end ([`finish_rotation`]); when
-//! the delivery fails, the successor goes ([`withdraw_successor`]) and the old key is as it was.
+//! In one step if a person reads the secret ([`rotate_keys`]). In three if a program delivers it: the successor is
+//! created ([`begin_rotation`]) and delivered, and only then does the old key get its expiration date
+//! ([`finish_rotation`]). If the delivery fails, the successor is deleted ([`withdraw_successor`]) and the old key stays
+//! as it was.
 //!
-//! A rotation is claimed before its successor is made, and the claim is held until the old key has its end: of several
-//! sessions that rotate one key, one delivers a secret. The claim of a process that was killed ends with it. Its
+//! A rotation is claimed before its successor is created, and the claim is held until the rotation is finished: of
+//! several sessions that rotate one key, one delivers a secret. The claim of a process that was killed ends with it. Its
 //! successor was never delivered, so the next rotation withdraws it.
 
 use std::time::Duration;
@@ -22,21 +23,21 @@ use crate::domain::key::{Key, KeyId, NewKey, Purpose};
 use crate::domain::token::Entropy;
 use crate::store::{Claimed, Reader, RotationClaim, Store, Urgency, WriteTx, keys};
 
-/// How long the old key keeps working.
+/// When the old key expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// So long, and never longer than it would have anyway.
+    /// After this time, and never past its own expiration.
     After(TimeDelta),
-    /// Until it expires.
+    /// At its own expiration.
     Unchanged,
-    /// Not at all: it has leaked.
+    /// Now: it has leaked.
     AtOnce,
 }
 
 /// A rotation that is done.
 #[derive(Debug)]
 pub struct Rotated {
-    /// The successor with its secret: hand it over, then call [`super::mark_delivered`].
+    /// The successor with its secret. Deliver it, then call [`super::mark_delivered`].
     pub created: CreatedKey,
     /// The old key as it is now.
     pub old: Key,
@@ -47,7 +48,7 @@ pub struct Rotated {
 pub struct BegunRotation {
     /// The successor with its secret.
     pub created: CreatedKey,
-    /// Keeps other sessions from rotating the old key: to be held until the rotation is finished or withdrawn.
+    /// Prevents other sessions from rotating the old key. Hold it until the rotation is finished or withdrawn.
     pub claim: RotationClaim,
 }
 
@@ -55,15 +56,15 @@ pub struct BegunRotation {
 /// this time, and the error can name the new state of the old key.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The length of life of a key, which its successor takes over.
+/// The lifetime of a key, which its successor takes over.
 fn life_of(key: &Key) -> TimeDelta {
     key.expires - key.created
 }
 
-/// Rotates keys in one step, all or none: the old ones have their ends before the secrets of the new ones are seen.
+/// Rotates keys in one step, all or none: the old ones have their expiration dates before the new secrets are shown.
 ///
 /// # Errors
-/// When one of them was changed, deleted or rotated since it was seen: nothing is done then.
+/// When one of them was changed, deleted or rotated since it was seen. Nothing is changed then.
 pub fn rotate_keys(
     session: &mut Session<'_>,
     picked: &[Picked],
@@ -85,8 +86,8 @@ pub fn rotate_keys(
     })
 }
 
-/// The first step: makes the successor, which lives as long as the old key was to live, or until `expires`. The old key
-/// stays as it is.
+/// The first step: creates the successor, with the lifetime of the old key or until `expires`. The old key stays as it
+/// is.
 ///
 /// # Errors
 /// When the key was changed, deleted or rotated since it was seen, or another session rotates it.
@@ -105,7 +106,7 @@ pub fn begin_rotation(
     Ok(BegunRotation { created, claim })
 }
 
-/// Claims the rotation of keys, or says who rotates one of them.
+/// Claims the rotation of keys, or returns an error that names the key that another session rotates.
 fn claim(store: &Store, ids: &[KeyId], patience: Duration) -> Result<RotationClaim, DeskError> {
     let id = match store.claim_rotations(ids, patience)? {
         Claimed::Yes(claim) => return Ok(claim),
@@ -124,11 +125,11 @@ fn to_rotate(tx: &WriteTx<'_>, picked: Picked) -> Result<Key, DeskError> {
     as_picked(tx, picked)
 }
 
-/// The last step: the successor was delivered, and the old key gets its end. None: the old key was deleted meanwhile,
-/// which is an end too.
+/// The last step: the successor was delivered, and the old key gets its expiration date. Returns none if the old key was
+/// deleted meanwhile.
 ///
 /// # Errors
-/// When the successor was withdrawn meanwhile, or the old key has another: nothing is done then.
+/// When the successor was withdrawn meanwhile, or the old key has another. Nothing is changed then.
 pub fn finish_rotation(
     session: &mut Session<'_>,
     successor: KeyId,
@@ -151,10 +152,10 @@ pub fn finish_rotation(
     })
 }
 
-/// Takes a successor back that could not be delivered; the old key is as it was.
+/// Deletes a successor that could not be delivered. The old key stays as it was.
 ///
 /// # Errors
-/// When it is gone already, or the database could not be written: it is then a key that nobody has.
+/// When it was already deleted, or the database could not be written.
 pub fn withdraw_successor(session: &mut Session<'_>, successor: KeyId) -> Result<(), DeskError> {
     session.write(Urgency::Revoking, |tx, now, _| {
         let key = existing_key(tx, successor)?;
@@ -162,7 +163,7 @@ pub fn withdraw_successor(session: &mut Session<'_>, successor: KeyId) -> Result
     })
 }
 
-/// Makes the successor of a key, after having withdrawn those that never came to be used.
+/// Creates the successor of a key, after deleting successors that were never delivered.
 fn succeed(
     tx: &WriteTx<'_>,
     old: &Key,
@@ -204,7 +205,7 @@ pub(super) fn refuse_replaced(r: &Reader<'_>, old: &Key) -> Result<(), DeskError
     Err(DeskError::Replaced { prefix: old.prefix.clone(), by })
 }
 
-/// Gives the old key its end.
+/// Gives the old key its successor and its expiration date.
 fn end(
     tx: &WriteTx<'_>,
     old: &Key,
@@ -215,7 +216,7 @@ fn end(
     if old.replaced_by != Some(successor) {
         refuse_replaced(tx, old)?;
     }
-    // A key expires after it was created, by a whole second at the least; in that second it is disabled too.
+    // A key expires at least one second after it was created. Within that second it is disabled as well.
     let soonest = old.created + TimeDelta::seconds(1);
     let expires = match ending {
         Ending::Unchanged => old.expires,

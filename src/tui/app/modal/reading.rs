@@ -71,8 +71,8 @@ impl Reading {
 impl Dialog for Reading {
     fn contexts(&self) -> &'static [Context] {
         match self.page {
-            Page::Key { .. } => &[Context::Keys, Context::List, Context::Global],
-            Page::User { .. } => &[Context::Users, Context::List, Context::Global],
+            Page::Key { .. } => &[Context::Keys, Context::List, Context::Global, Context::Modal],
+            Page::User { .. } => &[Context::Users, Context::List, Context::Global, Context::Modal],
             _ => &[Context::Modal, Context::List],
         }
     }
@@ -84,11 +84,11 @@ impl Dialog for Reading {
                 let details = details.as_ref().and_then(Option::as_ref);
                 let is_disabled = details.is_some_and(|details| details.key.disabled.is_some());
                 let switch = if is_disabled { Action::Enable } else { Action::Disable };
-                vec![Action::Dismiss, Action::Usage, Action::Rotate, switch, Action::Delete]
+                vec![Action::Cancel, Action::Usage, Action::Rotate, switch, Action::Delete]
             }
             Page::User { details, .. } => {
                 let status = details.as_ref().map(|details| details.user.status);
-                let mut actions = vec![Action::Dismiss];
+                let mut actions = vec![Action::Cancel];
                 actions.extend(match status {
                     Some(UserStatus::Active) => vec![Action::Disable, Action::Delete],
                     Some(UserStatus::Disabled) => vec![Action::Enable, Action::Delete],
@@ -116,7 +116,7 @@ impl Dialog for Reading {
         let has_actions = matches!(self.page, Page::Key { .. } | Page::User { .. });
         match press.action {
             Some(Action::Cancel | Action::Confirm | Action::Help) if !has_actions => return Flow::Close,
-            Some(Action::Dismiss | Action::Open | Action::Quit) if has_actions => return Flow::Close,
+            Some(Action::Dismiss | Action::Cancel | Action::Open | Action::Quit) if has_actions => return Flow::Close,
             // Actions on the row work in its details too.
             Some(
                 action @ (Action::Rotate

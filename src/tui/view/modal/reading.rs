@@ -32,7 +32,7 @@ pub(super) fn panel(app: &App, reading: &Reading, page: &mut Page<'_>) {
         reading::Page::User { details, .. } => {
             page.title = "User".into();
             match details {
-                None => drop(page.text("Reading...", page.theme().dim)),
+                None => drop(page.text("Loading...", page.theme().dim)),
                 Some(found) => user(app, found, page),
             }
         }

@@ -25,7 +25,7 @@ pub(super) fn title(verb: &str, targets: &Targets) -> String {
 /// Draws the only key, or what is done to several. Returns whether anything is left to do; else the page is complete.
 pub(super) fn draw(app: &App, targets: &Targets, page: &mut Page<'_>) -> bool {
     let Some(selection) = &targets.selection else {
-        page.text("Reading...", page.theme().dim);
+        page.text("Loading...", page.theme().dim);
         return true;
     };
     match selection.single() {
@@ -72,6 +72,7 @@ fn several(app: &App, action: KeyAction, selection: &Selection, page: &mut Page<
         };
         let used = match selection.used {
             0 => "None of them was used".to_owned(),
+            used if used == all && all > 1 => "All of them were used".to_owned(),
             1 => "1 of them was used".to_owned(),
             used => format!("{used} of them were used"),
         };
