@@ -116,7 +116,9 @@ impl Dialog for Reading {
         let has_actions = matches!(self.page, Page::Key { .. } | Page::User { .. });
         match press.action {
             Some(Action::Cancel | Action::Confirm | Action::Help) if !has_actions => return Flow::Close,
-            Some(Action::Dismiss | Action::Cancel | Action::Open | Action::Quit) if has_actions => return Flow::Close,
+            Some(Action::Dismiss | Action::Cancel | Action::Open | Action::Quit) if has_actions => {
+                return Flow::Close;
+            }
             // Actions on the row work in its details too.
             Some(
                 action @ (Action::Rotate
