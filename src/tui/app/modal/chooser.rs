@@ -145,7 +145,16 @@ impl Chooser {
 
 impl Dialog for Chooser {
     fn hints(&self) -> Vec<Action> {
-        vec![Action::Confirm, Action::Next, Action::Cancel]
+        vec![Action::Confirm, Action::Cancel]
+    }
+
+    fn label(&self, action: Action) -> Option<&'static str> {
+        match (action, self.kind) {
+            (Action::Confirm, Kind::Applications) => Some("choose"),
+            (Action::Confirm, Kind::Actions) => Some("run"),
+            (Action::Cancel, _) => Some("cancel"),
+            _ => None,
+        }
     }
 
     fn takes_text(&self) -> bool {

@@ -131,13 +131,17 @@ impl Form {
 
 impl Dialog for Form {
     fn hints(&self) -> Vec<Action> {
-        vec![Action::Confirm, Action::Next, Action::Cancel]
+        let mut actions = vec![Action::Confirm, Action::Cancel];
+        actions.extend((self.fields.len() > 1).then_some(Action::Next));
+        actions
     }
 
     fn label(&self, action: Action) -> Option<&'static str> {
         match (&self.purpose, action) {
             (Purpose::SetUp { .. }, Action::Cancel) => Some("quit"),
             (_, Action::Cancel) => Some("cancel"),
+            (Purpose::CreateApplication, Action::Confirm) => Some("create"),
+            (Purpose::RenameApplication(_), Action::Confirm) => Some("rename"),
             _ => None,
         }
     }
