@@ -31,13 +31,13 @@ fn top_line<T: Listed>(
 where
     Page<T>: Expected<Error = StoreError>,
 {
-    let theme = canvas.theme;
+    let (theme, most) = (canvas.theme, usize::from(area.width * 3 / 5));
     let matches = list.total.filter(|_| list.is_narrowed()).map(|total| match total {
         1 => "1 match".to_owned(),
         total => format!("{total} matches"),
     });
     let facts = match &list.invalid {
-        Some(invalid) => vec![Span::styled(inert(&invalid.usage()), theme.warning)],
+        Some(invalid) => vec![Span::styled(canvas.cut(&inert(&invalid.usage()), most), theme.warning)],
         None => matches.map(|text| Span::styled(text, theme.accent)).into_iter().chain(facts).collect(),
     };
     let mut spans = Vec::new();
@@ -51,7 +51,7 @@ where
         spans.push(fact);
     }
     let right = Line::from(spans);
-    let taken = width(&right).min(area.width * 3 / 5);
+    let taken = width(&right).min(cells(most));
     canvas.buffer.set_line(area.right().saturating_sub(taken), area.y, &right, taken);
     let left = Rect { width: area.width.saturating_sub(taken + 2), ..area };
     let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
