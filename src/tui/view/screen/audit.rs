@@ -50,7 +50,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
                 marked(label, &found, theme)
             },
             marked(row.subject(), &found, theme),
-            Line::raw(row.application.as_ref().map(ToString::to_string).unwrap_or_default()),
+            marked(row.application.as_ref().map(ToString::to_string).unwrap_or_default(), &found, theme),
         ]
     };
     cursor.or(rows(&screen.list, "No entries yet.", &columns, row, below, canvas))
