@@ -132,7 +132,7 @@ impl NewUser {
     fn run(&self, blocks: &[&Block]) -> Vec<String> {
         let mut script = String::from(
             "set -eE -o pipefail\nexec 2>&1\n\
-             trap 'echo \"FAILED: $BASH_COMMAND\"' ERR\ntrap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n",
+             trap 'echo \"FAILED: $BASH_COMMAND\"; cat *.log' ERR\ntrap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n",
         );
         for (at, block) in blocks.iter().enumerate() {
             writeln!(script, "echo '### {at}'\n{}", self.adapted(block)).unwrap();
@@ -210,6 +210,7 @@ fn run_blocks(kind: Kind) {
     assert_eq!(from_curl, 1, "rejected requests do not reach the API");
     assert!(output_of("healthz").contains("ok"));
     assert!(output_of("keydesk verify").contains("valid"));
+    assert!(output_of("keydesk check").contains("1 deleted key is still in use"), "{outputs:#?}");
     assert_eq!(left_of_keydesk(&new_user.path("home")), [] as [PathBuf; 0], "not removed");
     assert!(!new_user.path("usr/local/bin/keydesk").exists());
 }
