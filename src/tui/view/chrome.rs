@@ -48,13 +48,16 @@ pub fn header(app: &App, area: Rect, body: Rect, canvas: &mut Canvas<'_>) {
     }
     let Some(attention) = Attention::of(app, canvas) else { return };
     let left = line.right().saturating_sub(x);
-    let longer = attention.texts.len().saturating_sub(1).max(1);
-    if let Some(text) = fitting(&attention.texts[..longer], left) {
-        canvas.right(text, attention.style, line, usize::from(left));
-    } else if let Some(text) = fitting(&attention.texts, free_cells(body, canvas)) {
-        canvas.left(&Line::styled(text, attention.style), body);
-    } else if let Some(text) = attention.texts.last() {
-        canvas.right(text, attention.style, line, usize::from(left));
+    let free = free_cells(body, canvas);
+    let fits = |text: &str, cells: u16| Span::raw(text).width() < usize::from(cells);
+    // The longest text that fits on one of the two lines.
+    let text = attention.texts.iter().find(|text| fits(text, left) || fits(text, free));
+    match text.or(attention.texts.last()) {
+        Some(text) if fits(text, free) && !fits(text, left) => {
+            canvas.left(&Line::styled(text, attention.style), body);
+        }
+        Some(text) => canvas.right(text, attention.style, line, usize::from(left)),
+        None => {}
     }
 }
 
@@ -74,11 +77,6 @@ impl Attention {
         let texts: Vec<String> = texts.into_iter().map(|text| format!("{sign} {text}")).collect();
         (!texts.is_empty()).then_some(Self { texts, style: theme.warning })
     }
-}
-
-/// The first text that leaves a cell free.
-fn fitting(texts: &[String], cells: u16) -> Option<&str> {
-    texts.iter().find(|text| Span::raw(text.as_str()).width() < usize::from(cells)).map(String::as_str)
 }
 
 /// Returns the number of empty cells at the left of the first line of an area.
