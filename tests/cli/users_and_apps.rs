@@ -45,6 +45,23 @@ fn applications_are_created_renamed_and_deleted() {
 }
 
 #[test]
+fn errors_about_applications_list_a_few_of_them() {
+    let home = Home::set_up();
+    for number in 1..=9 {
+        home.run(&["apps", "create", &format!("Shop {number}")]);
+    }
+    let (code, message, hint) = home.run(&["keys", "create", "A", "--json"]).error();
+    assert_eq!(code, "application_needed");
+    assert_eq!(message, "there are several Applications: Shop 1, Shop 2, Shop 3, Shop 4, Shop 5, ...");
+    assert!(hint.contains("--app"), "{hint}");
+    let said = home.run(&["keys", "list", "--app", "Shop", "--json"]);
+    let (code, _, hint) = said.error();
+    assert_eq!((said.code, code.as_str(), hint.matches("Shop ").count()), (3, "not_found", 5), "{hint}");
+    let said = home.run(&["keys", "list", "--app", "Shop 1", "--platform", "no-such", "--json"]);
+    assert_eq!((said.code, said.error().0.as_str()), (2, "unknown_platform"), "a wrong value of an option");
+}
+
+#[test]
 fn the_keys_of_a_deleted_application_are_rejected() {
     let home = Home::set_up();
     let (_, secret) = home.key("A", &[]);
