@@ -76,11 +76,24 @@ pub fn from_address(address: Option<&str>) -> String {
     address.map(|address| format!(" from {}", inert(address))).unwrap_or_default()
 }
 
+/// Said of a key whose use is not known.
+const NO_RECORDED_USE: &str = "No recorded use";
+
+/// Returns when a key was last used before it is deleted, and how old that knowledge is: endpoints record use within a
+/// second.
+#[must_use]
+pub fn last_use_before_deletion(at: Option<Instant>, from: Option<&str>, now: Instant) -> String {
+    match at {
+        None => format!("{NO_RECORDED_USE} as of 1 s ago"),
+        Some(_) => last_use(at, from, now),
+    }
+}
+
 /// Returns when a key was last used, and from where.
 #[must_use]
 pub fn last_use(at: Option<Instant>, from: Option<&str>, now: Instant) -> String {
     at.map_or_else(
-        || "Never used".to_owned(),
+        || NO_RECORDED_USE.to_owned(),
         |at| format!("Last used {}{}", relative(at, now), from_address(from)),
     )
 }
@@ -88,7 +101,7 @@ pub fn last_use(at: Option<Instant>, from: Option<&str>, now: Instant) -> String
 /// Returns the use of a key. Requests are counted by UTC days, the last of `days` being today.
 #[must_use]
 pub fn use_of(key: &Key, days: &[u64], now: Instant) -> String {
-    let last = last_use(key.last_used, key.last_used_from.as_deref(), now);
+    let last = last_use_before_deletion(key.last_used, key.last_used_from.as_deref(), now);
     let mut latest = days.iter().rev().copied();
     let (Some(today), Some(yesterday), Some(_)) = (latest.next(), latest.next(), key.last_used) else {
         return last;

@@ -23,7 +23,8 @@ use crate::store::usage_writer::{Count, Entry, UsageWriter};
 /// written over the file, otherwise the copy could not be detected.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Number of reads for each write: under load, half a second of requests is written at once.
+/// The least number of checks from one write to the next: under load, half a second of requests is written at once. The
+/// first request after a quiet time is written with the next check.
 const LOOKS_PER_WRITE: u32 = 5;
 
 /// How long a write waits for other sessions before the counts stay in memory until the next attempt.
@@ -125,16 +126,16 @@ struct Thread {
 
 impl Thread {
     fn run(mut self, shared: &Shared) {
-        let mut looks = 0;
+        let mut looks = 0_u32;
         loop {
             let (mut waiting, _) = shared
                 .stopping
                 .wait_timeout_while(shared.lock(), LOOK_EVERY, |waiting| !waiting.stop)
                 .unwrap_or_else(PoisonError::into_inner);
             let stop = waiting.stop;
-            looks += u32::from(!waiting.counts.is_empty());
+            looks = looks.saturating_add(1);
             let mut entries = Vec::new();
-            if stop || looks >= LOOKS_PER_WRITE {
+            if stop || (looks >= LOOKS_PER_WRITE && !waiting.counts.is_empty()) {
                 looks = 0;
                 entries.extend(std::mem::take(&mut waiting.counts));
             }

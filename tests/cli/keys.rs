@@ -235,6 +235,8 @@ fn disabled_keys_can_be_enabled_and_deleted_ones_cannot() {
     let said = home.run(&["keys", "delete", "Two", "--yes"]);
     assert_eq!((said.code, said.out.as_str()), (0, ""));
     assert!(said.err.contains("deleted. Requests that use it are rejected since"), "{}", said.err);
+    // It may have been used a moment ago.
+    assert!(said.err.contains("No recorded use as of 1 s ago."), "{}", said.err);
 }
 
 #[test]

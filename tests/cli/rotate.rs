@@ -34,7 +34,7 @@ fn a_planned_rotation_overlaps() {
     let new_secret = said.out.strip_suffix('\n').unwrap();
     assert!(!new_secret.contains('\n'), "the secret alone: {said:?}");
     assert!(!said.err.contains(new_secret));
-    assert!(said.err.contains("works until") && said.err.contains("Never used"), "{}", said.err);
+    assert!(said.err.contains("works until") && said.err.contains("No recorded use"), "{}", said.err);
     let (before, after) = (show(&home, &old), show(&home, &id_of(new_secret)));
     for field in ["name", "platform", "type", "kind", "application"] {
         assert_eq!(before[field], after[field], "{field}");

@@ -58,6 +58,22 @@ fn usage_is_recorded_within_two_seconds_and_changes_nothing_else() {
 }
 
 #[test]
+fn the_first_use_after_a_quiet_time_is_recorded_sooner_than_the_next() {
+    let mut desk = TestDesk::of_today();
+    let (created, secret) = key(&mut desk, "Quiet");
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let recorded = |uses: u64| {
+        std::thread::sleep(Duration::from_millis(700));
+        assert_eq!(endpoint.get("/auth", &[("X-API-Key", &secret)]).status, 204);
+        let since = Instant::now();
+        wait_for("use", || (uses_today(&desk, created.key.id) == uses).then_some(()));
+        since.elapsed()
+    };
+    let fastest = (1..=5).map(recorded).min().unwrap();
+    assert!(fastest < Duration::from_millis(350), "{fastest:?}");
+}
+
+#[test]
 fn rejections_are_recorded_for_the_key() {
     let mut desk = TestDesk::of_today();
     let (paused, paused_secret) = key(&mut desk, "Paused");

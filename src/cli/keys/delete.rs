@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
 use crate::desk::{self, text};
 use crate::domain::Instant;
-use crate::domain::expiry::{relative, rfc3339};
+use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Key, Tombstone};
 use crate::domain::text::inert;
 use crate::host::clock::{self, Zone};
@@ -79,15 +79,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let committed = clock::now();
     context.scrub(desk.store());
     for tombstone in &tombstones {
-        let last = tombstone.last_used.map_or("It was never used.".to_owned(), |at| {
-            format!(
-                "Last used {}{}.",
-                context.exact(at),
-                text::from_address(tombstone.last_used_from.as_deref())
-            )
-        });
+        let last = text::last_use_before_deletion(
+            tombstone.last_used,
+            tombstone.last_used_from.as_deref(),
+            committed,
+        );
         context.output.say(&format!(
-            "Key {} ({}) deleted. Requests that use it are rejected since {}. {last}",
+            "Key {} ({}) deleted. Requests that use it are rejected since {}. {last}.",
             tombstone.prefix,
             tombstone.name,
             Zone::Local.show(committed)
@@ -134,16 +132,10 @@ fn still_works(context: &Context, predecessor: &Key) -> String {
 
 fn about(context: &Context, shown: &Shown) -> String {
     let key = &shown.key;
+    let last = text::last_use_before_deletion(key.last_used, key.last_used_from.as_deref(), context.now);
     let used = match key.last_used {
-        None => "never used".to_owned(),
-        Some(at) => {
-            format!(
-                "{} requests in 30 days, the last {}{}",
-                shown.uses_30d,
-                relative(at, context.now),
-                text::from_address(key.last_used_from.as_deref())
-            )
-        }
+        None => last,
+        Some(_) => format!("{} in 30 days. {last}", text::count(shown.uses_30d, "request")),
     };
     let platform = context.settings.catalog.label(&key.kind);
     format!("  {}  {}  {platform}  {}: {used}", key.name, key.prefix, inert(&shown.application))

@@ -1,6 +1,6 @@
 //! The messages about operations that are done or have failed.
 
-use crate::desk::text::{count, last_use};
+use crate::desk::text::{count, last_use_before_deletion};
 use crate::desk::{DeskError, KeyAccess, Who};
 use crate::domain::Instant;
 use crate::domain::application::Scope;
@@ -122,7 +122,7 @@ fn deleted(tombstones: &[Tombstone], now: Instant, zone: Zone) -> String {
     let at = zone.local(now).format("%H:%M:%S");
     match tombstones {
         [one] => {
-            let last = last_use(one.last_used, one.last_used_from.as_deref(), now);
+            let last = last_use_before_deletion(one.last_used, one.last_used_from.as_deref(), now);
             format!("Key {} deleted at {at}. Requests that use it are now rejected. {last}.", one.prefix)
         }
         many => format!("{} keys deleted at {at}. Requests that use them are now rejected.", many.len()),
