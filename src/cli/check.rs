@@ -52,9 +52,9 @@ const MAX_LISTED: usize = 1_000;
 const MAX_ROWS: usize = 20;
 /// A key that was not used for this many days is idle.
 const IDLE_DAYS: i64 = 90;
-/// The end of a predecessor is near in the last part of its overlap: one of so many.
+/// The end of a predecessor is near in the last 1/`LAST_PART` of its overlap.
 const LAST_PART: i32 = 4;
-/// It is never near longer than this.
+/// The limit where overlaps are long.
 const NEAR: TimeDelta = TimeDelta::hours(48);
 
 const HEADS: [&str; 8] =

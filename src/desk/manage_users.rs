@@ -45,7 +45,7 @@ pub fn add_user(
     })
 }
 
-/// Tells which users can sign in on this system.
+/// Reports which users can sign in on this system.
 pub type CanSignIn<'a> = &'a dyn Fn(&User) -> bool;
 
 /// Makes a user read-only. Their keys work until they expire.

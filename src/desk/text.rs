@@ -22,7 +22,7 @@ pub const DELETION_IS_FINAL: &str = "Deleting an API key cannot be undone. The s
                                      loses access to the Integration API.";
 
 /// Said before a user is deleted.
-pub const DELETING_A_USER: &str = "Deleting a user cannot be undone. Their email is erased and displayed nowhere any more. \
+pub const DELETING_A_USER: &str = "Deleting a user cannot be undone. Their email is erased. \
                                    The keys that they created work until they expire.";
 
 /// Said before the caller is made read-only.

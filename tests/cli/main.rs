@@ -18,3 +18,4 @@ mod rotate;
 mod secrets;
 mod terminal;
 mod users_and_apps;
+mod words;

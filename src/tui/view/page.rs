@@ -67,7 +67,7 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// An empty line, if there is room.
+    /// An empty line, if it fits.
     pub fn blank(&mut self) -> &mut Self {
         if self.is_compact { self } else { self.line("") }
     }

@@ -136,7 +136,7 @@ impl Delete {
     }
 }
 
-/// Whether nobody has the secret of a key.
+/// Whether the secret of a key was never delivered.
 fn is_unknown(key: &Key) -> bool {
     key.last_used.is_none() && key.delivered.is_none()
 }

@@ -251,7 +251,7 @@ impl KeyTable {
     }
 }
 
-/// Stands for the last use of a key whose secret nobody has.
+/// Replaces the last use of a key whose secret was not delivered.
 const NOT_DELIVERED: &str = "not delivered";
 
 /// Returns the header of a column, and whether it is right-aligned.
