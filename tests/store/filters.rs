@@ -183,7 +183,7 @@ proptest! {
             prop_assert_eq!(&page.rows, &found, "{}", &text);
             let ids = |limit| {
                 let ids = desk.store.read(|r| keys::ids(r, &query, &catalog, limit)).unwrap();
-                ids.into_iter().map(|(id, _)| id).collect::<BTreeSet<_>>()
+                ids.into_iter().collect::<BTreeSet<_>>()
             };
             prop_assert_eq!(ids(3), found.iter().map(|key| key.id).take(3).collect::<BTreeSet<_>>(), "{}", &text);
             prop_assert_eq!(ids(100).len(), wanted, "{}", &text);

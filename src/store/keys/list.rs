@@ -264,17 +264,17 @@ pub fn count(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<u64,
     r.value("counting the keys", &sql, params_from_iter(values))
 }
 
-/// Identities and versions of the keys that match: the first `limit`.
+/// The IDs of the keys that match: the first `limit`.
 pub fn ids(
     r: &Reader<'_>,
     query: &KeyQuery,
     catalog: &Catalog,
     limit: usize,
-) -> Result<Vec<(KeyId, i64)>, StoreError> {
+) -> Result<Vec<KeyId>, StoreError> {
     let read = |query: &KeyQuery, limit| {
         let mut ids = Vec::new();
         each(r, query, catalog, limit, |key| {
-            ids.push((key.id, key.version));
+            ids.push(key.id);
             Ok::<_, StoreError>(())
         })
         .map(|()| ids)

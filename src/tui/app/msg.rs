@@ -110,7 +110,7 @@ pub enum Load {
     },
     Keys(Box<KeyQuery>, Window<Key>),
     Count(Counted),
-    /// The identities and versions of all keys that match, to select them.
+    /// The IDs of all keys that match, to select them.
     KeyIds(Box<KeyQuery>),
     Details(KeyId),
     User(UserId),
@@ -197,7 +197,7 @@ pub enum Loaded {
     Keys(Page<Key>),
     Count(u64),
     /// At most [`MOST_SELECTED`].
-    KeyIds(Vec<(KeyId, i64)>),
+    KeyIds(Vec<KeyId>),
     /// None when the key is deleted.
     Details(Option<Box<KeyDetails>>),
     /// None when there is no such user.

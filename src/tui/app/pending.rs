@@ -109,7 +109,7 @@ loaded! {
     Box<SessionInfo> = SessionInfo,
     Page<Key> = Keys,
     u64 = Count,
-    Vec<(KeyId, i64)> = KeyIds,
+    Vec<KeyId> = KeyIds,
     Option<Box<KeyDetails>> = Details,
     Option<Box<UserDetails>> = User,
     Box<Selection> = Selection,

@@ -104,7 +104,7 @@ pub struct KeysScreen {
     pub timeline: Option<Timeline>,
     pending_details: Pending<Option<Box<KeyDetails>>>,
     pending_copy: Pending<Copied>,
-    pending_ids: Pending<Vec<(KeyId, i64)>>,
+    pending_ids: Pending<Vec<KeyId>>,
 }
 
 impl KeysScreen {
@@ -335,7 +335,7 @@ impl Screen for KeysScreen {
             timeline.receive(reply);
         }
         if let Some(Ok(ids)) = self.pending_ids.take(reply) {
-            self.picked = ids.into_iter().map(|(id, _)| id).collect();
+            self.picked = ids.into_iter().collect();
             let text = if self.picked.len() >= MOST_SELECTED {
                 format!("First {MOST_SELECTED} keys selected, which is the maximum.")
             } else {
