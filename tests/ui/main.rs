@@ -1,5 +1,5 @@
-//! The screen: key scripts on a test backend with a real database below, a snapshot of what is seen, and storms.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! The terminal UI: key scripts on a test backend with a real database, snapshots, and random input.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 #![expect(unreachable_pub, reason = "nobody uses a test from outside")]
 
 #[path = "../support/mod.rs"]

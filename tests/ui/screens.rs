@@ -1,4 +1,4 @@
-//! The screens, modals and themes as they are seen, and what other sessions do to them.
+//! Screens and dialogs, and changes by other sessions.
 
 use chrono::TimeDelta;
 use insta::assert_snapshot;
@@ -14,7 +14,7 @@ use crate::support::TestDesk;
 
 const PLATFORMS: [Option<&str>; 4] = [None, Some("braze"), Some("segment"), Some("emarsys")];
 
-/// Adds a key that expires in so many days.
+/// Adds a key with a lifetime in days.
 fn add(desk: &mut TestDesk, name: &str, platform: Option<&str>, days: i64) -> Key {
     let kind = KeyKind::from_platform(platform.map(str::to_owned));
     let new = NewKey { kind, ..desk.new_key(name, days) };
