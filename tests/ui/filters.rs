@@ -143,6 +143,8 @@ fn every_screen_counts_its_matches() {
             if screen == "4" {
                 assert_snapshot!(format!("filter_audit_{columns}"), script.picture());
             }
+            script.press("enter");
+            assert!(footer(&script).contains("Esc clear"), "{screen}: {}", footer(&script));
             script.press("esc");
             assert!(!script.screen().contains(" match"), "{screen}: {}", script.screen());
         }

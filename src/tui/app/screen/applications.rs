@@ -52,7 +52,8 @@ impl Screen for ApplicationsScreen {
     }
 
     fn hints(&self, _shared: &Shared) -> Vec<Action> {
-        vec![Action::Open, Action::Create, Action::Rename, Action::Delete, Action::Filter]
+        let own = [Action::Open, Action::Create, Action::Rename, Action::Delete];
+        own.into_iter().chain(self.list.hints()).collect()
     }
 
     fn act(&mut self, action: Action, _shared: &mut Shared) -> Flow {

@@ -70,7 +70,7 @@ impl Screen for AuditScreen {
 
     fn hints(&self, shared: &Shared) -> Vec<Action> {
         let review = shared.log_mismatch.as_ref().map(|_| Action::Review);
-        review.into_iter().chain([Action::Open, Action::Filter]).collect()
+        review.into_iter().chain([Action::Open]).chain(self.list.hints()).collect()
     }
 
     fn reload(&mut self, shared: &mut Shared) {

@@ -121,6 +121,11 @@ where
         !self.filter.text().is_empty() || T::is_narrowed(&self.query)
     }
 
+    /// The hints about the filter.
+    pub fn hints(&self) -> impl Iterator<Item = Action> {
+        self.is_narrowed().then_some(Action::Dismiss).into_iter().chain([Action::Filter])
+    }
+
     fn fetch(&mut self, window: Window<T>, shared: &mut Shared) {
         (self.parsed, self.invalid) = T::parse(self.filter.text(), shared);
         if let Some(load) = T::load(&self.parsed, &self.query, window, shared) {

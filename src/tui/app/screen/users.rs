@@ -54,7 +54,8 @@ impl Screen for UsersScreen {
     }
 
     fn hints(&self, _shared: &Shared) -> Vec<Action> {
-        vec![Action::Add, Action::Disable, Action::Enable, Action::Delete, Action::Filter, Action::Open]
+        let own = [Action::Add, Action::Disable, Action::Enable, Action::Delete];
+        own.into_iter().chain(self.list.hints()).chain([Action::Open]).collect()
     }
 
     fn act(&mut self, action: Action, shared: &mut Shared) -> Flow {
