@@ -110,6 +110,14 @@ fn typing_replaces_the_suggested_name_and_suggestions_do_not_repeat() {
             pty.wait_for(text);
         }
     }
+    // Typed ahead of the answer about the name.
+    pty.send("n\r\r\r");
+    pty.wait_for("API key created");
+    assert!(pty.screen().contains(&format!("Generic {month} 3")), "{}", pty.screen());
+    pty.send("c");
+    pty.wait_for("Sent to");
+    pty.send(ENTER);
+    pty.wait_for("created. It");
     pty.send("n\r");
     pty.wait_for("Name              Generic");
     pty.send("Zed");

@@ -42,6 +42,8 @@ pub struct Wizard {
     /// The focused field of the details step.
     pub focus: Focus,
     pub submission: Submission,
+    /// Whether the last Enter came before the name was checked.
+    is_confirmed: bool,
     pub application: ApplicationId,
     /// The number of other keys that expire in the same month.
     in_month: u64,
@@ -86,6 +88,7 @@ impl Wizard {
             is_date_submitted: false,
             focus: Focus::Name,
             submission: Submission::default(),
+            is_confirmed: false,
             application,
             in_month: 0,
             month_count: Pending::default(),
@@ -168,6 +171,7 @@ impl Wizard {
     }
 
     fn back(&mut self, shared: &mut Shared) -> Flow {
+        self.is_confirmed = false;
         match self.step {
             Step::Service => return Flow::Close,
             Step::Details if self.third_party => self.enter(Step::Platform, shared),
@@ -191,6 +195,7 @@ impl Wizard {
                     self.enter(Step::Review, shared);
                 }
             }
+            Step::Review if self.name.is_checking() => self.is_confirmed = true,
             Step::Review => match self.draft(shared) {
                 Some(new) => self.submission.send(Operation::CreateKey(new), shared),
                 None => self.step = Step::Details,
@@ -377,6 +382,19 @@ impl Dialog for Wizard {
             self.in_month = count;
         }
         self.name.loaded(reply);
+    }
+
+    fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) -> Flow {
+        self.loaded(reply);
+        if self.is_confirmed && !self.name.is_checking() {
+            self.is_confirmed = false;
+            // A warning is to be seen first.
+            return if self.name.is_used { Flow::Stay } else { self.forward(shared) };
+        }
+        match self.submission.take(reply) {
+            Some(outcome) => self.done(outcome, shared),
+            None => Flow::Stay,
+        }
     }
 
     fn done(&mut self, outcome: Outcome, _shared: &mut Shared) -> Flow {

@@ -54,6 +54,10 @@ impl NameField {
         }
     }
 
+    pub fn is_checking(&self) -> bool {
+        self.unused.is_waiting()
+    }
+
     /// Takes the answer. Replaces a suggestion that is in use by an unused one.
     pub fn loaded(&mut self, reply: &mut Reply) {
         let Some(Ok(unused)) = self.unused.take(reply) else { return };
