@@ -6,17 +6,17 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use portable_pty::CommandBuilder;
 use quick_xml::events::Event;
 use serde_json::Value;
 
-use crate::support::proxies::{Api, Kind, Proxy, free_port};
+use crate::support::proxies::{Api, Kind, Proxy};
 use crate::support::pty::Pty;
 use crate::support::{KEYDESK, have};
 
@@ -57,19 +57,17 @@ fn blocks() -> Vec<Block> {
 /// A home directory, a checkout and an API.
 struct NewUser {
     folder: tempfile::TempDir,
-    endpoint: SocketAddr,
-    proxy: SocketAddr,
+    /// A loopback address of its own, so that other tests cannot take its ports.
+    host: String,
     api: Api,
 }
 
 impl NewUser {
     fn new() -> Self {
-        let new_user = Self {
-            folder: tempfile::tempdir().unwrap(),
-            endpoint: free_port(),
-            proxy: free_port(),
-            api: Api::start(),
-        };
+        static USERS: AtomicU8 = AtomicU8::new(1);
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        let host = format!("127.{high}.{low}.{}", USERS.fetch_add(1, Ordering::Relaxed));
+        let new_user = Self { folder: tempfile::tempdir().unwrap(), host, api: Api::start() };
         for below in ["home", "bin", "checkout/assets/proxy", "etc/nginx/conf.d", "usr/local/bin"] {
             fs::create_dir_all(new_user.path(below)).unwrap();
         }
@@ -79,13 +77,11 @@ impl NewUser {
         let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/proxy");
         // Two tests cannot use the same administration port of Caddy.
         for (name, before) in [("nginx.conf", ""), ("Caddyfile", "{\n\tadmin off\n}\n")] {
-            let mut text = fs::read_to_string(assets.join(name)).unwrap();
-            for (port, address) in
-                [("7766", new_user.endpoint), ("3000", new_user.api.address), ("8080", new_user.proxy)]
-            {
-                assert!(text.contains(&format!(":{port}")), "{name}: {port}");
-                text = text.replace(&format!(":{port}"), &format!(":{}", address.port()));
-            }
+            let text = fs::read_to_string(assets.join(name)).unwrap();
+            let text = text.replace("127.0.0.1", &new_user.host);
+            let api = format!("{}:3000", new_user.host);
+            assert!(text.contains(&api), "{name}");
+            let text = text.replace(&api, &new_user.api.address.to_string());
             fs::write(new_user.path("checkout/assets/proxy").join(name), format!("{before}{text}")).unwrap();
         }
         new_user
@@ -102,14 +98,13 @@ impl NewUser {
     }
 
     /// The texts of the README that are replaced, with the replacements.
-    fn replacements(&self) -> [(&'static str, String); 5] {
+    fn replacements(&self) -> [(&'static str, String); 4] {
         let below = |path: &str| self.path(path).display().to_string();
         [
             ("/usr/local/bin", below("usr/local/bin")),
             ("/etc/nginx/conf.d", below("etc/nginx/conf.d")),
-            ("keydesk serve", format!("keydesk serve --listen {}", self.endpoint)),
-            ("127.0.0.1:7766", self.endpoint.to_string()),
-            ("127.0.0.1:8080", self.proxy.to_string()),
+            ("keydesk serve", format!("keydesk serve --listen {}:7766", self.host)),
+            ("http://127.0.0.1", format!("http://{}", self.host)),
         ]
     }
 
@@ -217,7 +212,7 @@ fn run_blocks(kind: Kind) {
 
 /// Starts nginx with a `conf.d` directory, as on Debian.
 fn running_nginx(new_user: &NewUser) -> Proxy {
-    let address = free_port();
+    let address = format!("{}:8081", new_user.host).parse().unwrap();
     let site = format!(
         "server {{ listen {address}; }}\ninclude {}/*.conf;",
         new_user.path("etc/nginx/conf.d").display()
@@ -246,6 +241,24 @@ fn left_of_keydesk(home: &Path) -> Vec<PathBuf> {
     left
 }
 
+/// What is on the screen after each word of the terminal UI's block.
+const SCREENS: [&str; 14] = [
+    "you@example.com",
+    "",
+    "Storefront",
+    "no API keys yet",
+    "3rd party service",
+    "Expiration date",
+    "Checkout",
+    "[>Create API Key<]",
+    "You cannot display the API key after this step",
+    "new file (mode 0600)",
+    "checkout.key",
+    "Written to",
+    "It expires on",
+    "",
+];
+
 #[test]
 fn the_terminal_ui_and_the_commands_create_the_same_key() {
     if !have("bash") {
@@ -267,9 +280,12 @@ fn the_terminal_ui_and_the_commands_create_the_same_key() {
     command.env("TERM", "xterm-256color");
     command.cwd(by_keys.path("checkout"));
     let mut pty = Pty::start(command, 80, 24);
-    for word in keys.text.split_whitespace() {
-        pty.wait_until_still();
+    let words: Vec<_> = keys.text.split_whitespace().collect();
+    assert_eq!(words.len(), SCREENS.len());
+    pty.wait_for("Welcome");
+    for (word, screen) in words.into_iter().zip(SCREENS) {
         pty.send(if word == "Enter" { "\r" } else { word });
+        pty.wait_for(screen);
     }
     assert_eq!(pty.wait_for_end(Duration::from_secs(10)), 0);
 

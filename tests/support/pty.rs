@@ -133,24 +133,12 @@ impl Pty {
     }
 
     /// Waits until something is so.
-    pub fn wait(&self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+    pub fn wait(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let since = Instant::now();
         while !is_so(self) {
             assert!(since.elapsed() < PATIENCE, "no {what} within 10 s:\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(10));
         }
-    }
-
-    /// Waits until nothing on the screen has changed for a while.
-    pub fn wait_until_still(&self) {
-        let mut before = String::new();
-        self.wait("still screen", |pty| {
-            std::thread::sleep(Duration::from_millis(100));
-            let now = pty.screen();
-            let still = !now.trim().is_empty() && now == before;
-            before = now;
-            still
-        });
     }
 
     /// Waits until the program has ended; its exit code.
