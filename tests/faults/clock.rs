@@ -174,7 +174,7 @@ fn no_command_relies_on_an_implausible_clock() {
             let when = format!("{wrong} {arguments:?}: {output:?}");
             assert_eq!(output.code, 3, "{when}");
             assert!(output.err.contains("the system clock is wrong: it shows "), "{when}");
-            assert!(output.err.contains("Set the system clock") && output.out.is_empty(), "{when}");
+            assert!(output.err.contains("set the system clock") && output.out.is_empty(), "{when}");
         }
         let mut pty = Pty::in_home(&home, &[], &clock.environment());
         pty.wait_for("the system clock is wrong");

@@ -65,7 +65,7 @@ fn a_path_that_is_not_a_file_is_reported_and_not_read() {
     let linked = run_bounded(&home, &["--db", &place("link"), "keys", "list"]);
     let said = format!("is a symbolic link to {}", home.database().display());
     assert!(linked.code == 3 && linked.err.contains(&said), "{linked:?}");
-    assert!(linked.err.contains("Use the path of the file itself"), "{linked:?}");
+    assert!(linked.err.contains("hint: use the path of the file itself"), "{linked:?}");
     let doctor = run_bounded(&home, &["--db", &place("link"), "doctor"]);
     assert!(doctor.out.contains(&said) && !doctor.out.contains("chmod"), "chmod follows links: {doctor:?}");
     for command in [&["keys", "list"][..], &["init", "--email", "ana@example.com", "--app", "Storefront"]] {

@@ -17,7 +17,7 @@ struct Document<'a> {
 struct ErrorDocument<'a> {
     code: &'a str,
     message: String,
-    hint: Option<&'a str>,
+    hint: Option<String>,
 }
 
 /// Reports an error, as JSON or as text, and returns its exit code.
@@ -36,9 +36,9 @@ pub(crate) fn text(error: &CommandError, color: Color) -> String {
     let lines = |text: &str| text.lines().map(inert).collect::<Vec<_>>().join("\n");
     let message = lines(&error.to_string());
     let message = format!("{} {message}", Style::Error.apply(color, "error:"));
-    match error.what_to_do() {
+    match error.what_to_do().map(uncapitalized) {
         Some(hint) => {
-            format!("{message}\n{} {}", Style::Hint.apply(color, "hint:"), lines(&uncapitalized(hint)))
+            format!("{message}\n{} {}", Style::Hint.apply(color, "hint:"), lines(&hint))
         }
         None => message,
     }
@@ -52,6 +52,6 @@ fn uncapitalized(sentence: &str) -> String {
 }
 
 pub(crate) fn document(error: &CommandError) -> String {
-    let (code, message, hint) = (error.code(), error.to_string(), error.what_to_do());
+    let (code, message, hint) = (error.code(), error.to_string(), error.what_to_do().map(uncapitalized));
     json::to_string(&Document { error: ErrorDocument { code, message, hint } })
 }
