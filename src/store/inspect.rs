@@ -18,7 +18,7 @@ impl Inspection {
     /// Opens a database. Rejects other files and newer formats.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         open::check_file(path)?;
-        let connection = open::for_looking(path)?;
+        let connection = open::readable_in_any_format(path)?;
         Ok(Self { connection, path: path.to_owned() })
     }
 

@@ -45,7 +45,7 @@ pub(super) fn is_keydesk_or_empty(connection: &Connection) -> rusqlite::Result<b
 }
 
 /// Rejects a foreign file and one of a newer format, before anything is written.
-pub(super) fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+pub(super) fn reject_foreign(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     refuse_newer_than(NEWEST, connection, path)
 }
 
@@ -62,8 +62,8 @@ fn refuse_newer_than(known: i64, connection: &Connection, path: &Path) -> Result
 }
 
 /// Rejects a file that is not a keydesk database of the newest format.
-pub(super) fn refuse_other(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    refuse_foreign(connection, path)?;
+pub(super) fn reject_other(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    reject_foreign(connection, path)?;
     if version(connection, path)? == NEWEST {
         return Ok(());
     }

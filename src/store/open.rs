@@ -64,14 +64,14 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
 /// Opens an existing file read-only.
 pub(crate) fn readable(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    migrate::refuse_other(&connection, path)?;
+    migrate::reject_other(&connection, path)?;
     Ok(connection)
 }
 
 /// Opens an existing file of any known format read-only.
-pub(super) fn for_looking(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn readable_in_any_format(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    migrate::refuse_foreign(&connection, path)?;
+    migrate::reject_foreign(&connection, path)?;
     Ok(connection)
 }
 
@@ -95,10 +95,12 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {
     let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     // With NOFOLLOW, SQLite rejects links anywhere in a path. Only the last part matters.
     let real = real_path(path)?;
-    let connection = Connection::open_with_flags(&real, flags)
-        .map_err(|error| StoreError::from_sqlite(&error, "opening it", path))?;
-    configure(&connection, mode.contains(OpenFlags::SQLITE_OPEN_READ_WRITE))
-        .map_err(|error| StoreError::from_sqlite(&error, "opening it", path))?;
+    let fault = |error| StoreError::from_sqlite(&error, "opening it", path);
+    let connection = Connection::open_with_flags(&real, flags).map_err(fault)?;
+    configure(&connection).map_err(fault)?;
+    if mode.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        enable_wal(&connection).map_err(fault)?;
+    }
     Ok(connection)
 }
 
@@ -116,7 +118,7 @@ fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(folder.join(path.file_name().unwrap_or_default()))
 }
 
-fn configure(connection: &Connection, writes: bool) -> rusqlite::Result<()> {
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -129,13 +131,14 @@ fn configure(connection: &Connection, writes: bool) -> rusqlite::Result<()> {
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // Limits the memory for lists of a million rows.
-    connection.pragma_update(None, "cache_size", -4_096)?;
-    if writes {
-        // Only where needed, since it takes an exclusive lock.
-        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-        if mode != "wal" && migrate::is_keydesk_or_empty(connection)? {
-            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
-        }
+    connection.pragma_update(None, "cache_size", -4_096)
+}
+
+/// Turns the write-ahead log on where it is off, since that takes an exclusive lock.
+fn enable_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != "wal" && migrate::is_keydesk_or_empty(connection)? {
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
     }
     Ok(())
 }

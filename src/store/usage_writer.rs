@@ -79,7 +79,7 @@ impl UsageWriter {
     /// Opens a database of the newest format for writing. Waits for a lock up to `patience`.
     pub fn open(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let connection = open::writable(path)?;
-        migrate::refuse_other(&connection, path)?;
+        migrate::reject_other(&connection, path)?;
         let mut schema = SchemaCheck::default();
         schema.confirm(&connection, path)?;
         let fault = |error| StoreError::from_sqlite(&error, "opening it", path);
