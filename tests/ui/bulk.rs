@@ -139,3 +139,20 @@ fn all_of_a_thousand_selected_keys_are_looked_at() {
     assert!(script.screen().contains("999 keys will be disabled"), "{}", script.screen());
     assert!(script.screen().contains("1 already disabled: Key 999"), "{}", script.screen());
 }
+
+#[test]
+fn a_key_that_another_session_is_rotating_is_left_out_and_reported() {
+    let mut script = Script::on(mixed(), 100, 30);
+    script.press("a r enter");
+    let mut begun = None;
+    script.elsewhere(|session| {
+        let all = session.store.read(everything).unwrap();
+        let alpha = all.iter().find(|key| key.name.as_str() == "Alpha").unwrap();
+        begun = Some(desk::begin_rotation(session, picked(alpha), None).unwrap());
+    });
+    script.press("enter");
+    let screen = script.screen();
+    assert!(screen.contains("1 key skipped") && screen.contains("is being rotated by another"), "{screen}");
+    assert!(screen.contains("Beta"), "{screen}");
+    drop(begun);
+}
