@@ -102,6 +102,8 @@ impl Attack {
     /// More to work on: commands delete.
     fn renew(&mut self) {
         let name = format!("Key {}", self.secrets.len());
+        // A command line may have renamed or deleted it.
+        self.home.run(&["apps", "create", "Storefront"]);
         let (id, secret) = self.home.key(&name, &["--app", "Storefront"]);
         std::fs::write(self.home.path("secret"), &secret).unwrap();
         self.keys = vec![format!("ik_live_{id}"), id, name];

@@ -15,6 +15,7 @@ use crate::desk::text;
 use crate::domain::application::Scope;
 use crate::domain::expiry::relative_short;
 use crate::domain::key::{Key, KeyKind, KeyState};
+use crate::domain::text::inert;
 use crate::store::keys::{KeyQuery, KeySort};
 use crate::store::{Reader, applications, keys};
 
@@ -152,7 +153,7 @@ fn row(context: &Context, key: &Key, application: Option<&str>) -> Vec<Cell> {
         }),
     ];
     if let Some(application) = application {
-        cells.insert(1, Cell::plain(application));
+        cells.insert(1, Cell::plain(inert(application)));
     }
     cells
 }

@@ -107,8 +107,7 @@ impl List<'_> {
     /// The first matching keys from one on; one that goes backward leaves that one out.
     fn step(&self, from: Option<&Key>, forward: bool, limit: usize) -> Result<Vec<Key>, StoreError> {
         let query = self.query;
-        // The index of the names has all that a filter looks at: no other is faster for a rare word.
-        let glances = query.is_filtered() && query.sort != KeySort::Name;
+        let glances = query.is_filtered();
         let matching = if glances { Matching::Mark } else { Matching::Only };
         let (mut found, mut looked_at) = (Vec::new(), 0);
         self.walk(from, forward, matching, limit, |key, matches| {
