@@ -134,7 +134,7 @@ fn a_file_size_limit_is_reported_as_an_error() {
             assert!(!err.contains("panicked"), "{when}");
             if output.status.code() == Some(3) {
                 failed += 1;
-                let limit = "Raise the limit on file sizes";
+                let limit = "raise the limit on file sizes";
                 assert!(
                     err.starts_with("error: ") && (err.contains(limit) || err.contains("too large")),
                     "{when}"
@@ -233,7 +233,7 @@ fn a_lock_that_is_never_released() {
     assert!(since.elapsed() < Duration::from_millis(2_500), "{:?}", since.elapsed());
     // It lives: help opens and closes meanwhile.
     pty.send("?");
-    pty.wait_for("Help");
+    pty.wait_for("Keyboard shortcuts");
     escape(&mut pty);
     pty.wait_for("another session");
     // By command, too.

@@ -85,7 +85,7 @@ fn a_missing_reserve_is_reported_while_there_is_no_space() {
     assert!(said.out.contains("cannot reserve the space"), "{said:?}");
     std::fs::remove_file(home.path("fill")).unwrap();
     let said = home.run(&["doctor", "--json"]);
-    assert!(said.out.contains("created again"), "{said:?}");
+    assert!(said.out.contains("is reserved again"), "{said:?}");
     assert_eq!(small.reserve(), WHOLE);
     drop(other);
 }
