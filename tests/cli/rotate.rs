@@ -297,6 +297,22 @@ fn a_script_that_names_its_keys_runs_to_its_end() {
     assert_eq!(message.matches("deleted").count(), 3, "{message}");
 }
 
+#[test]
+fn a_circle_of_successors_is_deleted() {
+    let home = Home::set_up();
+    home.key("Checkout", &[]);
+    assert_eq!(
+        home.run(&["keys", "rotate", "Checkout", "--out", home.path("new.key").to_str().unwrap()]).code,
+        0
+    );
+    let raw = rusqlite::Connection::open(home.database()).unwrap();
+    let circle = "UPDATE keys SET replaces = (SELECT new.key_id FROM keys new WHERE new.replaces IS NOT NULL) \
+                  WHERE replaces IS NULL";
+    assert_eq!(raw.execute(circle, []).unwrap(), 1);
+    let said = home.run(&["keys", "delete", "Checkout", "--yes"]);
+    assert_eq!((said.code, keys(&home).len()), (0, 1), "{said:?}");
+}
+
 /// Six at once, each with a slow command.
 fn rotate_at_once(home: &Home, id: &str, command: impl Fn(usize) -> String) -> Vec<CommandOutput> {
     let started: Vec<_> = (0..6)

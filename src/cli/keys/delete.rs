@@ -1,5 +1,7 @@
 //! `keydesk keys delete`: all of the named keys or none.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::several::{SeveralKeys, picked};
@@ -12,7 +14,7 @@ use crate::cli::help::Examples;
 use crate::desk::{self, text};
 use crate::domain::Instant;
 use crate::domain::expiry::rfc3339;
-use crate::domain::key::{Key, Tombstone};
+use crate::domain::key::{Key, KeyId, Tombstone};
 use crate::domain::text::inert;
 use crate::host::clock::{self, Zone};
 use crate::store::{Reader, Urgency, keys};
@@ -108,13 +110,15 @@ fn working_predecessors(
     reader: &Reader<'_>,
     replacing: &[Key],
 ) -> Result<Vec<Key>, CommandError> {
-    let mut working: Vec<Key> = Vec::new();
+    // Each key once, so that a circle in a damaged database ends too.
+    let mut seen: HashSet<KeyId> = replacing.iter().map(|key| key.id).collect();
+    let mut working = Vec::new();
     for key in replacing {
         let mut next = key.replaces;
-        while let Some(key) = next.map(|id| keys::get(reader, id)).transpose()?.flatten() {
+        while let Some(id) = next.filter(|id| seen.insert(*id)) {
+            let Some(key) = keys::get(reader, id)? else { break };
             next = key.replaces;
-            let is_listed = replacing.iter().chain(&working).any(|other| other.id == key.id);
-            if key.disabled.is_none() && key.expires > context.now && !is_listed {
+            if key.disabled.is_none() && key.expires > context.now {
                 working.push(key);
             }
         }
