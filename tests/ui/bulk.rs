@@ -103,6 +103,20 @@ fn where_nothing_is_left_to_do_only_cancel_is_offered() {
 }
 
 #[test]
+fn nothing_is_done_before_the_keys_have_been_read() {
+    for (keys, shown, confirmation, done) in [
+        ("x y", "4 keys will be disabled", "y", "4 keys disabled"),
+        ("r enter enter", "When", "enter", "API key created (1 of 2)"),
+    ] {
+        let mut script = Script::on(mixed(), 100, 30);
+        script.press("a").press_at_once(keys);
+        assert!(script.screen().contains(shown), "{}", script.screen());
+        script.press(confirmation);
+        assert!(script.screen().contains(done), "{}", script.screen());
+    }
+}
+
+#[test]
 fn a_key_that_another_session_changes_meanwhile_is_left_out_and_reported() {
     for (keys, done) in
         [("a r enter", "API key created"), ("a x", "3 keys disabled"), ("a d", "6 keys deleted")]

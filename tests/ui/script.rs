@@ -130,6 +130,15 @@ impl Script {
         self
     }
 
+    /// Presses keys so fast that no response arrives in between.
+    pub fn press_at_once(&mut self, keys: &str) -> &mut Self {
+        let keys = keys.split_whitespace().map(|key| Msg::Key(key.parse().unwrap()));
+        let effects: Vec<Effect> = keys.flat_map(|key| self.app.update(key, self.now)).collect();
+        self.perform(effects);
+        self.draw();
+        self
+    }
+
     /// Types a text.
     pub fn text(&mut self, text: &str) -> &mut Self {
         for c in text.chars() {

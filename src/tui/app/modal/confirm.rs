@@ -45,7 +45,10 @@ impl Confirm {
 
     fn submit(&mut self, shared: &mut Shared) {
         let operation = match (&self.subject, self.access) {
-            (Subject::Keys(targets), access) => Operation::SetAccess(targets.picked(), access),
+            (Subject::Keys(targets), access) => {
+                let Some(picked) = targets.picked() else { return };
+                Operation::SetAccess(picked, access)
+            }
             (Subject::User(user), KeyAccess::Disabled) => Operation::DisableUser(user.id, user.version),
             (Subject::User(user), KeyAccess::Enabled) => Operation::EnableUser(user.id, user.version),
         };

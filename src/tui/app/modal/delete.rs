@@ -100,7 +100,10 @@ impl Delete {
 
     fn submit(&mut self, shared: &mut Shared) {
         let operation = match &self.subject {
-            Subject::Keys(targets) => Operation::DeleteKeys(targets.picked()),
+            Subject::Keys(targets) => {
+                let Some(picked) = targets.picked() else { return };
+                Operation::DeleteKeys(picked)
+            }
             Subject::Application(a) => Operation::DeleteApplication(a.id, a.version, a.keys, a.name.clone()),
             Subject::User(user) => Operation::DeleteUser(user.id, user.version),
         };

@@ -86,8 +86,8 @@ impl Rotate {
             (Step::Why, Reason::PlannedDisabled | Reason::Replace) => Ending::Unchanged,
             (Step::Overlap, _) => OVERLAPS.get(self.overlap).map_or(Ending::Unchanged, |(_, ending)| *ending),
         };
-        if !self.targets.is_empty() {
-            self.submission.send(Operation::RotateKeys(self.targets.picked(), ending), shared);
+        if let Some(picked) = self.targets.picked() {
+            self.submission.send(Operation::RotateKeys(picked, ending), shared);
         }
     }
 

@@ -30,9 +30,9 @@ impl Targets {
         Self { action, ids, selection, pending: Pending::default() }
     }
 
-    /// The keys to change.
-    pub fn picked(&self) -> Vec<Picked> {
-        self.selection.as_ref().map(|selection| selection.keys.clone()).unwrap_or_default()
+    /// The keys to change; none until they have been read, and where nothing is left to do.
+    pub fn picked(&self) -> Option<Vec<Picked>> {
+        self.selection.as_ref().map(|selection| selection.keys.clone()).filter(|keys| !keys.is_empty())
     }
 
     /// The number of keys to change, or of all selected ones until they have been read.
