@@ -23,9 +23,16 @@ pub(crate) fn query(context: &Context, scope: Scope) -> KeyQuery {
     }
 }
 
+/// Maximum number of terms of a filter: SQLite takes some hundreds.
+const MOST_TERMS: usize = 100;
+
 /// Parses the value of `--filter`.
 pub(crate) fn filter(text: &str) -> Result<KeyFilter, CommandError> {
     match KeyFilter::parse(text) {
+        (filter, None) if filter.terms.len() > MOST_TERMS => {
+            Err(CommandError::usage("bad_filter", format!("a filter has at most {MOST_TERMS} terms"))
+                .hint("use fewer words"))
+        }
         (filter, None) => Ok(filter),
         (_, Some(error)) => {
             Err(CommandError::usage("bad_filter", error.to_string()).hint(format!("use {}", error.usage())))

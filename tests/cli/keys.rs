@@ -326,3 +326,13 @@ fn all_applications_are_listed_together_in_natural_order() {
     let exported = home.run(&["export", "--app", "Other", "--all-apps", "--format", "json"]);
     assert_eq!(exported.json().as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn a_filter_of_too_many_terms_is_rejected() {
+    let home = Home::set_up();
+    home.key("Checkout", &[]);
+    let list = |terms: usize| home.run(&["keys", "list", "--json", "--filter", &"check ".repeat(terms)]);
+    assert_eq!(list(100).json()[0]["name"], "Checkout");
+    let said = list(5_000);
+    assert_eq!((said.code, said.error().0.as_str()), (2, "bad_filter"), "{said:?}");
+}
