@@ -32,13 +32,14 @@ pub fn uid_of(login: &str) -> Option<u32> {
     User::from_name(login).ok().flatten().map(|user| user.uid.as_raw())
 }
 
-/// Returns whether a user can sign in on this system: their login exists, with the user ID that they are bound to.
+/// Returns whether a user can sign in on this system: the user ID that they are bound to, or that of their login, has
+/// this login. Of several logins with one user ID only the first is ever a caller's.
 #[must_use]
 pub fn can_sign_in(user: &user::User) -> bool {
-    match (user.login.as_deref(), user.uid) {
-        (Some(login), uid) => uid_of(login).is_some_and(|found| uid.is_none_or(|bound| bound == found)),
-        (None, Some(uid)) => User::from_uid(Uid::from_raw(uid)).is_ok_and(|found| found.is_some()),
-        (None, None) => false,
+    let uid = user.uid.or_else(|| uid_of(user.login.as_deref()?)).map(Uid::from_raw);
+    match &user.login {
+        Some(login) => uid.is_some_and(|uid| login_of(uid) == *login),
+        None => uid.is_some_and(|uid| User::from_uid(uid).is_ok_and(|found| found.is_some())),
     }
 }
 
@@ -53,4 +54,37 @@ pub fn suggested_email(caller: &Caller) -> String {
 #[must_use]
 pub fn notice(caller: &Caller) -> Option<&'static str> {
     (caller.uid == 0).then_some("this is root: the audit log cannot distinguish people who share this login")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::user::{UserId, UserStatus};
+
+    #[test]
+    fn a_user_can_sign_in_with_the_login_that_a_caller_of_their_user_id_has() {
+        for (login, uid, expected) in [
+            (Some("daemon"), None, true),
+            (Some("daemon"), uid_of("daemon"), true),
+            (None, uid_of("daemon"), true),
+            (Some("daemon"), Some(0), false),
+            (Some("uid-4000000"), Some(4_000_000), true),
+            (Some("ben"), Some(4_000_000), false),
+            (Some("no-such-login"), None, false),
+            (None, Some(4_000_000), false),
+            (None, None, false),
+        ] {
+            let bound = user::User {
+                id: UserId(1),
+                email: None,
+                login: login.map(str::to_owned),
+                uid,
+                status: UserStatus::Active,
+                created: crate::host::clock::now(),
+                keys: 0,
+                version: 1,
+            };
+            assert_eq!(can_sign_in(&bound), expected, "{login:?} {uid:?}");
+        }
+    }
 }

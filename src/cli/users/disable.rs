@@ -31,9 +31,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let seen = read(desk.store(), |reader| resolve::user(reader, &args.email))?;
     let email = seen.email.as_ref().map(|email| email.as_str().to_owned()).unwrap_or_default();
     if desk.who()?.is(seen.id) {
-        read(desk.store(), |reader| {
-            Ok(desk::refuse_last_user(reader, seen.id, seen.id, &identity::can_sign_in)?)
-        })?;
+        read(desk.store(), |reader| Ok(desk::refuse_last_user(reader, seen.id, &identity::can_sign_in)?))?;
         let preview = [format!("  {}: this is you", inert(&email)), text::DISABLING_YOURSELF.to_owned()];
         args.confirmation.ask(&preview, &email)?;
     }
