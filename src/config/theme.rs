@@ -138,5 +138,6 @@ mod tests {
             assert_eq!((style.fg, style.bg), (None, None));
         }
         assert_ne!(theme.selection, theme.text);
+        assert_ne!(theme.dim, theme.text);
     }
 }

@@ -85,10 +85,43 @@ fn a_new_key_belongs_to_the_application_of_the_selected_one() {
     script.press("c enter");
     let created = script.app.screens.keys.list.rows.selected().unwrap();
     assert_eq!((created.application, created.name.as_str().starts_with("Generic")), (warehouse, true));
-    // Without a selected key it asks.
+    // Without a selected key it asks, and continues with the wizard.
     script.press("/").text("nothing like it").press("enter n");
-    assert!(script.screen().contains("All Applications"), "{}", script.screen());
-    assert!(script.screen().contains("Storefront") && !script.app.modals.is_empty(), "{}", script.screen());
+    let screen = script.screen();
+    assert!(screen.contains("Choose the Application of the new key"), "{screen}");
+    assert!(!screen.contains("All Applications  "), "{screen}");
+    script.text("store").press("enter");
+    assert!(script.screen().contains("Create API Key: step 1 of 3"), "{}", script.screen());
+    script.press("enter enter");
+    assert!(script.screen().contains("Application   Storefront"), "{}", script.screen());
+    script.press("enter c enter esc");
+    let created = script.app.screens.keys.list.rows.selected().unwrap();
+    assert_ne!(created.application, warehouse);
+    assert!(script.screen().starts_with("All Applications"), "{}", script.screen());
+}
+
+#[test]
+fn details_and_dialogs_name_the_application_among_all_applications() {
+    let (desk, _) = two_applications();
+    let remembered = Remembered { scope: Some(Scope::All), ..Remembered::default() };
+    let mut script = Script::starting(desk, Start { remembered, ..Start::default() }, 80, 24);
+    for keys in ["enter", "r", "x", "d"] {
+        script.press(keys);
+        assert!(script.screen().contains("Application   Warehouse"), "{}", script.screen());
+        script.press("esc");
+    }
+    script.press("A").text("warehouse").press("enter d");
+    assert!(!script.screen().contains("Application   "), "{}", script.screen());
+}
+
+#[test]
+fn a_secret_that_was_not_delivered_is_named_in_full() {
+    let (mut desk, _) = two_applications();
+    let new = desk.new_key("Lost", 90);
+    desk::create_key(&mut desk.session(), &new).unwrap();
+    let remembered = Remembered { scope: Some(Scope::All), ..Remembered::default() };
+    let script = Script::starting(desk, Start { remembered, ..Start::default() }, 120, 24);
+    assert!(script.screen().contains("not delivered"), "{}", script.screen());
 }
 
 #[test]

@@ -170,3 +170,19 @@ fn a_key_that_another_session_is_rotating_is_left_out_and_reported() {
     assert!(screen.contains("Beta"), "{screen}");
     drop(begun);
 }
+
+#[test]
+fn the_only_key_that_is_left_is_shown_with_those_that_are_skipped() {
+    let mut script = Script::on(mixed(), 80, 24);
+    // Alpha, and Gamma, which is already rotated.
+    script
+        .press("/")
+        .text("alpha")
+        .press("enter space / esc")
+        .press("/")
+        .text("gamma")
+        .press("enter space r");
+    let screen = script.screen();
+    assert!(screen.contains("Name          Alpha"), "{screen}");
+    assert!(screen.contains("Skipped       1 already rotated: Gamma"), "{screen}");
+}

@@ -6,10 +6,12 @@ use crate::desk::text::you;
 pub use crate::desk::text::{count, creator, from_address as from};
 
 use super::appearance::Appearance;
+use super::page::Page;
 use super::text::NO_BREAK;
 use crate::domain::Instant;
+use crate::domain::application::{ApplicationId, Scope};
 use crate::domain::expiry::relative;
-use crate::domain::key::KeyState;
+use crate::domain::key::{Key, KeyState};
 use crate::domain::user::{Email, User};
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
@@ -25,6 +27,17 @@ pub fn state(state: KeyState, appearance: &Appearance) -> (String, Style) {
         KeyState::Replaced => (glyphs.expired, theme.dim),
     };
     (format!("{sign} {}", state.label()), style)
+}
+
+pub fn application_name(app: &App, id: ApplicationId) -> String {
+    app.shared.application_of(id).map_or_else(String::new, |application| application.name.to_string())
+}
+
+/// Adds the Application of a key when the list shows the keys of all Applications.
+pub fn application(app: &App, key: &Key, page: &mut Page<'_>) {
+    if app.screens.keys.list.query.scope == Some(Scope::All) {
+        page.facts(&[("Application", &application_name(app, key.application))]);
+    }
 }
 
 /// Returns the email of a user; empty when the user is deleted.

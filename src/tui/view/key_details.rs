@@ -3,7 +3,7 @@
 use ratatui::text::{Line, Span};
 
 use super::appearance::Appearance;
-use super::facts::{count, creator, exact, from, state};
+use super::facts::{application, count, creator, exact, from, state};
 use super::page::Page;
 use crate::desk::text::still_in_use;
 use crate::domain::expiry::{local, relative};
@@ -21,8 +21,9 @@ pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> 
     page.text(&key.name.to_string(), theme.accent);
     let (word, style) = state(key.state(app.shared.now, app.shared.settings().expires_soon), appearance);
     page.line(Span::styled(word, style)).blank();
+    page.facts(&[("Key", &key.prefix)]);
+    application(app, key, page);
     page.facts(&[
-        ("Key", &key.prefix),
         ("Platform", &app.shared.catalog().label(&key.kind)),
         ("Type", &key.key_type.as_str()),
         ("Expires", &exact(app, key.expires)),

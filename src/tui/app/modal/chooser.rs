@@ -8,7 +8,7 @@ use crate::desk::text::{ALL_APPLICATIONS, count};
 use crate::domain::application::{Application, Scope};
 use crate::domain::text::fold;
 
-use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared, TextField};
+use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Shared, TextField, Wizard};
 
 /// A filter, and the place of the chosen entry among those that match.
 #[derive(Clone, Debug)]
@@ -67,7 +67,10 @@ pub struct Chooser {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// Of the list of keys.
     Applications,
+    /// The Application of a new key.
+    NewKey,
     Actions,
 }
 
@@ -88,6 +91,11 @@ enum Choice {
 impl Chooser {
     pub fn applications() -> Self {
         Self::new(Kind::Applications, 100, None)
+    }
+
+    /// Continues with the wizard that creates a key.
+    pub fn for_new_key() -> Self {
+        Self::new(Kind::NewKey, 100, None)
     }
 
     /// The command palette: the actions that these contexts bind.
@@ -124,7 +132,7 @@ impl Chooser {
         let mut matcher = Matcher::new(Config::DEFAULT);
         let pattern = Pattern::parse(self.menu.filter.text(), CaseMatching::Ignore, Normalization::Smart);
         let mut score = |name: &str| match self.kind {
-            Kind::Applications => self.menu.matches(name).then_some(0),
+            Kind::Applications | Kind::NewKey => self.menu.matches(name).then_some(0),
             Kind::Actions => pattern.score(Utf32Str::new(name, &mut Vec::new()), &mut matcher),
         };
         let entries = self.entries.iter().flatten().enumerate();
@@ -134,8 +142,11 @@ impl Chooser {
         self.matching = scored.into_iter().map(|(_, place)| place).collect();
     }
 
-    fn chosen(&self, place: usize) -> Flow {
+    fn chosen(&self, place: usize, shared: &Shared) -> Flow {
         match self.matching().nth(place).map(|entry| entry.choice) {
+            Some(Choice::Applications(Scope::Application(application))) if self.kind == Kind::NewKey => {
+                Flow::swap(Wizard::new(application, shared))
+            }
             Some(Choice::Applications(scope)) => Flow::Choose(scope),
             Some(Choice::Action(action)) => Flow::CloseAnd(action),
             None => Flow::Stay,
@@ -150,7 +161,7 @@ impl Dialog for Chooser {
 
     fn label(&self, action: Action) -> Option<&'static str> {
         match (action, self.kind) {
-            (Action::Confirm, Kind::Applications) => Some("choose"),
+            (Action::Confirm, Kind::Applications | Kind::NewKey) => Some("choose"),
             (Action::Confirm, Kind::Actions) => Some("run"),
             (Action::Cancel, _) => Some("cancel"),
             _ => None,
@@ -162,15 +173,15 @@ impl Dialog for Chooser {
     }
 
     fn opened(&mut self, shared: &mut Shared) {
-        if self.kind == Kind::Applications {
+        if self.kind != Kind::Actions {
             self.applications.load(Load::ApplicationChoices, shared);
         }
     }
 
-    fn press(&mut self, press: &Press, _shared: &mut Shared) -> Flow {
+    fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow {
         match press.action {
             Some(Action::Cancel) => return Flow::Close,
-            Some(Action::Confirm) => return self.chosen(self.menu.chosen),
+            Some(Action::Confirm) => return self.chosen(self.menu.chosen, shared),
             _ if self.menu.press(press, self.matching.len()) => self.refilter(),
             _ => {}
         }
@@ -182,8 +193,8 @@ impl Dialog for Chooser {
         self.refilter();
     }
 
-    fn choose(&mut self, place: usize, _shared: &mut Shared) -> Flow {
-        self.chosen(place)
+    fn choose(&mut self, place: usize, shared: &mut Shared) -> Flow {
+        self.chosen(place, shared)
     }
 
     fn scroll(&mut self, rows: isize) {
@@ -200,11 +211,12 @@ impl Dialog for Chooser {
                     choice: Choice::Applications(scope),
                 };
                 let total = all.iter().map(|application| application.keys).sum();
-                let first = entry(ALL_APPLICATIONS.to_owned(), total, Scope::All);
+                let first = (self.kind == Kind::Applications)
+                    .then(|| entry(ALL_APPLICATIONS.to_owned(), total, Scope::All));
                 let each = all.into_iter().map(|application| {
                     entry(application.name.to_string(), application.keys, Scope::Application(application.id))
                 });
-                let entries: Vec<Entry> = [first].into_iter().chain(each).collect();
+                let entries: Vec<Entry> = first.into_iter().chain(each).collect();
                 let place = entries.iter().position(|entry| Some(entry.choice) == current);
                 self.menu.chosen = place.unwrap_or_default();
                 self.entries = Some(entries);

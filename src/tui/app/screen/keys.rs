@@ -303,9 +303,8 @@ impl Screen for KeysScreen {
                 Some(application) => {
                     return Flow::open(Wizard::new(application, shared));
                 }
-                None if self.scope() == Some(Scope::All) => {
-                    shared.say(Message::note("Choose the Application of the new key, then press n."));
-                    return Flow::open(Chooser::applications());
+                None if shared.session.as_ref().is_some_and(|session| !session.applications.is_empty()) => {
+                    return Flow::open(Chooser::for_new_key());
                 }
                 None => {
                     shared.say(Message::note("Create an Application first (screen 2)."));
@@ -336,12 +335,10 @@ impl Screen for KeysScreen {
         }
         if let Some(Ok(ids)) = self.pending_ids.take(reply) {
             self.picked = ids.into_iter().collect();
-            let text = if self.picked.len() >= MOST_SELECTED {
-                format!("First {MOST_SELECTED} keys selected, which is the maximum.")
-            } else {
-                format!("{} keys selected.", self.picked.len())
-            };
-            shared.say(Message::note(text));
+            if self.picked.len() >= MOST_SELECTED {
+                let text = format!("First {MOST_SELECTED} keys selected, which is the maximum.");
+                shared.say(Message::note(text));
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ pub(super) fn panel(chooser: &Chooser, page: &mut Page<'_>) {
     let theme = page.theme();
     let (title, label, nothing) = match chooser.kind {
         Kind::Applications => ("Choose an Application", "Filter", "No matching Application"),
+        Kind::NewKey => ("Choose the Application of the new key", "Filter", "No matching Application"),
         Kind::Actions => ("Commands", "", "No matching command"),
     };
     page.title = title.into();

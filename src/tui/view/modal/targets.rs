@@ -10,7 +10,7 @@ use crate::domain::key::Key;
 use crate::tui::app::App;
 use crate::tui::app::modal::targets::Targets;
 use crate::tui::app::msg::Target;
-use crate::tui::view::facts::{count, exact, state};
+use crate::tui::view::facts::{application, count, exact, state};
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
 /// Returns the title of a dialog.
@@ -32,6 +32,9 @@ pub(super) fn draw(app: &App, targets: &Targets, page: &mut Page<'_>) -> bool {
         Some(key) => one(app, key, targets, page),
         None => several(app, targets.action, selection, page),
     }
+    if selection.single().is_none() || !targets.is_empty() {
+        skipped(selection, page);
+    }
     if !targets.is_empty() {
         return true;
     }
@@ -49,6 +52,7 @@ pub(super) fn draw(app: &App, targets: &Targets, page: &mut Page<'_>) -> bool {
 fn one(app: &App, key: &Key, targets: &Targets, page: &mut Page<'_>) {
     let theme = page.theme();
     let platform = app.shared.catalog().label(&key.kind);
+    application(app, key, page);
     page.facts(&[("Name", &key.name), ("Key", &key.prefix), ("Platform", &platform)]);
     let (word, style) = state(key.state(app.shared.now, app.shared.settings().expires_soon), page.appearance);
     page.fact("State", &word, style);
@@ -88,9 +92,13 @@ fn several(app: &App, action: KeyAction, selection: &Selection, page: &mut Page<
             page.line(Span::styled(format!("  and {} more", all - shown.len()), theme.dim));
         }
     }
+}
+
+/// Adds the keys that are left out, by the reason.
+fn skipped(selection: &Selection, page: &mut Page<'_>) {
     for (place, skipped) in selection.skipped.iter().enumerate() {
         let name = if place == 0 { "Skipped" } else { "" };
-        page.fact(name, &reason(skipped, page.width), theme.warning);
+        page.fact(name, &reason(skipped, page.width), page.theme().warning);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::text::{capitalized, inert};
 use crate::tui::app::App;
 use crate::tui::app::modal::wizard::{Focus, Step, Wizard};
 use crate::tui::app::msg::Target;
-use crate::tui::view::facts::exact;
+use crate::tui::view::facts::{application_name, exact};
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
 pub(super) fn panel(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
@@ -94,10 +94,8 @@ fn expiration(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
 
 fn review(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = page.theme();
-    let application =
-        app.shared.application_of(wizard.application).map_or_else(String::new, |a| a.name.to_string());
     page.facts(&[
-        ("Application", &application),
+        ("Application", &application_name(app, wizard.application)),
         ("Name", &inert(wizard.name.field.text())),
         ("Platform", &app.shared.catalog().label(&wizard.kind())),
         ("Type", &wizard.key_type.as_str()),

@@ -12,7 +12,7 @@ use crate::domain::key_filter::KeyField;
 use crate::store::keys::KeySort::{self, Creator, Expires, LastUsed, Name, Platform, State};
 use crate::tui::app::App;
 use crate::tui::view::appearance::{Appearance, Glyphs};
-use crate::tui::view::facts::{creator, shared_domain, state};
+use crate::tui::view::facts::{application_name, creator, shared_domain, state};
 use crate::tui::view::page::cells;
 use crate::tui::view::table::{self, Column};
 use crate::tui::view::text::{cut, mark};
@@ -112,11 +112,13 @@ fn fitting(available: u16, is_required: impl Fn(Cell) -> bool) -> Widths {
 fn grown(fitting: &Widths, available: u16, name_need: u16, last_used_need: u16) -> Widths {
     let mut widths = *fitting;
     let spare = available.saturating_sub(total(&widths));
-    let reserve = if widths[LAST_USED] > 0 { RESERVE } else { 0 };
-    let budget = widths[NAME] + spare.saturating_sub(reserve);
+    let reserve = if widths[LAST_USED] > 0 { RESERVE.min(spare) } else { 0 };
+    let budget = widths[NAME] + spare - reserve;
     let most = budget.min(MOST[NAME]);
     widths[NAME] = name_need.clamp(NAME_LEAST.min(most), most);
-    let mut left = budget - widths[NAME];
+    let last_used_need = if widths[LAST_USED] > 0 { last_used_need.min(MOST[LAST_USED]) } else { 0 };
+    let missing = last_used_need.saturating_sub(widths[LAST_USED] + reserve);
+    let mut left = (budget - widths[NAME]).saturating_sub(missing);
     while left > 0 {
         let open = |place: &usize| widths[*place] > 0 && widths[*place] < MOST[*place];
         let Some(next) = [PLATFORM, CREATOR].into_iter().filter(open).min_by_key(|place| widths[*place])
@@ -128,8 +130,7 @@ fn grown(fitting: &Widths, available: u16, name_need: u16, last_used_need: u16) 
     }
     if widths[LAST_USED] > 0 {
         let rest = available.saturating_sub(total(&widths));
-        let need = last_used_need.min(MOST[LAST_USED]);
-        widths[LAST_USED] += need.saturating_sub(widths[LAST_USED]).min(rest);
+        widths[LAST_USED] += last_used_need.saturating_sub(widths[LAST_USED]).min(rest);
     }
     widths
 }
@@ -200,7 +201,7 @@ impl KeyTable {
                 Line::styled(if picked { glyphs.picked } else { " " }, theme.accent)
             }
             Sorted(Name) => self.name(appearance, key, &found(KeyField::Any)),
-            Application => Line::raw(application_name(app, key)),
+            Application => Line::raw(application_name(app, key.application)),
             Sorted(KeySort::KeyId) => marked(key.id.to_string(), KeyField::Any),
             Partner => match partner(key, glyphs) {
                 Some((arrow, other)) => Line::styled(format!("{arrow} {other}"), theme.dim),
@@ -276,16 +277,13 @@ fn partner(key: &Key, glyphs: &Glyphs) -> Option<(&'static str, KeyId)> {
     successor.or_else(|| key.replaces.map(|before| (glyphs.replaces, before)))
 }
 
-fn application_name(app: &App, key: &Key) -> String {
-    app.shared
-        .application_of(key.application)
-        .map(|application| application.name.to_string())
-        .unwrap_or_default()
-}
-
 /// Returns the width of APPLICATION: what the longest visible name needs, within bounds.
 fn application_width(app: &App, rows: &[Key]) -> u16 {
-    let need = rows.iter().map(|key| cells(Span::raw(application_name(app, key)).width())).max().unwrap_or(0);
+    let need = rows
+        .iter()
+        .map(|key| cells(Span::raw(application_name(app, key.application)).width()))
+        .max()
+        .unwrap_or(0);
     need.clamp(cells("APPLICATION".len()), MOST_APPLICATION)
 }
 
