@@ -56,7 +56,7 @@ fn after_a_planned_rotation_both_keys_work_and_after_a_leak_only_the_new_one() {
     let mut pty = started(&database);
     pty.wait_for("Generic ");
     pty.send("G");
-    let third = rotate(&mut pty, &[("Leaked", "l")]);
+    let third = rotate(&mut pty, &[("l rotates as leaked at once", "l")]);
     assert!(works(&first) && !works(&second) && works(&third), "rejected before the new one is shown");
 }
 

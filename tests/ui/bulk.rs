@@ -114,6 +114,15 @@ fn nothing_is_done_before_the_keys_have_been_read() {
         script.press(confirmation);
         assert!(script.screen().contains(done), "{}", script.screen());
     }
+    for (keys, confirmation, done) in
+        [("x y", "y", " disabled. Requests"), ("r l", "enter", "API key created")]
+    {
+        let mut script = Script::on(mixed(), 100, 30);
+        script.press("down down").press_at_once(keys);
+        assert!(!script.screen().contains(done), "{}", script.screen());
+        script.press(confirmation);
+        assert!(script.screen().contains(done), "{}", script.screen());
+    }
 }
 
 #[test]

@@ -30,9 +30,11 @@ impl Targets {
         Self { action, ids, selection, pending: Pending::default() }
     }
 
-    /// The keys to change; none until they have been read, and where nothing is left to do.
+    /// The keys to change; none where nothing is left to do, and until the dialog has read them. Keys that are pressed
+    /// before may be meant for another row than the one that was selected.
     pub fn picked(&self) -> Option<Vec<Picked>> {
-        self.selection.as_ref().map(|selection| selection.keys.clone()).filter(|keys| !keys.is_empty())
+        let selection = self.selection.as_ref()?;
+        (selection.keys.len() > 1 || selection.details.is_some()).then(|| selection.keys.clone())
     }
 
     /// The number of keys to change, or of all selected ones until they have been read.
