@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Read, Write};
 use crate::cli::error::CommandError;
 use crate::cli::output::{Format, Output, report};
 use crate::domain::text::inert;
+use crate::domain::token::holds_secret;
 
 /// In bytes.
 const MAX_ANSWER: u64 = 4_096;
@@ -32,7 +33,7 @@ pub(crate) fn read_line(question: &str) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&answer).trim().to_owned()))
 }
 
-/// Asks until an answer is accepted. An empty answer means the default.
+/// Asks until an answer is accepted, never one with the secret of a key. An empty answer means the default.
 ///
 /// # Errors
 /// When the input ends.
@@ -50,7 +51,12 @@ pub(crate) fn ask<T>(
             return Err(CommandError::failed("canceled", "canceled: nothing was created"));
         };
         let answer = if answer.is_empty() { default.unwrap_or_default() } else { &answer };
-        match accept(answer) {
+        let accepted = if holds_secret(answer) {
+            Err(CommandError::usage("secret_in_answer", "the answer contains the secret of a key"))
+        } else {
+            accept(answer)
+        };
+        match accepted {
             Ok(accepted) => return Ok(accepted),
             Err(error) => {
                 report::report(&error, Format::Text);

@@ -138,6 +138,20 @@ fn create_asks_for_what_is_missing_with_defaults() {
 }
 
 #[test]
+fn a_secret_that_is_pasted_as_an_answer_is_rejected() {
+    let home = Home::set_up();
+    let (_, secret) = home.key("Checkout", &[]);
+    let (shown, code) = answered(
+        &home,
+        &["keys", "create", "--platform", "generic", "--expires", "90d"],
+        &[("Name [", &format!("{secret}\n")), ("contains the secret of a key", "Billing\n")],
+    );
+    assert_eq!(code, 0, "{shown}");
+    let keys = home.run(&["keys", "list", "--json"]);
+    assert!(keys.out.contains("Billing") && !keys.out.contains(&secret), "{}", keys.out);
+}
+
+#[test]
 fn init_asks_for_email_and_application() {
     let home = Home::empty();
     let (shown, code) = answered(
