@@ -100,7 +100,10 @@ impl Rotate {
 
     /// Whether the key for Leaked rotates without another question.
     pub fn rotates_at_once(&self) -> bool {
-        self.step == Step::Why && self.reasons().len() > 1 && self.targets.details().is_some()
+        self.step == Step::Why
+            && self.reasons().len() > 1
+            && self.targets.single().is_some()
+            && self.targets.picked().is_some()
     }
 
     /// Chooses an answer to "Why?" by its key. A single key that has been read is rotated as leaked at once; several ask
@@ -108,7 +111,7 @@ impl Rotate {
     fn answer(&mut self, place: usize, shared: &mut Shared) {
         if self.reasons().len() > 1 {
             (self.step, self.reason) = (Step::Why, place);
-            if self.targets.details().is_some() || self.chosen_reason() == Reason::Planned {
+            if self.rotates_at_once() || self.chosen_reason() == Reason::Planned {
                 self.forward(shared);
             }
         }

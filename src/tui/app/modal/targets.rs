@@ -15,26 +15,28 @@ pub struct Targets {
     /// What the action would do; none until it has been read.
     pub selection: Option<Box<Selection>>,
     pending: Pending<Box<Selection>>,
+    /// Whether the dialog has read them, or could not.
+    is_read: bool,
 }
 
 impl Targets {
     /// Several keys, which are still to be read.
     pub fn keys(action: KeyAction, ids: Vec<KeyId>) -> Self {
-        Self { action, ids, selection: None, pending: Pending::default() }
+        Self { action, ids, selection: None, pending: Pending::default(), is_read: false }
     }
 
     /// One key as the list shows it. Its use is still to be read.
     pub fn key(action: KeyAction, key: Key, now: Instant) -> Self {
         let ids = vec![key.id];
         let selection = Some(Box::new(Selection::of(action, vec![key], 0, now)));
-        Self { action, ids, selection, pending: Pending::default() }
+        Self { action, ids, selection, pending: Pending::default(), is_read: false }
     }
 
     /// The keys to change; none where nothing is left to do, and until the dialog has read them. Keys that are pressed
     /// before may be meant for another row than the one that was selected.
     pub fn picked(&self) -> Option<Vec<Picked>> {
-        let selection = self.selection.as_ref()?;
-        (selection.keys.len() > 1 || selection.details.is_some()).then(|| selection.keys.clone())
+        let selection = self.selection.as_ref().filter(|_| self.is_read)?;
+        (!selection.keys.is_empty()).then(|| selection.keys.clone())
     }
 
     /// The number of keys to change, or of all selected ones until they have been read.
@@ -63,7 +65,9 @@ impl Targets {
 
     /// Takes what was read, if the reply holds it; returns what is wrong, if something is.
     pub fn receive(&mut self, reply: &mut Reply) -> Option<String> {
-        match self.pending.take(reply)? {
+        let selection = self.pending.take(reply)?;
+        self.is_read = true;
+        match selection {
             Ok(selection) => {
                 self.selection = Some(selection);
                 None
