@@ -56,10 +56,7 @@ pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> 
     }
     refusals(app, &details.refused, page);
     page.blank();
-    page.line(vec![
-        Span::styled("Last 30 days  ", theme.dim),
-        Span::styled(count(details.uses(), "request"), theme.text),
-    ]);
+    page.fact("Last 30 days", &count(details.uses(), "request"), theme.text);
     let axis = axis(page.width);
     page.line(bars(&details.days, appearance)).line(Line::styled(axis, theme.dim))
 }

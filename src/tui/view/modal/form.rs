@@ -1,5 +1,6 @@
 //! Forms.
 
+use crate::domain::text::capitalized;
 use crate::tui::app::modal::form::{Form, Purpose};
 use crate::tui::view::page::Page;
 
@@ -13,7 +14,7 @@ pub(super) fn panel(form: &Form, page: &mut Page<'_>) {
                 theme.text,
             );
             if let Some(notice) = notice {
-                page.blank().text(notice, theme.warning);
+                page.blank().text(&format!("{}.", capitalized(notice)), theme.warning);
             }
             page.blank();
             "Welcome to keydesk".to_owned()
