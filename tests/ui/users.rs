@@ -47,3 +47,10 @@ fn a_dialog_says_that_it_is_you_and_the_last_who_can_sign_in_here_stays() {
         assert!(script.screen().contains("User ana@example.com disabled"), "{}", script.screen());
     }
 }
+
+#[test]
+fn a_form_explains_an_invalid_email_in_a_sentence() {
+    let mut script = Script::on(desk(), 80, 24);
+    script.press("3 n").text("bad").press("enter enter");
+    assert!(script.screen().contains("│ An email address must have one @"), "{}", script.screen());
+}

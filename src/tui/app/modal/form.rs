@@ -2,7 +2,7 @@
 
 use crate::desk::Who;
 use crate::domain::application::Application;
-use crate::domain::text::{Name, skeleton};
+use crate::domain::text::{Name, capitalized, skeleton};
 use crate::domain::user::Email;
 
 use super::{
@@ -116,7 +116,7 @@ impl Form {
             Ok(operation) => self.submission.send(operation, shared),
             Err((place, error)) => {
                 self.focus = place;
-                self.submission.error = Some(error);
+                self.submission.error = Some(capitalized(&error));
             }
         }
     }

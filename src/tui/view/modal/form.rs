@@ -1,8 +1,8 @@
 //! Forms.
 
-use crate::domain::text::capitalized;
 use crate::tui::app::modal::form::{Form, Purpose};
 use crate::tui::view::page::Page;
+use crate::tui::view::text::sentence;
 
 pub(super) fn panel(form: &Form, page: &mut Page<'_>) {
     let theme = page.theme();
@@ -14,7 +14,7 @@ pub(super) fn panel(form: &Form, page: &mut Page<'_>) {
                 theme.text,
             );
             if let Some(notice) = notice {
-                page.blank().text(&format!("{}.", capitalized(notice)), theme.warning);
+                page.blank().text(&sentence(notice), theme.warning);
             }
             page.blank();
             "Welcome to keydesk".to_owned()

@@ -339,7 +339,10 @@ impl Dialog for Reveal {
                 }
             }
             Some(Err(error)) => {
-                self.set_status(Tone::Error, &format!("{error}. Press w to write a file."));
+                self.set_status(
+                    Tone::Error,
+                    &format!("{}. Press w to write a file.", capitalized(&error.to_string())),
+                );
             }
             None => {}
         }
