@@ -25,7 +25,7 @@ fn first_start() {
     assert!(script.screen().contains("Welcome to keydesk"));
     // The suggested email is replaced by typing.
     script.text("ana@example.com").press("enter enter");
-    assert!(script.screen().contains("a name is required"));
+    assert!(script.screen().contains("A name is required"));
     script.text("Storefront");
     assert_snapshot!("first_start", script.picture());
     script.press("enter");
