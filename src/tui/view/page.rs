@@ -10,7 +10,7 @@ use super::appearance::Appearance;
 use super::text::{cut, selected, width, wrap};
 use crate::config::theme::Theme;
 use crate::domain::text::inert;
-use crate::tui::app::modal::chooser::Menu;
+use crate::tui::app::modal::menu::Menu;
 use crate::tui::app::modal::submission::Submission;
 use crate::tui::app::msg::Target;
 use crate::tui::app::text_field::TextField;

@@ -6,6 +6,7 @@ pub mod confirm;
 pub mod delete;
 pub mod form;
 pub mod log_mismatch;
+pub mod menu;
 pub mod reading;
 pub mod reveal;
 pub mod rotate;

@@ -15,7 +15,7 @@ use crate::host::clock::Zone;
 
 use super::Reveal;
 use super::calendar::Calendar;
-use super::chooser::Menu;
+use super::menu::Menu;
 use super::{
     Action, Context, Dialog, Flow, Load, Operation, Outcome, Pending, Press, Reply, Shared, Submission,
 };
