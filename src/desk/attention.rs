@@ -49,7 +49,10 @@ impl Attention {
     #[must_use]
     pub fn texts(&self, soon: TimeDelta) -> Vec<String> {
         let keys: u64 = self.expiring.iter().map(|(_, count)| count).sum();
-        let number = if keys < MOST_ATTENTION { keys.to_string() } else { format!("{MOST_ATTENTION}+") };
+        let limited = |count: u64| {
+            if count < MOST_ATTENTION { count.to_string() } else { format!("{MOST_ATTENTION}+") }
+        };
+        let number = limited(keys);
         let expire = if keys == 1 { "key expires" } else { "keys expire" };
         let full = format!("{number} {expire} within {} days", soon.num_days());
         let mut expiring = vec![full.clone(), format!("{number} soon")];
@@ -73,6 +76,7 @@ impl Attention {
         let both = expiring.iter().map(|text| format!("{long}, {text}"));
         let mut texts: Vec<String> = both.collect();
         texts.push(format!("{short}, {number} soon"));
+        texts.push(format!("{} alerts", limited(keys + self.deleted_in_use as u64)));
         texts
     }
 
@@ -124,7 +128,8 @@ mod tests {
             [
                 "2 deleted keys in use, 2 keys expire within 7 days",
                 "2 deleted keys in use, 2 soon",
-                "2 deleted in use, 2 soon"
+                "2 deleted in use, 2 soon",
+                "4 alerts"
             ]
         );
     }
