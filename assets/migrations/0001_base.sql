@@ -56,7 +56,7 @@ CREATE TABLE keys (
     platform       TEXT NOT NULL,
     creator_id     INTEGER NOT NULL REFERENCES users (id),
     created        INTEGER NOT NULL,
-    expires        INTEGER NOT NULL CHECK (expires > created),
+    expires        INTEGER NOT NULL CHECK (expires >= created),
     disabled       INTEGER,
     delivered      INTEGER,
     last_used      INTEGER,

@@ -216,14 +216,13 @@ fn end(
     if old.replaced_by != Some(successor) {
         refuse_replaced(tx, old)?;
     }
-    // A key expires at least one second after it was created. Within that second it is disabled as well.
-    let soonest = old.created + TimeDelta::seconds(1);
+    // A key cannot expire before it was created. Where the clock is behind, it is disabled as well.
     let expires = match ending {
         Ending::Unchanged => old.expires,
         Ending::After(overlap) => {
-            now.checked_add_signed(overlap).map_or(old.expires, |at| at.min(old.expires)).max(soonest)
+            now.checked_add_signed(overlap).map_or(old.expires, |at| at.min(old.expires)).max(old.created)
         }
-        Ending::AtOnce => now.max(soonest).min(old.expires),
+        Ending::AtOnce => now.max(old.created).min(old.expires),
     };
     let disabled = (ending == Ending::AtOnce && expires > now && old.disabled.is_none()).then_some(now);
     keys::set_replaced(tx, old.id, successor, expires, old.disabled.or(disabled))?;

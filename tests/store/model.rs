@@ -159,8 +159,7 @@ impl Model {
     /// Sets the expiration date of the old key: none means immediately.
     pub fn end(&mut self, old: KeyId, new: KeyId, overlap: Option<TimeDelta>, now: Instant) {
         let Some(key) = self.keys.get_mut(&old) else { return };
-        let soonest = (key.created + TimeDelta::seconds(1)).min(key.expires);
-        key.expires = key.expires.min(now + overlap.unwrap_or_default()).max(soonest);
+        key.expires = key.expires.min(now + overlap.unwrap_or_default()).max(key.created);
         key.disabled |= overlap.is_none() && key.expires > now;
         (key.replaced_by, key.version) = (Some(new), key.version + 1);
         self.entries += 1;
