@@ -13,6 +13,9 @@ pub const THIRD_PARTY_QUESTION: &str = "Do you want to use this API Key with a 3
 /// The name of the view of the keys of all Applications.
 pub const ALL_APPLICATIONS: &str = "All Applications";
 
+/// Warns of a name that does not tell a new key from another.
+pub const NAME_IN_USE: &str = "Another key of this Application has this name.";
+
 /// Said while a new secret can be seen.
 pub const SECRET_SHOWN_ONCE: &str =
     "You cannot display the API key after this step. If you lose the value, create a new API key.";

@@ -242,15 +242,17 @@ fn disabled_keys_can_be_enabled_and_deleted_ones_cannot() {
 #[test]
 fn warnings_do_not_stop_a_command() {
     let home = Home::set_up();
-    let create = |when: &str| home.run(&["keys", "create", "--name", "A", "--expires", when]);
-    let said = create("2098-03-01T12:00:00Z");
+    let create = |name: &str, when: &str| home.run(&["keys", "create", name, "--expires", when]);
+    let said = create("A", "2098-03-01T12:00:00Z");
     assert!(said.code == 0 && said.err.contains("Saturday"), "{}", said.err);
-    assert!(create("2098-12-29").err.contains("Expires during the year-end holidays"));
-    for _ in 0..10 {
-        assert!(!create("2098-05-13").err.contains("warning"));
+    assert!(create("B", "2098-12-29").err.contains("Expires during the year-end holidays"));
+    for number in 0..10 {
+        assert!(!create(&format!("C {number}"), "2098-05-13").err.contains("warning"));
     }
-    let said = create("2098-05-14");
-    assert!(said.code == 0 && said.err.contains("10 other keys expire in the same month"), "{}", said.err);
+    let said = create("a", "2098-05-13");
+    assert!(said.code == 0 && said.err.contains("warning: Another key of this Application has this name."));
+    let said = create("D", "2098-05-14");
+    assert!(said.code == 0 && said.err.contains("11 other keys expire in the same month"), "{}", said.err);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::domain::expiry::{parse_when, suggested_name, warnings};
 use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
 use crate::domain::text::Name;
 use crate::host::clock::{self, Zone};
-use crate::store::{Urgency, applications};
+use crate::store::{Urgency, applications, keys};
 
 const EXAMPLES: Examples = Examples(&[
     ("keydesk keys create Checkout", ""),
@@ -90,8 +90,13 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let now = clock::now();
     let expires = parse_when(&expires, now, &Zone::Local)?;
     let new = NewKey { application: application.id, name, kind, key_type: args.key_type, expires };
-    let in_month =
-        desk.store().read(|reader| desk::expiring_in_month(reader, application.id, expires, &Zone::Local))?;
+    let (same_name, in_month) = desk.store().read(|reader| {
+        let same_name = keys::named(reader, application.id, new.name.as_str())?;
+        Ok((same_name, desk::expiring_in_month(reader, application.id, expires, &Zone::Local)?))
+    })?;
+    if !same_name.is_empty() {
+        context.output.warn(text::NAME_IN_USE);
+    }
     for warning in warnings(expires, &Zone::Local, in_month) {
         context.output.warn(&warning.to_string());
     }

@@ -4,7 +4,7 @@ use ratatui::text::Span;
 
 use super::calendar;
 use crate::config::bindings::Action;
-use crate::desk::text::THIRD_PARTY_QUESTION;
+use crate::desk::text::{NAME_IN_USE, THIRD_PARTY_QUESTION};
 use crate::domain::expiry::{ExpiryError, PRESETS};
 use crate::domain::key::KeyType;
 use crate::domain::text::{capitalized, inert};
@@ -103,7 +103,7 @@ fn review(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     if let Ok(at) = wizard.expires_at(app.shared.now) {
         page.facts(&[("Expires", &exact(app, at))]);
     }
-    let name = wizard.name.is_used.then_some("Another key of this Application has this name.".to_owned());
+    let name = wizard.name.is_used.then_some(NAME_IN_USE.to_owned());
     let warnings = wizard.warnings(app.shared.now, &app.shared.zone());
     let warnings: Vec<String> = name.into_iter().chain(warnings.iter().map(ToString::to_string)).collect();
     if !warnings.is_empty() {
