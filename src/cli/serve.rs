@@ -115,9 +115,9 @@ fn migrate(context: &Context) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn ready(places: Vec<String>) {
-    for place in places {
-        tracing::info!(place, "listening");
+fn ready(addresses: Vec<String>) {
+    for address in addresses {
+        tracing::info!(address, "listening");
     }
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
         tracing::warn!(%error, "could not notify systemd that the endpoint is ready");

@@ -162,9 +162,13 @@ impl DeskError {
             Self::Changed(_) => "Review it and try again.".into(),
             Self::Replaced { .. } => "Rotate its successor instead.".into(),
             Self::BeingRotated { .. } => "Wait until that rotation has ended, then check the key.".into(),
-            Self::Taken { .. } => "Choose another name.".into(),
+            Self::Taken { what, .. } => match what {
+                Taken::Application => "Choose another name.".into(),
+                Taken::Email => "Choose another email.".into(),
+                Taken::Login => "Choose another login.".into(),
+            },
             Self::PrefixFixed { .. } => {
-                "A prefix is fixed for the life of a database. Omit --prefix, or choose another database with --db."
+                "Omit --prefix, which is fixed for the life of a database, or choose another database with --db."
                     .into()
             }
             Self::LastActiveUser => {

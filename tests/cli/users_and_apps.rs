@@ -78,7 +78,8 @@ fn users_are_added_disabled_and_deleted_and_their_keys_keep_working() {
     assert_eq!(said.json()["email"], "ben@example.com");
     assert_eq!(said.json()["login"], "nobody-of-this-name");
     let said = home.run(&["users", "add", "ben@example.com", "--json"]);
-    assert_eq!((said.code, said.error().0.as_str()), (3, "taken"));
+    let (code, _, hint) = said.error();
+    assert_eq!((said.code, code.as_str(), hint.as_str()), (3, "taken", "choose another email"));
     assert_eq!(home.run(&["users", "disable", "ben@example.com", "--json"]).json()["status"], "disabled");
     assert_eq!(home.run(&["users", "enable", "ben@example.com", "--json"]).json()["status"], "active");
     let said = home.run(&["users", "disable", "bem@example.com", "--json"]);

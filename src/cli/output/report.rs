@@ -36,7 +36,7 @@ pub(crate) fn text(error: &CommandError, color: Color) -> String {
     let lines = |text: &str| text.lines().map(inert).collect::<Vec<_>>().join("\n");
     let message = lines(&error.to_string());
     let message = format!("{} {message}", Style::Error.apply(color, "error:"));
-    match error.what_to_do().map(uncapitalized) {
+    match error.what_to_do().map(after_label) {
         Some(hint) => {
             format!("{message}\n{} {}", Style::Hint.apply(color, "hint:"), lines(&hint))
         }
@@ -44,14 +44,14 @@ pub(crate) fn text(error: &CommandError, color: Color) -> String {
     }
 }
 
-/// Hints are sentences in the terminal UI; after a label they begin with a small letter.
-fn uncapitalized(sentence: &str) -> String {
-    let mut letters = sentence.chars();
+/// Hints are sentences in the terminal UI; after a label they begin with a small letter and end without a period.
+fn after_label(sentence: &str) -> String {
+    let mut letters = sentence.trim_end_matches('.').chars();
     let first: String = letters.next().into_iter().flat_map(char::to_lowercase).collect();
     format!("{first}{}", letters.as_str())
 }
 
 pub(crate) fn document(error: &CommandError) -> String {
-    let (code, message, hint) = (error.code(), error.to_string(), error.what_to_do().map(uncapitalized));
+    let (code, message, hint) = (error.code(), error.to_string(), error.what_to_do().map(after_label));
     json::to_string(&Document { error: ErrorDocument { code, message, hint } })
 }
