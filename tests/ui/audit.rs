@@ -220,3 +220,14 @@ fn a_clock_behind_the_log_and_a_lost_known_head_are_both_reported_at_the_start()
         script.msg(Msg::Notice(Notice::Changed));
     }
 }
+
+#[test]
+fn the_start_of_the_log_is_displayed_only_where_it_fits() {
+    for (columns, has_start) in [(60, false), (80, true), (120, true)] {
+        let mut script = Script::on(worked(), columns, 24);
+        script.press("4");
+        let screen = script.screen();
+        assert!(screen.contains("Intact · 6 entries"), "{screen}");
+        assert_eq!(screen.contains("6 entries since 20"), has_start, "{screen}");
+    }
+}

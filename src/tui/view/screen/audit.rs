@@ -17,10 +17,13 @@ use crate::tui::view::page::cells;
 use crate::tui::view::table::Column;
 use crate::tui::view::text::{sentence, wrap};
 
+/// The width below which neither the Applications nor the start of the log are displayed.
+const NARROW: u16 = 76;
+
 pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let screen = &app.screens.audit;
     let theme = canvas.theme;
-    let (cursor, below) = top_line(&screen.list, vec![chain(app, canvas)], area, canvas);
+    let (cursor, below) = top_line(&screen.list, vec![chain(app, area.width, canvas)], area, canvas);
     let taken = notices(app, Rect { height: area.height, ..below }, canvas);
     let below = Rect { y: below.y + taken, height: below.height.saturating_sub(taken), ..below };
     let visible = screen.list.rows.visible().0;
@@ -34,8 +37,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
         Column::flexible("ACTOR", 8, if domain.is_empty() { 3 } else { 1 }, 34),
         Column::fixed("ACTION", 19),
         Column::flexible("TARGET", 12, 4, 40),
-        // Narrower screens have no such column.
-        if area.width < 76 { Column::fixed("", 0) } else { Column::flexible("APPLICATION", 11, 1, 30) },
+        if area.width < NARROW { Column::fixed("", 0) } else { Column::flexible("APPLICATION", 11, 1, 30) },
     ];
     let found: Vec<String> = screen.list.parsed.texts().cloned().collect();
     let row = |row: &AuditRow| {
@@ -57,7 +59,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
 }
 
 /// Returns the state of the hash chain in a few words.
-fn chain(app: &App, canvas: &Canvas<'_>) -> Span<'static> {
+fn chain(app: &App, width: u16, canvas: &Canvas<'_>) -> Span<'static> {
     let theme = canvas.theme;
     match &app.screens.audit.chain {
         None => Span::styled("Verifying...", theme.dim),
@@ -71,8 +73,8 @@ fn chain(app: &App, canvas: &Canvas<'_>) -> Span<'static> {
             Span::styled("! LOG MISMATCH", theme.danger)
         }
         Some(Complete(Valid { head, since, .. })) => {
-            // The number of matches needs the cells.
-            let since = since.filter(|_| !app.screens.audit.list.is_narrowed());
+            // The number of matches needs the cells, and narrow screens have none.
+            let since = since.filter(|_| !app.screens.audit.list.is_narrowed() && width >= NARROW);
             let since = since.map(|at| format!(" since {}", app.shared.zone().local(at).format("%Y-%m-%d")));
             let text = format!(
                 "{} Intact · {}{}",
