@@ -41,7 +41,7 @@ pub(super) fn panel(app: &App, rotate: &Rotate, page: &mut Page<'_>) {
             for (place, (label, _)) in OVERLAPS.iter().enumerate() {
                 page.choice(vec![Span::raw(*label)], place == rotate.overlap, place);
             }
-            page.text("Never past its own expiration.", theme.dim);
+            page.blank().text("Never past its own expiration.", theme.dim);
         }
     }
     page.blank();
@@ -51,7 +51,7 @@ pub(super) fn panel(app: &App, rotate: &Rotate, page: &mut Page<'_>) {
             "Software that uses the old key loses access at once. Be ready to store the secret.",
             theme.warning,
         ),
-        _ => ("The secret is shown once. Be ready to store the secret.", theme.dim),
+        _ => ("The secret is shown once. Be ready to store it.", theme.dim),
     };
     page.text(next, style);
     let leaked = app.shared.bindings().get(Context::Rotate, Action::Leaked);
