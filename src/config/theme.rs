@@ -139,5 +139,6 @@ mod tests {
         }
         assert_ne!(theme.selection, theme.text);
         assert_ne!(theme.dim, theme.text);
+        assert_ne!(theme.backdrop, theme.text);
     }
 }
