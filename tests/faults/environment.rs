@@ -228,6 +228,7 @@ fn a_lock_that_is_never_released() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let since = Instant::now();
     pty.send("x");
+    pty.wait_for("No recorded use");
     pty.send("y");
     pty.wait_for("Waiting for another session");
     assert!(since.elapsed() < Duration::from_millis(2_500), "{:?}", since.elapsed());
@@ -250,6 +251,7 @@ fn a_lock_that_is_never_released() {
     assert_eq!(home.run(&["keys", "show", "Checkout", "--json"]).json()["state"], "valid", "it was not done");
     escape(&mut pty);
     pty.send("x");
+    pty.wait_for("No recorded use");
     pty.send("y");
     pty.wait_for("disabled. Requests that use it are rejected");
     pty.send("q");
