@@ -79,6 +79,8 @@ fn a_leaked_key_is_rejected_immediately() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.err.contains("is rejected."), "{}", said.err);
     assert_eq!(reason(&home, said.out.trim()), json!(null));
+    let disabled = home.run(&["keys", "disable", &old]).err;
+    assert!(disabled.contains("It has expired") && !disabled.contains("until"), "{disabled}");
     // Even where it was created in the same second: enabling does not make it valid again.
     home.run(&["keys", "enable", &old]);
     assert_eq!(reason(&home, &secret), json!("expired"));

@@ -40,6 +40,7 @@ pub(super) fn set(context: &Context, keys: &SeveralKeys, access: KeyAccess) -> R
         let unchanged = before.disabled.is_some() == (access == KeyAccess::Disabled);
         let sentence = match access {
             KeyAccess::Disabled if unchanged => "is already disabled.",
+            KeyAccess::Disabled if expired => "disabled. It has expired: requests that use it are rejected.",
             KeyAccess::Disabled => "disabled. Requests that use it are rejected until it is enabled again.",
             KeyAccess::Enabled if unchanged => "is not disabled.",
             KeyAccess::Enabled if expired => "enabled. It has expired: requests that use it are rejected.",
