@@ -114,14 +114,14 @@ fn nothing_is_done_before_the_keys_have_been_read() {
         script.press(confirmation);
         assert!(script.screen().contains(done), "{}", script.screen());
     }
-    for (keys, confirmation, done) in
-        [("x y", "y", " disabled. Requests"), ("r l", "enter", "API key created")]
-    {
+    // A list that is up to date shows which key is meant; one whose order has just been changed does not yet.
+    for (keys, done) in [("x y", " disabled. Requests"), ("r l", "API key created")] {
         let mut script = Script::on(mixed(), 100, 30);
         script.press("down down").press_at_once(keys);
-        assert!(!script.screen().contains(done), "{}", script.screen());
-        script.press(confirmation);
         assert!(script.screen().contains(done), "{}", script.screen());
+        let mut script = Script::on(mixed(), 100, 30);
+        script.press_at_once(&format!("S {keys}"));
+        assert!(!script.screen().contains(done), "{}", script.screen());
     }
 }
 

@@ -15,7 +15,7 @@ pub struct Targets {
     /// What the action would do; none until it has been read.
     pub selection: Option<Box<Selection>>,
     pending: Pending<Box<Selection>>,
-    /// Whether the dialog has read them, or could not.
+    /// Whether the keys are certain: the dialog has read them or could not, or the list was up to date.
     is_read: bool,
 }
 
@@ -25,15 +25,15 @@ impl Targets {
         Self { action, ids, selection: None, pending: Pending::default(), is_read: false }
     }
 
-    /// One key as the list shows it. Its use is still to be read.
-    pub fn key(action: KeyAction, key: Key, now: Instant) -> Self {
+    /// One key as the list shows it. Its use is still to be read. What is pressed before takes effect only if no newer
+    /// rows are expected: else it may be meant for another key.
+    pub fn key(action: KeyAction, key: Key, rows_are_stale: bool, now: Instant) -> Self {
         let ids = vec![key.id];
         let selection = Some(Box::new(Selection::of(action, vec![key], 0, now)));
-        Self { action, ids, selection, pending: Pending::default(), is_read: false }
+        Self { action, ids, selection, pending: Pending::default(), is_read: !rows_are_stale }
     }
 
-    /// The keys to change; none where nothing is left to do, and until the dialog has read them. Keys that are pressed
-    /// before may be meant for another row than the one that was selected.
+    /// The keys to change; none where nothing is left to do, and until they are certain.
     pub fn picked(&self) -> Option<Vec<Picked>> {
         let selection = self.selection.as_ref().filter(|_| self.is_read)?;
         (!selection.keys.is_empty()).then(|| selection.keys.clone())

@@ -190,7 +190,7 @@ impl KeysScreen {
         // What an action works on: the selection, else the row.
         let targets = |action| {
             if self.picked.is_empty() {
-                Targets::key(action, key.clone(), shared.now)
+                Targets::key(action, key.clone(), self.list.rows.is_stale(), shared.now)
             } else {
                 Targets::keys(action, self.picked.iter().copied().collect())
             }
