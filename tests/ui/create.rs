@@ -31,6 +31,24 @@ fn a_key_with_the_default_name_is_created_and_copied_in_six_keystrokes() {
 }
 
 #[test]
+fn keys_typed_before_the_secret_is_shown_reach_its_dialog() {
+    for keys in ["n enter enter enter c enter", "n enter enter enter enter enter c enter", "r l c enter"] {
+        let mut script = Script::new(80, 24);
+        script.press("n enter enter enter c enter");
+        assert_eq!(script.copied.len(), 1, "{keys}");
+        script.press_at_once(keys);
+        assert!(script.app.modals.is_empty(), "{keys}: {}", script.screen());
+        assert_eq!(script.copied.len(), 2, "{keys}: copied again");
+    }
+    // What repeats the confirmation closes nothing, and what follows a deletion is no command on the list.
+    let mut script = Script::new(80, 24);
+    script.press("n").press_at_once("enter enter enter enter enter enter");
+    assert!(script.screen().contains("c copy"), "{}", script.screen());
+    script.press("c enter d").text("Generic November 2026").press_at_once("enter n n q");
+    assert!(script.app.modals.is_empty() && !script.quit, "{}", script.screen());
+}
+
+#[test]
 fn a_named_key_is_created_and_copied_in_fourteen_keystrokes() {
     let mut script = Script::new(80, 24);
     assert_eq!(counted(&mut script, "n enter C h e c k o u t enter enter c enter"), 14);

@@ -9,6 +9,9 @@ use super::msg::{Asker, Effect, Target};
 use super::screen_id::ScreenId;
 use super::shared::Shared;
 
+/// Maximum number of keys that are kept until a dialog has its result.
+const MOST_TYPED_AHEAD: usize = 32;
+
 impl App {
     pub(super) fn key(&mut self, chord: Chord) {
         if chord == Chord::ctrl_c() {
@@ -29,6 +32,13 @@ impl App {
             }
             _ => {}
         }
+        if self.is_submitting() {
+            if self.typed_ahead.len() < MOST_TYPED_AHEAD {
+                self.typed_ahead.push(chord);
+            }
+            return;
+        }
+        let top = self.modals.last().map(Modal::dialog);
         // A character typed into a field is text, whatever it is bound to.
         let takes_text = top.map_or_else(|| self.is_typing(), Dialog::takes_text);
         let action = match top {
@@ -41,6 +51,29 @@ impl App {
         }
         if takes_text || !press.action.is_some_and(|action| self.act_globally(action)) {
             self.press_on_screen(&press);
+        }
+    }
+
+    fn is_submitting(&mut self) -> bool {
+        let top = self.modals.last_id().and_then(|id| self.modals.get_mut(id));
+        top.is_some_and(|modal| modal.dialog_mut().is_submitting())
+    }
+
+    /// Passes on what was typed while a dialog waited for its result. It is meant for the dialog that shows the result:
+    /// without one it is dropped, as is what repeats the confirmation.
+    pub(super) fn replay(&mut self, is_replaced: bool) {
+        if self.is_submitting() {
+            return;
+        }
+        let typed = std::mem::take(&mut self.typed_ahead);
+        if is_replaced {
+            let contexts = [Context::Modal];
+            let is_confirmation =
+                |chord: &Chord| self.shared.bindings().action(&contexts, chord) == Some(Action::Confirm);
+            let typed: Vec<Chord> = typed.into_iter().skip_while(is_confirmation).collect();
+            for chord in typed {
+                self.key(chord);
+            }
         }
     }
 

@@ -19,7 +19,7 @@ pub mod screens;
 pub mod shared;
 pub mod text_field;
 
-use crate::config::bindings::{Action, Context};
+use crate::config::bindings::{Action, Chord, Context};
 use crate::config::remembered::Remembered;
 use crate::config::settings::ThemeName;
 use crate::desk::Who;
@@ -51,6 +51,8 @@ pub struct App {
     pub waiting: bool,
     /// Whether Ctrl-C was pressed while a secret has not been delivered: quit once that question is answered.
     quitting: bool,
+    /// Keys for the dialog that replaces the present one, typed before it is open.
+    typed_ahead: Vec<Chord>,
     session: Pending<Box<SessionInfo>>,
     known_head: Pending<Box<KnownHeadCheck>>,
     /// The Application that the command line names.
@@ -73,6 +75,7 @@ impl App {
             banner: None,
             waiting: false,
             quitting: false,
+            typed_ahead: Vec::new(),
             session: Pending::default(),
             known_head: Pending::default(),
             wanted_application: application,

@@ -7,7 +7,7 @@ use crate::domain::text::capitalized;
 
 use super::App;
 use super::message::Message;
-use super::modal::{Form, LogMismatchDialog};
+use super::modal::{Flow, Form, LogMismatchDialog};
 use super::msg::{Asker, Load, RequestId, Response, SessionInfo};
 use super::pending::Reply;
 
@@ -25,7 +25,9 @@ impl App {
             Asker::Dialog(id) => {
                 if let Some((dialog, shared)) = self.dialog(id) {
                     let flow = dialog.receive(&mut reply, shared);
+                    let is_replaced = matches!(flow, Flow::Swap(_));
                     self.follow(flow, Some(id));
+                    self.replay(is_replaced);
                 }
             }
         }

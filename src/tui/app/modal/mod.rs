@@ -127,6 +127,11 @@ pub trait Dialog {
         None
     }
 
+    /// Whether it waits for the result of what was confirmed.
+    fn is_submitting(&mut self) -> bool {
+        self.submission().is_some_and(|submission| submission.is_pending())
+    }
+
     /// The operation is done.
     fn done(&mut self, _outcome: Outcome, _shared: &mut Shared) -> Flow {
         Flow::Close

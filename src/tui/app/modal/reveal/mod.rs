@@ -36,6 +36,8 @@ pub struct Reveal {
     /// Whether it went to a terminal's clipboard, which keydesk cannot clear by itself.
     pub in_terminal_clipboard: bool,
     copy: Pending<Copied>,
+    /// Whether Enter was pressed while the copy was pending: close once it has succeeded.
+    closes_when_copied: bool,
     write: Pending<PathBuf>,
     /// Whether it was copied or written.
     saved: bool,
@@ -80,6 +82,7 @@ impl Reveal {
             cleared_at: None,
             in_terminal_clipboard: false,
             copy: Pending::default(),
+            closes_when_copied: false,
             write: Pending::default(),
             saved: false,
             noted: false,
@@ -181,6 +184,7 @@ impl Reveal {
                 self.in_terminal_clipboard = false;
                 self.set_status(Tone::Note, "Asked your terminal to clear its clipboard. Paste to check.");
             }
+            Action::Close | Action::Confirm if self.copy.is_waiting() => self.closes_when_copied = true,
             Action::Close | Action::Cancel | Action::Confirm => return self.close(shared),
             _ => {}
         }
@@ -324,6 +328,7 @@ impl Dialog for Reveal {
     fn receive(&mut self, reply: &mut Reply, shared: &mut Shared) -> Flow {
         match self.copy.take(reply) {
             Some(Ok(copied)) => {
+                let closes = std::mem::take(&mut self.closes_when_copied);
                 self.in_terminal_clipboard = copied.is_in_terminal();
                 if copied.is_claimed() {
                     self.set_status(Tone::Done, &copied.describe("press w"));
@@ -332,6 +337,9 @@ impl Dialog for Reveal {
                         let seconds = TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000));
                         self.cleared_at = shared.now.checked_add_signed(seconds);
                     }
+                    if closes {
+                        return self.close(shared);
+                    }
                 } else {
                     let text = copied.describe("press w");
                     let text = format!("{text}. Press v and select it with the mouse, or press w.");
@@ -339,6 +347,7 @@ impl Dialog for Reveal {
                 }
             }
             Some(Err(error)) => {
+                self.closes_when_copied = false;
                 self.set_status(
                     Tone::Error,
                     &format!("{}. Press w to write a file.", capitalized(&error.to_string())),

@@ -301,6 +301,10 @@ impl Dialog for Wizard {
         }
     }
 
+    fn is_submitting(&mut self) -> bool {
+        self.is_confirmed || self.submission.is_pending()
+    }
+
     fn submission(&mut self) -> Option<&mut Submission> {
         Some(&mut self.submission)
     }
