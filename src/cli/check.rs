@@ -169,8 +169,8 @@ fn collect(
         rotating.add(application, attention::predecessors(reader, id, now, until, rotating.remaining())?);
         idle.add(application, attention::idle(reader, id, now, idle_since, idle.remaining())?);
         undelivered.add(application, attention::undelivered(reader, id, now, undelivered.remaining())?);
-        let room = MAX_LISTED.saturating_sub(report.deleted_in_use.len());
-        let deleted = attention::deleted_in_use(reader, Scope::Application(id), now, room)?;
+        let remaining = MAX_LISTED.saturating_sub(report.deleted_in_use.len());
+        let deleted = attention::deleted_in_use(reader, Scope::Application(id), now, remaining)?;
         report.deleted_in_use.extend(deleted.into_iter().map(|found| (found, application.name.to_string())));
     }
     let mut rotating = std::mem::take(&mut report.rotating.keys);
@@ -251,7 +251,7 @@ fn print(context: &Context, report: &Report, within: &str) -> Result<(), Command
         (
             undelivered,
             counted(undelivered, "is valid but was", "are valid but were"),
-            " never delivered, rotate or delete:".to_owned(),
+            " never delivered (rotate or delete):".to_owned(),
         ),
     ];
     for (group, who, what) in notes.into_iter().filter(|(group, ..)| !group.keys.is_empty()) {

@@ -105,7 +105,7 @@ fn set_status(
         if before.status == status {
             return Ok((before, vec![]));
         }
-        // Whoever changes another user has signed in and remains. The system, which may take long to answer, is not
+        // A user who changes another one has signed in and remains. The system, which may respond slowly, is not
         // asked then.
         if id == tx.actor() && status != UserStatus::Active {
             refuse_last_user(tx, id, can_sign_in)?;

@@ -10,7 +10,7 @@ use keydesk::store::keys;
 use crate::script::Script;
 use crate::support::{TestDesk, noon};
 
-/// One delivered key that was created 50 days ago to expire after so many days.
+/// One delivered key that was created 50 days ago to expire after this number of days.
 fn with_key(name: &str, days: i64) -> (TestDesk, Key) {
     let mut desk = TestDesk::new();
     desk.now -= TimeDelta::days(50);

@@ -22,7 +22,7 @@ fn add(desk: &mut TestDesk, name: &str) -> (Picked, String) {
     (picked, created.secret.expose().to_owned())
 }
 
-/// Presents a key so many times; what it left in the database is there when this returns.
+/// Uses a key a number of times; what it left in the database is there when this returns.
 fn present(desk: &TestDesk, clock: fn() -> Instant, secret: &str, times: usize, from: &str) {
     let verifier = Verifier::with_clock(desk.path(), clock).unwrap();
     for _ in 0..times {

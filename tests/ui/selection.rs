@@ -6,7 +6,7 @@ use keydesk::domain::key::Key;
 use crate::script::Script;
 use crate::support::TestDesk;
 
-/// Keys with these names, which expire within so many days.
+/// Keys with these names, which expire within this number of days.
 fn with(keys: &[(&str, i64)]) -> TestDesk {
     let mut desk = TestDesk::new();
     desk.now -= TimeDelta::days(10);

@@ -161,7 +161,7 @@ mod tests {
             [Warning::EndOfYear, Warning::CrowdedMonth(12)]
         );
         assert_eq!(warnings(at("2027-02-23T09:00:00Z"), &zone, 9), []);
-        // In the zone, not in UTC: it is Saturday there already.
+        // In the zone, not in UTC: there it is Saturday.
         assert_eq!(warnings(at("2027-02-19T23:30:00Z"), &zone, 0), [Warning::Weekend(Weekday::Sat)]);
     }
 

@@ -236,14 +236,14 @@ impl KeyTable {
     fn name(&self, appearance: &Appearance, key: &Key, found: &[String]) -> Line<'static> {
         let Appearance { theme, glyphs } = appearance;
         let id = if self.with_id.contains(&key.id) { format!(" {}", key.id) } else { String::new() };
-        let room = self.name_width.saturating_sub(id.len());
+        let width_left = self.name_width.saturating_sub(id.len());
         // An arrow in the last cells has no space before it.
-        let space = if name_need(key, &[]) > room { "" } else { " " };
+        let space = if name_need(key, &[]) > width_left { "" } else { " " };
         let arrow = partner(key, glyphs).map_or_else(String::new, |(arrow, _)| format!("{space}{arrow}"));
-        let name = cut(key.name.as_str(), room.saturating_sub(Span::raw(&arrow).width()), glyphs.cut);
+        let name = cut(key.name.as_str(), width_left.saturating_sub(Span::raw(&arrow).width()), glyphs.cut);
         let mut spans = mark(name, found, theme.text, theme.matched);
         spans.push(Span::styled(arrow, theme.dim));
-        let gap = " ".repeat(room.saturating_sub(spans.iter().map(Span::width).sum()));
+        let gap = " ".repeat(width_left.saturating_sub(spans.iter().map(Span::width).sum()));
         if !id.is_empty() {
             spans.push(Span::raw(gap));
             spans.extend(mark(id, found, theme.dim, theme.matched));
@@ -302,8 +302,8 @@ fn name_need(key: &Key, with_id: &[KeyId]) -> usize {
 fn alike(rows: &[Key], width: Option<usize>) -> Vec<KeyId> {
     let mut looks: BTreeMap<String, Vec<KeyId>> = BTreeMap::new();
     for key in rows {
-        let room = width.map_or(usize::MAX, |width| width.saturating_sub(suffix_width(key, &[])));
-        looks.entry(cut(key.name.as_str(), room, " ")).or_default().push(key.id);
+        let width_left = width.map_or(usize::MAX, |width| width.saturating_sub(suffix_width(key, &[])));
+        looks.entry(cut(key.name.as_str(), width_left, " ")).or_default().push(key.id);
     }
     looks.into_values().filter(|keys| keys.len() > 1).flatten().collect()
 }
