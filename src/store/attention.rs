@@ -125,7 +125,7 @@ pub fn idle(
     by_use(r, application, now, since, "k.delivered < ?5", most)
 }
 
-/// Valid keys of an Application whose secret was never delivered.
+/// Valid keys of an Application without a successor whose secret was never delivered.
 pub fn undelivered(
     r: &Reader<'_>,
     application: ApplicationId,
@@ -134,7 +134,7 @@ pub fn undelivered(
 ) -> Result<FoundKeys, StoreError> {
     // A secret that nobody has was never used: 1 is the first instant of use.
     let first = Instant::from_timestamp(1, 0).unwrap_or(now);
-    by_use(r, application, now, first, "k.delivered IS NULL AND ?5 > 0", most)
+    by_use(r, application, now, first, "k.delivered IS NULL AND k.replaced_by IS NULL AND ?5 > 0", most)
 }
 
 fn by_use(

@@ -58,6 +58,10 @@ fn other_findings_do_not_fail_the_check() {
     assert_eq!(names(&document, "idle"), ["Idle"]);
     assert_eq!(names(&document, "undelivered"), ["Never shown"]);
     assert_eq!(names(&document, "still_used"), [""; 0]);
+    // A key that has a successor needs neither rotation nor deletion.
+    home.sql("UPDATE keys SET replaced_by = '0000000000' WHERE name = 'Never shown'");
+    assert_eq!(names(&home.run(&["check", "--json"]).json(), "undelivered"), [""; 0]);
+    home.sql("UPDATE keys SET replaced_by = NULL WHERE name = 'Never shown'");
     let text = home.run(&["check", "--within", "14d"]).out;
     for part in ["not used for 90 days", "never delivered", "REPLACED BY"] {
         assert!(text.contains(part), "{part}: {text}");
