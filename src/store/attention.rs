@@ -122,7 +122,7 @@ pub fn idle(
     since: Instant,
     most: usize,
 ) -> Result<FoundKeys, StoreError> {
-    by_use(r, application, now, since, "k.delivered < ?5", most)
+    by_use(r, application, now, since, "k.delivered < ?2", most)
 }
 
 /// Valid keys of an Application without a successor whose secret was never delivered.
@@ -134,7 +134,7 @@ pub fn undelivered(
 ) -> Result<FoundKeys, StoreError> {
     // A secret that nobody has was never used: 1 is the first instant of use.
     let first = Instant::from_timestamp(1, 0).unwrap_or(now);
-    by_use(r, application, now, first, "k.delivered IS NULL AND k.replaced_by IS NULL AND ?5 > 0", most)
+    by_use(r, application, now, first, "k.delivered IS NULL AND k.replaced_by IS NULL", most)
 }
 
 fn by_use(
@@ -151,13 +151,8 @@ fn by_use(
          CROSS JOIN keys k ON k.key_id = m.key_id CROSS JOIN users u ON u.id = k.creator_id \
          WHERE k.is_disabled = 0 AND k.expires > ?3 AND {condition} ORDER BY k.used_order, k.key_id LIMIT ?4"
     );
-    let values = vec![
-        application.0.into(),
-        unused_since.timestamp().into(),
-        now.timestamp().into(),
-        number(most + 1),
-        unused_since.timestamp().into(),
-    ];
+    let values =
+        vec![application.0.into(), unused_since.timestamp().into(), now.timestamp().into(), number(most + 1)];
     let mut found = FoundKeys::cut(select(r, &sql, values)?, most);
     if !found.more {
         let looked_at: u64 = r.value(
