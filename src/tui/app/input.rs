@@ -19,12 +19,12 @@ impl App {
             return self.quit();
         }
         let bound = |app: &Self, contexts: &[Context]| app.shared.bindings().action(contexts, &chord);
-        let top = self.modals.last().map(Modal::dialog);
         match bound(self, &[Context::Global]) {
             Some(Action::Suspend) => return self.suspend(),
             Some(Action::Redraw) => return self.shared.push(Effect::Redraw),
             Some(Action::Help) => {
-                if let Some(dialog) = top.filter(|dialog| !dialog.takes_text())
+                if let Some(dialog) =
+                    self.modals.last().map(Modal::dialog).filter(|dialog| !dialog.takes_text())
                     && !matches!(self.modals.last(), Some(Modal::Reading(reading)) if matches!(reading.page, Page::Help { .. }))
                 {
                     return self.open(Reading::help("this dialog", dialog.contexts()));
@@ -77,11 +77,11 @@ impl App {
         }
     }
 
-    /// Calls `f` with the top dialog, unless that waits for an operation; returns whether a dialog is open.
+    /// Calls `f` with the top dialog, unless that waits for its result; returns whether a dialog is open.
     fn in_dialog(&mut self, f: impl FnOnce(&mut dyn Dialog, &mut Shared) -> Flow) -> bool {
         let Some(id) = self.modals.last_id() else { return false };
         if let Some((dialog, shared)) = self.dialog(id)
-            && !dialog.submission().is_some_and(|submission| submission.is_pending())
+            && !dialog.is_submitting()
         {
             let flow = f(dialog, shared);
             self.follow(flow, Some(id));

@@ -171,7 +171,6 @@ impl Wizard {
     }
 
     fn back(&mut self, shared: &mut Shared) -> Flow {
-        self.is_confirmed = false;
         match self.step {
             Step::Service => return Flow::Close,
             Step::Details if self.third_party => self.enter(Step::Platform, shared),
