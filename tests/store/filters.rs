@@ -14,7 +14,7 @@ use keydesk::store::keys::{self, KeyQuery, KeySort};
 use keydesk::store::{Anchor, Window};
 use proptest::prelude::*;
 
-use crate::fixtures::{application, colleague, name, picked};
+use crate::fixtures::{application, colleague, listed, name, picked};
 use crate::support::{self, TestDesk};
 
 const SOON: TimeDelta = TimeDelta::days(7);
@@ -67,20 +67,6 @@ fn query(desk: &TestDesk, filter: KeyFilter, sort: KeySort) -> KeyQuery {
         now: desk.now,
         soon: SOON,
     }
-}
-
-fn all(desk: &TestDesk, query: &KeyQuery) -> Vec<Key> {
-    let mut found = Vec::new();
-    let catalog = Catalog::built_in().unwrap();
-    desk.store
-        .read(|r| {
-            keys::each(r, query, &catalog, usize::MAX, |key| {
-                found.push(key);
-                Ok(())
-            })
-        })
-        .unwrap();
-    found
 }
 
 /// Whether a key matches, without SQL.
@@ -160,7 +146,7 @@ proptest! {
     ) {
         let desk = filled();
         let catalog = Catalog::built_in().unwrap();
-        let everything = all(&desk, &query(&desk, KeyFilter::default(), KeySort::Name));
+        let everything = listed(&desk, &query(&desk, KeyFilter::default(), KeySort::Name));
         let alone = TERMS.iter().map(|term| vec![*term]);
         for (place, text) in alone.chain(chosen).map(|terms| terms.join(" ")).enumerate() {
             let (filter, invalid) = KeyFilter::parse(&text);
@@ -170,7 +156,7 @@ proptest! {
                 .filter(|key| filter.terms.iter().all(|term| matches(term, key, &desk, &catalog)))
                 .count();
             let query = query(&desk, filter, KeySort::ALL[place % KeySort::ALL.len()]);
-            let found = all(&desk, &query);
+            let found = listed(&desk, &query);
             prop_assert_eq!(found.len(), wanted, "{}", &text);
             let (count, page) = desk
                 .store
@@ -196,9 +182,9 @@ proptest! {
 #[test]
 fn each_term_is_true_of_some_keys_and_not_of_others() {
     let desk = filled();
-    let everything = all(&desk, &query(&desk, KeyFilter::default(), KeySort::Name));
+    let everything = listed(&desk, &query(&desk, KeyFilter::default(), KeySort::Name));
     for text in TERMS.iter().filter(|text| **text != "foo:bar") {
-        let found = all(&desk, &query(&desk, KeyFilter::parse(text).0, KeySort::Name)).len();
+        let found = listed(&desk, &query(&desk, KeyFilter::parse(text).0, KeySort::Name)).len();
         assert!(found > 0 && found < everything.len(), "{text}: {found}");
     }
 }

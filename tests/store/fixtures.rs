@@ -3,8 +3,10 @@
 use keydesk::desk::{self, CreatedKey, Picked};
 use keydesk::domain::application::ApplicationId;
 use keydesk::domain::key::{Key, NewKey};
+use keydesk::domain::platform::Catalog;
 use keydesk::domain::text::Name;
 use keydesk::domain::user::{Email, User};
+use keydesk::store::keys::{self, KeyQuery};
 use keydesk::store::users;
 
 use crate::support::TestDesk;
@@ -33,6 +35,21 @@ pub fn create(desk: &mut TestDesk, key: &str) -> CreatedKey {
 
 pub fn picked(key: &Key) -> [Picked; 1] {
     [Picked { id: key.id, version: key.version }]
+}
+
+/// All keys of a list, in its order.
+pub fn listed(desk: &TestDesk, query: &KeyQuery) -> Vec<Key> {
+    let mut found = Vec::new();
+    let catalog = Catalog::built_in().unwrap();
+    desk.store
+        .read(|r| {
+            keys::each(r, query, &catalog, usize::MAX, |key| {
+                found.push(key);
+                Ok(())
+            })
+        })
+        .unwrap();
+    found
 }
 
 /// Another user, signed in by their own login.

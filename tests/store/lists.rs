@@ -13,7 +13,7 @@ use keydesk::store::keys::{self, KeyQuery, KeySort};
 use keydesk::store::{Anchor, Window, applications};
 use proptest::prelude::*;
 
-use crate::fixtures::{application, colleague, name, picked, user};
+use crate::fixtures::{application, colleague, listed, name, picked, user};
 use crate::support::{self, TestDesk};
 
 const PLATFORMS: [Option<&str>; 4] = [None, Some("braze"), Some("segment"), Some("gone")];
@@ -68,20 +68,6 @@ fn query(desk: &TestDesk, sort: KeySort, descending: bool) -> KeyQuery {
         now: desk.now,
         soon: TimeDelta::days(7),
     }
-}
-
-fn all(desk: &TestDesk, query: &KeyQuery) -> Vec<Key> {
-    let mut found = Vec::new();
-    let catalog = Catalog::built_in().unwrap();
-    desk.store
-        .read(|r| {
-            keys::each(r, query, &catalog, usize::MAX, |key| {
-                found.push(key);
-                Ok(())
-            })
-        })
-        .unwrap();
-    found
 }
 
 fn page(
@@ -217,12 +203,12 @@ fn every_order_is_that_of_the_model_in_windows_of_both_directions() {
                 let mut query = KeyQuery { scope, ..query(&desk, sort, descending) };
                 let expected = model(&desk, &query);
                 assert_eq!(expected.len(), if scope == Scope::All { 60 + 7 } else { 48 + 6 });
-                assert_eq!(all(&desk, &query), expected, "{query:?}");
+                assert_eq!(listed(&desk, &query), expected, "{query:?}");
                 walk_both_ways(&desk, &query, &expected);
                 query.filter = KeyFilter::parse("ana").0;
                 let expected = model(&desk, &query);
                 assert!(!expected.is_empty());
-                assert_eq!(all(&desk, &query), expected, "{query:?}");
+                assert_eq!(listed(&desk, &query), expected, "{query:?}");
                 walk_both_ways(&desk, &query, &expected);
             }
         }
@@ -268,7 +254,7 @@ fn no_order_sorts_all_rows() {
                 for filter in ["", "check braze"] {
                     query.filter = KeyFilter::parse(filter).0;
                     let from =
-                        all(&desk, &KeyQuery { filter: KeyFilter::default(), ..query.clone() })[3].clone();
+                        listed(&desk, &KeyQuery { filter: KeyFilter::default(), ..query.clone() })[3].clone();
                     let plan = desk.store.read(|r| keys::plan(r, &query, &catalog, &from)).unwrap();
                     assert!(!plan.contains("TEMP B-TREE"), "{query:?}: {plan}");
                     if filter.is_empty() {
@@ -296,11 +282,11 @@ fn no_order_sorts_all_rows() {
 #[test]
 fn a_filter_looks_at_name_id_platform_and_creator() {
     let desk = filled(40);
-    let everything = all(&desk, &query(&desk, KeySort::Name, false));
+    let everything = listed(&desk, &query(&desk, KeySort::Name, false));
     let found = |filter: &str| {
         let mut query = query(&desk, KeySort::Name, false);
         query.filter = KeyFilter::parse(filter).0;
-        let rows = all(&desk, &query);
+        let rows = listed(&desk, &query);
         let catalog = Catalog::built_in().unwrap();
         let count = desk.store.read(|r| keys::count(r, &query, &catalog)).unwrap();
         assert_eq!(usize::try_from(count).unwrap(), rows.len(), "{filter}");
@@ -331,12 +317,12 @@ fn states_are_distinguished() {
     for &state in KeyState::ALL {
         let mut wanted = query(&desk, KeySort::Expires, false);
         wanted.state = Some(state);
-        let rows = all(&desk, &wanted);
+        let rows = listed(&desk, &wanted);
         assert!(!rows.is_empty() && rows.iter().all(|key| key.state(desk.now, soon) == state), "{state:?}");
     }
     let here = application(&desk);
     let attention = desk.store.read(|r| keys::attention(r, here, desk.now, desk.now + soon)).unwrap();
-    let everything = all(&desk, &query(&desk, KeySort::Name, false));
+    let everything = listed(&desk, &query(&desk, KeySort::Name, false));
     let expected = everything
         .iter()
         .filter(|key| key.state(desk.now, soon) == KeyState::ExpiresSoon && key.replaced_by.is_none())
@@ -360,12 +346,12 @@ proptest! {
         let mut desk = filled(30);
         let scope = scopes(&desk)[usize::from(everywhere)];
         let query = KeyQuery { scope, ..query(&desk, sort, descending) };
-        let rows = all(&desk, &query);
+        let rows = listed(&desk, &query);
         let row = rows[at].clone();
         if gone {
             desk::delete_keys(&mut desk.session(), &picked(&row)).unwrap();
         }
-        let left = all(&desk, &query);
+        let left = listed(&desk, &query);
         let found = page(&desk, &query, Anchor::At(Box::new(row.clone())), before, after);
         let place = if gone { at.min(left.len() - 1) } else { at };
         prop_assert_eq!(&found.rows[found.anchor].id, &left[place].id, "the row, or the next, or the last");

@@ -142,15 +142,15 @@ mod tests {
     use super::*;
     use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
-    fn at(text: &str) -> Instant {
+    pub(super) fn at(text: &str) -> Instant {
         DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc)
     }
 
-    fn east() -> FixedOffset {
+    pub(super) fn east() -> FixedOffset {
         FixedOffset::east_opt(3_600).unwrap()
     }
 
-    const NOW: &str = "2026-11-23T09:00:00Z";
+    pub(super) const NOW: &str = "2026-11-23T09:00:00Z";
 
     #[test]
     fn gentle_warnings() {

@@ -161,18 +161,9 @@ fn end_of<Z: TimeZone>(date: NaiveDate, zone: &Z) -> Option<Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::expiry::tests::{NOW, at, east};
     use chrono::{FixedOffset, MappedLocalTime, Offset};
     use proptest::prelude::*;
-
-    fn at(text: &str) -> Instant {
-        DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc)
-    }
-
-    fn east() -> FixedOffset {
-        FixedOffset::east_opt(3_600).unwrap()
-    }
-
-    const NOW: &str = "2026-11-23T09:00:00Z";
 
     /// A zone whose clock is put from one offset to another at an instant, as `chrono::Local` sees it: of times that
     /// come twice it knows the second only where they begin.
