@@ -5,7 +5,7 @@ use crate::cli::error::CommandError;
 use crate::cli::key_list;
 use crate::domain::application::{Application, Scope};
 use crate::domain::expiry::relative;
-use crate::domain::key::{Key, KeyId, KeyKind};
+use crate::domain::key::{Key, KeyId, KeyKind, Tombstone};
 use crate::domain::key_filter::{KeyField, KeyFilter, KeyTerm};
 use crate::domain::platform::Catalog;
 use crate::domain::text::{fold, inert};
@@ -132,15 +132,37 @@ pub(crate) fn key_or_tombstone(
     if found.is_empty() {
         let named = context.application.as_deref().map(|name| named_application(reader, name)).transpose()?;
         let deleted = keys::deleted_named(reader, named.map(|application| application.id), text)?;
-        found.extend(deleted.into_iter().map(|key| {
-            let deleted = relative(key.deleted, context.now);
-            (key.id, format!("{}  {}  deleted {deleted}", key.prefix, key.name))
-        }));
+        found.extend(deleted.iter().map(|key| (key.id, deleted_candidate(context, key))));
     }
     match found.as_slice() {
         [(id, _)] => Ok(*id),
         [] => Err(CommandError::not_found(format!("key {:?} not found", inert(text))).hint(SEE_ALL_KEYS)),
         several => Err(ambiguous(text, "", several.iter().map(|(_, line)| line.clone()).collect())),
+    }
+}
+
+/// The deleted key that `text` names, in the Application that was named or in all.
+pub(crate) fn deleted_key(context: &Context, reader: &Reader<'_>, text: &str) -> Result<KeyId, CommandError> {
+    let text = text.trim();
+    let by_id = key_id(text).map(|id| keys::tombstone(reader, id)).transpose()?.flatten();
+    if let Some(tombstone) = by_id.filter(|tombstone| !text.contains('_') || tombstone.prefix == text) {
+        return Ok(tombstone.id);
+    }
+    let named = context.application.as_deref().map(|name| named_application(reader, name)).transpose()?;
+    let deleted = keys::deleted_named(reader, named.map(|application| application.id), text)?;
+    match deleted.as_slice() {
+        [one] => Ok(one.id),
+        [] => {
+            let Some(key) = keys::get(reader, key_or_tombstone(context, reader, text)?)? else {
+                return Err(CommandError::not_found(format!("key {:?} not found", inert(text))));
+            };
+            Err(CommandError::failed("not_deleted", format!("key {} is not deleted", key.prefix))
+                .hint(format!("delete it with: keydesk keys delete {}", key.id)))
+        }
+        several => {
+            let lines = several.iter().map(|key| deleted_candidate(context, key));
+            Err(ambiguous(text, "", lines.collect()))
+        }
     }
 }
 
@@ -179,6 +201,11 @@ fn ambiguous(text: &str, place: &str, mut candidates: Vec<String>) -> CommandErr
 fn candidate(context: &Context, key: &Key) -> String {
     let ends = if key.expires > context.now { "expires" } else { "expired" };
     format!("{}  {}  {ends} {}", key.prefix, key.name, relative(key.expires, context.now))
+}
+
+/// The same about a deleted key.
+fn deleted_candidate(context: &Context, key: &Tombstone) -> String {
+    format!("{}  {}  deleted {}", key.prefix, key.name, relative(key.deleted, context.now))
 }
 
 /// Those of the names that are similar to what was typed, the most similar first.

@@ -5,6 +5,7 @@ use std::fmt;
 use super::text;
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
+use crate::domain::deletion_receipt::Contradiction;
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::KeyId;
 use crate::domain::text::Name;
@@ -110,6 +111,9 @@ pub enum DeskError {
     LastActiveUser,
     #[error("{} is not in the future", rfc3339(*at))]
     Past { at: Instant },
+    /// The receipt of a deletion would contradict itself.
+    #[error("no receipt of the deletion of key {prefix} can be made: {reason}")]
+    NoReceipt { prefix: String, reason: Contradiction },
     #[error(transparent)]
     Entropy(#[from] EntropyError),
     #[error(transparent)]
@@ -149,6 +153,7 @@ impl DeskError {
             Self::PrefixFixed { .. } => "prefix_fixed",
             Self::LastActiveUser => "last_active_user",
             Self::Past { .. } => "past",
+            Self::NoReceipt { .. } => "no_receipt",
             Self::Entropy(_) => "no_randomness",
             Self::Store(error) => error.code(),
         }
@@ -175,6 +180,7 @@ impl DeskError {
                 "Add or enable another user whose login exists on this system first.".into()
             }
             Self::Past { .. } => "Choose a later date.".into(),
+            Self::NoReceipt { .. } => "Check the clock, and run \"keydesk audit verify\".".into(),
             Self::Store(error) => return error.hint(),
             Self::NoApplication => "Create one with: keydesk apps create NAME".into(),
             Self::NoStateDirectory => "Set HOME.".into(),

@@ -5,6 +5,7 @@ mod attention;
 mod audit_verification;
 mod create_key;
 mod delete_keys;
+pub mod deletion_receipt;
 mod disable_keys;
 mod error;
 mod facade;

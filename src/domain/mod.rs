@@ -9,8 +9,12 @@ pub mod audit_filter;
 pub mod audit_replay;
 pub mod clock;
 pub mod commitment;
+#[cfg(feature = "app")]
+pub mod deletion_receipt;
 pub mod expiry;
 pub mod filter;
+#[cfg(feature = "app")]
+pub(crate) mod inert_json;
 pub mod key;
 pub mod key_filter;
 pub mod known_head;

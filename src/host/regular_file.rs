@@ -56,7 +56,18 @@ pub fn read(path: &Path, most: u64) -> io::Result<String> {
     read_from(open(path)?, most)
 }
 
-/// The same without following links.
+/// Reads a file of at most `most` bytes.
+///
+/// # Errors
+/// As [`open`]; and when it is longer.
+pub fn read_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    within(bytes.len(), most)?;
+    Ok(bytes)
+}
+
+/// Reads a UTF-8 file without following links.
 ///
 /// # Errors
 /// As [`read`].
@@ -76,10 +87,15 @@ fn open_with(path: &Path, flags: i32) -> io::Result<File> {
 fn read_from(file: File, most: u64) -> io::Result<String> {
     let mut text = String::new();
     file.take(most + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > most {
+    within(text.len(), most)?;
+    Ok(text)
+}
+
+fn within(bytes: usize, most: u64) -> io::Result<()> {
+    if bytes as u64 > most {
         return Err(io::Error::other(format!("it is larger than {most} bytes")));
     }
-    Ok(text)
+    Ok(())
 }
 
 #[cfg(test)]

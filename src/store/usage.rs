@@ -27,6 +27,12 @@ pub fn last_30_days(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<u64>,
     Ok((first..first + 30).map(|day| counts.get(&day).copied().unwrap_or_default()).collect())
 }
 
+/// The number of accepted requests on the days after that of an instant (UTC), also of a deleted key.
+pub(crate) fn accepted_on_later_days(r: &Reader<'_>, id: KeyId, at: Instant) -> Result<u64, StoreError> {
+    let sql = "SELECT coalesce(sum(count), 0) FROM key_uses WHERE key_id = ?1 AND day > ?2";
+    r.value("reading the use of a key", sql, params![id.as_str(), day_of(at)])
+}
+
 /// Rejected requests with a key, for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {

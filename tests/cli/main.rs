@@ -8,6 +8,7 @@ mod audit;
 mod backup_and_export;
 mod check;
 mod completions;
+mod deletion_receipt;
 mod doctor;
 mod general;
 mod generated;

@@ -36,6 +36,9 @@ const SKIPPED: [(&str, &str); 6] = [
 const OF_PROXY: [(Kind, &str); 2] =
     [(Kind::Nginx, "sudo nginx -s reload"), (Kind::Caddy, "caddy run --config assets/proxy/Caddyfile")];
 
+/// Programs that blocks are about, which are skipped where the program is not installed.
+const PROGRAMS: [&str; 1] = ["ssh-keygen"];
+
 /// A fenced block.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Block {
@@ -164,10 +167,12 @@ impl NewUser {
 /// The shell blocks to run with a proxy.
 fn runnable(kind: Kind, all: &[Block]) -> Vec<&Block> {
     let other = OF_PROXY.iter().find(|(of, _)| *of != kind).unwrap().1;
+    let missing: Vec<_> = PROGRAMS.into_iter().filter(|program| !have(program)).collect();
     all.iter()
         .filter(|block| block.language == "sh")
         .filter(|block| !SKIPPED.iter().any(|(start, _)| block.text.starts_with(start)))
         .filter(|block| !block.text.contains(other))
+        .filter(|block| !missing.iter().any(|program| block.text.contains(program)))
         .collect()
 }
 
@@ -206,6 +211,10 @@ fn run_blocks(kind: Kind) {
     assert!(output_of("healthz").contains("ok"));
     assert!(output_of("keydesk verify").contains("valid"));
     assert!(output_of("keydesk check").contains("1 deleted key is still in use"), "{outputs:#?}");
+    assert!(output_of("receipt --verify").contains("matches: key ik_live_"), "{outputs:#?}");
+    if have("ssh-keygen") {
+        assert!(output_of("ssh-keygen -Y verify").contains("Good \"keydesk\" signature"), "{outputs:#?}");
+    }
     assert_eq!(left_of_keydesk(&new_user.path("home")), [] as [PathBuf; 0], "not removed");
     assert!(!new_user.path("usr/local/bin/keydesk").exists());
 }
@@ -310,6 +319,9 @@ fn every_exception_is_used() {
     for (kind, text) in OF_PROXY {
         let count = shell.iter().filter(|block| block.text.contains(text)).count();
         assert_eq!(count, 1, "{kind:?}: {text:?} is in {count} blocks");
+    }
+    for program in PROGRAMS {
+        assert!(shell.iter().any(|block| block.text.contains(program)), "{program:?} is in no block");
     }
     for (text, _) in NewUser::new().replacements() {
         assert!(shell.iter().any(|block| block.text.contains(text)), "{text:?} is in no block");

@@ -3,6 +3,7 @@
 mod accept;
 mod head;
 mod list;
+mod receipt;
 mod verify;
 
 use clap::Subcommand;
@@ -14,7 +15,7 @@ use crate::cli::help::Examples;
 
 const EXAMPLES: Examples = Examples(&[("keydesk audit list --since 7d", ""), ("keydesk audit verify", "")]);
 
-/// List the audit log, check it, print its head
+/// List the audit log, check it, print its head, make receipts of deletions
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(crate) enum Command {
@@ -23,6 +24,7 @@ pub(crate) enum Command {
     Verify(verify::Args),
     Head(head::Args),
     Accept(accept::Args),
+    Receipt(receipt::Args),
 }
 
 pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, CommandError> {
@@ -31,5 +33,6 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, CommandEr
         Command::Verify(args) => verify::run(context, &args),
         Command::Head(_) => head::run(context),
         Command::Accept(args) => accept::run(context, &args),
+        Command::Receipt(args) => receipt::run(context, &args),
     }
 }

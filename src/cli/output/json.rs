@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
 
-use crate::domain::text::is_unsafe;
+use crate::domain::inert_json;
 
 /// Compact, with a space after `:` and `,`, and control characters escaped.
 struct Inert;
@@ -25,15 +25,7 @@ impl Formatter for Inert {
     }
 
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe(*c)) {
-            writer.write_all(rest.as_bytes().get(..at).unwrap_or_default())?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-            rest = rest.get(at + c.len_utf8()..).unwrap_or_default();
-        }
-        writer.write_all(rest.as_bytes())
+        inert_json::write_fragment(writer, fragment)
     }
 }
 
@@ -78,6 +70,7 @@ impl<W: Write> Array<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::text::is_unsafe;
 
     #[test]
     fn hostile_text_is_exact_and_inert() {

@@ -4,7 +4,7 @@ use rusqlite::{Row, params};
 
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
-use crate::domain::audit::{AuditEntry, AuditRecord, ChainHash};
+use crate::domain::audit::{AuditAction, AuditEntry, AuditRecord, ChainHash};
 use crate::domain::commitment::Commitment;
 use crate::domain::key::KeyId;
 use crate::domain::user::{Caller, UserId};
@@ -34,7 +34,7 @@ pub fn identity(r: &Reader<'_>) -> Result<[u8; 16], StoreError> {
     r.value("reading the identity of the database", "SELECT identity FROM database", [])
 }
 
-pub(super) fn genesis(r: &Reader<'_>) -> Result<ChainHash, StoreError> {
+pub(crate) fn genesis(r: &Reader<'_>) -> Result<ChainHash, StoreError> {
     identity(r).map(|identity| ChainHash::genesis(&identity))
 }
 
@@ -57,6 +57,34 @@ pub fn last_at(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
 pub fn has_entries_by(r: &Reader<'_>, user: UserId, uid: u32) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM audit WHERE actor = ?1 AND actor_uid = ?2)";
     r.value("reading the audit log", sql, params![user.0, uid])
+}
+
+/// The last entry of the deletion of a key, with its hash. Reads the log from its end.
+pub(crate) fn deletion_of(r: &Reader<'_>, id: KeyId) -> Result<Option<(AuditEntry, ChainHash)>, StoreError> {
+    let sql = format!(
+        "SELECT {ENTRY} FROM audit l WHERE l.key_id = ?1 AND l.action = ?2 ORDER BY l.number DESC LIMIT 1"
+    );
+    r.first("reading the audit log", &sql, [id.as_str(), AuditAction::KeyDeleted.as_str()], entry)
+}
+
+/// The name that an Application had before the entry with a number, also one that was deleted since.
+pub(crate) fn application_name(
+    r: &Reader<'_>,
+    application: ApplicationId,
+    before: u64,
+) -> Result<Option<String>, StoreError> {
+    let [created, renamed] = [AuditAction::ApplicationCreated, AuditAction::ApplicationRenamed];
+    let named = r.first(
+        "reading the audit log",
+        &format!(
+            "SELECT {ENTRY} FROM audit l WHERE l.number < ?1 AND l.application_id = ?2 AND l.action IN (?3, ?4) \
+             ORDER BY l.number DESC LIMIT 1"
+        ),
+        params![before, application.0, created.as_str(), renamed.as_str()],
+        entry,
+    )?;
+    let changes = named.map(|(entry, _)| entry.changes()).unwrap_or_default();
+    Ok(changes.into_iter().find(|change| change.field == "name").and_then(|change| change.after))
 }
 
 /// Adds an entry to the end of the chain.
