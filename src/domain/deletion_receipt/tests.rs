@@ -135,8 +135,8 @@ fn unknown_missing_and_repeated_fields_are_rejected() {
         assert!(matches!(read, Err(Contradiction::Unreadable { .. })), "{changed}: {read:?}");
     }
     // What JSON may leave out is not left out either.
-    let changed = text.replace("    \"user\": null,\n", "");
-    let read = DeletionReceipt::read(changed.as_bytes()).unwrap();
+    let shorter = text.replace("    \"user\": null,\n", "");
+    let read = DeletionReceipt::read(shorter.as_bytes()).unwrap();
     assert!(read.contradictions.contains(&Contradiction::Rewritten), "{read:?}");
     let newer = text.replace(FORMAT, "keydesk deletion receipt 2");
     let read = DeletionReceipt::read(newer.as_bytes());
@@ -208,7 +208,7 @@ fn times_must_be_in_order_and_no_request_accepted_after_the_deletion() {
     };
     let unmatched = Contradiction::Fields { one: "last_accepted", other: "accepted_since" };
     let accepted = Contradiction::Accepted { requests: 2 };
-    assert_eq!(found(later), [unmatched.clone()]);
+    assert_eq!(found(later), std::slice::from_ref(&unmatched));
     assert_eq!(found(|receipt| receipt.accepted_since = 2), [unmatched, accepted.clone()]);
     let both = found(|receipt| {
         later(receipt);

@@ -34,7 +34,8 @@ pub fn identity(r: &Reader<'_>) -> Result<[u8; 16], StoreError> {
     r.value("reading the identity of the database", "SELECT identity FROM database", [])
 }
 
-pub(crate) fn genesis(r: &Reader<'_>) -> Result<ChainHash, StoreError> {
+/// The start of the chain.
+pub fn genesis(r: &Reader<'_>) -> Result<ChainHash, StoreError> {
     identity(r).map(|identity| ChainHash::genesis(&identity))
 }
 
@@ -60,7 +61,7 @@ pub fn has_entries_by(r: &Reader<'_>, user: UserId, uid: u32) -> Result<bool, St
 }
 
 /// The last entry of the deletion of a key, with its hash. Reads the log from its end.
-pub(crate) fn deletion_of(r: &Reader<'_>, id: KeyId) -> Result<Option<(AuditEntry, ChainHash)>, StoreError> {
+pub fn deletion_of(r: &Reader<'_>, id: KeyId) -> Result<Option<(AuditEntry, ChainHash)>, StoreError> {
     let sql = format!(
         "SELECT {ENTRY} FROM audit l WHERE l.key_id = ?1 AND l.action = ?2 ORDER BY l.number DESC LIMIT 1"
     );
@@ -68,7 +69,7 @@ pub(crate) fn deletion_of(r: &Reader<'_>, id: KeyId) -> Result<Option<(AuditEntr
 }
 
 /// The name that an Application had before the entry with a number, also one that was deleted since.
-pub(crate) fn application_name(
+pub fn application_name(
     r: &Reader<'_>,
     application: ApplicationId,
     before: u64,

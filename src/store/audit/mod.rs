@@ -7,6 +7,5 @@ pub mod replay;
 
 pub use chain::{ChainReport, walk};
 pub(super) use entries::append;
-pub(crate) use entries::{application_name, deletion_of, genesis};
-pub use entries::{has_entries_by, head, identity, last_at};
+pub use entries::{application_name, deletion_of, genesis, has_entries_by, head, identity, last_at};
 pub use list::{AuditRow, count, each, page};
