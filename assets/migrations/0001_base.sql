@@ -6,6 +6,14 @@ CREATE TABLE database (
     prefix   TEXT NOT NULL CHECK (length(prefix) BETWEEN 2 AND 8)
 ) STRICT;
 
+-- Advances with every change that a verification depends on. What a verifier has cached is valid as long as it stays: the
+-- recording of use does not advance it.
+CREATE TABLE generation (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    number INTEGER NOT NULL
+) STRICT;
+INSERT INTO generation (id, number) VALUES (1, 1);
+
 CREATE TABLE users (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     email      TEXT,
@@ -48,7 +56,7 @@ CREATE TABLE keys (
     name           TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
     -- What lists are ordered by: the name without regard to case, 2 before 10.
     name_order     TEXT NOT NULL,
-    -- Name, key ID and platform without regard to case: what a filter looks through.
+    -- Name, key ID, platform, owner and note without regard to case: what a filter looks through.
     folded         TEXT NOT NULL,
     prefix         TEXT NOT NULL,
     type           TEXT NOT NULL CHECK (type IN ('production', 'test')),
@@ -58,42 +66,63 @@ CREATE TABLE keys (
     created        INTEGER NOT NULL,
     expires        INTEGER NOT NULL CHECK (expires >= created),
     disabled       INTEGER,
+    -- The instant from which it is accepted again, if it is disabled for a time.
+    disabled_until INTEGER CHECK (disabled_until IS NULL OR disabled IS NOT NULL),
     delivered      INTEGER,
-    last_used      INTEGER,
-    last_used_from TEXT,
     replaces       TEXT,
     replaced_by    TEXT,
+    -- A predecessor that ends once it is unused for so many seconds, counted from `unused_since`.
+    unused_for     INTEGER CHECK (unused_for > 0),
+    unused_since   INTEGER CHECK ((unused_since IS NULL) = (unused_for IS NULL)),
+    -- Who to ask before it is deleted.
+    owner          TEXT CHECK (length(owner) BETWEEN 1 AND 100),
+    note           TEXT CHECK (length(note) BETWEEN 1 AND 500),
+    -- Addresses and networks, separated by commas. Empty: any.
+    allowed_sources TEXT NOT NULL DEFAULT '',
+    -- Its use is an alarm, and always rejected.
+    canary         INTEGER NOT NULL DEFAULT 0 CHECK (canary IN (0, 1)),
+    -- Uses of a canary key up to this instant were acknowledged.
+    acknowledged   INTEGER,
     -- Created by a diagnosis and deleted again within minutes.
     throwaway      INTEGER NOT NULL DEFAULT 0 CHECK (throwaway IN (0, 1)),
     version        INTEGER NOT NULL DEFAULT 1,
-    -- What lists are ordered by, where the column itself may be empty. Real columns, since an index on a generated one
-    -- covers nothing; the checks keep them true.
-    is_disabled    INTEGER NOT NULL DEFAULT 0 CHECK (is_disabled = (disabled IS NOT NULL)),
-    used_order     INTEGER NOT NULL DEFAULT 0 CHECK (used_order = coalesce(last_used, 0))
+    -- Disabled until it is enabled again. A real column, since an index on a generated one covers nothing.
+    is_disabled    INTEGER NOT NULL DEFAULT 0
+                   CHECK (is_disabled = (disabled IS NOT NULL AND disabled_until IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX keys_by_id ON keys (application_id, key_id);
 -- Has all that a filter and an order look at: one walk over it, and no look into the table, finds one in a million.
 CREATE INDEX keys_by_name ON keys
-    (application_id, name_order, key_id, folded, platform, creator_id, expires, is_disabled, used_order, replaced_by, type,
-     last_used_from);
+    (application_id, name_order, key_id, folded, platform, creator_id, expires, is_disabled, replaced_by, type, canary);
 CREATE INDEX keys_by_platform ON keys (application_id, platform, key_id);
 CREATE INDEX keys_by_expires ON keys (application_id, expires, key_id);
-CREATE INDEX keys_by_state ON keys (application_id, is_disabled, expires, key_id, replaced_by);
+CREATE INDEX keys_by_state ON keys (application_id, is_disabled, expires, key_id, replaced_by, canary);
 CREATE INDEX keys_by_creator ON keys (application_id, creator_id, key_id);
-CREATE INDEX keys_by_used ON keys (application_id, used_order, key_id);
 -- Finds the successors of a key: few keys have a predecessor.
 CREATE INDEX keys_by_replaces ON keys (replaces) WHERE replaces IS NOT NULL;
+CREATE INDEX keys_undelivered ON keys (application_id, key_id) WHERE delivered IS NULL;
+-- Few keys end by themselves or are canaries.
+CREATE INDEX keys_until_unused ON keys (key_id) WHERE unused_for IS NOT NULL;
+CREATE INDEX keys_disabled_until ON keys (key_id) WHERE disabled_until IS NOT NULL;
+CREATE INDEX keys_canaries ON keys (key_id) WHERE canary = 1;
 
 CREATE TRIGGER keys_are_counted AFTER INSERT ON keys
 BEGIN
     UPDATE applications SET key_count = key_count + 1 WHERE id = NEW.application_id;
     UPDATE users SET key_count = key_count + 1 WHERE id = NEW.creator_id;
+    UPDATE generation SET number = number + 1;
 END;
 CREATE TRIGGER keys_are_counted_off AFTER DELETE ON keys
 BEGIN
     UPDATE applications SET key_count = key_count - 1 WHERE id = OLD.application_id;
     UPDATE users SET key_count = key_count - 1 WHERE id = OLD.creator_id;
+    UPDATE generation SET number = number + 1;
+    DELETE FROM key_use WHERE key_id = OLD.key_id;
 END;
+CREATE TRIGGER keys_advance AFTER UPDATE ON keys
+BEGIN UPDATE generation SET number = number + 1; END;
+CREATE TRIGGER applications_advance AFTER UPDATE OF name ON applications
+BEGIN UPDATE generation SET number = number + 1; END;
 
 -- What remains of a deleted key. No foreign key to the Application: that may go too.
 CREATE TABLE tombstones (
@@ -149,7 +178,20 @@ BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit
 BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
 
--- Use, counted by day (days since 1970-01-01 UTC). Written in batches, separately from requests.
+-- Use is written in batches, separately from requests, and neither logged nor part of a verification. Its tables are
+-- narrow and have no foreign keys: what is written late may be about a key that was deleted.
+
+-- The first and the last use of each key that was ever used.
+CREATE TABLE key_use (
+    key_id         TEXT PRIMARY KEY,
+    application_id INTEGER NOT NULL,
+    first          INTEGER NOT NULL,
+    last           INTEGER NOT NULL,
+    last_from      TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX key_use_by_last ON key_use (application_id, last, key_id);
+
+-- Use, counted by day (days since 1970-01-01 UTC).
 CREATE TABLE key_uses (
     key_id TEXT NOT NULL,
     day    INTEGER NOT NULL,
@@ -158,6 +200,18 @@ CREATE TABLE key_uses (
 ) STRICT, WITHOUT ROWID;
 -- Old days are deleted by day, without reading every key.
 CREATE INDEX key_uses_by_day ON key_uses (day);
+
+-- Requests with a key by their source address, accepted ones (an empty reason) and rejected ones. An empty source: the
+-- address is not known; '*': the sources that are too old to be listed alone.
+CREATE TABLE key_sources (
+    key_id   TEXT NOT NULL,
+    reason   TEXT NOT NULL,
+    source   TEXT NOT NULL,
+    requests INTEGER NOT NULL CHECK (requests > 0),
+    first    INTEGER NOT NULL,
+    last     INTEGER NOT NULL,
+    PRIMARY KEY (key_id, reason, source)
+) STRICT, WITHOUT ROWID;
 
 -- A rejection that belongs to a key names it; the others have an empty key_id.
 CREATE TABLE refusals (
@@ -170,3 +224,31 @@ CREATE TABLE refusals (
     PRIMARY KEY (day, reason, key_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX refusals_by_key ON refusals (key_id, day);
+
+-- Use that came faster than it can be counted, to be added to the tables above.
+CREATE TABLE use_backlog (
+    number INTEGER PRIMARY KEY,
+    key_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    source TEXT NOT NULL,
+    count  INTEGER NOT NULL CHECK (count > 0),
+    first  INTEGER NOT NULL,
+    last   INTEGER NOT NULL
+) STRICT;
+
+-- The processes that record use. A row goes when its process has written all that it counted; one that stays was left by
+-- a process that was killed.
+CREATE TABLE recorders (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    started        INTEGER NOT NULL,
+    -- All use before this instant is written.
+    complete_until INTEGER NOT NULL
+) STRICT;
+
+-- Times in which use may have taken place without being recorded.
+CREATE TABLE recording_gaps (
+    number INTEGER PRIMARY KEY,
+    since  INTEGER NOT NULL,
+    until  INTEGER NOT NULL CHECK (until >= since)
+) STRICT;
+CREATE INDEX recording_gaps_by_end ON recording_gaps (until);

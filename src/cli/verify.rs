@@ -116,6 +116,8 @@ fn print_refused(context: &Context, refusal: Refusal) -> Result<Exit, CommandErr
             Reason::Deleted => "the key was deleted",
             Reason::WrongApplication => "the key belongs to another Application",
             Reason::WrongType => "it is a test key, and only production keys are accepted",
+            Reason::SourceNotAllowed => "the key is not accepted from this source address",
+            Reason::Canary => "a canary key, which must never be used",
         };
         let key = refusal.key.map(|id| format!(" (key {id})")).unwrap_or_default();
         format!("rejected: {reason}: {why}{key}")

@@ -80,8 +80,15 @@ pub(super) fn add(
             .change(Change::to("type", new.key_type.as_str()))
             .change(Change::to("expires", rfc3339(new.expires)))
             .commitment(commitment);
-        if purpose == Purpose::Throwaway {
-            record = record.change(Change::to("throwaway", "yes"));
+        let optional = [
+            ("owner", new.owner.as_ref().map(|owner| owner.as_str().to_owned())),
+            ("note", new.note.as_ref().map(|note| note.as_str().to_owned())),
+            ("allowed sources", (!new.allowed_sources.is_any()).then(|| new.allowed_sources.to_string())),
+            ("throwaway", (purpose == Purpose::Throwaway).then(|| "yes".to_owned())),
+            ("canary", (purpose == Purpose::Canary).then(|| "yes".to_owned())),
+        ];
+        for (field, value) in optional {
+            record.changes.extend(value.map(|value| Change::to(field, value)));
         }
         return Ok((CreatedKey { key, secret }, record));
     }

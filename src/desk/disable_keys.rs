@@ -4,6 +4,7 @@ use super::{DeskError, Picked, Session, as_picked};
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::Key;
+use crate::store::keys::Outage;
 use crate::store::{Urgency, keys};
 
 /// Whether keys that are neither expired nor deleted are accepted.
@@ -30,7 +31,7 @@ pub fn set_access(
                 changed.push(key);
                 continue;
             }
-            keys::set_disabled(tx, key.id, disabled.then_some(now))?;
+            keys::set_disabled(tx, key.id, disabled.then_some(Outage { since: now, until: None }))?;
             let (action, change) = match key.disabled {
                 None => (AuditAction::KeyDisabled, Change::to("disabled", rfc3339(now))),
                 Some(since) => (AuditAction::KeyEnabled, Change::from("disabled", rfc3339(since))),

@@ -21,6 +21,7 @@ use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Key, KeyId, NewKey, Purpose};
 use crate::domain::token::Entropy;
+use crate::store::keys::{Outage, ReplacedKey};
 use crate::store::{Claimed, Reader, RotationClaim, Store, Urgency, WriteTx, keys};
 
 /// When the old key expires.
@@ -190,6 +191,9 @@ fn succeed(
         kind: old.kind.clone(),
         key_type: old.key_type,
         expires,
+        owner: old.owner.clone(),
+        note: old.note.clone(),
+        allowed_sources: old.allowed_sources.clone(),
     };
     let (mut created, record) = add(tx, &new, Purpose::Access, now, entropy)?;
     keys::set_replaces(tx, created.key.id, old.id)?;
@@ -224,8 +228,15 @@ fn end(
         }
         Ending::AtOnce => now.max(old.created).min(old.expires),
     };
-    let disabled = (ending == Ending::AtOnce && expires > now && old.disabled.is_none()).then_some(now);
-    keys::set_replaced(tx, old.id, successor, expires, old.disabled.or(disabled))?;
+    let must_disable = ending == Ending::AtOnce
+        && expires > now
+        && !(old.disabled.is_some() && old.disabled_until.is_none());
+    let outage = if must_disable {
+        Some(Outage { since: old.disabled.unwrap_or(now), until: None })
+    } else {
+        old.disabled.map(|since| Outage { since, until: old.disabled_until })
+    };
+    keys::set_replaced(tx, old.id, ReplacedKey { by: successor, expires, outage, unused: None })?;
     let mut record = AuditRecord::new(AuditAction::KeyRotated).application(old.application).key(old.id);
     if old.replaced_by != Some(successor) {
         record = record.change(Change::to("replaced by", successor.as_str()));
@@ -233,8 +244,10 @@ fn end(
     if expires != old.expires {
         record = record.change(Change::between("expires", rfc3339(old.expires), rfc3339(expires)));
     }
-    if let Some(at) = disabled {
-        record = record.change(Change::to("disabled", rfc3339(at)));
+    if must_disable && old.disabled.is_none() {
+        record = record.change(Change::to("disabled", rfc3339(now)));
+    } else if let Some(until) = old.disabled_until.filter(|_| must_disable) {
+        record = record.change(Change::from("disabled until", rfc3339(until)));
     }
     Ok((existing_key(tx, old.id)?, record))
 }

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::domain::application::ApplicationId;
 use crate::domain::key::{KeyKind, KeyType, NewKey};
+use crate::domain::source::AllowedSources;
 use crate::domain::text::Name;
 use crate::domain::token::EntropyError;
 use crate::domain::user::{Email, UserId};
@@ -56,6 +57,9 @@ impl Place {
             kind: KeyKind::Generic,
             key_type: KeyType::Production,
             expires: session.now + TimeDelta::days(90),
+            owner: None,
+            note: None,
+            allowed_sources: AllowedSources::default(),
         };
         create_key(&mut session, &new)
     }

@@ -24,8 +24,25 @@ use super::key::KeyId;
 use super::user::UserStatus;
 
 /// The fields of a key in the log, by their names there. A tombstone keeps the first [`LASTING_FIELDS`].
-pub const KEY_FIELDS: [&str; 9] =
-    ["name", "platform", "type", "throwaway", "expires", "disabled", "delivered", "replaces", "replaced by"];
+pub const KEY_FIELDS: [&str; 17] = [
+    "name",
+    "platform",
+    "type",
+    "throwaway",
+    "expires",
+    "disabled",
+    "disabled until",
+    "delivered",
+    "unused since",
+    "acknowledged",
+    "replaces",
+    "replaced by",
+    "ends when unused for",
+    "owner",
+    "note",
+    "allowed sources",
+    "canary",
+];
 
 /// Number of fields in a tombstone.
 pub const LASTING_FIELDS: usize = 4;
@@ -182,13 +199,21 @@ impl AuditReplay {
                 }
             }
             _ => {
-                let mut changed =
-                    self.changes(entry).into_iter().fold(Facts::default(), |all, (_, facts)| all ^ facts);
+                let (mut changed, mut lasting) = (Facts::default(), Facts::default());
+                for (field, facts) in self.changes(entry) {
+                    changed ^= facts;
+                    if KEY_FIELDS[..LASTING_FIELDS].contains(&&*field) {
+                        lasting ^= facts;
+                    }
+                }
                 if action == Some(AuditAction::KeyDelivered) {
                     changed ^= self.fingerprints.field("delivered", &rfc3339(entry.at));
                 }
                 match self.keys.get_mut(&id) {
-                    Some(state) => state.all ^= changed,
+                    Some(state) => {
+                        state.all ^= changed;
+                        state.lasting ^= lasting;
+                    }
                     None => self.contradict(entry, format!("key {id} is changed, but does not exist")),
                 }
             }

@@ -9,7 +9,9 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::Instant;
 use super::application::ApplicationId;
-use super::text::Name;
+use super::source::AllowedSources;
+use super::text::{Name, Note};
+use super::until_unused::UntilUnused;
 use super::user::{Creator, UserId};
 
 /// What is known of an accepted key: enough to serve the request and to log it.
@@ -155,6 +157,8 @@ pub enum KeyState {
     Disabled,
     /// Ended, and a successor took its place.
     Replaced,
+    /// Always rejected: its use is an alarm.
+    Canary,
 }
 
 impl KeyState {
@@ -175,6 +179,7 @@ impl KeyState {
             Self::Expired => "Expired",
             Self::Disabled => "Disabled",
             Self::Replaced => "Replaced",
+            Self::Canary => "Canary",
         }
     }
 }
@@ -195,24 +200,38 @@ pub struct Key {
     /// The instant from which it is rejected.
     pub expires: Instant,
     pub disabled: Option<Instant>,
+    /// The instant from which it is accepted again, if it is disabled for a time.
+    pub disabled_until: Option<Instant>,
     /// When the secret reached its holder: shown, copied, written or piped. None if it never did.
     pub delivered: Option<Instant>,
     pub last_used: Option<Instant>,
     pub last_used_from: Option<String>,
     pub replaces: Option<KeyId>,
     pub replaced_by: Option<KeyId>,
+    /// A predecessor that ends when it is no longer used, before it expires.
+    pub until_unused: Option<Box<UntilUnused>>,
+    /// Who to ask before it is deleted.
+    pub owner: Option<Name>,
+    pub note: Option<Note>,
+    pub allowed_sources: AllowedSources,
+    /// Always rejected: its use is an alarm.
+    pub is_canary: bool,
+    /// Uses of a canary key up to this instant were acknowledged.
+    pub acknowledged: Option<Instant>,
     /// Grows with each change by an administrator. A change that was decided on an older version is rejected.
     pub version: i64,
 }
 
 impl Key {
-    /// `soon` is how long before its expiration a key expires soon. A key that has ended is never `Disabled`: it cannot be
+    /// `soon` is how long before its end a key expires soon. A key that has ended is never `Disabled`: it cannot be
     /// enabled again.
     #[must_use]
     pub fn state(&self, now: Instant, soon: TimeDelta) -> KeyState {
-        if self.expires <= now {
+        if self.ended(now).is_some() {
             if self.replaced_by.is_some() { KeyState::Replaced } else { KeyState::Expired }
-        } else if self.disabled.is_some() {
+        } else if self.is_canary {
+            KeyState::Canary
+        } else if self.is_disabled(now) {
             KeyState::Disabled
         } else if self.expires - now <= soon {
             KeyState::ExpiresSoon
@@ -221,11 +240,36 @@ impl Key {
         }
     }
 
+    /// The instant at which it expired, or ended since it was no longer used; none if it has not.
+    #[must_use]
+    pub fn ended(&self, now: Instant) -> Option<Instant> {
+        let unused = self.until_unused.as_ref().and_then(|rule| rule.ended(self.last_used, now));
+        let expired = (self.expires <= now).then_some(self.expires);
+        unused.into_iter().chain(expired).min()
+    }
+
+    /// Whether it is disabled at an instant. Where the clock was set back to before it was disabled for a time, it is not:
+    /// no outage is longer than was announced.
+    #[must_use]
+    pub fn is_disabled(&self, now: Instant) -> bool {
+        is_disabled(self.disabled, self.disabled_until, now)
+    }
+
     /// Whether a key is still used after its successor was delivered at `since`. None when it is no longer valid.
     #[must_use]
     pub fn is_still_used(&self, since: Instant, now: Instant) -> Option<bool> {
-        let works = self.disabled.is_none() && now < self.expires;
+        let works = !self.is_disabled(now) && self.ended(now).is_none();
         works.then(|| self.last_used.is_some_and(|used| used > since))
+    }
+}
+
+/// Whether a key that was disabled, until an instant or until it is enabled again, is disabled now.
+#[must_use]
+pub fn is_disabled(disabled: Option<Instant>, until: Option<Instant>, now: Instant) -> bool {
+    match (disabled, until) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some(since), Some(until)) => since <= now && now < until,
     }
 }
 
@@ -236,6 +280,8 @@ pub enum Purpose {
     Access,
     /// A diagnosis, which deletes it again: left out of reports on keys that need attention.
     Throwaway,
+    /// Nothing: its use is an alarm.
+    Canary,
 }
 
 /// What remains of a deleted key. It cannot make the key valid again.
@@ -265,6 +311,10 @@ pub struct NewKey {
     pub key_type: KeyType,
     /// The instant from which the key is rejected.
     pub expires: Instant,
+    /// Who to ask before it is deleted.
+    pub owner: Option<Name>,
+    pub note: Option<Note>,
+    pub allowed_sources: AllowedSources,
 }
 
 #[cfg(test)]
@@ -289,11 +339,18 @@ mod tests {
             creator: Creator { id: UserId(1), email: None, status: UserStatus::Deleted },
             expires: at(expires),
             disabled: None,
+            disabled_until: None,
             delivered: None,
             last_used: None,
             last_used_from: None,
             replaces: None,
             replaced_by: None,
+            until_unused: None,
+            owner: None,
+            note: None,
+            allowed_sources: AllowedSources::default(),
+            is_canary: false,
+            acknowledged: None,
             version: 1,
         }
     }
@@ -331,6 +388,16 @@ mod tests {
         let disabled = Key { disabled: Some(at(0)), ..key };
         assert_eq!(disabled.state(at(9), SOON), KeyState::Disabled);
         assert_eq!(disabled.state(at(10), SOON), KeyState::Replaced);
+    }
+
+    #[test]
+    fn a_key_that_is_disabled_for_a_time_is_valid_before_and_after() {
+        let key = Key { disabled: Some(at(100)), disabled_until: Some(at(400)), ..key(9_000_000) };
+        let state = |now| key.state(at(now), SOON);
+        assert_eq!(
+            [99, 100, 399, 400].map(state),
+            [KeyState::Valid, KeyState::Disabled, KeyState::Disabled, KeyState::Valid]
+        );
     }
 
     #[test]

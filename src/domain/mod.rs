@@ -22,8 +22,10 @@ pub mod known_head;
 pub mod platform;
 pub mod secret;
 pub mod since;
+pub mod source;
 pub mod text;
 pub mod token;
+pub mod until_unused;
 pub mod user;
 #[cfg(feature = "app")]
 pub mod week;

@@ -59,6 +59,57 @@ pub enum NameError {
     LineBreak,
 }
 
+/// What an administrator wants to remember of a key: 1 to 500 characters, no line breaks.
+///
+/// `Display` makes control characters visible.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Note(Arc<str>);
+
+impl Note {
+    pub const MAX_CHARS: usize = 500;
+
+    /// Trims and checks a note. An empty text is none.
+    ///
+    /// # Errors
+    /// When it is too long or contains line breaks.
+    pub fn parse(text: &str) -> Result<Option<Self>, NoteError> {
+        let text = text.trim();
+        if text.chars().count() > Self::MAX_CHARS {
+            return Err(NoteError::TooLong);
+        }
+        if text.contains(['\n', '\r', '\0']) {
+            return Err(NoteError::LineBreak);
+        }
+        Ok((!text.is_empty()).then(|| Self(text.into())))
+    }
+
+    /// Does not check the length and the characters.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text.into())
+    }
+
+    /// The exact note. `Display` is safe to print.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&inert(&self.0))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoteError {
+    #[error("notes have at most {} characters", Note::MAX_CHARS)]
+    TooLong,
+    #[error("notes cannot contain line breaks")]
+    LineBreak,
+}
+
 /// Whether a character could move the cursor, be invisible, or change the reading direction.
 #[must_use]
 pub fn is_unsafe(c: char) -> bool {

@@ -115,11 +115,12 @@ impl Shared {
     }
 
     fn present(&self, peer: Option<IpAddr>, headers: &HeaderMap, application: Option<&[u8]>) -> Presented {
+        let from = self.trusted.source_address(peer, headers);
         Presented {
             began: Instant::now(),
-            from: self.trusted.source_address(peer, headers),
+            from,
             application: application.map(|name| String::from_utf8_lossy(name).into()),
-            question: question(headers, application),
+            question: question(headers, application, from),
         }
     }
 
@@ -184,8 +185,12 @@ impl Shared {
     }
 }
 
-fn question(headers: &HeaderMap, application: Option<&[u8]>) -> Result<Question, Rejection> {
+fn question(
+    headers: &HeaderMap,
+    application: Option<&[u8]>,
+    from: Option<IpAddr>,
+) -> Result<Question, Rejection> {
     let values = |name: &HeaderName| headers.get_all(name).iter().map(HeaderValue::as_bytes);
     let credential = credential::read(values(&AUTHORIZATION), values(&X_API_KEY))?;
-    Ok(Question::new(credential.expose(), application)?)
+    Ok(Question::new(credential.expose(), application, from)?)
 }

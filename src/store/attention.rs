@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use rusqlite::params;
 use rusqlite::types::Value;
 
-use super::convert::{self, KEY_COLUMNS};
+use super::convert::{self, KEY_COLUMNS, WITH_KEYS};
 use super::keys::{TOMBSTONE, select, tombstone_of};
 use super::usage::day_of;
 use super::{Reader, StoreError};
@@ -82,7 +82,7 @@ pub fn expiring(
     until: Instant,
     most: usize,
 ) -> Result<FoundKeys, StoreError> {
-    ending(r, application, now, until, "k.replaced_by IS NULL AND k.throwaway = 0", most)
+    ending(r, application, now, until, "k.replaced_by IS NULL AND k.throwaway = 0 AND k.canary = 0", most)
 }
 
 /// The same for keys that have a successor.
@@ -105,7 +105,7 @@ fn ending(
     most: usize,
 ) -> Result<FoundKeys, StoreError> {
     let sql = format!(
-        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_state CROSS JOIN users u ON u.id = k.creator_id \
+        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_state {WITH_KEYS} \
          WHERE k.application_id = ? AND k.is_disabled = 0 AND k.expires > ? AND k.expires <= ? AND {condition} \
          ORDER BY k.expires, k.key_id LIMIT ?"
     );
@@ -122,7 +122,33 @@ pub fn idle(
     since: Instant,
     most: usize,
 ) -> Result<FoundKeys, StoreError> {
-    by_use(r, application, now, since, "k.delivered < ?2", most)
+    let condition = "k.is_disabled = 0 AND k.expires > ?2 AND k.canary = 0 AND k.delivered < ?3";
+    let never = format!(
+        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_id {WITH_KEYS} WHERE k.application_id = ?1 \
+         AND {condition} AND s.last IS NULL ORDER BY k.key_id LIMIT ?4"
+    );
+    let before = format!(
+        "SELECT {KEY_COLUMNS} FROM (SELECT key_id FROM key_use INDEXED BY key_use_by_last \
+         WHERE application_id = ?1 AND last < ?3 ORDER BY last, key_id LIMIT {LOOKED_AT}) m \
+         CROSS JOIN keys k ON k.key_id = m.key_id {WITH_KEYS} WHERE {condition} ORDER BY s.last, k.key_id LIMIT ?4"
+    );
+    let (now, since) = (now.timestamp(), since.timestamp());
+    let values = |limit| vec![application.0.into(), now.into(), since.into(), number(limit)];
+    let mut keys = select(r, &never, values(most + 1))?;
+    if keys.len() <= most {
+        keys.extend(select(r, &before, values(most + 1 - keys.len()))?);
+    }
+    let mut found = FoundKeys::cut(keys, most);
+    if !found.more {
+        let looked_at: u64 = r.value(
+            "looking for keys that are not used",
+            "SELECT count(*) FROM (SELECT 1 FROM key_use INDEXED BY key_use_by_last \
+             WHERE application_id = ?1 AND last < ?2 LIMIT ?3)",
+            params![application.0, since, LOOKED_AT],
+        )?;
+        found.more = looked_at == LOOKED_AT;
+    }
+    Ok(found)
 }
 
 /// Valid keys of an Application without a successor whose secret was never delivered.
@@ -132,36 +158,11 @@ pub fn undelivered(
     now: Instant,
     most: usize,
 ) -> Result<FoundKeys, StoreError> {
-    // A secret that nobody has was never used: 1 is the first instant of use.
-    let first = Instant::from_timestamp(1, 0).unwrap_or(now);
-    by_use(r, application, now, first, "k.delivered IS NULL AND k.replaced_by IS NULL", most)
-}
-
-fn by_use(
-    r: &Reader<'_>,
-    application: ApplicationId,
-    now: Instant,
-    unused_since: Instant,
-    condition: &str,
-    most: usize,
-) -> Result<FoundKeys, StoreError> {
     let sql = format!(
-        "SELECT {KEY_COLUMNS} FROM (SELECT key_id FROM keys INDEXED BY keys_by_used \
-         WHERE application_id = ?1 AND used_order < ?2 ORDER BY used_order, key_id LIMIT {LOOKED_AT}) m \
-         CROSS JOIN keys k ON k.key_id = m.key_id CROSS JOIN users u ON u.id = k.creator_id \
-         WHERE k.is_disabled = 0 AND k.expires > ?3 AND {condition} ORDER BY k.used_order, k.key_id LIMIT ?4"
+        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_undelivered {WITH_KEYS} WHERE k.application_id = ? \
+         AND k.delivered IS NULL AND k.is_disabled = 0 AND k.expires > ? AND k.replaced_by IS NULL AND s.last IS NULL \
+         ORDER BY k.key_id LIMIT ?"
     );
-    let values =
-        vec![application.0.into(), unused_since.timestamp().into(), now.timestamp().into(), number(most + 1)];
-    let mut found = FoundKeys::cut(select(r, &sql, values)?, most);
-    if !found.more {
-        let looked_at: u64 = r.value(
-            "looking for keys that are not used",
-            "SELECT count(*) FROM (SELECT 1 FROM keys INDEXED BY keys_by_used \
-             WHERE application_id = ?1 AND used_order < ?2 LIMIT ?3)",
-            params![application.0, unused_since.timestamp(), LOOKED_AT],
-        )?;
-        found.more = looked_at == LOOKED_AT;
-    }
-    Ok(found)
+    let values = vec![application.0.into(), now.timestamp().into(), number(most + 1)];
+    Ok(FoundKeys::cut(select(r, &sql, values)?, most))
 }

@@ -1,21 +1,33 @@
 //! Between columns and the types of the domain.
 
+use chrono::TimeDelta;
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
 
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::key::{Key, KeyId, KeyKind, KeyType};
-use crate::domain::text::{Name, fold, natural};
+use crate::domain::source::AllowedSources;
+use crate::domain::text::{Name, Note, fold, natural};
+use crate::domain::until_unused::{Gap, UntilUnused};
 use crate::domain::user::{Creator, Email, User, UserId, UserStatus};
 
-/// The columns of a key, joined with its creator: `keys k`, `users u`.
+/// The columns of a key `k` with what [`WITH_KEYS`] joins.
 pub(super) const KEY_COLUMNS: &str = "k.key_id, k.application_id, k.name, k.prefix, k.platform, k.type, k.created, \
-    k.creator_id, u.email, u.status, k.expires, k.disabled, k.delivered, k.last_used, k.last_used_from, \
-    k.replaces, k.replaced_by, k.version";
+    k.creator_id, u.email, u.status, k.expires, k.disabled, k.delivered, s.last, s.last_from, \
+    k.replaces, k.replaced_by, k.version, k.disabled_until, k.owner, k.note, k.allowed_sources, k.canary, \
+    k.acknowledged, k.unused_for, k.unused_since, \
+    CASE WHEN k.unused_for IS NOT NULL THEN (SELECT first FROM key_use WHERE key_id = k.replaced_by) END, \
+    CASE WHEN k.unused_for IS NOT NULL THEN (SELECT min(complete_until) FROM recorders) END, \
+    CASE WHEN k.unused_for IS NOT NULL THEN (SELECT group_concat(since || ':' || until) \
+    FROM recording_gaps WHERE until > k.unused_since) END";
 
 /// The number of columns in [`KEY_COLUMNS`].
-pub(super) const KEY_COLUMN_COUNT: usize = 18;
+pub(super) const KEY_COLUMN_COUNT: usize = 29;
+
+/// The creator of a key `k`, and its last use.
+pub(super) const WITH_KEYS: &str =
+    "CROSS JOIN users u ON u.id = k.creator_id LEFT JOIN key_use s ON s.key_id = k.key_id";
 
 /// What lists are ordered by where they are ordered by name.
 pub(super) fn name_order(name: &Name) -> String {
@@ -28,8 +40,16 @@ pub(super) fn unique_name_order(name: &Name) -> String {
 }
 
 /// The text that a filter looks through.
-pub(super) fn folded(name: &Name, id: KeyId, kind: &KeyKind) -> String {
-    fold(&format!("{}\n{id}\n{}", name.as_str(), kind.platform().unwrap_or("generic")))
+pub(super) fn folded(
+    name: &Name,
+    id: KeyId,
+    kind: &KeyKind,
+    owner: Option<&Name>,
+    note: Option<&Note>,
+) -> String {
+    let (platform, owner) = (kind.platform().unwrap_or("generic"), owner.map_or("", Name::as_str));
+    let note = note.map_or("", Note::as_str);
+    fold(format!("{}\n{id}\n{platform}\n{owner}\n{note}", name.as_str()).trim_end_matches('\n'))
 }
 
 fn wrong(column: usize, what: &str) -> rusqlite::Error {
@@ -78,6 +98,33 @@ pub(super) fn kind(row: &Row<'_>, column: usize) -> rusqlite::Result<KeyKind> {
     Ok(KeyKind::from_platform((!slug.is_empty()).then_some(slug)))
 }
 
+pub(super) fn allowed_sources(row: &Row<'_>, column: usize) -> rusqlite::Result<AllowedSources> {
+    AllowedSources::parse(row.get_ref(column)?.as_str()?).map_err(|_| wrong(column, "a list of sources"))
+}
+
+/// The end of a predecessor from five columns: the length in seconds, the beginning, the first use of the successor, until
+/// when use is recorded, and the gaps (`since:until,since:until`).
+pub(super) fn until_unused(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<UntilUnused>> {
+    let Some(length) = row.get::<_, Option<i64>>(column)? else { return Ok(None) };
+    let gaps: Option<String> = row.get(column + 4)?;
+    let gap = |text: &str| {
+        let (since, until) = text.split_once(':')?;
+        let at = |text: &str| Instant::from_timestamp(text.parse().ok()?, 0);
+        Some(Gap { since: at(since)?, until: at(until)? })
+    };
+    let gaps = gaps.as_deref().unwrap_or_default().split_terminator(',');
+    let gaps: Option<Vec<Gap>> = gaps.map(gap).collect();
+    let mut gaps = gaps.ok_or_else(|| wrong(column + 4, "a gap"))?;
+    gaps.sort_by_key(|gap| gap.since);
+    Ok(Some(UntilUnused {
+        length: TimeDelta::try_seconds(length).ok_or_else(|| wrong(column, "a duration"))?,
+        since: instant(row, column + 1)?,
+        successor_used: maybe_instant(row, column + 2)?,
+        recorded_until: maybe_instant(row, column + 3)?,
+        gaps,
+    }))
+}
+
 /// A key from [`KEY_COLUMNS`].
 pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
     Ok(Key {
@@ -97,6 +144,13 @@ pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
         replaces: maybe_key_id(row, 15)?,
         replaced_by: maybe_key_id(row, 16)?,
         version: row.get(17)?,
+        disabled_until: maybe_instant(row, 18)?,
+        owner: row.get::<_, Option<String>>(19)?.map(Name::from_stored),
+        note: row.get::<_, Option<String>>(20)?.map(Note::from_stored),
+        allowed_sources: allowed_sources(row, 21)?,
+        is_canary: row.get(22)?,
+        acknowledged: maybe_instant(row, 23)?,
+        until_unused: until_unused(row, 24)?.map(Box::new),
     })
 }
 

@@ -13,22 +13,27 @@ use super::{StoreError, convert, open};
 use crate::domain::Instant;
 use crate::domain::key::{Accepted, KeyId, KeyState};
 use crate::domain::secret::KeyHash;
+use crate::domain::source::AllowedSources;
+use crate::domain::until_unused::UntilUnused;
 
 /// Maximum number of cached keys, at some hundred bytes each.
 const MOST_KEPT: usize = 10_000;
 
 /// A read-only connection with a cache.
 ///
-/// Each verification reads SQLite's change counter (`PRAGMA data_version`). After any committed change the cache is
-/// dropped. The file itself is checked too: see [`Continuity`].
+/// Each verification reads SQLite's change counter (`PRAGMA data_version`). After a committed change, the number that
+/// advances with all that a verification depends on (`generation`) tells whether the cache is dropped: recorded use does
+/// not advance it. Keys that end when they are no longer used depend on that too, and are dropped after any change. The
+/// file itself is checked too: see [`Continuity`].
 ///
-/// Only accepted keys are cached. For all other texts the same statement runs, whether the ID exists, existed or is
-/// cached, so that the duration of a rejection reveals nothing about an ID.
+/// Only keys that may be accepted are cached. For all other texts the same statement runs, whether the ID exists, existed,
+/// is cached or is that of a canary key, so that the duration of a rejection reveals nothing about an ID.
 #[derive(Debug)]
 pub struct Lookup {
     connection: Connection,
     path: PathBuf,
     version: Option<i64>,
+    generation: Option<i64>,
     file: FileWatch,
     continuity: Arc<Continuity>,
     kept: HashMap<KeyId, KnownKey>,
@@ -44,6 +49,8 @@ pub enum LookupResult<'a> {
     Key(&'a KnownKey),
     /// The text of a deleted key.
     Deleted,
+    /// The text of a canary key.
+    Canary,
     /// Not the text of a key, whether or not its ID exists.
     Nothing,
 }
@@ -52,18 +59,24 @@ pub enum LookupResult<'a> {
 enum Match {
     Kept,
     Deleted,
+    Canary,
     Nothing,
 }
 
 /// The number of keys of all Applications in each state.
-pub type KeyCounts = [(KeyState, i64); 5];
+pub type KeyCounts = [(KeyState, i64); 6];
 
 /// The properties of a key that a verification needs.
 #[derive(Debug)]
 pub struct KnownKey {
     /// SHA-256 of its text.
     pub hash: KeyHash,
-    pub disabled: bool,
+    pub disabled: Option<Instant>,
+    /// The instant from which it is accepted again.
+    pub disabled_until: Option<Instant>,
+    pub allowed_sources: AllowedSources,
+    /// A predecessor that ends when it is no longer used, with its last recorded use.
+    pub until_unused: Option<(UntilUnused, Option<Instant>)>,
     /// The rest, which is part of the decision.
     pub known: Arc<Accepted>,
 }
@@ -82,7 +95,15 @@ impl Lookup {
             .busy_timeout(patience)
             .map_err(|error| StoreError::from_sqlite(&error, "opening it", path))?;
         let kept = HashMap::new();
-        let mut lookup = Self { connection, path: path.to_owned(), version: None, file, continuity, kept };
+        let mut lookup = Self {
+            connection,
+            path: path.to_owned(),
+            version: None,
+            generation: None,
+            file,
+            continuity,
+            kept,
+        };
         lookup.renew()?;
         Ok(lookup)
     }
@@ -153,7 +174,17 @@ impl Lookup {
             .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)))
             .map_err(|error| self.fault(&error))?;
         if self.version != Some(version) {
-            self.kept.clear();
+            let generation = self
+                .connection
+                .prepare_cached("SELECT number FROM generation")
+                .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)).optional())
+                .map_err(|error| self.fault(&error))?;
+            if generation.is_none() || generation != self.generation {
+                self.kept.clear();
+            } else {
+                self.kept.retain(|_, key| key.until_unused.is_none());
+            }
+            self.generation = generation;
             self.continuity.check(&self.connection, &self.path)?;
             self.version = Some(version);
         }
@@ -185,6 +216,7 @@ impl Lookup {
         match found {
             Match::Kept => self.kept.get(&id).map_or(LookupResult::Nothing, LookupResult::Key),
             Match::Deleted => LookupResult::Deleted,
+            Match::Canary => LookupResult::Canary,
             Match::Nothing => LookupResult::Nothing,
         }
     }
@@ -200,15 +232,19 @@ impl Lookup {
 
     /// Counts the keys in each state, by a scan of an index.
     pub fn counts(&self, now: Instant, soon: TimeDelta) -> Result<KeyCounts, StoreError> {
-        self.connection
+        let fault = |error| StoreError::from_sqlite(&error, "counting keys", &self.path);
+        let (now, soon) = (now.timestamp(), (now + soon).timestamp());
+        let mut counts = self
+            .connection
             .query_row(
                 "SELECT count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NULL), \
-                 count(*) FILTER (WHERE expires > ?1 AND is_disabled), \
-                 count(*) FILTER (WHERE expires > ?1 AND expires <= ?2 AND NOT is_disabled), \
-                 count(*) FILTER (WHERE expires > ?1 AND expires > ?2 AND NOT is_disabled), \
-                 count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NOT NULL) \
+                 count(*) FILTER (WHERE expires > ?1 AND is_disabled AND NOT canary), \
+                 count(*) FILTER (WHERE expires > ?1 AND expires <= ?2 AND NOT is_disabled AND NOT canary), \
+                 count(*) FILTER (WHERE expires > ?1 AND expires > ?2 AND NOT is_disabled AND NOT canary), \
+                 count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NOT NULL), \
+                 count(*) FILTER (WHERE expires > ?1 AND canary) \
                  FROM keys INDEXED BY keys_by_state",
-                [now.timestamp(), (now + soon).timestamp()],
+                [now, soon],
                 |row| {
                     Ok([
                         (KeyState::Expired, row.get(0)?),
@@ -216,32 +252,53 @@ impl Lookup {
                         (KeyState::ExpiresSoon, row.get(2)?),
                         (KeyState::Valid, row.get(3)?),
                         (KeyState::Replaced, row.get(4)?),
+                        (KeyState::Canary, row.get(5)?),
                     ])
                 },
             )
-            .map_err(|error| StoreError::from_sqlite(&error, "counting keys", &self.path))
+            .map_err(fault)?;
+        // Those that are disabled for a time were counted as if they were not.
+        let (soon, later): (i64, i64) = self
+            .connection
+            .query_row(
+                "SELECT count(*) FILTER (WHERE expires <= ?2), count(*) FILTER (WHERE expires > ?2) FROM keys \
+                 INDEXED BY keys_disabled_until WHERE disabled_until > ?1 AND disabled <= ?1 AND expires > ?1 AND NOT canary",
+                [now, soon],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .map_err(fault)?;
+        for (state, count) in &mut counts {
+            match state {
+                KeyState::Disabled => *count += soon + later,
+                KeyState::ExpiresSoon => *count -= soon,
+                KeyState::Valid => *count -= later,
+                KeyState::Expired | KeyState::Replaced | KeyState::Canary => {}
+            }
+        }
+        Ok(counts)
     }
 
     /// Reads what the database has for a text. Caches a key.
     fn read(&mut self, claim: Claim<'_>) -> Result<Match, StoreError> {
         let (id, hash) = claim;
-        let (key, tombstone) = self
+        let (key, tombstone, is_canary) = self
             .connection
             .prepare_cached(
-                "SELECT (SELECT hash FROM keys WHERE key_id = ?1), \
-                 (SELECT hash FROM tombstones WHERE key_id = ?1)",
+                "SELECT k.hash, t.hash, k.canary IS TRUE FROM (SELECT ?1 AS id) q \
+                 LEFT JOIN keys k ON k.key_id = q.id LEFT JOIN tombstones t ON t.key_id = q.id",
             )
             .and_then(|mut statement| {
                 statement.query_row([id.as_str()], |row| {
                     // Without a hash, one that no text has: the comparison always takes place.
                     let hash = |column| row.get::<_, Option<[u8; 32]>>(column).map(Option::unwrap_or_default);
-                    Ok((KeyHash::from_bytes(hash(0)?), KeyHash::from_bytes(hash(1)?)))
+                    Ok((KeyHash::from_bytes(hash(0)?), KeyHash::from_bytes(hash(1)?), row.get::<_, bool>(2)?))
                 })
             })
             .map_err(|error| self.fault(&error))?;
         match (key.matches(hash), tombstone.matches(hash)) {
             (false, false) => Ok(Match::Nothing),
             (false, true) => Ok(Match::Deleted),
+            (true, _) if is_canary => Ok(Match::Canary),
             (true, _) => match self.read_key(id)? {
                 Some(key) => {
                     self.kept.insert(id, key);
@@ -256,8 +313,14 @@ impl Lookup {
     fn read_key(&self, id: KeyId) -> Result<Option<KnownKey>, StoreError> {
         self.connection
             .prepare_cached(
-                "SELECT k.hash, k.name, a.name, k.platform, k.type, k.expires, k.disabled IS NOT NULL \
-                 FROM keys k JOIN applications a ON a.id = k.application_id WHERE k.key_id = ?1",
+                "SELECT k.hash, k.name, a.name, k.platform, k.type, k.expires, k.disabled, k.disabled_until, \
+                 k.allowed_sources, s.last, k.unused_for, k.unused_since, n.first, \
+                 CASE WHEN k.unused_for IS NOT NULL THEN (SELECT min(complete_until) FROM recorders) END, \
+                 CASE WHEN k.unused_for IS NOT NULL THEN (SELECT group_concat(since || ':' || until) \
+    FROM recording_gaps WHERE until > k.unused_since) END \
+                 FROM keys k JOIN applications a ON a.id = k.application_id \
+                 LEFT JOIN key_use s ON s.key_id = k.key_id AND k.unused_for IS NOT NULL \
+                 LEFT JOIN key_use n ON n.key_id = k.replaced_by AND k.unused_for IS NOT NULL WHERE k.key_id = ?1",
             )
             .and_then(|mut statement| {
                 statement
@@ -272,7 +335,13 @@ impl Lookup {
                         };
                         Ok(KnownKey {
                             hash: KeyHash::from_bytes(row.get(0)?),
-                            disabled: row.get(6)?,
+                            disabled: convert::maybe_instant(row, 6)?,
+                            disabled_until: convert::maybe_instant(row, 7)?,
+                            allowed_sources: convert::allowed_sources(row, 8)?,
+                            until_unused: match convert::until_unused(row, 10)? {
+                                Some(rule) => Some((rule, convert::maybe_instant(row, 9)?)),
+                                None => None,
+                            },
                             known: Arc::new(known),
                         })
                     })

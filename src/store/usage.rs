@@ -67,6 +67,49 @@ pub fn refused(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<Refused>, 
     )
 }
 
+/// A source of requests with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub address: SourceAddress,
+    pub requests: u64,
+    pub first: Instant,
+    pub last: Instant,
+}
+
+/// Where requests came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceAddress {
+    Known(String),
+    /// Nobody told the address.
+    Unknown,
+    /// The sources that are too old to be listed alone.
+    Older,
+}
+
+/// The sources of the accepted requests with a key, or of those that were rejected for a reason (as in logs and metrics),
+/// the latest first; the older ones, counted together, last.
+pub fn sources(r: &Reader<'_>, id: KeyId, reason: Option<&str>) -> Result<Vec<Source>, StoreError> {
+    r.all(
+        "reading the sources of a key",
+        "SELECT source, requests, first, last FROM key_sources WHERE key_id = ?1 AND reason = ?2 \
+         ORDER BY source = '*', last DESC, source",
+        params![id.as_str(), reason.unwrap_or_default()],
+        |row| {
+            let address: String = row.get(0)?;
+            Ok(Source {
+                address: match address.as_str() {
+                    "" => SourceAddress::Unknown,
+                    "*" => SourceAddress::Older,
+                    _ => SourceAddress::Known(address),
+                },
+                requests: row.get(1)?,
+                first: convert::instant(row, 2)?,
+                last: convert::instant(row, 3)?,
+            })
+        },
+    )
+}
+
 /// A deleted key that is still in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presented {

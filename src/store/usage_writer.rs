@@ -36,6 +36,8 @@ pub struct Entry {
     pub reason: Option<&'static str>,
     /// The key, if known. Accepted requests without one are not written.
     pub key: Option<KeyId>,
+    /// The source address, where the key is known: without one, sources could be any number.
+    pub source: Option<IpAddr>,
 }
 
 /// The time of a request, and its source address.
@@ -139,28 +141,86 @@ impl UsageWriter {
 }
 
 fn write_used(transaction: &Transaction<'_>, day: i64, id: KeyId, count: &Count) -> rusqlite::Result<()> {
-    let Count { count, last: (last, from), .. } = count;
+    let Count { count: requests, first: (first, _), last: (last, from) } = count;
     transaction
         .prepare_cached(
             "INSERT INTO key_uses (key_id, day, count) VALUES (?1, ?2, ?3) \
              ON CONFLICT DO UPDATE SET count = count + excluded.count",
         )?
-        .execute(params![id.as_str(), day, count])?;
-    let last = params![id.as_str(), last.timestamp(), from.map(|from| from.to_string())];
+        .execute(params![id.as_str(), day, requests])?;
+    let from = from.map(|from| from.to_string());
     let updated = transaction
-        .prepare_cached(
-            "UPDATE keys SET last_used = ?2, used_order = ?2, last_used_from = ?3 \
-             WHERE key_id = ?1 AND used_order <= ?2",
-        )?
-        .execute(last)?;
+        .prepare_cached("UPDATE key_use SET last = ?2, last_from = ?3 WHERE key_id = ?1 AND last <= ?2")?
+        .execute(params![id.as_str(), last.timestamp(), from])?;
     if updated == 0 {
-        // Deleted before this was written: counts for the tombstone.
+        // The first use, or one that is older than the last, or the key was deleted.
+        transaction
+            .prepare_cached(
+                "INSERT INTO key_use (key_id, application_id, first, last, last_from) \
+                 SELECT key_id, application_id, ?2, ?3, ?4 FROM keys WHERE key_id = ?1 \
+                 ON CONFLICT DO UPDATE SET first = min(first, excluded.first)",
+            )?
+            .execute(params![id.as_str(), first.timestamp(), last.timestamp(), from])?;
         transaction
             .prepare_cached(
                 "UPDATE tombstones SET last_used = ?2, last_used_from = ?3 \
                  WHERE key_id = ?1 AND coalesce(last_used, 0) <= ?2",
             )?
-            .execute(last)?;
+            .execute(params![id.as_str(), last.timestamp(), from])?;
+    }
+    write_source(transaction, id, "", count)
+}
+
+/// The number of sources that are listed of a key and a reason.
+pub const SOURCES_KEPT: i64 = 64;
+
+/// Adds requests of one source. Where there are too many sources, the oldest ones are counted together.
+fn write_source(
+    transaction: &Transaction<'_>,
+    id: KeyId,
+    reason: &str,
+    count: &Count,
+) -> rusqlite::Result<()> {
+    let Count { count, first: (first, _), last: (last, from) } = count;
+    let source = from.map(|from| from.to_string()).unwrap_or_default();
+    let updated = transaction
+        .prepare_cached(
+            "UPDATE key_sources SET requests = requests + ?4, first = min(first, ?5), last = max(last, ?6) \
+             WHERE key_id = ?1 AND reason = ?2 AND source = ?3",
+        )?
+        .execute(params![id.as_str(), reason, source, count, first.timestamp(), last.timestamp()])?;
+    if updated > 0 {
+        return Ok(());
+    }
+    transaction
+        .prepare_cached(
+            "INSERT INTO key_sources (key_id, reason, source, requests, first, last) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![id.as_str(), reason, source, count, first.timestamp(), last.timestamp()])?;
+    let listed: i64 = transaction
+        .prepare_cached(
+            "SELECT count(*) FROM key_sources WHERE key_id = ?1 AND reason = ?2 AND source <> '*'",
+        )?
+        .query_row(params![id.as_str(), reason], |row| row.get(0))?;
+    if listed > SOURCES_KEPT {
+        let oldest: String = transaction
+            .prepare_cached(
+                "SELECT source FROM key_sources WHERE key_id = ?1 AND reason = ?2 AND source <> '*' \
+                 ORDER BY last, source LIMIT 1",
+            )?
+            .query_row(params![id.as_str(), reason], |row| row.get(0))?;
+        transaction
+            .prepare_cached(
+                "INSERT INTO key_sources (key_id, reason, source, requests, first, last) \
+                 SELECT key_id, reason, '*', requests, first, last FROM key_sources \
+                 WHERE key_id = ?1 AND reason = ?2 AND source = ?3 \
+                 ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, \
+                 first = min(first, excluded.first), last = max(last, excluded.last)",
+            )?
+            .execute(params![id.as_str(), reason, oldest])?;
+        transaction
+            .prepare_cached("DELETE FROM key_sources WHERE key_id = ?1 AND reason = ?2 AND source = ?3")?
+            .execute(params![id.as_str(), reason, oldest])?;
     }
     Ok(())
 }
@@ -172,7 +232,7 @@ fn write_rejected(
     id: Option<KeyId>,
     count: &Count,
 ) -> rusqlite::Result<()> {
-    let Count { count, first: (first, first_from), last: (last, from) } = count;
+    let Count { count: requests, first: (first, first_from), last: (last, from) } = count;
     let key = id.as_ref().map(KeyId::as_str).unwrap_or_default();
     transaction
         .prepare_cached(
@@ -180,7 +240,7 @@ fn write_rejected(
              ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last), \
              last_from = CASE WHEN excluded.last >= last THEN excluded.last_from ELSE last_from END",
         )?
-        .execute(params![day, reason, key, count, last.timestamp(), from.map(|from| from.to_string())])?;
+        .execute(params![day, reason, key, requests, last.timestamp(), from.map(|from| from.to_string())])?;
     if id.is_some() {
         transaction
             .prepare_cached(
@@ -189,5 +249,8 @@ fn write_rejected(
             )?
             .execute(params![key, first.timestamp(), first_from.map(|from| from.to_string())])?;
     }
-    Ok(())
+    match id {
+        Some(id) => write_source(transaction, id, reason, count),
+        None => Ok(()),
+    }
 }

@@ -1,14 +1,16 @@
 //! The input and the result of a verification.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use strum::IntoStaticStr;
 
 use crate::domain::Instant;
-use crate::domain::key::{Accepted, KeyId};
+use crate::domain::key::{Accepted, KeyId, is_disabled};
 use crate::domain::secret::KeyHash;
 use crate::domain::text::fold;
 use crate::domain::token;
+use crate::domain::until_unused::UntilUnused;
 use crate::store::lookup::{Claim, LookupResult};
 
 /// The result of a verification.
@@ -45,9 +47,9 @@ pub enum Reason {
     Malformed,
     /// Well-formed, but not a key of this database.
     Unknown,
-    /// Expired.
+    /// Expired, or replaced by another key.
     Expired,
-    /// Disabled until it is enabled again.
+    /// Disabled until it is enabled again, or for a time.
     Disabled,
     /// Deleted.
     Deleted,
@@ -55,6 +57,10 @@ pub enum Reason {
     WrongApplication,
     /// A test key where only production keys are accepted (`keydesk serve --require-type production`).
     WrongType,
+    /// The source address is not one of those that the key is accepted from, or is not known.
+    SourceNotAllowed,
+    /// A key that must never be used. Raise an alarm.
+    Canary,
 }
 
 impl Reason {
@@ -72,21 +78,35 @@ pub(crate) struct Question {
     hash: KeyHash,
     /// The case-folded name of the only Application whose keys are accepted. Bytes that are not UTF-8 match no name.
     application: Option<Vec<u8>>,
+    source: Option<IpAddr>,
+}
+
+/// The time of a decision.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// As the clock shows it.
+    pub(super) clock: Instant,
+    /// The latest that it has shown: what has expired stays expired when it is set back.
+    pub(super) latest: Instant,
 }
 
 impl Question {
     /// Parses a presented text. With the name of an Application (ignoring case) only its keys are accepted. Bytes that
-    /// are not UTF-8 match no Application.
+    /// are not UTF-8 match no Application. Without a source address, keys with allowed sources are rejected.
     ///
     /// # Errors
     /// For a malformed text or a wrong checksum. The database is not read.
-    pub(crate) fn new(presented: &str, application: Option<&[u8]>) -> Result<Self, Refusal> {
+    pub(crate) fn new(
+        presented: &str,
+        application: Option<&[u8]>,
+        source: Option<IpAddr>,
+    ) -> Result<Self, Refusal> {
         let claim = token::parse(presented).map_err(|_| Refusal { reason: Reason::Malformed, key: None })?;
         let application = application.map(|name| match std::str::from_utf8(name) {
             Ok(name) => fold(name).into_bytes(),
             Err(_) => name.to_vec(),
         });
-        Ok(Self { id: claim.id, hash: KeyHash::of(presented), application })
+        Ok(Self { id: claim.id, hash: KeyHash::of(presented), application, source })
     }
 
     pub(super) fn claim(&self) -> Claim<'_> {
@@ -95,16 +115,17 @@ impl Question {
 
     /// A request that is never accepted, to check whether the database can be read.
     pub(crate) fn probe() -> Self {
-        Self { id: KeyId::PROBE, hash: KeyHash::of(""), application: None }
+        Self { id: KeyId::PROBE, hash: KeyHash::of(""), application: None, source: None }
     }
 
     /// Decides about what the database has for this text.
-    pub(super) fn decide(&self, found: LookupResult<'_>, now: Instant) -> Decision {
+    pub(super) fn decide(&self, found: LookupResult<'_>, moment: Moment) -> Decision {
         let refused = |reason, key| Decision::Refused(Refusal { reason, key });
         let id = self.id;
         let key = match found {
             LookupResult::Key(key) => key,
             LookupResult::Deleted => return refused(Reason::Deleted, Some(id)),
+            LookupResult::Canary => return refused(Reason::Canary, Some(id)),
             // The right ID with another secret is not a key.
             LookupResult::Nothing => return refused(Reason::Unknown, None),
         };
@@ -112,11 +133,17 @@ impl Question {
         if self.application.as_ref().is_some_and(|wanted| *wanted != fold(name).as_bytes()) {
             return refused(Reason::WrongApplication, Some(id));
         }
-        if key.known.expires <= now {
+        let ended = |(rule, last_used): &(UntilUnused, _)| rule.ended(*last_used, moment.latest).is_some();
+        if key.known.expires <= moment.latest || key.until_unused.as_ref().is_some_and(ended) {
             return refused(Reason::Expired, Some(id));
         }
-        if key.disabled {
+        // An outage is over once the clock has shown its end, and not longer than announced where the clock is set back.
+        let is_over = key.disabled_until.is_some_and(|until| until <= moment.latest);
+        if !is_over && is_disabled(key.disabled, key.disabled_until, moment.clock) {
             return refused(Reason::Disabled, Some(id));
+        }
+        if !key.allowed_sources.allow(self.source) {
+            return refused(Reason::SourceNotAllowed, Some(id));
         }
         Decision::Accepted(Arc::clone(&key.known))
     }

@@ -24,6 +24,7 @@ use crate::store::lookup::Lookup;
 use crate::store::{StoreError, open};
 
 pub use crate::domain::key::Accepted;
+use decision::Moment;
 pub(crate) use decision::Question;
 pub use decision::{Decision, Reason, Refusal};
 use recorder::Recorder;
@@ -122,7 +123,8 @@ impl Verifier {
 
     /// Verifies the text that a client sent. With the name of an Application (case-insensitive), accepts only its keys.
     ///
-    /// Rejects a malformed text or a wrong checksum without reading the database.
+    /// Rejects a malformed text or a wrong checksum without reading the database. Keys with allowed sources are rejected:
+    /// see [`Verifier::verify_from`].
     ///
     /// # Errors
     /// The database cannot be read, or was moved, replaced or overwritten. Reject the request.
@@ -130,7 +132,8 @@ impl Verifier {
         self.verify_from(presented, application, None)
     }
 
-    /// Verifies like [`Verifier::verify`] and records the source address of the request.
+    /// Verifies like [`Verifier::verify`], with the source address of the request. It is recorded, and a key with allowed
+    /// sources is accepted only from those; without an address it is rejected.
     ///
     /// # Errors
     /// As [`Verifier::verify`].
@@ -140,11 +143,12 @@ impl Verifier {
         application: Option<&str>,
         from: Option<IpAddr>,
     ) -> Result<Decision, VerifyError> {
-        let decision = match Question::new(presented, application.map(str::as_bytes)) {
+        let decision = match Question::new(presented, application.map(str::as_bytes), from) {
             Err(refusal) => Decision::Refused(refusal),
             Ok(question) => {
                 let mut lookup = self.take()?;
-                let decision = lookup.find(question.claim(), |found| question.decide(found, self.now()))?;
+                let decision =
+                    lookup.find(question.claim(), |found| question.decide(found, self.moment()))?;
                 self.give_back(lookup);
                 decision
             }
@@ -165,10 +169,10 @@ impl Verifier {
     ) -> Result<(), VerifyError> {
         let mut lookup = self.take()?;
         let mut turn = questions.iter();
-        let now = self.now();
+        let moment = self.moment();
         lookup.find_all(questions.iter().map(Question::claim), |found| {
             if let Some(question) = turn.next() {
-                decided(question.decide(found, now));
+                decided(question.decide(found, moment));
             }
         })?;
         self.give_back(lookup);
@@ -207,6 +211,10 @@ impl Verifier {
     }
 
     fn now(&self) -> Instant {
+        self.moment().latest
+    }
+
+    fn moment(&self) -> Moment {
         let now = (self.clock)();
         let latest = self.latest.fetch_max(now.timestamp(), Ordering::Relaxed).max(now.timestamp());
         let latest =
@@ -221,7 +229,7 @@ impl Verifier {
                 "the clock was set back: until it has caught up, expired keys stay expired"
             );
         }
-        latest
+        Moment { clock: now, latest }
     }
 
     /// The time of the last decision, without reading the clock.

@@ -35,7 +35,9 @@ const MAX_ENTRIES: usize = 100_000;
 
 #[derive(Debug, Default)]
 struct Waiting {
-    counts: HashMap<Entry, Count>,
+    /// Each with the number of its last request.
+    counts: HashMap<Entry, (u64, Count)>,
+    requests: u64,
     stop: bool,
 }
 
@@ -54,10 +56,13 @@ impl Shared {
 
     fn add(&self, entry: Entry, count: &Count) {
         let mut waiting = self.lock();
-        if let Some(known) = waiting.counts.get_mut(&entry) {
+        waiting.requests += 1;
+        let number = waiting.requests;
+        if let Some((last, known)) = waiting.counts.get_mut(&entry) {
+            *last = number;
             known.add(count);
         } else if waiting.counts.len() < MAX_ENTRIES {
-            waiting.counts.insert(entry, *count);
+            waiting.counts.insert(entry, (number, *count));
         } else {
             self.lost.fetch_add(count.count, Ordering::Relaxed);
         }
@@ -94,7 +99,8 @@ impl Recorder {
         at: Instant,
         from: Option<IpAddr>,
     ) {
-        self.shared.add(Entry { day: day_of(at), reason, key }, &Count::one((at, from)));
+        let source = key.and(from);
+        self.shared.add(Entry { day: day_of(at), reason, key, source }, &Count::one((at, from)));
     }
 
     /// Number of requests that were lost because the database could not be written for too long.
@@ -140,6 +146,10 @@ impl Thread {
                 entries.extend(std::mem::take(&mut waiting.counts));
             }
             drop(waiting);
+            // In the order of their last requests: instants are whole seconds.
+            entries.sort_unstable_by_key(|(_, (number, _))| *number);
+            let mut entries: Vec<(Entry, Count)> =
+                entries.into_iter().map(|(entry, (_, count))| (entry, count)).collect();
             self.look();
             if !entries.is_empty() && !self.continuity.is_broken() {
                 let written = self.write(&mut entries);

@@ -9,6 +9,7 @@ use keydesk::domain::application::Scope;
 use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
 use keydesk::domain::key_filter::{KeyField, KeyFilter, KeyTerm, Span};
 use keydesk::domain::platform::Catalog;
+use keydesk::domain::source::AllowedSources;
 use keydesk::domain::user::Caller;
 use keydesk::store::keys::{self, KeyQuery, KeySort};
 use keydesk::store::{Anchor, Window};
@@ -36,6 +37,9 @@ fn filled() -> TestDesk {
             kind: KeyKind::from_platform([None, Some("braze"), Some("gone")][place % 3].map(str::to_owned)),
             key_type: [KeyType::Production, KeyType::Test][place / 2 % 2],
             expires: desk.now + TimeDelta::days([30, 63, 67, 74, 74, 400, 90][place % 7]),
+            owner: None,
+            note: None,
+            allowed_sources: AllowedSources::default(),
         };
         let created = desk::create_key(&mut desk.session(), &new).unwrap();
         if place % 9 == 0 {
@@ -45,7 +49,12 @@ fn filled() -> TestDesk {
             let used = support::noon() - TimeDelta::days([0, 1, 7, 30, 45][place / 5 % 5]);
             let raw = rusqlite::Connection::open(desk.path()).unwrap();
             raw.execute(
-                "UPDATE keys SET last_used = ?1, used_order = ?1, last_used_from = ?2 WHERE key_id = ?3",
+                "INSERT INTO key_use SELECT key_id, application_id, ?1, ?1, ?2 FROM keys WHERE key_id = ?3",
+                (used.timestamp(), source, created.key.id.as_str()),
+            )
+            .unwrap();
+            raw.execute(
+                "INSERT INTO key_sources VALUES (?3, '', ?2, 1, ?1, ?1)",
                 (used.timestamp(), source, created.key.id.as_str()),
             )
             .unwrap();

@@ -8,6 +8,7 @@ use keydesk::domain::application::Scope;
 use keydesk::domain::key::{Key, KeyKind, KeyState, KeyType, NewKey};
 use keydesk::domain::key_filter::{KeyField, KeyFilter, KeyTerm};
 use keydesk::domain::platform::Catalog;
+use keydesk::domain::source::AllowedSources;
 use keydesk::domain::user::Caller;
 use keydesk::store::keys::{self, KeyQuery, KeySort};
 use keydesk::store::{Anchor, Window, applications};
@@ -40,6 +41,9 @@ fn filled(count: usize) -> TestDesk {
             kind: KeyKind::from_platform(PLATFORMS[place * 5 % 4].map(str::to_owned)),
             key_type: KeyType::Production,
             expires: desk.now + TimeDelta::days([10, 33, 33, 400][place * 3 % 4]),
+            owner: None,
+            note: None,
+            allowed_sources: AllowedSources::default(),
         };
         let created = desk::create_key(&mut desk.session(), &new).unwrap();
         if place % 5 == 0 {
@@ -139,7 +143,7 @@ fn model(desk: &TestDesk, query: &KeyQuery) -> Vec<Key> {
             KeySort::Expires => a.expires.cmp(&b.expires),
             KeySort::State => {
                 let group = |key: &Key| match key.state(query.now, query.soon) {
-                    KeyState::ExpiresSoon | KeyState::Valid => 0,
+                    KeyState::ExpiresSoon | KeyState::Valid | KeyState::Canary => 0,
                     KeyState::Disabled => 1,
                     KeyState::Expired | KeyState::Replaced => 2,
                 };
@@ -266,7 +270,7 @@ fn no_order_sorts_all_rows() {
                             KeySort::Platform => "(application_id=? AND (platform,key_id)>",
                             KeySort::Expires => "(application_id=? AND (expires,key_id)>",
                             KeySort::State => "(application_id=? AND is_disabled=? AND (expires,key_id)>",
-                            KeySort::LastUsed => "(application_id=? AND (used_order,key_id)>",
+                            KeySort::LastUsed => "(application_id=? AND (last,key_id)>",
                         };
                         let plan = plan.replace('<', ">").replace("expires>? AND ", "");
                         assert!(plan.contains(bound), "{query:?}: {plan}");
@@ -314,6 +318,10 @@ fn a_filter_looks_at_name_id_platform_and_creator() {
 fn states_are_distinguished() {
     let desk = filled(40);
     let soon = TimeDelta::days(7);
+    let everything = listed(&desk, &query(&desk, KeySort::Name, false));
+    let valid = everything.iter().find(|key| key.state(desk.now, soon) == KeyState::Valid).unwrap();
+    let raw = rusqlite::Connection::open(desk.path()).unwrap();
+    raw.execute("UPDATE keys SET canary = 1 WHERE key_id = ?1", [valid.id.as_str()]).unwrap();
     for &state in KeyState::ALL {
         let mut wanted = query(&desk, KeySort::Expires, false);
         wanted.state = Some(state);

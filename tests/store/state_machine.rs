@@ -10,6 +10,7 @@ use keydesk::domain::Instant;
 use keydesk::domain::application::ApplicationId;
 use keydesk::domain::audit_replay::AuditReplay;
 use keydesk::domain::key::{KeyId, KeyKind, KeyType, NewKey};
+use keydesk::domain::source::AllowedSources;
 use keydesk::domain::user::{Caller, Email, User, UserId, UserStatus};
 use keydesk::host::known_head_files::KnownHeadFiles;
 use keydesk::store::audit::{self, ChainReport};
@@ -227,6 +228,9 @@ impl Machine {
             kind: KeyKind::from_platform(braze.then(|| "braze".to_owned())),
             key_type: if test { KeyType::Test } else { KeyType::Production },
             expires: self.desk.now + TimeDelta::days(days),
+            owner: None,
+            note: None,
+            allowed_sources: AllowedSources::default(),
         };
         let expected = match actor {
             _ if days <= 0 => End::Past,

@@ -24,6 +24,7 @@ use keydesk::desk::{self, CreatedKey, Session};
 use keydesk::domain::Instant;
 use keydesk::domain::application::ApplicationId;
 use keydesk::domain::key::{KeyKind, KeyType, NewKey};
+use keydesk::domain::source::AllowedSources;
 use keydesk::domain::text::Name;
 use keydesk::domain::token::{Entropy, EntropyError};
 use keydesk::domain::user::{Caller, Email};
@@ -123,6 +124,9 @@ impl TestDesk {
             kind: KeyKind::Generic,
             key_type: KeyType::Production,
             expires: self.now + TimeDelta::days(days),
+            owner: None,
+            note: None,
+            allowed_sources: AllowedSources::default(),
         }
     }
 

@@ -28,7 +28,9 @@ fn filled() -> TestDesk {
         if name.contains("Job") {
             let raw = rusqlite::Connection::open(desk.path()).unwrap();
             let used = (desk.now - TimeDelta::days(40)).timestamp();
-            let sql = "UPDATE keys SET last_used = ?1, used_order = ?1, last_used_from = '10.0.0.9' WHERE key_id = ?2";
+            let sql = "INSERT INTO key_use SELECT key_id, application_id, ?1, ?1, '10.0.0.9' FROM keys WHERE key_id = ?2";
+            raw.execute(sql, (used, key.id.as_str())).unwrap();
+            let sql = "INSERT INTO key_sources VALUES (?2, '', '10.0.0.9', 1, ?1, ?1)";
             raw.execute(sql, (used, key.id.as_str())).unwrap();
         }
     }

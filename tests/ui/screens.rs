@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use insta::assert_snapshot;
 use keydesk::desk::{self, Picked};
 use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
+use keydesk::domain::source::AllowedSources;
 use keydesk::domain::text::Name;
 use keydesk::domain::user::Email;
 use keydesk::store::{applications, users};
@@ -156,6 +157,9 @@ fn the_selected_row_stays_selected_when_another_session_changes_the_data() {
                 kind: KeyKind::Generic,
                 key_type: KeyType::Production,
                 expires: session.now + TimeDelta::days(days),
+                owner: None,
+                note: None,
+                allowed_sources: AllowedSources::default(),
             };
             desk::create_key(session, &new).unwrap();
         }

@@ -8,6 +8,7 @@ use crate::cli::resolve;
 use crate::desk::{self, CreatedKey, Desk, Picked};
 use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
 use crate::domain::secret::Secret;
+use crate::domain::source::AllowedSources;
 use crate::domain::text::Name;
 use crate::host::clock;
 use crate::store::{Urgency, keys, usage};
@@ -35,6 +36,9 @@ impl<'a> Throwaway<'a> {
             kind: KeyKind::Generic,
             key_type: KeyType::Production,
             expires: clock::now() + LIFETIME,
+            owner: None,
+            note: None,
+            allowed_sources: AllowedSources::default(),
         };
         let CreatedKey { key, secret } =
             context.change(&mut desk, |session| desk::create_throwaway_key(session, &new))?;

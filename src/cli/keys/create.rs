@@ -15,6 +15,7 @@ use crate::desk::{self, CreatedKey, Desk, text};
 use crate::domain::application::Application;
 use crate::domain::expiry::{parse_when, suggested_name, warnings};
 use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
+use crate::domain::source::AllowedSources;
 use crate::domain::text::Name;
 use crate::host::clock::{self, Zone};
 use crate::store::{Urgency, applications, keys};
@@ -89,7 +90,16 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     // The time at which the key is created, so that a lifetime of 90 days is 90 days to the second.
     let now = clock::now();
     let expires = parse_when(&expires, now, &Zone::Local)?;
-    let new = NewKey { application: application.id, name, kind, key_type: args.key_type, expires };
+    let new = NewKey {
+        application: application.id,
+        name,
+        kind,
+        key_type: args.key_type,
+        expires,
+        owner: None,
+        note: None,
+        allowed_sources: AllowedSources::default(),
+    };
     let (same_name, in_month) = desk.store().read(|reader| {
         let same_name = keys::named(reader, application.id, new.name.as_str())?;
         Ok((same_name, desk::expiring_in_month(reader, application.id, expires, &Zone::Local)?))

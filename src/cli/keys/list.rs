@@ -162,7 +162,7 @@ fn row(context: &Context, key: &Key, application: Option<&str>) -> Vec<Cell> {
 pub(super) fn style(state: KeyState) -> Style {
     match state {
         KeyState::Valid => Style::Good,
-        KeyState::ExpiresSoon => Style::Soon,
+        KeyState::ExpiresSoon | KeyState::Canary => Style::Soon,
         KeyState::Expired => Style::Bad,
         KeyState::Disabled | KeyState::Replaced => Style::Faint,
     }

@@ -1,11 +1,13 @@
 //! Changes of keys. Each is read back before it is committed.
 
+use chrono::TimeDelta;
 use rusqlite::params;
 
 use super::read::{get, tombstone};
 use crate::domain::Instant;
 use crate::domain::key::{KeyId, NewKey, Purpose};
 use crate::domain::secret::KeyHash;
+use crate::domain::text::{Name, Note};
 use crate::store::{StoreError, WriteTx, convert};
 
 /// Adds a key. `false` means that the ID is in use, or was.
@@ -25,14 +27,15 @@ pub fn insert(
     tx.change_one(
         what,
         "INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, creator_id, \
-         created, expires, throwaway) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         created, expires, throwaway, canary, owner, note, allowed_sources) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             id.as_str(),
             hash.as_bytes(),
             new.application.0,
             new.name.as_str(),
             convert::name_order(&new.name),
-            convert::folded(&new.name, id, &new.kind),
+            convert::folded(&new.name, id, &new.kind, new.owner.as_ref(), new.note.as_ref()),
             prefix,
             new.key_type.as_str(),
             new.kind.platform().unwrap_or_default(),
@@ -40,12 +43,16 @@ pub fn insert(
             now.timestamp(),
             new.expires.timestamp(),
             purpose == Purpose::Throwaway,
+            purpose == Purpose::Canary,
+            new.owner.as_ref().map(Name::as_str),
+            new.note.as_ref().map(Note::as_str),
+            new.allowed_sources.to_string(),
         ],
     )?;
     tx.expect(
         what,
         "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND hash = ? AND application_id = ? AND prefix = ? \
-         AND type = ? AND expires = ? AND disabled IS NULL)",
+         AND type = ? AND expires = ? AND disabled IS NULL AND allowed_sources = ? AND canary = ?)",
         [
             id.to_string().into(),
             hash.as_bytes().to_vec().into(),
@@ -53,6 +60,8 @@ pub fn insert(
             prefix.to_owned().into(),
             new.key_type.as_str().to_owned().into(),
             new.expires.timestamp().into(),
+            new.allowed_sources.to_string().into(),
+            (purpose == Purpose::Canary).into(),
         ],
     );
     Ok(true)
@@ -91,43 +100,70 @@ pub(crate) fn set_replaces(tx: &WriteTx<'_>, id: KeyId, old: KeyId) -> Result<()
     Ok(())
 }
 
-/// Gives a rotated key its successor and its new expiration.
-pub(crate) fn set_replaced(
-    tx: &WriteTx<'_>,
-    id: KeyId,
-    by: KeyId,
-    expires: Instant,
-    disabled: Option<Instant>,
-) -> Result<(), StoreError> {
+/// How a rotated key ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReplacedKey {
+    pub by: KeyId,
+    pub expires: Instant,
+    pub outage: Option<Outage>,
+    /// How long it must be unused to end before it expires, and from when that counts.
+    pub unused: Option<(TimeDelta, Instant)>,
+}
+
+/// A key that is disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    pub since: Instant,
+    /// The instant from which it is accepted again; none: when it is enabled again.
+    pub until: Option<Instant>,
+}
+
+/// Gives a rotated key its successor and its end.
+pub(crate) fn set_replaced(tx: &WriteTx<'_>, id: KeyId, end: ReplacedKey) -> Result<(), StoreError> {
     let what = "ending a replaced key";
-    let (expires, disabled) = (expires.timestamp(), disabled.map(|at| at.timestamp()));
+    let since = end.outage.map(|outage| outage.since.timestamp());
+    let until = end.outage.and_then(|outage| outage.until).map(|at| at.timestamp());
+    let unused_for = end.unused.map(|(length, _)| length.num_seconds());
+    let unused_since = end.unused.map(|(_, since)| since.timestamp());
     tx.change_one(
         what,
-        "UPDATE keys SET replaced_by = ?2, expires = ?3, disabled = ?4, is_disabled = (?4 IS NOT NULL), \
-         version = version + 1 WHERE key_id = ?1",
-        params![id.as_str(), by.as_str(), expires, disabled],
+        "UPDATE keys SET replaced_by = ?2, expires = ?3, disabled = ?4, disabled_until = ?5, \
+         is_disabled = (?4 IS NOT NULL AND ?5 IS NULL), unused_for = ?6, unused_since = ?7, version = version + 1 \
+         WHERE key_id = ?1",
+        params![id.as_str(), end.by.as_str(), end.expires.timestamp(), since, until, unused_for, unused_since],
     )?;
     tx.expect(
         what,
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND replaced_by = ? AND expires = ? AND disabled IS ?)",
-        [id.to_string().into(), by.to_string().into(), expires.into(), disabled.into()],
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND replaced_by = ? AND expires = ? AND disabled IS ? \
+         AND disabled_until IS ? AND unused_for IS ? AND unused_since IS ?)",
+        [
+            id.to_string().into(),
+            end.by.to_string().into(),
+            end.expires.timestamp().into(),
+            since.into(),
+            until.into(),
+            unused_for.into(),
+            unused_since.into(),
+        ],
     );
     Ok(())
 }
 
 /// Disables a key, or enables it.
-pub fn set_disabled(tx: &WriteTx<'_>, id: KeyId, since: Option<Instant>) -> Result<(), StoreError> {
-    let what = if since.is_some() { "disabling a key" } else { "enabling a key" };
-    let since = since.map(|at| at.timestamp());
+pub fn set_disabled(tx: &WriteTx<'_>, id: KeyId, outage: Option<Outage>) -> Result<(), StoreError> {
+    let what = if outage.is_some() { "disabling a key" } else { "enabling a key" };
+    let since = outage.map(|outage| outage.since.timestamp());
+    let until = outage.and_then(|outage| outage.until).map(|at| at.timestamp());
     tx.change_one(
         what,
-        "UPDATE keys SET disabled = ?2, is_disabled = (?2 IS NOT NULL), version = version + 1 WHERE key_id = ?1",
-        params![id.as_str(), since],
+        "UPDATE keys SET disabled = ?2, disabled_until = ?3, is_disabled = (?2 IS NOT NULL AND ?3 IS NULL), \
+         version = version + 1 WHERE key_id = ?1",
+        params![id.as_str(), since, until],
     )?;
     tx.expect(
         what,
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND disabled IS ?)",
-        [id.to_string().into(), since.into()],
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND disabled IS ? AND disabled_until IS ?)",
+        [id.to_string().into(), since.into(), until.into()],
     );
     Ok(())
 }
@@ -139,8 +175,8 @@ pub fn delete(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), StoreErro
         what,
         "INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, throwaway, deleted, \
          deleted_by, last_used, last_used_from) \
-         SELECT key_id, hash, application_id, name, prefix, type, platform, throwaway, ?2, ?3, last_used, \
-         last_used_from FROM keys WHERE key_id = ?1",
+         SELECT k.key_id, hash, k.application_id, name, prefix, type, platform, throwaway, ?2, ?3, s.last, s.last_from \
+         FROM keys k LEFT JOIN key_use s ON s.key_id = k.key_id WHERE k.key_id = ?1",
         params![id.as_str(), now.timestamp(), tx.actor().0],
     )?;
     tx.change_one(what, "DELETE FROM keys WHERE key_id = ?1", [id.as_str()])?;

@@ -6,12 +6,13 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use rusqlite::types::Value;
 
+use super::read::until_unused;
 use crate::domain::Instant;
-use crate::domain::key::{KeyKind, KeyState};
+use crate::domain::key::{KeyId, KeyKind, KeyState};
 use crate::domain::key_filter::{KeyField, KeyFilter, KeyTerm, Span};
 use crate::domain::platform::Catalog;
 use crate::domain::text::fold;
-use crate::store::{Reader, StoreError, users};
+use crate::store::{Reader, StoreError, convert, users};
 
 /// A condition on `keys k`, ` AND ...`, with its values. All its columns are in the index `keys_by_name`.
 pub(super) struct Condition {
@@ -32,17 +33,34 @@ impl Condition {
         self.values.extend(values);
     }
 
-    pub(super) fn state(&mut self, state: KeyState) {
+    pub(super) fn state(&mut self, r: &Reader<'_>, state: KeyState) -> Result<(), StoreError> {
         let (now, soon) = (self.now.timestamp(), (self.now + self.soon).timestamp());
+        let by_themselves = ended_by_themselves(r, self.now)?;
+        let (unused, paused) = (ids(&by_themselves.unused), ids(&by_themselves.disabled));
+        let lasting = format!("k.canary = 0 AND k.key_id NOT IN ({unused})");
+        let works = format!("{lasting} AND k.is_disabled = 0 AND k.key_id NOT IN ({paused})");
         match state {
-            KeyState::Valid => self.and("k.is_disabled = 0 AND k.expires > ?", [soon.into()]),
+            KeyState::Valid => self.and(&format!("{works} AND k.expires > ?"), [soon.into()]),
             KeyState::ExpiresSoon => {
-                self.and("k.is_disabled = 0 AND k.expires > ? AND k.expires <= ?", [now.into(), soon.into()]);
+                self.and(&format!("{works} AND k.expires > ? AND k.expires <= ?"), [now.into(), soon.into()]);
             }
             KeyState::Expired => self.and("k.expires <= ? AND k.replaced_by IS NULL", [now.into()]),
-            KeyState::Replaced => self.and("k.expires <= ? AND k.replaced_by IS NOT NULL", [now.into()]),
-            KeyState::Disabled => self.and("k.is_disabled = 1 AND k.expires > ?", [now.into()]),
+            KeyState::Replaced => self.and(
+                &format!("(k.expires <= ? AND k.replaced_by IS NOT NULL OR k.key_id IN ({unused}))"),
+                [now.into()],
+            ),
+            KeyState::Disabled => self.and(
+                &format!("{lasting} AND (k.is_disabled = 1 OR k.key_id IN ({paused})) AND k.expires > ?"),
+                [now.into()],
+            ),
+            KeyState::Canary => {
+                self.and(
+                    &format!("k.canary = 1 AND k.expires > ? AND k.key_id NOT IN ({unused})"),
+                    [now.into()],
+                );
+            }
         }
+        Ok(())
     }
 
     pub(super) fn platform(&mut self, kind: &KeyKind) {
@@ -61,13 +79,13 @@ impl Condition {
         for term in &filter.terms {
             match term {
                 KeyTerm::Text(field, text) => self.text(r, *field, text, catalog)?,
-                KeyTerm::State(state) => self.state(*state),
+                KeyTerm::State(state) => self.state(r, *state)?,
                 KeyTerm::Type(key_type) => self.and("k.type = ?", [key_type.as_str().to_owned().into()]),
-                KeyTerm::NeverUsed => self.and("k.used_order = 0", []),
-                KeyTerm::Used(Span::LessThan(length)) => self.and("k.used_order > ?", [ago(length).into()]),
-                KeyTerm::Used(Span::MoreThan(length)) => {
-                    self.and("k.used_order > 0 AND k.used_order < ?", [ago(length).into()]);
+                KeyTerm::NeverUsed => {
+                    self.and("NOT EXISTS (SELECT 1 FROM key_use x WHERE x.key_id = k.key_id)", []);
                 }
+                KeyTerm::Used(Span::LessThan(length)) => self.used(">", ago(length)),
+                KeyTerm::Used(Span::MoreThan(length)) => self.used("<", ago(length)),
                 KeyTerm::Expires(Span::LessThan(length)) => {
                     let until = from_now(length);
                     self.and("k.expires > ? AND k.expires < ?", [now.timestamp().into(), until.into()]);
@@ -78,6 +96,12 @@ impl Condition {
             }
         }
         Ok(())
+    }
+
+    fn used(&mut self, compared: &str, with: i64) {
+        let sql =
+            format!("EXISTS (SELECT 1 FROM key_use x WHERE x.key_id = k.key_id AND x.last {compared} ?)");
+        self.and(&sql, [with.into()]);
     }
 
     /// Users and platforms are few: those that match are looked up first, so that a million keys need no join for it.
@@ -119,13 +143,37 @@ impl Condition {
         let is_possible = text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'));
         if field == KeyField::Source || (field == KeyField::Any && is_possible) {
             let address = text.parse::<IpAddr>().ok().filter(|_| field == KeyField::Source);
-            any.push(match address {
-                Some(_) => "k.last_used_from = ?".into(),
-                None => "instr(k.last_used_from, ?) > 0".into(),
-            });
+            let compared = if address.is_some() { "source = ?" } else { "instr(source, ?) > 0" };
+            any.push(format!(
+                "k.key_id IN (SELECT key_id FROM key_sources WHERE reason = '' AND {compared})"
+            ));
             values.push(address.map_or_else(|| text.to_owned(), |address| address.to_string()).into());
         }
         self.and(&format!("({})", any.join(" OR ")), values);
         Ok(())
     }
+}
+
+/// The keys whose state depends on more than their own row.
+struct ByThemselves {
+    /// They ended since they were no longer used.
+    unused: Vec<KeyId>,
+    /// They are disabled for a time.
+    disabled: Vec<KeyId>,
+}
+
+fn ended_by_themselves(r: &Reader<'_>, now: Instant) -> Result<ByThemselves, StoreError> {
+    let sql =
+        "SELECT key_id FROM keys INDEXED BY keys_disabled_until WHERE disabled_until > ?1 AND disabled <= ?1";
+    let disabled =
+        r.all("reading which keys are disabled", sql, [now.timestamp()], |row| convert::key_id(row, 0))?;
+    let unused =
+        until_unused(r)?.into_iter().filter(|key| key.ended(now).is_some()).map(|key| key.id).collect();
+    Ok(ByThemselves { unused, disabled })
+}
+
+/// IDs as a list for SQL: letters and digits.
+fn ids(ids: &[KeyId]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| format!("'{id}'")).collect();
+    ids.join(",")
 }

@@ -48,7 +48,7 @@ impl KeyQuery {
 fn condition(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<Condition, StoreError> {
     let mut condition = Condition::new(query.now, query.soon);
     if let Some(state) = query.state {
-        condition.state(state);
+        condition.state(r, state)?;
     }
     if let Some(kind) = &query.platform {
         condition.platform(kind);
@@ -173,8 +173,11 @@ impl List<'_> {
 /// The statement that goes through all keys, with its values.
 fn through(query: &KeyQuery, condition: &Condition) -> (String, Vec<Value>) {
     let columns = [&["k.key_id"], query.sort.columns()].concat().join(", ");
-    let users =
-        if query.sort == KeySort::Creator { " CROSS JOIN users u ON u.id = k.creator_id" } else { "" };
+    let users = match query.sort {
+        KeySort::Creator => " CROSS JOIN users u ON u.id = k.creator_id",
+        KeySort::LastUsed => " LEFT JOIN key_use s ON s.key_id = k.key_id",
+        _ => "",
+    };
     let (scope, mut values) = in_scope(query);
     values.extend(condition.values.iter().cloned());
     let sql =

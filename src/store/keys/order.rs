@@ -7,6 +7,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::domain::Instant;
 use crate::domain::key::{Key, KeyId};
+use crate::store::convert::WITH_KEYS;
 use crate::store::{convert, users};
 
 /// The columns that a list can be ordered by. Keys of the same value are ordered by their IDs.
@@ -51,7 +52,7 @@ impl KeySort {
             Self::Expires => &["k.expires"],
             Self::State => &["k.is_disabled", "k.expires"],
             Self::Creator => &["u.sort_email"],
-            Self::LastUsed => &["k.used_order"],
+            Self::LastUsed => &["coalesce(s.last, 0)"],
         }
     }
 
@@ -62,7 +63,10 @@ impl KeySort {
             Self::KeyId => vec![],
             Self::Platform => vec![key.kind.platform().unwrap_or_default().to_owned().into()],
             Self::Expires => vec![key.expires.timestamp().into()],
-            Self::State => vec![i64::from(key.disabled.is_some()).into(), key.expires.timestamp().into()],
+            Self::State => vec![
+                i64::from(key.disabled.is_some() && key.disabled_until.is_none()).into(),
+                key.expires.timestamp().into(),
+            ],
             Self::Creator => vec![users::sort_email(&key.creator).into()],
             Self::LastUsed => vec![key.last_used.map_or(0, |at| at.timestamp()).into()],
         }
@@ -87,6 +91,8 @@ impl KeySort {
     pub(super) fn run_of(self, place: &Place) -> usize {
         match (self, place.first()) {
             (Self::State, Some(Part::Number(run))) => usize::try_from(*run).unwrap_or_default(),
+            // First the keys that were never used.
+            (Self::LastUsed, Some(Part::Number(used))) => usize::from(*used != 0),
             _ => 0,
         }
     }
@@ -114,7 +120,13 @@ impl KeySort {
                 ]
             }
             Self::Creator => all("keys_by_creator"),
-            Self::LastUsed => all("keys_by_used"),
+            Self::LastUsed => {
+                let run = |index, columns, within| {
+                    let begins = String::new();
+                    Run { sort: self, index, columns, within, begins, is_backward: false }
+                };
+                vec![run("keys_by_id", &[], " AND s.key_id IS NULL"), run("key_use_by_last", &["s.last"], "")]
+            }
         }
     }
 }
@@ -164,10 +176,14 @@ impl Run {
         // A walk away from the beginning needs no second bound, and SQLite may use it instead of the edge.
         let begins = if edge.is_some() && ascending { "" } else { &self.begins };
         let ascending = ascending != self.is_backward;
-        let columns: Vec<&str> = self.columns.iter().copied().chain(["k.key_id"]).collect();
+        let is_by_creator = self.sort == KeySort::Creator;
+        // The index of this walk has these two.
+        let is_by_use = self.index == "key_use_by_last";
+        let (application, id) =
+            if is_by_use { ("s.application_id", "s.key_id") } else { ("k.application_id", "k.key_id") };
+        let columns: Vec<&str> = self.columns.iter().copied().chain([id]).collect();
         let (sign, direction) = if ascending { (">", "") } else { ("<", " DESC") };
         let order: Vec<String> = columns.iter().map(|column| format!("{column}{direction}")).collect();
-        let is_by_creator = self.sort == KeySort::Creator;
         let start = edge.map_or_else(String::new, |edge| {
             let equal = if edge == Edge::At { "=" } else { "" };
             let marks = vec!["?"; columns.len()].join(", ");
@@ -177,18 +193,24 @@ impl Run {
         });
         let along = if is_by_creator {
             // The creators in the order of their emails outside, the keys of each inside: no sorting of a million rows.
-            "users u CROSS JOIN keys k INDEXED BY keys_by_creator ON k.creator_id = u.id".to_owned()
+            "users u CROSS JOIN keys k INDEXED BY keys_by_creator ON k.creator_id = u.id \
+             LEFT JOIN key_use s ON s.key_id = k.key_id"
+                .to_owned()
+        } else if is_by_use {
+            "key_use s INDEXED BY key_use_by_last CROSS JOIN keys k ON k.key_id = s.key_id \
+             CROSS JOIN users u ON u.id = k.creator_id"
+                .to_owned()
         } else {
-            format!("keys k INDEXED BY {} CROSS JOIN users u ON u.id = k.creator_id", self.index)
+            format!("keys k INDEXED BY {} {WITH_KEYS}", self.index)
         };
         let order = order.join(", ");
         let found =
-            format!("k.application_id = ?{}{begins}{condition}{start} ORDER BY {order} LIMIT ?", self.within);
+            format!("{application} = ?{}{begins}{condition}{start} ORDER BY {order} LIMIT ?", self.within);
         if self.sort == KeySort::Name && !condition.is_empty() {
             // The index of the names has all columns of a condition: only keys that match are looked up in the table.
             return format!(
                 "SELECT {select} FROM (SELECT k.key_id AS id FROM keys k INDEXED BY {} WHERE {found}) m \
-                 CROSS JOIN keys k ON k.key_id = m.id CROSS JOIN users u ON u.id = k.creator_id ORDER BY {order}",
+                 CROSS JOIN keys k ON k.key_id = m.id {WITH_KEYS} ORDER BY {order}",
                 self.index
             );
         }

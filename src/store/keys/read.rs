@@ -8,13 +8,21 @@ use crate::domain::application::{ApplicationId, Scope};
 use crate::domain::key::{Key, KeyId, Tombstone};
 use crate::domain::text::{fold, natural};
 use crate::domain::user::UserId;
-use crate::store::convert::{self, KEY_COLUMNS};
+use crate::store::convert::{self, KEY_COLUMNS, WITH_KEYS};
 use crate::store::{Reader, StoreError, applications};
 
 pub fn get(r: &Reader<'_>, id: KeyId) -> Result<Option<Key>, StoreError> {
-    let sql =
-        format!("SELECT {KEY_COLUMNS} FROM keys k JOIN users u ON u.id = k.creator_id WHERE k.key_id = ?1");
+    let sql = format!("SELECT {KEY_COLUMNS} FROM keys k {WITH_KEYS} WHERE k.key_id = ?1");
     r.first("reading a key", &sql, [id.as_str()], convert::key)
+}
+
+/// The predecessors that end when they are no longer used, and those that have ended so and are not marked as such yet.
+pub fn until_unused(r: &Reader<'_>) -> Result<Vec<Key>, StoreError> {
+    let sql = format!(
+        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_until_unused {WITH_KEYS} WHERE k.unused_for IS NOT NULL \
+         ORDER BY k.key_id"
+    );
+    select(r, &sql, vec![])
 }
 
 /// When the successor of a key was delivered, or created; `None` without a successor.
@@ -61,7 +69,7 @@ fn with_name(
     let folded = format!("{}\n", fold(name));
     let until = format!("{}\u{b}", fold(name));
     let sql = format!(
-        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_name JOIN users u ON u.id = k.creator_id \
+        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_name {WITH_KEYS} \
          WHERE k.application_id = ? AND k.name_order = ? AND k.folded >= ? AND k.folded < ? AND {condition} \
          ORDER BY k.key_id LIMIT {MOST_NAMED}"
     );
@@ -82,7 +90,7 @@ pub fn attention(
         "counting the keys that expire soon",
         "SELECT count(*) FROM (SELECT 1 FROM keys INDEXED BY keys_by_state \
          WHERE application_id = ?1 AND is_disabled = 0 AND expires > ?2 AND expires <= ?3 AND replaced_by IS NULL \
-         LIMIT ?4)",
+         AND canary = 0          LIMIT ?4)",
         params![application.0, now.timestamp(), until.timestamp(), MOST_ATTENTION],
     )
 }

@@ -77,6 +77,8 @@ glyphs! {
     soon: &'static str = "◐", "!";
     /// A key that has ended.
     expired: &'static str = "○", "x";
+    /// A key whose use is an alarm.
+    canary: &'static str = "◆", "c";
     disabled: &'static str = "‖", "=";
     /// Before the successor of a key.
     replaced_by: &'static str = "→", ">";

@@ -25,6 +25,7 @@ pub fn state(state: KeyState, appearance: &Appearance) -> (String, Style) {
         KeyState::Expired => (glyphs.expired, theme.danger),
         KeyState::Disabled => (glyphs.disabled, theme.dim),
         KeyState::Replaced => (glyphs.expired, theme.dim),
+        KeyState::Canary => (glyphs.canary, theme.warning),
     };
     (format!("{sign} {}", state.label()), style)
 }

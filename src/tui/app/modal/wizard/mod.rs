@@ -10,6 +10,7 @@ use crate::domain::application::ApplicationId;
 use crate::domain::expiry::{self, ExpiryError, PRESETS, Warning};
 use crate::domain::key::{KeyKind, KeyType, NewKey};
 use crate::domain::platform::Platform;
+use crate::domain::source::AllowedSources;
 use crate::domain::text::{Name, capitalized};
 use crate::host::clock::Zone;
 
@@ -221,6 +222,9 @@ impl Wizard {
             kind: self.kind(),
             key_type: self.key_type,
             expires: expires.ok()?,
+            owner: None,
+            note: None,
+            allowed_sources: AllowedSources::default(),
         })
     }
 
