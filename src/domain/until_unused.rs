@@ -1,7 +1,7 @@
 //! Predecessors that end once they are no longer used.
 //!
-//! Decided from what is recorded of use. Unused means that no use was recorded *while use was being recorded*: time that
-//! nobody recorded does not count, so that lost knowledge prolongs a key and never ends it early.
+//! Decided from what is recorded of use. Unused means that no use was recorded *while use was being recorded*: time in
+//! which it was not does not count, so that lost knowledge prolongs a key and never ends it early.
 
 use chrono::TimeDelta;
 
