@@ -133,7 +133,7 @@ fn the_state_filter_and_the_sort_column_cycle() {
     );
     script.press("f");
     assert!(script.screen().contains("Checkout"), "it has expired");
-    script.press("f f f");
+    script.press("f f f f");
     assert!(script.screen().contains("STATE ↑"), "what needs action first");
     script.press("S");
     assert!(script.screen().contains("STATE ↓"));

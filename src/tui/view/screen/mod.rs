@@ -31,7 +31,7 @@ fn top_line<T: Listed>(
 where
     Page<T>: Expected<Error = StoreError>,
 {
-    let (theme, most) = (canvas.theme, usize::from(area.width * 3 / 5));
+    let (theme, most) = (canvas.theme, usize::from(area.width) * 2 / 3);
     let matches = list.total.filter(|_| list.is_narrowed()).map(|total| match total {
         1 => "1 match".to_owned(),
         total => format!("{total} matches"),
