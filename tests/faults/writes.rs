@@ -184,3 +184,37 @@ fn a_killed_rotation_keeps_the_old_key_or_is_complete() {
     }
     panic!("each call had its turn");
 }
+
+#[test]
+fn a_receipt_of_a_deletion_is_whole_or_absent() {
+    if !is_possible() {
+        return;
+    }
+    let home = Home::set_up();
+    let (id, _) = home.key("Checkout", &[]);
+    assert_eq!(home.run(&["keys", "delete", &id, "--yes"]).code, 0);
+    for (at, fault) in FAULTS.into_iter().enumerate() {
+        let mut ended = false;
+        for number in 1..MOST {
+            let file = home.path(&format!("receipt-{at}-{number}"));
+            let path = file.to_str().unwrap();
+            let (said, met) = run(&home, fault, number, &["audit", "receipt", &id, "--out", path]);
+            let when = format!("{fault:?} at {number}: {said:?}");
+            assert!(matches!(said.code, 0 | 3 | -1), "{when}");
+            if file.exists() {
+                let verified = home.run(&["audit", "receipt", "--verify", path]);
+                assert_eq!(verified.code, 0, "{verified:?}, {when}");
+            } else {
+                assert_ne!(said.code, 0, "{when}");
+                assert!(matches!(fault, Fault::Kill) || !said.err.is_empty(), "it says why: {when}");
+            }
+            if !met {
+                assert_eq!(said.code, 0, "{when}");
+                ended = true;
+                break;
+            }
+        }
+        assert!(ended, "{fault:?}: each call had its turn");
+    }
+    is_sound(&home, "after the faults");
+}
