@@ -1,38 +1,170 @@
-//! A secret that is created, shown, written, presented, rotated and deleted is found nowhere but where it was asked for.
+//! Secrets that are created, written, presented, rotated, searched for and deleted are found nowhere but where they were
+//! asked for: not in a file, a log, an output, an argument, an environment or on a terminal.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use crate::support::contains;
 use crate::support::endpoint::Endpoint;
-use crate::support::home::Home;
+use crate::support::home::{CommandOutput, Home, id_of};
+use crate::support::{KEYDESK, contains, have};
+
+/// How much of a secret is too much, in characters: the random part of a key has 43.
+const TOO_MUCH: usize = 12;
 
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
     }
     found
 }
 
+/// A home directory in which everything that commands say, start and leave behind is searched for secrets.
+struct Watched {
+    home: Home,
+    /// The random parts of the secrets: what is before them is public.
+    canaries: Vec<String>,
+    /// What was said where no secret was asked for, each with its origin.
+    heard: Vec<(String, Vec<u8>)>,
+    /// The files in which secrets were asked for.
+    asked: Vec<PathBuf>,
+    /// Whether the programs that commands start can be seen, with their arguments and environments.
+    traced: bool,
+}
+
+impl Watched {
+    fn set_up() -> Self {
+        let home = Home::set_up();
+        let traced = have("strace") && {
+            let mut strace = Command::new("strace");
+            strace.args(["-qq", "-e", "trace=none", "true"]);
+            strace.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+        };
+        Self { home, canaries: Vec::new(), heard: Vec::new(), asked: Vec::new(), traced }
+    }
+
+    /// A file in which a secret will be asked for.
+    fn asked(&mut self, name: &str) -> String {
+        let path = self.home.path(name);
+        self.asked.push(path.clone());
+        path.display().to_string()
+    }
+
+    /// Watches for a secret from now on, and searches what was said before.
+    fn watch(&mut self, secret: &str) {
+        let (_, random) = secret.trim().rsplit_once('_').unwrap();
+        assert_eq!(random.len(), 49, "43 random characters and the checksum");
+        self.canaries.push(random.to_owned());
+    }
+
+    /// Watches for the secrets in a file in which they were asked for. Returns them.
+    fn watch_file(&mut self, path: &str) -> Vec<String> {
+        let text = fs::read_to_string(path).unwrap();
+        let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let secrets: Vec<String> =
+            words.filter(|word| word.starts_with("ik_") && word.len() > 60).map(str::to_owned).collect();
+        assert!(!secrets.is_empty(), "{path} has no secret");
+        for secret in &secrets {
+            self.watch(secret);
+        }
+        secrets
+    }
+
+    /// Runs a command that is not to say a secret.
+    fn run(&mut self, arguments: &[&str]) -> CommandOutput {
+        self.run_with("", arguments)
+    }
+
+    /// The same with standard input.
+    fn run_with(&mut self, input: &str, arguments: &[&str]) -> CommandOutput {
+        let trace = self.home.path("trace");
+        let mut command = if self.traced {
+            let mut strace = assert_cmd::Command::new("strace");
+            strace.env_clear().envs(self.home.environment());
+            strace.args(["-f", "-qq", "-v", "-s", "100000", "-e", "trace=execve", "-o"]);
+            strace.arg(&trace).arg(KEYDESK).args(arguments);
+            strace
+        } else {
+            self.home.command(arguments)
+        };
+        let said = crate::support::home::run(command.env("KEYDESK_LOG", "trace").write_stdin(input));
+        let name = arguments.join(" ");
+        self.heard.push((format!("the output of {name}"), said.out.clone().into_bytes()));
+        self.heard.push((format!("the errors of {name}"), said.err.clone().into_bytes()));
+        if self.traced {
+            let started = fs::read(&trace).unwrap();
+            assert!(contains(&started, "execve("), "{}", String::from_utf8_lossy(&started));
+            self.heard.push((format!("what {name} started"), started));
+            fs::remove_file(trace).unwrap();
+        }
+        said
+    }
+
+    /// The same where success is expected.
+    fn done(&mut self, arguments: &[&str]) -> CommandOutput {
+        let said = self.run(arguments);
+        assert_eq!(said.code, 0, "{arguments:?}: {said:?}");
+        said
+    }
+
+    /// Searches everything: no part of a secret is anywhere but where it was asked for.
+    fn search(&self) {
+        assert!(!self.canaries.is_empty(), "nothing to search for");
+        for (origin, bytes) in &self.heard {
+            self.search_in(origin, bytes);
+        }
+        let all = files(self.home.0.path());
+        assert!(all.len() > 4, "{all:?}");
+        for path in all.into_iter().filter(|path| !self.asked.contains(path)) {
+            self.search_in(&path.display().to_string(), &fs::read(&path).unwrap());
+        }
+    }
+
+    fn search_in(&self, origin: &str, bytes: &[u8]) {
+        for canary in &self.canaries {
+            for part in canary.as_bytes().windows(TOO_MUCH) {
+                let part = std::str::from_utf8(part).unwrap();
+                assert!(!contains(bytes, part), "{origin} has {part}, a part of a secret");
+            }
+        }
+    }
+}
+
+/// Rotates a key with this shell command, which gets the secret as `$s` after writing it where it was asked for; and
+/// whether the search finds the secret elsewhere.
+fn leaks(command: &str) -> bool {
+    let mut watched = Watched::set_up();
+    watched.home.key("Canary", &[]);
+    let file = watched.asked("asked.key");
+    let command = format!("s=$(cat); echo \"$s\" > '{file}'; {command}");
+    watched.done(&["keys", "rotate", "Canary", "--run", &command]);
+    watched.watch_file(&file);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| watched.search())).is_err()
+}
+
+#[test]
+fn the_search_itself_finds_a_part_of_a_secret() {
+    assert!(!leaks("true"));
+    assert!(leaks("echo ${s#????????????????????????????????????????}"), "in what was printed");
+    assert!(leaks("echo $s | cut -c 20-50 > \"$HOME/left\""), "in a file");
+    if Watched::set_up().traced {
+        assert!(leaks("S=$s /bin/true"), "in an environment");
+        assert!(leaks("/bin/true $s"), "in an argument");
+    }
+}
+
 #[test]
 fn the_secret_is_only_where_it_was_written_on_request() {
-    let home = Home::set_up();
-    let out = home.path("asked.key");
-    let mut said = Vec::new();
-    let mut run = |arguments: &[&str]| {
-        let one = home.run(arguments);
-        said.push(format!("{arguments:?}\n{}\n{}", one.out, one.err));
-        one
-    };
-    run(&["keys", "create", "--name", "Canary", "--out", out.to_str().unwrap()]);
-    let secret = std::fs::read_to_string(&out).unwrap().trim().to_owned();
-    let id = secret.split('_').nth(2).unwrap().to_owned();
-    // The random part: what stands before it is public.
-    let (_, canary) = secret.rsplit_once('_').unwrap();
+    let mut watched = Watched::set_up();
+    let out = watched.asked("asked.key");
+    watched.done(&["keys", "create", "--name", "Canary", "--out", &out]);
+    let secret = watched.watch_file(&out).remove(0);
+    let id = id_of(&secret);
 
-    let mut command = crate::support::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), &home.database());
+    let mut command = crate::support::endpoint::command(KEYDESK, &watched.home.database());
     command.args(["serve", "--listen", "127.0.0.1:0"]).env("KEYDESK_LOG", "trace");
     let endpoint = Endpoint::from_command(command);
     for header in ["X-API-Key", "Cookie", "Authorization"] {
@@ -40,6 +172,7 @@ fn the_secret_is_only_where_it_was_written_on_request() {
     }
     endpoint.get(&format!("/auth/{secret}?key={secret}"), &[("Authorization", &format!("Bearer {secret}"))]);
     assert!(endpoint.accepts(&secret));
+    let (backup, receipt) = (watched.home.path("backup.db"), watched.home.path("receipt.json"));
     for arguments in [
         &["keys", "show", "Canary"][..],
         &["keys", "list", "--json"],
@@ -49,29 +182,26 @@ fn the_secret_is_only_where_it_was_written_on_request() {
         &["audit", "list", "--json"],
         &["doctor", "--json"],
         &["check", "--within", "365d", "--json"],
-        &["keys", "delete", &secret, "--yes"],
         &["keys", "rotate", &id, "--run", "cat >/dev/null"],
-        &["backup", home.path("backup.db").to_str().unwrap()],
+        &["backup", backup.to_str().unwrap()],
         &["keys", "delete", &id, "--yes"],
+        &["audit", "receipt", &id, "--out", receipt.to_str().unwrap()],
+        &["audit", "receipt", "--verify", receipt.to_str().unwrap(), "--json"],
     ] {
-        // One of them has the secret as an argument, and must not say it again.
-        let one = home.run(arguments);
-        assert!(!one.out.contains(canary) && !one.err.contains(canary), "{}", arguments[0]);
+        watched.run(arguments);
     }
+    assert!(receipt.exists() && backup.exists());
     assert!(!endpoint.accepts(&secret));
-    for arguments in said {
-        assert!(!arguments.contains(canary), "it was written to a file, and not printed");
-    }
+    // A secret as an argument is rejected, and not said again.
+    let said = watched.home.run(&["keys", "delete", &secret, "--yes"]);
+    assert_eq!(said.code, 2);
+    watched.heard.push(("an error".into(), (said.out + &said.err).into_bytes()));
     let (code, log) = endpoint.stop_and_read_log();
     let log = log.join("\n");
-    assert!(log.contains(&id) && !log.contains(canary), "the log names the key by its ID");
+    assert!(log.contains(&id), "the log names the key by its ID");
+    watched.heard.push(("the log of the endpoint".into(), log.into_bytes()));
     assert_eq!(code, Some(0));
-
-    let all = files(home.0.path());
-    assert!(all.len() > 4, "{all:?}");
-    for path in all.into_iter().filter(|path| *path != out) {
-        assert!(!contains(&std::fs::read(&path).unwrap(), canary), "{}", path.display());
-    }
+    watched.search();
 }
 
 /// What a process is started with, and what it has in its environment, others may read.
@@ -87,9 +217,9 @@ fn arguments_and_environment_never_contain_the_secret() {
     );
     let said = home.run(&["keys", "rotate", &id, "--run", &script]);
     assert_eq!(said.code, 0, "{said:?}");
-    let secret = std::fs::read_to_string(home.path("seen.secret")).unwrap();
+    let secret = fs::read_to_string(home.path("seen.secret")).unwrap();
     let (_, canary) = secret.trim().rsplit_once('_').unwrap();
-    let seen = std::fs::read_to_string(seen).unwrap();
+    let seen = fs::read_to_string(seen).unwrap();
     assert!(seen.contains("rotate") && !seen.contains(canary), "{seen}");
     assert!(!said.out.contains(canary) && !said.err.contains(canary));
 }
