@@ -21,6 +21,7 @@ pub mod migrate;
 pub mod open;
 mod page;
 mod reader;
+pub mod recording;
 mod reserve;
 mod schema;
 mod schema_difference;
