@@ -1,82 +1,134 @@
 //! Databases with many keys, made fast.
 
-use keydesk::desk::{self, Session};
-use keydesk::domain::key::KeyType;
-use keydesk::domain::secret::KeyHash;
-use keydesk::domain::text::Name;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use keydesk::domain::key::{KeyId, KeyType};
+use keydesk::domain::secret::{KeyHash, Secret};
 use keydesk::domain::token::{self, Prefix};
-use keydesk::domain::user::{Caller, Email};
 use keydesk::host::clock;
 use keydesk::host::entropy::SystemEntropy;
-use keydesk::store::{Store, applications};
+use rusqlite::{Connection, Transaction, params};
 use tempfile::TempDir;
 
-/// How many secrets are kept, evenly spread over the keys.
-pub const SECRETS: usize = 1_000;
+const KEYDESK: &str = env!("CARGO_BIN_EXE_keydesk");
 
-/// A database with many keys, and the secrets of some of them.
+/// A database with many keys, and the secrets of some of them in random order.
 pub struct Many {
     pub folder: TempDir,
-    pub secrets: Vec<String>,
+    pub secrets: Vec<Secret>,
+}
+
+/// The program, with nothing of this user's configuration.
+pub fn keydesk(database: &Path) -> Command {
+    let mut command = Command::new(KEYDESK);
+    command.env_clear().env("HOME", database.parent().unwrap()).env("KEYDESK_DB", database);
+    command
 }
 
 impl Many {
-    pub fn path(&self) -> std::path::PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.folder.path().join("keydesk.db")
     }
 
-    pub fn keys(count: usize) -> Self {
+    /// `count` keys, of which `secrets` secrets are kept. The program creates the first key, the others are copies of its
+    /// row with an ID, a hash, a name and an expiration date of their own.
+    pub fn keys(count: usize, secrets: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keydesk.db");
-        let mut entropy = SystemEntropy;
-        let mut store = Store::open(&path, &mut entropy).unwrap();
-        let caller = Caller { uid: 1000, login: "ana".into() };
-        let now = clock::now();
-        let mut session = Session { store: &mut store, caller: &caller, now, entropy: &mut entropy };
-        let email = Email::parse("ana@example.com").unwrap();
-        desk::set_up(&mut session, &email, &Name::parse("Storefront").unwrap(), None).unwrap();
-        let application = store.read(applications::first).unwrap().unwrap().id;
-        let prefix = Prefix::default();
-        let mut raw = rusqlite::Connection::open(&path).unwrap();
-        // Counted once at the end: a trigger for each of a million takes minutes.
-        let trigger: String = raw
-            .query_row("SELECT sql FROM sqlite_schema WHERE name = 'keys_are_counted'", [], |row| row.get(0))
-            .unwrap();
-        raw.execute_batch("PRAGMA synchronous=OFF; DROP TRIGGER keys_are_counted").unwrap();
-        let tx = raw.transaction().unwrap();
-        let mut secrets = Vec::new();
-        {
-            let sql = "INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, \
-                       creator_id, created, expires) \
-                       VALUES (?1, ?2, ?3, 'Key ' || ?4, 'key ' || length(?4) || ?4, 'key ' || ?4 || ' ' || lower(?1), ?5, 'production', '', 1, ?6, ?7)";
-            let mut insert = tx.prepare(sql).unwrap();
-            for number in 0..count {
-                let id = token::draw_id(&mut entropy).unwrap();
-                let secret = token::draw_secret(&prefix, KeyType::Production, id, &mut entropy).unwrap();
-                let displayed = prefix.displayed(KeyType::Production, id);
-                let expires = now.timestamp() + 86_400 * (1 + i64::try_from(number % 365).unwrap());
-                let hash = KeyHash::of(secret.expose());
-                insert
-                    .execute(rusqlite::params![
-                        id.as_str(),
-                        hash.as_bytes(),
-                        application.0,
-                        number,
-                        displayed,
-                        now.timestamp(),
-                        expires
-                    ])
-                    .unwrap();
-                if number % (count / SECRETS).max(1) == 0 {
-                    secrets.push(secret.expose().to_owned());
+        let run = |arguments: &[&str]| {
+            let output = keydesk(&path).args(arguments).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            Secret::new(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+        };
+        run(&["init", "--email", "ana@example.com", "--app", "Storefront"]);
+        let mut kept = vec![run(&["keys", "create", "--name", "Key 0"])];
+        let others: Vec<Copy> = (1..count)
+            .map(|_| {
+                let (id, secret) = draw();
+                let copy = Copy { id, hash: KeyHash::of(secret.expose()) };
+                if kept.len() < secrets {
+                    kept.push(secret);
                 }
-            }
+                copy
+            })
+            .collect();
+        if !others.is_empty() {
+            fill(&path, others);
         }
-        tx.execute("UPDATE applications SET key_count = ?1", [count]).unwrap();
-        tx.execute("UPDATE users SET key_count = ?1", [count]).unwrap();
-        tx.commit().unwrap();
-        raw.execute_batch(&trigger).unwrap();
-        raw.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-        Self { folder, secrets }
+        Self { folder, secrets: kept }
     }
+}
+
+/// A well-formed key that no database has.
+pub fn draw() -> (KeyId, Secret) {
+    let mut entropy = SystemEntropy;
+    let id = token::draw_id(&mut entropy).unwrap();
+    let secret = token::draw_secret(&Prefix::default(), KeyType::Production, id, &mut entropy).unwrap();
+    (id, secret)
+}
+
+/// What a copy of a key does not share with it.
+struct Copy {
+    id: KeyId,
+    hash: KeyHash,
+}
+
+fn fill(path: &Path, mut copies: Vec<Copy>) {
+    copies.sort_unstable_by_key(|copy| copy.id);
+    let mut raw = Connection::open(path).unwrap();
+    raw.execute_batch("PRAGMA synchronous=OFF; PRAGMA cache_size=-262144").unwrap();
+    let tx = raw.transaction().unwrap();
+    // A million rows are indexed and counted at the end: with each row that takes minutes.
+    let objects: Vec<(String, String, String)> = {
+        let sql = "SELECT type, name, sql FROM sqlite_schema \
+                   WHERE tbl_name = 'keys' AND type IN ('index', 'trigger') AND sql IS NOT NULL";
+        let mut statement = tx.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    };
+    for (kind, name, _) in &objects {
+        tx.execute_batch(&format!("DROP {kind} {name}")).unwrap();
+    }
+    insert(&tx, &copies);
+    for (_, _, sql) in &objects {
+        tx.execute_batch(sql).unwrap();
+    }
+    for table in ["applications", "users"] {
+        tx.execute(&format!("UPDATE {table} SET key_count = ?1"), [copies.len() + 1]).unwrap();
+    }
+    tx.commit().unwrap();
+    raw.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+}
+
+fn insert(tx: &Transaction<'_>, copies: &[Copy]) {
+    let columns: Vec<String> = {
+        let mut statement = tx.prepare("SELECT name FROM pragma_table_info('keys')").unwrap();
+        let names = statement.query_map([], |row| row.get(0)).unwrap();
+        names.collect::<Result<_, _>>().unwrap()
+    };
+    let values: Vec<&str> = columns
+        .iter()
+        .map(|column| match column.as_str() {
+            "key_id" => "?1",
+            "hash" => "?2",
+            "prefix" => "?3",
+            "name" => "'Key ' || ?4",
+            "name_order" => "'key ' || length(?4) || ?4",
+            "folded" => "'key ' || ?4 || ' ' || lower(?1)",
+            "expires" => "?5",
+            other => other,
+        })
+        .collect();
+    tx.execute_batch("CREATE TEMP TABLE one AS SELECT * FROM keys").unwrap();
+    let sql = format!("INSERT INTO keys ({}) SELECT {} FROM temp.one", columns.join(", "), values.join(", "));
+    let mut statement = tx.prepare(&sql).unwrap();
+    let today = clock::now().timestamp();
+    for (number, copy) in (1_i64..).zip(copies) {
+        let prefix = Prefix::default().displayed(KeyType::Production, copy.id);
+        let expires = today + 86_400 * (30 + number % 335);
+        statement.execute(params![copy.id.as_str(), copy.hash.as_bytes(), prefix, number, expires]).unwrap();
+    }
+    drop(statement);
+    tx.execute_batch("DROP TABLE temp.one").unwrap();
 }
