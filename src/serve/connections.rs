@@ -127,6 +127,8 @@ impl Connections {
             // A client may close its half of the connection after the request.
             .half_close(true)
             .max_buf_size(self.bounds.head)
+            // Responses are short: copying head and body into one buffer costs less than writing two at once.
+            .writev(false)
             .serve_connection(TokioIo::new(stream), service);
         let connection = self.closing.watch(connection);
         let open = self.shared.metrics.connections.clone();

@@ -127,10 +127,12 @@ fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Body>
 
 /// 401; the realm is the requested Application.
 pub(super) fn rejected(application: Option<&str>) -> Response<Body> {
+    const ANY: HeaderValue = HeaderValue::from_static("ApiKey-v1 realm=\"keydesk\"");
     let mut response = respond(StatusCode::UNAUTHORIZED, "application/json", REJECTED);
-    let realm = utf8_percent_encode(application.unwrap_or("keydesk"), QUOTED);
-    let challenge = HeaderValue::try_from(format!("{SCHEME} realm=\"{realm}\""));
-    let challenge = challenge.unwrap_or(HeaderValue::from_static("ApiKey-v1 realm=\"keydesk\""));
+    let challenge = application.map_or(ANY, |name| {
+        let realm = utf8_percent_encode(name, QUOTED);
+        HeaderValue::try_from(format!("{SCHEME} realm=\"{realm}\"")).unwrap_or(ANY)
+    });
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
 }

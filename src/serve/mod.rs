@@ -8,6 +8,7 @@ mod connections;
 mod http_responses;
 mod listen;
 mod metrics;
+mod rejection_log;
 mod routes;
 mod source_address;
 mod timed_stream;
@@ -33,6 +34,7 @@ use connections::Connections;
 use http_responses::HeaderCache;
 use listen::Listener;
 use metrics::{Census, Metrics};
+use rejection_log::RejectionLog;
 use routes::Shared;
 
 /// Timeout for open requests when the endpoint stops.
@@ -103,6 +105,7 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
         Lookup::open(&options.database, CENSUS_PATIENCE, Arc::default()).map_err(VerifyError::from)?;
     let batch = Batch::new(verifier);
     let metrics = Metrics::new().map_err(io::Error::other).map_err(system("set up the metrics"))?;
+    let rejections = Arc::<RejectionLog>::default();
     let shared = Shared {
         batch: Arc::clone(&batch),
         metrics,
@@ -110,6 +113,7 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
         application: options.application,
         required: options.required,
         headers: HeaderCache::default(),
+        rejections: Arc::clone(&rejections),
         census: Mutex::new(Census { lookup, clock: clock::now, soon: options.soon, counted: None }),
     };
     let deciding = tokio::spawn(Arc::clone(&batch).run());
@@ -125,6 +129,7 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
     Connections::new(Arc::new(shared), options.bounds).serve(listeners, stop, DRAIN).await;
     deciding.abort();
     let _ = deciding.await;
+    rejections.report();
     // Dropping the verifier writes the recorded use.
     drop(batch);
     Ok(())

@@ -13,6 +13,7 @@ use percent_encoding::percent_decode_str;
 use super::batch::{Batch, Unavailable};
 use super::http_responses::{self, Body, HeaderCache};
 use super::metrics::{self, Census, Metrics};
+use super::rejection_log::RejectionLog;
 use super::source_address::TrustedProxies;
 use crate::domain::key::{KeyId, KeyType};
 use crate::domain::token;
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     /// The only type of key that is accepted.
     pub required: Option<KeyType>,
     pub headers: HeaderCache,
+    pub rejections: Arc<RejectionLog>,
     pub census: Mutex<Census>,
 }
 
@@ -140,14 +142,16 @@ impl Shared {
                 self.headers.accepted(&key)
             }
             Ok(Err(Rejection { reason, key })) => {
-                tracing::info!(
-                    key = key.map(tracing::field::display),
-                    reason,
-                    from = from.map(tracing::field::display),
-                    // A key in the path by mistake must not be logged.
-                    application = application.as_deref().filter(|name| !token::holds_secret(name)),
-                    "rejected"
-                );
+                if tracing::enabled!(tracing::Level::INFO) && self.rejections.has_room(began + took) {
+                    tracing::info!(
+                        key = key.map(tracing::field::display),
+                        reason,
+                        from = from.map(tracing::field::display),
+                        // A key in the path by mistake must not be logged.
+                        application = application.as_deref().filter(|name| !token::holds_secret(name)),
+                        "rejected"
+                    );
+                }
                 self.metrics.not_accepted("refused", reason, took);
                 verifier.record_rejection(reason, key, from);
                 http_responses::rejected(application.as_deref())

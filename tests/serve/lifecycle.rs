@@ -205,3 +205,30 @@ fn the_log_contains_the_reason_and_never_the_key() {
     let (_, random) = secret.rsplit_once('_').unwrap();
     assert!(!log.contains(random), "{log}");
 }
+
+/// What a client without pause leaves in the log is bounded, and no rejection is left out of the numbers.
+#[test]
+fn rejections_beyond_a_thousand_in_a_second_are_counted_in_one_line() {
+    let desk = TestDesk::of_today();
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let mut client = endpoint.connect();
+    let mut said = Vec::new();
+    let since = Instant::now();
+    let mut rejected = 0_u64;
+    while !said.iter().any(|line: &String| line.contains("more requests")) {
+        assert_eq!(client.get("/auth", &[("X-API-Key", "nonsense")]).status, 401);
+        rejected += 1;
+        said.extend(endpoint.log());
+        assert!(since.elapsed() < Duration::from_secs(20), "{rejected} requests, all logged one by one");
+    }
+    let seconds = since.elapsed().as_secs() + 2;
+    said.extend(endpoint.stop_and_read_log().1);
+    let lines = said.iter().filter(|line| line.contains("reason=\"malformed\"")).count() as u64;
+    let counted: u64 = said
+        .iter()
+        .filter(|line| line.contains("rejected more requests than are logged one by one"))
+        .map(|line| line.rsplit_once("count=").unwrap().1.parse::<u64>().unwrap())
+        .sum();
+    assert!(lines <= 1_000 * seconds, "{lines} lines in {seconds} s");
+    assert_eq!(lines + counted, rejected);
+}
