@@ -67,7 +67,7 @@ enum Format {
 const NOT_CREATED: &str = "Check the free disk space. No file was created";
 
 /// The fields of the JSON documents, in the same order.
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 22] = [
     "id",
     "name",
     "application",
@@ -84,6 +84,12 @@ const COLUMNS: [&str; 16] = [
     "uses_30d",
     "replaces",
     "replaced_by",
+    "owner",
+    "note",
+    "allowed_sources",
+    "canary",
+    "disabled_until",
+    "ends_when_unused_for",
 ];
 
 /// Number of keys between two updates of the progress bar. Shorter lists have none.
@@ -182,7 +188,7 @@ fn write(
     Ok(count)
 }
 
-fn record(key: &KeyDocument<'_>) -> [String; 16] {
+fn record(key: &KeyDocument<'_>) -> [String; 22] {
     let text = |text: Option<&str>| safe(text.unwrap_or_default());
     [
         text(Some(key.id)),
@@ -201,6 +207,12 @@ fn record(key: &KeyDocument<'_>) -> [String; 16] {
         key.uses_30d.to_string(),
         text(key.replaces),
         text(key.replaced_by),
+        text(key.owner),
+        text(key.note),
+        key.allowed_sources.join(" "),
+        key.canary.to_string(),
+        key.disabled_until.clone().unwrap_or_default(),
+        key.ends_when_unused_for.map(|seconds| seconds.to_string()).unwrap_or_default(),
     ]
 }
 

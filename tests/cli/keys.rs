@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::home::Home;
 
 /// The fields of a key, in the contract's order.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 22] = [
     "id",
     "name",
     "application",
@@ -22,6 +22,12 @@ const FIELDS: [&str; 16] = [
     "uses_30d",
     "replaces",
     "replaced_by",
+    "owner",
+    "note",
+    "allowed_sources",
+    "canary",
+    "disabled_until",
+    "ends_when_unused_for",
 ];
 
 fn in_order(text: &str, fields: &[&str]) -> bool {
@@ -46,7 +52,7 @@ fn the_json_of_a_key_follows_the_contract() {
     assert!(in_order(&created.out, &[&FIELDS[..], &["secret"]].concat()), "{}", created.out);
     let document = created.json();
     let id = document["id"].as_str().unwrap();
-    assert_eq!(document.as_object().map(serde_json::Map::len), Some(17));
+    assert_eq!(document.as_object().map(serde_json::Map::len), Some(23));
     assert!(document["secret"].as_str().unwrap().starts_with(&format!("ik_live_{id}_")));
 
     let shown = home.run(&["keys", "show", id, "--json"]);
@@ -56,6 +62,8 @@ fn the_json_of_a_key_follows_the_contract() {
         "kind": "third_party", "platform": "braze", "type": "production", "state": "valid",
         "creator": "ana@example.com", "expires": "2099-02-21T09:00:00Z",
         "last_used": null, "last_used_from": null, "uses_30d": 0, "replaces": null, "replaced_by": null,
+        "owner": null, "note": null, "allowed_sources": [], "canary": false, "disabled_until": null,
+        "ends_when_unused_for": null,
     });
     expected["created"] = document["created"].clone();
     assert_eq!(shown.json(), expected);

@@ -7,6 +7,8 @@ use crate::domain::application::Application;
 use crate::domain::audit::ChainHead;
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Key, KeyId};
+use crate::domain::source;
+use crate::domain::text::{Name, Note};
 use crate::domain::user::{Email, User};
 
 #[derive(Clone, Serialize)]
@@ -28,6 +30,15 @@ pub(crate) struct KeyDocument<'a> {
     pub(crate) uses_30d: u64,
     pub(crate) replaces: Option<&'a str>,
     pub(crate) replaced_by: Option<&'a str>,
+    pub(crate) owner: Option<&'a str>,
+    pub(crate) note: Option<&'a str>,
+    /// Addresses and networks; none stands for any.
+    pub(crate) allowed_sources: Vec<String>,
+    pub(crate) canary: bool,
+    /// While it is disabled for a time.
+    pub(crate) disabled_until: Option<String>,
+    /// Seconds, until it has ended.
+    pub(crate) ends_when_unused_for: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<&'a str>,
 }
@@ -58,6 +69,21 @@ impl<'a> KeyDocument<'a> {
             uses_30d,
             replaces: key.replaces.as_ref().map(KeyId::as_str),
             replaced_by: key.replaced_by.as_ref().map(KeyId::as_str),
+            owner: key.owner.as_ref().map(Name::as_str),
+            note: key.note.as_ref().map(Note::as_str),
+            allowed_sources: key
+                .allowed_sources
+                .networks()
+                .iter()
+                .map(|network| source::text(*network))
+                .collect(),
+            canary: key.is_canary,
+            disabled_until: key.disabled_until.filter(|_| key.is_disabled(now)).map(rfc3339),
+            ends_when_unused_for: key
+                .until_unused
+                .as_ref()
+                .filter(|_| key.ended(now).is_none())
+                .map(|rule| rule.length.num_seconds()),
             secret: None,
         }
     }
