@@ -58,31 +58,31 @@ fn details(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     page.radio("Type", &types, wizard.focus == Focus::Type, 1);
     let mut expiries: Vec<(String, bool)> = (0..)
         .zip(PRESETS)
-        .map(|(place, preset)| (format!("{} days", preset.days), wizard.preset == Some(place)))
+        .map(|(place, preset)| (format!("{} days", preset.days), wizard.expiration.preset == Some(place)))
         .collect();
-    expiries.push((format!("Custom date{}", page.appearance.glyphs.more), wizard.preset.is_none()));
+    expiries.push((format!("Custom date{}", page.appearance.glyphs.more), wizard.expiration.is_custom()));
     page.radio("Expiration date", &expiries, wizard.focus == Focus::Expiry, 3);
-    if wizard.preset.is_none() {
+    if wizard.expiration.is_custom() {
         let place = 3 + PRESETS.len() + 1;
-        page.field("Date", wizard.calendar.field(), wizard.focus == Focus::Date, place);
+        page.field("Date", wizard.expiration.calendar.field(), wizard.focus == Focus::Date, place);
     }
     expiration(app, wizard, page);
     if wizard.focus == Focus::Date {
-        calendar::draw(app, &wizard.calendar, page);
+        calendar::draw(app, &wizard.expiration.calendar, page);
     }
 }
 
 /// The exact instant, and a line for warnings even without any, so that the lines below do not move.
 fn expiration(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = page.theme();
-    match wizard.expires_at(app.shared.now) {
+    match wizard.expiration.at(app.shared.now) {
         Ok(at) => {
             page.field_fact("Expires", &exact(app, at), theme.text);
-            let warnings = wizard.warnings(app.shared.now, &app.shared.zone());
+            let warnings = wizard.expiration.warnings(app.shared.now, app.shared.zone());
             let text: Vec<String> = warnings.iter().map(|warning| format!("! {warning}")).collect();
             page.field_fact("", &text.join(" "), theme.warning);
         }
-        Err(ExpiryError::NotADate(_)) if !wizard.is_date_submitted => {
+        Err(ExpiryError::NotADate(_)) if !wizard.expiration.is_date_submitted => {
             let forms = "Type 90d, 6mo, tomorrow, 2027-01-31 or 31.1.2027";
             page.field_fact("Expires", forms, theme.dim);
         }
@@ -100,11 +100,11 @@ fn review(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
         ("Platform", &app.shared.catalog().label(&wizard.kind())),
         ("Type", &wizard.key_type.as_str()),
     ]);
-    if let Ok(at) = wizard.expires_at(app.shared.now) {
+    if let Ok(at) = wizard.expiration.at(app.shared.now) {
         page.facts(&[("Expires", &exact(app, at))]);
     }
     let name = wizard.name.is_used.then_some(NAME_IN_USE.to_owned());
-    let warnings = wizard.warnings(app.shared.now, &app.shared.zone());
+    let warnings = wizard.expiration.warnings(app.shared.now, app.shared.zone());
     let warnings: Vec<String> = name.into_iter().chain(warnings.iter().map(ToString::to_string)).collect();
     if !warnings.is_empty() {
         page.blank();

@@ -1,25 +1,22 @@
 //! The wizard that creates a key. Nothing is written before the last step.
 
+mod expiration;
 mod name;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 
-use crate::desk::{CreatedKey, month_of};
-use crate::domain::Instant;
+use crate::desk::CreatedKey;
 use crate::domain::application::ApplicationId;
-use crate::domain::expiry::{self, ExpiryError, PRESETS, Warning};
+use crate::domain::expiry::{self, PRESETS};
 use crate::domain::key::{KeyKind, KeyType, NewKey};
 use crate::domain::platform::Platform;
 use crate::domain::source::AllowedSources;
 use crate::domain::text::{Name, capitalized};
-use crate::host::clock::Zone;
 
 use super::Reveal;
-use super::calendar::Calendar;
 use super::menu::Menu;
-use super::{
-    Action, Context, Dialog, Flow, Load, Operation, Outcome, Pending, Press, Reply, Shared, Submission,
-};
+use super::{Action, Context, Dialog, Flow, Operation, Outcome, Press, Reply, Shared, Submission};
+use expiration::Expiration;
 use name::NameField;
 
 #[derive(Debug)]
@@ -32,23 +29,13 @@ pub struct Wizard {
     pub platforms: Vec<String>,
     pub name: NameField,
     pub key_type: KeyType,
-    /// The position of the chosen preset in [`PRESETS`]; none for a custom date.
-    pub preset: Option<usize>,
-    /// The custom date.
-    pub calendar: Calendar,
-    /// The instant that the text of the calendar means.
-    date: Result<Instant, ExpiryError>,
-    /// Whether Enter was pressed since the date was edited. Before, it may be incomplete.
-    pub is_date_submitted: bool,
+    pub expiration: Expiration,
     /// The focused field of the details step.
     pub focus: Focus,
     pub submission: Submission,
     /// Whether the last Enter came before the name was checked.
     is_confirmed: bool,
     pub application: ApplicationId,
-    /// The number of other keys that expire in the same month.
-    in_month: u64,
-    month_count: Pending<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +60,6 @@ pub enum Focus {
 
 impl Wizard {
     pub fn new(application: ApplicationId, shared: &Shared) -> Self {
-        let today = shared.zone().local(shared.now).date_naive();
-        let days = shared.settings().default_expiry;
-        let date = today.checked_add_signed(TimeDelta::days(i64::from(days))).unwrap_or(today);
         let mut wizard = Self {
             step: Step::Service,
             third_party: false,
@@ -83,19 +67,13 @@ impl Wizard {
             platforms: Vec::new(),
             name: NameField::new(),
             key_type: KeyType::Production,
-            preset: PRESETS.iter().position(|preset| preset.days == days),
-            calendar: Calendar::new(today, date),
-            date: Ok(shared.now),
-            is_date_submitted: false,
+            expiration: Expiration::new(application, shared),
             focus: Focus::Name,
             submission: Submission::default(),
             is_confirmed: false,
             application,
-            in_month: 0,
-            month_count: Pending::default(),
         };
         wizard.refilter(shared);
-        wizard.read_date(shared);
         wizard
     }
 
@@ -117,28 +95,10 @@ impl Wizard {
         KeyKind::from_platform(platform.cloned())
     }
 
-    pub fn expires_at(&self, now: Instant) -> Result<Instant, ExpiryError> {
-        match self.preset.and_then(|place| PRESETS.get(place)) {
-            Some(preset) => expiry::expires_after(now, i64::from(preset.days)),
-            None => self.date.clone(),
-        }
-    }
-
-    pub fn warnings(&self, now: Instant, zone: &Zone) -> Vec<Warning> {
-        self.expires_at(now).map_or_else(|_| Vec::new(), |at| expiry::warnings(at, zone, self.in_month))
-    }
-
     fn refilter(&mut self, shared: &Shared) {
         let matches =
             |platform: &&Platform| self.menu.matches(&format!("{} {}", platform.name, platform.slug));
         self.platforms = shared.catalog().iter().filter(matches).map(|p| p.slug.clone()).collect();
-    }
-
-    fn read_date(&mut self, shared: &Shared) {
-        self.date = expiry::parse_when(self.calendar.field().text(), shared.now, &shared.zone());
-        if let Ok(at) = self.date {
-            self.calendar.follow(shared.zone().local(at).date_naive());
-        }
     }
 
     fn enter(&mut self, step: Step, shared: &mut Shared) {
@@ -151,23 +111,10 @@ impl Wizard {
                 let suggestion = expiry::suggested_name(what, shared.now, &shared.zone());
                 self.name.suggest(&suggestion, self.application, shared);
                 self.focus = Focus::Name;
-                self.date_changed(shared);
+                self.expiration.changed(shared);
             }
             Step::Review => self.name.check(self.application, shared),
             Step::Service | Step::Platform => {}
-        }
-    }
-
-    /// Reads the date, and counts the other keys that expire in its month.
-    fn date_changed(&mut self, shared: &mut Shared) {
-        self.submission.error = None;
-        self.is_date_submitted = false;
-        self.in_month = 0;
-        self.month_count.cancel();
-        self.read_date(shared);
-        let Ok(expires) = self.expires_at(shared.now) else { return };
-        if let Some((from, until)) = month_of(expires, &shared.zone()) {
-            self.month_count.load(Load::MonthCount(self.application, from, until), shared);
         }
     }
 
@@ -189,7 +136,9 @@ impl Wizard {
                 self.submission.error = Some(text.into());
             }
             Step::Service | Step::Platform => self.enter(Step::Details, shared),
-            Step::Details if self.focus == Focus::Expiry && self.preset.is_none() => self.focus = Focus::Date,
+            Step::Details if self.focus == Focus::Expiry && self.expiration.is_custom() => {
+                self.focus = Focus::Date;
+            }
             Step::Details => {
                 if self.draft(shared).is_some() {
                     self.enter(Step::Review, shared);
@@ -206,14 +155,14 @@ impl Wizard {
 
     /// The new key. If a field is invalid, focuses it and shows why.
     fn draft(&mut self, shared: &Shared) -> Option<NewKey> {
-        self.read_date(shared);
+        self.expiration.read_date(shared);
         let name = Name::parse(self.name.field.text());
-        let expires = self.expires_at(shared.now);
+        let expires = self.expiration.at(shared.now);
         if let Err(error) = &name {
             self.submission.error = Some(capitalized(&error.to_string()));
             self.focus = Focus::Name;
-        } else if expires.is_err() && self.preset.is_none() {
-            self.is_date_submitted = true;
+        } else if expires.is_err() && self.expiration.is_custom() {
+            self.expiration.is_date_submitted = true;
             self.focus = Focus::Date;
         }
         Some(NewKey {
@@ -226,12 +175,6 @@ impl Wizard {
             note: None,
             allowed_sources: AllowedSources::default(),
         })
-    }
-
-    /// `place`: the presets, then the custom date.
-    fn choose_expiry(&mut self, place: usize, shared: &mut Shared) {
-        self.preset = (place < PRESETS.len()).then_some(place);
-        self.date_changed(shared);
     }
 
     fn press_in_service(&mut self, press: &Press, shared: &mut Shared) -> Flow {
@@ -248,19 +191,19 @@ impl Wizard {
 
     fn press_in_details(&mut self, press: &Press, shared: &mut Shared) {
         match (self.focus, press.choice()) {
-            (Focus::Date, _) if self.calendar.press(press) => self.date_changed(shared),
+            (Focus::Date, _) if self.expiration.press_date(press, shared) => self.submission.error = None,
             (Focus::Name, _) if self.name.field.edit(&press.chord) => self.submission.error = None,
             (Focus::Type, Some(direction)) => {
                 self.key_type = direction.among(KeyType::ALL, self.key_type);
             }
             (Focus::Expiry, Some(direction)) => {
-                let place = self.preset.unwrap_or(PRESETS.len());
-                self.choose_expiry(direction.step(place, PRESETS.len() + 1), shared);
+                self.submission.error = None;
+                self.expiration.step(direction, shared);
             }
             _ => {
                 if let Some(direction) = press.focus() {
                     let all = [Focus::Name, Focus::Type, Focus::Expiry, Focus::Date];
-                    let count = if self.preset.is_none() { all.len() } else { all.len() - 1 };
+                    let count = if self.expiration.is_custom() { all.len() } else { all.len() - 1 };
                     self.focus = direction.among(&all[..count], self.focus);
                 }
             }
@@ -337,8 +280,8 @@ impl Dialog for Wizard {
             }
             (Step::Details, Focus::Name) => self.name.field.paste(text),
             (Step::Details, Focus::Date) => {
-                self.calendar.paste(text);
-                self.date_changed(shared);
+                self.submission.error = None;
+                self.expiration.paste_date(text, shared);
             }
             _ => {}
         }
@@ -361,8 +304,9 @@ impl Dialog for Wizard {
                 self.key_type = KeyType::ALL[place - 1];
             }
             (Step::Details, place) if place - 3 <= PRESETS.len() => {
-                self.choose_expiry(place - 3, shared);
-                self.focus = if self.preset.is_none() { Focus::Date } else { Focus::Expiry };
+                self.submission.error = None;
+                self.expiration.choose(place - 3, shared);
+                self.focus = if self.expiration.is_custom() { Focus::Date } else { Focus::Expiry };
             }
             (Step::Details, _) => self.focus = Focus::Date,
             _ => {}
@@ -371,10 +315,9 @@ impl Dialog for Wizard {
     }
 
     fn choose_day(&mut self, day: NaiveDate, shared: &mut Shared) {
-        if self.step == Step::Details && day >= self.calendar.today() {
+        if self.step == Step::Details && self.expiration.choose_day(day, shared) {
+            self.submission.error = None;
             self.focus = Focus::Date;
-            self.calendar.choose(day);
-            self.date_changed(shared);
         }
     }
 
@@ -385,9 +328,7 @@ impl Dialog for Wizard {
     }
 
     fn loaded(&mut self, reply: &mut Reply) {
-        if let Some(Ok(count)) = self.month_count.take(reply) {
-            self.in_month = count;
-        }
+        self.expiration.loaded(reply);
         self.name.loaded(reply);
     }
 
