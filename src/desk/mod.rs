@@ -18,6 +18,7 @@ mod rotate_key;
 mod sabotage;
 mod selection;
 mod set_up;
+mod sources;
 pub mod text;
 
 pub use audit_verification::{AuditVerification, AuditVerifier, VerificationStep};
@@ -37,6 +38,7 @@ pub use rotate_key::{
 };
 pub use selection::{Batch, KeyAction, Selection, Skip, Skipped, on_unchanged, selection};
 pub use set_up::{SetUp, Who, set_up, who};
+pub use sources::{Moved, UsedSource};
 
 use crate::domain::Instant;
 use crate::domain::audit::AuditRecord;

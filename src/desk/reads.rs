@@ -4,6 +4,7 @@ use chrono::{Datelike, Months};
 
 use super::Who;
 use super::attention::Attention;
+use super::sources::{self, UsedSource};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId, Scope};
 use crate::domain::audit_filter::AuditFilter;
@@ -24,6 +25,8 @@ pub struct KeyDetails {
     pub days: Vec<u64>,
     /// Rejected requests of the last 30 days, the latest reason first.
     pub refused: Vec<Refused>,
+    /// The sources of accepted requests, the latest first; the older ones, counted together, last.
+    pub sources: Vec<UsedSource>,
     /// When its successor was delivered; none when there is no successor.
     pub replaced: Option<Instant>,
 }
@@ -58,6 +61,8 @@ pub struct Remains {
     pub tombstone: Tombstone,
     /// Rejected requests of the last 30 days, the latest reason first.
     pub refused: Vec<Refused>,
+    /// The sources of requests since the deletion, in the order of those of a key.
+    pub sources: Vec<UsedSource>,
 }
 
 /// The caller and the Application that they work with.
@@ -102,7 +107,8 @@ pub fn key_details(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Option<Key
 pub fn details_of(r: &Reader<'_>, key: Key, now: Instant) -> Result<KeyDetails, StoreError> {
     let (days, refused) = (usage::last_30_days(r, key.id, now)?, usage::refused(r, key.id, now)?);
     let replaced = keys::replaced_at(r, &key)?;
-    Ok(KeyDetails { key, days, refused, replaced })
+    let sources = sources::used_sources(r, &key)?;
+    Ok(KeyDetails { key, days, refused, sources, replaced })
 }
 
 /// Reads a user with what they did last; none when there is no such user.
@@ -123,7 +129,9 @@ pub fn user_details(r: &Reader<'_>, id: UserId) -> Result<Option<UserDetails>, S
 /// When the database cannot be read.
 pub fn remains(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Option<Remains>, StoreError> {
     let Some(tombstone) = keys::tombstone(r, id)? else { return Ok(None) };
-    Ok(Some(Remains { tombstone, refused: usage::refused(r, id, now)? }))
+    let refused = usage::refused(r, id, now)?;
+    let sources = sources::rejected_sources(r, id, usage::DELETED)?;
+    Ok(Some(Remains { tombstone, refused, sources }))
 }
 
 /// Returns what a front end shows first: the Application with the name, else the scope, else the first Application.

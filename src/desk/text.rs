@@ -1,11 +1,15 @@
 //! Sentences that both front ends say.
 
+use chrono::TimeDelta;
+
+use super::sources::{Moved, UsedSource};
 use crate::domain::Instant;
 use crate::domain::expiry::relative;
 use crate::domain::key::Key;
 use crate::domain::text::inert;
 use crate::domain::user::{Creator, UserStatus};
 use crate::store::NotAllowed;
+use crate::store::usage::SourceAddress;
 
 /// The first question about a new key.
 pub const THIRD_PARTY_QUESTION: &str = "Do you want to use this API Key with a 3rd party service?";
@@ -101,19 +105,86 @@ pub fn last_use(at: Option<Instant>, from: Option<&str>, now: Instant) -> String
     )
 }
 
-/// Returns the use of a key. Requests are counted by UTC days, the last of `days` being today.
+/// Returns the use of a key before something is done to it: how many requests of late, from how many sources, the last
+/// one. Requests are counted by UTC days, the last of `days` being today; without days, only the last use is told.
 #[must_use]
-pub fn use_of(key: &Key, days: &[u64], now: Instant) -> String {
-    let last = last_use_before_deletion(key.last_used, key.last_used_from.as_deref(), now);
-    let mut latest = days.iter().rev().copied();
-    let (Some(today), Some(yesterday), Some(_)) = (latest.next(), latest.next(), key.last_used) else {
-        return last;
+pub fn use_of(key: &Key, days: &[u64], sources: &[UsedSource], now: Instant) -> String {
+    let (Some(used), [.., yesterday, today]) = (key.last_used, days) else {
+        return last_use_before_deletion(key.last_used, key.last_used_from.as_deref(), now);
     };
-    format!(
-        "{} today and {yesterday} yesterday (UTC), {} in 30 days. {last}.",
-        count(today, "request"),
-        days.iter().sum::<u64>()
-    )
+    let start_of_today = now - TimeDelta::seconds(now.timestamp().rem_euclid(86_400));
+    let (requests, since) = match (*yesterday, *today) {
+        (0, 0) => match days.iter().sum() {
+            0 => return last_use(key.last_used, key.last_used_from.as_deref(), now),
+            sum => {
+                let text = format!("{} in 30 days, none today or yesterday (UTC)", count(sum, "request"));
+                (text, start_of_today - TimeDelta::days(29))
+            }
+        },
+        (0, today) => (format!("{} in the last 24 hours", count(today, "request")), start_of_today),
+        (yesterday, 0) => (
+            format!("{} yesterday and none today (UTC)", count(yesterday, "request")),
+            start_of_today - TimeDelta::days(1),
+        ),
+        (yesterday, today) => (
+            format!("{} today and {yesterday} yesterday (UTC)", count(today, "request")),
+            start_of_today - TimeDelta::days(1),
+        ),
+    };
+    let from = from_sources(sources, since);
+    let from = if from.is_empty() { from } else { format!(",{from}") };
+    let last = from_address(key.last_used_from.as_deref());
+    format!("{requests}{from}, the last {}{last}", relative(used, now))
+}
+
+/// Returns how many sources were in use since an instant: ` from 3 sources`, with a leading space; empty when none are
+/// recorded.
+fn from_sources(sources: &[UsedSource], since: Instant) -> String {
+    let recent = || sources.iter().filter(|used| used.source.last >= since).map(|used| &used.source.address);
+    let known = recent().filter(|address| matches!(address, SourceAddress::Known(_))).count();
+    let is_unknown = recent().any(|address| *address == SourceAddress::Unknown);
+    if recent().any(|address| *address == SourceAddress::Older) {
+        return format!(" from more than {}", count(known as u64, "source"));
+    }
+    match (known, is_unknown) {
+        (0, false) => String::new(),
+        (0, true) => " from unknown addresses".into(),
+        (known, false) => format!(" from {}", count(known as u64, "source")),
+        (known, true) => format!(" from {} and unknown addresses", count(known as u64, "source")),
+    }
+}
+
+/// Returns how many sources have moved to the successor; none when that is not known of any.
+#[must_use]
+pub fn moved_sources(sources: &[UsedSource]) -> Option<String> {
+    let known = sources.iter().filter_map(|used| used.moved);
+    let (all, moved) = (known.clone().count(), known.filter(|moved| *moved == Moved::Yes).count());
+    (all > 0).then(|| moved_of(moved, all))
+}
+
+fn moved_of(moved: usize, all: usize) -> String {
+    format!("{moved} of {}", count(all as u64, "source"))
+}
+
+/// How many sources are named in a sentence.
+const NAMED: usize = 3;
+
+/// The same with the addresses that have not moved.
+#[must_use]
+pub fn moved_and_left_sources(sources: &[UsedSource]) -> Option<String> {
+    let known = sources.iter().filter(|used| used.moved.is_some());
+    let (moved, left): (Vec<_>, Vec<_>) = known.partition(|used| used.moved == Some(Moved::Yes));
+    let all = moved.len() + left.len();
+    if all == 0 {
+        return None;
+    }
+    let text = moved_of(moved.len(), all);
+    let named: Vec<String> = left.iter().take(NAMED).map(|used| used.label()).collect();
+    Some(match left.len().saturating_sub(NAMED) {
+        _ if left.is_empty() => text,
+        0 => format!("{text}, not yet {}", named.join(", ")),
+        more => format!("{text}, not yet {} and {more} more", named.join(", ")),
+    })
 }
 
 /// Returns a number with a noun: `1 key`, `3 keys`.

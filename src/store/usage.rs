@@ -76,6 +76,9 @@ pub struct Source {
     pub last: Instant,
 }
 
+/// The reason for rejecting a deleted key, as in logs and metrics.
+pub const DELETED: &str = "deleted";
+
 /// Where requests came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceAddress {

@@ -143,6 +143,8 @@ impl Verifier {
         application: Option<&str>,
         from: Option<IpAddr>,
     ) -> Result<Decision, VerifyError> {
+        // An IPv4 address within IPv6 is the same source.
+        let from = from.map(|address| address.to_canonical());
         let decision = match Question::new(presented, application.map(str::as_bytes), from) {
             Err(refusal) => Decision::Refused(refusal),
             Ok(question) => {

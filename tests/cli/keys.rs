@@ -66,8 +66,9 @@ fn the_json_of_a_key_follows_the_contract() {
         "ends_when_unused_for": null,
     });
     expected["created"] = document["created"].clone();
-    assert_eq!(shown.json(), expected);
     assert_eq!(home.run(&["keys", "list", "--json"]).json(), json!([expected]));
+    expected["sources"] = json!([]);
+    assert_eq!(shown.json(), expected);
 
     let (test, _) = home.key("Generic", &["--type", "test"]);
     let test = home.run(&["keys", "show", &test, "--json"]).json();

@@ -17,6 +17,7 @@ mod keys;
 mod long_audit_log;
 mod rotate;
 mod secrets;
+mod sources;
 mod terminal;
 mod users_and_apps;
 mod words;

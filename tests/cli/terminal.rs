@@ -58,6 +58,27 @@ fn before_a_successor_is_deleted_its_working_predecessor_is_named() {
 }
 
 #[test]
+fn before_a_key_is_deleted_its_use_is_named() {
+    let home = Home::set_up();
+    let (old, _) = home.key("Checkout", &[]);
+    home.run(&["keys", "rotate", "Checkout"]);
+    home.sql(&format!(
+        "INSERT INTO key_use SELECT key_id, application_id, unixepoch() - 90, unixepoch() - 90, '10.0.0.4'
+         FROM keys WHERE key_id = '{old}';
+         INSERT INTO key_uses VALUES ('{old}', unixepoch() / 86400, 3), ('{old}', unixepoch() / 86400 - 1, 409);
+         INSERT INTO key_sources VALUES ('{old}', '', '10.0.0.4', 412, unixepoch() - 90, unixepoch() - 90);"
+    ));
+    let (shown, code) = at_terminal(&home, &["keys", "delete", &old], &[], "to confirm:", "no\n");
+    assert_eq!(code, 3, "{shown}");
+    for part in [
+        "3 requests today and 409 yesterday (UTC), from 1 source, the last 1 minute ago from 10.0.0.4",
+        "Moved to its successor: 0 of 1 source, not yet 10.0.0.4",
+    ] {
+        assert!(shown.contains(part), "{shown}");
+    }
+}
+
+#[test]
 fn deleting_several_keys_requires_their_number() {
     let home = Home::set_up();
     home.key("A", &[]);

@@ -12,6 +12,7 @@ mod fixtures;
 mod lists;
 mod model;
 mod rules;
+mod sources;
 mod state_machine;
 mod state_machine_rotate;
 mod steps;

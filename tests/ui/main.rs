@@ -20,5 +20,6 @@ mod rotate;
 mod screens;
 mod script;
 mod selection;
+mod sources;
 mod users;
 mod wizard;

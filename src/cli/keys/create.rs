@@ -116,6 +116,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         key,
         application: application.name.as_str().to_owned(),
         uses_30d: 0,
+        days: Vec::new(),
+        sources: Vec::new(),
         used_since_rotation: None,
     };
     context.output.say(&format!(

@@ -136,11 +136,9 @@ fn still_works(context: &Context, predecessor: &Key) -> String {
 
 fn about(context: &Context, shown: &Shown) -> String {
     let key = &shown.key;
-    let last = text::last_use_before_deletion(key.last_used, key.last_used_from.as_deref(), context.now);
-    let used = match key.last_used {
-        None => last,
-        Some(_) => format!("{} in 30 days. {last}", text::count(shown.uses_30d, "request")),
-    };
+    let used = text::use_of(key, &shown.days, &shown.sources, context.now);
+    let moved = text::moved_and_left_sources(&shown.sources);
+    let moved = moved.map(|moved| format!(". Moved to its successor: {moved}")).unwrap_or_default();
     let platform = context.settings.catalog.label(&key.kind);
-    format!("  {}  {}  {platform}  {}: {used}", key.name, key.prefix, inert(&shown.application))
+    format!("  {}  {}  {platform}  {}: {used}{moved}", key.name, key.prefix, inert(&shown.application))
 }

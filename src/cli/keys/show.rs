@@ -1,14 +1,19 @@
 //! `keydesk keys show`: the details of one key.
 
+use serde::Serialize;
+
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
 use crate::cli::output::documents::KeyDocument;
+use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve;
-use crate::desk::{self, text};
+use crate::desk::{self, KeyDetails, Moved, UsedSource, text};
+use crate::domain::expiry::{relative, rfc3339};
 use crate::domain::key::{Key, KeyId};
 use crate::domain::text::inert;
+use crate::store::usage::{Source, SourceAddress};
 use crate::store::{Reader, Store, applications};
 
 const EXAMPLES: Examples =
@@ -30,6 +35,9 @@ pub(super) struct Shown {
     pub(super) application: String,
     /// Accepted uses within the last 30 days.
     pub(super) uses_30d: u64,
+    /// Accepted requests of each of the last 30 days, the oldest first.
+    pub(super) days: Vec<u64>,
+    pub(super) sources: Vec<UsedSource>,
     /// Whether it has been used since its successor was delivered.
     pub(super) used_since_rotation: Option<bool>,
 }
@@ -42,7 +50,8 @@ impl Shown {
             application.map(|application| application.name.as_str().to_owned()).unwrap_or_default();
         let details = desk::details_of(reader, key, context.now)?;
         let (uses_30d, used_since_rotation) = (details.uses(), details.used_since_rotation(context.now));
-        Ok(Self { key: details.key, application, uses_30d, used_since_rotation })
+        let KeyDetails { key, days, sources, .. } = details;
+        Ok(Self { key, application, uses_30d, days, sources, used_since_rotation })
     }
 
     /// Reads those of several keys in one transaction.
@@ -65,12 +74,62 @@ impl Shown {
     }
 }
 
+/// A key with the sources that used it.
+#[derive(Serialize)]
+struct ShownDocument<'a> {
+    #[serde(flatten)]
+    key: KeyDocument<'a>,
+    sources: Vec<SourceDocument<'a>>,
+    /// Of the sources that are too old to be listed alone; left out where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    older_sources: Option<OlderDocument>,
+}
+
+#[derive(Serialize)]
+struct SourceDocument<'a> {
+    /// None when it is not known.
+    address: Option<&'a str>,
+    requests: u64,
+    first: String,
+    last: String,
+    moved: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct OlderDocument {
+    requests: u64,
+    first: String,
+    last: String,
+}
+
+impl<'a> ShownDocument<'a> {
+    fn of(context: &Context, shown: &'a Shown) -> Self {
+        let (mut sources, mut older_sources) = (Vec::new(), None);
+        for UsedSource { source, moved } in &shown.sources {
+            let (first, last) = (rfc3339(source.first), rfc3339(source.last));
+            let requests = source.requests;
+            let address = match &source.address {
+                SourceAddress::Known(address) => Some(address.as_str()),
+                SourceAddress::Unknown => None,
+                SourceAddress::Older => {
+                    older_sources = Some(OlderDocument { requests, first, last });
+                    continue;
+                }
+            };
+            let moved = moved.map(|moved| moved == Moved::Yes);
+            sources.push(SourceDocument { address, requests, first, last, moved });
+        }
+        Self { key: shown.document(context), sources, older_sources }
+    }
+}
+
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let desk = context.desk()?;
     let shown = read(desk.store(), |reader| {
         Shown::around(context, reader, resolve::key(context, reader, &args.key)?)
     })?;
-    context.output.print(&shown.document(context), || facts(context, &shown))
+    let document = ShownDocument::of(context, &shown);
+    context.output.print(&document, || facts(context, &shown))
 }
 
 fn facts(context: &Context, shown: &Shown) -> String {
@@ -98,7 +157,29 @@ fn facts(context: &Context, shown: &Shown) -> String {
     for (label, value) in fields {
         lines.extend(value.map(|value| format!("  {label:<16}{value}")));
     }
+    lines.extend(sources(context, &shown.sources));
     lines.join("\n")
+}
+
+/// The table of the sources.
+fn sources(context: &Context, sources: &[UsedSource]) -> Vec<String> {
+    let mut heads = vec!["SOURCE", "REQUESTS", "FIRST", "LAST"];
+    let has_moved = sources.iter().any(|used| used.moved.is_some());
+    heads.extend(has_moved.then_some("MOVED"));
+    let cells = |used: &UsedSource| {
+        let Source { requests, first, last, .. } = used.source;
+        let at = |at| Cell::plain(relative(at, context.now));
+        let moved = has_moved.then(|| match used.moved {
+            Some(moved) if moved == Moved::Yes => Cell::styled(moved.label(), Style::Good),
+            Some(moved) => Cell::styled(moved.label(), Style::Soon),
+            None => Cell::plain(""),
+        });
+        let cells = [Cell::plain(used.label()), Cell::number(requests), at(first), at(last)];
+        cells.into_iter().chain(moved).collect()
+    };
+    let table = context.output.table_text(&heads, sources.iter().map(cells));
+    let lines = table.lines().map(|line| format!("  {line}"));
+    (!sources.is_empty()).then(String::new).into_iter().chain(lines).collect()
 }
 
 fn delivered(context: &Context, key: &Key) -> String {

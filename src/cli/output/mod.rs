@@ -52,6 +52,15 @@ impl Output {
         Table::new(self.data(), self.color, self.headers, heads)
     }
 
+    /// A table as a text, each line with its end.
+    pub(crate) fn table_text(&self, heads: &[&str], rows: impl Iterator<Item = Vec<Cell>>) -> String {
+        let mut text = Vec::new();
+        let mut table = Table::new(&mut text, self.color, self.headers, heads);
+        // Writing to memory does not fail.
+        let _ = rows.map(|row| table.row(row)).collect::<io::Result<()>>().and_then(|()| table.finish());
+        String::from_utf8(text).unwrap_or_default()
+    }
+
     /// Standard output, buffered. The caller must flush it and check the error.
     #[expect(clippy::unused_self, reason = "standard output belongs to the Output")]
     pub(crate) fn data(&self) -> BufWriter<io::StdoutLock<'static>> {

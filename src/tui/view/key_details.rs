@@ -5,7 +5,8 @@ use ratatui::text::{Line, Span};
 use super::appearance::Appearance;
 use super::facts::{application, count, creator, exact, from, state};
 use super::page::Page;
-use crate::desk::text::still_in_use;
+use super::sources;
+use crate::desk::text::{moved_sources, still_in_use};
 use crate::domain::expiry::{local, relative};
 use crate::domain::text::inert;
 use crate::store::usage::Refused;
@@ -13,7 +14,7 @@ use crate::tui::app::App;
 use crate::tui::app::msg::KeyDetails;
 
 /// Draws the details of a key.
-pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> &'p mut Page<'a> {
+pub fn draw(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
     let appearance = page.appearance;
     let theme = page.theme();
     let key = &details.key;
@@ -47,6 +48,9 @@ pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> 
         Some(false) => drop(page.fact("Still in use", still_in_use(false), theme.good)),
         None => {}
     }
+    if let Some(moved) = moved_sources(&details.sources) {
+        page.fact("Moved", &moved, theme.text);
+    }
     match key.last_used {
         Some(at) => page.fact("Last used", &exact(app, at), theme.text),
         None => page.fact("Last used", "never", theme.dim),
@@ -56,9 +60,16 @@ pub fn draw<'a, 'p>(app: &App, details: &KeyDetails, page: &'p mut Page<'a>) -> 
     }
     refusals(app, &details.refused, page);
     page.blank();
-    page.fact("Last 30 days", &count(details.uses(), "request"), theme.text);
-    let axis = axis(page.width);
-    page.line(bars(&details.days, appearance)).line(Line::styled(axis, theme.dim))
+    match (details.uses(), key.last_used) {
+        (0, None) => drop(page.fact("Last 30 days", "Never used", theme.dim)),
+        (0, Some(_)) => drop(page.fact("Last 30 days", &count(0, "request"), theme.dim)),
+        (uses, _) => {
+            page.fact("Last 30 days", &count(uses, "request"), theme.text);
+            let axis = axis(page.width);
+            page.line(bars(&details.days, appearance)).line(Line::styled(axis, theme.dim));
+        }
+    }
+    sources::table(app, "Sources", &details.sources, page);
 }
 
 /// Adds the rejected requests with the key: how many, why, and the last one.

@@ -9,6 +9,7 @@ pub mod key_details;
 pub mod modal;
 pub mod page;
 pub mod screen;
+pub mod sources;
 pub mod table;
 pub mod text;
 

@@ -29,12 +29,12 @@ pub fn draw(app: &App, modal: &Modal, area: Rect, canvas: &mut Canvas<'_>) -> Cu
     let framed = usize::from(area.width.saturating_sub(6));
     let width = match modal {
         Modal::Reveal(_) => usize::from(area.width),
-        Modal::Reading(reading)
-            if matches!(reading.page, app_reading::Page::Key { .. } | app_reading::Page::User { .. }) =>
-        {
-            framed.min(70)
-        }
-        Modal::Reading(_) => framed.min(84),
+        Modal::Reading(reading) => match reading.page {
+            // The sources are a table: on a wide screen there is room for exact times.
+            app_reading::Page::Key { .. } => framed.min(if area.width < 120 { 70 } else { 92 }),
+            app_reading::Page::User { .. } => framed.min(70),
+            _ => framed.min(84),
+        },
         Modal::Form(_) | Modal::Wizard(_) | Modal::Chooser(_) => framed.min(62),
         _ => framed.min(70),
     };

@@ -11,9 +11,9 @@ use crate::tui::app::App;
 use crate::tui::app::modal::reading::{self, Reading};
 use crate::tui::app::msg::{Remains, UserDetails};
 use crate::tui::view::facts::{self, actor, count, exact, from};
-use crate::tui::view::key_details;
 use crate::tui::view::page::{Page, pad};
 use crate::tui::view::text::cut;
+use crate::tui::view::{key_details, sources};
 
 pub(super) fn panel(app: &App, reading: &Reading, page: &mut Page<'_>) {
     page.scroll = reading.scroll;
@@ -24,10 +24,10 @@ pub(super) fn panel(app: &App, reading: &Reading, page: &mut Page<'_>) {
             let theme = page.theme();
             page.title = "API key".into();
             match details {
-                None => page.text("Loading...", theme.dim),
-                Some(None) => page.text("Another session has deleted this key.", theme.warning),
+                None => drop(page.text("Loading...", theme.dim)),
+                Some(None) => drop(page.text("Another session has deleted this key.", theme.warning)),
                 Some(Some(found)) => key_details::draw(app, found, page),
-            };
+            }
         }
         reading::Page::User { details, .. } => {
             page.title = "User".into();
@@ -157,7 +157,7 @@ fn entry(app: &App, row: &AuditRow, found: Option<&Remains>, page: &mut Page<'_>
 /// The tombstone of a deleted key, and its use since.
 fn remains(app: &App, remains: &Remains, page: &mut Page<'_>) {
     let theme = page.theme();
-    let Remains { tombstone, refused } = remains;
+    let Remains { tombstone, refused, sources } = remains;
     let at = |at, address: &Option<String>| format!("{}{}", exact(app, at), from(address.as_deref()));
     let last = tombstone.last_used.map(|last| at(last, &tombstone.last_used_from));
     page.blank().facts(&[("Key", &tombstone.prefix), ("Last used", &last.unwrap_or_else(|| "never".into()))]);
@@ -173,4 +173,5 @@ fn remains(app: &App, remains: &Remains, page: &mut Page<'_>) {
         page.text(&text, theme.warning);
     }
     key_details::refusals(app, refused, page);
+    sources::table(app, "Sources since the deletion", sources, page);
 }

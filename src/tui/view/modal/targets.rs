@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use ratatui::text::Span;
 
-use crate::desk::text::{last_use, use_of};
+use crate::desk::text::{last_use, moved_and_left_sources, use_of};
 use crate::desk::{KeyAction, Selection, Skip};
 use crate::domain::key::Key;
 use crate::tui::app::App;
@@ -59,9 +59,14 @@ fn one(app: &App, key: &Key, targets: &Targets, page: &mut Page<'_>) {
     if key.expires <= app.shared.now {
         page.facts(&[("Expired", &exact(app, key.expires))]);
     }
-    let days = targets.details().map(|details| details.days.as_slice()).unwrap_or_default();
+    let details = targets.details();
+    let days = details.map(|details| details.days.as_slice()).unwrap_or_default();
+    let sources = details.map(|details| details.sources.as_slice()).unwrap_or_default();
     let style = if key.last_used.is_some() { theme.warning } else { theme.text };
-    page.fact("Use", &use_of(key, days, app.shared.now), style);
+    page.fact("Use", &use_of(key, days, sources, app.shared.now), style);
+    if let Some(moved) = moved_and_left_sources(sources) {
+        page.fact("Moved", &moved, theme.text);
+    }
 }
 
 fn several(app: &App, action: KeyAction, selection: &Selection, page: &mut Page<'_>) {

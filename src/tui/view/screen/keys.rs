@@ -1,7 +1,7 @@
 //! Screen 1: Developer settings.
 
 use ratatui::layout::Rect;
-use ratatui::text::Span;
+use ratatui::text::{Line, Span};
 
 use super::key_table::KeyTable;
 use super::{rows, timeline, top_line};
@@ -89,7 +89,20 @@ fn details_pane(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let Some(details) = &app.screens.keys.details else { return };
     let mut page = Page::new(canvas.appearance, usize::from(inner.width));
     key_details::draw(app, details, &mut page);
+    let height = usize::from(inner.height);
+    if page.lines.len() > height {
+        let more = page.lines.len() - height.saturating_sub(1);
+        page.lines.truncate(height.saturating_sub(1));
+        page.line(Line::styled(format!("{more} more lines{}", how_to_open(app)), canvas.theme.dim));
+    }
     for (line, row) in page.lines.iter().zip(inner.rows()) {
         canvas.left(line, row);
     }
+}
+
+/// `: Enter`, the key that shows all details.
+fn how_to_open(app: &App) -> String {
+    let open = app.shared.bindings().get(Context::List, Action::Open);
+    let chord = open.and_then(|binding| binding.chords.first());
+    chord.map(|chord| format!(": {chord}")).unwrap_or_default()
 }
