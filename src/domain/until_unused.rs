@@ -30,8 +30,8 @@ pub struct UntilUnused {
 }
 
 impl UntilUnused {
-    /// The instant at which the key ends, or has ended, if it is not used any more and the recording goes on; none while
-    /// its successor has not been used.
+    /// The instant at which the key ends, or has ended, if it is no longer used and use is still recorded; none while its
+    /// successor has not been used.
     #[must_use]
     pub fn ends(&self, last_used: Option<Instant>) -> Option<Instant> {
         let successor_used = self.successor_used?;
