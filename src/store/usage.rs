@@ -83,7 +83,7 @@ pub const DELETED: &str = "deleted";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceAddress {
     Known(String),
-    /// Nobody told the address.
+    /// Neither the connection nor a proxy told the address.
     Unknown,
     /// The sources that are too old to be listed alone.
     Older,

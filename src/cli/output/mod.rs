@@ -57,7 +57,10 @@ impl Output {
         let mut text = Vec::new();
         let mut table = Table::new(&mut text, self.color, self.headers, heads);
         // Writing to memory does not fail.
-        let _ = rows.map(|row| table.row(row)).collect::<io::Result<()>>().and_then(|()| table.finish());
+        for row in rows {
+            let _ = table.row(row);
+        }
+        let _ = table.finish();
         String::from_utf8(text).unwrap_or_default()
     }
 

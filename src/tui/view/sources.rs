@@ -60,7 +60,7 @@ pub fn table(app: &App, title: &str, sources: &[UsedSource], page: &mut Page<'_>
     };
     let shapes = || SHAPES.into_iter().map(|shape| (columns(app, sources, shape), shape.2));
     let fitting = shapes().find(|(columns, gap)| room(columns, *gap) >= needed);
-    let Some((columns, gap)) = fitting.or_else(|| shapes().last()) else { return };
+    let Some((columns, gap)) = fitting.or_else(|| shapes().next_back()) else { return };
     let address = room(&columns, gap).min(longest.max("ADDRESS".len()));
     let theme = page.theme();
     let row = |first: &str, cells: &dyn Fn(&Column) -> String| -> Vec<String> {
