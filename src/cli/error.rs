@@ -9,6 +9,7 @@ use crate::desk::DeskError;
 use crate::domain::expiry::ExpiryError;
 use crate::domain::text::NameError;
 use crate::domain::user::EmailError;
+use crate::host::env_file::ChangeError;
 use crate::host::new_file::WriteError;
 use crate::store::StoreError;
 use crate::verify::VerifyError;
@@ -165,6 +166,12 @@ impl From<WriteError> for CommandError {
             WriteError::Failed { .. } => "file",
         };
         Self::failed(code, error.to_string())
+    }
+}
+
+impl From<ChangeError> for CommandError {
+    fn from(error: ChangeError) -> Self {
+        Self { hint: error.hint(), ..Self::failed("env_file", error.to_string()) }
     }
 }
 

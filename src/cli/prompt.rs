@@ -15,6 +15,11 @@ pub(crate) fn has_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Whether someone reads what is said meanwhile.
+pub(crate) fn is_watched(output: &Output) -> bool {
+    !output.is_json() && io::stderr().is_terminal()
+}
+
 /// Whether missing arguments can be asked for; programs that read JSON are never asked.
 pub(crate) fn can_ask(output: &Output) -> bool {
     !output.is_json() && has_terminal()

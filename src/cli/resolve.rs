@@ -280,6 +280,23 @@ pub(crate) fn kind(catalog: &Catalog, text: &str) -> Result<KeyKind, CommandErro
         .hint(suggestion(&similar, "use \"generic\" or run \"keydesk platforms\" to see all platforms")))
 }
 
+/// A platform of the catalog, or one that was in it once and still has keys.
+pub(crate) fn platform(
+    context: &Context,
+    reader: &Reader<'_>,
+    query: &KeyQuery,
+    slug: &str,
+) -> Result<KeyKind, CommandError> {
+    kind(&context.settings.catalog, slug).or_else(|error| {
+        let gone = KeyKind::ThirdParty { platform: slug.to_owned() };
+        let query = KeyQuery { platform: Some(gone.clone()), ..query.clone() };
+        match keys::count(reader, &query, &context.settings.catalog)? {
+            0 => Err(error),
+            _ => Ok(gone),
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

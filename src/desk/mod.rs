@@ -7,6 +7,7 @@ mod create_key;
 mod delete_keys;
 pub mod deletion_receipt;
 mod disable_keys;
+mod due_keys;
 mod error;
 mod facade;
 pub mod known_head;
@@ -25,6 +26,7 @@ pub use audit_verification::{AuditVerification, AuditVerifier, VerificationStep}
 pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivered};
 pub use delete_keys::delete_keys;
 pub use disable_keys::{KeyAccess, set_access};
+pub use due_keys::{DueKeys, NotDue, Standing, due_keys, standing};
 pub use error::{Changed, DeskError, Subject, Taken};
 pub use facade::Desk;
 pub use manage_applications::{create_application, delete_application, rename_application};

@@ -11,6 +11,8 @@ pub mod clock;
 pub mod commitment;
 #[cfg(feature = "app")]
 pub mod deletion_receipt;
+#[cfg(feature = "app")]
+pub mod env_file;
 pub mod expiry;
 pub mod filter;
 #[cfg(feature = "app")]

@@ -2,12 +2,16 @@
 //!
 //! Only these modules access the system. All others get time, randomness and files as parameters.
 
+#[cfg(feature = "app")]
+mod attributes;
 pub mod byte_lock;
 #[cfg(feature = "app")]
 pub mod clipboard;
 pub mod clock;
 #[cfg(feature = "app")]
 pub mod entropy;
+#[cfg(feature = "app")]
+pub mod env_file;
 pub mod files;
 #[cfg(feature = "app")]
 pub mod identity;

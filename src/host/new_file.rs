@@ -127,7 +127,7 @@ pub fn replace(path: &Path, text: &[u8], access: Access) -> io::Result<()> {
 }
 
 /// A temporary file in the directory of a path.
-fn temporary(path: &Path, access: Access) -> io::Result<NamedTempFile> {
+pub(super) fn temporary(path: &Path, access: Access) -> io::Result<NamedTempFile> {
     let mode = Permissions::from_mode(match access {
         Access::Owner => 0o600,
         Access::Umask => 0o666,

@@ -1,7 +1,5 @@
 //! `keydesk keys create`: the step in which the secret of a key is delivered.
 
-use std::path::PathBuf;
-
 use super::show::Shown;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
@@ -9,7 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
 use crate::cli::prompt;
 use crate::cli::resolve;
-use crate::cli::secret_output::{Destination, Outcome};
+use crate::cli::secret_output::{Destination, DestinationArgs, Outcome};
 use crate::cli::values;
 use crate::desk::{self, CreatedKey, Desk, text};
 use crate::domain::application::Application;
@@ -24,6 +22,7 @@ const EXAMPLES: Examples = Examples(&[
     ("keydesk keys create Checkout", ""),
     ("keydesk keys create Checkout --platform braze --expires 2027-01-31", ""),
     ("keydesk keys create Checkout --out checkout.key", ""),
+    ("keydesk keys create Checkout --env-file .env --env-name CHECKOUT_KEY", ""),
     ("keydesk keys create Checkout | vault kv put secret/checkout key=-", ""),
 ]);
 
@@ -50,12 +49,8 @@ pub(crate) struct Args {
     /// or default_expiry in the configuration]
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
-    /// Write the secret to this new file (mode 0600) instead of printing it
-    #[arg(long, value_name = "FILE", conflicts_with = "copy")]
-    out: Option<PathBuf>,
-    /// Copy the secret to the clipboard instead of printing it
-    #[arg(long)]
-    copy: bool,
+    #[command(flatten)]
+    destination: DestinationArgs,
 }
 
 /// What a new key is to be.
@@ -74,10 +69,10 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     if name.is_none() && !prompt::can_ask(&context.output) {
         return Err(CommandError::missing("<NAME>", "keydesk keys create"));
     }
-    let destination = Destination::choose(args.out, args.copy);
+    let destination = args.destination.chosen().unwrap_or(Destination::Output);
     let mut desk = context.desk_to_change(Urgency::Normal)?;
     // No key is created that could not be delivered.
-    destination.check(&context.settings)?;
+    destination.check(context)?;
     let application = application(context, &desk)?;
     let Choice { name, kind, expires } = match name {
         Some(name) => Choice {
@@ -130,11 +125,15 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let outcome = destination
         .deliver(context, &secret, &shown.document(context))
         .map_err(|reason| not_delivered(&shown.key, &reason))?;
-    if outcome == Outcome::Delivered {
+    if !matches!(outcome, Outcome::Discarded) {
         context.output.say(text::SECRET_SHOWN_ONCE);
         if let Err(error) = context.change(&mut desk, |session| desk::mark_delivered(session, shown.key.id)) {
             context.output.warn(&format!("could not record that the secret was delivered: {error}"));
         }
+    }
+    if !destination.is_output() {
+        // The secret was delivered already: an error here changes nothing.
+        let _ = context.output.if_json(&shown.document(context));
     }
     Ok(Exit::Done)
 }

@@ -14,10 +14,10 @@ use crate::cli::values;
 use crate::desk::text;
 use crate::domain::application::Scope;
 use crate::domain::expiry::relative_short;
-use crate::domain::key::{Key, KeyKind, KeyState};
+use crate::domain::key::{Key, KeyState};
 use crate::domain::text::inert;
+use crate::store::applications;
 use crate::store::keys::{KeyQuery, KeySort};
-use crate::store::{Reader, applications, keys};
 
 const EXAMPLES: Examples = Examples(&[
     ("keydesk keys list --state expires_soon --sort expires", ""),
@@ -86,7 +86,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
             descending: args.reverse,
             ..key_list::query(context, scope)
         };
-        query.platform = args.platform.map(|slug| platform(context, reader, &query, &slug)).transpose()?;
+        query.platform =
+            args.platform.map(|slug| resolve::platform(context, reader, &query, &slug)).transpose()?;
         let heads: Vec<&str> =
             HEADS.into_iter().filter(|head| args.all.all_apps || *head != HEADS[1]).collect();
         let mut list = Listing::open(&context.output, &heads)?;
@@ -103,23 +104,6 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
             });
         }
         Ok(Exit::Done)
-    })
-}
-
-/// A platform of the catalog, or one that was in it once and still has keys.
-fn platform(
-    context: &Context,
-    reader: &Reader<'_>,
-    query: &KeyQuery,
-    slug: &str,
-) -> Result<KeyKind, CommandError> {
-    resolve::kind(&context.settings.catalog, slug).or_else(|error| {
-        let gone = KeyKind::ThirdParty { platform: slug.to_owned() };
-        let query = KeyQuery { platform: Some(gone.clone()), ..query.clone() };
-        match keys::count(reader, &query, &context.settings.catalog)? {
-            0 => Err(error),
-            _ => Ok(gone),
-        }
     })
 }
 

@@ -14,10 +14,17 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
-struct ErrorDocument<'a> {
+pub(crate) struct ErrorDocument<'a> {
     code: &'a str,
     message: String,
     hint: Option<String>,
+}
+
+impl<'a> From<&'a CommandError> for ErrorDocument<'a> {
+    fn from(error: &'a CommandError) -> Self {
+        let hint = error.what_to_do().map(after_label);
+        Self { code: error.code(), message: error.to_string(), hint }
+    }
 }
 
 /// Reports an error, as JSON or as text, and returns its exit code.
@@ -52,6 +59,5 @@ fn after_label(sentence: &str) -> String {
 }
 
 pub(crate) fn document(error: &CommandError) -> String {
-    let (code, message, hint) = (error.code(), error.to_string(), error.what_to_do().map(after_label));
-    json::to_string(&Document { error: ErrorDocument { code, message, hint } })
+    json::to_string(&Document { error: error.into() })
 }

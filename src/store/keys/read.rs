@@ -25,6 +25,12 @@ pub fn until_unused(r: &Reader<'_>) -> Result<Vec<Key>, StoreError> {
     select(r, &sql, vec![])
 }
 
+/// Whether a diagnosis created a key and deletes it again.
+pub(crate) fn is_throwaway(r: &Reader<'_>, id: KeyId) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ?1 AND throwaway = 1)";
+    r.value("reading what a key is for", sql, [id.as_str()])
+}
+
 /// When the successor of a key was delivered, or created; `None` without a successor.
 pub(crate) fn replaced_at(r: &Reader<'_>, key: &Key) -> Result<Option<Instant>, StoreError> {
     let successor = key.replaced_by.map(|id| get(r, id)).transpose()?.flatten();
