@@ -91,6 +91,31 @@ fn deleting_several_keys_requires_their_number() {
 }
 
 #[test]
+fn rotating_several_keys_requires_their_number() {
+    let home = Home::set_up();
+    home.run(&["apps", "create", "Billing"]);
+    for (name, application) in [("A", "Storefront"), ("B", "Billing"), ("C", "Storefront")] {
+        home.key(name, &["--app", application, "--expires", "3d"]);
+    }
+    let command = &["keys", "rotate", "--due", "14d", "--all-apps", "--run", "cat > /dev/null"];
+    let rotate = |answer: &str| at_terminal(&home, command, &[], "to confirm:", answer);
+    for wrong in ["\n", "y\n", "rotate 2 keys\n", "\u{4}"] {
+        let (shown, code) = rotate(wrong);
+        assert!(code == 3 && shown.contains("nothing was changed"), "{shown}");
+        assert!(shown.contains("3 keys are due: Billing 1, Storefront 2"), "{shown}");
+        assert!(shown.contains("Storefront  expires in 3 days"), "{shown}");
+    }
+    let (shown, code) = rotate("rotate 3 keys\n");
+    assert_eq!(code, 0, "{shown}");
+    for progress in ["[1/3] ", "[2/3] ", "[3/3] ", "3 keys rotated."] {
+        assert!(shown.contains(progress), "{progress}: {shown}");
+    }
+    let again = [&command[..], &["--yes"]].concat();
+    let (shown, code) = at_terminal(&home, &again, &[], "", "");
+    assert!(code == 0 && shown.contains("No keys are due."), "{shown}");
+}
+
+#[test]
 fn deleting_applications_requires_the_name_and_users_the_email() {
     let home = Home::set_up();
     home.key("A", &[]);

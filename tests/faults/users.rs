@@ -155,3 +155,41 @@ fn is_private(data: &Path) {
         .unwrap();
     assert!(!listed.status.success() && listed.stdout.is_empty(), "{listed:?}");
 }
+
+/// Root may write anywhere, so another user tries.
+#[test]
+fn an_environment_file_that_the_user_cannot_replace_stays() {
+    if !is_possible() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let below = |name: &str| folder.path().join(name);
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_keydesk"), below("keydesk")).unwrap();
+    std::fs::create_dir(below("home")).unwrap();
+    std::fs::set_permissions(below("home"), Permissions::from_mode(0o777)).unwrap();
+    std::fs::write(below("app.env"), "API_KEY=old\n").unwrap();
+    std::fs::set_permissions(below("app.env"), Permissions::from_mode(0o666)).unwrap();
+    std::fs::write(below("home/root.env"), "API_KEY=old\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "daemon", "--regid", "daemon", "--clear-groups"]).arg(below("keydesk"));
+        command.args(arguments).env_clear().env("HOME", below("home")).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(run(&["init", "--email", "ana@example.com", "--app", "Storefront"]).0, Some(0));
+    assert_eq!(run(&["keys", "create", "Checkout"]).0, Some(0));
+    for (file, message) in [
+        ("app.env", "is not writable, and the file is replaced as a whole"),
+        ("home/root.env", "its owner and group cannot be kept"),
+    ] {
+        let file = below(file);
+        let rotate =
+            ["keys", "rotate", "Checkout", "--env-file", file.to_str().unwrap(), "--env-name", "API_KEY"];
+        let (code, said) = run(&rotate);
+        assert!(code == Some(3) && said.contains(message) && said.contains("is unchanged"), "{said}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "API_KEY=old\n");
+    }
+    assert!(run(&["keys", "show", "Checkout"]).0 == Some(0));
+}
