@@ -19,6 +19,8 @@ pub mod filter;
 pub(crate) mod inert_json;
 pub mod key;
 pub mod key_filter;
+#[cfg(feature = "app")]
+pub mod key_finder;
 pub mod known_head;
 #[cfg(feature = "app")]
 pub mod platform;

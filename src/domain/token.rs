@@ -22,7 +22,8 @@ use super::secret::Secret;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARS: usize = 43;
 const CHECKSUM_CHARS: usize = 6;
-const SECRET_CHARS: usize = RANDOM_CHARS + CHECKSUM_CHARS;
+/// Characters of the last part of a key.
+pub(super) const SECRET_CHARS: usize = RANDOM_CHARS + CHECKSUM_CHARS;
 
 /// A source of random bits: the operating system, or a seeded one in tests.
 pub trait Entropy {
@@ -115,7 +116,7 @@ pub fn draw_secret(
     let mut digits = Zeroizing::new([0_u8; RANDOM_CHARS]);
     base62(&mut bits, digits.as_mut_slice());
     text.extend(digits.iter().map(|d| char::from(*d)));
-    let checksum = checksum(&text);
+    let checksum = checksum(text.as_bytes());
     text.extend(checksum.iter().map(|d| char::from(*d)));
     Ok(Secret::new(text))
 }
@@ -134,8 +135,8 @@ fn base62(number: &mut [u8; 32], digits: &mut [u8]) {
     number.zeroize();
 }
 
-fn checksum(text: &str) -> [u8; CHECKSUM_CHARS] {
-    let mut rest = crc32fast::hash(text.as_bytes());
+fn checksum(text: &[u8]) -> [u8; CHECKSUM_CHARS] {
+    let mut rest = crc32fast::hash(text);
     let mut digits = [0; CHECKSUM_CHARS];
     for digit in digits.iter_mut().rev() {
         *digit = ALPHABET[usize::try_from(rest % 62).unwrap_or_default()];
@@ -159,8 +160,13 @@ pub struct Malformed;
 /// Parses a presented text and checks its checksum.
 pub fn parse(text: &str) -> Result<Claim, Malformed> {
     let claim = shape(text).ok_or(Malformed)?;
-    let body = text.get(..text.len() - CHECKSUM_CHARS).ok_or(Malformed)?;
-    if text.as_bytes().ends_with(&checksum(body)) { Ok(claim) } else { Err(Malformed) }
+    if has_right_checksum(text) { Ok(claim) } else { Err(Malformed) }
+}
+
+/// Whether a text ends with the checksum of what stands before it.
+pub(super) fn has_right_checksum(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.split_last_chunk().is_some_and(|(body, end)| *end == checksum(body))
 }
 
 /// Whether an argument contains a whole secret, even a damaged one. Such an argument is rejected, since it is now in the
