@@ -24,7 +24,10 @@ mod doctor;
 mod error;
 mod exit;
 mod export;
+mod findings;
 mod help;
+mod hidden_input;
+mod identify;
 mod init;
 mod interrupt;
 mod key_list;
@@ -35,6 +38,7 @@ mod output;
 mod platforms;
 mod prompt;
 mod resolve;
+mod scan;
 mod secret_guard;
 mod secret_output;
 mod serve;
@@ -100,6 +104,8 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     Verify(verify::Args),
+    Identify(identify::Args),
+    Scan(scan::Args),
     Serve(Box<serve::Args>),
     Check(check::Args),
     Backup(backup::Args),
@@ -178,6 +184,8 @@ fn dispatch(line: CommandLine, matches: &ArgMatches, launch_tui: LaunchTui) -> R
         Command::Users(command) => run(global, |context| users::run(context, command)),
         Command::Audit(command) => run(global, |context| audit::run(context, command)),
         Command::Verify(args) => run(global, |context| verify::run(context, &args)),
+        Command::Identify(args) => run(global, |context| identify::run(context, &args)),
+        Command::Scan(args) => run(global, |context| scan::run(context, &args)),
         Command::Serve(args) => run(global, |context| serve::run(context, *args)),
         Command::Check(args) => run(global, |context| check::run(context, &args)),
         Command::Backup(args) => run(global, |context| backup::run(context, &args)),

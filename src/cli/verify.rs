@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -11,7 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
-use crate::cli::output::to_stderr;
+use crate::cli::hidden_input;
 use crate::domain::expiry::rfc3339;
 use crate::domain::text::inert;
 use crate::host::entropy::SystemEntropy;
@@ -139,10 +138,8 @@ fn from_standard_input() -> Result<Option<Zeroizing<String>>, CommandError> {
     };
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        // Turning echo off also discards input from before the prompt.
-        let _echo_off = EchoOff::begin();
-        to_stderr("Paste the key (not shown), then press Enter:");
-        return one_line().map_err(failed);
+        let line = hidden_input::line("Paste the key (not shown), then press Enter:", MOST_BYTES);
+        return line.map(|line| text_of(&line)).map_err(failed);
     }
     one_key(stdin).map_err(failed)
 }
@@ -154,24 +151,6 @@ fn one_key(source: impl Read) -> io::Result<Option<Zeroizing<String>>> {
     Ok(text_of(&bytes))
 }
 
-/// Reads one line from the terminal, byte by byte: the buffer of standard input is never wiped.
-fn one_line() -> io::Result<Option<Zeroizing<String>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
-    let mut byte = Zeroizing::new([0_u8; 1]);
-    while bytes.len() <= MOST_BYTES {
-        match nix::unistd::read(io::stdin(), byte.as_mut_slice()) {
-            Ok(0) => break,
-            Ok(_) => bytes.push(byte[0]),
-            Err(nix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        if bytes.ends_with(b"\n") {
-            break;
-        }
-    }
-    Ok(text_of(&bytes))
-}
-
 fn text_of(bytes: &[u8]) -> Option<Zeroizing<String>> {
     if bytes.len() > MOST_BYTES {
         return None;
@@ -179,25 +158,6 @@ fn text_of(bytes: &[u8]) -> Option<Zeroizing<String>> {
     let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     std::str::from_utf8(line).ok().map(|text| Zeroizing::new(text.to_owned()))
-}
-
-/// Turns terminal echo off until dropped.
-struct EchoOff(Termios);
-
-impl EchoOff {
-    fn begin() -> Option<Self> {
-        let before = tcgetattr(io::stdin()).ok()?;
-        let mut quiet = before.clone();
-        quiet.local_flags.remove(LocalFlags::ECHO);
-        tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &quiet).ok()?;
-        Some(Self(before))
-    }
-}
-
-impl Drop for EchoOff {
-    fn drop(&mut self) {
-        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &self.0);
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ mod disable_keys;
 mod due_keys;
 mod error;
 mod facade;
+#[cfg(feature = "app")]
+mod identify;
 pub mod known_head;
 mod manage_applications;
 mod manage_users;
@@ -29,6 +31,8 @@ pub use disable_keys::{KeyAccess, set_access};
 pub use due_keys::{DueKeys, NotDue, Standing, due_keys, standing};
 pub use error::{Changed, DeskError, Subject, Taken};
 pub use facade::Desk;
+#[cfg(feature = "app")]
+pub use identify::{FoundState, Identified, Known, Proof, identify, key_finder};
 pub use manage_applications::{create_application, delete_application, rename_application};
 pub use manage_users::{CanSignIn, add_user, delete_user, disable_user, enable_user, refuse_last_user};
 pub use reads::{

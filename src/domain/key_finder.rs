@@ -1,7 +1,7 @@
 //! Finds the texts of keys in arbitrary bytes: logs, configuration files, programs, pasted text.
 //!
 //! The search looks for `_live_` and `_test_`, with the prefix before it where only one is looked for, and then reads the
-//! few bytes around it. Its time is linear in the size of the input, whatever the input contains.
+//! few bytes around it. Its time is linear in the size of every input.
 //!
 //! A key needs no boundary around it: it is found behind an escape sequence, in a URL, or between letters. The checksum
 //! tells where its prefix begins.
@@ -19,7 +19,7 @@ use super::token::{Prefix, SECRET_CHARS, has_right_checksum};
 const LONGEST_PREFIX: usize = 8;
 /// Characters of `_live_` and of `_test_`.
 const INFIX: usize = 6;
-/// Bytes that decide what stands at an infix: from its start to the end of the secret.
+/// Bytes that decide what follows an infix: from its start to the end of the secret.
 const REACH: usize = INFIX + KeyId::LENGTH + 1 + SECRET_CHARS;
 /// Bytes that a stream holds at most.
 const BUFFER: usize = 256 * 1024;
@@ -64,7 +64,7 @@ pub enum Form {
 }
 
 /// A search for keys, shared by all streams.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct KeyFinder {
     own: Prefix,
     prefixes: Prefixes,
@@ -165,8 +165,10 @@ impl KeyFinder {
             let prefix = std::str::from_utf8(window.get(at - length..at)?).ok()?.parse().ok()?;
             Some((at - length, FoundText { line: 0, prefix, key_type, id, form }))
         };
-        let own = Some(self.own.as_str().len())
-            .filter(|length| window.get(..at).is_some_and(|text| text.ends_with(self.own.as_str().as_bytes())) && *length <= before);
+        let own = Some(self.own.as_str().len()).filter(|length| {
+            window.get(..at).is_some_and(|text| text.ends_with(self.own.as_str().as_bytes()))
+                && *length <= before
+        });
         if secret_chars < SECRET_CHARS {
             // Without a checksum, the prefix begins where the letters and digits begin.
             return of(own.unwrap_or(before), Form::Truncated { secret_chars });
@@ -183,12 +185,6 @@ impl KeyFinder {
             Some((length, hash)) => of(length, Form::Whole(hash)),
             None => of(own.unwrap_or(before), Form::Damaged),
         }
-    }
-}
-
-impl fmt::Debug for KeyFinder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyFinder").field("own", &self.own).field("prefixes", &self.prefixes).finish()
     }
 }
 
@@ -236,7 +232,7 @@ impl fmt::Debug for KeyStream<'_> {
 }
 
 impl KeyStream<'_> {
-    /// Room for input, never empty.
+    /// Free space for input, never empty.
     pub fn space(&mut self) -> &mut [u8] {
         self.buffer.get_mut(self.filled..).unwrap_or_default()
     }
@@ -373,9 +369,14 @@ mod tests {
     fn a_key_is_found_in_any_surroundings() {
         let secret = key("ik", 1);
         let (text, shown) = (secret.expose(), secret.expose()[..18].to_owned());
-        for (before, after) in
-            [("", ""), ("KEY=\"", "\"\n"), ("\0\u{ff}", "\0"), ("\u{1b}[31m", "\u{1b}[0m"), ("key", "behind"), ("a_", "_b")]
-        {
+        for (before, after) in [
+            ("", ""),
+            ("KEY=\"", "\"\n"),
+            ("\0\u{ff}", "\0"),
+            ("\u{1b}[31m", "\u{1b}[0m"),
+            ("key", "behind"),
+            ("a_", "_b"),
+        ] {
             let input = [before.as_bytes(), text.as_bytes(), after.as_bytes()].concat();
             assert_eq!(found(Prefixes::Own, &input), [format!("1 {shown} whole")], "{before:?}");
             assert_eq!(found(Prefixes::All, &input), [format!("1 {shown} whole")], "{before:?}");
@@ -425,7 +426,10 @@ mod tests {
         let glued = format!("token{}", keys[1].expose());
         assert_eq!(found(Prefixes::All, glued.as_bytes()), [format!("1 acme_live_{id} whole")]);
         // A prefix that ends like ours is not ours.
-        assert_eq!(found(Prefixes::All, key("xik", 4).expose().as_bytes()), [format!("1 xik_live_{id} whole")]);
+        assert_eq!(
+            found(Prefixes::All, key("xik", 4).expose().as_bytes()),
+            [format!("1 xik_live_{id} whole")]
+        );
     }
 
     #[test]

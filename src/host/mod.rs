@@ -16,6 +16,8 @@ pub mod files;
 #[cfg(feature = "app")]
 pub mod identity;
 #[cfg(feature = "app")]
+pub mod kernel_files;
+#[cfg(feature = "app")]
 pub mod known_head_files;
 #[cfg(feature = "app")]
 pub mod locations;

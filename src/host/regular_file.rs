@@ -48,6 +48,15 @@ pub fn open(path: &Path) -> io::Result<File> {
     open_with(path, 0)
 }
 
+/// The same without following links.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_unlinked(path: &Path) -> io::Result<File> {
+    accept(&std::fs::symlink_metadata(path)?)?;
+    open_with(path, libc::O_NOFOLLOW)
+}
+
 /// Reads a UTF-8 file of at most `most` bytes.
 ///
 /// # Errors
@@ -72,8 +81,7 @@ pub fn read_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read`].
 pub fn read_unlinked(path: &Path, most: u64) -> io::Result<String> {
-    accept(&std::fs::symlink_metadata(path)?)?;
-    read_from(open_with(path, libc::O_NOFOLLOW)?, most)
+    read_from(open_unlinked(path)?, most)
 }
 
 /// Opens without blocking, since the file may have been replaced after the check.

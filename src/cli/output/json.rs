@@ -53,6 +53,12 @@ impl<W: Write> Array<W> {
         Ok(Self { writer, elements: 0 })
     }
 
+    /// Begins a document whose first field is the array.
+    pub(crate) fn open_in(mut writer: W, field: &str) -> io::Result<Self> {
+        write!(writer, "{{\"{field}\": ")?;
+        Self::open(writer)
+    }
+
     pub(crate) fn add<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
         self.writer.write_all(if self.elements == 0 { b"\n  " } else { b",\n  " })?;
         self.elements += 1;
@@ -60,8 +66,21 @@ impl<W: Write> Array<W> {
     }
 
     /// Closes the array, flushes the writer and returns the number of elements.
-    pub(crate) fn close(mut self) -> io::Result<u64> {
-        self.writer.write_all(if self.elements == 0 { b"]\n" } else { b"\n]\n" })?;
+    pub(crate) fn close(self) -> io::Result<u64> {
+        self.end("\n")
+    }
+
+    /// Closes the array and the document that it is in, with the fields of `rest` behind it.
+    pub(crate) fn close_with<T: Serialize>(self, rest: &T) -> io::Result<u64> {
+        let rest = to_string(rest);
+        let fields = rest.strip_prefix('{').unwrap_or_default();
+        let comma = if fields.starts_with('}') { "" } else { ", " };
+        self.end(&format!("{comma}{fields}\n"))
+    }
+
+    fn end(mut self, behind: &str) -> io::Result<u64> {
+        self.writer.write_all(if self.elements == 0 { b"]" } else { b"\n]" })?;
+        self.writer.write_all(behind.as_bytes())?;
         self.writer.flush()?;
         Ok(self.elements)
     }
@@ -93,5 +112,23 @@ mod tests {
         };
         assert_eq!(written(&[]), "[]\n");
         assert_eq!(written(&[1, 2]), "[\n  1,\n  2\n]\n");
+    }
+
+    #[test]
+    fn an_array_can_be_part_of_a_document() {
+        #[derive(Serialize)]
+        struct Rest {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            files: Option<u64>,
+        }
+        let written = |files| {
+            let mut bytes = Vec::new();
+            let mut array = Array::open_in(&mut bytes, "found").unwrap();
+            array.add(&1).unwrap();
+            array.close_with(&Rest { files }).unwrap();
+            serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()
+        };
+        assert_eq!(written(None), serde_json::json!({"found": [1]}));
+        assert_eq!(written(Some(2)), serde_json::json!({"found": [1], "files": 2}));
     }
 }

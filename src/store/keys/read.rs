@@ -6,6 +6,7 @@ use rusqlite::{Row, params, params_from_iter};
 use crate::domain::Instant;
 use crate::domain::application::{ApplicationId, Scope};
 use crate::domain::key::{Key, KeyId, Tombstone};
+use crate::domain::secret::KeyHash;
 use crate::domain::text::{fold, natural};
 use crate::domain::user::UserId;
 use crate::store::convert::{self, KEY_COLUMNS, WITH_KEYS};
@@ -29,6 +30,31 @@ pub fn until_unused(r: &Reader<'_>) -> Result<Vec<Key>, StoreError> {
 pub(crate) fn is_throwaway(r: &Reader<'_>, id: KeyId) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ?1 AND throwaway = 1)";
     r.value("reading what a key is for", sql, [id.as_str()])
+}
+
+/// Whose text has a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextOf {
+    Key,
+    Deleted,
+    /// Neither that of the key with this ID nor that of a deleted one.
+    Nothing,
+}
+
+/// Compares the hash of a whole text with those of the key and the tombstone with its ID, in constant time.
+pub fn text_of(r: &Reader<'_>, id: KeyId, hash: &KeyHash) -> Result<TextOf, StoreError> {
+    let sql =
+        "SELECT (SELECT hash FROM keys WHERE key_id = ?1), (SELECT hash FROM tombstones WHERE key_id = ?1)";
+    let matches = r.first("comparing the hash of a key", sql, [id.as_str()], |row| {
+        let stored = |column| row.get::<_, Option<[u8; 32]>>(column).map(Option::unwrap_or_default);
+        let (key, tombstone) = (KeyHash::from_bytes(stored(0)?), KeyHash::from_bytes(stored(1)?));
+        Ok((key.matches(hash), tombstone.matches(hash)))
+    })?;
+    Ok(match matches {
+        Some((true, _)) => TextOf::Key,
+        Some((false, true)) => TextOf::Deleted,
+        _ => TextOf::Nothing,
+    })
 }
 
 /// When the successor of a key was delivered, or created; `None` without a successor.
