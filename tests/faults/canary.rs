@@ -1,6 +1,7 @@
 //! Secrets that are created, written, presented, rotated, searched for and deleted are found nowhere but where they were
 //! asked for: not in a file, a log, an output, an argument, an environment or on a terminal.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -124,12 +125,11 @@ impl Watched {
     }
 
     fn search_in(&self, origin: &str, bytes: &[u8]) {
-        for canary in &self.canaries {
-            for part in canary.as_bytes().windows(TOO_MUCH) {
-                let part = std::str::from_utf8(part).unwrap();
-                assert!(!contains(bytes, part), "{origin} has {part}, a part of a secret");
-            }
-        }
+        let parts: HashSet<&[u8]> =
+            self.canaries.iter().flat_map(|canary| canary.as_bytes().windows(TOO_MUCH)).collect();
+        let found = bytes.windows(TOO_MUCH).find(|window| parts.contains(window));
+        let found = found.map(String::from_utf8_lossy);
+        assert_eq!(found, None, "{origin} has a part of a secret");
     }
 }
 
@@ -201,6 +201,50 @@ fn the_secret_is_only_where_it_was_written_on_request() {
     assert!(log.contains(&id), "the log names the key by its ID");
     watched.heard.push(("the log of the endpoint".into(), log.into_bytes()));
     assert_eq!(code, Some(0));
+    watched.search();
+}
+
+#[test]
+fn secrets_of_rotations_are_only_where_they_were_asked_for() {
+    let mut watched = Watched::set_up();
+    let (first, env) = (watched.asked("first.key"), watched.asked("app.env"));
+    watched.done(&["keys", "create", "--name", "Checkout", "--out", &first]);
+    let old = watched.watch_file(&first).remove(0);
+    fs::write(&env, format!("# Secrets\nOTHER=1\nexport API_KEY='{old}' # of Checkout\n")).unwrap();
+    let to_env = ["keys", "rotate", "Checkout", "--env-file", &env, "--env-name", "API_KEY"];
+
+    // A failed delivery puts the old text back, and the secret of the withdrawn key is only where the command put it.
+    let withdrawn = watched.asked("withdrawn.key");
+    let command = format!("cat > '{withdrawn}'; false");
+    let said = watched.run(&[&to_env[..], &["--run", &command]].concat());
+    assert_eq!(said.code, 3, "{said:?}");
+    let gone = watched.watch_file(&withdrawn).remove(0);
+    let text = fs::read_to_string(&env).unwrap();
+    assert!(text.contains(&old) && !text.contains(&gone), "{text}");
+
+    watched.done(&[&to_env[..], &["--json"]].concat());
+    let new = watched.watch_file(&env);
+    assert!(new.len() == 1 && new[0] != old, "the new secret has replaced the old one");
+
+    for name in ["Billing", "Nightly"] {
+        let file = watched.asked(&format!("{name}.key"));
+        watched.done(&["keys", "create", "--name", name, "--expires", "10d", "--out", &file]);
+        watched.watch_file(&file);
+    }
+    watched.done(&["keys", "rotate", "--due", "14d", "--dry-run", "--json"]);
+    let folder = watched.home.path("secrets");
+    fs::create_dir(&folder).unwrap();
+    let out = ["keys", "rotate", "--filter", "Billing", "--out-dir", folder.to_str().unwrap(), "--yes"];
+    watched.done(&[&out[..], &["--json"]].concat());
+    for file in files(&folder) {
+        let file = watched.asked(&format!("secrets/{}", file.file_name().unwrap().to_str().unwrap()));
+        watched.watch_file(&file);
+    }
+    let run = watched.asked("run.keys");
+    let command = format!("cat >> '{run}'; env | grep KEYDESK_");
+    let said = watched.done(&["keys", "rotate", "--due", "14d", "--all-apps", "--run", &command, "--yes"]);
+    assert!(said.err.contains("KEYDESK_KEY_PREFIX=ik_live_"), "{said:?}");
+    assert!(!watched.watch_file(&run).is_empty());
     watched.search();
 }
 
