@@ -1,6 +1,7 @@
 //! `keydesk verify`: checks a key from standard input or a file, never from an argument.
 
 use std::io::{self, IsTerminal, Read};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -12,6 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
 use crate::cli::hidden_input;
 use crate::domain::expiry::rfc3339;
+use crate::domain::key::KeyId;
 use crate::domain::text::inert;
 use crate::host::entropy::SystemEntropy;
 use crate::host::regular_file;
@@ -21,6 +23,7 @@ use crate::verify::{Accepted, Decision, Reason, Refusal, Verifier};
 const EXAMPLES: Examples = Examples(&[
     ("keydesk verify < checkout.key", ""),
     ("keydesk verify --file checkout.key --app Storefront --json", ""),
+    ("keydesk verify --source 10.0.0.4 < checkout.key", ""),
     ("keydesk keys create --name Checkout | keydesk verify", ""),
 ]);
 
@@ -35,6 +38,9 @@ pub(crate) struct Args {
     /// Read the key from this file
     #[arg(long, value_name = "F")]
     file: Option<PathBuf>,
+    /// Source address of the request. Without it, keys with allowed sources are rejected
+    #[arg(long, value_name = "ADDR")]
+    source: Option<IpAddr>,
 }
 
 /// Larger than any key.
@@ -47,6 +53,9 @@ struct Document<'a> {
     key: Option<AcceptedKey<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    /// Of a known key that is rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -66,7 +75,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         None => from_standard_input()?,
     };
     let decision = match &presented {
-        Some(text) => verifier.verify(text, context.application.as_deref().map(str::trim))?,
+        Some(text) => {
+            verifier.verify_from(text, context.application.as_deref().map(str::trim), args.source)?
+        }
         None => Decision::Refused(Refusal { reason: Reason::Malformed, key: None }),
     };
     match decision {
@@ -77,7 +88,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
             }
             print_valid(context, &accepted)
         }
-        Decision::Refused(refusal) => print_refused(context, refusal),
+        Decision::Refused(refusal) => print_refused(context, refusal, args.source),
     }
 }
 
@@ -89,7 +100,7 @@ fn print_valid(context: &Context, accepted: &Accepted) -> Result<Exit, CommandEr
         key_type: accepted.key_type.as_str(),
         expires: rfc3339(accepted.expires),
     };
-    context.output.print(&Document { valid: true, key: Some(key), reason: None }, || {
+    context.output.print(&Document { valid: true, key: Some(key), reason: None, key_id: None }, || {
         let platform = accepted.platform.as_deref();
         let platform = platform.map(|slug| inert(context.settings.catalog.name_of(slug)));
         format!(
@@ -104,9 +115,10 @@ fn print_valid(context: &Context, accepted: &Accepted) -> Result<Exit, CommandEr
     })
 }
 
-fn print_refused(context: &Context, refusal: Refusal) -> Result<Exit, CommandError> {
+fn print_refused(context: &Context, refusal: Refusal, source: Option<IpAddr>) -> Result<Exit, CommandError> {
     let reason = refusal.reason.as_str();
-    context.output.print(&Document { valid: false, key: None, reason: Some(reason) }, || {
+    let key_id = refusal.key.as_ref().map(KeyId::as_str);
+    context.output.print(&Document { valid: false, key: None, reason: Some(reason), key_id }, || {
         let why = match refusal.reason {
             Reason::Malformed => "not an API key, or a mistyped or truncated one",
             Reason::Unknown => "the key does not exist",
@@ -115,6 +127,9 @@ fn print_refused(context: &Context, refusal: Refusal) -> Result<Exit, CommandErr
             Reason::Deleted => "the key was deleted",
             Reason::WrongApplication => "the key belongs to another Application",
             Reason::WrongType => "it is a test key, and only production keys are accepted",
+            Reason::SourceNotAllowed if source.is_none() => {
+                "the key has allowed sources: give the source address of the request with --source"
+            }
             Reason::SourceNotAllowed => "the key is not accepted from this source address",
             Reason::Canary => "a canary key, which must never be used",
         };

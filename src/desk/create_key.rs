@@ -1,5 +1,6 @@
 //! Create an API key.
 
+use super::private_text::refuse_private;
 use super::{DeskError, Session, Subject, existing_key};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
@@ -40,6 +41,7 @@ fn create(session: &mut Session<'_>, new: &NewKey, purpose: Purpose) -> Result<C
     }
     session.write(Urgency::Normal, |tx, now, entropy| {
         let (created, record) = add(tx, new, purpose, now, entropy)?;
+        refuse_private(tx, &record.changes)?;
         Ok((created, vec![record]))
     })
 }

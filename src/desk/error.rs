@@ -109,6 +109,18 @@ pub enum DeskError {
     /// No user would be left who can sign in on this system and make changes.
     #[error("the last active user who can sign in here can be neither disabled nor deleted")]
     LastActiveUser,
+    /// It would be in the audit log.
+    #[error("the {field} contains the secret of a key")]
+    HoldsSecret {
+        /// The name, the owner or the note.
+        field: &'static str,
+    },
+    /// It could not be erased with the user.
+    #[error("the {field} contains the email of a user")]
+    HoldsEmail {
+        /// The name, the owner or the note.
+        field: &'static str,
+    },
     #[error("{} is not in the future", rfc3339(*at))]
     Past { at: Instant },
     /// The receipt of a deletion would contradict itself.
@@ -152,6 +164,8 @@ impl DeskError {
             Self::Taken { .. } => "taken",
             Self::PrefixFixed { .. } => "prefix_fixed",
             Self::LastActiveUser => "last_active_user",
+            Self::HoldsSecret { .. } => "holds_secret",
+            Self::HoldsEmail { .. } => "holds_email",
             Self::Past { .. } => "past",
             Self::NoReceipt { .. } => "no_receipt",
             Self::Entropy(_) => "no_randomness",
@@ -178,6 +192,13 @@ impl DeskError {
             }
             Self::LastActiveUser => {
                 "Add or enable another user whose login exists on this system first.".into()
+            }
+            Self::HoldsSecret { .. } => {
+                "Use the key prefix, such as ik_live_7Qm2x9KdPa. If others may have seen the secret, rotate that key as leaked."
+                    .into()
+            }
+            Self::HoldsEmail { .. } => {
+                "Name a team or a role instead: the text stays in the audit log, also after the user is deleted.".into()
             }
             Self::Past { .. } => "Choose a later date.".into(),
             Self::NoReceipt { .. } => "Check the clock, and run \"keydesk audit verify\".".into(),

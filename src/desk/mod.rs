@@ -8,6 +8,7 @@ mod delete_keys;
 pub mod deletion_receipt;
 mod disable_keys;
 mod due_keys;
+mod edit_key;
 mod error;
 mod facade;
 #[cfg(feature = "app")]
@@ -15,6 +16,7 @@ mod identify;
 pub mod known_head;
 mod manage_applications;
 mod manage_users;
+mod private_text;
 mod reads;
 mod rotate_key;
 #[cfg(test)]
@@ -29,6 +31,7 @@ pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivere
 pub use delete_keys::delete_keys;
 pub use disable_keys::{KeyAccess, set_access};
 pub use due_keys::{DueKeys, NotDue, Standing, due_keys, standing};
+pub use edit_key::{EditedKey, KeyProperties, edit_key};
 pub use error::{Changed, DeskError, Subject, Taken};
 pub use facade::Desk;
 #[cfg(feature = "app")]
@@ -36,8 +39,8 @@ pub use identify::{FoundState, Identified, Known, Proof, identify, key_finder};
 pub use manage_applications::{create_application, delete_application, rename_application};
 pub use manage_users::{CanSignIn, add_user, delete_user, disable_user, enable_user, refuse_last_user};
 pub use reads::{
-    KeyDetails, Remains, SessionInfo, UserDetails, details_of, expiring_in_month, key_details, month_of,
-    remains, unused_name, user_details,
+    KeyDetails, Remains, SessionInfo, UserDetails, details_of, expiring_in_month, is_outside, key_details,
+    month_of, remains, sources_outside, unused_name, user_details,
 };
 pub use rotate_key::{
     BegunRotation, Ending, Rotated, begin_rotation, finish_rotation, rotate_keys, withdraw_successor,

@@ -1,6 +1,6 @@
 //! Reads that both front ends need.
 
-use chrono::{Datelike, Months};
+use chrono::{Datelike, Months, TimeDelta};
 
 use super::Who;
 use super::attention::Attention;
@@ -9,12 +9,13 @@ use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId, Scope};
 use crate::domain::audit_filter::AuditFilter;
 use crate::domain::key::{Key, KeyId, Tombstone};
+use crate::domain::source::AllowedSources;
 use crate::domain::text::{Name, fold};
 use crate::domain::user::{User, UserId};
 use crate::host::clock::Zone;
 use crate::host::identity;
 use crate::store::audit::{self, AuditRow};
-use crate::store::usage::{self, Refused};
+use crate::store::usage::{self, Refused, Source, SourceAddress};
 use crate::store::{Anchor, Reader, StoreError, Window, keys, users};
 
 /// A key with its use.
@@ -109,6 +110,29 @@ pub fn details_of(r: &Reader<'_>, key: Key, now: Instant) -> Result<KeyDetails, 
     let replaced = keys::replaced_at(r, &key)?;
     let sources = sources::used_sources(r, &key)?;
     Ok(KeyDetails { key, days, refused, sources, replaced })
+}
+
+/// Reads from where a key was used in the last 30 days without being allowed to, the latest first. Without an address
+/// it is not known whether a use was allowed.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn sources_outside(
+    r: &Reader<'_>,
+    id: KeyId,
+    allowed: &AllowedSources,
+    now: Instant,
+) -> Result<Vec<Source>, StoreError> {
+    let mut sources = usage::sources(r, id, None)?;
+    sources.retain(|source| is_outside(source, allowed, now));
+    Ok(sources)
+}
+
+/// Whether a source of the last 30 days is not allowed.
+#[must_use]
+pub fn is_outside(source: &Source, allowed: &AllowedSources, now: Instant) -> bool {
+    let SourceAddress::Known(address) = &source.address else { return false };
+    source.last > now - TimeDelta::days(30) && !allowed.allow(address.parse().ok())
 }
 
 /// Reads a user with what they did last; none when there is no such user.

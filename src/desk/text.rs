@@ -4,12 +4,13 @@ use chrono::TimeDelta;
 
 use super::sources::{Moved, UsedSource};
 use crate::domain::Instant;
+use crate::domain::audit::Change;
 use crate::domain::expiry::relative;
 use crate::domain::key::Key;
 use crate::domain::text::inert;
 use crate::domain::user::{Creator, UserStatus};
 use crate::store::NotAllowed;
-use crate::store::usage::SourceAddress;
+use crate::store::usage::{Source, SourceAddress};
 
 /// The first question about a new key.
 pub const THIRD_PARTY_QUESTION: &str = "Do you want to use this API Key with a 3rd party service?";
@@ -185,6 +186,41 @@ pub fn moved_and_left_sources(sources: &[UsedSource]) -> Option<String> {
         0 => format!("{text}, not yet {}", named.join(", ")),
         more => format!("{text}, not yet {} and {more} more", named.join(", ")),
     })
+}
+
+/// Returns the allowed sources of a key; none where any is allowed.
+#[must_use]
+pub fn allowed_sources(key: &Key) -> Option<String> {
+    (!key.allowed_sources.is_any()).then(|| key.allowed_sources.to_string().replace(',', ", "))
+}
+
+/// Returns the names of changed fields: `owner and note`.
+#[must_use]
+pub fn fields(changes: &[Change]) -> String {
+    let names: Vec<&str> = changes.iter().map(|change| change.field.as_str()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Returns a warning about sources that a key is not accepted from, though it was used from there; none without any.
+#[must_use]
+pub fn sources_outside(sources: &[Source], now: Instant) -> Option<String> {
+    let first = sources.first()?;
+    let address = match &first.address {
+        SourceAddress::Known(address) => inert(address),
+        SourceAddress::Unknown | SourceAddress::Older => "an unknown address".to_owned(),
+    };
+    let more = match sources.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {}", count(more as u64, "more source")),
+    };
+    Some(format!(
+        "The key was used from {address} ({}){more}: requests from there are rejected.",
+        relative(first.last, now)
+    ))
 }
 
 /// Returns a number with a noun: `1 key`, `3 keys`.

@@ -45,6 +45,9 @@ pub enum AuditAction {
     /// The entry is about the predecessor.
     #[strum(serialize = "key.rotated")]
     KeyRotated,
+    /// Its name, owner, note or allowed sources were changed.
+    #[strum(serialize = "key.edited")]
+    KeyEdited,
     #[strum(serialize = "key.deleted")]
     KeyDeleted,
     #[strum(serialize = "user.added")]
@@ -80,6 +83,7 @@ impl AuditAction {
             Self::KeyDisabled => "Key disabled",
             Self::KeyEnabled => "Key enabled",
             Self::KeyRotated => "Key rotated",
+            Self::KeyEdited => "Key edited",
             Self::KeyDeleted => "Key deleted",
             Self::UserAdded => "User added",
             Self::UserDisabled => "User disabled",

@@ -29,11 +29,13 @@ pub enum KeyTerm {
 /// What a text is searched in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyField {
-    /// Name, key ID, platform, creator or last source address.
+    /// Name, key ID, platform, creator, owner, note or source address.
     Any,
     /// The platform's slug or name, or `generic`.
     Platform,
     Creator,
+    Owner,
+    Note,
     /// The last source address. A complete address is that address only.
     Source,
 }
@@ -46,10 +48,12 @@ pub enum Span {
 }
 
 /// Examples of named terms and what they match, for the help.
-pub const NAMED: [(&str, &str); 9] = [
+pub const NAMED: [(&str, &str); 11] = [
     ("state:soon", "In this state"),
     ("platform:braze", "For this platform, or generic"),
     ("creator:ana@", "Created by this user"),
+    ("owner:payments", "With this owner"),
+    ("note:4711", "With this note"),
     ("used:never", "Never used"),
     ("used:>30d", "Last used longer ago"),
     ("used:<7d", "Used since then"),
@@ -104,6 +108,8 @@ fn key_term(term: &Term<'_>) -> Result<KeyTerm, FilterError> {
         Some("expires") => span("expires", &value, "<14d|>30d").map(KeyTerm::Expires),
         Some("platform") => text("platform", KeyField::Platform, "generic|braze"),
         Some("creator") => text("creator", KeyField::Creator, "ana@"),
+        Some("owner") => text("owner", KeyField::Owner, "payments"),
+        Some("note") => text("note", KeyField::Note, "4711"),
         Some("source") => text("source", KeyField::Source, "10.0.0.9"),
         _ => Ok(KeyTerm::Text(KeyField::Any, term.word())),
     }
@@ -162,11 +168,13 @@ mod tests {
             ]
         );
         assert_eq!(
-            parsed(r#"platform:Braze creator:"ANA@" source:10.0."#),
+            parsed(r#"platform:Braze creator:"ANA@" source:10.0. owner:"Payments T" note:4711"#),
             [
                 KeyTerm::Text(KeyField::Platform, "braze".into()),
                 KeyTerm::Text(KeyField::Creator, "ana@".into()),
                 KeyTerm::Text(KeyField::Source, "10.0.".into()),
+                KeyTerm::Text(KeyField::Owner, "payments t".into()),
+                KeyTerm::Text(KeyField::Note, "4711".into()),
             ]
         );
         for text in ["foo:bar", "https://x", "12:30", "state", ":soon"] {
@@ -185,6 +193,8 @@ mod tests {
             ("expires:never", "expires:<14d|>30d"),
             ("type:live", "type:production|test"),
             ("creator:", "creator:ana@"),
+            ("owner:", "owner:payments"),
+            ("note:", "note:4711"),
             (r#"source:"""#, "source:10.0.0.9"),
             ("platform:", "platform:generic|braze"),
         ] {

@@ -110,6 +110,27 @@ pub enum NoteError {
     LineBreak,
 }
 
+/// Parses whom to ask before a key is deleted: up to 100 characters, no line breaks. An empty text is none.
+///
+/// # Errors
+/// When it is too long or contains line breaks.
+pub fn parse_owner(text: &str) -> Result<Option<Name>, OwnerError> {
+    match Name::parse(text) {
+        Ok(owner) => Ok(Some(owner)),
+        Err(NameError::Empty) => Ok(None),
+        Err(NameError::TooLong) => Err(OwnerError::TooLong),
+        Err(NameError::LineBreak) => Err(OwnerError::LineBreak),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OwnerError {
+    #[error("owners have at most {} characters", Name::MAX_CHARS)]
+    TooLong,
+    #[error("owners cannot contain line breaks")]
+    LineBreak,
+}
+
 /// Whether a character could move the cursor, be invisible, or change the reading direction.
 #[must_use]
 pub fn is_unsafe(c: char) -> bool {

@@ -10,6 +10,7 @@ mod check;
 mod completions;
 mod deletion_receipt;
 mod doctor;
+mod edit;
 mod env_file;
 mod general;
 mod generated;

@@ -167,7 +167,8 @@ fn verify_reports_the_result_and_the_reason() {
     }
     assert_eq!(verify(secret.as_bytes(), &["--app", "storefront"]), (0, valid));
     let refused = |reason: &str| (1, json!({"valid": false, "reason": reason}));
-    assert_eq!(verify(secret.as_bytes(), &["--app", "Other"]), refused("wrong_application"));
+    let wrong = json!({"valid": false, "reason": "wrong_application", "key_id": id});
+    assert_eq!(verify(secret.as_bytes(), &["--app", "Other"]), (1, wrong));
     let malformed: [Vec<u8>; 7] = [
         b"".to_vec(),
         b"\n".to_vec(),

@@ -10,6 +10,7 @@ use keydesk::domain::key::{Key, KeyKind, KeyType, NewKey};
 use keydesk::domain::key_filter::{KeyField, KeyFilter, KeyTerm, Span};
 use keydesk::domain::platform::Catalog;
 use keydesk::domain::source::AllowedSources;
+use keydesk::domain::text::{Note, parse_owner};
 use keydesk::domain::user::Caller;
 use keydesk::store::keys::{self, KeyQuery, KeySort};
 use keydesk::store::{Anchor, Window};
@@ -37,8 +38,8 @@ fn filled() -> TestDesk {
             kind: KeyKind::from_platform([None, Some("braze"), Some("gone")][place % 3].map(str::to_owned)),
             key_type: [KeyType::Production, KeyType::Test][place / 2 % 2],
             expires: desk.now + TimeDelta::days([30, 63, 67, 74, 74, 400, 90][place % 7]),
-            owner: None,
-            note: None,
+            owner: parse_owner(["", "Payments TEAM", "job 20", "Öl"][place % 4]).unwrap(),
+            note: Note::parse(["", "ticket 4711", "payments", "braze, generic"][place / 3 % 4]).unwrap(),
             allowed_sources: AllowedSources::default(),
         };
         let created = desk::create_key(&mut desk.session(), &new).unwrap();
@@ -88,12 +89,17 @@ fn matches(term: &KeyTerm, key: &Key, desk: &TestDesk, catalog: &Catalog) -> boo
             let source = key.last_used_from.as_deref().unwrap_or_default();
             let platform = || has(key.kind.platform().unwrap_or("generic")) || has(&catalog.label(&key.kind));
             let creator = || key.creator.email.as_ref().is_some_and(|email| has(email.as_str()));
+            let owner = || key.owner.as_ref().is_some_and(|owner| has(owner.as_str()));
+            let note = || key.note.as_ref().is_some_and(|note| has(note.as_str()));
             match field {
                 KeyField::Any => {
-                    has(key.name.as_str()) || has(key.id.as_str()) || platform() || creator() || has(source)
+                    let names = has(key.name.as_str()) || has(key.id.as_str());
+                    names || platform() || creator() || owner() || note() || has(source)
                 }
                 KeyField::Platform => platform(),
                 KeyField::Creator => creator(),
+                KeyField::Owner => owner(),
+                KeyField::Note => note(),
                 KeyField::Source if text.parse::<IpAddr>().is_ok() => source == text,
                 KeyField::Source => has(source),
             }
@@ -108,7 +114,7 @@ fn matches(term: &KeyTerm, key: &Key, desk: &TestDesk, catalog: &Catalog) -> boo
     }
 }
 
-const TERMS: [&str; 34] = [
+const TERMS: [&str; 41] = [
     "job",
     "20",
     "\"job 20\"",
@@ -133,6 +139,13 @@ const TERMS: [&str; 34] = [
     "platform:gon",
     "creator:ana@",
     "creator:\"BEN@\"",
+    "payments",
+    "owner:payments",
+    "owner:\"S te\"",
+    "owner:ÖL",
+    "note:4711",
+    "note:payments",
+    "note:braze",
     "used:never",
     "used:>7d",
     "used:<7d",

@@ -26,6 +26,7 @@ pub enum End {
     Taken,
     Last,
     Past,
+    HoldsEmail,
 }
 
 impl End {
@@ -41,6 +42,7 @@ impl End {
             Err(DeskError::Taken { .. }) => Self::Taken,
             Err(DeskError::LastActiveUser) => Self::Last,
             Err(DeskError::Past { .. }) => Self::Past,
+            Err(DeskError::HoldsEmail { .. }) => Self::HoldsEmail,
             Err(error) => unreachable!("{error:?}"),
         }
     }
@@ -50,6 +52,9 @@ impl End {
 pub struct ModelKey {
     pub application: ApplicationId,
     pub name: String,
+    pub owner: String,
+    /// Empty: any.
+    pub sources: String,
     pub creator: UserId,
     pub expires: Instant,
     pub disabled: bool,
@@ -128,6 +133,34 @@ impl Model {
         }
     }
 
+    /// Whether a text contains the email of a user who is not deleted.
+    fn holds_email(&self, text: &str) -> bool {
+        let mut emails = self.users.values().filter(|user| user.status != UserStatus::Deleted);
+        emails.any(|user| text.contains(&format!("{}@example.com", user.name)))
+    }
+
+    /// Gives a picked key another name, owner and allowed sources.
+    pub fn edit(&mut self, id: KeyId, version: i64, new: (&str, &str, &str)) -> End {
+        if let Err(end) = self.picked(id, version) {
+            return end;
+        }
+        let key = &self.keys[&id];
+        let before = (key.name.as_str(), key.owner.as_str(), key.sources.as_str());
+        if before == new {
+            return End::Done;
+        }
+        let changed = [(before.0, new.0), (before.1, new.1)].into_iter().filter(|(old, new)| old != new);
+        if changed.into_iter().any(|(_, new)| self.holds_email(new)) {
+            return End::HoldsEmail;
+        }
+        if let Some(key) = self.keys.get_mut(&id) {
+            (key.name, key.owner, key.sources) = (new.0.to_owned(), new.1.to_owned(), new.2.to_owned());
+            key.version += 1;
+        }
+        self.entries += 1;
+        End::Done
+    }
+
     /// A successor that was never delivered is deleted. Then the new successor is created.
     pub fn succeed(&mut self, old: KeyId, new: KeyId, secret: &str, creator: UserId, now: Instant) {
         let waiting: Vec<KeyId> = self
@@ -193,8 +226,11 @@ impl Model {
         let alive = self.keys.values().map(|key| {
             let reason = if key.expires - now <= TimeDelta::zero() {
                 Some(Reason::Expired)
+            } else if key.disabled {
+                Some(Reason::Disabled)
             } else {
-                key.disabled.then_some(Reason::Disabled)
+                // The verifier is not told an address.
+                (!key.sources.is_empty()).then_some(Reason::SourceNotAllowed)
             };
             (key.secret.as_str(), reason)
         });

@@ -5,12 +5,13 @@ use std::cell::Cell;
 
 use chrono::TimeDelta;
 use keydesk::desk::known_head::KnownHeads;
-use keydesk::desk::{self, Picked};
+use keydesk::desk::{self, KeyProperties, Picked};
 use keydesk::domain::Instant;
 use keydesk::domain::application::ApplicationId;
 use keydesk::domain::audit_replay::AuditReplay;
 use keydesk::domain::key::{KeyId, KeyKind, KeyType, NewKey};
 use keydesk::domain::source::AllowedSources;
+use keydesk::domain::text::{Name, parse_owner};
 use keydesk::domain::user::{Caller, Email, User, UserId, UserStatus};
 use keydesk::host::known_head_files::KnownHeadFiles;
 use keydesk::store::audit::{self, ChainReport};
@@ -19,9 +20,9 @@ use keydesk::{Decision, Verifier};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::fixtures::{email, name};
+use crate::fixtures::{self, email, name};
 use crate::model::{End, Model, ModelKey, ModelUser};
-use crate::steps::{HERE, NAMES, PEOPLE, Step, step};
+use crate::steps::{HERE, KEY_NAMES, NAMES, OWNERS, PEOPLE, SOURCES, Step, step};
 use crate::support::{self, Seeded, TestDesk};
 
 thread_local! {
@@ -98,6 +99,10 @@ impl Machine {
                     },
                 );
                 (End::of(&result), expected)
+            }
+            Step::Edit { pick, name, owner, sources, stale } => {
+                let picked = self.pick(*pick, *stale);
+                self.edit(actor, picked, *name, *owner, *sources)
             }
             Step::SetDisabled { picks, disabled, stale } => {
                 let picked = self.picks(picks, *stale);
@@ -244,6 +249,8 @@ impl Machine {
             let key = ModelKey {
                 application,
                 name: key_name,
+                owner: String::new(),
+                sources: String::new(),
                 creator,
                 expires: new.expires,
                 disabled: false,
@@ -258,6 +265,35 @@ impl Machine {
             self.model.entries += 1;
         }
         (end, expected)
+    }
+
+    fn edit(
+        &mut self,
+        actor: Result<UserId, End>,
+        picked: Picked,
+        name: Option<usize>,
+        owner: Option<usize>,
+        sources: Option<usize>,
+    ) -> (End, End) {
+        let old = self.model.keys.get(&picked.id);
+        let old = old.map_or((KEY_NAMES[0], "", ""), |key| (&key.name, &key.owner, &key.sources));
+        let texts = (
+            name.map_or(old.0, |name| KEY_NAMES[name]).to_owned(),
+            owner.map_or(old.1, |owner| OWNERS[owner]).to_owned(),
+            sources.map_or(old.2, |sources| SOURCES[sources]).to_owned(),
+        );
+        let new = KeyProperties {
+            name: fixtures::name(&texts.0),
+            owner: parse_owner(&texts.1).unwrap(),
+            note: None,
+            allowed_sources: AllowedSources::parse(&texts.2).unwrap(),
+        };
+        let result = desk::edit_key(&mut self.desk.session(), picked, &new);
+        let expected = actor.map_or_else(
+            |end| end,
+            |_| self.model.edit(picked.id, picked.version, (&texts.0, &texts.1, &texts.2)),
+        );
+        (End::of(&result), expected)
     }
 
     fn rename(&mut self, actor: Result<UserId, End>, id: i64, to: usize, stale: bool) -> (End, End) {
@@ -369,15 +405,26 @@ impl Machine {
             let shown =
                 (creator.status != UserStatus::Deleted).then(|| format!("{}@example.com", creator.name));
             prop_assert_eq!(found.creator.email.as_ref().map(Email::as_str), shown.as_deref());
+            let sources = found.allowed_sources.to_string();
             prop_assert_eq!(
                 (
                     found.application,
                     found.name.as_str(),
+                    found.owner.as_ref().map_or("", Name::as_str),
+                    sources.as_str(),
                     found.expires,
                     found.disabled.is_some(),
                     found.version
                 ),
-                (key.application, key.name.as_str(), key.expires, key.disabled, key.version)
+                (
+                    key.application,
+                    key.name.as_str(),
+                    key.owner.as_str(),
+                    key.sources.as_str(),
+                    key.expires,
+                    key.disabled,
+                    key.version
+                )
             );
         }
         for id in model.deleted.keys() {

@@ -10,10 +10,16 @@ pub const PEOPLE: [&str; 4] = ["ana", "ben", "eve", "kim"];
 pub const HERE: [&str; 2] = ["ana", "eve"];
 pub const NAMES: [&str; 4] = ["Storefront", "storeFRONT", "Billing", "Loyalty"];
 
+/// What a key can be edited to; the email is that of a user, until that user is deleted.
+pub const KEY_NAMES: [&str; 3] = ["Checkout", "Checkout EU", "for ana@example.com"];
+pub const OWNERS: [&str; 3] = ["", "Payments team", "<ana@example.com>"];
+pub const SOURCES: [&str; 3] = ["", "10.0.0.0/8", "10.0.0.4,2001:db8::/32"];
+
 #[derive(Clone, Debug)]
 pub enum Step {
     Create { application: Index, days: i64, test: bool, braze: bool },
     Deliver(Index),
+    Edit { pick: Index, name: Option<usize>, owner: Option<usize>, sources: Option<usize>, stale: bool },
     SetDisabled { picks: Vec<Index>, disabled: bool, stale: bool },
     Delete { picks: Vec<Index>, stale: bool },
     Rotate { pick: Index, overlap: Option<i64>, stale: bool },
@@ -33,12 +39,15 @@ pub enum Step {
 pub fn step() -> impl Strategy<Value = Step> {
     let picks = || proptest::collection::vec(any::<Index>(), 1..4);
     let rare = || proptest::bool::weighted(0.15);
+    let other = || proptest::option::of(0..OWNERS.len());
     let overlap = || proptest::option::of(0..200_000_i64);
     let to = prop_oneof![Just(UserStatus::Active), Just(UserStatus::Disabled), Just(UserStatus::Deleted)];
     prop_oneof![
         6 => (any::<Index>(), -1..60_i64, any::<bool>(), any::<bool>())
             .prop_map(|(application, days, test, braze)| Step::Create { application, days, test, braze }),
         2 => any::<Index>().prop_map(Step::Deliver),
+        4 => (any::<Index>(), other(), other(), other(), rare())
+            .prop_map(|(pick, name, owner, sources, stale)| Step::Edit { pick, name, owner, sources, stale }),
         3 => (picks(), any::<bool>(), rare())
             .prop_map(|(picks, disabled, stale)| Step::SetDisabled { picks, disabled, stale }),
         3 => (picks(), rare()).prop_map(|(picks, stale)| Step::Delete { picks, stale }),

@@ -1,5 +1,6 @@
 //! `keydesk keys create`: the step in which the secret of a key is delivered.
 
+use super::properties;
 use super::show::Shown;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
@@ -13,7 +14,6 @@ use crate::desk::{self, CreatedKey, Desk, text};
 use crate::domain::application::Application;
 use crate::domain::expiry::{parse_when, suggested_name, warnings};
 use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
-use crate::domain::source::AllowedSources;
 use crate::domain::text::Name;
 use crate::host::clock::{self, Zone};
 use crate::store::{Urgency, applications, keys};
@@ -21,6 +21,7 @@ use crate::store::{Urgency, applications, keys};
 const EXAMPLES: Examples = Examples(&[
     ("keydesk keys create Checkout", ""),
     ("keydesk keys create Checkout --platform braze --expires 2027-01-31", ""),
+    ("keydesk keys create Checkout --owner 'Payments team' --from 10.0.0.0/8", ""),
     ("keydesk keys create Checkout --out checkout.key", ""),
     ("keydesk keys create Checkout --env-file .env --env-name CHECKOUT_KEY", ""),
     ("keydesk keys create Checkout | vault kv put secret/checkout key=-", ""),
@@ -49,6 +50,15 @@ pub(crate) struct Args {
     /// or default_expiry in the configuration]
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
+    /// Who to ask before the key is deleted: a team or a role
+    #[arg(long, value_name = "TEXT")]
+    owner: Option<String>,
+    /// Note
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Accept the key only from these addresses and networks
+    #[arg(long, value_name = "ADDR,...")]
+    from: Option<String>,
     #[command(flatten)]
     destination: DestinationArgs,
 }
@@ -62,6 +72,10 @@ struct Choice {
 
 pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let name = args.name.or(args.named).as_deref().map(Name::parse).transpose()?;
+    let owner = args.owner.as_deref().map(properties::owner).transpose()?.flatten();
+    let note = args.note.as_deref().map(properties::note).transpose()?.flatten();
+    let allowed_sources =
+        args.from.as_deref().map(properties::allowed_sources).transpose()?.unwrap_or_default();
     let kind = args.platform.map(|text| resolve::kind(&context.settings.catalog, &text)).transpose()?;
     if let Some(when) = &args.expires {
         parse_when(when, context.now, &Zone::Local)?;
@@ -91,9 +105,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         kind,
         key_type: args.key_type,
         expires,
-        owner: None,
-        note: None,
-        allowed_sources: AllowedSources::default(),
+        owner,
+        note,
+        allowed_sources,
     };
     let (same_name, in_month) = desk.store().read(|reader| {
         let same_name = keys::named(reader, application.id, new.name.as_str())?;

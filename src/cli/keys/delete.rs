@@ -140,5 +140,7 @@ fn about(context: &Context, shown: &Shown) -> String {
     let moved = text::moved_and_left_sources(&shown.sources);
     let moved = moved.map(|moved| format!(". Moved to its successor: {moved}")).unwrap_or_default();
     let platform = context.settings.catalog.label(&key.kind);
-    format!("  {}  {}  {platform}  {}: {used}{moved}", key.name, key.prefix, inert(&shown.application))
+    let owner = key.owner.as_ref().map(|owner| format!(" (owner: {owner})")).unwrap_or_default();
+    let (name, prefix, application) = (&key.name, &key.prefix, inert(&shown.application));
+    format!("  {name}{owner}  {prefix}  {platform}  {application}: {used}{moved}")
 }

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// Only keys for this platform (see keydesk platforms), or generic
     #[arg(long, value_name = "P")]
     platform: Option<String>,
-    /// Only keys that match these words, "phrases" and terms: state:soon, platform:braze, creator:ana@, used:never,
+    /// Only keys that match these words, "phrases" and terms: state:soon, platform:braze, creator:ana@, owner:payments, note:4711, used:never,
     /// used:>30d, expires:<14d, source:10.0.0.9, type:test
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,

@@ -3,8 +3,10 @@
 mod create;
 mod delete;
 mod disable;
+mod edit;
 mod enable;
 mod list;
+mod properties;
 mod rotate;
 mod several;
 mod show;
@@ -23,7 +25,7 @@ const EXAMPLES: Examples = Examples(&[
     ("keydesk keys rotate Checkout --leaked", ""),
 ]);
 
-/// List, create, rotate, show, disable, enable and delete keys
+/// List, create, rotate, show, edit, disable, enable and delete keys
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(crate) enum Command {
@@ -32,6 +34,7 @@ pub(crate) enum Command {
     Create(create::Args),
     Rotate(rotate::Args),
     Show(show::Args),
+    Edit(edit::Args),
     Disable(disable::Args),
     Enable(enable::Args),
     #[command(visible_alias = "rm")]
@@ -45,6 +48,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, CommandEr
         Command::Create(args) => create::run(context, args),
         Command::Rotate(args) => rotate::run(context, &args),
         Command::Show(args) => show::run(context, &args),
+        Command::Edit(args) => edit::run(context, &args),
         Command::Disable(args) => disable::run(context, &args),
         Command::Enable(args) => enable::run(context, &args),
         Command::Delete(args) => delete::run(context, &args),

@@ -5,8 +5,9 @@ use rusqlite::params;
 
 use super::read::{get, tombstone};
 use crate::domain::Instant;
-use crate::domain::key::{KeyId, NewKey, Purpose};
+use crate::domain::key::{Key, KeyId, NewKey, Purpose};
 use crate::domain::secret::KeyHash;
+use crate::domain::source::AllowedSources;
 use crate::domain::text::{Name, Note};
 use crate::store::{StoreError, WriteTx, convert};
 
@@ -65,6 +66,46 @@ pub fn insert(
         ],
     );
     Ok(true)
+}
+
+/// Gives a key another name, owner, note and allowed sources.
+pub(crate) fn set_properties(
+    tx: &WriteTx<'_>,
+    key: &Key,
+    name: &Name,
+    owner: Option<&Name>,
+    note: Option<&Note>,
+    allowed_sources: &AllowedSources,
+) -> Result<(), StoreError> {
+    let what = "editing a key";
+    let (owner_text, note_text) = (owner.map(Name::as_str), note.map(Note::as_str));
+    tx.change_one(
+        what,
+        "UPDATE keys SET name = ?2, name_order = ?3, folded = ?4, owner = ?5, note = ?6, allowed_sources = ?7, \
+         version = version + 1 WHERE key_id = ?1",
+        params![
+            key.id.as_str(),
+            name.as_str(),
+            convert::name_order(name),
+            convert::folded(name, key.id, &key.kind, owner, note),
+            owner_text,
+            note_text,
+            allowed_sources.to_string(),
+        ],
+    )?;
+    tx.expect(
+        what,
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND name = ? AND owner IS ? AND note IS ? \
+         AND allowed_sources = ?)",
+        [
+            key.id.to_string().into(),
+            name.as_str().to_owned().into(),
+            owner_text.map(ToOwned::to_owned).into(),
+            note_text.map(ToOwned::to_owned).into(),
+            allowed_sources.to_string().into(),
+        ],
+    );
+    Ok(())
 }
 
 /// Records that the secret was delivered.

@@ -119,6 +119,10 @@ impl Condition {
             any.push("instr(k.folded, ?) > 0".into());
             values.push(text.to_owned().into());
         }
+        if let Some(line) = line_of(field) {
+            any.push(format!("instr(k.folded, ?) > 0 AND instr({line}, ?) > 0"));
+            values.extend([text.to_owned().into(), text.to_owned().into()]);
+        }
         if is(KeyField::Platform) {
             let mut slugs: Vec<&str> = catalog
                 .iter()
@@ -151,6 +155,20 @@ impl Condition {
         }
         self.and(&format!("({})", any.join(" OR ")), values);
         Ok(())
+    }
+}
+
+/// The line of an owner or a note in the folded text: behind those of the name, the key ID and the platform. Lines that
+/// are empty at the end are left out.
+fn line_of(field: KeyField) -> Option<String> {
+    // A key ID and its line break are 11 characters.
+    let platform = format!("substr(k.folded, instr(k.folded, char(10)) + {})", KeyId::LENGTH + 2);
+    let owner = format!("substr({platform}, instr({platform} || char(10), char(10)) + 1)");
+    let end = format!("instr({owner} || char(10), char(10))");
+    match field {
+        KeyField::Owner => Some(format!("substr({owner}, 1, {end} - 1)")),
+        KeyField::Note => Some(format!("substr({owner}, {end} + 1)")),
+        KeyField::Any | KeyField::Platform | KeyField::Creator | KeyField::Source => None,
     }
 }
 

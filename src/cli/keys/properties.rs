@@ -1,0 +1,47 @@
+//! The values of the options that describe a key.
+
+use crate::cli::error::CommandError;
+use crate::domain::source::AllowedSources;
+use crate::domain::text::{Name, Note, parse_owner};
+
+/// The value of `--from` that stands for any source.
+const ANY: &str = "any";
+
+pub(super) fn owner(text: &str) -> Result<Option<Name>, CommandError> {
+    parse_owner(text).map_err(|error| CommandError::usage("bad_owner", error.to_string()))
+}
+
+pub(super) fn note(text: &str) -> Result<Option<Note>, CommandError> {
+    Note::parse(text).map_err(|error| CommandError::usage("bad_note", error.to_string()))
+}
+
+/// The value of `--from`. An empty one, usually an unset variable, must not open a key to any source.
+pub(super) fn allowed_sources(text: &str) -> Result<AllowedSources, CommandError> {
+    if text.trim().eq_ignore_ascii_case(ANY) {
+        return Ok(AllowedSources::default());
+    }
+    let wrong = |message: String| {
+        CommandError::usage("bad_source", message)
+            .hint("use addresses or networks such as 10.0.0.4,10.1.0.0/16,2001:db8::/32, or any")
+    };
+    match AllowedSources::parse(text) {
+        Ok(sources) if sources.is_any() => Err(wrong("--from needs an address or a network".to_owned())),
+        Ok(sources) => Ok(sources),
+        Err(error) => Err(wrong(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_value_opens_no_key() {
+        for text in ["", " ", ",", ", ,"] {
+            assert_eq!(allowed_sources(text).unwrap_err().code(), "bad_source", "{text:?}");
+        }
+        assert!(allowed_sources("any").unwrap().is_any() && allowed_sources(" ANY ").unwrap().is_any());
+        assert_eq!(allowed_sources("10.0.0.4, 10.1.2.3/16").unwrap().to_string(), "10.0.0.4,10.1.0.0/16");
+        assert!(allowed_sources("10.0.0.4,any").is_err());
+    }
+}
