@@ -248,6 +248,52 @@ fn secrets_of_rotations_are_only_where_they_were_asked_for() {
     watched.search();
 }
 
+#[test]
+fn searched_texts_and_their_secrets_are_not_said_again() {
+    let mut watched = Watched::set_up();
+    let file = watched.asked("leaked/app.log");
+    let binary = watched.asked("leaked/core");
+    fs::create_dir(watched.home.path("leaked")).unwrap();
+    let mut secrets = Vec::new();
+    for name in ["Live", "Disabled", "Deleted"] {
+        let (_, secret) = watched.home.key(name, &[]);
+        watched.watch(&secret);
+        secrets.push(secret);
+    }
+    watched.done(&["keys", "disable", "Disabled"]);
+    watched.done(&["keys", "delete", "Deleted", "--yes"]);
+    // A key of another installation, a mistyped one, a truncated one, and one in hostile company.
+    let live = secrets[0].clone();
+    secrets.push(live.replacen("ik_", "acme_", 1));
+    secrets.push(live.replacen("ik_live", "ik_test", 1));
+    secrets.push(live[..live.len() - 20].to_owned());
+    secrets.push(format!("\u{1b}]0;{live}\u{7}\u{202e}{live}\r\n"));
+    let headers: Vec<String> =
+        secrets.iter().map(|secret| format!("Authorization: ApiKey-v1 {secret}")).collect();
+    let text = headers.join("\n");
+    fs::write(&file, &text).unwrap();
+    fs::write(&binary, [b"\x7fELF\0\0", text.as_bytes(), &[0xff, 0, 0xfe]].concat()).unwrap();
+    // A name of a file can be a secret too. The name was asked for, its output was not.
+    fs::write(watched.asked(&format!("leaked/{live}.txt")), &live).unwrap();
+    let folder = watched.home.path("leaked").display().to_string();
+    for more in [&[][..], &["--json"]] {
+        let found = |said: CommandOutput| {
+            assert_eq!(said.code, 1, "a live key: {said:?}");
+            assert!(said.out.contains("live") && said.out.contains("deleted"), "{said:?}");
+        };
+        found(watched.run_with(&text, &[&["identify"][..], more].concat()));
+        found(watched.run(&[&["identify", "--file", &file][..], more].concat()));
+        found(watched.run(&[&["scan", &folder][..], more].concat()));
+        found(watched.run(&[&["scan", "--all-prefixes", &folder][..], more].concat()));
+        found(watched.run_with(&text, &[&["scan", "-"][..], more].concat()));
+        for secret in &secrets {
+            watched.run_with(secret, &[&["identify"][..], more].concat());
+            watched.run_with(secret, &[&["verify"][..], more].concat());
+        }
+    }
+    watched.search();
+}
+
 /// What a process is started with, and what it has in its environment, others may read.
 #[test]
 fn arguments_and_environment_never_contain_the_secret() {
