@@ -8,6 +8,7 @@ use super::context::Context;
 use super::error::CommandError;
 use super::output::json::Array;
 use super::output::table::Style;
+use super::source_table;
 use crate::desk::{Desk, FoundState, Identified, Known, Proof, identify, text};
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::KeyId;
@@ -198,18 +199,18 @@ pub(crate) fn facts(context: &Context, found: &Identified) -> String {
     fact("Name", found.name().map(Name::to_string));
     fact("Application", found.application().map(Name::to_string));
     fact("Owner", found.owner().map(Name::to_string));
-    let refused = match found.known.as_deref() {
+    let (refused, sources) = match found.known.as_deref() {
         None => return lines.join("\n"),
         Some(Known::Key { details, .. }) => {
             fact("Creator", Some(text::creator(&details.key.creator)));
             fact("Last used", Some(last_used(at, from)));
             fact("30-day requests", Some(details.uses().to_string()));
             fact("Replaced by", id(&details.key.replaced_by));
-            &details.refused
+            (&details.refused, &details.sources)
         }
         Some(Known::Deleted { remains, .. }) => {
             fact("Last used", Some(last_used(at, from)));
-            &remains.refused
+            (&remains.refused, &remains.sources)
         }
     };
     for refused in refused {
@@ -221,5 +222,6 @@ pub(crate) fn facts(context: &Context, found: &Identified) -> String {
             Some(format!("{count} in 30 days ({}), last {last}{from}", reason.replace('_', " "))),
         );
     }
+    lines.extend(source_table::lines(context, sources));
     lines.join("\n")
 }

@@ -42,6 +42,7 @@ mod scan;
 mod secret_guard;
 mod secret_output;
 mod serve;
+mod source_table;
 mod terminal_ui;
 mod users;
 mod values;

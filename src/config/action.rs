@@ -27,6 +27,8 @@ pub enum Context {
     Calendar,
     /// The dialog that rotates keys.
     Rotate,
+    /// The dialog that identifies a key.
+    Triage,
     /// The dialog that shows a secret.
     Reveal,
 }
@@ -86,6 +88,8 @@ pub enum Action {
     Rename,
     /// Shows how to use a key.
     Usage,
+    /// Identifies a leaked key.
+    Identify,
     CopyPrefix,
     /// Filters by the next state.
     FilterState,

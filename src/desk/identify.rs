@@ -1,5 +1,7 @@
 //! Leak triage: what a found text is, and which key it belongs to.
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 use strum::IntoStaticStr;
 
@@ -9,6 +11,7 @@ use crate::domain::Instant;
 use crate::domain::expiry::relative;
 use crate::domain::key::{Key, KeyId, KeyState};
 use crate::domain::key_finder::{Form, FoundText, KeyFinder, Prefixes};
+use crate::domain::secret::Secret;
 use crate::domain::text::Name;
 use crate::domain::token::Prefix;
 use crate::domain::user::Creator;
@@ -41,6 +44,20 @@ impl FoundState {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Live => "Live",
+            Self::Disabled => "Disabled",
+            Self::Expired => "Expired",
+            Self::Deleted => "Deleted",
+            Self::Canary => "Canary",
+            Self::Unknown => "Unknown",
+            Self::Foreign => "Foreign",
+            Self::Malformed => "Malformed",
+        }
     }
 
     fn of(key: &Key, now: Instant) -> Self {
@@ -229,6 +246,39 @@ pub fn identify(
         },
     };
     Ok(Identified { text, state, proof, known: known.map(Box::new) })
+}
+
+/// Identifies the keys in a text, each of them once, at most `most`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn identify_all(
+    r: &Reader<'_>,
+    text: &Secret,
+    most: usize,
+    now: Instant,
+) -> Result<Vec<Identified>, StoreError> {
+    let finder = key_finder(r, Prefixes::All)?;
+    let (mut texts, mut seen) = (Vec::new(), HashSet::new());
+    finder.find(text.expose().as_bytes(), |text| {
+        if texts.len() < most && seen.insert((text.displayed(), std::mem::discriminant(&text.form))) {
+            texts.push(text);
+        }
+    });
+    identify_again(r, texts, now)
+}
+
+/// Identifies found texts again, after the data have changed.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn identify_again(
+    r: &Reader<'_>,
+    texts: Vec<FoundText>,
+    now: Instant,
+) -> Result<Vec<Identified>, StoreError> {
+    let own = database::prefix(r)?;
+    texts.into_iter().map(|text| identify(r, &own, text, now)).collect()
 }
 
 /// Reads the key or the tombstone with an ID.

@@ -35,7 +35,9 @@ pub use edit_key::{EditedKey, KeyProperties, edit_key};
 pub use error::{Changed, DeskError, Subject, Taken};
 pub use facade::Desk;
 #[cfg(feature = "app")]
-pub use identify::{FoundState, Identified, Known, Proof, identify, key_finder};
+pub use identify::{
+    FoundState, Identified, Known, Proof, identify, identify_again, identify_all, key_finder,
+};
 pub use manage_applications::{create_application, delete_application, rename_application};
 pub use manage_users::{CanSignIn, add_user, delete_user, disable_user, enable_user, refuse_last_user};
 pub use reads::{

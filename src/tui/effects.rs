@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::app::msg::{Counted, Load, Loaded, MOST_PRESENTED, MOST_SELECTED, Operation, Outcome};
+use super::app::msg::{
+    Counted, Load, Loaded, MOST_IDENTIFIED, MOST_PRESENTED, MOST_SELECTED, Operation, Outcome, Suspect,
+};
 use crate::config::settings::Settings;
 use crate::desk::{self, AuditVerifier, Desk, DeskError, Picked, Session};
 use crate::domain::Instant;
@@ -87,6 +89,10 @@ impl Effects {
             Load::Presented => {
                 Loaded::Presented(store.read(|r| usage::presented_today(r, now, MOST_PRESENTED))?)
             }
+            Load::Identify(suspect) => Loaded::Identified(store.read(|r| match suspect {
+                Suspect::Text(text) => desk::identify_all(r, &text, MOST_IDENTIFIED, now),
+                Suspect::Found(texts) => desk::identify_again(r, texts, now),
+            })?),
             Load::Remains(id) => Loaded::Remains(store.read(|r| desk::remains(r, id, now))?.map(Box::new)),
         })
     }

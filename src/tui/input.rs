@@ -5,6 +5,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, Mou
 use super::app::msg::Msg;
 use super::view::canvas::Hits;
 use crate::config::bindings::{Chord, Key};
+use crate::domain::secret::Secret;
 
 /// How many rows a step of the wheel is.
 const WHEEL: isize = 3;
@@ -13,7 +14,7 @@ const WHEEL: isize = 3;
 pub fn message(event: Event, hits: &Hits) -> Option<Msg> {
     match event {
         Event::Key(event) => chord(event).map(Msg::Key),
-        Event::Paste(text) => Some(Msg::Paste(text)),
+        Event::Paste(text) => Some(Msg::Paste(Secret::new(text))),
         Event::Resize(columns, rows) => Some(Msg::Resize(columns, rows)),
         Event::Mouse(mouse) => match mouse.kind {
             MouseEventKind::Down(MouseButton::Left) => {

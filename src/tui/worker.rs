@@ -83,6 +83,7 @@ impl Kind {
             | Load::Selection(..)
             | Load::User(_)
             | Load::Remains(_)
+            | Load::Identify(_)
             | Load::UnusedName(..)
             | Load::MonthCount(..)
             | Load::KnownHead

@@ -21,5 +21,6 @@ mod screens;
 mod script;
 mod selection;
 mod sources;
+mod triage;
 mod users;
 mod wizard;

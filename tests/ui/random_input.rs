@@ -5,6 +5,7 @@
 use std::ops::ControlFlow;
 
 use keydesk::domain::audit_filter::AuditFilter;
+use keydesk::domain::secret::Secret;
 use keydesk::store::{applications, audit};
 use keydesk::tui::app::modal::Modal;
 use keydesk::tui::app::modal::delete::Asks;
@@ -101,7 +102,7 @@ fn strike(script: &mut Script, blow: &Blow) -> ControlFlow<()> {
             script.text(&c.to_string());
         }
         Blow::Paste(text) => {
-            script.msg(Msg::Paste(text.clone()));
+            script.msg(Msg::Paste(Secret::new(text.clone())));
         }
         Blow::Size(columns, rows) => {
             script.msg(Msg::Resize(*columns, *rows));

@@ -7,13 +7,13 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
 use crate::cli::output::documents::KeyDocument;
-use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve;
+use crate::cli::source_table;
 use crate::desk::{self, KeyDetails, Moved, UsedSource, text};
-use crate::domain::expiry::{relative, rfc3339};
+use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Key, KeyId};
 use crate::domain::text::inert;
-use crate::store::usage::{Source, SourceAddress};
+use crate::store::usage::SourceAddress;
 use crate::store::{Reader, Store, applications};
 
 const EXAMPLES: Examples =
@@ -160,29 +160,8 @@ fn facts(context: &Context, shown: &Shown) -> String {
     for (label, value) in fields {
         lines.extend(value.map(|value| format!("  {label:<16}{value}")));
     }
-    lines.extend(sources(context, &shown.sources));
+    lines.extend(source_table::lines(context, &shown.sources));
     lines.join("\n")
-}
-
-/// The table of the sources.
-fn sources(context: &Context, sources: &[UsedSource]) -> Vec<String> {
-    let mut heads = vec!["SOURCE", "REQUESTS", "FIRST", "LAST"];
-    let has_moved = sources.iter().any(|used| used.moved.is_some());
-    heads.extend(has_moved.then_some("MOVED"));
-    let cells = |used: &UsedSource| {
-        let Source { requests, first, last, .. } = used.source;
-        let at = |at| Cell::plain(relative(at, context.now));
-        let moved = has_moved.then(|| match used.moved {
-            Some(moved) if moved == Moved::Yes => Cell::styled(moved.label(), Style::Good),
-            Some(moved) => Cell::styled(moved.label(), Style::Soon),
-            None => Cell::plain(""),
-        });
-        let cells = [Cell::plain(used.label()), Cell::number(requests), at(first), at(last)];
-        cells.into_iter().chain(moved).collect()
-    };
-    let table = context.output.table_text(&heads, sources.iter().map(cells));
-    let lines = table.lines().map(|line| format!("  {line}"));
-    (!sources.is_empty()).then(String::new).into_iter().chain(lines).collect()
 }
 
 fn delivered(context: &Context, key: &Key) -> String {

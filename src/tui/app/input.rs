@@ -1,13 +1,20 @@
 //! Keys, pastes, clicks and sizes: to the top dialog, else to the screen.
 
 use crate::config::bindings::{Action, Chord, Context};
+use crate::domain::secret::Secret;
+use crate::domain::token::holds_secret;
 
 use super::App;
+use super::message::Message;
 use super::modal::reading::Page;
-use super::modal::{Dialog, Flow, Modal, Press, Reading};
+use super::modal::{Dialog, Flow, Modal, Press, Reading, Triage};
 use super::msg::{Asker, Effect, Target};
 use super::screen_id::ScreenId;
 use super::shared::Shared;
+
+/// Said where a text was not inserted.
+const SECRET_PASTED: &str = "The pasted text contains the secret of a key and was not inserted. Close this dialog and paste \
+                             the text again to identify the key.";
 
 /// Maximum number of keys that are kept until a dialog has its result.
 const MOST_TYPED_AHEAD: usize = 32;
@@ -89,15 +96,32 @@ impl App {
         true
     }
 
-    pub(super) fn paste(&mut self, text: &str) {
+    /// A pasted key is identified. A dialog for something else rejects it.
+    pub(super) fn paste(&mut self, text: Secret) {
+        if let Some(id) = self.modals.last_id()
+            && let Some(Modal::Triage(triage)) = self.modals.get_mut(id)
+        {
+            return triage.paste(text, self.shared.on_behalf_of(Asker::Dialog(id)));
+        }
+        let is_secret = holds_secret(text.expose());
         let in_dialog = self.in_dialog(|dialog, shared| {
-            dialog.paste(text, shared);
+            if !is_secret {
+                dialog.paste(text.expose(), shared);
+            } else if let Some(submission) = dialog.submission() {
+                submission.error = Some(SECRET_PASTED.to_owned());
+            } else {
+                shared.say(Message::error(SECRET_PASTED));
+            }
             Flow::Stay
         });
-        if !in_dialog {
-            let (screen, shared) = self.current();
-            screen.paste(text, shared);
+        if in_dialog {
+            return;
         }
+        if is_secret || (self.screens.current == ScreenId::Keys && !self.is_typing()) {
+            return self.open(Triage::pasted(text));
+        }
+        let (screen, shared) = self.current();
+        screen.paste(text.expose(), shared);
     }
 
     pub(super) fn click(&mut self, target: &Target) {

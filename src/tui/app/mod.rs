@@ -26,6 +26,7 @@ use crate::desk::Who;
 use crate::desk::known_head::KnownHeadCheck;
 use crate::domain::Instant;
 use crate::domain::application::Scope;
+use crate::domain::key::Key;
 
 use direction::Direction;
 use message::{Message, Tone};
@@ -91,7 +92,7 @@ impl App {
         self.shared.now = now;
         match msg {
             Msg::Key(chord) => self.key(chord),
-            Msg::Paste(text) => self.paste(&text),
+            Msg::Paste(text) => self.paste(text),
             Msg::Click(target) => self.click(&target),
             Msg::Scroll(rows) => self.scroll(rows),
             Msg::Resize(columns, rows) => self.resize((columns, rows)),
@@ -238,6 +239,10 @@ impl App {
                 self.close(dialog);
                 self.choose(scope);
             }
+            Flow::Show(key) => {
+                self.close(dialog);
+                self.show(*key);
+            }
         }
     }
 
@@ -269,6 +274,17 @@ impl App {
         let (keys, shared) = self.keys();
         keys.show(Some(scope), shared);
         self.load_session();
+    }
+
+    /// Selects a key in the list, which shows all keys of its Application then.
+    fn show(&mut self, key: Key) {
+        let scope = Scope::Application(key.application);
+        if !matches!(self.screens.keys.scope(), Some(shown) if shown == Scope::All || shown == scope) {
+            self.choose(scope);
+        }
+        self.screens.current = ScreenId::Keys;
+        let (keys, shared) = self.keys();
+        keys.list.show(key, shared);
     }
 
     fn load_session(&mut self) {

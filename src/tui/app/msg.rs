@@ -6,13 +6,14 @@ use crate::config::bindings::{Action, Chord};
 use crate::config::remembered::Remembered;
 use crate::desk::known_head::KnownHeadCheck;
 use crate::desk::{
-    Batch, CreatedKey, DeskError, Ending, KeyAccess, KeyAction, Picked, Rotated, Selection, SetUp,
+    Batch, CreatedKey, DeskError, Ending, Identified, KeyAccess, KeyAction, Picked, Rotated, Selection, SetUp,
 };
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId, Scope};
 use crate::domain::audit::ChainHead;
 use crate::domain::audit_filter::AuditFilter;
 use crate::domain::key::{Key, KeyId, NewKey, Tombstone};
+use crate::domain::key_finder::FoundText;
 use crate::domain::secret::Secret;
 use crate::domain::text::Name;
 use crate::domain::user::{Email, User, UserId};
@@ -49,7 +50,8 @@ pub struct DialogId(pub u64);
 #[derive(Debug)]
 pub enum Msg {
     Key(Chord),
-    Paste(String),
+    /// It may contain a key, so that it is redacted from the first byte.
+    Paste(Secret),
     /// A click on something that the last frame drew.
     Click(Target),
     /// The mouse wheel: rows down, or up when negative.
@@ -135,6 +137,17 @@ pub enum Load {
     Presented,
     /// The tombstone of a deleted key.
     Remains(KeyId),
+    /// The keys in a text.
+    Identify(Suspect),
+}
+
+/// What is to be identified.
+#[derive(Clone, Debug)]
+pub enum Suspect {
+    /// A text that may contain keys.
+    Text(Secret),
+    /// Keys that were found before.
+    Found(Vec<FoundText>),
 }
 
 /// What to count.
@@ -215,7 +228,12 @@ pub enum Loaded {
     Presented(Vec<Presented>),
     /// None when no such key was deleted.
     Remains(Option<Box<Remains>>),
+    /// At most [`MOST_IDENTIFIED`].
+    Identified(Vec<Identified>),
 }
+
+/// The maximum number of keys of a text that are identified.
+pub const MOST_IDENTIFIED: usize = 100;
 
 /// The maximum number of deleted keys in use that are read.
 pub const MOST_PRESENTED: usize = 100;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::msg::{Effect, Load, Loaded, Operation, Outcome, RequestId, Response};
 use super::shared::Shared;
-use crate::desk::{DeskError, Selection};
+use crate::desk::{DeskError, Identified, Selection};
 use crate::domain::application::Application;
 use crate::domain::key::{Key, KeyId};
 use crate::domain::text::Name;
@@ -123,6 +123,7 @@ loaded! {
     Box<crate::desk::known_head::KnownHeadCheck> = KnownHead,
     Vec<Presented> = Presented,
     Option<Box<Remains>> = Remains,
+    Vec<Identified> = Identified,
 }
 
 macro_rules! expected {

@@ -7,6 +7,7 @@ use crate::domain::user::Email;
 
 use super::{
     Action, Dialog, Effect, Flow, Load, Operation, Pending, Press, Reply, Shared, Submission, TextField,
+    typed_name,
 };
 
 #[derive(Debug)]
@@ -90,7 +91,7 @@ impl Form {
     }
 
     fn name(&self, place: usize) -> Result<Name, (usize, String)> {
-        Name::parse(self.text(place)).map_err(|error| (place, error.to_string()))
+        typed_name(self.text(place)).map_err(|error| (place, error))
     }
 
     fn email(&self) -> Result<Email, (usize, String)> {

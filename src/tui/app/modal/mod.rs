@@ -13,6 +13,7 @@ pub mod rotate;
 pub mod stack;
 pub mod submission;
 pub mod targets;
+pub mod triage;
 pub mod wizard;
 
 // What the dialogs use.
@@ -25,6 +26,9 @@ use super::text_field::TextField;
 use crate::config::bindings::{Action, Chord, Context};
 use crate::domain::Instant;
 use crate::domain::application::Scope;
+use crate::domain::key::Key;
+use crate::domain::text::{Name, capitalized};
+use crate::domain::token::holds_secret;
 use chrono::NaiveDate;
 use submission::Submission;
 
@@ -37,7 +41,19 @@ pub use reading::Reading;
 pub use reveal::Reveal;
 pub use rotate::Rotate;
 pub use targets::Targets;
+pub use triage::Triage;
 pub use wizard::Wizard;
+
+/// Parses a typed name. It is displayed in many places, so that it cannot contain the secret of a key.
+///
+/// # Errors
+/// Why it is invalid, as a sentence.
+fn typed_name(text: &str) -> Result<Name, String> {
+    if holds_secret(text) {
+        return Err("The name contains the secret of a key. Choose another name.".to_owned());
+    }
+    Name::parse(text).map_err(|error| capitalized(&error.to_string()))
+}
 
 /// A key press, with what the bindings make of it.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +99,8 @@ pub enum Flow {
     CloseAnd(Action),
     /// The dialog closes, and the keys of this Application are shown.
     Choose(Scope),
+    /// The dialog closes, and this key is selected in the list.
+    Show(Box<Key>),
 }
 
 impl Flow {
@@ -150,6 +168,7 @@ pub trait Dialog {
 
     fn press(&mut self, press: &Press, shared: &mut Shared) -> Flow;
 
+    /// Takes a pasted text, which contains no secret of a key.
     fn paste(&mut self, _text: &str, _shared: &mut Shared) {}
 
     /// Time has passed.
@@ -218,4 +237,5 @@ modals! {
     Rotate(Rotate),
     LogMismatch(LogMismatchDialog),
     Chooser(Chooser),
+    Triage(Triage),
 }

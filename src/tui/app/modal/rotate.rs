@@ -51,6 +51,11 @@ impl Rotate {
         Self { targets, step: Step::Why, reason: 0, overlap: 1, submission: Submission::default() }
     }
 
+    /// The same with Leaked chosen, where there is a choice.
+    pub fn leaked(targets: Targets) -> Self {
+        Self { reason: 1, ..Self::new(targets) }
+    }
+
     /// The answers to "Why?".
     pub fn reasons(&self) -> &'static [Reason] {
         match &self.targets.selection {

@@ -143,11 +143,20 @@ where
 
     /// Shows all rows, from the start or around the row that the filter hid.
     fn show_all(&mut self, shared: &mut Shared) {
+        if let Some(hidden) = self.rows.missing().cloned() {
+            return self.show(hidden, shared);
+        }
         T::widen(&mut self.query);
         self.filter.clear();
-        let Some(hidden) = self.rows.missing().cloned() else { return self.restart(shared) };
+        self.restart(shared);
+    }
+
+    /// Selects a row, which a filter no longer hides.
+    pub fn show(&mut self, row: T, shared: &mut Shared) {
+        T::widen(&mut self.query);
+        self.filter.clear();
         self.rows.clear();
-        self.rows.seek(hidden);
+        self.rows.seek(row);
         self.reload(shared);
     }
 

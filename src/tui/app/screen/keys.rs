@@ -21,7 +21,7 @@ use crate::tui::app::direction::Direction;
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
 use crate::tui::app::modal::{
-    Chooser, Confirm, Delete, Flow, Modal, Press, Reading, Rotate, Targets, Wizard,
+    Chooser, Confirm, Delete, Flow, Modal, Press, Reading, Rotate, Targets, Triage, Wizard,
 };
 use crate::tui::app::msg::{Counted, Effect, KeyDetails, Load, MOST_SELECTED};
 use crate::tui::app::pending::{Pending, Reply};
@@ -227,8 +227,8 @@ impl Screen for KeysScreen {
 
     fn hints(&self, shared: &Shared) -> Vec<Action> {
         use Action::{
-            CopyPrefix, Create, Delete, Details, Disable, Dismiss, Enable, Filter, FilterState, Open,
-            Reverse, Rotate, Select, SelectAll, Sort, Timeline, Usage,
+            CopyPrefix, Create, Delete, Details, Disable, Dismiss, Enable, Filter, FilterState, Identify,
+            Open, Reverse, Rotate, Select, SelectAll, Sort, Timeline, Usage,
         };
         let (is_narrowed, is_picked) = (self.list.is_narrowed(), !self.picked.is_empty());
         if self.list.rows.is_empty() && !is_narrowed {
@@ -244,7 +244,7 @@ impl Screen for KeysScreen {
         if shared.size.0 >= layout::PANE_FROM {
             actions.push(Details);
         }
-        actions.extend([Open, Select, SelectAll, CopyPrefix, Reverse]);
+        actions.extend([Open, Select, SelectAll, CopyPrefix, Reverse, Identify]);
         actions
     }
 
@@ -299,6 +299,7 @@ impl Screen for KeysScreen {
                     self.pending_ids.load(Load::KeyIds(query), shared);
                 }
             }
+            Action::Identify => return Flow::open(Triage::new()),
             Action::Create => match self.application(shared) {
                 Some(application) => {
                     return Flow::open(Wizard::new(application, shared));

@@ -10,6 +10,7 @@ pub mod reading;
 pub mod reveal;
 pub mod rotate;
 mod targets;
+pub mod triage;
 pub mod wizard;
 
 use ratatui::layout::Rect;
@@ -72,6 +73,7 @@ fn panel(app: &App, modal: &Modal, page: &mut Page<'_>) {
         Modal::Delete(delete) => delete::panel(app, delete, page),
         Modal::Confirm(confirm) => confirm::panel(app, confirm, page),
         Modal::Rotate(rotate) => rotate::panel(app, rotate, page),
+        Modal::Triage(triage) => triage::panel(app, triage, page),
         Modal::LogMismatch(dialog) => log_mismatch::panel(app, dialog, page),
         Modal::Chooser(chooser) => chooser::panel(chooser, page),
         Modal::Reveal(reveal) => reveal::panel(app, reveal, page),

@@ -71,6 +71,7 @@ fn help(app: &App, title: &str, contexts: &[Context], page: &mut Page<'_>) {
             Context::Choice => "To choose",
             Context::Calendar => "In the calendar",
             Context::Rotate => "To rotate",
+            Context::Triage => "When a key is identified",
             Context::Reveal => "Where the secret is shown",
             Context::Keys | Context::Applications | Context::Users | Context::Audit => title,
         };

@@ -11,11 +11,12 @@ use crate::domain::expiry::{self, PRESETS};
 use crate::domain::key::{KeyKind, KeyType, NewKey};
 use crate::domain::platform::Platform;
 use crate::domain::source::AllowedSources;
-use crate::domain::text::{Name, capitalized};
 
 use super::Reveal;
 use super::menu::Menu;
-use super::{Action, Context, Dialog, Flow, Operation, Outcome, Press, Reply, Shared, Submission};
+use super::{
+    Action, Context, Dialog, Flow, Operation, Outcome, Press, Reply, Shared, Submission, typed_name,
+};
 use expiration::Expiration;
 use name::NameField;
 
@@ -156,10 +157,10 @@ impl Wizard {
     /// The new key. If a field is invalid, focuses it and shows why.
     fn draft(&mut self, shared: &Shared) -> Option<NewKey> {
         self.expiration.read_date(shared);
-        let name = Name::parse(self.name.field.text());
+        let name = typed_name(self.name.field.text());
         let expires = self.expiration.at(shared.now);
         if let Err(error) = &name {
-            self.submission.error = Some(capitalized(&error.to_string()));
+            self.submission.error = Some(error.clone());
             self.focus = Focus::Name;
         } else if expires.is_err() && self.expiration.is_custom() {
             self.expiration.is_date_submitted = true;

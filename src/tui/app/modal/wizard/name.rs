@@ -2,7 +2,7 @@
 
 use crate::domain::application::ApplicationId;
 use crate::domain::text::Name;
-use crate::tui::app::modal::{Load, Pending, Reply, Shared, TextField};
+use crate::tui::app::modal::{Load, Pending, Reply, Shared, TextField, typed_name};
 
 /// Suggests a name that no key of the Application has.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl NameField {
     /// Asks whether another key has the name.
     pub fn check(&mut self, application: ApplicationId, shared: &mut Shared) {
         self.is_used = false;
-        if let Ok(name) = Name::parse(self.text()) {
+        if let Ok(name) = typed_name(self.text()) {
             self.unused.load(Load::UnusedName(application, name), shared);
         }
     }
