@@ -30,7 +30,7 @@ pub struct Triage {
 
 impl Triage {
     /// Waits for a text.
-    pub fn new() -> Self {
+    pub fn asking() -> Self {
         Self {
             typed: HiddenText::new(),
             text: None,
@@ -44,7 +44,7 @@ impl Triage {
 
     /// Identifies a text.
     pub fn pasted(text: Secret) -> Self {
-        Self { text: Some(text), ..Self::new() }
+        Self { text: Some(text), ..Self::asking() }
     }
 
     /// Number of characters that were typed and are not identified yet.

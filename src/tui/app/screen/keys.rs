@@ -299,7 +299,7 @@ impl Screen for KeysScreen {
                     self.pending_ids.load(Load::KeyIds(query), shared);
                 }
             }
-            Action::Identify => return Flow::open(Triage::new()),
+            Action::Identify => return Flow::open(Triage::asking()),
             Action::Create => match self.application(shared) {
                 Some(application) => {
                     return Flow::open(Wizard::new(application, shared));
