@@ -28,7 +28,7 @@ pub enum NotDue {
 pub enum Standing {
     Due,
     Skipped(NotDue),
-    /// It has ended, has a successor, or was created by a diagnosis or by a rotation that is not finished.
+    /// It has ended, has a successor, is a canary, or was created by a diagnosis or by a rotation that is not finished.
     Out,
 }
 
@@ -47,7 +47,8 @@ const RECENTLY: TimeDelta = TimeDelta::hours(24);
 /// # Errors
 /// When the database cannot be read.
 pub fn standing(r: &Reader<'_>, key: &Key, now: Instant) -> Result<Standing, StoreError> {
-    if key.expires <= now || key.replaced_by.is_some() || keys::is_throwaway(r, key.id)? {
+    let is_out = key.ended(now).is_some() || key.replaced_by.is_some() || key.is_canary;
+    if is_out || keys::is_throwaway(r, key.id)? {
         return Ok(Standing::Out);
     }
     if let Some(old) = key.replaces {
@@ -59,7 +60,7 @@ pub fn standing(r: &Reader<'_>, key: &Key, now: Instant) -> Result<Standing, Sto
             return Ok(Standing::Skipped(NotDue::RecentlyRotated));
         }
     }
-    Ok(if key.disabled.is_some() { Standing::Skipped(NotDue::Disabled) } else { Standing::Due })
+    Ok(if key.is_disabled(now) { Standing::Skipped(NotDue::Disabled) } else { Standing::Due })
 }
 
 /// Reads the keys that match a query and expire within a time, if one is given.

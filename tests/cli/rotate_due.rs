@@ -50,12 +50,13 @@ fn exactly_the_keys_that_are_due_are_rotated() {
         "Storefront",
         &[("Later", "15d"), ("Third", "13d"), ("First", "1d"), ("Off", "3d"), ("Done", "4d")],
     );
-    create(&home, "Billing", &[("Second", "2d"), ("Doctor", "6d"), ("Ended", "5d")]);
+    create(&home, "Billing", &[("Second", "2d"), ("Doctor", "6d"), ("Ended", "5d"), ("Canary", "5d")]);
     assert_eq!(home.run(&["keys", "disable", "Off", "--app", "Storefront"]).code, 0);
     // Its successor lives long; the second was never delivered.
     let done = ["keys", "rotate", "Done", "--app", "Storefront", "--expires", "90d", "--overlap", "3d"];
     assert_eq!(home.run(&done).code, 0);
     home.sql("UPDATE keys SET throwaway = 1 WHERE name = 'Doctor'");
+    home.sql("UPDATE keys SET canary = 1 WHERE name = 'Canary'");
     home.sql("UPDATE keys SET created = 1, expires = 2 WHERE name = 'Ended'");
     let killed =
         ["keys", "rotate", "Third", "--app", "Storefront", "--run", "cat > /dev/null; kill -9 $PPID"];

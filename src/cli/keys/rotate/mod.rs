@@ -42,9 +42,9 @@ const EXAMPLES: Examples = Examples(&[
 /// the old key).
 ///
 /// With --due, --platform or --filter instead of KEY, rotates one after the other all valid keys that match and have no
-/// successor, those that expire first before others. Expired and disabled keys are not rotated, nor keys that a rotation
-/// created in the last 24 hours (or in the first half of their lifetime, if that is shorter): run again, the same command
-/// takes only what is left.
+/// successor, those that expire first before others. Expired, disabled and canary keys are not rotated, nor keys that a
+/// rotation created in the last 24 hours (or in the first half of their lifetime, if that is shorter): run again, the
+/// same command takes only what is left.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[group(skip)]

@@ -103,7 +103,7 @@ fn state_of(context: &Context, store: &Store, old: &Key) -> String {
     let unchanged = if unchanged { "is unchanged: it " } else { "" };
     let state = if now.expires <= clock::now() {
         format!("expired {}", context.exact(now.expires))
-    } else if now.disabled.is_some() {
+    } else if now.is_disabled(clock::now()) {
         "is disabled".to_owned()
     } else {
         format!("works until {}", context.exact(now.expires))
