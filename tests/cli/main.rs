@@ -18,6 +18,7 @@ mod help;
 mod keys;
 mod leaks;
 mod long_audit_log;
+mod recipes;
 mod rotate;
 mod rotate_due;
 mod scanners;

@@ -32,7 +32,8 @@ fn an_environment_file_is_old_or_new() {
             let when = format!("{fault:?} at {number}: {said:?}");
             is_sound(&home, &when);
             let text = std::fs::read_to_string(&path).unwrap();
-            let now = text.strip_prefix(&format!("{ABOVE}API_KEY=")).and_then(|rest| rest.strip_suffix(BELOW));
+            let now =
+                text.strip_prefix(&format!("{ABOVE}API_KEY=")).and_then(|rest| rest.strip_suffix(BELOW));
             let now = now.unwrap_or_else(|| panic!("{when}: {text}")).to_owned();
             assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o640, "{when}");
             let is_new = now != value;
