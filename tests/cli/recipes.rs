@@ -30,7 +30,7 @@ fn stand_ins(home: &Home) -> (String, std::path::PathBuf) {
     for program in PROGRAMS {
         let script = format!(
             "#!/bin/sh\nexec 3> '{0}/{program}'.$$\nprintf '%s\\n' \"$@\" >&3; env >&3\ncase $1 in\n  create) tee \
-             '{0}/{program}'.$$.read ;;\n  *) cat > '{0}/{program}'.$$.read ;;\nesac\n",
+             '{0}/{program}'.$$-read ;;\n  *) cat > '{0}/{program}'.$$-read ;;\nesac\n",
             records.display()
         );
         let path = folder.join(program);
@@ -75,7 +75,7 @@ fn every_recipe_delivers_the_secret_on_standard_input_only() {
         let is_in = |text: &str| text.contains(&prefix);
         let recorded = files(&records);
         let (read, started): (Vec<_>, Vec<_>) =
-            recorded.iter().partition(|(name, _)| name.ends_with(".read"));
+            recorded.iter().partition(|(name, _)| name.ends_with("-read"));
         assert!(!started.is_empty(), "{command}");
         for (name, text) in started {
             assert!(!is_in(text), "{name} of {command}: {text}");
