@@ -71,7 +71,9 @@ CREATE TABLE keys (
     delivered      INTEGER,
     replaces       TEXT,
     replaced_by    TEXT,
-    -- A predecessor that ends once it is unused for so many seconds, counted from `unused_since`.
+    -- The expiration date that it had before it was replaced: the overlap can be extended up to it.
+    latest_expires INTEGER CHECK (latest_expires > expires),
+    -- A predecessor that ends once it is unused for this number of seconds, counted from `unused_since`.
     unused_for     INTEGER CHECK (unused_for > 0),
     unused_since   INTEGER CHECK ((unused_since IS NULL) = (unused_for IS NULL)),
     -- Who to ask before it is deleted.

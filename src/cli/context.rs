@@ -93,6 +93,7 @@ impl Context {
     fn desk_for(&self, urgency: Urgency) -> Result<Desk, CommandError> {
         let mut desk = self.opened(urgency)?;
         self.check_known_head(&mut desk);
+        desk.settle(self.now);
         Ok(desk)
     }
 

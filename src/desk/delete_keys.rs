@@ -1,17 +1,56 @@
 //! Delete keys for good, all in one synced commit.
 
-use super::{DeskError, Picked, Session, as_picked};
+use std::collections::HashMap;
+
+use super::{DeskError, Picked, Session, as_picked, changes_of_key, existing_key};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
-use crate::domain::key::{Key, Tombstone};
+use crate::domain::key::{Key, KeyId, Tombstone};
 use crate::store::{Urgency, WriteTx, keys};
 
 /// Deletes keys, all or none. When it returns, the deletion is on disk and the next request with one of them is
 /// rejected. Returns the tombstones, which name the last accepted request.
 pub fn delete_keys(session: &mut Session<'_>, picked: &[Picked]) -> Result<Vec<Tombstone>, DeskError> {
     session.write(Urgency::Revoking, |tx, now, _| {
-        picked.iter().map(|picked| delete(tx, as_picked(tx, *picked)?, now)).collect()
+        let doomed: Vec<Key> =
+            picked.iter().map(|picked| as_picked(tx, *picked)).collect::<Result<_, DeskError>>()?;
+        let mut records = relink(tx, &doomed)?;
+        let mut tombstones = Vec::with_capacity(doomed.len());
+        for key in doomed {
+            let (tombstone, record) = delete(tx, key, now)?;
+            tombstones.push(tombstone);
+            records.push(record);
+        }
+        Ok((tombstones, records))
     })
+}
+
+/// Links the predecessors of keys that are about to be deleted with the next key of their line, or with none: such a key
+/// can be rotated again, and does not end before it expires though it is unused.
+pub(super) fn relink(tx: &WriteTx<'_>, doomed: &[Key]) -> Result<Vec<AuditRecord>, DeskError> {
+    let by_id: HashMap<KeyId, &Key> = doomed.iter().map(|key| (key.id, key)).collect();
+    let mut records = Vec::new();
+    for key in doomed {
+        let Some(old) = key.replaces.filter(|old| !by_id.contains_key(old)) else { continue };
+        let Some(old) = keys::get(tx, old)?.filter(|old| old.replaced_by == Some(key.id)) else { continue };
+        let mut next = key.replaced_by;
+        while let Some(doomed) = next.and_then(|next| by_id.get(&next)) {
+            next = doomed.replaced_by;
+        }
+        let next = next.map_or(Ok(None), |next| keys::get(tx, next))?;
+        keys::set_successor(tx, old.id, next.as_ref().map(|next| next.id))?;
+        let action = AuditAction::SuccessorDeleted;
+        records.push(changes_of_key::record(action, &old, &existing_key(tx, old.id)?));
+        if let Some(next) = next {
+            keys::set_replaces(tx, next.id, old.id)?;
+            records.push(changes_of_key::record(
+                AuditAction::PredecessorDeleted,
+                &next,
+                &existing_key(tx, next.id)?,
+            ));
+        }
+    }
+    Ok(records)
 }
 
 /// Deletes one key within a transaction.

@@ -1,8 +1,7 @@
 //! Disable and enable keys.
 
-use super::{DeskError, Picked, Session, as_picked};
-use crate::domain::audit::{AuditAction, AuditRecord, Change};
-use crate::domain::expiry::rfc3339;
+use super::{DeskError, Picked, Session, as_picked, changes_of_key, existing_key};
+use crate::domain::audit::AuditAction;
 use crate::domain::key::Key;
 use crate::store::keys::Outage;
 use crate::store::{Urgency, keys};
@@ -32,12 +31,14 @@ pub fn set_access(
                 continue;
             }
             keys::set_disabled(tx, key.id, disabled.then_some(Outage { since: now, until: None }))?;
-            let (action, change) = match key.disabled {
-                None => (AuditAction::KeyDisabled, Change::to("disabled", rfc3339(now))),
-                Some(since) => (AuditAction::KeyEnabled, Change::from("disabled", rfc3339(since))),
-            };
-            records.push(AuditRecord::new(action).application(key.application).key(key.id).change(change));
-            changed.extend(keys::get(tx, key.id)?);
+            if let (KeyAccess::Enabled, Some(rule)) = (access, &key.until_unused) {
+                // While it was disabled it could not be used: that time does not count as unused.
+                keys::set_unused_since(tx, key.id, now.max(rule.since))?;
+            }
+            let action = if disabled { AuditAction::KeyDisabled } else { AuditAction::KeyEnabled };
+            let after = existing_key(tx, key.id)?;
+            records.push(changes_of_key::record(action, &key, &after));
+            changed.push(after);
         }
         Ok((changed, records))
     })

@@ -83,6 +83,12 @@ pub enum DeskError {
         /// The key prefix of its successor.
         by: String,
     },
+    /// It has no successor.
+    #[error("key {prefix} is not being replaced: it has no successor")]
+    NotReplaced { prefix: String },
+    /// It has expired, was ended, or was no longer used.
+    #[error("key {prefix} has ended already, at {}", rfc3339(*at))]
+    Ended { prefix: String, at: Instant },
     /// Another session rotates the key at this moment.
     #[error(
         "key {prefix} is being rotated by another session{}",
@@ -143,6 +149,8 @@ impl DeskError {
             Self::Deleted { prefix, .. }
             | Self::Replaced { prefix, .. }
             | Self::BeingRotated { prefix, .. }
+            | Self::NotReplaced { prefix }
+            | Self::Ended { prefix, .. }
             | Self::Changed(Changed::Key { prefix }) => prefix.ends_with(id.as_str()),
             Self::NotFound(subject) => *subject == Subject::Key(id),
             _ => false,
@@ -161,6 +169,8 @@ impl DeskError {
             Self::Changed(_) => "changed",
             Self::Replaced { .. } => "replaced",
             Self::BeingRotated { .. } => "being_rotated",
+            Self::NotReplaced { .. } => "not_replaced",
+            Self::Ended { .. } => "ended",
             Self::Taken { .. } => "taken",
             Self::PrefixFixed { .. } => "prefix_fixed",
             Self::LastActiveUser => "last_active_user",
@@ -180,6 +190,8 @@ impl DeskError {
             Self::NotAllowed(reason) => text::how_to_get_access(reason),
             Self::Changed(_) => "Review it and try again.".into(),
             Self::Replaced { .. } => "Rotate its successor instead.".into(),
+            Self::NotReplaced { .. } => "Rotate it first.".into(),
+            Self::Ended { .. } => "Rotate or create another key: a key that has ended stays ended.".into(),
             Self::BeingRotated { .. } => "Wait until that rotation has ended, then check the key.".into(),
             Self::Taken { what, .. } => match what {
                 Taken::Application => "Choose another name.".into(),

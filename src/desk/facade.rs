@@ -1,9 +1,11 @@
 //! The one façade through which both front ends work with a database.
 
+use std::time::Duration;
+
 use super::attention::Attention;
 use super::known_head::{KnownHeadCheck, KnownHeads};
 use super::reads::{self, SessionInfo};
-use super::{DeskError, Session, Who};
+use super::{DeskError, Session, Who, settle};
 use crate::domain::Instant;
 use crate::domain::application::Scope;
 use crate::domain::audit::ChainHead;
@@ -11,7 +13,10 @@ use crate::domain::clock;
 use crate::domain::token::Entropy;
 use crate::domain::user::Caller;
 use crate::host::identity;
-use crate::store::{Reader, Store, StoreError, applications, audit};
+use crate::store::{Reader, Store, StoreError, applications, audit, open};
+
+/// How long marking what has ended waits for another session.
+const SETTLING: Duration = Duration::from_millis(100);
 
 /// The maximum number of Applications that a session knows by name.
 const MOST_APPLICATIONS: usize = 10_000;
@@ -68,6 +73,29 @@ impl Desk {
             self.unreported.problems.extend(check.problems);
         }
         Ok(done)
+    }
+
+    /// Marks what has ended by itself, such as keys that were no longer used; returns whether there was something. The
+    /// state of a key does not depend on it, so that it is left to the next session where the caller is read-only or the
+    /// database is busy.
+    pub fn settle(&mut self, now: Instant) -> bool {
+        let is_due = self.store.read(|r| settle::is_due(r, now));
+        let may_write = || self.who().is_ok_and(|who| matches!(who, Who::Active(_)));
+        if !is_due.is_ok_and(|is_due| is_due && may_write()) {
+            return false;
+        }
+        let settled = self.settle_within(SETTLING, now);
+        if let Err(error) = &settled {
+            tracing::debug!(%error, "could not mark what has ended");
+        }
+        settled.is_ok()
+    }
+
+    fn settle_within(&mut self, patience: Duration, now: Instant) -> Result<(), DeskError> {
+        self.store.set_patience(patience)?;
+        let settled = self.perform(now, settle::settle);
+        self.store.set_patience(open::BUSY_TIMEOUT)?;
+        settled
     }
 
     /// Compares the audit log with the known head, and also returns the problems that were found after a change.

@@ -3,6 +3,8 @@
 
 mod attention;
 mod audit_verification;
+mod change_overlap;
+mod changes_of_key;
 mod create_key;
 mod delete_keys;
 pub mod deletion_receipt;
@@ -23,10 +25,12 @@ mod rotate_key;
 mod sabotage;
 mod selection;
 mod set_up;
+mod settle;
 mod sources;
 pub mod text;
 
 pub use audit_verification::{AuditVerification, AuditVerifier, VerificationStep};
+pub use change_overlap::change_overlap;
 pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivered};
 pub use delete_keys::delete_keys;
 pub use disable_keys::{KeyAccess, set_access};
@@ -69,7 +73,8 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Changes the database in one transaction, which gets the time and the randomness of the session.
+    /// Changes the database in one transaction, which gets the time and the randomness of the session. Keys that have ended
+    /// by themselves are marked first.
     fn write<T>(
         &mut self,
         urgency: Urgency,
@@ -79,7 +84,12 @@ impl Session<'_> {
             &mut dyn Entropy,
         ) -> Result<(T, Vec<AuditRecord>), DeskError>,
     ) -> Result<T, DeskError> {
-        self.store.write(self.caller, self.now, urgency, |tx| operation(tx, self.now, self.entropy))
+        self.store.write(self.caller, self.now, urgency, |tx| {
+            let mut records = settle::mark_ended(tx, self.now)?;
+            let (done, own) = operation(tx, self.now, self.entropy)?;
+            records.extend(own);
+            Ok((done, records))
+        })
     }
 }
 

@@ -14,11 +14,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::create_key::add;
-use super::delete_keys::delete;
-use super::{CreatedKey, DeskError, Picked, Session, as_picked, existing_key};
+use super::delete_keys::{delete, relink};
+use super::{CreatedKey, DeskError, Picked, Session, as_picked, changes_of_key, existing_key};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
-use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Key, KeyId, NewKey, Purpose};
 use crate::domain::token::Entropy;
 use crate::store::keys::{Outage, ReplacedKey};
@@ -31,6 +30,8 @@ pub enum Ending {
     After(TimeDelta),
     /// At its own expiration.
     Unchanged,
+    /// Once its successor is used and it has been unused for this time, at the latest at its own expiration.
+    WhenUnused(TimeDelta),
     /// Now: it has leaked.
     AtOnce,
 }
@@ -59,7 +60,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The lifetime of a key, which its successor takes over.
 fn life_of(key: &Key) -> TimeDelta {
-    key.expires - key.created
+    key.own_expiration() - key.created
 }
 
 /// Rotates keys in one step, all or none: the old ones have their expiration dates before the new secrets are shown.
@@ -160,7 +161,9 @@ pub fn finish_rotation(
 pub fn withdraw_successor(session: &mut Session<'_>, successor: KeyId) -> Result<(), DeskError> {
     session.write(Urgency::Revoking, |tx, now, _| {
         let key = existing_key(tx, successor)?;
-        Ok(((), vec![delete(tx, key, now)?.1]))
+        let mut records = relink(tx, std::slice::from_ref(&key))?;
+        records.push(delete(tx, key, now)?.1);
+        Ok(((), records))
     })
 }
 
@@ -220,34 +223,61 @@ fn end(
     if old.replaced_by != Some(successor) {
         refuse_replaced(tx, old)?;
     }
+    set_end(tx, old, successor, ending, Bound::PresentExpiration, AuditAction::KeyRotated, now)
+}
+
+/// The latest instant at which a key may end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// Its expiration date as it is.
+    PresentExpiration,
+    /// The one that it had before it was replaced.
+    OwnExpiration,
+}
+
+/// Says when a key ends that another one replaces. The record has the action.
+pub(super) fn set_end(
+    tx: &WriteTx<'_>,
+    key: &Key,
+    successor: KeyId,
+    ending: Ending,
+    bound: Bound,
+    action: AuditAction,
+    now: Instant,
+) -> Result<(Key, AuditRecord), DeskError> {
+    let own = key.own_expiration();
+    let latest = match bound {
+        Bound::PresentExpiration => key.expires,
+        Bound::OwnExpiration => own,
+    };
     // A key cannot expire before it was created. Where the clock is behind, it is disabled as well.
     let expires = match ending {
-        Ending::Unchanged => old.expires,
+        Ending::Unchanged | Ending::WhenUnused(_) => latest,
         Ending::After(overlap) => {
-            now.checked_add_signed(overlap).map_or(old.expires, |at| at.min(old.expires)).max(old.created)
+            now.checked_add_signed(overlap).map_or(latest, |at| at.min(latest)).max(key.created)
         }
-        Ending::AtOnce => now.max(old.created).min(old.expires),
+        Ending::AtOnce => now.max(key.created).min(latest),
     };
     let must_disable = ending == Ending::AtOnce
         && expires > now
-        && !(old.disabled.is_some() && old.disabled_until.is_none());
+        && !(key.disabled.is_some() && key.disabled_until.is_none());
     let outage = if must_disable {
-        Some(Outage { since: old.disabled.unwrap_or(now), until: None })
+        Some(Outage { since: key.disabled.unwrap_or(now), until: None })
     } else {
-        old.disabled.map(|since| Outage { since, until: old.disabled_until })
+        key.disabled.map(|since| Outage { since, until: key.disabled_until })
     };
-    keys::set_replaced(tx, old.id, ReplacedKey { by: successor, expires, outage, unused: None })?;
-    let mut record = AuditRecord::new(AuditAction::KeyRotated).application(old.application).key(old.id);
-    if old.replaced_by != Some(successor) {
-        record = record.change(Change::to("replaced by", successor.as_str()));
-    }
-    if expires != old.expires {
-        record = record.change(Change::between("expires", rfc3339(old.expires), rfc3339(expires)));
-    }
-    if must_disable && old.disabled.is_none() {
-        record = record.change(Change::to("disabled", rfc3339(now)));
-    } else if let Some(until) = old.disabled_until.filter(|_| must_disable) {
-        record = record.change(Change::from("disabled until", rfc3339(until)));
-    }
-    Ok((existing_key(tx, old.id)?, record))
+    let unused = match ending {
+        Ending::WhenUnused(length) if latest > now => {
+            // Unused time that has passed already counts for another length too.
+            let since = key.until_unused.as_ref().filter(|_| bound == Bound::OwnExpiration);
+            Some((length, since.map_or(now.max(key.created), |rule| rule.since)))
+        }
+        _ => None,
+    };
+    let latest_expires = (expires < own).then_some(own);
+    let end = ReplacedKey { by: successor, expires, latest_expires, outage, unused };
+    keys::set_replaced(tx, key.id, end)?;
+    let after = existing_key(tx, key.id)?;
+    let record = changes_of_key::record(action, key, &after);
+    Ok((after, record))
 }

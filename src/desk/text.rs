@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::sources::{Moved, UsedSource};
 use crate::domain::Instant;
 use crate::domain::audit::Change;
-use crate::domain::expiry::relative;
+use crate::domain::expiry::{in_short, in_words, relative, relative_short};
 use crate::domain::key::Key;
 use crate::domain::text::inert;
 use crate::domain::user::{Creator, UserStatus};
@@ -233,11 +233,48 @@ pub fn count(number: u64, noun: &str) -> String {
 #[must_use]
 pub fn old_key_after_rotation(old: &Key, now: Instant, expires: &str) -> String {
     let used = last_use(old.last_used, old.last_used_from.as_deref(), now);
-    if old.expires <= now || old.disabled.is_some() {
-        format!("The old key {} is rejected. {used}.", old.prefix)
+    let prefix = &old.prefix;
+    if old.ended(now).is_some() || old.is_disabled(now) {
+        format!("The old key {prefix} is rejected. {used}.")
+    } else if let Some(rule) = &old.until_unused {
+        let length = in_words(rule.length);
+        format!(
+            "The old key {prefix} works until its successor is used and it was not used for {length}, at the latest until \
+             {expires}. {used}."
+        )
     } else {
-        format!("The old key {} works until {expires}. {used}.", old.prefix)
+        format!("The old key {prefix} works until {expires}. {used}.")
     }
+}
+
+/// Returns on what the end of a predecessor depends: `when unused for 24 h, last used 3 h ago`; none where it has ended or
+/// ends at a date.
+#[must_use]
+pub fn ends_when(key: &Key, now: Instant) -> Option<String> {
+    let rule = key.until_unused.as_ref().filter(|_| key.ended(now).is_none())?;
+    let used = match key.last_used {
+        Some(at) => format!("last used {}", relative_short(at, now)),
+        None => "never used".to_owned(),
+    };
+    Some(format!("when unused for {}, {used}", in_short(rule.length)))
+}
+
+/// Returns when a predecessor ends at the earliest, or why it cannot end yet; none where it has ended or ends at a date.
+/// `exact` writes an instant as the front end does.
+#[must_use]
+pub fn ends_at_the_earliest(key: &Key, now: Instant, exact: impl Fn(Instant) -> String) -> Option<String> {
+    let rule = key.until_unused.as_ref().filter(|_| key.ended(now).is_none())?;
+    Some(if rule.successor_used.is_none() {
+        "not before its successor is used".to_owned()
+    } else if key.is_disabled(now) && key.disabled_until.is_none() {
+        "not while it is disabled".to_owned()
+    } else {
+        match rule.ends(key.last_used).filter(|end| *end < key.expires) {
+            Some(end) if end > now => exact(end),
+            Some(_) => "as soon as all use until then is recorded".to_owned(),
+            None => exact(key.expires),
+        }
+    })
 }
 
 /// Returns whether a key has been used since another one replaced it.

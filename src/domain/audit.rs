@@ -48,6 +48,18 @@ pub enum AuditAction {
     /// Its name, owner, note or allowed sources were changed.
     #[strum(serialize = "key.edited")]
     KeyEdited,
+    /// When the old key of a rotation ends was changed.
+    #[strum(serialize = "key.overlap_changed")]
+    KeyOverlapChanged,
+    /// A predecessor ended since it was no longer used, or expired while it waited for that.
+    #[strum(serialize = "key.ended")]
+    KeyEnded,
+    /// The entry is about the key that it replaced.
+    #[strum(serialize = "key.successor_deleted")]
+    SuccessorDeleted,
+    /// The entry is about the key that took its place. It replaces the one before.
+    #[strum(serialize = "key.predecessor_deleted")]
+    PredecessorDeleted,
     #[strum(serialize = "key.deleted")]
     KeyDeleted,
     #[strum(serialize = "user.added")]
@@ -84,6 +96,10 @@ impl AuditAction {
             Self::KeyEnabled => "Key enabled",
             Self::KeyRotated => "Key rotated",
             Self::KeyEdited => "Key edited",
+            Self::KeyOverlapChanged => "Overlap changed",
+            Self::KeyEnded => "Key ended",
+            Self::SuccessorDeleted => "Successor deleted",
+            Self::PredecessorDeleted => "Predecessor deleted",
             Self::KeyDeleted => "Key deleted",
             Self::UserAdded => "User added",
             Self::UserDisabled => "User disabled",

@@ -24,7 +24,7 @@ use super::key::KeyId;
 use super::user::UserStatus;
 
 /// The fields of a key in the log, by their names there. A tombstone keeps the first [`LASTING_FIELDS`].
-pub const KEY_FIELDS: [&str; 17] = [
+pub const KEY_FIELDS: [&str; 18] = [
     "name",
     "platform",
     "type",
@@ -35,6 +35,7 @@ pub const KEY_FIELDS: [&str; 17] = [
     "delivered",
     "unused since",
     "acknowledged",
+    "latest expiration",
     "replaces",
     "replaced by",
     "ends when unused for",

@@ -208,6 +208,8 @@ pub struct Key {
     pub last_used_from: Option<String>,
     pub replaces: Option<KeyId>,
     pub replaced_by: Option<KeyId>,
+    /// The expiration date that it had before it was replaced, if that is later: its overlap can be extended up to it.
+    pub latest_expires: Option<Instant>,
     /// A predecessor that ends when it is no longer used, before it expires.
     pub until_unused: Option<Box<UntilUnused>>,
     /// Who to ask before it is deleted.
@@ -246,6 +248,12 @@ impl Key {
         let unused = self.until_unused.as_ref().and_then(|rule| rule.ended(self.last_used, now));
         let expired = (self.expires <= now).then_some(self.expires);
         unused.into_iter().chain(expired).min()
+    }
+
+    /// The expiration date without regard to its replacement.
+    #[must_use]
+    pub fn own_expiration(&self) -> Instant {
+        self.latest_expires.unwrap_or(self.expires)
     }
 
     /// Whether it is disabled at an instant. Where the clock was set back to before it was disabled for a time, it is not:
@@ -345,6 +353,7 @@ mod tests {
             last_used_from: None,
             replaces: None,
             replaced_by: None,
+            latest_expires: None,
             until_unused: None,
             owner: None,
             note: None,

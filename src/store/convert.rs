@@ -12,18 +12,31 @@ use crate::domain::text::{Name, Note, fold, natural};
 use crate::domain::until_unused::{Gap, UntilUnused};
 use crate::domain::user::{Creator, Email, User, UserId, UserStatus};
 
+/// The columns of [`until_unused`] for a key `k`. All but the first two are empty unless it ends when it is unused.
+macro_rules! until_unused_columns {
+    () => {
+        "k.unused_for, k.unused_since, \
+         CASE WHEN k.unused_for IS NOT NULL THEN (WITH RECURSIVE line (id) AS (SELECT k.replaced_by UNION \
+         SELECT n.replaced_by FROM line JOIN keys n ON n.key_id = line.id WHERE n.replaced_by IS NOT NULL) \
+         SELECT min(first) FROM line JOIN key_use ON key_use.key_id = line.id) END, \
+         CASE WHEN k.unused_for IS NOT NULL THEN (SELECT min(complete_until) FROM recorders) END, \
+         CASE WHEN k.unused_for IS NOT NULL THEN (SELECT group_concat(since || ':' || until) \
+         FROM recording_gaps WHERE until > k.unused_since) END"
+    };
+}
+pub(super) use until_unused_columns;
+
 /// The columns of a key `k` with what [`WITH_KEYS`] joins.
-pub(super) const KEY_COLUMNS: &str = "k.key_id, k.application_id, k.name, k.prefix, k.platform, k.type, k.created, \
-    k.creator_id, u.email, u.status, k.expires, k.disabled, k.delivered, s.last, s.last_from, \
-    k.replaces, k.replaced_by, k.version, k.disabled_until, k.owner, k.note, k.allowed_sources, k.canary, \
-    k.acknowledged, k.unused_for, k.unused_since, \
-    CASE WHEN k.unused_for IS NOT NULL THEN (SELECT first FROM key_use WHERE key_id = k.replaced_by) END, \
-    CASE WHEN k.unused_for IS NOT NULL THEN (SELECT min(complete_until) FROM recorders) END, \
-    CASE WHEN k.unused_for IS NOT NULL THEN (SELECT group_concat(since || ':' || until) \
-    FROM recording_gaps WHERE until > k.unused_since) END";
+pub(super) const KEY_COLUMNS: &str = concat!(
+    "k.key_id, k.application_id, k.name, k.prefix, k.platform, k.type, k.created, k.creator_id, u.email, u.status, \
+     k.expires, k.disabled, k.delivered, s.last, s.last_from, k.replaces, k.replaced_by, k.version, k.disabled_until, \
+     k.owner, k.note, k.allowed_sources, k.canary, k.acknowledged, ",
+    until_unused_columns!(),
+    ", k.latest_expires"
+);
 
 /// The number of columns in [`KEY_COLUMNS`].
-pub(super) const KEY_COLUMN_COUNT: usize = 29;
+pub(super) const KEY_COLUMN_COUNT: usize = 30;
 
 /// The creator of a key `k`, and its last use.
 pub(super) const WITH_KEYS: &str =
@@ -102,9 +115,15 @@ pub(super) fn allowed_sources(row: &Row<'_>, column: usize) -> rusqlite::Result<
     AllowedSources::parse(row.get_ref(column)?.as_str()?).map_err(|_| wrong(column, "a list of sources"))
 }
 
-/// The end of a predecessor from five columns: the length in seconds, the beginning, the first use of the successor, until
-/// when use is recorded, and the gaps (`since:until,since:until`).
-pub(super) fn until_unused(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<UntilUnused>> {
+/// The end of a predecessor from five columns: the length in seconds, the beginning, the first use of a key that takes its
+/// place (its successor, the successor of that, ...), up to when use is recorded, and the gaps
+/// (`since:until,since:until`). While it was disabled it could not be used either.
+pub(super) fn until_unused(
+    row: &Row<'_>,
+    column: usize,
+    disabled: Option<Instant>,
+    disabled_until: Option<Instant>,
+) -> rusqlite::Result<Option<UntilUnused>> {
     let Some(length) = row.get::<_, Option<i64>>(column)? else { return Ok(None) };
     let gaps: Option<String> = row.get(column + 4)?;
     let gap = |text: &str| {
@@ -115,6 +134,7 @@ pub(super) fn until_unused(row: &Row<'_>, column: usize) -> rusqlite::Result<Opt
     let gaps = gaps.as_deref().unwrap_or_default().split_terminator(',');
     let gaps: Option<Vec<Gap>> = gaps.map(gap).collect();
     let mut gaps = gaps.ok_or_else(|| wrong(column + 4, "a gap"))?;
+    gaps.extend(disabled.map(|since| Gap { since, until: disabled_until.unwrap_or(Instant::MAX_UTC) }));
     gaps.sort_by_key(|gap| gap.since);
     Ok(Some(UntilUnused {
         length: TimeDelta::try_seconds(length).ok_or_else(|| wrong(column, "a duration"))?,
@@ -127,6 +147,7 @@ pub(super) fn until_unused(row: &Row<'_>, column: usize) -> rusqlite::Result<Opt
 
 /// A key from [`KEY_COLUMNS`].
 pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
+    let (disabled, disabled_until) = (maybe_instant(row, 11)?, maybe_instant(row, 18)?);
     Ok(Key {
         id: key_id(row, 0)?,
         application: ApplicationId(row.get(1)?),
@@ -137,20 +158,21 @@ pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
         created: instant(row, 6)?,
         creator: Creator { id: UserId(row.get(7)?), email: email(row, 8)?, status: status(row, 9)? },
         expires: instant(row, 10)?,
-        disabled: maybe_instant(row, 11)?,
+        disabled,
         delivered: maybe_instant(row, 12)?,
         last_used: maybe_instant(row, 13)?,
         last_used_from: row.get(14)?,
         replaces: maybe_key_id(row, 15)?,
         replaced_by: maybe_key_id(row, 16)?,
         version: row.get(17)?,
-        disabled_until: maybe_instant(row, 18)?,
+        disabled_until,
         owner: row.get::<_, Option<String>>(19)?.map(Name::from_stored),
         note: row.get::<_, Option<String>>(20)?.map(Note::from_stored),
         allowed_sources: allowed_sources(row, 21)?,
         is_canary: row.get(22)?,
         acknowledged: maybe_instant(row, 23)?,
-        until_unused: until_unused(row, 24)?.map(Box::new),
+        until_unused: until_unused(row, 24, disabled, disabled_until)?.map(Box::new),
+        latest_expires: maybe_instant(row, 29)?,
     })
 }
 

@@ -312,16 +312,13 @@ impl Lookup {
 
     fn read_key(&self, id: KeyId) -> Result<Option<KnownKey>, StoreError> {
         self.connection
-            .prepare_cached(
+            .prepare_cached(concat!(
                 "SELECT k.hash, k.name, a.name, k.platform, k.type, k.expires, k.disabled, k.disabled_until, \
-                 k.allowed_sources, s.last, k.unused_for, k.unused_since, n.first, \
-                 CASE WHEN k.unused_for IS NOT NULL THEN (SELECT min(complete_until) FROM recorders) END, \
-                 CASE WHEN k.unused_for IS NOT NULL THEN (SELECT group_concat(since || ':' || until) \
-    FROM recording_gaps WHERE until > k.unused_since) END \
-                 FROM keys k JOIN applications a ON a.id = k.application_id \
-                 LEFT JOIN key_use s ON s.key_id = k.key_id AND k.unused_for IS NOT NULL \
-                 LEFT JOIN key_use n ON n.key_id = k.replaced_by AND k.unused_for IS NOT NULL WHERE k.key_id = ?1",
-            )
+                 k.allowed_sources, s.last, ",
+                convert::until_unused_columns!(),
+                " FROM keys k JOIN applications a ON a.id = k.application_id \
+                 LEFT JOIN key_use s ON s.key_id = k.key_id AND k.unused_for IS NOT NULL WHERE k.key_id = ?1"
+            ))
             .and_then(|mut statement| {
                 statement
                     .query_row([id.as_str()], |row| {
@@ -333,12 +330,14 @@ impl Lookup {
                             key_type: convert::key_type(row, 4)?,
                             expires: convert::instant(row, 5)?,
                         };
+                        let (disabled, disabled_until) =
+                            (convert::maybe_instant(row, 6)?, convert::maybe_instant(row, 7)?);
                         Ok(KnownKey {
                             hash: KeyHash::from_bytes(row.get(0)?),
-                            disabled: convert::maybe_instant(row, 6)?,
-                            disabled_until: convert::maybe_instant(row, 7)?,
+                            disabled,
+                            disabled_until,
                             allowed_sources: convert::allowed_sources(row, 8)?,
-                            until_unused: match convert::until_unused(row, 10)? {
+                            until_unused: match convert::until_unused(row, 10, disabled, disabled_until)? {
                                 Some(rule) => Some((rule, convert::maybe_instant(row, 9)?)),
                                 None => None,
                             },

@@ -361,6 +361,13 @@ impl Store {
         Interrupter(Arc::new(self.connection.get_interrupt_handle()))
     }
 
+    /// Sets how long changes wait for other sessions; usually [`open::BUSY_TIMEOUT`].
+    pub(crate) fn set_patience(&self, patience: std::time::Duration) -> Result<(), StoreError> {
+        self.connection
+            .busy_timeout(patience)
+            .map_err(|error| StoreError::from_sqlite(&error, "waiting for other sessions", &self.path))
+    }
+
     /// Erases deleted data from the write-ahead log, which contains old pages until a checkpoint. Returns `false` while
     /// another session is reading.
     pub fn scrub(&self) -> Result<bool, StoreError> {

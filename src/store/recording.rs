@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 use rusqlite::{Connection, params};
 
-use super::StoreError;
+use super::{Reader, StoreError, WriteTx};
 use crate::domain::Instant;
 use crate::domain::until_unused::Gap;
 use crate::host::{byte_lock, files};
@@ -74,9 +74,15 @@ pub fn end_abandoned(connection: &Connection, database: &Path, now: Instant) -> 
     Ok(abandoned.len())
 }
 
-/// Whether there are rows of processes that were killed.
-pub fn has_abandoned(connection: &Connection, database: &Path) -> Result<bool, StoreError> {
-    Ok(!abandoned(connection, database)?.is_empty())
+/// Whether a process was killed while it recorded use.
+pub fn has_killed(r: &Reader<'_>) -> Result<bool, StoreError> {
+    Ok(!abandoned(r.connection, r.path)?.is_empty())
+}
+
+/// Turns the rows of processes that were killed into gaps, and deletes the gaps that no key depends on.
+pub fn end_killed(tx: &WriteTx<'_>, now: Instant) -> Result<(), StoreError> {
+    end_abandoned(tx.connection, tx.path, now)?;
+    prune_gaps(tx.connection).map_err(fault(tx.path))
 }
 
 /// The rows of processes that were killed, with the instants up to which they had written everything.
@@ -203,10 +209,10 @@ mod tests {
         let alive = Registration::begin(&connection, &path, at(1_001)).unwrap();
         killed.advance(&connection, at(1_020)).unwrap();
         drop(killed);
-        assert!(has_abandoned(&connection, &path).unwrap());
+        assert!(!abandoned(&connection, &path).unwrap().is_empty());
         assert_eq!(end_abandoned(&connection, &path, at(1_500)).unwrap(), 1);
         assert_eq!((recorders(&connection), gaps(&connection)), (vec![(1_001, 1_001)], vec![(1_020, 1_500)]));
-        assert!(!has_abandoned(&connection, &path).unwrap());
+        assert!(abandoned(&connection, &path).unwrap().is_empty());
         assert!(alive.advance(&connection, at(1_600)).unwrap());
     }
 

@@ -39,6 +39,11 @@ impl Effects {
         self.desk.store()
     }
 
+    /// Marks what has ended by itself; returns whether there was something.
+    pub fn settle(&mut self, now: Instant) -> bool {
+        self.desk.settle(now)
+    }
+
     /// Reads something.
     pub fn load(&mut self, load: Load, now: Instant) -> Result<Loaded, StoreError> {
         let (store, catalog) = (self.desk.store(), &self.settings.catalog);

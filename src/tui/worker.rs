@@ -33,6 +33,9 @@ pub(super) enum Incoming {
 /// How often to check for changes by other sessions.
 const LOOK_AGAIN: Duration = Duration::from_millis(400);
 
+/// How often to look for keys that have ended by themselves, where nothing changes.
+const SETTLE_AGAIN: Duration = Duration::from_secs(5);
+
 #[derive(Debug)]
 pub(super) enum Job {
     Load(RequestId, Load),
@@ -128,6 +131,7 @@ impl Worker {
             under_way: Arc::clone(&under_way),
             scrub_due: false,
             banner: false,
+            settled: None,
         };
         let thread =
             std::thread::Builder::new().name("worker".into()).spawn(move || thread.run(&incoming))?;
@@ -219,6 +223,8 @@ struct Thread {
     data_version: i64,
     scrub_due: bool,
     banner: bool,
+    /// When it last looked for keys that have ended by themselves.
+    settled: Option<Moment>,
 }
 
 impl Thread {
@@ -274,7 +280,14 @@ impl Thread {
             && version != self.data_version
         {
             self.data_version = version;
+            self.settled = None;
             self.say(Msg::Notice(Notice::Changed));
+        }
+        if self.settled.is_none_or(|settled| settled.elapsed() >= SETTLE_AGAIN) {
+            self.settled = Some(Moment::now());
+            if self.effects.settle(clock::now()) {
+                self.say(Msg::Notice(Notice::Changed));
+            }
         }
     }
 

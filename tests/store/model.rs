@@ -11,7 +11,7 @@ use keydesk::domain::key::KeyId;
 use keydesk::domain::user::{UserId, UserStatus};
 use keydesk::store::NotAllowed;
 
-use crate::steps::HERE;
+use crate::steps::{Ends, HERE};
 
 /// How an operation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum End {
     Deleted,
     Changed,
     Replaced,
+    NotReplaced,
+    Ended,
     Taken,
     Last,
     Past,
@@ -39,6 +41,8 @@ impl End {
             Err(DeskError::Deleted { .. }) => Self::Deleted,
             Err(DeskError::Changed { .. }) => Self::Changed,
             Err(DeskError::Replaced { .. }) => Self::Replaced,
+            Err(DeskError::NotReplaced { .. }) => Self::NotReplaced,
+            Err(DeskError::Ended { .. }) => Self::Ended,
             Err(DeskError::Taken { .. }) => Self::Taken,
             Err(DeskError::LastActiveUser) => Self::Last,
             Err(DeskError::Past { .. }) => Self::Past,
@@ -64,6 +68,12 @@ pub struct ModelKey {
     pub created: Instant,
     pub replaces: Option<KeyId>,
     pub replaced_by: Option<KeyId>,
+    /// The expiration date before it was replaced.
+    pub own: Instant,
+    /// How long it must be unused to end, and since when that counts.
+    pub unused: Option<(TimeDelta, Instant)>,
+    /// The first and the last use.
+    pub used: Option<(Instant, Instant)>,
 }
 
 #[derive(Clone, Debug)]
@@ -74,7 +84,7 @@ pub struct ModelUser {
 }
 
 /// What there is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Model {
     pub keys: BTreeMap<KeyId, ModelKey>,
     pub deleted: BTreeMap<KeyId, String>,
@@ -126,6 +136,57 @@ impl Model {
         self.picked(id, version)
     }
 
+    /// When a key has ended.
+    pub fn ended(&self, key: &ModelKey, now: Instant) -> Option<Instant> {
+        let expired = (key.expires <= now).then_some(key.expires);
+        let (Some((length, since)), false) = (key.unused, key.disabled) else { return expired };
+        let mut line = key.replaced_by;
+        let mut first: Option<Instant> = None;
+        while let Some(next) = line.and_then(|id| self.keys.get(&id)) {
+            first = first.into_iter().chain(next.used.map(|(first, _)| first)).min();
+            line = next.replaced_by;
+        }
+        let quiet = key.used.map_or(since, |(_, last)| last.max(since)) + length;
+        let unused = first.map(|first| quiet.max(first)).filter(|end| *end <= now);
+        expired.into_iter().chain(unused).min()
+    }
+
+    /// Marks what has ended by itself.
+    pub fn settle(&mut self, now: Instant) {
+        let waiting = self.keys.iter().filter(|(_, key)| key.unused.is_some());
+        let over: Vec<(KeyId, Instant)> =
+            waiting.filter_map(|(id, key)| Some((*id, self.ended(key, now)?))).collect();
+        for (id, end) in over {
+            let key = self.keys.get_mut(&id).unwrap();
+            (key.expires, key.unused) = (end, None);
+            self.entries += 1;
+        }
+    }
+
+    /// The predecessors of deleted keys are linked with the next key of their line, or with none.
+    pub fn relink(&mut self, doomed: &[KeyId]) {
+        for id in doomed {
+            let Some(old) = self.keys.get(id).and_then(|key| key.replaces) else { continue };
+            if doomed.contains(&old) || self.keys.get(&old).is_none_or(|old| old.replaced_by != Some(*id)) {
+                continue;
+            }
+            let mut next = self.keys[id].replaced_by;
+            while let Some(one) = next.filter(|next| doomed.contains(next)) {
+                next = self.keys[&one].replaced_by;
+            }
+            let key = self.keys.get_mut(&old).unwrap();
+            (key.replaced_by, key.version) = (next, key.version + 1);
+            self.entries += 1;
+            match next.and_then(|next| self.keys.get_mut(&next)) {
+                Some(next) => {
+                    next.replaces = Some(old);
+                    self.entries += 1;
+                }
+                None => self.keys.get_mut(&old).unwrap().unused = None,
+            }
+        }
+    }
+
     pub fn delete_key(&mut self, id: KeyId) {
         if let Some(key) = self.keys.remove(&id) {
             self.deleted.insert(id, key.secret);
@@ -175,7 +236,10 @@ impl Model {
         let old_key = self.keys[&old].clone();
         let key = ModelKey {
             creator,
-            expires: now + (old_key.expires - old_key.created),
+            expires: now + (old_key.own - old_key.created),
+            own: now + (old_key.own - old_key.created),
+            unused: None,
+            used: None,
             disabled: false,
             delivered: false,
             version: 1,
@@ -189,11 +253,24 @@ impl Model {
         self.entries += 1;
     }
 
-    /// Sets the expiration date of the old key: none means immediately.
-    pub fn end(&mut self, old: KeyId, new: KeyId, overlap: Option<TimeDelta>, now: Instant) {
+    /// Says when the old key of a rotation ends, at the latest at an instant.
+    pub fn end(&mut self, old: KeyId, new: KeyId, ends: Ends, latest: Instant, now: Instant) {
         let Some(key) = self.keys.get_mut(&old) else { return };
-        key.expires = key.expires.min(now + overlap.unwrap_or_default()).max(key.created);
-        key.disabled |= overlap.is_none() && key.expires > now;
+        let since =
+            key.unused.filter(|_| latest == key.own && key.replaced_by.is_some()).map(|(_, since)| since);
+        key.unused = None;
+        key.expires = match ends {
+            Ends::After(seconds) => latest.min(now + TimeDelta::seconds(seconds)).max(key.created),
+            Ends::AtOnce => latest.min(now).max(key.created),
+            Ends::WhenUnused(seconds) => {
+                if latest > now {
+                    key.unused = Some((TimeDelta::seconds(seconds), since.unwrap_or(now)));
+                }
+                latest
+            }
+            Ends::Unchanged => latest,
+        };
+        key.disabled |= matches!(ends, Ends::AtOnce) && key.expires > now;
         (key.replaced_by, key.version) = (Some(new), key.version + 1);
         self.entries += 1;
     }
@@ -224,7 +301,7 @@ impl Model {
     /// Why a key is refused at an instant, or that it is not; with every secret there ever was.
     pub fn verdicts(&self, now: Instant) -> Vec<(&str, Option<Reason>)> {
         let alive = self.keys.values().map(|key| {
-            let reason = if key.expires - now <= TimeDelta::zero() {
+            let reason = if self.ended(key, now).is_some() {
                 Some(Reason::Expired)
             } else if key.disabled {
                 Some(Reason::Disabled)

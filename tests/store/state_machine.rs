@@ -76,9 +76,22 @@ impl Machine {
     }
 
     /// Does a step to both; their ends must be the same.
-    #[expect(clippy::too_many_lines, reason = "a line or two for each kind of step")]
     fn take(&mut self, step: &Step) -> (End, End) {
         let actor = self.model.actor(&self.desk.caller.login);
+        let unsettled = self.model.clone();
+        if !matches!(step, Step::Sit(_) | Step::Wait(_) | Step::Reopen | Step::Use(_)) {
+            self.model.settle(self.desk.now);
+        }
+        let ends = self.carry_out(step, actor);
+        if ends.1 != End::Done {
+            // Neither was anything marked as ended.
+            self.model = unsettled;
+        }
+        ends
+    }
+
+    #[expect(clippy::too_many_lines, reason = "a line or two for each kind of step")]
+    fn carry_out(&mut self, step: &Step, actor: Result<UserId, End>) -> (End, End) {
         match step {
             Step::Create { application, days, test, braze } => {
                 let id = ApplicationId(self.application(*application));
@@ -105,7 +118,7 @@ impl Machine {
                 self.edit(actor, picked, *name, *owner, *sources)
             }
             Step::SetDisabled { picks, disabled, stale } => {
-                let picked = self.picks(picks, *stale);
+                let (picked, now) = (self.picks(picks, *stale), self.desk.now);
                 let result = desk::set_access(
                     &mut self.desk.session(),
                     &picked,
@@ -117,6 +130,9 @@ impl Machine {
                         let key = model.keys.get_mut(&id).unwrap();
                         if key.disabled != *disabled {
                             (key.disabled, key.version) = (*disabled, key.version + 1);
+                            if let (Some((_, since)), false) = (&mut key.unused, *disabled) {
+                                *since = now.max(*since);
+                            }
                             model.entries += 1;
                         }
                     }),
@@ -125,25 +141,42 @@ impl Machine {
             Step::Delete { picks, stale } => {
                 let picked = self.picks(picks, *stale);
                 let result = desk::delete_keys(&mut self.desk.session(), &picked);
-                (End::of(&result), self.expect_picked(actor, &picked, Model::delete_key))
+                let expected = self.expect_picked(actor, &picked, |_, _| {});
+                if expected == End::Done {
+                    self.model.relink(&picked.iter().map(|one| one.id).collect::<Vec<_>>());
+                    for one in &picked {
+                        self.model.delete_key(one.id);
+                    }
+                }
+                (End::of(&result), expected)
             }
-            Step::Rotate { pick, overlap, stale } => {
+            Step::Rotate { pick, ends, stale } => {
                 let picked = self.pick(*pick, *stale);
-                self.rotate(actor, picked, *overlap)
+                self.rotate(actor, picked, *ends)
+            }
+            Step::Overlap { pick, ends, stale } => {
+                let picked = self.pick(*pick, *stale);
+                self.overlap(actor, picked, *ends)
+            }
+            Step::Use(index) => {
+                let id = self.pick(*index, false).id;
+                self.use_key(id);
+                (End::Done, End::Done)
             }
             Step::Begin { pick, stale } => {
                 let picked = self.pick(*pick, *stale);
                 self.begin(actor, picked)
             }
-            Step::Finish { pick, overlap } => {
+            Step::Finish { pick, ends } => {
                 let id = self.pick(*pick, false).id;
-                self.finish(actor, id, *overlap)
+                self.finish(actor, id, *ends)
             }
             Step::Withdraw(index) => {
                 let id = self.pick(*index, false).id;
                 let result = desk::withdraw_successor(&mut self.desk.session(), id);
                 let expected = actor.map_or_else(|end| end, |_| self.model.gone(id).unwrap_or(End::Done));
                 if expected == End::Done {
+                    self.model.relink(&[id]);
                     self.model.delete_key(id);
                 }
                 (End::of(&result), expected)
@@ -197,6 +230,21 @@ impl Machine {
                 self.desk.store = Store::open(&self.desk.path(), &mut Seeded(3)).unwrap();
                 (End::Done, End::Done)
             }
+        }
+    }
+
+    /// A request with a key, which is recorded if it is accepted.
+    fn use_key(&mut self, id: KeyId) {
+        let now = self.desk.now;
+        NOW.set(now.timestamp());
+        let Some(key) = self.model.keys.get(&id) else { return };
+        let is_accepted = self.model.ended(key, now).is_none() && !key.disabled;
+        let verifier = Verifier::with_clock(self.desk.path(), clock).unwrap();
+        let decision = verifier.verify(&key.secret, None).unwrap();
+        assert_eq!(matches!(decision, Decision::Accepted(_)), is_accepted, "{id}: {decision:?}");
+        drop(verifier);
+        if let Some(key) = self.model.keys.get_mut(&id).filter(|_| is_accepted) {
+            key.used = Some((key.used.map_or(now, |(first, _)| first), now));
         }
     }
 
@@ -260,6 +308,9 @@ impl Machine {
                 created: self.desk.now,
                 replaces: None,
                 replaced_by: None,
+                own: new.expires,
+                unused: None,
+                used: None,
             };
             self.model.keys.insert(created.key.id, key);
             self.model.entries += 1;
@@ -426,6 +477,11 @@ impl Machine {
                     key.version
                 )
             );
+            prop_assert_eq!(
+                (found.replaces, found.replaced_by, found.own_expiration(), found.last_used),
+                (key.replaces, key.replaced_by, key.own, key.used.map(|(_, last)| last))
+            );
+            prop_assert_eq!(found.until_unused.map(|rule| (rule.length, rule.since)), key.unused);
         }
         for id in model.deleted.keys() {
             prop_assert!(desk.store.read(|r| keys::get(r, *id)).unwrap().is_none());

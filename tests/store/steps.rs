@@ -14,6 +14,16 @@ pub const NAMES: [&str; 4] = ["Storefront", "storeFRONT", "Billing", "Loyalty"];
 pub const KEY_NAMES: [&str; 3] = ["Checkout", "Checkout EU", "for ana@example.com"];
 pub const OWNERS: [&str; 3] = ["", "Payments team", "<ana@example.com>"];
 pub const SOURCES: [&str; 3] = ["", "10.0.0.0/8", "10.0.0.4,2001:db8::/32"];
+/// How an old key ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Ends {
+    /// After seconds.
+    After(i64),
+    /// When it was unused for seconds.
+    WhenUnused(i64),
+    AtOnce,
+    Unchanged,
+}
 
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -22,9 +32,11 @@ pub enum Step {
     Edit { pick: Index, name: Option<usize>, owner: Option<usize>, sources: Option<usize>, stale: bool },
     SetDisabled { picks: Vec<Index>, disabled: bool, stale: bool },
     Delete { picks: Vec<Index>, stale: bool },
-    Rotate { pick: Index, overlap: Option<i64>, stale: bool },
+    Rotate { pick: Index, ends: Ends, stale: bool },
     Begin { pick: Index, stale: bool },
-    Finish { pick: Index, overlap: Option<i64> },
+    Finish { pick: Index, ends: Ends },
+    Overlap { pick: Index, ends: Ends, stale: bool },
+    Use(Index),
     Withdraw(Index),
     CreateApplication(usize),
     Rename { application: Index, to: usize, stale: bool },
@@ -40,7 +52,14 @@ pub fn step() -> impl Strategy<Value = Step> {
     let picks = || proptest::collection::vec(any::<Index>(), 1..4);
     let rare = || proptest::bool::weighted(0.15);
     let other = || proptest::option::of(0..OWNERS.len());
-    let overlap = || proptest::option::of(0..200_000_i64);
+    let ends = || {
+        prop_oneof![
+            2 => (0..200_000_i64).prop_map(Ends::After),
+            3 => (1..2_000_000_i64).prop_map(Ends::WhenUnused),
+            1 => Just(Ends::AtOnce),
+            1 => Just(Ends::Unchanged),
+        ]
+    };
     let to = prop_oneof![Just(UserStatus::Active), Just(UserStatus::Disabled), Just(UserStatus::Deleted)];
     prop_oneof![
         6 => (any::<Index>(), -1..60_i64, any::<bool>(), any::<bool>())
@@ -51,10 +70,11 @@ pub fn step() -> impl Strategy<Value = Step> {
         3 => (picks(), any::<bool>(), rare())
             .prop_map(|(picks, disabled, stale)| Step::SetDisabled { picks, disabled, stale }),
         3 => (picks(), rare()).prop_map(|(picks, stale)| Step::Delete { picks, stale }),
-        3 => (any::<Index>(), overlap(), rare())
-            .prop_map(|(pick, overlap, stale)| Step::Rotate { pick, overlap, stale }),
+        4 => (any::<Index>(), ends(), rare()).prop_map(|(pick, ends, stale)| Step::Rotate { pick, ends, stale }),
+        3 => (any::<Index>(), ends(), rare()).prop_map(|(pick, ends, stale)| Step::Overlap { pick, ends, stale }),
+        6 => any::<Index>().prop_map(Step::Use),
         2 => (any::<Index>(), rare()).prop_map(|(pick, stale)| Step::Begin { pick, stale }),
-        2 => (any::<Index>(), overlap()).prop_map(|(pick, overlap)| Step::Finish { pick, overlap }),
+        2 => (any::<Index>(), ends()).prop_map(|(pick, ends)| Step::Finish { pick, ends }),
         1 => any::<Index>().prop_map(Step::Withdraw),
         2 => (0..NAMES.len()).prop_map(Step::CreateApplication),
         2 => (any::<Index>(), 0..NAMES.len(), rare())
@@ -64,7 +84,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         3 => (0..PEOPLE.len()).prop_map(Step::AddUser),
         3 => (any::<Index>(), to, rare()).prop_map(|(user, to, stale)| Step::SetUser { user, to, stale }),
         3 => (0..PEOPLE.len()).prop_map(Step::Sit),
-        2 => (0..2_000_000_i64).prop_map(Step::Wait),
+        4 => (0..2_000_000_i64).prop_map(Step::Wait),
         1 => Just(Step::Reopen),
     ]
 }

@@ -6,6 +6,7 @@ mod disable;
 mod edit;
 mod enable;
 mod list;
+mod overlap;
 mod properties;
 mod rotate;
 mod several;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     List(list::Args),
     Create(create::Args),
     Rotate(rotate::Args),
+    Overlap(overlap::Args),
     Show(show::Args),
     Edit(edit::Args),
     Disable(disable::Args),
@@ -47,6 +49,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, CommandEr
         Command::List(args) => list::run(context, args),
         Command::Create(args) => create::run(context, args),
         Command::Rotate(args) => rotate::run(context, &args),
+        Command::Overlap(args) => overlap::run(context, &args),
         Command::Show(args) => show::run(context, &args),
         Command::Edit(args) => edit::run(context, &args),
         Command::Disable(args) => disable::run(context, &args),

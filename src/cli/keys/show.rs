@@ -143,6 +143,8 @@ fn facts(context: &Context, shown: &Shown) -> String {
         ("Type", Some(key.key_type.as_str().to_owned())),
         ("State", Some(key.state(context.now, context.settings.expires_soon).label().to_owned())),
         ("Expires", Some(context.exact(key.expires))),
+        ("Ends", text::ends_when(key, context.now)),
+        ("Earliest end", text::ends_at_the_earliest(key, context.now, |at| context.exact(at))),
         ("Disabled", key.disabled.map(|at| context.exact(at))),
         ("Created", Some(context.exact(key.created))),
         ("Creator", Some(text::creator(&key.creator))),

@@ -2,10 +2,12 @@
 
 mod parse;
 
-use chrono::{Datelike, Offset, SecondsFormat, TimeZone, Weekday};
+use chrono::{Datelike, Offset, SecondsFormat, TimeDelta, TimeZone, Weekday};
 
 use super::Instant;
-pub use parse::{ExpiryError, MOST_DAYS, expires_after, parse_duration, parse_when, start_of};
+pub use parse::{
+    ExpiryError, MOST_DAYS, expires_after, parse_duration, parse_positive_duration, parse_when, start_of,
+};
 
 /// A lifetime that the wizard offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +113,37 @@ pub fn relative_short(at: Instant, now: Instant) -> String {
     turned(at, now, &format!("{count} {unit}"))
 }
 
+/// A length of time as it is written on the command line, in words: `24 hours`, `90 minutes`, `7 days`.
+#[must_use]
+pub fn in_words(length: TimeDelta) -> String {
+    let seconds = length.num_seconds();
+    let (count, unit) = whole_units(seconds);
+    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
+}
+
+/// The same for a narrow place: `24 h`.
+#[must_use]
+pub fn in_short(length: TimeDelta) -> String {
+    let (count, unit) = whole_units(length.num_seconds());
+    let unit = match unit {
+        "second" => "s",
+        "minute" => "min",
+        "hour" => "h",
+        _ => "d",
+    };
+    format!("{count} {unit}")
+}
+
+/// The largest unit that has no remainder. A day is 24 hours.
+fn whole_units(seconds: i64) -> (i64, &'static str) {
+    match seconds {
+        172_800.. if seconds % 86_400 == 0 => (seconds / 86_400, "day"),
+        3_600.. if seconds % 3_600 == 0 => (seconds / 3_600, "hour"),
+        60.. if seconds % 60 == 0 => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    }
+}
+
 fn turned(at: Instant, now: Instant, distance: &str) -> String {
     match at.cmp(&now) {
         std::cmp::Ordering::Equal => "now".into(),
@@ -140,10 +173,25 @@ fn distance(at: Instant, now: Instant) -> (i64, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+    use chrono::{DateTime, FixedOffset, Utc};
 
     pub(super) fn at(text: &str) -> Instant {
         DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc)
+    }
+
+    #[test]
+    fn lengths_are_said_in_the_largest_whole_unit() {
+        let said = |seconds| (in_words(TimeDelta::seconds(seconds)), in_short(TimeDelta::seconds(seconds)));
+        for (seconds, words, short) in [
+            (1, "1 second", "1 s"),
+            (90, "90 seconds", "90 s"),
+            (5_400, "90 minutes", "90 min"),
+            (3_600, "1 hour", "1 h"),
+            (86_400, "24 hours", "24 h"),
+            (604_800, "7 days", "7 d"),
+        ] {
+            assert_eq!(said(seconds), (words.to_owned(), short.to_owned()));
+        }
     }
 
     pub(super) fn east() -> FixedOffset {

@@ -20,6 +20,8 @@ pub enum ExpiryError {
     NotADuration(String),
     #[error("{0} is in the past: choose a later date")]
     Past(String),
+    #[error("{0:?} is not longer than zero")]
+    NoDuration(String),
     #[error("that is more than 100 years ahead: choose an earlier date")]
     TooFar,
 }
@@ -38,6 +40,13 @@ pub fn parse_duration(text: &str) -> Result<TimeDelta, ExpiryError> {
     };
     let total = count.checked_mul(seconds).ok_or(ExpiryError::TooFar)?;
     if total > MOST_DAYS * 86_400 { Err(ExpiryError::TooFar) } else { Ok(TimeDelta::seconds(total)) }
+}
+
+/// Parses a `DURATION` that is not zero.
+pub fn parse_positive_duration(text: &str) -> Result<TimeDelta, ExpiryError> {
+    parse_duration(text).and_then(|length| {
+        if length.is_zero() { Err(ExpiryError::NoDuration(text.trim().to_owned())) } else { Ok(length) }
+    })
 }
 
 /// Splits `90d` into 90 and `d`. A number that is too large is the largest.

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use rusqlite::params;
+use rusqlite::types::Value;
 
 use super::read::{get, tombstone};
 use crate::domain::Instant;
@@ -146,6 +147,8 @@ pub(crate) fn set_replaces(tx: &WriteTx<'_>, id: KeyId, old: KeyId) -> Result<()
 pub(crate) struct ReplacedKey {
     pub by: KeyId,
     pub expires: Instant,
+    /// The expiration date without its replacement, if that is later.
+    pub latest_expires: Option<Instant>,
     pub outage: Option<Outage>,
     /// How long it must be unused to end before it expires, and from when that counts.
     pub unused: Option<(TimeDelta, Instant)>,
@@ -166,12 +169,23 @@ pub(crate) fn set_replaced(tx: &WriteTx<'_>, id: KeyId, end: ReplacedKey) -> Res
     let until = end.outage.and_then(|outage| outage.until).map(|at| at.timestamp());
     let unused_for = end.unused.map(|(length, _)| length.num_seconds());
     let unused_since = end.unused.map(|(_, since)| since.timestamp());
+    let latest = end.latest_expires.map(|at| at.timestamp());
     tx.change_one(
         what,
         "UPDATE keys SET replaced_by = ?2, expires = ?3, disabled = ?4, disabled_until = ?5, \
-         is_disabled = (?4 IS NOT NULL AND ?5 IS NULL), unused_for = ?6, unused_since = ?7, version = version + 1 \
+         is_disabled = (?4 IS NOT NULL AND ?5 IS NULL), unused_for = ?6, unused_since = ?7, latest_expires = ?8, \
+         version = version + 1 \
          WHERE key_id = ?1",
-        params![id.as_str(), end.by.as_str(), end.expires.timestamp(), since, until, unused_for, unused_since],
+        params![
+            id.as_str(),
+            end.by.as_str(),
+            end.expires.timestamp(),
+            since,
+            until,
+            unused_for,
+            unused_since,
+            latest
+        ],
     )?;
     tx.expect(
         what,
@@ -186,6 +200,63 @@ pub(crate) fn set_replaced(tx: &WriteTx<'_>, id: KeyId, end: ReplacedKey) -> Res
             unused_for.into(),
             unused_since.into(),
         ],
+    );
+    Ok(())
+}
+
+/// Marks a key as ended that ends when it is no longer used: at an instant, or by its own expiration. It keeps its version:
+/// no one has changed it.
+pub(crate) fn set_ended(tx: &WriteTx<'_>, id: KeyId, end: Option<Instant>) -> Result<(), StoreError> {
+    let what = "marking a key as ended";
+    let end = end.map(|at| at.timestamp());
+    tx.change_one(
+        what,
+        "UPDATE keys SET latest_expires = CASE WHEN ?2 < expires THEN coalesce(latest_expires, expires) \
+         ELSE latest_expires END, expires = min(expires, coalesce(?2, expires)), unused_for = NULL, unused_since = NULL \
+         WHERE key_id = ?1",
+        params![id.as_str(), end],
+    )?;
+    // The rest of the transaction may delete it.
+    tx.expect(
+        what,
+        "SELECT NOT EXISTS (SELECT 1 FROM keys WHERE key_id = ?1 AND (unused_for IS NOT NULL OR expires > ?2))",
+        [id.to_string().into(), end.map_or(Value::from(i64::MAX), Value::from)],
+    );
+    Ok(())
+}
+
+/// Says when the unused time of a key begins that ends when it is no longer used.
+pub(crate) fn set_unused_since(tx: &WriteTx<'_>, id: KeyId, since: Instant) -> Result<(), StoreError> {
+    let what = "enabling a key";
+    let since = since.timestamp();
+    tx.change_one(
+        what,
+        "UPDATE keys SET unused_since = ?2 WHERE key_id = ?1 AND unused_for IS NOT NULL",
+        params![id.as_str(), since],
+    )?;
+    tx.expect(
+        what,
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND unused_since = ?)",
+        [id.to_string().into(), since.into()],
+    );
+    Ok(())
+}
+
+/// Gives a key another successor, since its own is deleted; or none, and then it does not end when it is no longer used.
+pub(crate) fn set_successor(tx: &WriteTx<'_>, id: KeyId, by: Option<KeyId>) -> Result<(), StoreError> {
+    let what = "deleting the successor of a key";
+    let by = by.map(|by| by.to_string());
+    tx.change_one(
+        what,
+        "UPDATE keys SET replaced_by = ?2, unused_for = CASE WHEN ?2 IS NOT NULL THEN unused_for END, \
+         unused_since = CASE WHEN ?2 IS NOT NULL THEN unused_since END, version = version + 1 WHERE key_id = ?1",
+        params![id.as_str(), by],
+    )?;
+    tx.expect(
+        what,
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ?1 AND replaced_by IS ?2 \
+         AND (?2 IS NOT NULL OR unused_for IS NULL))",
+        [id.to_string().into(), by.into()],
     );
     Ok(())
 }

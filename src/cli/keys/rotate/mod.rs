@@ -27,6 +27,10 @@ const EXAMPLES: Examples = Examples(&[
         "the old key ends only if the command succeeds",
     ),
     ("keydesk keys rotate Checkout --env-file app.env --env-name API_KEY", "changes one line of app.env"),
+    (
+        "keydesk keys rotate Checkout --until-unused 24h --out checkout.new",
+        "the old key ends once it was not used for 24 hours",
+    ),
     ("keydesk keys rotate Checkout --leaked --copy", "the old key is rejected at once"),
     ("keydesk keys rotate --due 14d --all-apps --run ./deliver", "every key that expires within 14 days"),
 ]);
@@ -57,6 +61,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = expiry::parse_duration, default_value = "24h",
         conflicts_with = "leaked")]
     overlap: TimeDelta,
+    /// End the old key when the new key is used and the old one was not used for this time (never past its own expiration)
+    #[arg(long, value_name = "DURATION", value_parser = expiry::parse_positive_duration,
+        conflicts_with_all = ["leaked", "overlap"])]
+    until_unused: Option<TimeDelta>,
     /// Reject the old key as soon as the new one is delivered
     #[arg(long)]
     leaked: bool,
@@ -85,7 +93,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     if args.run.as_deref().is_some_and(|command| command.trim().is_empty()) {
         return Err(CommandError::usage("bad_command", "--run needs a command"));
     }
-    let ending = if args.leaked { Ending::AtOnce } else { Ending::After(args.overlap) };
+    let ending = match args.until_unused {
+        Some(length) => Ending::WhenUnused(length),
+        None if args.leaked => Ending::AtOnce,
+        None => Ending::After(args.overlap),
+    };
     let mut delivery = Delivery::new(args.destination.chosen(), args.run.as_deref());
     if let Some(directory) = &args.due.out_dir {
         delivery.place = Some(Place::Directory(directory.clone()));

@@ -132,7 +132,7 @@ struct Table {
 
 const KEYS: Table = Table {
     sql: "SELECT key_id, hash, prefix, application_id, type, name, platform, throwaway, creator_id, created, expires, \
-          disabled, disabled_until, delivered, unused_since, acknowledged, replaces, replaced_by, unused_for, owner, \
+          disabled, disabled_until, delivered, unused_since, acknowledged, latest_expires, replaces, replaced_by, unused_for, owner, \
           note, nullif(allowed_sources, ''), canary FROM keys",
     differs: "was changed without an audit entry",
     missing: "is missing without an audit entry",
@@ -168,13 +168,13 @@ impl KeyRow {
         let throwaway = row.get::<_, bool>(7)?.then(|| "yes".to_owned());
         let mut fields = vec![Some(row.get(5)?), Some(platform), Some(row.get(4)?), throwaway];
         if row.as_ref().column_count() > 10 {
-            for instant in 10..16 {
+            for instant in 10..17 {
                 fields.push(convert::maybe_instant(row, instant)?.map(rfc3339));
             }
-            let unused_for: Option<i64> = row.get(18)?;
-            fields.extend([row.get(16)?, row.get(17)?, unused_for.map(|seconds| seconds.to_string())]);
-            fields.extend([row.get(19)?, row.get(20)?, row.get(21)?]);
-            fields.push(row.get::<_, bool>(22)?.then(|| "yes".to_owned()));
+            let unused_for: Option<i64> = row.get(19)?;
+            fields.extend([row.get(17)?, row.get(18)?, unused_for.map(|seconds| seconds.to_string())]);
+            fields.extend([row.get(20)?, row.get(21)?, row.get(22)?]);
+            fields.push(row.get::<_, bool>(23)?.then(|| "yes".to_owned()));
         }
         Ok(Self {
             id: convert::key_id(row, 0)?,
