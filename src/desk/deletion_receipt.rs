@@ -32,7 +32,7 @@ pub fn make(
     version: &str,
     clock: impl FnOnce() -> Instant,
 ) -> Result<DeletionReceipt, DeskError> {
-    let tombstone = keys::tombstone(r, id)?.ok_or(DeskError::NotFound(Subject::Key(id)))?;
+    let (tombstone, accepted_since) = with_use(r, id)?.ok_or(DeskError::NotFound(Subject::Key(id)))?;
     let prefix = tombstone.prefix.clone();
     let rejected = |reason| DeskError::NoReceipt { prefix: prefix.clone(), reason };
     let (entry, hash) = audit::deletion_of(r, id)?.ok_or_else(|| rejected(Contradiction::NoEntry))?;
@@ -40,7 +40,7 @@ pub fn make(
     let previous = chain::link(r, before)?.ok_or_else(|| rejected(Contradiction::EntryHash))?;
     let receipt = DeletionReceipt::from(DeletionFacts {
         application: application_name(r, tombstone.application, entry.number)?,
-        accepted_since: accepted_since(r, &tombstone)?,
+        accepted_since,
         head_before: ChainHead { number: before, hash: previous },
         head_after: ChainHead { number: entry.number, hash },
         chain_start: audit::genesis(r)?,
@@ -84,14 +84,15 @@ pub fn compare(
     }
     comparison.contradictions.extend(missing_head(r, receipt)?);
     let key = &receipt.key;
-    let tombstone = keys::tombstone(r, key.id)?;
+    let tombstone = with_use(r, key.id)?;
     if keys::get(r, key.id)?.is_some() {
         comparison.contradictions.push(Contradiction::Restored);
     } else if tombstone.is_none() {
         comparison.contradictions.push(Contradiction::NoTombstone);
     }
-    if let Some(tombstone) = tombstone {
-        comparison.add_tombstone(r, receipt, &tombstone)?;
+    if let Some((tombstone, accepted_since)) = tombstone {
+        let application = application_name(r, tombstone.application, receipt.entry.number)?;
+        comparison.add_tombstone(receipt, &tombstone, &application, accepted_since);
     }
     Ok(comparison)
 }
@@ -99,34 +100,34 @@ pub fn compare(
 impl Comparison {
     fn add_tombstone(
         &mut self,
-        r: &Reader<'_>,
         receipt: &DeletionReceipt,
         tombstone: &Tombstone,
-    ) -> Result<(), StoreError> {
+        application: &str,
+        accepted_since: u64,
+    ) {
         let key = &receipt.key;
         let used = RecordedUse::of(tombstone.last_used, tombstone.last_used_from.as_deref());
         let rejected = RecordedUse::of(tombstone.first_refused, tombstone.first_refused_from.as_deref());
-        let application = application_name(r, tombstone.application, receipt.entry.number)?;
-        let later = used.as_ref().map(|used| used.at) > receipt.last_accepted.as_ref().map(|used| used.at);
+        let at = |used: Option<&RecordedUse>| used.map(|used| used.at);
+        // Of several sources in one second, any may be the last.
+        let (now, then) = (at(used.as_ref()), at(receipt.last_accepted.as_ref()));
         let fields = [
             (key.prefix == tombstone.prefix, "key.prefix"),
             (key.name == tombstone.name.as_str(), "key.name"),
             (key.application == application, "key.application"),
             (key.deleted == tombstone.deleted, "key.deleted"),
             (key.deleted_by == tombstone.deleted_by.0, "key.deleted_by"),
-            (later || used == receipt.last_accepted, "last_accepted"),
+            (now >= then, "last_accepted"),
             (receipt.first_rejected.is_none() || rejected == receipt.first_rejected, "first_rejected"),
         ];
         let differing = fields.into_iter().filter(|(matches, _)| !matches);
         self.contradictions.extend(differing.map(|(_, field)| Contradiction::Database { field }));
-        let requests = accepted_since(r, tombstone)?;
-        if requests > receipt.accepted_since {
+        if accepted_since > receipt.accepted_since {
             let receipt = receipt.accepted_since;
-            self.contradictions.push(Contradiction::AcceptedSince { requests, receipt });
-        } else if later {
+            self.contradictions.push(Contradiction::AcceptedSince { requests: accepted_since, receipt });
+        } else if now > then {
             self.recorded_later = used;
         }
-        Ok(())
     }
 }
 
@@ -149,12 +150,21 @@ fn missing_head(r: &Reader<'_>, receipt: &DeletionReceipt) -> Result<Option<Cont
     Ok(None)
 }
 
-/// The least number of accepted requests after the second of the deletion. Days are counted whole, so that of those on
-/// the day of the deletion only the last is known.
-fn accepted_since(r: &Reader<'_>, tombstone: &Tombstone) -> Result<u64, StoreError> {
-    let later_days = usage::accepted_on_later_days(r, tombstone.id, tombstone.deleted)?;
+/// The tombstone of a key, whose last use includes what is recorded but not yet counted, and the least number of accepted
+/// requests after the second of the deletion. Days are counted whole: of the counted requests on the day of the deletion,
+/// only the last is known.
+fn with_use(r: &Reader<'_>, id: KeyId) -> Result<Option<(Tombstone, u64)>, StoreError> {
+    let Some(mut tombstone) = keys::tombstone(r, id)? else { return Ok(None) };
+    let later_days = usage::accepted_on_later_days(r, id, tombstone.deleted)?;
     let used_since = tombstone.last_used.is_some_and(|used| used > tombstone.deleted);
-    Ok(later_days.max(u64::from(used_since)))
+    let mut accepted_since = later_days.max(u64::from(used_since));
+    if let Some(uncounted) = usage::uncounted(r, id, tombstone.deleted)? {
+        accepted_since += uncounted.later;
+        if tombstone.last_used.is_none_or(|used| used < uncounted.last) {
+            (tombstone.last_used, tombstone.last_used_from) = (Some(uncounted.last), uncounted.last_from);
+        }
+    }
+    Ok(Some((tombstone, accepted_since)))
 }
 
 /// The name that an Application had before an entry; empty when no entry has it.

@@ -33,6 +33,32 @@ pub(crate) fn accepted_on_later_days(r: &Reader<'_>, id: KeyId, at: Instant) -> 
     r.value("reading the use of a key", sql, params![id.as_str(), day_of(at)])
 }
 
+/// Accepted requests with a key that are recorded but not yet counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncounted {
+    /// Requests after an instant, at least.
+    pub later: u64,
+    pub last: Instant,
+    pub last_from: Option<String>,
+}
+
+/// Accepted requests with a key, also a deleted one, that are recorded but not yet counted, if any; with the number of
+/// those after an instant. Reads all that are not counted.
+pub fn uncounted(r: &Reader<'_>, id: KeyId, at: Instant) -> Result<Option<Uncounted>, StoreError> {
+    let accepted = "FROM use_backlog WHERE key_id = ?1 AND reason = ''";
+    let later: u64 = r.value(
+        "reading the use of a key",
+        &format!(
+            "SELECT coalesce(sum(CASE WHEN first > ?2 THEN count ELSE 1 END), 0) {accepted} AND last > ?2"
+        ),
+        params![id.as_str(), at.timestamp()],
+    )?;
+    let sql = format!("SELECT last, nullif(source, '') {accepted} ORDER BY last DESC, number DESC LIMIT 1");
+    r.first("reading the use of a key", &sql, [id.as_str()], |row| {
+        Ok(Uncounted { later, last: convert::instant(row, 0)?, last_from: row.get(1)? })
+    })
+}
+
 /// Rejected requests with a key, for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {

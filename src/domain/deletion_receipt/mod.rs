@@ -15,7 +15,8 @@
 //! | `digest` | SHA-256 of all lines before it |
 //!
 //! The three fields about use are what endpoints have recorded. `accepted_since` is derived from the last recorded use of
-//! the key and from the daily counts of the days after the deletion. A request that was not recorded is in none of them.
+//! the key, from the daily counts of the days after the deletion, and from requests that are recorded but not counted yet.
+//! A request that was not recorded is in none of them.
 //!
 //! There is one way to write a document, and a file with other bytes is rejected. The digest finds accidental changes.
 //! Anyone can calculate a new one, so that only a signature proves who made the receipt.
