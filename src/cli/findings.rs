@@ -9,6 +9,7 @@ use super::error::CommandError;
 use super::output::json::Array;
 use super::output::table::Style;
 use super::source_table;
+use super::utf16::Narrow;
 use crate::desk::{Desk, FoundState, Identified, Known, Proof, identify, text};
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::KeyId;
@@ -25,12 +26,14 @@ pub(crate) enum SearchError<E> {
     Each(E),
 }
 
-/// Reads an input to its end and calls `each` with every key in it, until that fails.
+/// Reads an input to its end and calls `each` with every key in it, until that fails. The input may be UTF-16 with a byte
+/// order mark.
 pub(crate) fn search<E>(
     stream: &mut KeyStream<'_>,
-    input: &mut impl Read,
+    input: impl Read,
     mut each: impl FnMut(FoundText) -> Result<(), E>,
 ) -> Result<(), SearchError<E>> {
+    let mut input = Narrow::new(input);
     let mut outcome = Ok(());
     let mut on_found = |outcome: &mut Result<(), E>, found| {
         if outcome.is_ok() {

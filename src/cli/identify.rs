@@ -46,7 +46,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let desk = context.desk()?;
     let finder = read(desk.store(), |r| Ok(desk::key_finder(r, Prefixes::All)?))?;
     let mut findings = Findings::open(context, &desk, finder.own())?;
-    let searched = search(&mut finder.stream(), &mut input(args)?, |text| {
+    let searched = search(&mut finder.stream(), input(args)?, |text| {
         let found = findings.identify(text)?;
         findings.add(&found, Place::Line(None), |context| facts(context, &found))
     });

@@ -45,6 +45,7 @@ mod serve;
 mod source_table;
 mod terminal_ui;
 mod users;
+mod utf16;
 mod values;
 mod verify;
 mod version;

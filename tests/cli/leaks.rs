@@ -174,6 +174,8 @@ fn planted(home: &Home, live: &str, gone: &str) {
     write("tree/.git/objects/ab/cdef", live.as_bytes());
     write("tree/image.bin", &[&[0, 0xff, 0xfe, b'\n'][..], gone.as_bytes(), &[0]].concat());
     write("tree/log", format!("{}\n{}\n{}\n", &live[..18], &live[..19], &live[..40]).as_bytes());
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    write("tree/utf16.txt", &utf16(&format!("\u{feff}\r\n$key = '{live}'\r\n")));
     write("tree/other", format!("{}\n{}\n", foreign("acme", 5), foreign("ik", 6)).as_bytes());
     symlink(home.path("tree/app/.env"), home.path("tree/link")).unwrap();
     nix::unistd::mkfifo(&home.path("tree/fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -194,6 +196,7 @@ fn scan_finds_keys_in_all_kinds_of_files() {
         (below("image.bin"), json!(2), "deleted".into(), json!("Gone"), true),
         (below("log"), json!(3), "live".into(), json!("Live"), false),
         (below("other"), json!(2), "unknown".into(), json!(null), false),
+        (below("utf16.txt"), json!(2), "live".into(), json!("Live"), true),
     ];
     assert_eq!(found(&said), expected, "{said:?}");
     assert_eq!((said.code, said.err.as_str()), (1, ""));

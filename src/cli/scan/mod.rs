@@ -31,8 +31,8 @@ const EXAMPLES: Examples = Examples(&[
 
 /// Find keys of this database in files and directories, and show which are live
 ///
-/// Reads every file below each PATH in several threads, also binary and hidden files and those that .gitignore
-/// excludes. Keys are often in such files. Skips the objects of git repositories, the file systems of the kernel (/proc,
+/// Reads every file below each PATH in several threads, also binary, UTF-16 and hidden files and those that
+/// .gitignore excludes. Keys are often in such files. Skips the objects of git repositories, the file systems of the kernel (/proc,
 /// /sys), FIFOs, devices and symbolic links, except for links that are given as PATH. Compressed files are not unpacked.
 /// The PATH - is standard input.
 ///

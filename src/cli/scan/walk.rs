@@ -155,7 +155,7 @@ impl<'a> Scan<'a> {
     /// Reads an input to its end and reports what is in it.
     fn read(
         &self,
-        mut input: impl Read,
+        input: impl Read,
         path: &str,
         at_once: usize,
         stream: &mut KeyStream<'_>,
@@ -169,7 +169,7 @@ impl<'a> Scan<'a> {
             let found = Event::Found { site: Site::Content, path: path.to_owned(), texts };
             events.send(found).map_err(|_| Ended)
         };
-        let searched = search(stream, &mut input, |text| {
+        let searched = search(stream, input, |text| {
             // Key prefixes are in many logs, and are not secret.
             if !matches!(text.form, Form::Truncated { secret_chars: 0 }) {
                 texts.push(text);
