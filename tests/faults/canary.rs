@@ -5,9 +5,13 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
 
 use crate::support::endpoint::Endpoint;
 use crate::support::home::{CommandOutput, Home, id_of};
+use crate::support::pty::Pty;
 use crate::support::{KEYDESK, contains, have};
 
 /// How much of a secret is too much, in characters: the random part of a key has 43.
@@ -177,25 +181,35 @@ fn the_secret_is_only_where_it_was_written_on_request() {
         &["keys", "show", "Canary"][..],
         &["keys", "list", "--json"],
         &["keys", "usage", "Canary"],
+        &["keys", "edit", "Canary", "--owner", "Ops", "--note", "4711", "--json"],
         &["export", "--format", "csv"],
         &["export", "--format", "json"],
         &["audit", "list", "--json"],
         &["doctor", "--json"],
         &["check", "--within", "365d", "--json"],
-        &["keys", "rotate", &id, "--run", "cat >/dev/null"],
+        &["keys", "rotate", &id, "--until-unused", "24h", "--run", "cat >/dev/null"],
+        &["keys", "overlap", &id, "--for", "1h", "--json"],
         &["backup", backup.to_str().unwrap()],
         &["keys", "delete", &id, "--yes"],
         &["audit", "receipt", &id, "--out", receipt.to_str().unwrap()],
         &["audit", "receipt", "--verify", receipt.to_str().unwrap(), "--json"],
     ] {
-        watched.run(arguments);
+        let said = watched.run(arguments);
+        assert!(said.code < 2, "{arguments:?}: {said:?}");
     }
     assert!(receipt.exists() && backup.exists());
     assert!(!endpoint.accepts(&secret));
     // A secret as an argument is rejected, and not said again.
-    let said = watched.home.run(&["keys", "delete", &secret, "--yes"]);
-    assert_eq!(said.code, 2);
-    watched.heard.push(("an error".into(), (said.out + &said.err).into_bytes()));
+    for arguments in [
+        &["keys", "delete", &secret, "--yes"][..],
+        &["keys", "create", "New", "--note", &format!("not {secret}")],
+        &["audit", "receipt", &secret],
+        &["scan", &secret],
+    ] {
+        let said = watched.home.run(arguments);
+        assert_eq!(said.code, 2, "{arguments:?}: {said:?}");
+        watched.heard.push((format!("an error of {}", arguments[1]), (said.out + &said.err).into_bytes()));
+    }
     let (code, log) = endpoint.stop_and_read_log();
     let log = log.join("\n");
     assert!(log.contains(&id), "the log names the key by its ID");
@@ -292,6 +306,83 @@ fn searched_texts_and_their_secrets_are_not_said_again() {
         }
     }
     watched.search();
+}
+
+const ESC: &str = "\u{1b}";
+
+/// As a terminal with bracketed paste sends it.
+fn pasted(text: &str) -> String {
+    format!("{ESC}[200~{text}{ESC}[201~")
+}
+
+#[test]
+fn a_pasted_key_is_on_no_terminal_and_in_no_file() {
+    for signal in [None, Some(Signal::SIGTERM), Some(Signal::SIGHUP), Some(Signal::SIGKILL)] {
+        let mut watched = Watched::set_up();
+        let (_, secret) = watched.home.key("Checkout", &[]);
+        let (_, gone) = watched.home.key("Gone", &[]);
+        watched.watch(&secret);
+        watched.watch(&gone);
+        watched.done(&["keys", "delete", "Gone", "--yes"]);
+        let mut pty = Pty::in_home(&watched.home, &[], &[("KEYDESK_LOG", "trace")]);
+        pty.wait_for("Developer settings");
+        // Anywhere, also where one types.
+        for place in ["", "2", "3", "4/", "1/"] {
+            pty.send(place);
+            pty.send(&pasted(&format!("Authorization: Bearer {secret}\r\n{gone}\r\n")));
+            pty.wait_for("key 1 of 2");
+            close(&mut pty, "Leak triage");
+            if place.ends_with('/') {
+                pty.wait_for("Enter keep");
+                pty.send("\r");
+                pty.wait("end of the filter", |pty| !pty.screen().contains("Enter keep"));
+            }
+        }
+        pty.send("n");
+        pty.wait_for("3rd party service");
+        pty.send("\r");
+        pty.wait_for("Expiration date");
+        pty.send(&pasted(&secret));
+        pty.wait_for("contains the secret of a key");
+        close(&mut pty, "Expiration date");
+        close(&mut pty, "3rd party service");
+        // A terminal without bracketed paste types it.
+        pty.send("L");
+        pty.wait_for("Leak triage");
+        pty.send(&secret);
+        pty.wait_for("68 characters typed");
+        if let Some(signal) = signal {
+            pty.signal(signal);
+            pty.wait_for_end(Duration::from_secs(10));
+        } else {
+            pty.send("\r");
+            pty.wait_for("Live");
+            pty.send("r");
+            pty.wait_for("loses access at once");
+            pty.send("\r");
+            pty.wait_for("You cannot display the API key after this step");
+            pty.send("w");
+            pty.wait_for("new file (mode 0600)");
+            let file = watched.asked("rotated.key");
+            // The field suggests a path, which typing replaces.
+            pty.send(&format!("{file}\r"));
+            pty.wait_for("Written to");
+            pty.send("\r");
+            pty.wait_for("rejected");
+            pty.send("q");
+            assert_eq!(pty.wait_for_end(Duration::from_secs(10)), 0);
+            watched.watch_file(&file);
+            assert!(!watched.home.accepts(&secret), "rotated as leaked");
+        }
+        watched.heard.push((format!("the terminal, {signal:?}"), pty.raw()));
+        watched.search();
+    }
+}
+
+/// Closes the top dialog, which has this text.
+fn close(pty: &mut Pty, text: &str) {
+    pty.send(ESC);
+    pty.wait(&format!("end of {text:?}"), |pty| !pty.screen().contains(text));
 }
 
 /// What a process is started with, and what it has in its environment, others may read.

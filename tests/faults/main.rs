@@ -7,7 +7,7 @@
 //! |---|---|
 //! | kill -9 at random, six processes | `kills` |
 //! | a kill at each write | `writes`, `migration`, `env_files` |
-//! | an I/O error or a full disk at each write, once and for ever | `writes`, `migration` |
+//! | an I/O error or a full disk at each write, once and for ever | `writes`, `operations`, `migration` |
 //! | killed between commit and secret | `writes::a_creation…`, `cli::rotate::killed_at_any_moment…` |
 //! | a full disk, then a deletion | `full_disk`, `store::files::on_a_full_disk…`, on file systems of 2 and 3 MB |
 //! | two admins at once | `store::rules::of_two_concurrent_admins…`, `ui::rotate::the_second_of_two_admins…` |
@@ -47,6 +47,7 @@ mod files;
 mod full_disk;
 mod kills;
 mod migration;
+mod operations;
 mod users;
 mod writes;
 
