@@ -8,7 +8,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
 use crate::cli::key_list;
-use crate::cli::output::documents::KeyDocument;
+use crate::cli::output::documents::{KeyDocument, RejectedDocument};
 use crate::cli::output::table::{Cell, Style};
 use crate::cli::resolve::{self, AllApplications};
 use crate::domain::Instant;
@@ -17,6 +17,7 @@ use crate::domain::expiry::{parse_duration, relative_short, rfc3339};
 use crate::domain::key::Key;
 use crate::domain::text::inert;
 use crate::store::attention::{self, DeletedInUse, FoundKeys};
+use crate::store::usage::{self, Source};
 use crate::store::{Reader, StoreError, keys};
 
 const EXAMPLES: Examples = Examples(&[
@@ -32,7 +33,8 @@ const EXAMPLES: Examples = Examples(&[
 ///
 /// Checks all Applications, or the one given with --app. Exits with 1 when keys need attention: keys that expire within
 /// the time and have no successor, predecessors in the last quarter of their overlap (at most 48 hours before their end)
-/// that were used since the rotation, and deleted keys that were used in the last 24 hours.
+/// that were used since the rotation, canary keys with a use that was not acknowledged, and deleted keys that were used
+/// in the last 24 hours.
 ///
 /// Also lists, without an effect on the exit code: rotations in progress, keys that were not used for 90 days, and keys
 /// that were never delivered.
@@ -60,6 +62,8 @@ const NEAR: TimeDelta = TimeDelta::hours(48);
 const HEADS: [&str; 8] =
     ["NAME", "KEY ID", "APPLICATION", "PLATFORM", "EXPIRES", "LAST USED", "CREATOR", "REPLACED BY"];
 
+const CANARY_HEADS: [&str; 6] = ["NAME", "KEY ID", "APPLICATION", "REQUESTS", "LAST REQUEST", "SOURCE"];
+
 const DELETED_HEADS: [&str; 6] = ["NAME", "KEY ID", "APPLICATION", "DELETED", "LAST REQUEST", "SOURCE"];
 
 /// Keys, each with the name of its Application.
@@ -81,8 +85,18 @@ impl Group {
     }
 }
 
+/// A canary key that was used.
+struct UsedCanary {
+    key: Key,
+    /// The name of its Application.
+    application: String,
+    /// Those of the uses that were not acknowledged, the latest first.
+    sources: Vec<Source>,
+}
+
 #[derive(Default)]
 struct Report {
+    canaries: Vec<UsedCanary>,
     expiring: Group,
     still_used: Group,
     deleted_in_use: Vec<(DeletedInUse, String)>,
@@ -93,7 +107,10 @@ struct Report {
 
 impl Report {
     fn is_ok(&self) -> bool {
-        self.expiring.keys.is_empty() && self.still_used.keys.is_empty() && self.deleted_in_use.is_empty()
+        self.canaries.is_empty()
+            && self.expiring.keys.is_empty()
+            && self.still_used.keys.is_empty()
+            && self.deleted_in_use.is_empty()
     }
 }
 
@@ -102,6 +119,7 @@ struct Document<'a> {
     ok: bool,
     within: &'a str,
     until: String,
+    canaries: Vec<CanaryDocument<'a>>,
     expiring: Vec<KeyDocument<'a>>,
     still_used: Vec<KeyDocument<'a>>,
     deleted_in_use: Vec<DeletedDocument<'a>>,
@@ -109,6 +127,16 @@ struct Document<'a> {
     idle: Vec<KeyDocument<'a>>,
     undelivered: Vec<KeyDocument<'a>>,
     more: bool,
+}
+
+#[derive(Serialize)]
+struct CanaryDocument<'a> {
+    id: &'a str,
+    name: &'a str,
+    application: &'a str,
+    prefix: &'a str,
+    last: Option<String>,
+    sources: Vec<RejectedDocument<'a>>,
 }
 
 #[derive(Serialize)]
@@ -120,6 +148,20 @@ struct DeletedDocument<'a> {
     deleted: String,
     last_rejected: String,
     last_rejected_from: Option<&'a str>,
+}
+
+impl<'a> CanaryDocument<'a> {
+    fn of(used: &'a UsedCanary) -> Self {
+        let UsedCanary { key, application, sources } = used;
+        Self {
+            id: key.id.as_str(),
+            name: key.name.as_str(),
+            application,
+            prefix: &key.prefix,
+            last: key.canary_used.map(rfc3339),
+            sources: sources.iter().map(RejectedDocument::of).collect(),
+        }
+    }
 }
 
 impl<'a> DeletedDocument<'a> {
@@ -164,6 +206,12 @@ fn collect(
     let idle_since = now - TimeDelta::days(IDLE_DAYS);
     for application in chosen {
         let id = application.id;
+        let most = MAX_LISTED.saturating_sub(report.canaries.len());
+        for key in attention::canaries_used(reader, Scope::Application(id), most)?.keys {
+            let mut sources = usage::sources(reader, key.id, Some(usage::CANARY))?;
+            sources.retain(|source| Some(source.last) > key.acknowledged);
+            report.canaries.push(UsedCanary { key, application: application.name.to_string(), sources });
+        }
         let Report { expiring, rotating, idle, undelivered, .. } = &mut report;
         expiring.add(application, attention::expiring(reader, id, now, until, expiring.remaining())?);
         rotating.add(application, attention::predecessors(reader, id, now, until, rotating.remaining())?);
@@ -200,11 +248,12 @@ fn document(
     until: Instant,
 ) -> Result<(), CommandError> {
     let documents = |group| documents(context, reader, group);
-    let Report { expiring, still_used, deleted_in_use, rotating, idle, undelivered } = report;
+    let Report { canaries, expiring, still_used, deleted_in_use, rotating, idle, undelivered } = report;
     context.output.document(&Document {
         ok: report.is_ok(),
         within,
         until: rfc3339(until),
+        canaries: canaries.iter().map(CanaryDocument::of).collect(),
         expiring: documents(expiring)?,
         still_used: documents(still_used)?,
         deleted_in_use: deleted_in_use.iter().map(DeletedDocument::of).collect(),
@@ -225,7 +274,8 @@ fn documents<'a>(
 }
 
 fn print(context: &Context, report: &Report, within: &str) -> Result<(), CommandError> {
-    let Report { expiring, still_used, deleted_in_use, rotating, idle, undelivered } = report;
+    let Report { canaries, expiring, still_used, deleted_in_use, rotating, idle, undelivered } = report;
+    print_canaries(context, canaries)?;
     if expiring.keys.is_empty() {
         context.output.line(&format!("Nothing expires within {within}."))?;
     } else {
@@ -293,6 +343,35 @@ fn print_group(context: &Context, heading: &str, group: &Group, shown: usize) ->
     if let Some(rest) = group.keys.len().checked_sub(shown).filter(|rest| *rest > 0) {
         context.output.line(&format!("... and {rest} more (--json lists them)"))?;
     }
+    Ok(())
+}
+
+fn print_canaries(context: &Context, canaries: &[UsedCanary]) -> Result<(), CommandError> {
+    match canaries.len() {
+        0 => return Ok(()),
+        1 => context.output.line("1 canary key was used (keys acknowledge ends the alarm):")?,
+        count => {
+            context
+                .output
+                .line(&format!("{count} canary keys were used (keys acknowledge ends the alarm):"))?;
+        }
+    }
+    let mut table = context.output.table(&CANARY_HEADS);
+    for UsedCanary { key, application, sources } in canaries {
+        for (place, source) in sources.iter().enumerate() {
+            // The key once, beside its latest source.
+            let first = |text: &str| Cell::plain(if place == 0 { text } else { "" }.to_owned());
+            table.row(vec![
+                first(&key.name.to_string()),
+                first(key.id.as_str()),
+                first(application),
+                Cell::plain(source.requests.to_string()),
+                Cell::plain(relative_short(source.last, context.now)),
+                Cell::plain(source.address.label()),
+            ])?;
+        }
+    }
+    table.finish()?;
     Ok(())
 }
 

@@ -85,6 +85,7 @@ pub enum Action {
     Leaked,
     Disable,
     Enable,
+    Acknowledge,
     Rename,
     /// Shows how to use a key.
     Usage,

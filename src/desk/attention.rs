@@ -11,12 +11,17 @@ use crate::store::{Reader, StoreError, attention, keys};
 /// The maximum number of deleted keys that are counted.
 const MOST_DELETED: usize = 100;
 
+/// The maximum number of used canary keys that are counted.
+const MOST_CANARIES: usize = 100;
+
 /// The maximum number of Applications that a text names.
 const MOST_NAMED: usize = 3;
 
 /// What needs attention in all Applications.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attention {
+    /// Canary keys with a use that was not acknowledged.
+    pub canaries_used: usize,
     /// Keys that expire soon and have no successor: how many in each Application, the most first.
     pub expiring: Vec<(Name, u64)>,
     /// Deleted keys that were used in the last 24 hours.
@@ -42,7 +47,8 @@ impl Attention {
         }
         expiring.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let deleted_in_use = attention::deleted_in_use(r, Scope::All, now, MOST_DELETED)?.len();
-        Ok(Self { expiring, deleted_in_use, is_broken_down: all.len() > 1 })
+        let canaries_used = attention::canaries_used(r, Scope::All, MOST_CANARIES)?.keys.len();
+        Ok(Self { canaries_used, expiring, deleted_in_use, is_broken_down: all.len() > 1 })
     }
 
     /// Says it in fewer and fewer words; empty when nothing needs attention.
@@ -62,21 +68,33 @@ impl Attention {
             named.dedup();
             expiring.splice(0..0, named);
         }
-        let (long, short) = match self.deleted_in_use {
-            0 => (String::new(), String::new()),
-            1 => ("1 deleted key in use".to_owned(), "1 deleted in use".to_owned()),
-            count => (format!("{count} deleted keys in use"), format!("{count} deleted in use")),
+        let alarm = |count: usize, one: &str, many: &str, short: &str| {
+            let long = if count == 1 { format!("1 {one}") } else { format!("{count} {many}") };
+            (count > 0).then(|| (long, format!("{count} {short}")))
         };
-        if keys == 0 {
-            return [long, short].into_iter().filter(|text| !text.is_empty()).collect();
-        }
+        let canaries = alarm(self.canaries_used, "canary key used", "canary keys used", "canary used");
+        let deleted =
+            alarm(self.deleted_in_use, "deleted key in use", "deleted keys in use", "deleted in use");
+        let (long, short): (Vec<String>, Vec<String>) =
+            [&canaries, &deleted].into_iter().flatten().cloned().unzip();
+        let (long, short) = (long.join(", "), short.join(", "));
         if long.is_empty() {
-            return expiring;
+            return if keys == 0 { Vec::new() } else { expiring };
         }
-        let both = expiring.iter().map(|text| format!("{long}, {text}"));
-        let mut texts: Vec<String> = both.collect();
-        texts.push(format!("{short}, {number} soon"));
-        texts.push(format!("{} alerts", limited(keys + self.deleted_in_use as u64)));
+        let mut texts: Vec<String> = if keys == 0 {
+            vec![long, short]
+        } else {
+            let both = expiring.iter().map(|text| format!("{long}, {text}"));
+            both.chain([format!("{short}, {number} soon")]).collect()
+        };
+        let others = keys + self.deleted_in_use as u64;
+        match &canaries {
+            // The alarm is the last to go.
+            Some((_, short)) if others > 0 => texts.push(format!("{short}, {} more", limited(others))),
+            Some(_) => {}
+            None if keys > 0 => texts.push(format!("{} alerts", limited(others))),
+            None => {}
+        }
         texts
     }
 
@@ -97,9 +115,18 @@ mod tests {
     use super::*;
 
     fn texts(expiring: &[(&str, u64)], deleted_in_use: usize, is_broken_down: bool) -> Vec<String> {
+        texts_with(0, expiring, deleted_in_use, is_broken_down)
+    }
+
+    fn texts_with(
+        canaries_used: usize,
+        expiring: &[(&str, u64)],
+        deleted_in_use: usize,
+        is_broken_down: bool,
+    ) -> Vec<String> {
         let expiring =
             expiring.iter().map(|(name, count)| (Name::from_stored((*name).to_owned()), *count)).collect();
-        Attention { expiring, deleted_in_use, is_broken_down }.texts(TimeDelta::days(7))
+        Attention { canaries_used, expiring, deleted_in_use, is_broken_down }.texts(TimeDelta::days(7))
     }
 
     #[test]
@@ -130,6 +157,19 @@ mod tests {
                 "2 deleted keys in use, 2 soon",
                 "2 deleted in use, 2 soon",
                 "4 alerts"
+            ]
+        );
+    }
+    #[test]
+    fn a_used_canary_key_comes_first_and_is_never_left_out() {
+        assert_eq!(texts_with(1, &[], 0, true), ["1 canary key used", "1 canary used"]);
+        assert_eq!(
+            texts_with(2, &[("A", 2)], 1, false),
+            [
+                "2 canary keys used, 1 deleted key in use, 2 keys expire within 7 days",
+                "2 canary keys used, 1 deleted key in use, 2 soon",
+                "2 canary used, 1 deleted in use, 2 soon",
+                "2 canary used, 3 more"
             ]
         );
     }

@@ -30,6 +30,14 @@ pub fn create_key(session: &mut Session<'_>, new: &NewKey) -> Result<CreatedKey,
     create(session, new, Purpose::Access)
 }
 
+/// Creates a key that must never be used: it is always rejected, and its use is an alarm.
+///
+/// # Errors
+/// As [`create_key`].
+pub fn create_canary_key(session: &mut Session<'_>, new: &NewKey) -> Result<CreatedKey, DeskError> {
+    create(session, new, Purpose::Canary)
+}
+
 /// Creates a key for a diagnosis, which deletes it again.
 pub fn create_throwaway_key(session: &mut Session<'_>, new: &NewKey) -> Result<CreatedKey, DeskError> {
     create(session, new, Purpose::Throwaway)

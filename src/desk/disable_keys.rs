@@ -1,6 +1,9 @@
 //! Disable and enable keys.
 
-use super::{DeskError, Picked, Session, as_picked, changes_of_key, existing_key};
+use chrono::TimeDelta;
+
+use super::{DeskError, Picked, Session, as_picked, changes_of_key, existing_key, refuse_canary};
+use crate::domain::Instant;
 use crate::domain::audit::AuditAction;
 use crate::domain::key::Key;
 use crate::store::keys::Outage;
@@ -10,36 +13,70 @@ use crate::store::{Urgency, keys};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyAccess {
     Enabled,
+    /// Until they are enabled again.
     Disabled,
+    /// For this time from now on, which ends by itself.
+    DisabledFor(TimeDelta),
 }
 
-/// Sets the access of keys, all or none. A key that has it already stays as it is.
+/// Sets the access of keys, all or none. A key that has it already stays as it is. Disabling a disabled key changes for how
+/// long.
+///
+/// # Errors
+/// When one of them was changed or deleted since it was seen, is a canary key, or would be disabled for no time. Nothing is
+/// changed then.
 pub fn set_access(
     session: &mut Session<'_>,
     picked: &[Picked],
     access: KeyAccess,
 ) -> Result<Vec<Key>, DeskError> {
-    let disabled = access == KeyAccess::Disabled;
-    let urgency = if disabled { Urgency::Revoking } else { Urgency::Normal };
+    let urgency = if access == KeyAccess::Enabled { Urgency::Normal } else { Urgency::Revoking };
     session.write(urgency, |tx, now, _| {
         let mut changed = Vec::with_capacity(picked.len());
         let mut records = Vec::new();
         for picked in picked {
             let key = as_picked(tx, *picked)?;
-            if key.disabled.is_some() == disabled {
+            refuse_canary(&key)?;
+            let outage = outage(&key, access, now)?;
+            let before = key.disabled.map(|since| Outage { since, until: key.disabled_until });
+            if outage == before {
                 changed.push(key);
                 continue;
             }
-            keys::set_disabled(tx, key.id, disabled.then_some(Outage { since: now, until: None }))?;
-            if let (KeyAccess::Enabled, Some(rule)) = (access, &key.until_unused) {
+            keys::set_disabled(tx, key.id, outage)?;
+            let begins = |outage: Option<Outage>| outage.map(|outage| outage.since);
+            if let Some(rule) =
+                key.until_unused.as_ref().filter(|_| before.is_some() && begins(before) != begins(outage))
+            {
                 // While it was disabled it could not be used: that time does not count as unused.
                 keys::set_unused_since(tx, key.id, now.max(rule.since))?;
             }
-            let action = if disabled { AuditAction::KeyDisabled } else { AuditAction::KeyEnabled };
+            let action = if outage.is_some() { AuditAction::KeyDisabled } else { AuditAction::KeyEnabled };
             let after = existing_key(tx, key.id)?;
             records.push(changes_of_key::record(action, &key, &after));
             changed.push(after);
         }
         Ok((changed, records))
+    })
+}
+
+/// What a key's outage becomes.
+fn outage(key: &Key, access: KeyAccess, now: Instant) -> Result<Option<Outage>, DeskError> {
+    let before = key.disabled.map(|since| Outage { since, until: key.disabled_until });
+    // One that ended by itself stays recorded. It can still begin again where the clock was set back.
+    let is_over = |outage: &Outage| outage.until.is_some_and(|until| until <= now);
+    Ok(match access {
+        KeyAccess::Enabled => before.filter(is_over),
+        KeyAccess::Disabled => {
+            let since = before.filter(|_| key.is_disabled(now)).map_or(now, |outage| outage.since);
+            Some(Outage { since, until: None })
+        }
+        KeyAccess::DisabledFor(length) => {
+            let until = now.checked_add_signed(length).filter(|until| *until > now);
+            let until = Some(until.ok_or(DeskError::Past { at: now })?);
+            // One without an end begins again: it must not last longer where the clock is set back.
+            let timed = before.filter(|outage| outage.until.is_some() && key.is_disabled(now));
+            Some(Outage { since: timed.map_or(now, |outage| outage.since), until })
+        }
     })
 }

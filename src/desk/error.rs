@@ -89,6 +89,11 @@ pub enum DeskError {
     /// It has expired, was ended, or was no longer used.
     #[error("key {prefix} has ended already, at {}", rfc3339(*at))]
     Ended { prefix: String, at: Instant },
+    /// There is nothing to rotate, disable or enable.
+    #[error("key {prefix} is a canary key: it is always rejected")]
+    Canary { prefix: String },
+    #[error("key {prefix} is not a canary key: its use is no alarm")]
+    NotCanary { prefix: String },
     /// Another session rotates the key at this moment.
     #[error(
         "key {prefix} is being rotated by another session{}",
@@ -151,6 +156,8 @@ impl DeskError {
             | Self::BeingRotated { prefix, .. }
             | Self::NotReplaced { prefix }
             | Self::Ended { prefix, .. }
+            | Self::Canary { prefix }
+            | Self::NotCanary { prefix }
             | Self::Changed(Changed::Key { prefix }) => prefix.ends_with(id.as_str()),
             Self::NotFound(subject) => *subject == Subject::Key(id),
             _ => false,
@@ -171,6 +178,8 @@ impl DeskError {
             Self::BeingRotated { .. } => "being_rotated",
             Self::NotReplaced { .. } => "not_replaced",
             Self::Ended { .. } => "ended",
+            Self::Canary { .. } => "canary",
+            Self::NotCanary { .. } => "not_canary",
             Self::Taken { .. } => "taken",
             Self::PrefixFixed { .. } => "prefix_fixed",
             Self::LastActiveUser => "last_active_user",
@@ -193,6 +202,8 @@ impl DeskError {
             Self::NotReplaced { .. } => "Rotate it first.".into(),
             Self::Ended { .. } => "Rotate or create another key: a key that has ended stays ended.".into(),
             Self::BeingRotated { .. } => "Wait until that rotation has ended, then check the key.".into(),
+            Self::Canary { .. } => "Delete it, or create another canary key.".into(),
+            Self::NotCanary { .. } => "Name a canary key.".into(),
             Self::Taken { what, .. } => match what {
                 Taken::Application => "Choose another name.".into(),
                 Taken::Email => "Choose another email.".into(),

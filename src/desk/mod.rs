@@ -1,6 +1,7 @@
 //! Operations on the data, one file each, each in one transaction with its audit entries; and the reads and sentences
 //! that both front ends need. [`Desk`] is the one façade.
 
+mod acknowledge_canaries;
 mod attention;
 mod audit_verification;
 mod change_overlap;
@@ -29,9 +30,10 @@ mod settle;
 mod sources;
 pub mod text;
 
+pub use acknowledge_canaries::{CanaryUse, acknowledge_canaries};
 pub use audit_verification::{AuditVerification, AuditVerifier, VerificationStep};
 pub use change_overlap::change_overlap;
-pub use create_key::{CreatedKey, create_key, create_throwaway_key, mark_delivered};
+pub use create_key::{CreatedKey, create_canary_key, create_key, create_throwaway_key, mark_delivered};
 pub use delete_keys::delete_keys;
 pub use disable_keys::{KeyAccess, set_access};
 pub use due_keys::{DueKeys, NotDue, Standing, due_keys, standing};
@@ -110,6 +112,11 @@ fn existing_key(r: &Reader<'_>, id: KeyId) -> Result<Key, DeskError> {
         Some(tombstone) => DeskError::Deleted { prefix: tombstone.prefix, at: tombstone.deleted },
         None => DeskError::NotFound(Subject::Key(id)),
     })
+}
+
+/// Returns the error that says that a key is a canary key.
+fn refuse_canary(key: &Key) -> Result<(), DeskError> {
+    if key.is_canary { Err(DeskError::Canary { prefix: key.prefix.clone() }) } else { Ok(()) }
 }
 
 /// Returns a key in the version that was picked.

@@ -28,6 +28,8 @@ pub struct KeyDetails {
     pub refused: Vec<Refused>,
     /// The sources of accepted requests, the latest first; the older ones, counted together, last.
     pub sources: Vec<UsedSource>,
+    /// The sources of the uses of a canary key, or of the requests that were rejected during the last outage of another key.
+    pub rejected: Vec<UsedSource>,
     /// When its successor was delivered; none when there is no successor.
     pub replaced: Option<Instant>,
 }
@@ -108,8 +110,8 @@ pub fn key_details(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Option<Key
 pub fn details_of(r: &Reader<'_>, key: Key, now: Instant) -> Result<KeyDetails, StoreError> {
     let (days, refused) = (usage::last_30_days(r, key.id, now)?, usage::refused(r, key.id, now)?);
     let replaced = keys::replaced_at(r, &key)?;
-    let sources = sources::used_sources(r, &key)?;
-    Ok(KeyDetails { key, days, refused, sources, replaced })
+    let (sources, rejected) = (sources::used_sources(r, &key)?, sources::rejected_meanwhile(r, &key)?);
+    Ok(KeyDetails { key, days, refused, sources, rejected, replaced })
 }
 
 /// Reads from where a key was used in the last 30 days without being allowed to, the latest first. Without an address

@@ -15,7 +15,7 @@ use chrono::TimeDelta;
 
 use super::create_key::add;
 use super::delete_keys::{delete, relink};
-use super::{CreatedKey, DeskError, Picked, Session, as_picked, changes_of_key, existing_key};
+use super::{CreatedKey, DeskError, Picked, Session, as_picked, changes_of_key, existing_key, refuse_canary};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::key::{Key, KeyId, NewKey, Purpose};
@@ -122,6 +122,7 @@ fn claim(store: &Store, ids: &[KeyId], patience: Duration) -> Result<RotationCla
 /// Returns the key as it was picked. Another session's rotation is the error, not the change of version that it caused.
 fn to_rotate(tx: &WriteTx<'_>, picked: Picked) -> Result<Key, DeskError> {
     if let Some(key) = keys::get(tx, picked.id)? {
+        refuse_canary(&key)?;
         refuse_replaced(tx, &key)?;
     }
     as_picked(tx, picked)

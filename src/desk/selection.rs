@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use strum::Display;
 
-use super::{DeskError, KeyDetails, Picked, Session, as_picked, details_of, refuse_replaced, text};
+use super::{
+    CanaryUse, DeskError, KeyDetails, Picked, Session, as_picked, details_of, refuse_replaced, text,
+};
 use crate::domain::Instant;
 use crate::domain::key::{Key, KeyId};
 use crate::domain::text::{capitalized, fold, inert};
@@ -21,6 +23,8 @@ pub enum KeyAction {
     Rotate,
     Disable,
     Enable,
+    /// Of the uses of canary keys.
+    Acknowledge,
     Delete,
 }
 
@@ -38,6 +42,10 @@ pub enum Skip {
     Disabled,
     #[strum(serialize = "not disabled")]
     Enabled,
+    #[strum(serialize = "canary, always rejected")]
+    Canary,
+    #[strum(serialize = "without an alarm")]
+    NoAlarm,
 }
 
 /// Keys that an action leaves out for one reason.
@@ -56,6 +64,8 @@ pub struct Selection {
     pub now: Instant,
     /// The keys that it changes, in the version that was read.
     pub keys: Vec<Picked>,
+    /// The uses of those of them that are canary keys, as far as they were not acknowledged.
+    pub uses: Vec<CanaryUse>,
     /// Some of them by last use and name, the most recently used one first; a single key even if it is left out.
     pub first: Vec<Key>,
     /// How many of them were used in the last 24 hours.
@@ -71,15 +81,18 @@ impl KeyAction {
     /// Among several keys, expired and disabled ones are not rotated: their successors would be valid. A single one is,
     /// after its dialog has said so.
     fn skips(self, key: &Key, is_single: bool, now: Instant) -> Option<Skip> {
-        let (is_expired, is_disabled) = (key.expires <= now, key.disabled.is_some());
+        let (is_expired, is_disabled) = (key.ended(now).is_some(), key.is_disabled(now));
         match self {
+            Self::Rotate | Self::Disable | Self::Enable if key.is_canary => Some(Skip::Canary),
             Self::Rotate if key.replaced_by.is_some() => Some(Skip::Rotated),
             Self::Rotate if !is_single && is_expired => Some(Skip::Expired),
             Self::Rotate if !is_single && is_disabled => Some(Skip::Disabled),
             Self::Disable | Self::Enable if is_expired => Some(Skip::Expired),
-            Self::Disable if is_disabled => Some(Skip::AlreadyDisabled),
+            // The end of a timed one can be changed.
+            Self::Disable if is_disabled && key.disabled_until.is_none() => Some(Skip::AlreadyDisabled),
             Self::Enable if !is_disabled => Some(Skip::Enabled),
-            Self::Rotate | Self::Disable | Self::Enable | Self::Delete => None,
+            Self::Acknowledge if !key.has_alarm() => Some(Skip::NoAlarm),
+            Self::Rotate | Self::Disable | Self::Enable | Self::Acknowledge | Self::Delete => None,
         }
     }
 }
@@ -91,8 +104,8 @@ impl Selection {
         let is_single = keys.len() + deleted == 1;
         keys.sort_by_cached_key(|key| fold(key.name.as_str()));
         let (keys_to_change, first) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
-        let mut selection =
-            Self { now, keys: keys_to_change, first, used: 0, skipped: Vec::new(), details: None };
+        let (uses, skipped) = (Vec::new(), Vec::new());
+        let mut selection = Self { now, keys: keys_to_change, uses, first, used: 0, skipped, details: None };
         let mut skipped: BTreeMap<Skip, Skipped> = BTreeMap::new();
         let mut skip = |why: Skip, count, name: Option<String>| {
             let group = skipped.entry(why).or_insert_with(|| Skipped { why, count: 0, names: Vec::new() });
@@ -110,6 +123,7 @@ impl Selection {
                 continue;
             }
             selection.used += usize::from(key.last_used.is_some_and(|at| at > now - TimeDelta::hours(24)));
+            selection.uses.extend(CanaryUse::of(&key));
             selection.keys.push(Picked { id: key.id, version: key.version });
             selection.first.push(key);
         }

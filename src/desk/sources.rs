@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use crate::domain::Instant;
 use crate::domain::key::{Key, KeyId};
-use crate::domain::text::inert;
 use crate::store::usage::{self, Source, SourceAddress};
 use crate::store::{Reader, StoreError, keys};
 
@@ -43,11 +42,7 @@ impl UsedSource {
     /// The text in a table: the address, or why there is none.
     #[must_use]
     pub fn label(&self) -> String {
-        match &self.source.address {
-            SourceAddress::Known(address) => inert(address),
-            SourceAddress::Unknown => "unknown address".into(),
-            SourceAddress::Older => "older sources".into(),
-        }
+        self.source.address.label()
     }
 }
 
@@ -73,6 +68,19 @@ pub(super) fn rejected_sources(
 ) -> Result<Vec<UsedSource>, StoreError> {
     let sources = usage::sources(r, id, Some(reason))?;
     Ok(sources.into_iter().map(|source| UsedSource { source, moved: None }).collect())
+}
+
+/// Reads the sources of the uses of a canary key, or of the requests that were rejected during the last outage of another
+/// key.
+pub(super) fn rejected_meanwhile(r: &Reader<'_>, key: &Key) -> Result<Vec<UsedSource>, StoreError> {
+    if key.is_canary {
+        return rejected_sources(r, key.id, usage::CANARY);
+    }
+    let Some(since) = key.disabled else { return Ok(Vec::new()) };
+    let mut sources = rejected_sources(r, key.id, usage::DISABLED)?;
+    let is_before = |at| key.disabled_until.is_none_or(|until| at <= until);
+    sources.retain(|used| used.source.last >= since && is_before(used.source.first));
+    Ok(sources)
 }
 
 /// The use of the keys that took a key's place.

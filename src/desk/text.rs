@@ -21,6 +21,9 @@ pub const ALL_APPLICATIONS: &str = "All Applications";
 /// Warns of a name that does not tell a new key from another.
 pub const NAME_IN_USE: &str = "Another key of this Application has this name.";
 
+/// Said of a new canary key.
+pub const CANARY: &str = "Requests that use it are rejected and raise an alarm.";
+
 /// Said while a new secret can be seen.
 pub const SECRET_SHOWN_ONCE: &str =
     "You cannot display the API key after this step. If you lose the value, create a new API key.";
@@ -167,6 +170,17 @@ fn moved_of(moved: usize, all: usize) -> String {
     format!("{moved} of {}", count(all as u64, "source"))
 }
 
+/// Returns the use of a canary key by its sources.
+#[must_use]
+pub fn canary_use(sources: &[UsedSource], now: Instant) -> String {
+    let Some(latest) = sources.iter().max_by_key(|used| used.source.last) else {
+        return "never used".into();
+    };
+    let requests = sources.iter().map(|used| used.source.requests).sum();
+    let last = relative(latest.source.last, now);
+    format!("{}, the last {last} from {}", count(requests, "request"), latest.label())
+}
+
 /// How many sources are named in a sentence.
 const NAMED: usize = 3;
 
@@ -234,7 +248,10 @@ pub fn count(number: u64, noun: &str) -> String {
 pub fn old_key_after_rotation(old: &Key, now: Instant, expires: &str) -> String {
     let used = last_use(old.last_used, old.last_used_from.as_deref(), now);
     let prefix = &old.prefix;
-    if old.ended(now).is_some() || old.is_disabled(now) {
+    if let Some(until) = old.is_disabled_until(now).filter(|until| *until < old.expires) {
+        let until = relative(until, now);
+        format!("The old key {prefix} is disabled, works again {until}, and expires {expires}. {used}.")
+    } else if old.ended(now).is_some() || old.is_disabled(now) {
         format!("The old key {prefix} is rejected. {used}.")
     } else if let Some(rule) = &old.until_unused {
         let length = in_words(rule.length);

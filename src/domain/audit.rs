@@ -42,6 +42,9 @@ pub enum AuditAction {
     KeyDisabled,
     #[strum(serialize = "key.enabled")]
     KeyEnabled,
+    /// Uses of a canary key were acknowledged.
+    #[strum(serialize = "key.acknowledged")]
+    CanaryAcknowledged,
     /// The entry is about the predecessor.
     #[strum(serialize = "key.rotated")]
     KeyRotated,
@@ -94,6 +97,7 @@ impl AuditAction {
             Self::KeyDelivered => "Secret delivered",
             Self::KeyDisabled => "Key disabled",
             Self::KeyEnabled => "Key enabled",
+            Self::CanaryAcknowledged => "Canary acknowledged",
             Self::KeyRotated => "Key rotated",
             Self::KeyEdited => "Key edited",
             Self::KeyOverlapChanged => "Overlap changed",

@@ -218,6 +218,8 @@ pub struct Key {
     pub allowed_sources: AllowedSources,
     /// Always rejected: its use is an alarm.
     pub is_canary: bool,
+    /// The last use of a canary key.
+    pub canary_used: Option<Instant>,
     /// Uses of a canary key up to this instant were acknowledged.
     pub acknowledged: Option<Instant>,
     /// Grows with each change by an administrator. A change that was decided on an older version is rejected.
@@ -229,10 +231,10 @@ impl Key {
     /// enabled again.
     #[must_use]
     pub fn state(&self, now: Instant, soon: TimeDelta) -> KeyState {
-        if self.ended(now).is_some() {
-            if self.replaced_by.is_some() { KeyState::Replaced } else { KeyState::Expired }
-        } else if self.is_canary {
+        if self.is_canary {
             KeyState::Canary
+        } else if self.ended(now).is_some() {
+            if self.replaced_by.is_some() { KeyState::Replaced } else { KeyState::Expired }
         } else if self.is_disabled(now) {
             KeyState::Disabled
         } else if self.expires - now <= soon {
@@ -242,9 +244,13 @@ impl Key {
         }
     }
 
-    /// The instant at which it expired, or ended since it was no longer used; none if it has not.
+    /// The instant at which it expired, or ended since it was no longer used; none if it has not. A canary key never ends:
+    /// its use is an alarm until it is deleted.
     #[must_use]
     pub fn ended(&self, now: Instant) -> Option<Instant> {
+        if self.is_canary {
+            return None;
+        }
         let unused = self.until_unused.as_ref().and_then(|rule| rule.ended(self.last_used, now));
         let expired = (self.expires <= now).then_some(self.expires);
         unused.into_iter().chain(expired).min()
@@ -263,10 +269,22 @@ impl Key {
         is_disabled(self.disabled, self.disabled_until, now)
     }
 
+    /// The instant until which it is disabled, where that ends by itself.
+    #[must_use]
+    pub fn is_disabled_until(&self, now: Instant) -> Option<Instant> {
+        self.disabled_until.filter(|_| self.is_disabled(now))
+    }
+
+    /// Whether it is a canary key with a use that was not acknowledged.
+    #[must_use]
+    pub fn has_alarm(&self) -> bool {
+        self.is_canary && self.canary_used > self.acknowledged
+    }
+
     /// Whether a key is still used after its successor was delivered at `since`. None when it is no longer valid.
     #[must_use]
     pub fn is_still_used(&self, since: Instant, now: Instant) -> Option<bool> {
-        let works = !self.is_disabled(now) && self.ended(now).is_none();
+        let works = !self.is_canary && !self.is_disabled(now) && self.ended(now).is_none();
         works.then(|| self.last_used.is_some_and(|used| used > since))
     }
 }
@@ -359,6 +377,7 @@ mod tests {
             note: None,
             allowed_sources: AllowedSources::default(),
             is_canary: false,
+            canary_used: None,
             acknowledged: None,
             version: 1,
         }
@@ -407,6 +426,18 @@ mod tests {
             [99, 100, 399, 400].map(state),
             [KeyState::Valid, KeyState::Disabled, KeyState::Disabled, KeyState::Valid]
         );
+    }
+
+    #[test]
+    fn a_canary_key_never_ends_and_a_use_is_an_alarm_until_it_is_acknowledged() {
+        let canary = Key { is_canary: true, ..key(10) };
+        assert_eq!([9, 11].map(|now| canary.state(at(now), SOON)), [KeyState::Canary; 2]);
+        let alarm = |used, acknowledged: Option<i64>| {
+            let (canary_used, acknowledged) = (Some(at(used)), acknowledged.map(at));
+            Key { canary_used, acknowledged, ..canary.clone() }.has_alarm()
+        };
+        assert!(!canary.has_alarm());
+        assert_eq!([alarm(5, None), alarm(5, Some(5)), alarm(6, Some(5))], [true, false, true]);
     }
 
     #[test]

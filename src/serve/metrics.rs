@@ -12,6 +12,7 @@ use prometheus::{
 
 use crate::domain;
 use crate::store::lookup::{KeyCounts, Lookup};
+use crate::verify::Reason;
 
 /// The content type of the text format, version 0.0.4.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -27,6 +28,7 @@ pub(super) struct Metrics {
     accepted: IntCounter,
     seconds: Histogram,
     keys: IntGaugeVec,
+    canaries: IntGauge,
     pub connections: IntGauge,
     pub connections_refused: IntCounter,
     lost: IntCounter,
@@ -56,6 +58,8 @@ impl Metrics {
         )?
         .with_label_values(&[env!("CARGO_PKG_VERSION")])
         .set(1);
+        // An alarm is an increase: it needs a number before the first use.
+        decisions.with_label_values(&["refused", Reason::Canary.as_str()]);
         Ok(Self {
             accepted: decisions.with_label_values(&["accepted", ""]),
             decisions,
@@ -64,6 +68,11 @@ impl Metrics {
                 "keydesk_keys",
                 "Keys of all Applications, by state.",
                 &["state"],
+                registry
+            )?,
+            canaries: register_int_gauge_with_registry!(
+                "keydesk_canaries_used",
+                "Canary keys with a use that was not acknowledged.",
                 registry
             )?,
             connections: register_int_gauge_with_registry!(
@@ -96,11 +105,15 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    /// The metrics as text. Without `keys`, while the database cannot be read, that gauge is omitted.
-    pub(super) fn text(&self, keys: Option<KeyCounts>, lost: u64) -> Vec<u8> {
+    /// The metrics as text. Without a census, while the database cannot be read, the numbers of keys are omitted, and that of
+    /// the used canary keys stays.
+    pub(super) fn text(&self, census: Option<Counted>, lost: u64) -> Vec<u8> {
         self.lost.inc_by(lost.saturating_sub(self.lost.get()));
         self.keys.reset();
-        for (state, count) in keys.into_iter().flatten() {
+        if let Some(counted) = &census {
+            self.canaries.set(counted.canaries_used);
+        }
+        for (state, count) in census.iter().flat_map(|counted| counted.keys) {
             self.keys.with_label_values(&[state.as_str()]).set(count);
         }
         let mut text = Vec::new();
@@ -114,23 +127,30 @@ impl Metrics {
 /// How long the numbers of keys are cached: counting a million takes a while.
 const COUNTS_FOR: Duration = Duration::from_secs(10);
 
-/// The numbers of keys by state, cached, read on a separate connection.
+/// The numbers of keys, cached, read on a separate connection.
 pub(super) struct Census {
     pub lookup: Lookup,
     pub clock: fn() -> domain::Instant,
     /// How long before its expiration a key counts as expiring soon.
     pub soon: chrono::TimeDelta,
-    pub counted: Option<(Instant, KeyCounts)>,
+    pub counted: Option<(Instant, Counted)>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Counted {
+    keys: KeyCounts,
+    canaries_used: i64,
 }
 
 impl Census {
-    pub(super) fn counts(census: &Mutex<Self>) -> Option<KeyCounts> {
+    pub(super) fn counts(census: &Mutex<Self>) -> Option<Counted> {
         let mut census = census.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, counts)) = census.counted.filter(|(at, _)| at.elapsed() < COUNTS_FOR) {
-            return Some(counts);
+        if let Some((_, counted)) = census.counted.filter(|(at, _)| at.elapsed() < COUNTS_FOR) {
+            return Some(counted);
         }
-        let counts = census.lookup.counts((census.clock)(), census.soon).ok()?;
-        census.counted = Some((Instant::now(), counts));
-        Some(counts)
+        let keys = census.lookup.counts((census.clock)(), census.soon).ok()?;
+        let counted = Counted { keys, canaries_used: census.lookup.canaries_used().ok()? };
+        census.counted = Some((Instant::now(), counted));
+        Some(counted)
     }
 }

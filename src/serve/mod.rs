@@ -105,7 +105,7 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
         Lookup::open(&options.database, CENSUS_PATIENCE, Arc::default()).map_err(VerifyError::from)?;
     let batch = Batch::new(verifier);
     let metrics = Metrics::new().map_err(io::Error::other).map_err(system("set up the metrics"))?;
-    let rejections = Arc::<RejectionLog>::default();
+    let (rejections, alarms) = (Arc::<RejectionLog>::default(), Arc::<RejectionLog>::default());
     let shared = Shared {
         batch: Arc::clone(&batch),
         metrics,
@@ -114,6 +114,7 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
         required: options.required,
         headers: HeaderCache::default(),
         rejections: Arc::clone(&rejections),
+        alarms: Arc::clone(&alarms),
         census: Mutex::new(Census { lookup, clock: clock::now, soon: options.soon, counted: None }),
     };
     let deciding = tokio::spawn(Arc::clone(&batch).run());
@@ -130,6 +131,7 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
     deciding.abort();
     let _ = deciding.await;
     rejections.report();
+    alarms.report();
     // Dropping the verifier writes the recorded use.
     drop(batch);
     Ok(())

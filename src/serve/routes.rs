@@ -32,6 +32,8 @@ pub(super) struct Shared {
     pub required: Option<KeyType>,
     pub headers: HeaderCache,
     pub rejections: Arc<RejectionLog>,
+    /// Of uses of canary keys.
+    pub alarms: Arc<RejectionLog>,
     pub census: Mutex<Census>,
 }
 
@@ -53,19 +55,35 @@ struct Presented {
 
 struct Rejection {
     reason: &'static str,
+    /// Whether the key must never be used.
+    is_alarm: bool,
     /// The key that it is attributed to.
     key: Option<KeyId>,
 }
 
+impl Rejection {
+    fn log(self, from: Option<IpAddr>, application: Option<&str>) {
+        let Self { reason, is_alarm, key } = self;
+        let (key, from) = (key.map(tracing::field::display), from.map(tracing::field::display));
+        // A key in the path by mistake must not be logged.
+        let application = application.filter(|name| !token::holds_secret(name));
+        if is_alarm {
+            tracing::warn!(key, reason, from, application, "canary key used");
+        } else {
+            tracing::info!(key, reason, from, application, "rejected");
+        }
+    }
+}
+
 impl From<Refusal> for Rejection {
     fn from(refusal: Refusal) -> Self {
-        Self { reason: refusal.reason.as_str(), key: refusal.key }
+        Self { reason: refusal.reason.as_str(), is_alarm: refusal.reason == Reason::Canary, key: refusal.key }
     }
 }
 
 impl From<CredentialFault> for Rejection {
     fn from(fault: CredentialFault) -> Self {
-        Self { reason: fault.into(), key: None }
+        Self { reason: fault.into(), is_alarm: false, key: None }
     }
 }
 
@@ -141,25 +159,30 @@ impl Shared {
                 verifier.record_use(key.id, from);
                 self.headers.accepted(&key)
             }
-            Ok(Err(Rejection { reason, key })) => {
-                if tracing::enabled!(tracing::Level::INFO) && self.rejections.has_room(began + took) {
-                    tracing::info!(
-                        key = key.map(tracing::field::display),
-                        reason,
-                        from = from.map(tracing::field::display),
-                        // A key in the path by mistake must not be logged.
-                        application = application.as_deref().filter(|name| !token::holds_secret(name)),
-                        "rejected"
-                    );
-                }
+            Ok(Err(rejection)) => {
+                let Rejection { reason, key, .. } = rejection;
                 self.metrics.not_accepted("refused", reason, took);
                 verifier.record_rejection(reason, key, from);
-                http_responses::rejected(application.as_deref())
+                let response = http_responses::rejected(application.as_deref());
+                if self.is_logged(&rejection, began + took) {
+                    // After the response, so that a use of a canary key takes as long as another rejection.
+                    tokio::spawn(async move { rejection.log(from, application.as_deref()) });
+                }
+                response
             }
             Err(Unavailable) => {
                 self.metrics.not_accepted("error", "database", took);
                 http_responses::unavailable()
             }
+        }
+    }
+
+    /// Other rejections leave no line of an alarm out.
+    fn is_logged(&self, rejection: &Rejection, now: Instant) -> bool {
+        if rejection.is_alarm {
+            tracing::enabled!(tracing::Level::WARN) && self.alarms.has_room(now)
+        } else {
+            tracing::enabled!(tracing::Level::INFO) && self.rejections.has_room(now)
         }
     }
 

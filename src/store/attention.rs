@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use rusqlite::params;
 use rusqlite::types::Value;
 
-use super::convert::{self, KEY_COLUMNS, WITH_KEYS};
+use super::convert::{self, HAS_ALARM, KEY_COLUMNS, WITH_KEYS};
 use super::keys::{TOMBSTONE, select, tombstone_of};
 use super::usage::day_of;
 use super::{Reader, StoreError};
@@ -67,6 +67,19 @@ pub fn deleted_in_use(
             Ok(DeletedInUse { tombstone: tombstone_of(row)?, last, last_from })
         },
     )
+}
+
+/// Canary keys with a use that was not acknowledged, by name, at most `most`.
+pub fn canaries_used(r: &Reader<'_>, scope: Scope, most: usize) -> Result<FoundKeys, StoreError> {
+    let application = match scope {
+        Scope::Application(id) => Some(id.0),
+        Scope::All => None,
+    };
+    let sql = format!(
+        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_canaries {WITH_KEYS} WHERE {HAS_ALARM} \
+         AND (?1 IS NULL OR k.application_id = ?1) ORDER BY k.name_order, k.key_id LIMIT ?2"
+    );
+    Ok(FoundKeys::cut(select(r, &sql, vec![application.into(), number(most + 1)])?, most))
 }
 
 fn number(value: usize) -> Value {
@@ -160,7 +173,7 @@ pub fn undelivered(
 ) -> Result<FoundKeys, StoreError> {
     let sql = format!(
         "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_undelivered {WITH_KEYS} WHERE k.application_id = ? \
-         AND k.delivered IS NULL AND k.is_disabled = 0 AND k.expires > ? AND k.replaced_by IS NULL AND s.last IS NULL \
+         AND k.canary = 0 AND k.delivered IS NULL AND k.is_disabled = 0 AND k.expires > ? AND k.replaced_by IS NULL AND s.last IS NULL \
          ORDER BY k.key_id LIMIT ?"
     );
     let values = vec![application.0.into(), now.timestamp().into(), number(most + 1)];

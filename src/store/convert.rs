@@ -32,15 +32,20 @@ pub(super) const KEY_COLUMNS: &str = concat!(
      k.expires, k.disabled, k.delivered, s.last, s.last_from, k.replaces, k.replaced_by, k.version, k.disabled_until, \
      k.owner, k.note, k.allowed_sources, k.canary, k.acknowledged, ",
     until_unused_columns!(),
-    ", k.latest_expires"
+    ", k.latest_expires, \
+     CASE WHEN k.canary THEN (SELECT max(last) FROM key_sources WHERE key_id = k.key_id AND reason = 'canary') END"
 );
 
 /// The number of columns in [`KEY_COLUMNS`].
-pub(super) const KEY_COLUMN_COUNT: usize = 30;
+pub(super) const KEY_COLUMN_COUNT: usize = 31;
 
 /// The creator of a key `k`, and its last use.
 pub(super) const WITH_KEYS: &str =
     "CROSS JOIN users u ON u.id = k.creator_id LEFT JOIN key_use s ON s.key_id = k.key_id";
+
+/// A condition on the canary keys `k` with a use that was not acknowledged.
+pub(super) const HAS_ALARM: &str = "k.canary = 1 AND EXISTS (SELECT 1 FROM key_sources a WHERE a.key_id = k.key_id \
+     AND a.reason = 'canary' AND (k.acknowledged IS NULL OR a.last > k.acknowledged))";
 
 /// What lists are ordered by where they are ordered by name.
 pub(super) fn name_order(name: &Name) -> String {
@@ -170,6 +175,7 @@ pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
         note: row.get::<_, Option<String>>(20)?.map(Note::from_stored),
         allowed_sources: allowed_sources(row, 21)?,
         is_canary: row.get(22)?,
+        canary_used: maybe_instant(row, 30)?,
         acknowledged: maybe_instant(row, 23)?,
         until_unused: until_unused(row, 24, disabled, disabled_until)?.map(Box::new),
         latest_expires: maybe_instant(row, 29)?,

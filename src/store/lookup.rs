@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::continuity::{Continuity, FileWatch};
+use super::convert::HAS_ALARM;
 use super::{StoreError, convert, open};
 use crate::domain::Instant;
 use crate::domain::key::{Accepted, KeyId, KeyState};
@@ -237,12 +238,12 @@ impl Lookup {
         let mut counts = self
             .connection
             .query_row(
-                "SELECT count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NULL), \
+                "SELECT count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NULL AND NOT canary), \
                  count(*) FILTER (WHERE expires > ?1 AND is_disabled AND NOT canary), \
                  count(*) FILTER (WHERE expires > ?1 AND expires <= ?2 AND NOT is_disabled AND NOT canary), \
                  count(*) FILTER (WHERE expires > ?1 AND expires > ?2 AND NOT is_disabled AND NOT canary), \
-                 count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NOT NULL), \
-                 count(*) FILTER (WHERE expires > ?1 AND canary) \
+                 count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NOT NULL AND NOT canary), \
+                 count(*) FILTER (WHERE canary) \
                  FROM keys INDEXED BY keys_by_state",
                 [now, soon],
                 |row| {
@@ -276,6 +277,14 @@ impl Lookup {
             }
         }
         Ok(counts)
+    }
+
+    /// Counts the canary keys with a use that was not acknowledged.
+    pub fn canaries_used(&self) -> Result<i64, StoreError> {
+        let sql = format!("SELECT count(*) FROM keys k INDEXED BY keys_canaries WHERE {HAS_ALARM}");
+        self.connection
+            .query_row(&sql, [], |row| row.get(0))
+            .map_err(|error| StoreError::from_sqlite(&error, "counting canary keys", &self.path))
     }
 
     /// Reads what the database has for a text. Caches a key.

@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::{Reader, StoreError, convert};
 use crate::domain::Instant;
 use crate::domain::key::KeyId;
-use crate::domain::text::Name;
+use crate::domain::text::{Name, inert};
 
 /// The number of a day: days since 1970-01-01, UTC.
 #[must_use]
@@ -105,6 +105,12 @@ pub struct Source {
 /// The reason for rejecting a deleted key, as in logs and metrics.
 pub const DELETED: &str = "deleted";
 
+/// The reason for rejecting a disabled key, as in logs and metrics.
+pub const DISABLED: &str = "disabled";
+
+/// The reason for rejecting a canary key.
+pub const CANARY: &str = "canary";
+
 /// Where requests came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceAddress {
@@ -113,6 +119,18 @@ pub enum SourceAddress {
     Unknown,
     /// The sources that are too old to be listed alone.
     Older,
+}
+
+impl SourceAddress {
+    /// The text in a table: the address, or why there is none.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Known(address) => inert(address),
+            Self::Unknown => "unknown address".into(),
+            Self::Older => "older sources".into(),
+        }
+    }
 }
 
 /// The sources of the accepted requests with a key, or of those that were rejected for a reason (as in logs and metrics),

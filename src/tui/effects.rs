@@ -131,6 +131,9 @@ impl Effects {
                 let keys = desk.perform(now, |session| desk::on_unchanged(session, &picked, set))?;
                 Outcome::AccessSet(keys, access)
             }
+            Operation::AcknowledgeCanaries(uses) => Outcome::Acknowledged(
+                desk.perform(now, |session| desk::acknowledge_canaries(session, &uses))?,
+            ),
             Operation::CreateApplication(name) => Outcome::ApplicationCreated(
                 desk.perform(now, |session| desk::create_application(session, &name))?,
             ),

@@ -68,6 +68,12 @@ fn the_json_of_a_key_follows_the_contract() {
     expected["created"] = document["created"].clone();
     assert_eq!(home.run(&["keys", "list", "--json"]).json(), json!([expected]));
     expected["sources"] = json!([]);
+    // What only the details have.
+    for (field, value) in
+        [("rejected", json!([])), ("canary_used", json!(null)), ("acknowledged", json!(null))]
+    {
+        expected[field] = value;
+    }
     assert_eq!(shown.json(), expected);
 
     let (test, _) = home.key("Generic", &["--type", "test"]);

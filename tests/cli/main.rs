@@ -6,6 +6,7 @@ mod support;
 
 mod audit;
 mod backup_and_export;
+mod canaries;
 mod check;
 mod completions;
 mod deletion_receipt;
@@ -18,6 +19,7 @@ mod help;
 mod keys;
 mod leaks;
 mod long_audit_log;
+mod outages;
 mod recipes;
 mod rotate;
 mod rotate_due;

@@ -34,6 +34,9 @@ fn every_operation_writes_its_entry() {
     let ending = desk::Ending::After(TimeDelta::hours(1));
     let rotated = desk::rotate_keys(&mut desk.session(), &picked(&enabled[0]), ending).unwrap();
     desk::delete_keys(&mut desk.session(), &picked(&rotated[0].old)).unwrap();
+    let canary = crate::fixtures::used_canary(&mut desk);
+    let seen = desk::CanaryUse::of(&canary).unwrap();
+    desk::acknowledge_canaries(&mut desk.session(), &[seen]).unwrap();
     let made = desk::create_application(&mut desk.session(), &name("Billing")).unwrap();
     let renamed =
         desk::rename_application(&mut desk.session(), made.id, made.version, &name("Invoices")).unwrap();

@@ -1,5 +1,6 @@
 //! Keys, users and secrets for the tests of the store.
 
+use keydesk::Verifier;
 use keydesk::desk::{self, CreatedKey, Picked};
 use keydesk::domain::application::ApplicationId;
 use keydesk::domain::key::{Key, NewKey};
@@ -9,7 +10,7 @@ use keydesk::domain::user::{Email, User};
 use keydesk::store::keys::{self, KeyQuery};
 use keydesk::store::users;
 
-use crate::support::TestDesk;
+use crate::support::{TestDesk, noon};
 
 pub fn application(desk: &TestDesk) -> ApplicationId {
     desk.application()
@@ -31,6 +32,16 @@ pub fn wanted(desk: &TestDesk, key: &str, days: i64) -> NewKey {
 pub fn create(desk: &mut TestDesk, key: &str) -> CreatedKey {
     let new = wanted(desk, key, 90);
     desk.create(&new)
+}
+
+/// A canary key that was used from 10.0.0.9.
+pub fn used_canary(desk: &mut TestDesk) -> Key {
+    let new = wanted(desk, "CI canary", 90);
+    let CreatedKey { key, secret } = desk::create_canary_key(&mut desk.session(), &new).unwrap();
+    let verifier = Verifier::with_clock(desk.path(), noon).unwrap();
+    verifier.verify_from(secret.expose(), None, "10.0.0.9".parse().ok()).unwrap();
+    drop(verifier);
+    desk.store.read(|r| keys::get(r, key.id)).unwrap().unwrap()
 }
 
 pub fn picked(key: &Key) -> [Picked; 1] {

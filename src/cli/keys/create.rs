@@ -10,6 +10,7 @@ use crate::cli::prompt;
 use crate::cli::resolve;
 use crate::cli::secret_output::{Destination, DestinationArgs, Outcome};
 use crate::cli::values;
+use crate::desk::text::CANARY;
 use crate::desk::{self, CreatedKey, Desk, text};
 use crate::domain::application::Application;
 use crate::domain::expiry::{parse_when, suggested_name, warnings};
@@ -24,6 +25,7 @@ const EXAMPLES: Examples = Examples(&[
     ("keydesk keys create Checkout --owner 'Payments team' --from 10.0.0.0/8", ""),
     ("keydesk keys create Checkout --out checkout.key", ""),
     ("keydesk keys create Checkout --env-file .env --env-name CHECKOUT_KEY", ""),
+    ("keydesk keys create \"CI canary\" --canary", "plant it where it must never be used"),
     ("keydesk keys create Checkout | vault kv put secret/checkout key=-", ""),
 ]);
 
@@ -59,6 +61,9 @@ pub(crate) struct Args {
     /// Accept the key only from these addresses and networks
     #[arg(long, value_name = "ADDR,...")]
     from: Option<String>,
+    /// Create a canary key: it looks like any other, is always rejected, never expires, and its use is an alarm
+    #[arg(long)]
+    canary: bool,
     #[command(flatten)]
     destination: DestinationArgs,
 }
@@ -88,13 +93,17 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     // No key is created that could not be delivered.
     destination.check(context)?;
     let application = application(context, &desk)?;
+    if args.canary && args.expires.is_some() {
+        context.output.warn("a canary key does not expire: --expires has no effect");
+    }
+    let expires = args.expires.or_else(|| args.canary.then(|| default_expiry(context)));
     let Choice { name, kind, expires } = match name {
         Some(name) => Choice {
             name,
             kind: kind.unwrap_or(KeyKind::Generic),
-            expires: args.expires.unwrap_or_else(|| default_expiry(context)),
+            expires: expires.unwrap_or_else(|| default_expiry(context)),
         },
-        None => ask(context, &desk, &application, kind, args.expires)?,
+        None => ask(context, &desk, &application, kind, expires)?,
     };
     // The time at which the key is created, so that a lifetime of 90 days is 90 days to the second.
     let now = clock::now();
@@ -116,10 +125,11 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     if !same_name.is_empty() {
         context.output.warn(text::NAME_IN_USE);
     }
-    for warning in warnings(expires, &Zone::Local, in_month) {
+    for warning in warnings(expires, &Zone::Local, in_month).into_iter().filter(|_| !args.canary) {
         context.output.warn(&warning.to_string());
     }
-    let created = context.change_at(now, &mut desk, |session| desk::create_key(session, &new))?;
+    let create = if args.canary { desk::create_canary_key } else { desk::create_key };
+    let created = context.change_at(now, &mut desk, |session| create(session, &new))?;
     let CreatedKey { key, secret } = created;
     let shown = Shown {
         key,
@@ -128,14 +138,15 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         days: Vec::new(),
         sources: Vec::new(),
         used_since_rotation: None,
+        rejected: Vec::new(),
     };
-    context.output.say(&format!(
-        "Key {} ({}) created in {}. It expires {}.",
-        shown.key.prefix,
-        shown.key.name,
-        application.name,
-        context.exact(shown.key.expires)
-    ));
+    let key = &shown.key;
+    context.output.say(&if key.is_canary {
+        format!("Canary key {} ({}) created in {}. {CANARY}", key.prefix, key.name, application.name)
+    } else {
+        let expires = context.exact(key.expires);
+        format!("Key {} ({}) created in {}. It expires {expires}.", key.prefix, key.name, application.name)
+    });
     let outcome = destination
         .deliver(context, &secret, &shown.document(context))
         .map_err(|reason| not_delivered(&shown.key, &reason))?;

@@ -118,7 +118,7 @@ fn working_predecessors(
         while let Some(id) = next.filter(|id| seen.insert(*id)) {
             let Some(key) = keys::get(reader, id)? else { break };
             next = key.replaces;
-            if key.disabled.is_none() && key.expires > context.now {
+            if !key.is_disabled(context.now) && key.ended(context.now).is_none() {
                 working.push(key);
             }
         }

@@ -13,9 +13,10 @@ use crate::cli::resolve::{self, AllApplications};
 use crate::cli::values;
 use crate::desk::text;
 use crate::domain::application::Scope;
-use crate::domain::expiry::relative_short;
+use crate::domain::expiry::{relative_short, until_short};
 use crate::domain::key::{Key, KeyState};
 use crate::domain::text::inert;
+use crate::host::clock::Zone;
 use crate::store::applications;
 use crate::store::keys::{KeyQuery, KeySort};
 
@@ -115,13 +116,16 @@ fn row(context: &Context, key: &Key, application: Option<&str>) -> Vec<Cell> {
         Cell::plain(key.id.as_str()),
         Cell::plain(context.settings.catalog.label(&key.kind)),
         Cell::plain(key.key_type.as_str()),
-        Cell::plain(relative_short(key.expires, context.now)),
-        Cell::styled(state.label(), style(state)),
+        match key.is_canary {
+            true => Cell::styled("never", Style::Faint),
+            false => Cell::plain(relative_short(key.expires, context.now)),
+        },
+        Cell::styled(state_label(context, key), style(state)),
         match &key.creator.email {
             Some(email) => Cell::plain(email.to_string()),
             None => Cell::styled("(deleted)", Style::Faint),
         },
-        match (key.last_used, &key.last_used_from) {
+        match (key.last_used.or(key.canary_used), &key.last_used_from) {
             (None, _) => Cell::styled("never", Style::Faint),
             (Some(at), from) => Cell::plain(format!(
                 "{}{}",
@@ -140,6 +144,16 @@ fn row(context: &Context, key: &Key, application: Option<&str>) -> Vec<Cell> {
         cells.insert(1, Cell::plain(inert(application)));
     }
     cells
+}
+
+/// The state of a key with the end of an outage, or whether a canary key was used.
+pub(super) fn state_label(context: &Context, key: &Key) -> String {
+    let label = key.state(context.now, context.settings.expires_soon).label();
+    match key.is_disabled_until(context.now).filter(|_| key.ended(context.now).is_none()) {
+        Some(until) => format!("{label} until {}", until_short(until, context.now, &Zone::Local)),
+        None if key.has_alarm() => format!("{label} (used)"),
+        None => label.to_owned(),
+    }
 }
 
 /// The color of a state, which is always displayed with its word.

@@ -1,5 +1,6 @@
 //! `keydesk keys`: one file for each command.
 
+mod acknowledge;
 mod create;
 mod delete;
 mod disable;
@@ -26,7 +27,7 @@ const EXAMPLES: Examples = Examples(&[
     ("keydesk keys rotate Checkout --leaked", ""),
 ]);
 
-/// List, create, rotate, show, edit, disable, enable and delete keys
+/// List, create, rotate, show, edit, disable, enable, acknowledge and delete keys
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(crate) enum Command {
@@ -39,6 +40,7 @@ pub(crate) enum Command {
     Edit(edit::Args),
     Disable(disable::Args),
     Enable(enable::Args),
+    Acknowledge(acknowledge::Args),
     #[command(visible_alias = "rm")]
     Delete(delete::Args),
     Usage(usage::Args),
@@ -54,6 +56,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, CommandEr
         Command::Edit(args) => edit::run(context, &args),
         Command::Disable(args) => disable::run(context, &args),
         Command::Enable(args) => enable::run(context, &args),
+        Command::Acknowledge(args) => acknowledge::run(context, &args),
         Command::Delete(args) => delete::run(context, &args),
         Command::Usage(args) => usage::run(context, &args),
     }

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
+use super::list::state_label;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
-use crate::cli::output::documents::KeyDocument;
+use crate::cli::output::documents::{KeyDocument, RejectedDocument};
 use crate::cli::resolve;
 use crate::cli::source_table;
 use crate::desk::{self, KeyDetails, Moved, UsedSource, text};
@@ -40,6 +41,8 @@ pub(super) struct Shown {
     pub(super) sources: Vec<UsedSource>,
     /// Whether it has been used since its successor was delivered.
     pub(super) used_since_rotation: Option<bool>,
+    /// The sources of the uses of a canary key, or of the rejected requests during the last outage of another key.
+    pub(super) rejected: Vec<UsedSource>,
 }
 
 impl Shown {
@@ -50,8 +53,8 @@ impl Shown {
             application.map(|application| application.name.as_str().to_owned()).unwrap_or_default();
         let details = desk::details_of(reader, key, context.now)?;
         let (uses_30d, used_since_rotation) = (details.uses(), details.used_since_rotation(context.now));
-        let KeyDetails { key, days, sources, .. } = details;
-        Ok(Self { key, application, uses_30d, days, sources, used_since_rotation })
+        let KeyDetails { key, days, sources, rejected, .. } = details;
+        Ok(Self { key, application, uses_30d, days, sources, used_since_rotation, rejected })
     }
 
     /// Reads those of several keys in one transaction.
@@ -83,6 +86,10 @@ struct ShownDocument<'a> {
     /// Of the sources that are too old to be listed alone; left out where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     older_sources: Option<OlderDocument>,
+    /// The sources of the uses of a canary key, or of the rejected requests during the last outage of another key.
+    rejected: Vec<RejectedDocument<'a>>,
+    canary_used: Option<String>,
+    acknowledged: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -119,7 +126,14 @@ impl<'a> ShownDocument<'a> {
             let moved = moved.map(|moved| moved == Moved::Yes);
             sources.push(SourceDocument { address, requests, first, last, moved });
         }
-        Self { key: shown.document(context), sources, older_sources }
+        Self {
+            key: shown.document(context),
+            sources,
+            older_sources,
+            rejected: shown.rejected.iter().map(|used| RejectedDocument::of(&used.source)).collect(),
+            canary_used: shown.key.canary_used.map(rfc3339),
+            acknowledged: shown.key.acknowledged.map(rfc3339),
+        }
     }
 }
 
@@ -141,19 +155,22 @@ fn facts(context: &Context, shown: &Shown) -> String {
         ("Application", Some(inert(&shown.application))),
         ("Platform", Some(context.settings.catalog.label(&key.kind))),
         ("Type", Some(key.key_type.as_str().to_owned())),
-        ("State", Some(key.state(context.now, context.settings.expires_soon).label().to_owned())),
-        ("Expires", Some(context.exact(key.expires))),
+        ("State", Some(state_label(context, key))),
+        ("Expires", Some(if key.is_canary { "never".to_owned() } else { context.exact(key.expires) })),
         ("Ends", text::ends_when(key, context.now)),
         ("Earliest end", text::ends_at_the_earliest(key, context.now, |at| context.exact(at))),
         ("Disabled", key.disabled.map(|at| context.exact(at))),
+        ("Disabled until", key.disabled_until.map(|at| context.exact(at))),
         ("Created", Some(context.exact(key.created))),
         ("Creator", Some(text::creator(&key.creator))),
         ("Owner", key.owner.as_ref().map(ToString::to_string)),
         ("Note", key.note.as_ref().map(ToString::to_string)),
         ("Allowed sources", text::allowed_sources(key)),
         ("Secret", Some(delivered(context, key))),
-        ("Last used", Some(last_used(context, key))),
-        ("30-day requests", Some(shown.uses_30d.to_string())),
+        ("Last used", (!key.is_canary).then(|| last_used(context, key))),
+        ("30-day requests", (!key.is_canary).then(|| shown.uses_30d.to_string())),
+        ("Canary used", key.is_canary.then(|| canary_used(context, key))),
+        ("Acknowledged", key.acknowledged.map(|at| format!("uses until {}", context.exact(at)))),
         ("Replaces", id(&key.replaces)),
         ("Replaced by", id(&key.replaced_by)),
         ("Still in use", shown.used_since_rotation.map(|used| text::still_in_use(used).to_owned())),
@@ -162,8 +179,23 @@ fn facts(context: &Context, shown: &Shown) -> String {
     for (label, value) in fields {
         lines.extend(value.map(|value| format!("  {label:<16}{value}")));
     }
+    let title = if shown.key.is_canary { "Used by" } else { "Rejected while disabled" };
+    if !shown.rejected.is_empty() {
+        lines.extend([String::new(), format!("  {title}:")]);
+        lines.extend(source_table::lines(context, &shown.rejected).into_iter().skip(1));
+    }
     lines.extend(source_table::lines(context, &shown.sources));
     lines.join("\n")
+}
+
+fn canary_used(context: &Context, key: &Key) -> String {
+    match key.canary_used {
+        None => "never".into(),
+        Some(at) if key.has_alarm() => {
+            format!("{}. Acknowledge it with: keydesk keys acknowledge {}", context.exact(at), key.id)
+        }
+        Some(at) => context.exact(at),
+    }
 }
 
 fn delivered(context: &Context, key: &Key) -> String {

@@ -10,6 +10,7 @@ use crate::domain::key::{Key, KeyId};
 use crate::domain::source;
 use crate::domain::text::{Name, Note};
 use crate::domain::user::{Email, User};
+use crate::store::usage::{Source, SourceAddress};
 
 #[derive(Clone, Serialize)]
 pub(crate) struct KeyDocument<'a> {
@@ -90,6 +91,31 @@ impl<'a> KeyDocument<'a> {
 
     pub(crate) fn with_secret(self, secret: &'a str) -> Self {
         Self { secret: Some(secret), ..self }
+    }
+}
+
+/// A source of rejected requests. The address is null where it is not known, and `*` stands for those that are too old to be
+/// listed alone.
+#[derive(Serialize)]
+pub(crate) struct RejectedDocument<'a> {
+    address: Option<&'a str>,
+    requests: u64,
+    first: String,
+    last: String,
+}
+
+impl<'a> RejectedDocument<'a> {
+    pub(crate) fn of(source: &'a Source) -> Self {
+        Self {
+            address: match &source.address {
+                SourceAddress::Known(address) => Some(address),
+                SourceAddress::Unknown => None,
+                SourceAddress::Older => Some("*"),
+            },
+            requests: source.requests,
+            first: rfc3339(source.first),
+            last: rfc3339(source.last),
+        }
     }
 }
 

@@ -86,6 +86,18 @@ pub fn local<Z: TimeZone>(at: Instant, zone: &Z) -> String {
     if offset.local_minus_utc() == 0 { format!("{clock} UTC") } else { format!("{clock} {offset}") }
 }
 
+/// An instant to come in at most six cells: `14:05`, from a day on `Nov 29`, from a year on `2027`.
+#[must_use]
+pub fn until_short<Z: TimeZone>(at: Instant, now: Instant, zone: &Z) -> String {
+    let there = at.with_timezone(zone).naive_local();
+    let format = match (at - now).num_hours() {
+        ..24 => "%H:%M",
+        24..8_760 => "%b %-d",
+        8_760.. => "%Y",
+    };
+    there.format(format).to_string()
+}
+
 /// `in 89 days`, `3 s ago`, `now`.
 #[must_use]
 pub fn relative(at: Instant, now: Instant) -> String {
@@ -238,6 +250,11 @@ mod tests {
         ] {
             assert_eq!(relative_short(now + TimeDelta::seconds(seconds), now), text, "{seconds}");
         }
+        let until = |hours| until_short(now + TimeDelta::hours(hours), now, &east());
+        assert_eq!(
+            [1, 23, 24, 24 * 364, 24 * 365].map(until),
+            ["11:00", "09:00", "Nov 24", "Nov 22", "2027"]
+        );
         assert_eq!(suggested_name("Braze", now, &Utc), "Braze November 2026");
     }
 }

@@ -280,6 +280,22 @@ pub fn set_disabled(tx: &WriteTx<'_>, id: KeyId, outage: Option<Outage>) -> Resu
     Ok(())
 }
 
+/// Records up to which instant the uses of a canary key were acknowledged.
+pub(crate) fn set_acknowledged(tx: &WriteTx<'_>, id: KeyId, at: Instant) -> Result<(), StoreError> {
+    let (what, at) = ("acknowledging the use of a canary key", at.timestamp());
+    tx.change_one(
+        what,
+        "UPDATE keys SET acknowledged = ?2, version = version + 1 WHERE key_id = ?1 AND canary = 1",
+        params![id.as_str(), at],
+    )?;
+    tx.expect(
+        what,
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND acknowledged = ?)",
+        [id.to_string().into(), at.into()],
+    );
+    Ok(())
+}
+
 /// Deletes a key and leaves its tombstone.
 pub fn delete(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), StoreError> {
     let what = "deleting a key";

@@ -44,21 +44,18 @@ impl Condition {
             KeyState::ExpiresSoon => {
                 self.and(&format!("{works} AND k.expires > ? AND k.expires <= ?"), [now.into(), soon.into()]);
             }
-            KeyState::Expired => self.and("k.expires <= ? AND k.replaced_by IS NULL", [now.into()]),
+            KeyState::Expired => {
+                self.and("k.canary = 0 AND k.expires <= ? AND k.replaced_by IS NULL", [now.into()]);
+            }
             KeyState::Replaced => self.and(
-                &format!("(k.expires <= ? AND k.replaced_by IS NOT NULL OR k.key_id IN ({unused}))"),
+                &format!("k.canary = 0 AND (k.expires <= ? AND k.replaced_by IS NOT NULL OR k.key_id IN ({unused}))"),
                 [now.into()],
             ),
             KeyState::Disabled => self.and(
                 &format!("{lasting} AND (k.is_disabled = 1 OR k.key_id IN ({paused})) AND k.expires > ?"),
                 [now.into()],
             ),
-            KeyState::Canary => {
-                self.and(
-                    &format!("k.canary = 1 AND k.expires > ? AND k.key_id NOT IN ({unused})"),
-                    [now.into()],
-                );
-            }
+            KeyState::Canary => self.and("k.canary = 1", []),
         }
         Ok(())
     }
@@ -82,16 +79,19 @@ impl Condition {
                 KeyTerm::State(state) => self.state(r, *state)?,
                 KeyTerm::Type(key_type) => self.and("k.type = ?", [key_type.as_str().to_owned().into()]),
                 KeyTerm::NeverUsed => {
-                    self.and("NOT EXISTS (SELECT 1 FROM key_use x WHERE x.key_id = k.key_id)", []);
+                    let sql =
+                        "k.canary = 0 AND NOT EXISTS (SELECT 1 FROM key_use x WHERE x.key_id = k.key_id)";
+                    self.and(sql, []);
                 }
                 KeyTerm::Used(Span::LessThan(length)) => self.used(">", ago(length)),
                 KeyTerm::Used(Span::MoreThan(length)) => self.used("<", ago(length)),
                 KeyTerm::Expires(Span::LessThan(length)) => {
                     let until = from_now(length);
-                    self.and("k.expires > ? AND k.expires < ?", [now.timestamp().into(), until.into()]);
+                    let sql = "k.canary = 0 AND k.expires > ? AND k.expires < ?";
+                    self.and(sql, [now.timestamp().into(), until.into()]);
                 }
                 KeyTerm::Expires(Span::MoreThan(length)) => {
-                    self.and("k.expires > ?", [from_now(length).into()]);
+                    self.and("k.canary = 0 AND k.expires > ?", [from_now(length).into()]);
                 }
             }
         }

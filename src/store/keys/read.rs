@@ -122,15 +122,17 @@ pub fn attention(
         "counting the keys that expire soon",
         "SELECT count(*) FROM (SELECT 1 FROM keys INDEXED BY keys_by_state \
          WHERE application_id = ?1 AND is_disabled = 0 AND expires > ?2 AND expires <= ?3 AND replaced_by IS NULL \
-         AND canary = 0          LIMIT ?4)",
+         AND canary = 0 LIMIT ?4)",
         params![application.0, now.timestamp(), until.timestamp(), MOST_ATTENTION],
     )
 }
 
-/// How many keys expire from one instant until before another.
+/// How many keys expire from one instant until before another, without canary keys.
 pub fn expiring(r: &Reader<'_>, scope: Scope, from: Instant, until: Instant) -> Result<u64, StoreError> {
-    let sql = "SELECT count(*) FROM keys INDEXED BY keys_by_expires \
-               WHERE application_id = ?1 AND expires >= ?2 AND expires < ?3";
+    let sql = "SELECT (SELECT count(*) FROM keys INDEXED BY keys_by_expires \
+               WHERE application_id = ?1 AND expires >= ?2 AND expires < ?3) \
+               - (SELECT count(*) FROM keys INDEXED BY keys_canaries \
+               WHERE canary = 1 AND application_id = ?1 AND expires >= ?2 AND expires < ?3)";
     let count = |application: ApplicationId| {
         let values = params![application.0, from.timestamp(), until.timestamp()];
         r.value::<u64>("counting the keys of a month", sql, values)

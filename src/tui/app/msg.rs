@@ -6,7 +6,8 @@ use crate::config::bindings::{Action, Chord};
 use crate::config::remembered::Remembered;
 use crate::desk::known_head::KnownHeadCheck;
 use crate::desk::{
-    Batch, CreatedKey, DeskError, Ending, Identified, KeyAccess, KeyAction, Picked, Rotated, Selection, SetUp,
+    Batch, CanaryUse, CreatedKey, DeskError, Ending, Identified, KeyAccess, KeyAction, Picked, Rotated,
+    Selection, SetUp,
 };
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId, Scope};
@@ -169,6 +170,8 @@ pub enum Operation {
     DeleteKeys(Vec<Picked>),
     RotateKeys(Vec<Picked>, Ending),
     SetAccess(Vec<Picked>, KeyAccess),
+    /// Uses of canary keys that were seen.
+    AcknowledgeCanaries(Vec<CanaryUse>),
     CreateApplication(Name),
     /// With the version that was seen.
     RenameApplication(ApplicationId, i64, Name),
@@ -250,6 +253,7 @@ pub enum Outcome {
     Deleted(Batch<Tombstone>),
     Rotated(Batch<Rotated>),
     AccessSet(Batch<Key>, KeyAccess),
+    Acknowledged(Vec<Key>),
     ApplicationCreated(Application),
     ApplicationRenamed(Application),
     /// With the number of keys deleted with it.

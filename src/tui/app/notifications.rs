@@ -46,7 +46,7 @@ impl App {
                 self.shared.push(Effect::Scrub);
             }
             Outcome::ApplicationDeleted(..) | Outcome::UserDeleted(..) => self.shared.push(Effect::Scrub),
-            Outcome::AccessSet(..) => keys.picked.clear(),
+            Outcome::AccessSet(..) | Outcome::Acknowledged(_) => keys.picked.clear(),
             Outcome::Created(created) => keys.list.rows.seek(created.key.clone()),
             Outcome::Rotated(batch) => {
                 keys.picked.clear();
@@ -84,7 +84,8 @@ fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
             format!("{} is set up. Press n to create its first API key.", set_up.application.name)
         }
         Outcome::Deleted(batch) => deleted(&batch.done, at, zone),
-        Outcome::AccessSet(batch, access) => access_set(&batch.done, *access),
+        Outcome::AccessSet(batch, access) => access_set(&batch.done, *access, &zone),
+        Outcome::Acknowledged(keys) => acknowledged(keys),
         Outcome::ApplicationCreated(application) => format!("Application {} created.", application.name),
         Outcome::ApplicationRenamed(application) => format!("Application renamed to {}.", application.name),
         Outcome::ApplicationDeleted(name, 0) => format!("Application {name} deleted. It had no keys."),
@@ -129,14 +130,26 @@ fn deleted(tombstones: &[Tombstone], now: Instant, zone: Zone) -> String {
     }
 }
 
-fn access_set(keys: &[Key], access: KeyAccess) -> String {
+fn acknowledged(keys: &[Key]) -> String {
+    match keys {
+        [one] => format!("Use of canary key {} acknowledged. The next use is an alarm again.", one.prefix),
+        many => format!("Use of {} canary keys acknowledged. The next use is an alarm again.", many.len()),
+    }
+}
+
+fn access_set(keys: &[Key], access: KeyAccess, zone: &Zone) -> String {
     let (what, they) = match keys {
         [one] => (format!("Key {}", one.prefix), "it"),
         many => (count(many.len() as u64, "key"), "them"),
     };
-    if access == KeyAccess::Disabled {
-        format!("{what} disabled. Requests that use {they} are rejected until you enable {they}.")
-    } else {
-        format!("{what} enabled. Requests that use {they} are accepted again.")
+    let until = keys.first().and_then(|key| key.disabled_until).map(|until| zone.show(until));
+    match (access, until) {
+        (KeyAccess::Enabled, _) => format!("{what} enabled. Requests that use {they} are accepted again."),
+        (KeyAccess::DisabledFor(_), Some(until)) => {
+            format!("{what} disabled until {until}. Requests that use {they} are rejected until then.")
+        }
+        (KeyAccess::Disabled | KeyAccess::DisabledFor(_), _) => {
+            format!("{what} disabled. Requests that use {they} are rejected until you enable {they}.")
+        }
     }
 }

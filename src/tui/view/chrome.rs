@@ -73,9 +73,15 @@ impl Attention {
         if app.shared.log_mismatch.is_some() {
             return Some(Self { texts: vec!["! log mismatch".into()], style: theme.danger });
         }
-        let texts = app.shared.session.as_ref()?.attention.texts(app.shared.settings().expires_soon);
+        let attention = &app.shared.session.as_ref()?.attention;
+        let texts = attention.texts(app.shared.settings().expires_soon);
+        let (sign, style) = if attention.canaries_used > 0 {
+            (canvas.glyphs.canary, theme.danger)
+        } else {
+            (sign, theme.warning)
+        };
         let texts: Vec<String> = texts.into_iter().map(|text| format!("{sign} {text}")).collect();
-        (!texts.is_empty()).then_some(Self { texts, style: theme.warning })
+        (!texts.is_empty()).then_some(Self { texts, style })
     }
 }
 

@@ -10,24 +10,53 @@ use super::page::Page;
 use super::text::NO_BREAK;
 use crate::domain::Instant;
 use crate::domain::application::{ApplicationId, Scope};
-use crate::domain::expiry::relative;
+use crate::domain::expiry::{relative, until_short};
 use crate::domain::key::{Key, KeyState};
 use crate::domain::user::{Email, User};
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
 
-/// Returns the sign with the label of a state, and its style.
-pub fn state(state: KeyState, appearance: &Appearance) -> (String, Style) {
+/// Returns the sign with the state of a key, and its style.
+pub fn state(app: &App, key: &Key, appearance: &Appearance) -> (String, Style) {
+    let (sign, style, state) = sign(app, key, appearance);
+    let until = key.is_disabled_until(app.shared.now).filter(|_| state == KeyState::Disabled);
+    let detail = match until {
+        Some(until) => format!(" {}", until_text(app, until)),
+        None if key.has_alarm() => " (used)".into(),
+        None => String::new(),
+    };
+    (format!("{sign} {}{detail}", state.label()), style)
+}
+
+/// The same for a narrow column: the sign tells that a key is disabled, and the text when that ends.
+pub fn state_short(app: &App, key: &Key, appearance: &Appearance) -> (String, Style) {
+    let (sign, style, state) = sign(app, key, appearance);
+    let until = key.is_disabled_until(app.shared.now).filter(|_| state == KeyState::Disabled);
+    let text = match until {
+        Some(until) => until_text(app, until),
+        None if key.has_alarm() => format!("{} used", state.label()),
+        None => state.label().to_owned(),
+    };
+    (format!("{sign} {text}"), style)
+}
+
+fn until_text(app: &App, until: Instant) -> String {
+    format!("until {}", until_short(until, app.shared.now, &app.shared.zone()))
+}
+
+fn sign(app: &App, key: &Key, appearance: &Appearance) -> (&'static str, Style, KeyState) {
     let (theme, glyphs) = (&appearance.theme, appearance.glyphs);
+    let state = key.state(app.shared.now, app.shared.settings().expires_soon);
     let (sign, style) = match state {
         KeyState::Valid => (glyphs.valid, theme.good),
         KeyState::ExpiresSoon => (glyphs.soon, theme.warning),
         KeyState::Expired => (glyphs.expired, theme.danger),
         KeyState::Disabled => (glyphs.disabled, theme.dim),
         KeyState::Replaced => (glyphs.expired, theme.dim),
-        KeyState::Canary => (glyphs.canary, theme.warning),
+        KeyState::Canary if key.has_alarm() => (glyphs.canary, theme.danger),
+        KeyState::Canary => (glyphs.canary, theme.dim),
     };
-    (format!("{sign} {}", state.label()), style)
+    (sign, style, state)
 }
 
 pub fn application_name(app: &App, id: ApplicationId) -> String {

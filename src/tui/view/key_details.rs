@@ -6,8 +6,9 @@ use super::appearance::Appearance;
 use super::facts::{application, count, creator, exact, from, state};
 use super::page::Page;
 use super::sources;
-use crate::desk::text::{moved_sources, still_in_use};
+use crate::desk::text::{canary_use, moved_sources, still_in_use};
 use crate::domain::expiry::{local, relative};
+use crate::domain::key::Key;
 use crate::domain::text::inert;
 use crate::store::usage::Refused;
 use crate::tui::app::App;
@@ -20,20 +21,18 @@ pub fn draw(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
     let key = &details.key;
     let zone = app.shared.zone();
     page.text(&key.name.to_string(), theme.accent);
-    let (word, style) = state(key.state(app.shared.now, app.shared.settings().expires_soon), appearance);
+    let (word, style) = state(app, key, appearance);
     page.line(Span::styled(word, style)).blank();
     page.facts(&[("Key", &key.prefix)]);
     application(app, key, page);
     page.facts(&[
         ("Platform", &app.shared.catalog().label(&key.kind)),
         ("Type", &key.key_type.as_str()),
-        ("Expires", &exact(app, key.expires)),
+        ("Expires", &if key.is_canary { "never".to_owned() } else { exact(app, key.expires) }),
         ("Created", &exact(app, key.created)),
         ("Creator", &creator(&key.creator)),
     ]);
-    if let Some(since) = key.disabled {
-        page.fact("Disabled", &format!("since {}", exact(app, since)), theme.warning);
-    }
+    outage(app, key, page);
     match key.delivered {
         Some(at) => page.fact("Secret", &format!("delivered {}", local(at, &zone)), theme.text),
         None => page.fact("Secret", "not delivered. Delete the key and create another one.", theme.warning),
@@ -47,6 +46,10 @@ pub fn draw(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
         Some(true) => drop(page.fact("Still in use", still_in_use(true), theme.warning)),
         Some(false) => drop(page.fact("Still in use", still_in_use(false), theme.good)),
         None => {}
+    }
+    if key.is_canary {
+        canary(app, details, page);
+        return;
     }
     if let Some(moved) = moved_sources(&details.sources) {
         page.fact("Moved", &moved, theme.text);
@@ -69,7 +72,32 @@ pub fn draw(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
             page.line(bars(&details.days, appearance)).line(Line::styled(axis, theme.dim));
         }
     }
+    if key.disabled.is_some() {
+        sources::table(app, "Rejected while disabled", &details.rejected, page);
+    }
     sources::table(app, "Sources", &details.sources, page);
+}
+
+/// Adds when the last outage began and ends.
+fn outage(app: &App, key: &Key, page: &mut Page<'_>) {
+    let Some(since) = key.disabled else { return };
+    let theme = page.theme();
+    let style = if key.is_disabled(app.shared.now) { theme.warning } else { theme.text };
+    page.fact("Disabled", &format!("since {}", exact(app, since)), style);
+    if let Some(until) = key.disabled_until {
+        page.fact("", &format!("until {}", exact(app, until)), style);
+    }
+}
+
+/// Adds the uses of a canary key.
+fn canary(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
+    let theme = page.theme();
+    let style = if details.key.has_alarm() { theme.danger } else { theme.text };
+    page.fact("Use", &canary_use(&details.rejected, app.shared.now), style);
+    if let Some(at) = details.key.acknowledged {
+        page.fact("Acknowledged", &format!("uses until {}", exact(app, at)), theme.text);
+    }
+    sources::table(app, "Used by", &details.rejected, page);
 }
 
 /// Adds the rejected requests with the key: how many, why, and the last one.

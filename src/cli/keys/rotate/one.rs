@@ -99,10 +99,13 @@ fn state_of(context: &Context, store: &Store, old: &Key) -> String {
         Ok(None) => return format!("The old key {prefix} is deleted"),
         Err(error) => return format!("Could not read the state of the old key {prefix}: {error}"),
     };
-    let unchanged = now.replaced_by.is_none() && (now.expires, now.disabled) == (old.expires, old.disabled);
+    let unchanged = now.replaced_by.is_none()
+        && (now.expires, now.disabled, now.disabled_until) == (old.expires, old.disabled, old.disabled_until);
     let unchanged = if unchanged { "is unchanged: it " } else { "" };
-    let state = if now.expires <= clock::now() {
-        format!("expired {}", context.exact(now.expires))
+    let state = if let Some(ended) = now.ended(clock::now()) {
+        format!("expired {}", context.exact(ended))
+    } else if let Some(until) = now.is_disabled_until(clock::now()) {
+        format!("is disabled until {}", context.exact(until))
     } else if now.is_disabled(clock::now()) {
         "is disabled".to_owned()
     } else {

@@ -1,6 +1,6 @@
 //! Yes or No, for what can be undone.
 
-use crate::desk::{KeyAccess, KeyAction};
+use crate::desk::KeyAccess;
 use crate::domain::user::User;
 
 use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission, Targets};
@@ -9,48 +9,43 @@ use super::{Action, Context, Dialog, Flow, Operation, Press, Shared, Submission,
 #[derive(Debug)]
 pub struct Confirm {
     pub subject: Subject,
-    pub access: KeyAccess,
     /// Whether Yes has the focus.
     pub yes: bool,
     pub submission: Submission,
 }
 
-/// What is disabled or enabled.
+/// What is disabled, enabled or acknowledged.
 #[derive(Debug)]
 pub enum Subject {
-    Keys(Targets),
-    User(User),
+    EnableKeys(Targets),
+    /// The uses of canary keys.
+    Acknowledge(Targets),
+    DisableUser(User),
+    EnableUser(User),
 }
 
 impl Confirm {
-    /// To disable or enable keys.
-    pub fn keys(targets: Targets) -> Self {
-        let access =
-            if targets.action == KeyAction::Enable { KeyAccess::Enabled } else { KeyAccess::Disabled };
-        Self::about(Subject::Keys(targets), access)
-    }
-
-    pub fn user(user: User, access: KeyAccess) -> Self {
-        Self::about(Subject::User(user), access)
-    }
-
-    fn about(subject: Subject, access: KeyAccess) -> Self {
-        Self { subject, access, yes: false, submission: Submission::default() }
+    pub fn about(subject: Subject) -> Self {
+        Self { subject, yes: false, submission: Submission::default() }
     }
 
     /// Whether nothing is left to do.
     pub fn is_empty(&self) -> bool {
-        matches!(&self.subject, Subject::Keys(targets) if targets.is_empty())
+        matches!(&self.subject, Subject::EnableKeys(targets) | Subject::Acknowledge(targets) if targets.is_empty())
     }
 
     fn submit(&mut self, shared: &mut Shared) {
-        let operation = match (&self.subject, self.access) {
-            (Subject::Keys(targets), access) => {
+        let operation = match &self.subject {
+            Subject::EnableKeys(targets) => {
                 let Some(picked) = targets.picked() else { return };
-                Operation::SetAccess(picked, access)
+                Operation::SetAccess(picked, KeyAccess::Enabled)
             }
-            (Subject::User(user), KeyAccess::Disabled) => Operation::DisableUser(user.id, user.version),
-            (Subject::User(user), KeyAccess::Enabled) => Operation::EnableUser(user.id, user.version),
+            Subject::Acknowledge(targets) => {
+                let Some(uses) = targets.uses() else { return };
+                Operation::AcknowledgeCanaries(uses)
+            }
+            Subject::DisableUser(user) => Operation::DisableUser(user.id, user.version),
+            Subject::EnableUser(user) => Operation::EnableUser(user.id, user.version),
         };
         self.submission.send(operation, shared);
     }
@@ -71,8 +66,8 @@ impl Dialog for Confirm {
 
     fn targets(&mut self) -> Option<&mut Targets> {
         match &mut self.subject {
-            Subject::Keys(targets) => Some(targets),
-            Subject::User(_) => None,
+            Subject::EnableKeys(targets) | Subject::Acknowledge(targets) => Some(targets),
+            Subject::DisableUser(_) | Subject::EnableUser(_) => None,
         }
     }
 

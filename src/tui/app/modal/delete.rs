@@ -73,7 +73,7 @@ impl Delete {
             Subject::Keys(targets) if targets.is_empty() => return Asks::Nothing,
             Subject::Keys(targets) => match (targets.single(), &targets.selection) {
                 (_, None) => return Asks::Unknown,
-                (Some(key), Some(selection)) if key.expires <= selection.now || is_unknown(key) => {
+                (Some(key), Some(selection)) if key.ended(selection.now).is_some() || is_unknown(key) => {
                     return Asks::Yes;
                 }
                 (Some(key), _) => {
@@ -141,7 +141,7 @@ impl Delete {
 
 /// Whether the secret of a key was never delivered.
 fn is_unknown(key: &Key) -> bool {
-    key.last_used.is_none() && key.delivered.is_none()
+    key.last_used.is_none() && key.canary_used.is_none() && key.delivered.is_none()
 }
 
 /// The name, or an alternative if it has characters that cannot be typed.

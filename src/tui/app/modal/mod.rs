@@ -4,6 +4,7 @@ pub mod calendar;
 pub mod chooser;
 pub mod confirm;
 pub mod delete;
+pub mod disable;
 pub mod form;
 pub mod log_mismatch;
 pub mod menu;
@@ -35,6 +36,7 @@ use submission::Submission;
 pub use chooser::Chooser;
 pub use confirm::Confirm;
 pub use delete::Delete;
+pub use disable::Disable;
 pub use form::Form;
 pub use log_mismatch::LogMismatchDialog;
 pub use reading::Reading;
@@ -234,6 +236,7 @@ modals! {
     Reading(Reading),
     Delete(Delete),
     Confirm(Confirm),
+    Disable(Disable),
     Rotate(Rotate),
     LogMismatch(LogMismatchDialog),
     Chooser(Chooser),

@@ -1,5 +1,6 @@
 //! Pages to read: help, how to use a key, the details of a key, of a user and of an audit entry.
 
+use crate::domain::Instant;
 use crate::domain::audit::AuditAction;
 use crate::domain::key::{Key, KeyId};
 use crate::domain::platform::{self, Catalog};
@@ -14,6 +15,8 @@ pub struct Reading {
     pub page: Page,
     /// The number of lines scrolled off the top. The view limits it to the lines of the page.
     pub scroll: usize,
+    /// The time of the last look at the data.
+    now: Option<Instant>,
     key: Pending<Option<Box<KeyDetails>>>,
     deleted: Pending<Option<Box<Remains>>>,
     user: Pending<Option<Box<UserDetails>>>,
@@ -37,7 +40,7 @@ pub enum Page {
 impl Reading {
     fn of(page: Page) -> Self {
         let (key, deleted, user) = (Pending::default(), Pending::default(), Pending::default());
-        Self { page, scroll: 0, key, deleted, user }
+        Self { page, scroll: 0, now: None, key, deleted, user }
     }
 
     pub fn help(title: &str, contexts: &[Context]) -> Self {
@@ -81,10 +84,16 @@ impl Dialog for Reading {
         match &self.page {
             Page::Help { .. } | Page::Usage { .. } | Page::Entry { .. } => vec![Action::Cancel],
             Page::Key { details, .. } => {
-                let details = details.as_ref().and_then(Option::as_ref);
-                let is_disabled = details.is_some_and(|details| details.key.disabled.is_some());
-                let switch = if is_disabled { Action::Enable } else { Action::Disable };
-                vec![Action::Cancel, Action::Usage, Action::Rotate, switch, Action::Delete]
+                let key = details.as_ref().and_then(Option::as_ref).map(|details| &details.key);
+                let is_disabled = key.zip(self.now).is_some_and(|(key, now)| key.is_disabled(now));
+                let mut actions = vec![Action::Cancel, Action::Usage];
+                actions.extend(match key {
+                    Some(key) if key.has_alarm() => vec![Action::Acknowledge],
+                    Some(key) if key.is_canary => vec![],
+                    _ => vec![Action::Rotate, if is_disabled { Action::Enable } else { Action::Disable }],
+                });
+                actions.push(Action::Delete);
+                actions
             }
             Page::User { details, .. } => {
                 let status = details.as_ref().map(|details| details.user.status);
@@ -99,7 +108,12 @@ impl Dialog for Reading {
         }
     }
 
+    fn tick(&mut self, now: Instant) {
+        self.now = Some(now);
+    }
+
     fn refresh(&mut self, shared: &mut Shared) {
+        self.now = Some(shared.now);
         match &self.page {
             Page::Key { id, .. } => self.key.load(Load::Details(*id), shared),
             Page::User { id, .. } => self.user.load(Load::User(*id), shared),
@@ -125,6 +139,7 @@ impl Dialog for Reading {
                 | Action::Delete
                 | Action::Disable
                 | Action::Enable
+                | Action::Acknowledge
                 | Action::Usage
                 | Action::CopyPrefix),
             ) if has_actions => return Flow::CloseAnd(action),

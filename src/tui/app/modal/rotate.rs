@@ -3,6 +3,8 @@
 use chrono::TimeDelta;
 
 use crate::desk::{Ending, Rotated, text};
+use crate::domain::Instant;
+use crate::domain::key::Key;
 use crate::domain::text::fold;
 
 use super::reveal::{Reveal, Successor};
@@ -59,10 +61,10 @@ impl Rotate {
     /// The answers to "Why?".
     pub fn reasons(&self) -> &'static [Reason] {
         match &self.targets.selection {
-            Some(selection) if selection.single().is_some_and(|key| key.expires <= selection.now) => {
+            Some(selection) if selection.single().is_some_and(|key| key.ended(selection.now).is_some()) => {
                 &[Reason::Replace]
             }
-            Some(selection) if selection.single().is_some_and(|key| key.disabled.is_some()) => {
+            Some(selection) if selection.single().is_some_and(|key| stays_disabled(key, selection.now)) => {
                 &[Reason::PlannedDisabled, Reason::Leaked]
             }
             _ => &[Reason::Planned, Reason::Leaked],
@@ -187,6 +189,11 @@ impl Dialog for Rotate {
         }
         Reveal::successors(successors).map_or(Flow::Close, Flow::swap)
     }
+}
+
+/// Whether a key is disabled until somebody enables it.
+fn stays_disabled(key: &Key, now: Instant) -> bool {
+    key.is_disabled(now) && key.disabled_until.is_none()
 }
 
 /// The new key, with a sentence about the old one.

@@ -1,6 +1,6 @@
 //! The keys that a dialog is about.
 
-use crate::desk::{KeyAction, KeyDetails, Picked, Selection};
+use crate::desk::{CanaryUse, KeyAction, KeyDetails, Picked, Selection};
 use crate::domain::Instant;
 use crate::domain::key::{Key, KeyId};
 use crate::tui::app::msg::Load;
@@ -37,6 +37,12 @@ impl Targets {
     pub fn picked(&self) -> Option<Vec<Picked>> {
         let selection = self.selection.as_ref().filter(|_| self.is_read)?;
         (!selection.keys.is_empty()).then(|| selection.keys.clone())
+    }
+
+    /// The uses to acknowledge, on the same conditions.
+    pub fn uses(&self) -> Option<Vec<CanaryUse>> {
+        self.picked()?;
+        self.selection.as_ref().map(|selection| selection.uses.clone())
     }
 
     /// The number of keys to change, or of all selected ones until they have been read.

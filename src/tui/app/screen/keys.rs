@@ -21,7 +21,7 @@ use crate::tui::app::direction::Direction;
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
 use crate::tui::app::modal::{
-    Chooser, Confirm, Delete, Flow, Modal, Press, Reading, Rotate, Targets, Triage, Wizard,
+    Chooser, Confirm, Delete, Disable, Flow, Modal, Press, Reading, Rotate, Targets, Triage, Wizard, confirm,
 };
 use crate::tui::app::msg::{Counted, Effect, KeyDetails, Load, MOST_SELECTED};
 use crate::tui::app::pending::{Pending, Reply};
@@ -200,8 +200,11 @@ impl KeysScreen {
             Action::Usage => Reading::usage(key, shared.catalog()).into(),
             Action::Delete => Delete::keys(targets(KeyAction::Delete)).into(),
             Action::Rotate => Rotate::new(targets(KeyAction::Rotate)).into(),
-            Action::Disable => Confirm::keys(targets(KeyAction::Disable)).into(),
-            Action::Enable => Confirm::keys(targets(KeyAction::Enable)).into(),
+            Action::Disable => Disable::new(targets(KeyAction::Disable)).into(),
+            Action::Acknowledge => {
+                Confirm::about(confirm::Subject::Acknowledge(targets(KeyAction::Acknowledge))).into()
+            }
+            Action::Enable => Confirm::about(confirm::Subject::EnableKeys(targets(KeyAction::Enable))).into(),
             _ => return Flow::Stay,
         };
         Flow::open(modal)
@@ -227,16 +230,19 @@ impl Screen for KeysScreen {
 
     fn hints(&self, shared: &Shared) -> Vec<Action> {
         use Action::{
-            CopyPrefix, Create, Delete, Details, Disable, Dismiss, Enable, Filter, FilterState, Identify,
-            Open, Reverse, Rotate, Select, SelectAll, Sort, Timeline, Usage,
+            Acknowledge, CopyPrefix, Create, Delete, Details, Disable, Dismiss, Enable, Filter, FilterState,
+            Identify, Open, Reverse, Rotate, Select, SelectAll, Sort, Timeline, Usage,
         };
         let (is_narrowed, is_picked) = (self.list.is_narrowed(), !self.picked.is_empty());
         if self.list.rows.is_empty() && !is_narrowed {
             return vec![Create];
         }
-        let is_disabled = self.list.rows.selected().is_some_and(|key| key.disabled.is_some());
-        let mut actions =
-            vec![Create, Rotate, Delete, if is_disabled && !is_picked { Enable } else { Disable }];
+        let mut actions = match self.list.rows.selected().filter(|_| !is_picked) {
+            Some(key) if key.has_alarm() => vec![Create, Acknowledge, Delete],
+            Some(key) if key.is_canary => vec![Create, Delete],
+            Some(key) if key.is_disabled(shared.now) => vec![Create, Rotate, Delete, Enable],
+            _ => vec![Create, Rotate, Delete, Disable],
+        };
         if is_picked || is_narrowed {
             actions.push(Dismiss);
         }

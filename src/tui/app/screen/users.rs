@@ -1,7 +1,6 @@
 //! Users: add, disable, enable, delete.
 
 use crate::config::bindings::Action;
-use crate::desk::KeyAccess;
 use crate::domain::filter::{FilterError, words};
 use crate::domain::user::{User, UserId, UserStatus};
 use crate::store::Window;
@@ -10,6 +9,7 @@ use super::Screen;
 use super::filtered_list::{FilteredList, Listed, Rows};
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
+use crate::tui::app::modal::confirm::Subject;
 use crate::tui::app::modal::{Confirm, Delete, Flow, Form, Reading};
 use crate::tui::app::msg::{Counted, Load};
 use crate::tui::app::shared::Shared;
@@ -73,8 +73,8 @@ impl Screen for UsersScreen {
             (Action::Disable, UserStatus::Disabled) => "This user is already disabled.",
             (Action::Enable, UserStatus::Active) => "This user is already active.",
             (Action::Delete, _) => return Flow::open(Delete::user(user)),
-            (Action::Disable, _) => return Flow::open(Confirm::user(user, KeyAccess::Disabled)),
-            (Action::Enable, _) => return Flow::open(Confirm::user(user, KeyAccess::Enabled)),
+            (Action::Disable, _) => return Flow::open(Confirm::about(Subject::DisableUser(user))),
+            (Action::Enable, _) => return Flow::open(Confirm::about(Subject::EnableUser(user))),
             _ => return Flow::Stay,
         };
         shared.say(Message::note(note));

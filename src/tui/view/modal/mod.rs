@@ -4,6 +4,7 @@ mod calendar;
 pub mod chooser;
 pub mod confirm;
 pub mod delete;
+pub mod disable;
 pub mod form;
 pub mod log_mismatch;
 pub mod reading;
@@ -72,6 +73,7 @@ fn panel(app: &App, modal: &Modal, page: &mut Page<'_>) {
         Modal::Reading(reading) => reading::panel(app, reading, page),
         Modal::Delete(delete) => delete::panel(app, delete, page),
         Modal::Confirm(confirm) => confirm::panel(app, confirm, page),
+        Modal::Disable(disable) => disable::panel(app, disable, page),
         Modal::Rotate(rotate) => rotate::panel(app, rotate, page),
         Modal::Triage(triage) => triage::panel(app, triage, page),
         Modal::LogMismatch(dialog) => log_mismatch::panel(app, dialog, page),

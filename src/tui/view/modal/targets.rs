@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use ratatui::text::Span;
 
-use crate::desk::text::{last_use, moved_and_left_sources, use_of};
+use crate::desk::text::{canary_use, last_use, moved_and_left_sources, use_of};
 use crate::desk::{KeyAction, Selection, Skip};
 use crate::domain::key::Key;
 use crate::tui::app::App;
@@ -54,12 +54,18 @@ fn one(app: &App, key: &Key, targets: &Targets, page: &mut Page<'_>) {
     let platform = app.shared.catalog().label(&key.kind);
     application(app, key, page);
     page.facts(&[("Name", &key.name), ("Key", &key.prefix), ("Platform", &platform)]);
-    let (word, style) = state(key.state(app.shared.now, app.shared.settings().expires_soon), page.appearance);
+    let (word, style) = state(app, key, page.appearance);
     page.fact("State", &word, style);
-    if key.expires <= app.shared.now {
+    if key.ended(app.shared.now).is_some() {
         page.facts(&[("Expired", &exact(app, key.expires))]);
     }
     let details = targets.details();
+    if key.is_canary {
+        let rejected = details.map(|details| details.rejected.as_slice()).unwrap_or_default();
+        let style = if key.has_alarm() { theme.danger } else { theme.text };
+        page.fact("Use", &canary_use(rejected, app.shared.now), style);
+        return;
+    }
     let days = details.map(|details| details.days.as_slice()).unwrap_or_default();
     let sources = details.map(|details| details.sources.as_slice()).unwrap_or_default();
     let style = if key.last_used.is_some() { theme.warning } else { theme.text };
@@ -77,6 +83,7 @@ fn several(app: &App, action: KeyAction, selection: &Selection, page: &mut Page<
             KeyAction::Rotate => "rotated",
             KeyAction::Disable => "disabled",
             KeyAction::Enable => "enabled",
+            KeyAction::Acknowledge => "acknowledged",
             KeyAction::Delete => "deleted",
         };
         let used = match selection.used {
@@ -141,10 +148,21 @@ fn nothing_left(action: KeyAction, selection: &Selection) -> String {
         }
         (_, Some(Skip::Expired)) => "This key has expired: it is already rejected.".into(),
         (_, Some(Skip::AlreadyDisabled)) => "This key is already disabled.".into(),
+        (KeyAction::Rotate, Some(Skip::Canary)) => {
+            "This is a canary key: it is not rotated. Delete it and create another one.".into()
+        }
+        (_, Some(Skip::Canary)) => "This is a canary key: it is always rejected.".into(),
         (_, Some(Skip::Enabled)) => "This key is not disabled.".into(),
         (KeyAction::Rotate, _) => "None of these keys can be rotated.".into(),
         (KeyAction::Disable, _) => "None of these keys can be disabled.".into(),
         (KeyAction::Enable, _) => "None of these keys can be enabled.".into(),
+        (_, Some(Skip::NoAlarm)) if key.is_some_and(|key| key.is_canary) => {
+            "This canary key has no use that is not acknowledged.".into()
+        }
+        (KeyAction::Acknowledge, Some(Skip::NoAlarm)) => {
+            "This is not a canary key: its use is no alarm.".into()
+        }
+        (KeyAction::Acknowledge, _) => "None of these keys has an alarm.".into(),
         (KeyAction::Delete, _) => "Another session has deleted these keys.".into(),
     }
 }

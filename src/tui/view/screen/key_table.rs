@@ -12,7 +12,7 @@ use crate::domain::key_filter::KeyField;
 use crate::store::keys::KeySort::{self, Creator, Expires, LastUsed, Name, Platform, State};
 use crate::tui::app::App;
 use crate::tui::view::appearance::{Appearance, Glyphs};
-use crate::tui::view::facts::{application_name, creator, shared_domain, state};
+use crate::tui::view::facts::{application_name, creator, shared_domain, state_short};
 use crate::tui::view::page::cells;
 use crate::tui::view::table::{self, Column};
 use crate::tui::view::text::{cut, mark};
@@ -208,9 +208,10 @@ impl KeyTable {
                 None => Line::default(),
             },
             Sorted(Platform) => marked(app.shared.catalog().label(&key.kind), KeyField::Platform),
+            Sorted(Expires) if key.is_canary => Line::styled("never", theme.dim),
             Sorted(Expires) => Line::raw(relative_short(key.expires, now)),
             Sorted(State) => {
-                let (text, style) = state(key.state(now, app.shared.settings().expires_soon), appearance);
+                let (text, style) = state_short(app, key, appearance);
                 Line::styled(text, style)
             }
             Sorted(Creator) => {
@@ -223,7 +224,7 @@ impl KeyTable {
                     (Some(_), None) => marked(text, KeyField::Creator),
                 }
             }
-            Sorted(LastUsed) => match (key.last_used, key.delivered) {
+            Sorted(LastUsed) => match (key.last_used.or(key.canary_used), key.delivered) {
                 (Some(at), _) => Line::raw(relative_short(at, now)),
                 (None, Some(_)) => Line::styled("never", theme.dim),
                 (None, None) => Line::styled(NOT_DELIVERED, theme.warning),
