@@ -191,7 +191,7 @@ impl Dialog for Rotate {
     }
 }
 
-/// Whether a key is disabled until somebody enables it.
+/// Whether a key is disabled until it is enabled again.
 fn stays_disabled(key: &Key, now: Instant) -> bool {
     key.is_disabled(now) && key.disabled_until.is_none()
 }
