@@ -91,9 +91,8 @@ impl Attention {
         match &canaries {
             // The alarm is the last to go.
             Some((_, short)) if others > 0 => texts.push(format!("{short}, {} more", limited(others))),
-            Some(_) => {}
             None if keys > 0 => texts.push(format!("{} alerts", limited(others))),
-            None => {}
+            Some(_) | None => {}
         }
         texts
     }

@@ -81,6 +81,7 @@ pub enum Proof {
 
 /// The key that a text belongs to, or seems to belong to.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "only ever behind a box")]
 pub enum Known {
     Key { details: KeyDetails, application: Option<Name> },
     Deleted { remains: Remains, by: Option<Creator>, application: Option<Name> },

@@ -116,9 +116,10 @@ fn row(context: &Context, key: &Key, application: Option<&str>) -> Vec<Cell> {
         Cell::plain(key.id.as_str()),
         Cell::plain(context.settings.catalog.label(&key.kind)),
         Cell::plain(key.key_type.as_str()),
-        match key.is_canary {
-            true => Cell::styled("never", Style::Faint),
-            false => Cell::plain(relative_short(key.expires, context.now)),
+        if key.is_canary {
+            Cell::styled("never", Style::Faint)
+        } else {
+            Cell::plain(relative_short(key.expires, context.now))
         },
         Cell::styled(state_label(context, key), style(state)),
         match &key.creator.email {

@@ -84,7 +84,7 @@ fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
             format!("{} is set up. Press n to create its first API key.", set_up.application.name)
         }
         Outcome::Deleted(batch) => deleted(&batch.done, at, zone),
-        Outcome::AccessSet(batch, access) => access_set(&batch.done, *access, &zone),
+        Outcome::AccessSet(batch, access) => access_set(&batch.done, *access, zone),
         Outcome::Acknowledged(keys) => acknowledged(keys),
         Outcome::ApplicationCreated(application) => format!("Application {} created.", application.name),
         Outcome::ApplicationRenamed(application) => format!("Application renamed to {}.", application.name),
@@ -137,7 +137,7 @@ fn acknowledged(keys: &[Key]) -> String {
     }
 }
 
-fn access_set(keys: &[Key], access: KeyAccess, zone: &Zone) -> String {
+fn access_set(keys: &[Key], access: KeyAccess, zone: Zone) -> String {
     let (what, they) = match keys {
         [one] => (format!("Key {}", one.prefix), "it"),
         many => (count(many.len() as u64, "key"), "them"),
