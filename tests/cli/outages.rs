@@ -38,9 +38,9 @@ fn until(home: &Home, id: &str) -> DateTime<Utc> {
 fn an_outage_ends_by_itself_and_says_until_when_and_who_was_rejected() {
     let home = Home::set_up();
     let (id, secret) = home.key("Checkout", &[]);
-    let before = Utc::now();
+    let before = keydesk::host::clock::now();
     let said = home.run(&["keys", "disable", "Checkout", "--for", "5m"]);
-    let after = Utc::now();
+    let after = keydesk::host::clock::now();
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.err.contains("disabled. Requests that use it are rejected until 20"), "{}", said.err);
     let end = until(&home, &id);
