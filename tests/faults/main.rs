@@ -6,7 +6,7 @@
 //! | fault | test |
 //! |---|---|
 //! | kill -9 at random, six processes | `kills` |
-//! | a kill at each write | `writes`, `migration`, `env_files` |
+//! | a kill at each write | `writes`, `operations`, `migration`, `env_files` |
 //! | an I/O error or a full disk at each write, once and for ever | `writes`, `operations`, `migration` |
 //! | killed between commit and secret | `writes::a_creation…`, `cli::rotate::killed_at_any_moment…` |
 //! | a full disk, then a deletion | `full_disk`, `store::files::on_a_full_disk…`, on file systems of 2 and 3 MB |

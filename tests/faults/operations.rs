@@ -71,9 +71,10 @@ impl Operation<'_> {
                 let when = format!("{:?}, {fault:?} at {number}: {said:?}", self.arguments);
                 let after = actions(&home);
                 assert_eq!(after[..before.len()], before, "{when}");
-                let state = states.iter().position(|state| after[before.len()..] == state[..]);
-                let state =
-                    state.unwrap_or_else(|| panic!("{:?} of {states:?}: {when}", &after[before.len()..]));
+                let more = &after[before.len()..];
+                let Some(state) = states.iter().position(|state| more == state) else {
+                    unreachable!("{more:?} of {states:?}: {when}");
+                };
                 seen[state] = true;
                 assert!(matches!(said.code, 0 | 3 | -1), "{when}");
                 if said.code == 0 {

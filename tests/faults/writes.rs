@@ -1,7 +1,6 @@
 //! Each write, sync, cut and rename of an operation in its turn is the one at which the program is killed, or which
 //! fails, once or from then on. Injected by strace; skipped where that is missing or not allowed.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -218,48 +217,4 @@ fn a_receipt_of_a_deletion_is_whole_or_absent() {
         assert!(ended, "{fault:?}: each call had its turn");
     }
     is_sound(&home, "after the faults");
-}
-
-/// The software that reads the file is never locked out: each moment, the file has one secret, and it is accepted.
-#[test]
-fn an_environment_file_is_old_or_new_and_its_secret_is_accepted() {
-    if !is_possible() {
-        return;
-    }
-    for fault in FAULTS {
-        let home = Home::set_up();
-        let (_, first) = home.key("Checkout", &[]);
-        let file = home.path("app.env");
-        let text = |secret: &str| format!("A=1\r\n# KEY=x\nexport KEY=\"{secret}\"  # of Checkout\nB='2'");
-        std::fs::write(&file, text(&first)).unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
-        let arguments =
-            ["keys", "rotate", "Checkout", "--env-file", file.to_str().unwrap(), "--env-name", "KEY"];
-        let mut ended = false;
-        for number in 1..MOST {
-            let before = std::fs::read_to_string(&file).unwrap();
-            let (said, met) = run(&home, fault, number, &arguments);
-            let when = format!("{fault:?} at {number}: {said:?}");
-            is_sound(&home, &when);
-            let after = std::fs::read_to_string(&file).unwrap();
-            let secret = after.split('"').nth(1).unwrap();
-            assert_eq!(after, text(secret), "{when}");
-            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o640, "{when}");
-            assert_eq!(verdict(&home, secret), Ok(()), "{when}");
-            assert!(matches!(said.code, 0 | 3 | -1), "{when}");
-            assert!(said.code != 0 || after != before, "{when}");
-            if matches!(fault, Fault::Once(_)) {
-                let left = std::fs::read_dir(home.path("")).unwrap();
-                let left = left
-                    .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains(".part"));
-                assert_eq!(left.count(), 0, "{when}");
-            }
-            if !met {
-                assert_eq!(said.code, 0, "{when}");
-                ended = true;
-                break;
-            }
-        }
-        assert!(ended, "{fault:?}: each call had its turn");
-    }
 }
