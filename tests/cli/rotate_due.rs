@@ -298,6 +298,21 @@ fn several_leaked_keys_need_a_confirmation() {
 }
 
 #[test]
+fn each_old_key_ends_as_the_options_say() {
+    let home = Home::set_up();
+    create(&home, "Storefront", &[("A", "1d"), ("B", "2d")]);
+    let said = due(&home, &["--run", "cat > /dev/null", "--until-unused", "6h", "--expires", "300d"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let rotated = said.json()["rotated"].as_array().unwrap().clone();
+    assert_eq!(rotated.len(), 2);
+    for key in rotated {
+        let old = home.run(&["keys", "show", key["replaces"].as_str().unwrap(), "--json"]).json();
+        assert_eq!(old["ends_when_unused_for"], 6 * 3_600, "{old}");
+        assert_eq!(key["state"], "valid");
+    }
+}
+
+#[test]
 fn wrong_command_lines_change_nothing() {
     let home = Home::set_up();
     create(&home, "Storefront", &[("A", "1d")]);

@@ -109,7 +109,7 @@ fn a_secret_is_written_to_a_new_private_file_or_not_at_all() {
     let other = home.path("other.key").display().to_string();
     let document = home.run(&["keys", "create", "--name", "Other", "--out", &other, "--json"]).json();
     assert_eq!(document["secret"], json!(null), "it is in the file alone");
-    assert_eq!(document.as_object().map(serde_json::Map::len), Some(16));
+    assert_eq!(document.as_object().map(serde_json::Map::len), Some(22));
 }
 
 #[test]
@@ -197,10 +197,10 @@ fn verify_reports_the_result_and_the_reason() {
 #[test]
 fn expired_keys_are_rejected() {
     let home = Home::set_up();
-    let (_, secret) = home.key("Short", &["--expires", "1s"]);
+    let (id, secret) = home.key("Short", &["--expires", "1s"]);
     std::thread::sleep(std::time::Duration::from_millis(1_600));
     let said = home.run_with(secret, &["verify", "--json"]);
-    assert_eq!((said.code, said.json()), (1, json!({"valid": false, "reason": "expired"})));
+    assert_eq!((said.code, said.json()), (1, json!({"valid": false, "reason": "expired", "key_id": id})));
     assert_eq!(home.run(&["keys", "show", "Short", "--json"]).json()["state"], "expired");
 }
 
