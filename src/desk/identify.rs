@@ -188,6 +188,16 @@ impl Identified {
         }
     }
 
+    /// Returns the command that rejects a live key at once; none where it is not live.
+    #[must_use]
+    pub fn command(&self) -> Option<String> {
+        let key = self.key().filter(|_| self.state == FoundState::Live)?;
+        Some(match key.replaced_by {
+            Some(_) => format!("keydesk keys overlap {} --end", key.id),
+            None => format!("keydesk keys rotate {} --leaked", key.id),
+        })
+    }
+
     /// Says why the verdict is unproven; none where it is proven.
     #[must_use]
     pub fn doubt(&self) -> Option<String> {

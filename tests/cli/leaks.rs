@@ -101,6 +101,9 @@ fn identify_tells_every_state_of_a_key() {
     assert_eq!(first["prefix"], secrets[0][..18]);
 
     let text = home.run_with(lines.join("\n"), &["identify"]);
+    let advice =
+        format!("To reject the key at once, run: keydesk keys rotate {} --leaked\n", &secrets[0][8..18]);
+    assert_eq!(text.err, advice, "for the only live one");
     for sentence in [
         "Requests that use it are accepted until",
         "It is disabled since",
@@ -113,6 +116,22 @@ fn identify_tells_every_state_of_a_key() {
         "but its secret is another one",
     ] {
         assert!(text.out.contains(sentence), "{sentence}: {}", text.out);
+    }
+}
+
+#[test]
+fn the_suggested_command_rejects_the_key_at_once() {
+    let home = Home::set_up();
+    let (_, old) = home.key("Checkout", &[]);
+    let new = home.run(&["keys", "rotate", "Checkout"]).out.trim().to_owned();
+    // A predecessor during the overlap, and a key without a successor.
+    for (secret, expected) in [(old, "overlap"), (new, "rotate")] {
+        assert!(home.accepts(&secret));
+        let said = home.run_with(secret.as_str(), &["identify"]).err;
+        let command = said.trim().strip_prefix("To reject the key at once, run: keydesk ").unwrap();
+        assert!(command.contains(expected), "{command}");
+        assert_eq!(home.run(&command.split(' ').collect::<Vec<_>>()).code, 0, "{command}");
+        assert!(!home.accepts(&secret), "{command}");
     }
 }
 
