@@ -112,6 +112,9 @@ impl Effects {
             Operation::CreateKey(new) => {
                 Outcome::Created(desk.perform(now, |session| desk::create_key(session, &new))?)
             }
+            Operation::CreateCanaryKey(new) => {
+                Outcome::Created(desk.perform(now, |session| desk::create_canary_key(session, &new))?)
+            }
             Operation::MarkDelivered(id) => {
                 desk.perform(now, |session| desk::mark_delivered(session, id))?;
                 Outcome::Delivered

@@ -5,6 +5,7 @@
 mod support;
 
 mod abuse;
+mod canaries;
 mod contract;
 mod faults;
 mod lifecycle;

@@ -11,6 +11,7 @@ mod filters;
 mod fixtures;
 mod lists;
 mod model;
+mod outages;
 mod rules;
 mod sources;
 mod state_machine;

@@ -14,6 +14,7 @@ mod create;
 mod filters;
 mod key_dialogs;
 mod key_usage;
+mod outages_and_canaries;
 mod random_input;
 mod remembered;
 mod rotate;

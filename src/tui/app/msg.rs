@@ -165,6 +165,7 @@ pub enum Counted {
 pub enum Operation {
     SetUp(Email, Name),
     CreateKey(NewKey),
+    CreateCanaryKey(NewKey),
     /// Records that the secret was delivered.
     MarkDelivered(KeyId),
     DeleteKeys(Vec<Picked>),

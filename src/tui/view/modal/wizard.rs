@@ -4,12 +4,12 @@ use ratatui::text::Span;
 
 use super::calendar;
 use crate::config::bindings::Action;
-use crate::desk::text::{NAME_IN_USE, THIRD_PARTY_QUESTION};
+use crate::desk::text::{CANARY, NAME_IN_USE, THIRD_PARTY_QUESTION};
 use crate::domain::expiry::{ExpiryError, PRESETS};
 use crate::domain::key::KeyType;
 use crate::domain::text::{capitalized, inert};
 use crate::tui::app::App;
-use crate::tui::app::modal::wizard::{Focus, Step, Wizard};
+use crate::tui::app::modal::wizard::{FIRST_TYPE, Focus, Step, TYPES, Wizard};
 use crate::tui::app::msg::Target;
 use crate::tui::view::facts::{application_name, exact};
 use crate::tui::view::page::{Button, ButtonTone, Page};
@@ -54,15 +54,18 @@ fn platform(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
 
 fn details(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     page.field("Name", &wizard.name.field, wizard.focus == Focus::Name, 0);
-    let types: Vec<_> = KeyType::ALL.iter().map(|t| (t.as_str().to_owned(), wizard.key_type == *t)).collect();
-    page.radio("Type", &types, wizard.focus == Focus::Type, 1);
+    let chosen = (wizard.key_type, wizard.is_canary);
+    let types = TYPES.map(|one| (type_label(one).to_owned(), one == chosen));
+    page.radio("Type", &types, wizard.focus == Focus::Type, FIRST_TYPE);
     let mut expiries: Vec<(String, bool)> = (0..)
         .zip(PRESETS)
         .map(|(place, preset)| (format!("{} days", preset.days), wizard.expiration.preset == Some(place)))
         .collect();
     expiries.push((format!("Custom date{}", page.appearance.glyphs.more), wizard.expiration.is_custom()));
-    page.radio("Expiration date", &expiries, wizard.focus == Focus::Expiry, 3);
-    if wizard.expiration.is_custom() {
+    if !wizard.is_canary {
+        page.radio("Expiration date", &expiries, wizard.focus == Focus::Expiry, 3);
+    }
+    if wizard.expiration.is_custom() && !wizard.is_canary {
         let place = 3 + PRESETS.len() + 1;
         page.field("Date", wizard.expiration.calendar.field(), wizard.focus == Focus::Date, place);
     }
@@ -72,9 +75,18 @@ fn details(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     }
 }
 
+fn type_label((key_type, is_canary): (KeyType, bool)) -> &'static str {
+    if is_canary { "canary" } else { key_type.as_str() }
+}
+
 /// The exact instant, and a line for warnings even without any, so that the lines below do not move.
 fn expiration(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     let theme = page.theme();
+    if wizard.is_canary {
+        page.field_fact("Expires", "never", theme.text);
+        page.field_fact("", &format!("! {CANARY}"), theme.warning);
+        return;
+    }
     match wizard.expiration.at(app.shared.now) {
         Ok(at) => {
             page.field_fact("Expires", &exact(app, at), theme.text);
@@ -98,14 +110,17 @@ fn review(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
         ("Application", &application_name(app, wizard.application)),
         ("Name", &inert(wizard.name.field.text())),
         ("Platform", &app.shared.catalog().label(&wizard.kind())),
-        ("Type", &wizard.key_type.as_str()),
+        ("Type", &type_label((wizard.key_type, wizard.is_canary))),
     ]);
-    if let Ok(at) = wizard.expiration.at(app.shared.now) {
+    if wizard.is_canary {
+        page.facts(&[("Expires", &"never")]).blank().text(CANARY, theme.warning);
+    } else if let Ok(at) = wizard.expiration.at(app.shared.now) {
         page.facts(&[("Expires", &exact(app, at))]);
     }
     let name = wizard.name.is_used.then_some(NAME_IN_USE.to_owned());
     let warnings = wizard.expiration.warnings(app.shared.now, app.shared.zone());
-    let warnings: Vec<String> = name.into_iter().chain(warnings.iter().map(ToString::to_string)).collect();
+    let warnings = warnings.iter().filter(|_| !wizard.is_canary).map(ToString::to_string);
+    let warnings: Vec<String> = name.into_iter().chain(warnings).collect();
     if !warnings.is_empty() {
         page.blank();
     }

@@ -30,6 +30,8 @@ pub struct Wizard {
     pub platforms: Vec<String>,
     pub name: NameField,
     pub key_type: KeyType,
+    /// Whether the key must never be used.
+    pub is_canary: bool,
     pub expiration: Expiration,
     /// The focused field of the details step.
     pub focus: Focus,
@@ -59,6 +61,13 @@ pub enum Focus {
     Date,
 }
 
+/// The choices of *Type*, and whether they are canary keys.
+pub const TYPES: [(KeyType, bool); 3] =
+    [(KeyType::Production, false), (KeyType::Test, false), (KeyType::Production, true)];
+
+/// The place of the first of [`TYPES`], behind all other places.
+pub const FIRST_TYPE: usize = 100;
+
 impl Wizard {
     pub fn new(application: ApplicationId, shared: &Shared) -> Self {
         let mut wizard = Self {
@@ -68,6 +77,7 @@ impl Wizard {
             platforms: Vec::new(),
             name: NameField::new(),
             key_type: KeyType::Production,
+            is_canary: false,
             expiration: Expiration::new(application, shared),
             focus: Focus::Name,
             submission: Submission::default(),
@@ -147,6 +157,9 @@ impl Wizard {
             }
             Step::Review if self.name.is_checking() => self.is_confirmed = true,
             Step::Review => match self.draft(shared) {
+                Some(new) if self.is_canary => {
+                    self.submission.send(Operation::CreateCanaryKey(new), shared);
+                }
                 Some(new) => self.submission.send(Operation::CreateKey(new), shared),
                 None => self.step = Step::Details,
             },
@@ -158,7 +171,12 @@ impl Wizard {
     fn draft(&mut self, shared: &Shared) -> Option<NewKey> {
         self.expiration.read_date(shared);
         let name = typed_name(self.name.field.text());
-        let expires = self.expiration.at(shared.now);
+        let expires = if self.is_canary {
+            // Without effect: it never expires.
+            expiry::expires_after(shared.now, i64::from(shared.settings().default_expiry))
+        } else {
+            self.expiration.at(shared.now)
+        };
         if let Err(error) = &name {
             self.submission.error = Some(error.clone());
             self.focus = Focus::Name;
@@ -195,7 +213,7 @@ impl Wizard {
             (Focus::Date, _) if self.expiration.press_date(press, shared) => self.submission.error = None,
             (Focus::Name, _) if self.name.field.edit(&press.chord) => self.submission.error = None,
             (Focus::Type, Some(direction)) => {
-                self.key_type = direction.among(KeyType::ALL, self.key_type);
+                (self.key_type, self.is_canary) = direction.among(&TYPES, (self.key_type, self.is_canary));
             }
             (Focus::Expiry, Some(direction)) => {
                 self.submission.error = None;
@@ -267,7 +285,16 @@ impl Dialog for Wizard {
                     self.refilter(shared);
                 }
             }
-            (_, Step::Details) => self.press_in_details(press, shared),
+            (_, Step::Details) => {
+                self.press_in_details(press, shared);
+                // A canary key has no expiration date.
+                while self.is_canary
+                    && press.focus().is_some()
+                    && matches!(self.focus, Focus::Expiry | Focus::Date)
+                {
+                    self.press_in_details(press, shared);
+                }
+            }
             (_, Step::Review) => {}
         }
         Flow::Stay
@@ -300,9 +327,9 @@ impl Dialog for Wizard {
             }
             // 0 the name, 1 and 2 the types, then the expiration choices, then the date.
             (Step::Details, 0) => self.focus = Focus::Name,
-            (Step::Details, 1 | 2) => {
+            (Step::Details, place) if place >= FIRST_TYPE => {
                 self.focus = Focus::Type;
-                self.key_type = KeyType::ALL[place - 1];
+                (self.key_type, self.is_canary) = TYPES[(place - FIRST_TYPE).min(TYPES.len() - 1)];
             }
             (Step::Details, place) if place - 3 <= PRESETS.len() => {
                 self.submission.error = None;

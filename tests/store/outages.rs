@@ -1,0 +1,110 @@
+//! Outages that end by themselves inside verification, whatever the clock does.
+
+use std::cell::Cell;
+
+use chrono::TimeDelta;
+use keydesk::desk::{self, KeyAccess, Picked};
+use keydesk::domain::Instant;
+use keydesk::store::keys;
+use keydesk::{Decision, Reason, Verifier};
+
+use crate::fixtures::{create, picked, wanted};
+use crate::support::{TestDesk, noon};
+
+thread_local! {
+    static NOW: Cell<i64> = const { Cell::new(0) };
+}
+
+fn clock() -> Instant {
+    Instant::from_timestamp(NOW.get(), 0).unwrap()
+}
+
+/// The clock, in seconds from noon.
+fn set(seconds: i64) {
+    NOW.set(noon().timestamp() + seconds);
+}
+
+fn reason(verifier: &Verifier, secret: &str) -> Option<Reason> {
+    match verifier.verify(secret, None).unwrap() {
+        Decision::Accepted(_) => None,
+        Decision::Refused(refusal) => Some(refusal.reason),
+    }
+}
+
+fn disable(desk: &mut TestDesk, key: [Picked; 1], seconds: i64) {
+    let access = KeyAccess::DisabledFor(TimeDelta::seconds(seconds));
+    desk::set_access(&mut desk.session(), &key, access).unwrap();
+}
+
+#[test]
+fn an_outage_ends_in_a_verifier_that_runs_and_in_one_that_starts() {
+    let mut desk = TestDesk::new();
+    let created = create(&mut desk, "Checkout");
+    let secret = created.secret.expose();
+    set(0);
+    let verifier = Verifier::with_clock(desk.path(), clock).unwrap().without_recording();
+    assert_eq!(reason(&verifier, secret), None);
+    disable(&mut desk, picked(&created.key), 300);
+    for (seconds, expected) in
+        [(0, Some(Reason::Disabled)), (299, Some(Reason::Disabled)), (300, None), (301, None)]
+    {
+        set(seconds);
+        assert_eq!(reason(&verifier, secret), expected, "{seconds}");
+        let another = Verifier::with_clock(desk.path(), clock).unwrap().without_recording();
+        assert_eq!(reason(&another, secret), expected, "{seconds}");
+    }
+}
+
+#[test]
+fn no_outage_is_longer_than_announced_and_no_expired_key_comes_back_where_the_clock_is_set() {
+    let mut desk = TestDesk::new();
+    let created = create(&mut desk, "Checkout");
+    let new = wanted(&desk, "Short", 1);
+    let short = desk.create(&new);
+    disable(&mut desk, picked(&created.key), 300);
+    disable(&mut desk, picked(&short.key), 2 * 86_400);
+    set(0);
+    let verifier = Verifier::with_clock(desk.path(), clock).unwrap().without_recording();
+    let secret = created.secret.expose();
+    assert_eq!(reason(&verifier, secret), Some(Reason::Disabled));
+    // Back: it would be announced for another time.
+    set(-3_600);
+    assert_eq!(reason(&verifier, secret), None);
+    set(100);
+    assert_eq!(reason(&verifier, secret), Some(Reason::Disabled));
+    // Forward, and back again: it is over once the clock has shown its end.
+    set(86_400);
+    assert_eq!(reason(&verifier, secret), None);
+    assert_eq!(reason(&verifier, short.secret.expose()), Some(Reason::Expired));
+    set(100);
+    assert_eq!(reason(&verifier, secret), None);
+    for seconds in [100, -3_600, 2 * 86_400 - 1, 2 * 86_400 + 1, 0] {
+        set(seconds);
+        assert_eq!(reason(&verifier, short.secret.expose()), Some(Reason::Expired), "{seconds}");
+    }
+}
+
+#[test]
+fn an_outage_that_is_changed_keeps_its_beginning_and_one_without_an_end_begins_again() {
+    let mut desk = TestDesk::new();
+    let created = create(&mut desk, "Checkout");
+    let id = created.key.id;
+    let get = |desk: &TestDesk| desk.store.read(|r| keys::get(r, id)).unwrap().unwrap();
+    disable(&mut desk, picked(&created.key), 300);
+    desk.now += TimeDelta::seconds(60);
+    let key = get(&desk);
+    disable(&mut desk, picked(&key), 3_600);
+    let key = get(&desk);
+    assert_eq!((key.disabled, key.disabled_until), (Some(noon()), Some(noon() + TimeDelta::seconds(3_660))));
+    desk::set_access(&mut desk.session(), &picked(&key), KeyAccess::Disabled).unwrap();
+    let key = get(&desk);
+    assert_eq!((key.disabled, key.disabled_until), (Some(noon()), None));
+    disable(&mut desk, picked(&key), 60);
+    let key = get(&desk);
+    // Else it would last for days where the clock is set back by days.
+    assert_eq!((key.disabled, key.disabled_until), (Some(desk.now), Some(desk.now + TimeDelta::seconds(60))));
+    desk.now += TimeDelta::seconds(60);
+    assert!(!key.is_disabled(desk.now));
+    disable(&mut desk, picked(&key), 60);
+    assert_eq!(get(&desk).disabled, Some(desk.now), "one that is over does not count");
+}
