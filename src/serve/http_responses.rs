@@ -1,6 +1,5 @@
 //! The responses of the endpoint.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http_body_util::Full;
@@ -13,6 +12,8 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Accepted, KeyId};
+use crate::store::lookup;
+use crate::store::second_chance::SecondChance;
 use crate::verify::credential::SCHEME;
 
 /// A complete body, sent with the head in one write.
@@ -48,11 +49,15 @@ const LITERAL: &AsciiSet = &CONTROLS.add(b'%');
 const QUOTED: &AsciiSet = &LITERAL.add(b'"').add(b'\\');
 
 /// Caches the headers that describe accepted keys: encoding them costs more than the verification.
-#[derive(Debug, Default)]
-pub(super) struct HeaderCache(Mutex<HashMap<KeyId, (Arc<Accepted>, Encoded)>>);
+#[derive(Debug)]
+pub(super) struct HeaderCache(Mutex<SecondChance<KeyId, (Arc<Accepted>, Encoded)>>);
 
-/// Maximum number of cached keys.
-const MAX_CACHED: usize = 10_000;
+impl Default for HeaderCache {
+    /// As many keys as the lookup caches.
+    fn default() -> Self {
+        Self(Mutex::new(SecondChance::new(lookup::MOST_KEPT)))
+    }
+}
 
 impl HeaderCache {
     /// 204, with the description of the key for the software behind the proxy.
@@ -70,9 +75,7 @@ impl HeaderCache {
         {
             return encoded.clone();
         }
-        if cached.len() >= MAX_CACHED {
-            cached.clear();
-        }
+        cached.make_room(1);
         let encoded = Encoded::of(key);
         cached.insert(key.id, (Arc::clone(key), encoded.clone()));
         encoded

@@ -1,6 +1,5 @@
 //! The database access of a verification: a lookup by key ID on a read-only connection.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::continuity::{Continuity, FileWatch};
 use super::convert::HAS_ALARM;
+use super::second_chance::SecondChance;
 use super::{StoreError, convert, open};
 use crate::domain::Instant;
 use crate::domain::key::{Accepted, KeyId, KeyState};
@@ -17,8 +17,8 @@ use crate::domain::secret::KeyHash;
 use crate::domain::source::AllowedSources;
 use crate::domain::until_unused::UntilUnused;
 
-/// Maximum number of cached keys, at some hundred bytes each.
-const MOST_KEPT: usize = 10_000;
+/// Maximum number of cached keys, at 300 bytes each: what a hash table of 65,536 places holds.
+pub(crate) const MOST_KEPT: usize = 57_344;
 
 /// A read-only connection with a cache.
 ///
@@ -37,7 +37,9 @@ pub struct Lookup {
     generation: Option<i64>,
     file: FileWatch,
     continuity: Arc<Continuity>,
-    kept: HashMap<KeyId, KnownKey>,
+    kept: SecondChance<KeyId, KnownKey>,
+    /// Those of them that end when they are no longer used.
+    kept_until_unused: Vec<KeyId>,
 }
 
 /// A presented text: its key ID, and the hash of the whole text.
@@ -77,7 +79,7 @@ pub struct KnownKey {
     pub disabled_until: Option<Instant>,
     pub allowed_sources: AllowedSources,
     /// A predecessor that ends when it is no longer used, with its last recorded use.
-    pub until_unused: Option<(UntilUnused, Option<Instant>)>,
+    pub until_unused: Option<Box<(UntilUnused, Option<Instant>)>>,
     /// The rest, which is part of the decision.
     pub known: Arc<Accepted>,
 }
@@ -95,7 +97,7 @@ impl Lookup {
         connection
             .busy_timeout(patience)
             .map_err(|error| StoreError::from_sqlite(&error, "opening it", path))?;
-        let kept = HashMap::new();
+        let kept = SecondChance::new(MOST_KEPT);
         let mut lookup = Self {
             connection,
             path: path.to_owned(),
@@ -104,6 +106,7 @@ impl Lookup {
             file,
             continuity,
             kept,
+            kept_until_unused: Vec::new(),
         };
         lookup.renew()?;
         Ok(lookup)
@@ -119,7 +122,7 @@ impl Lookup {
         if let Some(key) = self.kept(claim) {
             return Ok(judge(LookupResult::Key(key)));
         }
-        self.make_room();
+        self.kept.make_room(1);
         let found = self.read(claim)?;
         self.confirm_file()?;
         Ok(judge(self.result(claim, &found)))
@@ -142,7 +145,8 @@ impl Lookup {
             return Ok(());
         }
         drop(kept);
-        self.make_room();
+        // Now, so that what is found from here on stays until it is judged.
+        self.kept.make_room(asked);
         let found = if asked == 1 {
             claims.clone().map(|claim| self.read(claim)).collect()
         } else {
@@ -182,8 +186,10 @@ impl Lookup {
                 .map_err(|error| self.fault(&error))?;
             if generation.is_none() || generation != self.generation {
                 self.kept.clear();
-            } else {
-                self.kept.retain(|_, key| key.until_unused.is_none());
+                self.kept_until_unused.clear();
+            }
+            for id in self.kept_until_unused.drain(..) {
+                self.kept.remove(&id);
             }
             self.generation = generation;
             self.continuity.check(&self.connection, &self.path)?;
@@ -205,12 +211,6 @@ impl Lookup {
 
     fn kept(&self, (id, hash): Claim<'_>) -> Option<&KnownKey> {
         self.kept.get(&id).filter(|key| key.hash.matches(hash))
-    }
-
-    fn make_room(&mut self) {
-        if self.kept.len() >= MOST_KEPT {
-            self.kept.clear();
-        }
     }
 
     fn result(&self, (id, _): Claim<'_>, found: &Match) -> LookupResult<'_> {
@@ -310,6 +310,9 @@ impl Lookup {
             (true, _) if is_canary => Ok(Match::Canary),
             (true, _) => match self.read_key(id)? {
                 Some(key) => {
+                    if key.until_unused.is_some() {
+                        self.kept_until_unused.push(id);
+                    }
                     self.kept.insert(id, key);
                     Ok(Match::Kept)
                 }
@@ -347,7 +350,7 @@ impl Lookup {
                             disabled_until,
                             allowed_sources: convert::allowed_sources(row, 8)?,
                             until_unused: match convert::until_unused(row, 10, disabled, disabled_until)? {
-                                Some(rule) => Some((rule, convert::maybe_instant(row, 9)?)),
+                                Some(rule) => Some(Box::new((rule, convert::maybe_instant(row, 9)?))),
                                 None => None,
                             },
                             known: Arc::new(known),

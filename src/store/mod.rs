@@ -25,7 +25,10 @@ pub mod recording;
 mod reserve;
 mod schema;
 mod schema_difference;
+pub(crate) mod second_chance;
 pub mod usage;
+mod usage_backlog;
+mod usage_rows;
 pub mod usage_writer;
 pub mod users;
 

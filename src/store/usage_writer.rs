@@ -5,69 +5,37 @@
 //! (`synchronous=NORMAL`): a power failure may lose the last counts, but never a change that was reported as done, since
 //! each of those syncs the whole write-ahead log.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::recording::{self, Registration};
 use super::schema::SchemaCheck;
 use super::usage::day_of;
-use super::{StoreError, migrate, open};
+pub use super::usage_backlog::Aside;
+use super::usage_rows;
+pub use super::usage_rows::{Count, Counted, Entry, Seen};
+use super::{Reader, StoreError, migrate, open, usage_backlog};
 use crate::domain::Instant;
-use crate::domain::key::KeyId;
+use crate::domain::until_unused::Gap;
 use crate::host::files::DatabaseFiles;
+
+/// For errors.
+const RECORDING: &str = "recording use";
 
 /// How long counts are kept, in days. The details of a key show 30.
 pub const DAYS_KEPT: i64 = 90;
 
-/// Maximum number of rows in a transaction, to limit how long others wait for the lock.
-const BATCH: usize = 500;
+/// Maximum number of counts to add in a transaction, to limit how long others wait for the lock.
+pub const BATCH: usize = 1_000;
+
+/// Pages in the write-ahead log at which it is copied into the file. SQLite's default of 1,000 would copy the same pages
+/// several times a second.
+const CHECKPOINT_EVERY: u32 = 4_000;
 
 /// Maximum number of old rows to delete at once, for the same reason.
 const DROPPED_AT_ONCE: i64 = 5_000;
-
-/// The key of a count: accepted requests of a key, or rejections for a reason, on one day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Entry {
-    /// As of [`day_of`].
-    pub day: i64,
-    /// Why requests were rejected; none for accepted ones.
-    pub reason: Option<&'static str>,
-    /// The key, if known. Accepted requests without one are not written.
-    pub key: Option<KeyId>,
-    /// The source address, where the key is known: without one, sources could be any number.
-    pub source: Option<IpAddr>,
-}
-
-/// The time of a request, and its source address.
-pub type Seen = (Instant, Option<IpAddr>);
-
-/// The number of requests, the first and the last one, all on the day of the entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Count {
-    pub count: u64,
-    pub first: Seen,
-    pub last: Seen,
-}
-
-impl Count {
-    #[must_use]
-    pub fn one(seen: Seen) -> Self {
-        Self { count: 1, first: seen, last: seen }
-    }
-
-    /// Adds two counts of one entry.
-    pub fn add(&mut self, other: &Self) {
-        self.count += other.count;
-        if other.first.0 < self.first.0 {
-            self.first = other.first;
-        }
-        if other.last.0 >= self.last.0 {
-            self.last = other.last;
-        }
-    }
-}
 
 #[derive(Debug)]
 pub struct UsageWriter {
@@ -86,29 +54,44 @@ impl UsageWriter {
         schema.confirm(&connection, path)?;
         let fault = |error| StoreError::from_sqlite(&error, "opening it", path);
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(fault)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_EVERY).map_err(fault)?;
         connection.busy_timeout(patience).map_err(fault)?;
         let files =
             DatabaseFiles::of(path).ok_or_else(|| StoreError::NoDatabase { path: path.to_owned() })?;
         Ok(Self { connection, path: path.to_owned(), files, schema })
     }
 
-    /// Writes entries and removes them from the list. After an error, it contains those that were not written.
-    pub fn write(&mut self, entries: &mut Vec<(Entry, Count)>) -> Result<(), StoreError> {
-        while !entries.is_empty() {
-            if !self.files.are_in_place() {
-                return Err(StoreError::Moved { path: self.path.clone() });
-            }
-            let some = entries.len().min(BATCH);
-            self.transact(|transaction| {
-                entries[..some].iter().try_for_each(|(entry, count)| match (entry.reason, entry.key) {
-                    (None, None) => Ok(()),
-                    (None, Some(key)) => write_used(transaction, entry.day, key, count),
-                    (Some(reason), key) => write_rejected(transaction, entry.day, reason, key, count),
-                })
-            })?;
-            entries.drain(..some);
-        }
-        Ok(())
+    /// Writes entries. After an error, some of them may be written.
+    pub fn write(&mut self, entries: &mut [(Entry, Count)]) -> Result<(), StoreError> {
+        entries.sort_by_key(|(entry, _)| (entry.key, entry.reason, entry.day));
+        let counted: Vec<Counted<'_>> =
+            entries.iter().map(|(entry, count)| Counted::of(entry, *count)).collect();
+        counted.chunks(BATCH).try_for_each(|some| self.write_batch(some))
+    }
+
+    /// Writes up to [`BATCH`] counts in one transaction. Those with one key should stand next to each other.
+    pub fn write_batch(&mut self, counted: &[Counted<'_>]) -> Result<(), StoreError> {
+        self.transact(|transaction| usage_rows::add(transaction, counted))
+    }
+
+    /// Puts counts aside, to be added by [`Self::add_backlog`], in one transaction: much faster than writing them.
+    pub fn put_aside<'a>(&mut self, counted: impl Iterator<Item = Counted<'a>>) -> Result<(), StoreError> {
+        self.transact(|transaction| usage_backlog::append(transaction, counted))
+    }
+
+    /// The oldest counts that were put aside, by any process.
+    pub fn backlog(&self) -> Result<Vec<Aside>, StoreError> {
+        usage_backlog::oldest(&self.connection).map_err(|error| self.fault(&error))
+    }
+
+    /// Adds up to [`BATCH`] of them in one transaction.
+    pub fn add_backlog(&mut self, rows: &[Aside]) -> Result<(), StoreError> {
+        self.transact(|transaction| usage_backlog::take(transaction, rows))
+    }
+
+    /// Whether counts were put aside.
+    pub fn has_backlog(&self) -> Result<bool, StoreError> {
+        usage_backlog::exists(&self.connection).map_err(|error| self.fault(&error))
     }
 
     /// Deletes the counts of old days.
@@ -125,132 +108,190 @@ impl UsageWriter {
         Ok(())
     }
 
+    /// Whether a key ends when it is no longer used: only then is it recorded until when use is complete.
+    pub fn is_awaited(&self) -> Result<bool, StoreError> {
+        recording::is_awaited(&self.connection).map_err(|error| self.fault(&error))
+    }
+
+    /// Registers this process as one that records.
+    pub fn register(&mut self, now: Instant) -> Result<Registration, StoreError> {
+        let path = self.path.clone();
+        self.transact_or(|transaction| {
+            recording::end_abandoned(transaction, &path, now)?;
+            Registration::begin(transaction, &path, now)
+        })
+    }
+
+    /// Turns what killed processes left into gaps.
+    pub fn end_abandoned(&mut self, now: Instant) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        if recording::has_killed(&Reader { connection: &self.connection, path: &path })? {
+            self.transact_or(|transaction| recording::end_abandoned(transaction, &path, now))?;
+        }
+        Ok(())
+    }
+
+    /// Says that everything that this process counted before an instant is written, apart from these gaps. Returns whether
+    /// the process is still registered.
+    pub fn advance(
+        &mut self,
+        registration: &Registration,
+        until: Instant,
+        gaps: &[Gap],
+    ) -> Result<bool, StoreError> {
+        self.transact(|transaction| {
+            gaps.iter().try_for_each(|gap| recording::add_gap(transaction, *gap))?;
+            recording::prune_gaps(transaction)?;
+            registration.advance(transaction, until)
+        })
+    }
+
+    /// Ends the registration: everything is written, apart from these gaps.
+    pub fn unregister(&mut self, registration: &Registration, gaps: &[Gap]) -> Result<(), StoreError> {
+        self.transact(|transaction| {
+            gaps.iter().try_for_each(|gap| recording::add_gap(transaction, *gap))?;
+            recording::prune_gaps(transaction)?;
+            registration.end(transaction)
+        })
+    }
+
+    /// Runs a transaction. What it writes must not concern verification.
     fn transact<T>(
         &mut self,
         f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        let path = self.path.clone();
+        self.transact_or(|transaction| {
+            f(transaction).map_err(|error| StoreError::from_sqlite(&error, RECORDING, &path))
+        })
+    }
+
+    fn transact_or<T>(
+        &mut self,
+        f: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let path = &self.path;
-        let fault = |error| StoreError::from_sqlite(&error, "recording use", path);
+        if !self.files.are_in_place() {
+            return Err(StoreError::Moved { path: path.clone() });
+        }
+        let fault = |error| StoreError::from_sqlite(&error, RECORDING, path);
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
         self.schema.confirm(&transaction, path)?;
-        let result = f(&transaction).map_err(fault)?;
+        let result = f(&transaction)?;
         transaction.commit().map_err(fault)?;
         Ok(result)
     }
+
+    fn fault(&self, error: &rusqlite::Error) -> StoreError {
+        StoreError::from_sqlite(error, RECORDING, &self.path)
+    }
 }
 
-fn write_used(transaction: &Transaction<'_>, day: i64, id: KeyId, count: &Count) -> rusqlite::Result<()> {
-    let Count { count: requests, first: (first, _), last: (last, from) } = count;
-    transaction
-        .prepare_cached(
-            "INSERT INTO key_uses (key_id, day, count) VALUES (?1, ?2, ?3) \
-             ON CONFLICT DO UPDATE SET count = count + excluded.count",
-        )?
-        .execute(params![id.as_str(), day, requests])?;
-    let from = from.map(|from| from.to_string());
-    let updated = transaction
-        .prepare_cached("UPDATE key_use SET last = ?2, last_from = ?3 WHERE key_id = ?1 AND last <= ?2")?
-        .execute(params![id.as_str(), last.timestamp(), from])?;
-    if updated == 0 {
-        // The first use, or one that is older than the last, or the key was deleted.
-        transaction
-            .prepare_cached(
-                "INSERT INTO key_use (key_id, application_id, first, last, last_from) \
-                 SELECT key_id, application_id, ?2, ?3, ?4 FROM keys WHERE key_id = ?1 \
-                 ON CONFLICT DO UPDATE SET first = min(first, excluded.first)",
-            )?
-            .execute(params![id.as_str(), first.timestamp(), last.timestamp(), from])?;
-        transaction
-            .prepare_cached(
-                "UPDATE tombstones SET last_used = ?2, last_used_from = ?3 \
-                 WHERE key_id = ?1 AND coalesce(last_used, 0) <= ?2",
-            )?
-            .execute(params![id.as_str(), last.timestamp(), from])?;
-    }
-    write_source(transaction, id, "", count)
-}
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
 
-/// The number of sources that are listed of a key and a reason.
-pub const SOURCES_KEPT: i64 = 64;
+    use super::*;
+    use crate::host::entropy::SystemEntropy;
+    use crate::store::Store;
 
-/// Adds requests of one source. Where there are too many sources, the oldest ones are counted together.
-fn write_source(
-    transaction: &Transaction<'_>,
-    id: KeyId,
-    reason: &str,
-    count: &Count,
-) -> rusqlite::Result<()> {
-    let Count { count, first: (first, _), last: (last, from) } = count;
-    let source = from.map(|from| from.to_string()).unwrap_or_default();
-    let updated = transaction
-        .prepare_cached(
-            "UPDATE key_sources SET requests = requests + ?4, first = min(first, ?5), last = max(last, ?6) \
-             WHERE key_id = ?1 AND reason = ?2 AND source = ?3",
-        )?
-        .execute(params![id.as_str(), reason, source, count, first.timestamp(), last.timestamp()])?;
-    if updated > 0 {
-        return Ok(());
+    /// Requests of a key and an address, at an instant.
+    fn entry(key: u32, reason: Option<&'static str>, address: u8, at: i64) -> (Entry, Count) {
+        let at = Instant::from_timestamp(at, 0).unwrap();
+        let source = Some(IpAddr::from([10, 0, 0, address]));
+        let key = format!("{key:010}").parse().ok();
+        (Entry { day: day_of(at), reason, key, source }, Count::one((at, source)))
     }
-    transaction
-        .prepare_cached(
-            "INSERT INTO key_sources (key_id, reason, source, requests, first, last) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![id.as_str(), reason, source, count, first.timestamp(), last.timestamp()])?;
-    let listed: i64 = transaction
-        .prepare_cached(
-            "SELECT count(*) FROM key_sources WHERE key_id = ?1 AND reason = ?2 AND source <> '*'",
-        )?
-        .query_row(params![id.as_str(), reason], |row| row.get(0))?;
-    if listed > SOURCES_KEPT {
-        let oldest: String = transaction
-            .prepare_cached(
-                "SELECT source FROM key_sources WHERE key_id = ?1 AND reason = ?2 AND source <> '*' \
-                 ORDER BY last, source LIMIT 1",
-            )?
-            .query_row(params![id.as_str(), reason], |row| row.get(0))?;
-        transaction
-            .prepare_cached(
-                "INSERT INTO key_sources (key_id, reason, source, requests, first, last) \
-                 SELECT key_id, reason, '*', requests, first, last FROM key_sources \
-                 WHERE key_id = ?1 AND reason = ?2 AND source = ?3 \
-                 ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, \
-                 first = min(first, excluded.first), last = max(last, excluded.last)",
-            )?
-            .execute(params![id.as_str(), reason, oldest])?;
-        transaction
-            .prepare_cached("DELETE FROM key_sources WHERE key_id = ?1 AND reason = ?2 AND source = ?3")?
-            .execute(params![id.as_str(), reason, oldest])?;
-    }
-    Ok(())
-}
 
-fn write_rejected(
-    transaction: &Transaction<'_>,
-    day: i64,
-    reason: &str,
-    id: Option<KeyId>,
-    count: &Count,
-) -> rusqlite::Result<()> {
-    let Count { count: requests, first: (first, first_from), last: (last, from) } = count;
-    let key = id.as_ref().map(KeyId::as_str).unwrap_or_default();
-    transaction
-        .prepare_cached(
-            "INSERT INTO refusals (day, reason, key_id, count, last, last_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-             ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last), \
-             last_from = CASE WHEN excluded.last >= last THEN excluded.last_from ELSE last_from END",
-        )?
-        .execute(params![day, reason, key, requests, last.timestamp(), from.map(|from| from.to_string())])?;
-    if id.is_some() {
-        transaction
-            .prepare_cached(
-                "UPDATE tombstones SET first_refused = ?2, first_refused_from = ?3 \
-                 WHERE key_id = ?1 AND first_refused IS NULL AND deleted <= ?2",
-            )?
-            .execute(params![key, first.timestamp(), first_from.map(|from| from.to_string())])?;
+    fn database() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keydesk.db");
+        drop(Store::open(&path, &mut SystemEntropy).unwrap());
+        let keys = "PRAGMA foreign_keys = OFF; INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, \
+                    prefix, type, platform, creator_id, created, expires) \
+                    SELECT printf('%010d', value), zeroblob(32), 1, 'a', 'a', 'a', 'ik', 'test', '', 1, 0, 9 FROM \
+                    (WITH RECURSIVE n(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM n LIMIT 50) SELECT value FROM n)";
+        open::writable(&path).unwrap().execute_batch(keys).unwrap();
+        (folder, path)
     }
-    match id {
-        Some(id) => write_source(transaction, id, reason, count),
-        None => Ok(()),
+
+    /// Requests of 60 keys, of which 50 exist, on two days, in no order.
+    fn requests() -> Vec<(Entry, Count)> {
+        (0..3_000_u32)
+            .map(|number| {
+                let reason = (number % 7 == 0).then_some("disabled");
+                let address = u8::try_from(number % 5).unwrap();
+                entry(number * 37 % 60, reason, address, 86_000 + i64::from(number * 7_919 % 1_000))
+            })
+            .collect()
+    }
+
+    fn put_aside(writer: &mut UsageWriter, entries: &[(Entry, Count)]) {
+        writer.put_aside(entries.iter().map(|(entry, count)| Counted::of(entry, *count))).unwrap();
+    }
+
+    fn add_backlog(writer: &mut UsageWriter) {
+        while writer.has_backlog().unwrap() {
+            let rows = writer.backlog().unwrap();
+            rows.chunks(BATCH).for_each(|some| writer.add_backlog(some).unwrap());
+        }
+    }
+
+    fn tables(path: &Path) -> Vec<String> {
+        let connection = open::readable(path).unwrap();
+        let text = |sql: &str| -> String {
+            let mut statement = connection.prepare(sql).unwrap();
+            let columns = statement.column_count();
+            let rows = statement.query_map([], |row| {
+                (0..columns)
+                    .map(|column| row.get::<_, rusqlite::types::Value>(column))
+                    .collect::<Result<Vec<_>, _>>()
+            });
+            rows.unwrap().map(|row| format!("{:?}", row.unwrap())).collect::<Vec<_>>().join("\n")
+        };
+        ["key_uses", "key_use", "key_sources", "refusals", "use_backlog"]
+            .map(|table| text(&format!("SELECT * FROM {table}")))
+            .into()
+    }
+
+    #[test]
+    fn what_is_put_aside_is_added_as_if_it_had_been_written() {
+        let (_a, direct) = database();
+        let mut writer = UsageWriter::open(&direct, Duration::ZERO).unwrap();
+        writer.write(&mut requests()).unwrap();
+        let (_b, aside) = database();
+        let mut writer = UsageWriter::open(&aside, Duration::ZERO).unwrap();
+        put_aside(&mut writer, &requests());
+        assert!(writer.has_backlog().unwrap());
+        add_backlog(&mut writer);
+        assert!(!writer.has_backlog().unwrap());
+        assert_eq!(tables(&direct), tables(&aside));
+        let uses: i64 = open::readable(&direct)
+            .unwrap()
+            .query_row(
+                "SELECT (SELECT sum(count) FROM key_uses) + (SELECT sum(count) FROM refusals)",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(uses, 3_000);
+    }
+
+    #[test]
+    fn two_processes_add_the_same_rows_once() {
+        let (_folder, path) = database();
+        let mut writer = UsageWriter::open(&path, Duration::ZERO).unwrap();
+        put_aside(&mut writer, &requests());
+        let rows = writer.backlog().unwrap();
+        add_backlog(&mut writer);
+        let before = tables(&path);
+        // Newer rows have the numbers of those that are gone.
+        let newer = [entry(1, None, 1, 200_000)];
+        put_aside(&mut writer, &newer);
+        writer.add_backlog(&rows).unwrap();
+        let after = tables(&path);
+        assert_eq!(before[..4], after[..4]);
+        assert!(after[4].contains("200000"), "{}", after[4]);
     }
 }

@@ -134,7 +134,7 @@ impl Question {
             return refused(Reason::WrongApplication, Some(id));
         }
         let ended = |(rule, last_used): &(UntilUnused, _)| rule.ended(*last_used, moment.latest).is_some();
-        if key.known.expires <= moment.latest || key.until_unused.as_ref().is_some_and(ended) {
+        if key.known.expires <= moment.latest || key.until_unused.as_deref().is_some_and(ended) {
             return refused(Reason::Expired, Some(id));
         }
         // An outage is over once the clock has shown its end, and not longer than announced where the clock is set back.

@@ -3,10 +3,12 @@
 //! Each verification asks the database whether it has changed, so that nothing cached outlives a change. It fails closed:
 //! if the database cannot be read, the result is an error, never an accepted key.
 
+mod counts;
 #[cfg(feature = "app")]
 pub(crate) mod credential;
 mod decision;
 mod recorder;
+mod recording_book;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,7 @@ use crate::store::lookup::Lookup;
 use crate::store::{StoreError, open};
 
 pub use crate::domain::key::Accepted;
+use counts::Request;
 use decision::Moment;
 pub(crate) use decision::Question;
 pub use decision::{Decision, Reason, Refusal};
@@ -105,7 +108,7 @@ impl Verifier {
         Ok(Self {
             path: path.to_owned(),
             files,
-            recorder: Some(Recorder::start(path, Arc::clone(&continuity))),
+            recorder: Some(Recorder::start(path, clock, Arc::clone(&continuity))),
             continuity,
             idle: Mutex::new(vec![first]),
             clock,
@@ -191,14 +194,14 @@ impl Verifier {
     /// Counts an accepted request in memory, to be written soon.
     pub(crate) fn record_use(&self, key: KeyId, from: Option<IpAddr>) {
         if let Some(recorder) = self.recorder() {
-            recorder.record(None, Some(key), self.just_now(), from);
+            recorder.record(&Request { reason: None, key: Some(key), at: self.just_now(), from });
         }
     }
 
     /// Counts a rejected request, with its key where it is known.
     pub(crate) fn record_rejection(&self, reason: &'static str, key: Option<KeyId>, from: Option<IpAddr>) {
         if let Some(recorder) = self.recorder() {
-            recorder.record(Some(reason), key, self.now(), from);
+            recorder.record(&Request { reason: Some(reason), key, at: self.now(), from });
         }
     }
 

@@ -1,43 +1,57 @@
 //! Records use outside the path of requests: a request increments a count in memory, a thread writes it to the database.
 //!
-//! It never delays or fails a verification. While the database cannot be written (locked, full, read-only), at most
-//! [`MAX_ENTRIES`] counts are kept in memory. More are counted as lost.
+//! It never delays or fails a verification. Counts that come faster than they can be added to the tables of use are put
+//! aside in a table of their own, and added later: neither is lost when the process stops, and memory is bounded. Only
+//! while the database cannot be written at all (locked, full, read-only) are counts kept in memory, at most
+//! [`MAX_ENTRIES`]. More are counted as lost.
+//!
+//! While keys end when they are no longer used, the thread also keeps book of what is recorded: see
+//! [`recording`](crate::store::recording).
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant as Stopwatch};
 
+use super::counts::{Counts, Empty, Request, Taken};
+use super::recording_book::Book;
 use crate::domain::Instant;
-use crate::domain::key::KeyId;
 use crate::store::StoreError;
 use crate::store::continuity::Continuity;
 use crate::store::lookup::Lookup;
 use crate::store::usage::day_of;
-use crate::store::usage_writer::{Count, Entry, UsageWriter};
+use crate::store::usage_writer::{Aside, BATCH, UsageWriter};
 
 /// How often the thread reads the database, also without requests: a deletion must be known before an older copy is
 /// written over the file, otherwise the copy could not be detected.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// The least number of checks from one write to the next: under load, half a second of requests is written at once. The
-/// first request after a quiet time is written with the next check.
-const LOOKS_PER_WRITE: u32 = 5;
+/// The least time from one write to the next: under load, half a second of requests is written at once. The first request
+/// after a quiet time is written with the next look.
+const WRITE_EVERY: Duration = Duration::from_millis(500);
+
+/// The same where writing takes long: it takes half of the time at most, and use is seen within two seconds.
+const WRITE_AT_LEAST_EVERY: Duration = Duration::from_millis(1_500);
 
 /// How long a write waits for other sessions before the counts stay in memory until the next attempt.
 const PATIENCE: Duration = Duration::from_millis(800);
 
-/// Maximum number of entries in memory: one for each day, reason and key.
-const MAX_ENTRIES: usize = 100_000;
+/// Counts in memory from which they are put aside. A hash table of 65,536 places holds them and what comes meanwhile.
+const PUT_ASIDE_FROM: usize = 50_000;
+
+/// Maximum number of counts in memory, while the database cannot be written: one for each day, reason, key and source.
+const MAX_ENTRIES: usize = 458_752;
+
+/// How long stopping adds counts before the rest is put aside for the next process.
+const STOPPING: Duration = Duration::from_secs(1);
+
+/// How long stopping tries again when the database is locked.
+const STOPPING_LOCKED: Duration = Duration::from_millis(1_600);
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// Each with the number of its last request.
-    counts: HashMap<Entry, (u64, Count)>,
-    requests: u64,
+    counts: Counts,
     stop: bool,
 }
 
@@ -54,18 +68,20 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, entry: Entry, count: &Count) {
-        let mut waiting = self.lock();
-        waiting.requests += 1;
-        let number = waiting.requests;
-        if let Some((last, known)) = waiting.counts.get_mut(&entry) {
-            *last = number;
-            known.add(count);
-        } else if waiting.counts.len() < MAX_ENTRIES {
-            waiting.counts.insert(entry, (number, *count));
-        } else {
-            self.lost.fetch_add(count.count, Ordering::Relaxed);
-        }
+    fn waiting(&self) -> usize {
+        self.lock().counts.len()
+    }
+
+    /// Takes all counts, and makes room for this number of other ones.
+    fn take(&self, room: usize) -> Taken {
+        let empty = Empty::for_entries(room);
+        let taken = self.lock().counts.take(empty);
+        taken.sort()
+    }
+
+    fn give_back(&self, taken: &Taken) {
+        let lost = self.lock().counts.give_back(taken, MAX_ENTRIES);
+        self.lost.fetch_add(lost, Ordering::Relaxed);
     }
 }
 
@@ -77,30 +93,43 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the thread that writes.
-    pub(super) fn start(path: &Path, continuity: Arc<Continuity>) -> Self {
+    /// Starts the thread that writes. `clock` is the one that requests are counted by.
+    pub(super) fn start(path: &Path, clock: fn() -> Instant, continuity: Arc<Continuity>) -> Self {
         let shared = Arc::<Shared>::default();
         // Both are opened now, since later there may be no file descriptors left, and retried when that fails.
         let lookup = Lookup::open(path, Duration::ZERO, Arc::clone(&continuity)).ok();
-        let writer = UsageWriter::open(path, PATIENCE).ok();
-        let thread =
-            Thread { path: path.to_owned(), continuity, lookup, writer, swept: None, failing: false };
+        let mut writer = UsageWriter::open(path, PATIENCE).ok();
+        let mut book = Book::open(clock);
+        if let Some(writer) = &mut writer {
+            // Failing now, the thread tries again.
+            let _ = book.keep(writer, 0);
+        }
+        let thread = Thread {
+            path: path.to_owned(),
+            clock,
+            continuity,
+            lookup,
+            writer,
+            book,
+            swept: None,
+            failing: false,
+            written: None,
+            pause: WRITE_EVERY,
+            room: 0,
+            has_backlog: true,
+            backlog: Vec::new(),
+        };
         let theirs = Arc::clone(&shared);
         let thread =
             std::thread::Builder::new().name("recorder".into()).spawn(move || thread.run(&theirs)).ok();
         Self { shared, thread }
     }
 
-    /// Counts a use, or a rejection for a reason, with the key that it can be attributed to.
-    pub(super) fn record(
-        &self,
-        reason: Option<&'static str>,
-        key: Option<KeyId>,
-        at: Instant,
-        from: Option<IpAddr>,
-    ) {
-        let source = key.and(from);
-        self.shared.add(Entry { day: day_of(at), reason, key, source }, &Count::one((at, from)));
+    /// Counts a request.
+    pub(super) fn record(&self, request: &Request) {
+        if !self.shared.lock().counts.add(request, MAX_ENTRIES) {
+            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Number of requests that were lost because the database could not be written for too long.
@@ -121,46 +150,55 @@ impl Drop for Recorder {
 
 struct Thread {
     path: PathBuf,
+    clock: fn() -> Instant,
     continuity: Arc<Continuity>,
     lookup: Option<Lookup>,
     writer: Option<UsageWriter>,
+    book: Book,
     /// The day on which old counts were last deleted.
     swept: Option<i64>,
     /// Whether the last write failed. Logged once for each failure, not for each attempt.
     failing: bool,
+    /// When the last write began.
+    written: Option<Stopwatch>,
+    /// The time from one write to the next.
+    pause: Duration,
+    /// The number of counts to expect.
+    room: usize,
+    /// Whether counts may have been put aside, by this process or an earlier one.
+    has_backlog: bool,
+    /// Those of them that are being added.
+    backlog: Vec<Aside>,
 }
 
 impl Thread {
     fn run(mut self, shared: &Shared) {
-        let mut looks = 0_u32;
         loop {
-            let (mut waiting, _) = shared
+            // With a backlog, there is no time to lose.
+            let is_busy = self.has_backlog && !self.failing && self.writer.is_some();
+            let pause = if is_busy { Duration::ZERO } else { LOOK_EVERY };
+            let (waiting, _) = shared
                 .stopping
-                .wait_timeout_while(shared.lock(), LOOK_EVERY, |waiting| !waiting.stop)
+                .wait_timeout_while(shared.lock(), pause, |waiting| !waiting.stop)
                 .unwrap_or_else(PoisonError::into_inner);
             let stop = waiting.stop;
-            looks = looks.saturating_add(1);
-            let mut entries = Vec::new();
-            if stop || (looks >= LOOKS_PER_WRITE && !waiting.counts.is_empty()) {
-                looks = 0;
-                entries.extend(std::mem::take(&mut waiting.counts));
-            }
+            let entries = waiting.counts.len();
             drop(waiting);
-            // In the order of their last requests: instants are whole seconds.
-            entries.sort_unstable_by_key(|(_, (number, _))| *number);
-            let mut entries: Vec<(Entry, Count)> =
-                entries.into_iter().map(|(entry, (_, count))| (entry, count)).collect();
             self.look();
-            if !entries.is_empty() && !self.continuity.is_broken() {
-                let written = self.write(&mut entries);
-                self.log(&written);
-                for (entry, count) in &entries {
-                    shared.add(*entry, count);
-                }
-            }
             if stop {
-                return;
+                return self.stop(shared);
             }
+            if self.continuity.is_broken() {
+                continue;
+            }
+            let is_time = self.written.is_none_or(|written| written.elapsed() >= self.pause);
+            let result = if entries >= PUT_ASIDE_FROM || (entries > 0 && is_time) {
+                self.write(shared)
+            } else {
+                self.add_backlog(shared)
+            };
+            let result = result.and_then(|()| self.keep_book(shared));
+            self.log(&result);
         }
     }
 
@@ -173,19 +211,124 @@ impl Thread {
         self.lookup = lookup.ok();
     }
 
-    /// Writes entries and removes them from the list.
-    fn write(&mut self, entries: &mut Vec<(Entry, Count)>) -> Result<(), StoreError> {
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => none.insert(UsageWriter::open(&self.path, PATIENCE)?),
+    fn writer(&mut self) -> Result<&mut UsageWriter, StoreError> {
+        match &mut self.writer {
+            Some(writer) => Ok(writer),
+            none => Ok(none.insert(UsageWriter::open(&self.path, PATIENCE)?)),
+        }
+    }
+
+    /// Writes what was counted until now. What cannot be written is counted again.
+    fn write(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let began = Stopwatch::now();
+        let now = (self.clock)();
+        let mut taken = shared.take(self.room);
+        self.room = taken.len();
+        let result = self.sweep(now).and_then(|()| self.add(shared, &mut taken, None));
+        if taken.is_empty() && !self.has_backlog {
+            self.book.written(now);
+        }
+        shared.give_back(&taken);
+        self.written = Some(began);
+        self.pause = match result {
+            Ok(()) => (2 * began.elapsed()).clamp(WRITE_EVERY, WRITE_AT_LEAST_EVERY),
+            Err(_) => WRITE_EVERY,
         };
-        if let Some((now, _)) = entries.iter().map(|(_, count)| count.last).max_by_key(|last| last.0)
-            && self.swept.is_none_or(|day| day < day_of(now))
-        {
-            writer.drop_old_days(now)?;
+        result
+    }
+
+    /// Adds counts to the tables of use and removes them from `taken`, until `deadline` has passed. Puts aside what comes
+    /// too fast meanwhile.
+    fn add(
+        &mut self,
+        shared: &Shared,
+        taken: &mut Taken,
+        deadline: Option<Stopwatch>,
+    ) -> Result<(), StoreError> {
+        let is_time = || deadline.is_none_or(|deadline| Stopwatch::now() < deadline);
+        while !taken.is_empty() && is_time() && !self.continuity.is_broken() {
+            self.writer()?.write_batch(&taken.batch())?;
+            taken.remove_batch();
+            self.put_aside(shared)?;
+        }
+        Ok(())
+    }
+
+    /// Puts aside what waits in memory, if it is too much.
+    fn put_aside(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        if shared.waiting() < PUT_ASIDE_FROM || self.continuity.is_broken() {
+            return Ok(());
+        }
+        let taken = shared.take(PUT_ASIDE_FROM);
+        let result = self.writer().and_then(|writer| writer.put_aside(taken.all()));
+        match &result {
+            Ok(()) => self.has_backlog = true,
+            Err(_) => shared.give_back(&taken),
+        }
+        result
+    }
+
+    /// Adds some of what was put aside.
+    fn add_backlog(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let Some(writer) = self.writer.as_mut().filter(|_| self.has_backlog) else { return Ok(()) };
+        if self.backlog.is_empty() {
+            self.backlog = writer.backlog()?;
+            self.has_backlog = !self.backlog.is_empty();
+        }
+        let rest = self.backlog.len().saturating_sub(BATCH);
+        if let Some(some) = self.backlog.get(rest..).filter(|some| !some.is_empty()) {
+            writer.add_backlog(some)?;
+            self.backlog.truncate(rest);
+        }
+        self.put_aside(shared)
+    }
+
+    fn keep_book(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let is_empty = !self.has_backlog && shared.waiting() == 0;
+        let lost = shared.lost.load(Ordering::Relaxed);
+        if is_empty {
+            self.book.written((self.clock)());
+        }
+        if let Some(writer) = &mut self.writer {
+            self.book.keep(writer, lost)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes old counts once a day.
+    fn sweep(&mut self, now: Instant) -> Result<(), StoreError> {
+        if self.swept.is_none_or(|day| day < day_of(now)) {
+            self.writer()?.drop_old_days(now)?;
             self.swept = Some(day_of(now));
         }
-        writer.write(entries)
+        Ok(())
+    }
+
+    /// Writes everything, or puts it aside for the next process.
+    fn stop(mut self, shared: &Shared) {
+        let since = Stopwatch::now();
+        if self.continuity.is_broken() {
+            return;
+        }
+        let mut taken = shared.take(0);
+        let result = loop {
+            let result = self
+                .add(shared, &mut taken, Some(since + STOPPING))
+                .and_then(|()| if taken.is_empty() { Ok(()) } else { self.writer()?.put_aside(taken.all()) });
+            if !matches!(result, Err(StoreError::Busy)) || since.elapsed() >= STOPPING_LOCKED {
+                break result;
+            }
+        };
+        let lost = if result.is_ok() { 0 } else { taken.requests() };
+        if lost > 0 {
+            tracing::warn!(requests = lost, "use was lost: the database cannot be written");
+        }
+        while self.has_backlog && since.elapsed() < STOPPING && self.add_backlog(shared).is_ok() {}
+        if let Some(writer) = &mut self.writer {
+            let is_complete = lost == 0 && writer.has_backlog().is_ok_and(|has| !has);
+            self.book.close(writer, is_complete);
+        }
+        self.log(&result);
     }
 
     fn log(&mut self, written: &Result<(), StoreError>) {

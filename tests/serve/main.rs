@@ -10,7 +10,9 @@ mod contract;
 mod faults;
 mod lifecycle;
 mod races;
+mod recording_book;
 mod timing;
+mod usage_at_speed;
 mod usage_recording;
 
 use keydesk::desk::{self, CreatedKey};

@@ -1,0 +1,108 @@
+//! The book of a recorder: until when everything that it counted is written, and when something may be missing.
+//!
+//! It is kept only while keys end when they are no longer used. An idle recorder writes nothing otherwise.
+
+use std::time::{Duration, Instant as Stopwatch};
+
+use chrono::TimeDelta;
+
+use crate::domain::Instant;
+use crate::domain::until_unused::Gap;
+use crate::store::StoreError;
+use crate::store::recording::Registration;
+use crate::store::usage_writer::UsageWriter;
+
+/// How long after a request its use may be counted, at most: requests are counted with the instant of their decision.
+const MARGIN: TimeDelta = TimeDelta::seconds(2);
+
+/// How often it is written without requests.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// How far the clock may run ahead of the time that has passed. Beyond that it was set, or the system was suspended, and
+/// nobody knows what happened in that time.
+const JUMP: TimeDelta = TimeDelta::seconds(5);
+
+pub(super) struct Book {
+    clock: fn() -> Instant,
+    registration: Option<Registration>,
+    /// All use before this instant is written.
+    complete_until: Option<Instant>,
+    /// When it was last written.
+    kept: Option<Stopwatch>,
+    /// The last look at both clocks.
+    looked: (Instant, Stopwatch),
+    /// The number of requests that were lost, and when the first and the last of them were found out that no gap says yet.
+    lost: u64,
+    gaps: Vec<Gap>,
+}
+
+impl Book {
+    pub(super) fn open(clock: fn() -> Instant) -> Self {
+        Self {
+            clock,
+            registration: None,
+            complete_until: None,
+            kept: None,
+            looked: (clock(), Stopwatch::now()),
+            lost: 0,
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Everything that was counted when the clock showed `now` is written.
+    pub(super) fn written(&mut self, now: Instant) {
+        self.complete_until = now.checked_sub_signed(MARGIN);
+    }
+
+    /// Registers this process while keys wait for the end of their use, and writes what is known. `lost` is the number of
+    /// requests that could not be recorded.
+    pub(super) fn keep(&mut self, writer: &mut UsageWriter, lost: u64) -> Result<(), StoreError> {
+        self.look(lost);
+        let is_awaited = writer.is_awaited()?;
+        if !is_awaited {
+            self.gaps.clear();
+            if let Some(registration) = &self.registration {
+                writer.unregister(registration, &[])?;
+            }
+            self.registration = None;
+            return Ok(());
+        }
+        let Some(registration) = &self.registration else {
+            self.registration = Some(writer.register((self.clock)())?);
+            self.kept = None;
+            return Ok(());
+        };
+        if self.kept.is_some_and(|kept| kept.elapsed() < EVERY) && self.gaps.is_empty() {
+            return Ok(());
+        }
+        writer.end_abandoned((self.clock)())?;
+        if let Some(until) = self.complete_until.take() {
+            if !writer.advance(registration, until, &self.gaps)? {
+                self.registration = None;
+            }
+            self.gaps.clear();
+            self.kept = Some(Stopwatch::now());
+        }
+        Ok(())
+    }
+
+    /// Ends the registration where everything is written. Otherwise the row stays, for a gap.
+    pub(super) fn close(&mut self, writer: &mut UsageWriter, is_complete: bool) {
+        if let Some(registration) = self.registration.take_if(|_| is_complete) {
+            // Failing, the row stays too.
+            let _ = writer.unregister(&registration, &self.gaps);
+        }
+    }
+
+    /// Notices lost requests and a clock that was set forward.
+    fn look(&mut self, lost: u64) {
+        let (now, stopwatch) = ((self.clock)(), Stopwatch::now());
+        let (before, then) = std::mem::replace(&mut self.looked, (now, stopwatch));
+        let passed = TimeDelta::from_std(stopwatch - then).unwrap_or(TimeDelta::MAX);
+        let is_ahead = now - before > passed.checked_add(&JUMP).unwrap_or(TimeDelta::MAX);
+        if lost > self.lost || is_ahead {
+            self.lost = lost;
+            self.gaps.push(Gap { since: before.checked_sub_signed(MARGIN).unwrap_or(before), until: now });
+        }
+    }
+}
