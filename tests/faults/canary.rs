@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use crate::support::endpoint::Endpoint;
 use crate::support::home::{CommandOutput, Home, id_of};
 use crate::support::pty::Pty;
-use crate::support::{KEYDESK, contains, have};
+use crate::support::{KEYDESK, contains, have, until};
 
 /// How much of a secret is too much, in characters: the random part of a key has 43.
 const TOO_MUCH: usize = 12;
@@ -182,6 +182,9 @@ fn the_secret_is_only_where_it_was_written_on_request() {
         &["keys", "list", "--json"],
         &["keys", "usage", "Canary"],
         &["keys", "edit", "Canary", "--owner", "Ops", "--note", "4711", "--json"],
+        &["keys", "disable", "Canary", "--for", "1h", "--json"],
+        &["keys", "show", "Canary", "--json"],
+        &["keys", "enable", "Canary"],
         &["export", "--format", "csv"],
         &["export", "--format", "json"],
         &["audit", "list", "--json"],
@@ -199,6 +202,13 @@ fn the_secret_is_only_where_it_was_written_on_request() {
     }
     assert!(receipt.exists() && backup.exists());
     assert!(!endpoint.accepts(&secret));
+    // The alarm names a key that must never be used by its ID.
+    let trap = watched.asked("trap.key");
+    watched.done(&["keys", "create", "Trap", "--canary", "--out", &trap]);
+    let secret_of_trap = watched.watch_file(&trap).remove(0);
+    assert!(!endpoint.accepts(&secret_of_trap));
+    assert!(until(Duration::from_secs(10), || watched.run(&["check"]).code == 1), "an alarm");
+    watched.done(&["keys", "acknowledge", "Trap"]);
     // A secret as an argument is rejected, and not said again.
     for arguments in [
         &["keys", "delete", &secret, "--yes"][..],
