@@ -113,6 +113,7 @@ BEGIN
     UPDATE applications SET key_count = key_count + 1 WHERE id = NEW.application_id;
     UPDATE users SET key_count = key_count + 1 WHERE id = NEW.creator_id;
     UPDATE generation SET number = number + 1;
+    INSERT INTO never_used (application_id, key_id) VALUES (NEW.application_id, NEW.key_id);
 END;
 CREATE TRIGGER keys_are_counted_off AFTER DELETE ON keys
 BEGIN
@@ -120,6 +121,7 @@ BEGIN
     UPDATE users SET key_count = key_count - 1 WHERE id = OLD.creator_id;
     UPDATE generation SET number = number + 1;
     DELETE FROM key_use WHERE key_id = OLD.key_id;
+    DELETE FROM never_used WHERE application_id = OLD.application_id AND key_id = OLD.key_id;
 END;
 CREATE TRIGGER keys_advance AFTER UPDATE ON keys
 BEGIN UPDATE generation SET number = number + 1; END;
@@ -193,6 +195,15 @@ CREATE TABLE key_use (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX key_use_by_last ON key_use (application_id, last, key_id);
 
+-- The others: a list by last use begins with them, and they are not to be searched for among a million keys.
+CREATE TABLE never_used (
+    application_id INTEGER NOT NULL,
+    key_id         TEXT NOT NULL,
+    PRIMARY KEY (application_id, key_id)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER key_use_begins AFTER INSERT ON key_use
+BEGIN DELETE FROM never_used WHERE application_id = NEW.application_id AND key_id = NEW.key_id; END;
+
 -- Use, counted by day (days since 1970-01-01 UTC).
 CREATE TABLE key_uses (
     key_id TEXT NOT NULL,
@@ -214,6 +225,8 @@ CREATE TABLE key_sources (
     last     INTEGER NOT NULL,
     PRIMARY KEY (key_id, reason, source)
 ) STRICT, WITHOUT ROWID;
+-- Finds the keys that an address uses. An update of a count does not touch it.
+CREATE INDEX key_sources_by_source ON key_sources (source, key_id) WHERE reason = '';
 
 -- A rejection that belongs to a key names it; the others have an empty key_id.
 CREATE TABLE refusals (

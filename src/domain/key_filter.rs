@@ -36,7 +36,7 @@ pub enum KeyField {
     Creator,
     Owner,
     Note,
-    /// The last source address. A complete address is that address only.
+    /// An address that used it, of those that are listed alone. A complete address is that address only.
     Source,
 }
 
@@ -58,7 +58,7 @@ pub const NAMED: [(&str, &str); 11] = [
     ("used:>30d", "Last used longer ago"),
     ("used:<7d", "Used since then"),
     ("expires:<14d", "Expires within this time; >30d: later"),
-    ("source:10.0.0.9", "Last used from this address"),
+    ("source:10.0.0.9", "Used from this address"),
     ("type:test", "Production or test"),
 ];
 

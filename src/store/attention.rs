@@ -137,8 +137,9 @@ pub fn idle(
 ) -> Result<FoundKeys, StoreError> {
     let condition = "k.is_disabled = 0 AND k.expires > ?2 AND k.canary = 0 AND k.delivered < ?3";
     let never = format!(
-        "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_by_id {WITH_KEYS} WHERE k.application_id = ?1 \
-         AND {condition} AND s.last IS NULL ORDER BY k.key_id LIMIT ?4"
+        "SELECT {KEY_COLUMNS} FROM (SELECT key_id FROM never_used WHERE application_id = ?1 ORDER BY key_id \
+         LIMIT {LOOKED_AT}) m CROSS JOIN keys k ON k.key_id = m.key_id {WITH_KEYS} WHERE {condition} \
+         ORDER BY k.key_id LIMIT ?4"
     );
     let before = format!(
         "SELECT {KEY_COLUMNS} FROM (SELECT key_id FROM key_use INDEXED BY key_use_by_last \
@@ -155,8 +156,9 @@ pub fn idle(
     if !found.more {
         let looked_at: u64 = r.value(
             "looking for keys that are not used",
-            "SELECT count(*) FROM (SELECT 1 FROM key_use INDEXED BY key_use_by_last \
-             WHERE application_id = ?1 AND last < ?2 LIMIT ?3)",
+            "SELECT max((SELECT count(*) FROM (SELECT 1 FROM key_use INDEXED BY key_use_by_last \
+             WHERE application_id = ?1 AND last < ?2 LIMIT ?3)), \
+             (SELECT count(*) FROM (SELECT 1 FROM never_used WHERE application_id = ?1 LIMIT ?3)))",
             params![application.0, since, LOOKED_AT],
         )?;
         found.more = looked_at == LOOKED_AT;

@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
+use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
 use super::read::until_unused;
 use crate::domain::Instant;
+use crate::domain::application::Scope;
 use crate::domain::key::{KeyId, KeyKind, KeyState};
 use crate::domain::key_filter::{KeyField, KeyFilter, KeyTerm, Span};
 use crate::domain::platform::Catalog;
@@ -18,14 +20,20 @@ use crate::store::{Reader, StoreError, convert, users};
 pub(super) struct Condition {
     pub(super) sql: String,
     pub(super) values: Vec<Value>,
+    /// What has the keys that it leaves, and others.
+    pub(super) narrower: Vec<Candidates>,
+    /// Whether it looks into tables of use for each key: fast in the order of the key IDs, in which those tables are.
+    pub(super) looks_at_use: bool,
+    scope: Scope,
     now: Instant,
     soon: TimeDelta,
 }
 
 impl Condition {
     /// All keys. States are judged at `now`.
-    pub(super) fn new(now: Instant, soon: TimeDelta) -> Self {
-        Self { sql: String::new(), values: Vec::new(), now, soon }
+    pub(super) fn new(scope: Scope, now: Instant, soon: TimeDelta) -> Self {
+        let (sql, values, narrower) = (String::new(), Vec::new(), Vec::new());
+        Self { sql, values, narrower, looks_at_use: false, scope, now, soon }
     }
 
     fn and(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
@@ -79,9 +87,11 @@ impl Condition {
                 KeyTerm::State(state) => self.state(r, *state)?,
                 KeyTerm::Type(key_type) => self.and("k.type = ?", [key_type.as_str().to_owned().into()]),
                 KeyTerm::NeverUsed => {
+                    self.looks_at_use = true;
                     let sql =
                         "k.canary = 0 AND NOT EXISTS (SELECT 1 FROM key_use x WHERE x.key_id = k.key_id)";
                     self.and(sql, []);
+                    self.narrower.push(Candidates::never_used(self.scope));
                 }
                 KeyTerm::Used(Span::LessThan(length)) => self.used(">", ago(length)),
                 KeyTerm::Used(Span::MoreThan(length)) => self.used("<", ago(length)),
@@ -101,7 +111,9 @@ impl Condition {
     fn used(&mut self, compared: &str, with: i64) {
         let sql =
             format!("EXISTS (SELECT 1 FROM key_use x WHERE x.key_id = k.key_id AND x.last {compared} ?)");
+        self.looks_at_use = true;
         self.and(&sql, [with.into()]);
+        self.narrower.push(Candidates::used(self.scope, compared, with));
     }
 
     /// Users and platforms are few: those that match are looked up first, so that a million keys need no join for it.
@@ -143,17 +155,32 @@ impl Condition {
             let ids: Vec<String> = users::matching(r, text)?.iter().map(|id| id.0.to_string()).collect();
             any.push(format!("k.creator_id IN ({})", ids.join(",")));
         }
-        // Most words could not be in an address, and a million comparisons take a while.
+        // Most words could not be in an address.
         let is_possible = text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'));
         if field == KeyField::Source || (field == KeyField::Any && is_possible) {
             let address = text.parse::<IpAddr>().ok().filter(|_| field == KeyField::Source);
-            let compared = if address.is_some() { "source = ?" } else { "instr(source, ?) > 0" };
-            any.push(format!(
-                "k.key_id IN (SELECT key_id FROM key_sources WHERE reason = '' AND {compared})"
-            ));
-            values.push(address.map_or_else(|| text.to_owned(), |address| address.to_string()).into());
+            let found = match address {
+                Some(address) => Some(vec![address.to_canonical().to_string()]),
+                None => sources_with(r, text)?,
+            };
+            let is_needed = found.as_ref().is_none_or(|found| !found.is_empty());
+            if is_needed {
+                self.looks_at_use = true;
+                let compared = if address.is_some() { "x.source = ?" } else { "instr(x.source, ?) > 0" };
+                any.push(format!(
+                    "EXISTS (SELECT 1 FROM key_sources x WHERE x.key_id = k.key_id AND x.reason = '' AND {compared})"
+                ));
+                let compared =
+                    address.map_or_else(|| text.to_owned(), |address| address.to_canonical().to_string());
+                values.push(compared.into());
+            }
+            if field == KeyField::Source && is_needed {
+                self.narrower.extend(found.map(Candidates::of_sources));
+            }
         }
-        self.and(&format!("({})", any.join(" OR ")), values);
+        // No field can have it.
+        let any = if any.is_empty() { "0".to_owned() } else { any.join(" OR ") };
+        self.and(&format!("({any})"), values);
         Ok(())
     }
 }
@@ -170,6 +197,109 @@ fn line_of(field: KeyField) -> Option<String> {
         KeyField::Note => Some(format!("substr({owner}, {end} + 1)")),
         KeyField::Any | KeyField::Platform | KeyField::Creator | KeyField::Source => None,
     }
+}
+
+/// Keys that may match, read from an index: a statement for their IDs, with its values.
+pub(super) struct Candidates {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
+    /// Whether the condition that it belongs to leaves all of them.
+    is_exact: bool,
+}
+
+/// More candidates are not looked up one by one.
+const MOST_CANDIDATES: u64 = 20_000;
+
+impl Candidates {
+    fn never_used(scope: Scope) -> Self {
+        // Canary keys are there to be never used.
+        let sql = format!(
+            "SELECT key_id FROM never_used WHERE {} \
+             AND key_id NOT IN (SELECT key_id FROM keys INDEXED BY keys_canaries WHERE canary = 1)",
+            of_applications(scope)
+        );
+        Self { sql, values: Vec::new(), is_exact: true }
+    }
+
+    fn used(scope: Scope, compared: &str, with: i64) -> Self {
+        let sql = format!(
+            "SELECT key_id FROM key_use INDEXED BY key_use_by_last WHERE {} AND last {compared} ?",
+            of_applications(scope)
+        );
+        Self { sql, values: vec![with.into()], is_exact: true }
+    }
+
+    /// Of deleted keys and those of other Applications too.
+    fn of_sources(sources: Vec<String>) -> Self {
+        let sql = format!(
+            "SELECT DISTINCT key_id FROM key_sources INDEXED BY key_sources_by_source WHERE reason = '' \
+             AND source IN ({})",
+            vec!["?"; sources.len()].join(",")
+        );
+        Self { sql, values: sources.into_iter().map(Value::from).collect(), is_exact: false }
+    }
+
+    /// How many there are; none when they are too many to look them up.
+    fn count(&self, r: &Reader<'_>) -> Result<Option<u64>, StoreError> {
+        let sql = format!("SELECT count(*) FROM ({} LIMIT {MOST_CANDIDATES})", self.sql);
+        let count: u64 =
+            r.value("looking for keys by their use", &sql, params_from_iter(self.values.iter()))?;
+        Ok((count < MOST_CANDIDATES).then_some(count))
+    }
+}
+
+/// The condition that a row belongs to the Applications of a list, for an index that begins with the Application.
+fn of_applications(scope: Scope) -> String {
+    match scope {
+        Scope::Application(id) => format!("application_id = {}", id.0),
+        Scope::All => "application_id IN (SELECT id FROM applications)".into(),
+    }
+}
+
+impl Condition {
+    /// The fewest candidates, if they are few.
+    pub(super) fn candidates(&self, r: &Reader<'_>) -> Result<Option<&Candidates>, StoreError> {
+        let mut fewest: Option<(u64, &Candidates)> = None;
+        for candidates in &self.narrower {
+            if let Some(count) = candidates.count(r)?
+                && fewest.is_none_or(|(least, _)| count < least)
+            {
+                fewest = Some((count, candidates));
+            }
+        }
+        Ok(fewest.map(|(_, candidates)| candidates))
+    }
+
+    /// The keys that it leaves, if an index has exactly these. `terms` is the number of terms that it is made of.
+    pub(super) fn exactly(&self, terms: usize) -> Option<&Candidates> {
+        match self.narrower.as_slice() {
+            [only] if terms == 1 && only.is_exact => Some(only),
+            _ => None,
+        }
+    }
+}
+
+/// How many addresses are looked through for a text.
+const MOST_SOURCES: usize = 5_000;
+
+/// How many addresses with a text are looked up.
+const MOST_FOUND: usize = 200;
+
+/// The addresses that have used keys and contain a text; none when there are too many addresses to tell, or to look up.
+/// Each costs one step in the index, however many keys it uses.
+fn sources_with(r: &Reader<'_>, text: &str) -> Result<Option<Vec<String>>, StoreError> {
+    const FROM: &str = "FROM key_sources INDEXED BY key_sources_by_source WHERE reason = ''";
+    let sql = format!(
+        "WITH RECURSIVE each (source) AS (SELECT min(source) {FROM} UNION ALL \
+         SELECT (SELECT min(source) {FROM} AND source > each.source) FROM each WHERE each.source IS NOT NULL) \
+         SELECT source FROM each WHERE source IS NOT NULL LIMIT ?1"
+    );
+    let all: Vec<String> = r.all("reading the sources", &sql, [MOST_SOURCES], |row| row.get(0))?;
+    if all.len() == MOST_SOURCES {
+        return Ok(None);
+    }
+    let found: Vec<String> = all.into_iter().filter(|source| source.contains(text)).collect();
+    Ok((found.len() <= MOST_FOUND).then_some(found))
 }
 
 /// The keys whose state depends on more than their own row.

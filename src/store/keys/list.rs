@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
-use super::filter::Condition;
+use super::filter::{Candidates, Condition};
 use super::order::{Edge, KeySort, Part, Place, Run};
 use super::read::get;
 use super::walk::{self, Matching, Plan};
@@ -41,12 +41,17 @@ pub struct KeyQuery {
 impl KeyQuery {
     /// Whether it leaves keys out.
     fn is_filtered(&self) -> bool {
-        !self.filter.is_empty() || self.state.is_some() || self.platform.is_some()
+        self.terms() > 0
+    }
+
+    /// How many conditions it consists of.
+    fn terms(&self) -> usize {
+        self.filter.terms.len() + usize::from(self.state.is_some()) + usize::from(self.platform.is_some())
     }
 }
 
 fn condition(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<Condition, StoreError> {
-    let mut condition = Condition::new(query.now, query.soon);
+    let mut condition = Condition::new(query.scope, query.now, query.soon);
     if let Some(state) = query.state {
         condition.state(r, state)?;
     }
@@ -130,7 +135,7 @@ impl List<'_> {
         let ascending = forward != descending;
         let from = from.map(|key| self.place(key));
         let mut places: BTreeSet<Place> = BTreeSet::new();
-        let (sql, values) = through(self.query, self.condition);
+        let (sql, values) = through(self.r, self.query, self.condition)?;
         self.r.each(
             "reading the keys",
             &sql,
@@ -170,19 +175,34 @@ impl List<'_> {
     }
 }
 
+/// What a statement goes through to find all keys that fulfill a condition, with its values: the few that may, or all.
+fn along(r: &Reader<'_>, condition: &Condition) -> Result<(String, Vec<Value>), StoreError> {
+    Ok(match condition.candidates(r)? {
+        Some(Candidates { sql, values, .. }) => {
+            (format!("({sql}) m CROSS JOIN keys k ON k.key_id = m.key_id"), values.clone())
+        }
+        None if condition.looks_at_use => ("keys k NOT INDEXED".into(), Vec::new()),
+        None => ("keys k INDEXED BY keys_by_name".into(), Vec::new()),
+    })
+}
+
 /// The statement that goes through all keys, with its values.
-fn through(query: &KeyQuery, condition: &Condition) -> (String, Vec<Value>) {
+fn through(
+    r: &Reader<'_>,
+    query: &KeyQuery,
+    condition: &Condition,
+) -> Result<(String, Vec<Value>), StoreError> {
     let columns = [&["k.key_id"], query.sort.columns()].concat().join(", ");
     let users = match query.sort {
         KeySort::Creator => " CROSS JOIN users u ON u.id = k.creator_id",
         KeySort::LastUsed => " LEFT JOIN key_use s ON s.key_id = k.key_id",
         _ => "",
     };
-    let (scope, mut values) = in_scope(query);
+    let (along, mut values) = along(r, condition)?;
+    let (scope, in_scope) = in_scope(query);
+    values.extend(in_scope);
     values.extend(condition.values.iter().cloned());
-    let sql =
-        format!("SELECT {columns} FROM keys k INDEXED BY keys_by_name{users} WHERE {scope}{}", condition.sql);
-    (sql, values)
+    Ok((format!("SELECT {columns} FROM {along}{users} WHERE {scope}{}", condition.sql), values))
 }
 
 /// The condition that only the keys of the Application of a query fulfill, with its values.
@@ -221,7 +241,7 @@ pub fn plan(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog, from: &Key) -> 
         Ok(())
     };
     if query.is_filtered() {
-        let (sql, values) = through(query, &condition);
+        let (sql, values) = through(r, query, &condition)?;
         explain(&sql, values)?;
         return Ok(plans.join("; "));
     }
@@ -243,6 +263,9 @@ pub fn each<E: From<StoreError>>(
 ) -> Result<(), E> {
     let (condition, applications) = (condition(r, query, catalog)?, applications::of(r, query.scope)?);
     let list = List { r, query, condition: &condition, applications: &applications };
+    if condition.candidates(r)?.is_some() {
+        return list.through(None, true, limit)?.into_iter().try_for_each(f);
+    }
     let mut left = limit;
     list.walk(None, true, Matching::Only, limit, |key, _| {
         left -= 1;
@@ -261,9 +284,15 @@ pub fn count(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<u64,
         return r.value("counting the keys", &sql, params_from_iter(values));
     }
     let condition = condition(r, query, catalog)?;
-    values.extend(condition.values);
-    let sql = format!("SELECT count(*) FROM keys k INDEXED BY keys_by_name WHERE {scope}{}", condition.sql);
-    r.value("counting the keys", &sql, params_from_iter(values))
+    if let Some(Candidates { sql, values, .. }) = condition.exactly(query.terms()) {
+        let sql = format!("SELECT count(*) FROM ({sql})");
+        return r.value("counting the keys", &sql, params_from_iter(values));
+    }
+    let (along, mut all) = along(r, &condition)?;
+    all.append(&mut values);
+    all.extend(condition.values);
+    let sql = format!("SELECT count(*) FROM {along} WHERE {scope}{}", condition.sql);
+    r.value("counting the keys", &sql, params_from_iter(all))
 }
 
 /// The IDs of the keys that match: the first `limit`.

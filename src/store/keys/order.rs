@@ -99,19 +99,20 @@ impl KeySort {
 
     /// The walks that make up this order at an instant.
     pub(super) fn runs(self, now: Instant) -> Vec<Run> {
-        let all = |index| {
+        let all = |along| {
             let (columns, within) = (self.columns(), "");
-            vec![Run { sort: self, index, columns, within, begins: String::new(), is_backward: false }]
+            vec![Run { sort: self, along, columns, within, begins: String::new(), is_backward: false }]
         };
         match self {
-            Self::Name => all("keys_by_name"),
-            Self::KeyId => all("keys_by_id"),
-            Self::Platform => all("keys_by_platform"),
-            Self::Expires => all("keys_by_expires"),
+            Self::Name => all(Along::Keys("keys_by_name")),
+            Self::KeyId => all(Along::Keys("keys_by_id")),
+            Self::Platform => all(Along::Keys("keys_by_platform")),
+            Self::Expires => all(Along::Keys("keys_by_expires")),
             Self::State => {
                 let run = |index, within, begins, is_backward| {
                     let begins = format!(" AND k.expires {begins} {}", now.timestamp());
-                    Run { sort: self, index, columns: &["k.expires"], within, begins, is_backward }
+                    let along = Along::Keys(index);
+                    Run { sort: self, along, columns: &["k.expires"], within, begins, is_backward }
                 };
                 vec![
                     run("keys_by_state", " AND k.is_disabled = 0", ">", false),
@@ -119,13 +120,13 @@ impl KeySort {
                     run("keys_by_expires", "", "<=", true),
                 ]
             }
-            Self::Creator => all("keys_by_creator"),
+            Self::Creator => all(Along::Creators),
             Self::LastUsed => {
-                let run = |index, columns, within| {
-                    let begins = String::new();
-                    Run { sort: self, index, columns, within, begins, is_backward: false }
+                let run = |along, columns| {
+                    let (within, begins) = ("", String::new());
+                    Run { sort: self, along, columns, within, begins, is_backward: false }
                 };
-                vec![run("keys_by_id", &[], " AND s.key_id IS NULL"), run("key_use_by_last", &["s.last"], "")]
+                vec![run(Along::NeverUsed, &[]), run(Along::Used, &["s.last"])]
             }
         }
     }
@@ -142,11 +143,49 @@ pub(super) enum Part {
     Back(Reverse<KeyId>),
 }
 
+/// What a walk goes along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Along {
+    /// An index of the keys.
+    Keys(&'static str),
+    /// The creators by their emails, and the keys of each: no sorting of a million rows.
+    Creators,
+    /// The keys that were used, by last use.
+    Used,
+    /// The keys that were never used.
+    NeverUsed,
+}
+
+impl Along {
+    /// Joins the keys `k`, their creators `u` and their last use `s`.
+    fn tables(self) -> String {
+        match self {
+            Self::Keys(index) => format!("keys k INDEXED BY {index} {WITH_KEYS}"),
+            Self::Creators => "users u CROSS JOIN keys k INDEXED BY keys_by_creator ON k.creator_id = u.id \
+                               LEFT JOIN key_use s ON s.key_id = k.key_id"
+                .into(),
+            Self::Used => "key_use s INDEXED BY key_use_by_last CROSS JOIN keys k ON k.key_id = s.key_id \
+                           CROSS JOIN users u ON u.id = k.creator_id"
+                .into(),
+            Self::NeverUsed => format!("never_used n CROSS JOIN keys k ON k.key_id = n.key_id {WITH_KEYS}"),
+        }
+    }
+
+    /// The columns of the Application and of the key ID that the index has.
+    fn application_and_id(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Keys(_) | Self::Creators => ("k.application_id", "k.key_id"),
+            Self::Used => ("s.application_id", "s.key_id"),
+            Self::NeverUsed => ("n.application_id", "n.key_id"),
+        }
+    }
+}
+
 /// A part of an order that one walk along an index reads in each Application.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) sort: KeySort,
-    index: &'static str,
+    along: Along,
     columns: &'static [&'static str],
     /// A condition that the keys of this part fulfill.
     within: &'static str,
@@ -176,11 +215,8 @@ impl Run {
         // A walk away from the beginning needs no second bound, and SQLite may use it instead of the edge.
         let begins = if edge.is_some() && ascending { "" } else { &self.begins };
         let ascending = ascending != self.is_backward;
-        let is_by_creator = self.sort == KeySort::Creator;
-        // The index of this walk has these two.
-        let is_by_use = self.index == "key_use_by_last";
-        let (application, id) =
-            if is_by_use { ("s.application_id", "s.key_id") } else { ("k.application_id", "k.key_id") };
+        let is_by_creator = self.along == Along::Creators;
+        let (application, id) = self.along.application_and_id();
         let columns: Vec<&str> = self.columns.iter().copied().chain([id]).collect();
         let (sign, direction) = if ascending { (">", "") } else { ("<", " DESC") };
         let order: Vec<String> = columns.iter().map(|column| format!("{column}{direction}")).collect();
@@ -191,30 +227,17 @@ impl Run {
             let bound = if is_by_creator { format!(" AND u.sort_email {sign}= ?") } else { String::new() };
             format!("{bound} AND ({}) {sign}{equal} ({marks})", columns.join(", "))
         });
-        let along = if is_by_creator {
-            // The creators in the order of their emails outside, the keys of each inside: no sorting of a million rows.
-            "users u CROSS JOIN keys k INDEXED BY keys_by_creator ON k.creator_id = u.id \
-             LEFT JOIN key_use s ON s.key_id = k.key_id"
-                .to_owned()
-        } else if is_by_use {
-            "key_use s INDEXED BY key_use_by_last CROSS JOIN keys k ON k.key_id = s.key_id \
-             CROSS JOIN users u ON u.id = k.creator_id"
-                .to_owned()
-        } else {
-            format!("keys k INDEXED BY {} {WITH_KEYS}", self.index)
-        };
         let order = order.join(", ");
         let found =
             format!("{application} = ?{}{begins}{condition}{start} ORDER BY {order} LIMIT ?", self.within);
-        if self.sort == KeySort::Name && !condition.is_empty() {
+        if let (KeySort::Name, Along::Keys(index), false) = (self.sort, self.along, condition.is_empty()) {
             // The index of the names has all columns of a condition: only keys that match are looked up in the table.
             return format!(
-                "SELECT {select} FROM (SELECT k.key_id AS id FROM keys k INDEXED BY {} WHERE {found}) m \
-                 CROSS JOIN keys k ON k.key_id = m.id {WITH_KEYS} ORDER BY {order}",
-                self.index
+                "SELECT {select} FROM (SELECT k.key_id AS id FROM keys k INDEXED BY {index} WHERE {found}) m \
+                 CROSS JOIN keys k ON k.key_id = m.id {WITH_KEYS} ORDER BY {order}"
             );
         }
-        format!("SELECT {select} FROM {along} WHERE {found}")
+        format!("SELECT {select} FROM {} WHERE {found}", self.along.tables())
     }
 
     /// The values that say where a walk begins.
