@@ -105,7 +105,7 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
         Lookup::open(&options.database, CENSUS_PATIENCE, Arc::default()).map_err(VerifyError::from)?;
     let batch = Batch::new(verifier);
     let metrics = Metrics::new().map_err(io::Error::other).map_err(system("set up the metrics"))?;
-    let (rejections, alarms) = (Arc::<RejectionLog>::default(), Arc::<RejectionLog>::default());
+    let rejections = Arc::<RejectionLog>::default();
     let shared = Shared {
         batch: Arc::clone(&batch),
         metrics,
@@ -114,10 +114,10 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
         required: options.required,
         headers: HeaderCache::default(),
         rejections: Arc::clone(&rejections),
-        alarms: Arc::clone(&alarms),
         census: Mutex::new(Census { lookup, clock: clock::now, soon: options.soon, counted: None }),
     };
     let deciding = tokio::spawn(Arc::clone(&batch).run());
+    let logging = tokio::spawn(Arc::clone(&rejections).run());
     connections::write_first_date().await;
     ready(listeners.iter().map(Listener::place).collect());
     let stop = async move {
@@ -130,8 +130,9 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
     Connections::new(Arc::new(shared), options.bounds).serve(listeners, stop, DRAIN).await;
     deciding.abort();
     let _ = deciding.await;
-    rejections.report();
-    alarms.report();
+    logging.abort();
+    let _ = logging.await;
+    rejections.finish();
     // Dropping the verifier writes the recorded use.
     drop(batch);
     Ok(())

@@ -1,18 +1,46 @@
-//! Limits how many rejected requests are logged one by one.
+//! The log lines of rejected requests.
 //!
 //! A line costs as much as the request, and a client that retries without pause would bury everything else. Beyond
-//! [`LINES`] in a second, rejected requests are counted, and one line reports their number.
+//! [`LINES`] in a second, rejected requests are counted, and one line reports their number. Uses of canary keys are counted
+//! apart, so that other requests hide none.
+//!
+//! Lines are written beside the requests: how long a response takes tells nothing about what is logged of it.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::domain::key::KeyId;
+use crate::domain::token;
 
 /// Maximum number of lines in a [`WINDOW`].
 pub(super) const LINES: u32 = 1_000;
 
 const WINDOW: Duration = Duration::from_secs(1);
 
+/// How often lines are written.
+const WRITE_EVERY: Duration = Duration::from_millis(100);
+
+/// What is logged of a rejected request.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub reason: &'static str,
+    /// Whether the key is a canary key.
+    pub is_alarm: bool,
+    pub key: Option<KeyId>,
+    pub from: Option<IpAddr>,
+    pub application: Option<Box<str>>,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct RejectionLog(Mutex<Window>);
+pub(super) struct RejectionLog(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    lines: Vec<Line>,
+    rejections: Window,
+    alarms: Window,
+}
 
 #[derive(Debug, Default)]
 struct Window {
@@ -22,38 +50,83 @@ struct Window {
     more: u64,
 }
 
+impl Window {
+    fn has_room(&mut self, now: Instant) -> bool {
+        if self.began.is_none_or(|began| now.saturating_duration_since(began) >= WINDOW) {
+            self.began = Some(now);
+            self.lines = 0;
+        }
+        let has_room = self.lines < LINES;
+        if has_room {
+            self.lines += 1;
+        } else {
+            self.more += 1;
+        }
+        has_room
+    }
+
+    /// The number of requests to report: those of a window that is over, or all.
+    fn take(&mut self, which: Reported) -> u64 {
+        let is_over = self.began.is_none_or(|began| began.elapsed() >= WINDOW);
+        if is_over || which == Reported::All { std::mem::take(&mut self.more) } else { 0 }
+    }
+}
+
+/// Which of the requests without a line are reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reported {
+    WindowsThatAreOver,
+    All,
+}
+
 impl RejectionLog {
-    /// Whether a rejection at this time gets a line of its own. Otherwise it is counted, and reported within a second.
-    pub(super) fn has_room(self: &Arc<Self>, now: Instant) -> bool {
-        let mut window = self.lock();
-        if window.began.is_none_or(|began| now.saturating_duration_since(began) >= WINDOW) {
-            window.began = Some(now);
-            window.lines = 0;
-        }
-        if window.lines < LINES {
-            window.lines += 1;
-            return true;
-        }
-        window.more += 1;
-        if window.more == 1 {
-            let this = Arc::clone(self);
-            tokio::spawn(async move {
-                tokio::time::sleep(WINDOW).await;
-                this.report();
-            });
-        }
-        false
-    }
-
-    /// Logs the number of requests that were only counted.
-    pub(super) fn report(&self) {
-        let count = std::mem::take(&mut self.lock().more);
-        if count > 0 {
-            tracing::info!(count, "rejected more requests than are logged one by one");
+    /// Keeps the line of a request at this time until the next write, or counts the request.
+    pub(super) fn add(&self, line: Line, now: Instant) {
+        let mut waiting = self.lock();
+        let window = if line.is_alarm { &mut waiting.alarms } else { &mut waiting.rejections };
+        if window.has_room(now) {
+            waiting.lines.push(line);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Window> {
+    /// Writes lines as long as it runs.
+    pub(super) async fn run(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(WRITE_EVERY).await;
+            self.write(Reported::WindowsThatAreOver);
+        }
+    }
+
+    /// Writes what is left.
+    pub(super) fn finish(&self) {
+        self.write(Reported::All);
+    }
+
+    fn write(&self, reported: Reported) {
+        let (lines, more, more_alarms) = {
+            let mut waiting = self.lock();
+            let lines = std::mem::take(&mut waiting.lines);
+            (lines, waiting.rejections.take(reported), waiting.alarms.take(reported))
+        };
+        for Line { reason, is_alarm, key, from, application } in lines {
+            let (key, from) = (key.map(tracing::field::display), from.map(tracing::field::display));
+            // A key in the path by mistake must not be logged.
+            let application = application.as_deref().filter(|name| !token::holds_secret(name));
+            if is_alarm {
+                tracing::warn!(key, reason, from, application, "canary key used");
+            } else {
+                tracing::info!(key, reason, from, application, "rejected");
+            }
+        }
+        if more > 0 {
+            tracing::info!(count = more, "rejected more requests than are logged one by one");
+        }
+        if more_alarms > 0 {
+            tracing::warn!(count = more_alarms, "canary keys used more often than is logged one by one");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

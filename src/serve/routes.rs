@@ -13,10 +13,9 @@ use percent_encoding::percent_decode_str;
 use super::batch::{Batch, Unavailable};
 use super::http_responses::{self, Body, HeaderCache};
 use super::metrics::{self, Census, Metrics};
-use super::rejection_log::RejectionLog;
+use super::rejection_log::{Line, RejectionLog};
 use super::source_address::TrustedProxies;
 use crate::domain::key::{KeyId, KeyType};
-use crate::domain::token;
 use crate::verify::credential::{self, CredentialFault};
 use crate::verify::{Accepted, Decision, Question, Reason, Refusal};
 
@@ -32,8 +31,6 @@ pub(super) struct Shared {
     pub required: Option<KeyType>,
     pub headers: HeaderCache,
     pub rejections: Arc<RejectionLog>,
-    /// Of uses of canary keys.
-    pub alarms: Arc<RejectionLog>,
     pub census: Mutex<Census>,
 }
 
@@ -59,20 +56,6 @@ struct Rejection {
     is_alarm: bool,
     /// The key that it is attributed to.
     key: Option<KeyId>,
-}
-
-impl Rejection {
-    fn log(self, from: Option<IpAddr>, application: Option<&str>) {
-        let Self { reason, is_alarm, key } = self;
-        let (key, from) = (key.map(tracing::field::display), from.map(tracing::field::display));
-        // A key in the path by mistake must not be logged.
-        let application = application.filter(|name| !token::holds_secret(name));
-        if is_alarm {
-            tracing::warn!(key, reason, from, application, "canary key used");
-        } else {
-            tracing::info!(key, reason, from, application, "rejected");
-        }
-    }
 }
 
 impl From<Refusal> for Rejection {
@@ -160,29 +143,17 @@ impl Shared {
                 self.headers.accepted(&key)
             }
             Ok(Err(rejection)) => {
-                let Rejection { reason, key, .. } = rejection;
+                let Rejection { reason, is_alarm, key } = rejection;
                 self.metrics.not_accepted("refused", reason, took);
                 verifier.record_rejection(reason, key, from);
                 let response = http_responses::rejected(application.as_deref());
-                if self.is_logged(&rejection, began + took) {
-                    // After the response, so that a use of a canary key takes as long as another rejection.
-                    tokio::spawn(async move { rejection.log(from, application.as_deref()) });
-                }
+                self.rejections.add(Line { reason, is_alarm, key, from, application }, began + took);
                 response
             }
             Err(Unavailable) => {
                 self.metrics.not_accepted("error", "database", took);
                 http_responses::unavailable()
             }
-        }
-    }
-
-    /// Other rejections leave no line of an alarm out.
-    fn is_logged(&self, rejection: &Rejection, now: Instant) -> bool {
-        if rejection.is_alarm {
-            tracing::enabled!(tracing::Level::WARN) && self.alarms.has_room(now)
-        } else {
-            tracing::enabled!(tracing::Level::INFO) && self.rejections.has_room(now)
         }
     }
 

@@ -40,14 +40,16 @@ fn a_rejection_takes_as_long_whatever_the_key_is() {
     let (used, secret) = key(&mut desk, "Used");
     let (unused, _) = key(&mut desk, "Unused");
     let (deleted, deleted_secret) = key(&mut desk, "Deleted");
+    let new = desk.new_key("Canary", 90);
+    let canary = keydesk::desk::create_canary_key(&mut desk.session(), &new).unwrap();
     delete(&mut desk, &deleted);
     let endpoint = Endpoint::start(&desk.path(), &[]);
     let mut client = endpoint.connect();
     let mut entropy = Seeded(16);
-    let known = [used.key.id, unused.key.id, deleted.key.id];
+    let known = [used.key.id, unused.key.id, deleted.key.id, canary.key.id];
     let mut seen = Vec::new();
     for _ in 0..ATTEMPTS {
-        let mut took = [const { Vec::new() }; 5];
+        let mut took = [const { Vec::new() }; 7];
         for turn in 0..REQUESTS / took.len() {
             // In use all the time, so that it is kept in memory.
             timed(&mut client, &secret, 204);
@@ -55,6 +57,7 @@ fn a_rejection_takes_as_long_whatever_the_key_is() {
             let mut texts: Vec<String> =
                 [unknown].iter().chain(&known).map(|id| text_for(*id, &mut entropy)).collect();
             texts.push(deleted_secret.clone());
+            texts.push(canary.secret.expose().to_owned());
             // Each kind follows each other kind as often.
             for place in 0..texts.len() {
                 let kind = (place + turn) % texts.len();
@@ -70,5 +73,5 @@ fn a_rejection_takes_as_long_whatever_the_key_is() {
         }
         seen.push(medians);
     }
-    panic!("unknown, wrong secret (used, unused, deleted), deleted: {seen:?}");
+    panic!("unknown, wrong secret (used, unused, deleted, canary), deleted, canary: {seen:?}");
 }
