@@ -46,8 +46,10 @@ struct Waiting {
 struct Window {
     began: Option<Instant>,
     lines: u32,
-    /// Requests without a line that were not reported yet.
+    /// Requests without a line.
     more: u64,
+    /// Those of windows that are over, not reported yet.
+    due: u64,
 }
 
 impl Window {
@@ -55,6 +57,7 @@ impl Window {
         if self.began.is_none_or(|began| now.saturating_duration_since(began) >= WINDOW) {
             self.began = Some(now);
             self.lines = 0;
+            self.due += std::mem::take(&mut self.more);
         }
         let has_room = self.lines < LINES;
         if has_room {
@@ -68,7 +71,10 @@ impl Window {
     /// The number of requests to report: those of a window that is over, or all.
     fn take(&mut self, which: Reported) -> u64 {
         let is_over = self.began.is_none_or(|began| began.elapsed() >= WINDOW);
-        if is_over || which == Reported::All { std::mem::take(&mut self.more) } else { 0 }
+        if is_over || which == Reported::All {
+            self.due += std::mem::take(&mut self.more);
+        }
+        std::mem::take(&mut self.due)
     }
 }
 
