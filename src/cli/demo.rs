@@ -48,6 +48,7 @@ const BEGINNING: TimeDelta = TimeDelta::days(400);
 /// When one user was deleted and another became read-only: after the last event of the table.
 const DEPARTURE: TimeDelta = TimeDelta::hours(1);
 const OVERLAP: TimeDelta = TimeDelta::days(7);
+const OUTAGE: TimeDelta = TimeDelta::hours(1);
 
 const APPLICATIONS: [&str; 3] = ["Storefront", "Loyalty", "Billing"];
 
@@ -85,8 +86,11 @@ pub(crate) fn run(mut context: Context, launch_tui: LaunchTui) -> Result<Exit, C
 enum Event {
     Rotated,
     Disabled,
+    /// For a time that is not over.
+    Outage,
     Deleted,
     Undelivered,
+    Canary,
 }
 
 #[derive(Deserialize)]
@@ -203,7 +207,9 @@ impl Demo<'_> {
             note: None,
             allowed_sources: AllowedSources::default(),
         };
-        let key = desk::create_key(&mut self.session(caller, row.age.0), &new)?.key;
+        let create =
+            if row.event == Some(Event::Canary) { desk::create_canary_key } else { desk::create_key };
+        let key = create(&mut self.session(caller, row.age.0), &new)?.key;
         if row.event != Some(Event::Undelivered) {
             desk::mark_delivered(&mut self.session(caller, row.age.0), key.id)?;
         }
@@ -225,6 +231,11 @@ impl Demo<'_> {
         let at = session.now;
         let reason = match event {
             Event::Undelivered => return Ok(vec![]),
+            Event::Canary => Reason::Canary,
+            Event::Outage => {
+                let access = KeyAccess::DisabledFor(OUTAGE);
+                desk::set_access(&mut session, &picked, access).map(|_| Reason::Disabled)?
+            }
             Event::Disabled => {
                 desk::set_access(&mut session, &picked, KeyAccess::Disabled).map(|_| Reason::Disabled)?
             }
@@ -289,7 +300,7 @@ mod tests {
     use crate::domain::platform::Catalog;
     use crate::host::clock;
     use crate::store::keys::{self, KeyQuery, KeySort};
-    use crate::store::{applications, audit, usage, users};
+    use crate::store::{applications, attention, audit, usage, users};
 
     #[test]
     fn the_demo_has_examples_of_everything() {
@@ -319,7 +330,7 @@ mod tests {
                         })
                         .sum::<Result<u64, _>>()
                 };
-                for &state in KeyState::ALL.iter().filter(|state| **state != KeyState::Canary) {
+                for &state in KeyState::ALL {
                     assert!(count(state)? >= 2, "{state:?}");
                 }
                 assert_eq!(applications::count(reader)?, 3);
@@ -341,6 +352,12 @@ mod tests {
                     }
                 }
                 assert!(rotated > 2 && busy > 2 && undelivered > 0, "{rotated} {busy} {undelivered}");
+                let used = attention::canaries_used(reader, Scope::All, 10)?.keys;
+                assert_eq!(used.len(), 1, "one canary key was used");
+                let sources = usage::sources(reader, used[0].id, Some(usage::CANARY))?;
+                assert_eq!(sources.iter().map(|source| source.requests).sum::<u64>(), 3);
+                let paused = keys::named(reader, used[0].application, "Gift finder")?;
+                assert!(paused[0].is_disabled_until(now).is_some());
                 let (entries, _) = audit::head(reader)?;
                 assert!(entries > 2 * rows.len() as u64);
                 Ok(())
