@@ -105,7 +105,44 @@ impl UsageWriter {
         ] {
             while self.transact(|transaction| transaction.execute(sql, [first, DROPPED_AT_ONCE]))? > 0 {}
         }
-        Ok(())
+        self.drop_old_sources(first * 86_400)
+    }
+
+    /// Deletes the sources whose last request was before an instant, in portions in the order of the key IDs: no index has
+    /// the instants. Only a portion with old ones takes the lock.
+    fn drop_old_sources(&mut self, before: i64) -> Result<(), StoreError> {
+        let mut behind = String::new();
+        loop {
+            let read = |error| self.fault(&error);
+            let until: Option<String> = self
+                .connection
+                .query_row(
+                    "SELECT max(key_id) FROM (SELECT key_id FROM key_sources WHERE key_id > ?1 \
+                     ORDER BY key_id LIMIT ?2)",
+                    rusqlite::params![behind, DROPPED_AT_ONCE],
+                    |row| row.get(0),
+                )
+                .map_err(read)?;
+            let Some(until) = until else { return Ok(()) };
+            let portion = rusqlite::params![behind, until, before];
+            let is_old: bool = self
+                .connection
+                .query_row(
+                    "SELECT EXISTS (SELECT 1 FROM key_sources WHERE key_id > ?1 AND key_id <= ?2 AND last < ?3)",
+                    portion,
+                    |row| row.get(0),
+                )
+                .map_err(read)?;
+            if is_old {
+                self.transact(|transaction| {
+                    transaction.execute(
+                        "DELETE FROM key_sources WHERE key_id > ?1 AND key_id <= ?2 AND last < ?3",
+                        portion,
+                    )
+                })?;
+            }
+            behind = until;
+        }
     }
 
     /// Whether a key ends when it is no longer used: only then is it recorded until when use is complete.

@@ -1,6 +1,7 @@
 //! The sources of requests, as verification records them, and which of them have moved to the successor of a key.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use keydesk::Verifier;
@@ -152,6 +153,28 @@ fn a_deleted_key_lists_the_sources_of_requests_since_then() {
     let found: Vec<_> =
         remains.sources.iter().map(|used| (used.label(), used.source.requests, used.moved)).collect();
     assert_eq!(found, expected(&[("10.0.0.2", 2, None), ("10.0.0.3", 1, None)]));
+}
+
+#[test]
+fn sources_that_were_not_seen_for_90_days_are_forgotten() {
+    let mut desk = TestDesk::new();
+    let new = desk.new_key("Checkout", 90);
+    let created = desk.deliver(&new);
+    let raw = rusqlite::Connection::open(desk.path()).unwrap();
+    for (source, days) in [("10.0.0.1", 89), ("10.0.0.2", 92), ("*", 200)] {
+        raw.execute(
+            "INSERT INTO key_sources VALUES (?1, '', ?2, 1, 5, ?3)",
+            (created.key.id.as_str(), source, (support::noon() - TimeDelta::days(days)).timestamp()),
+        )
+        .unwrap();
+    }
+    raw.execute("INSERT INTO key_sources VALUES ('0000000000', 'deleted', '10.0.0.3', 1, 5, 5)", []).unwrap();
+    let verifier = Verifier::with_clock(desk.path(), clock).unwrap();
+    verifier.verify_from(created.secret.expose(), None, "10.0.0.4".parse().ok()).unwrap();
+    let count = || raw.query_row("SELECT count(*) FROM key_sources", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert!(support::until(Duration::from_secs(20), || count() == 2), "that of the deleted key goes too");
+    let left: Vec<String> = listed(&desk, created.key.id).into_iter().map(|(label, _, _)| label).collect();
+    assert_eq!(left, ["10.0.0.4", "10.0.0.1"]);
 }
 
 #[test]
