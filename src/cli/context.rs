@@ -144,6 +144,7 @@ impl Context {
 
     pub(crate) fn desk_on(&self, store: Store) -> Desk {
         Desk::new(store, identity::caller(), self.known_heads.clone(), Box::new(SystemEntropy))
+            .with_max_lifetime(self.settings.max_lifetime)
     }
 
     fn warned(&self, desk: Desk) -> Desk {

@@ -181,7 +181,7 @@ struct Demo<'a> {
 
 impl Demo<'_> {
     fn session<'s>(&'s mut self, caller: &'s Caller, ago: TimeDelta) -> Session<'s> {
-        Session { store: self.store, caller, now: self.now - ago, entropy: self.entropy }
+        Session { store: self.store, caller, now: self.now - ago, entropy: self.entropy, max_lifetime: None }
     }
 
     fn add_applications(&mut self, you: &Caller) -> Result<HashMap<&'static str, ApplicationId>, DeskError> {

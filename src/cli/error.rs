@@ -6,7 +6,7 @@ use std::{fmt, io};
 use crate::cli::exit::Exit;
 use crate::config::ConfigError;
 use crate::desk::DeskError;
-use crate::domain::expiry::ExpiryError;
+use crate::domain::expiry::{BeyondMaxLifetime, ExpiryError};
 use crate::domain::text::NameError;
 use crate::domain::user::EmailError;
 use crate::host::env_file::ChangeError;
@@ -139,6 +139,8 @@ impl From<DeskError> for CommandError {
     fn from(error: DeskError) -> Self {
         let kind = match error {
             DeskError::NotAllowed(_) => ErrorKind::NotAllowed,
+            // The value of an option, as a date in the past.
+            DeskError::BeyondMaxLifetime(_) => ErrorKind::Usage,
             _ => ErrorKind::Failed,
         };
         Self { hint: error.hint(), ..Self::new(kind, error.code(), error.to_string()) }
@@ -187,8 +189,17 @@ impl From<EmailError> for CommandError {
     }
 }
 
+impl From<BeyondMaxLifetime> for CommandError {
+    fn from(error: BeyondMaxLifetime) -> Self {
+        DeskError::from(error).into()
+    }
+}
+
 impl From<ExpiryError> for CommandError {
     fn from(error: ExpiryError) -> Self {
-        Self::usage("bad_date", error.to_string())
+        match error {
+            ExpiryError::BeyondMaxLifetime(error) => error.into(),
+            error => Self::usage("bad_date", error.to_string()),
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::expiry;
 use crate::domain::key::KeyType;
 use crate::host;
 use crate::serve::{self, Bounds, ListenAddress, Options, Reach, ServeError, TrustedProxies};
-use crate::store::StoreError;
+use crate::store::{StoreError, keys};
 use chrono::TimeDelta;
 
 const EXAMPLES: Examples = Examples(&[
@@ -98,7 +98,17 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         trusted,
         soon: context.settings.expires_soon,
     };
-    serve::run(options, ready)?;
+    let unknown_sources = if options.trusted.is_empty() { restricted_keys(context) } else { 0 };
+    serve::run(options, |addresses| {
+        ready(addresses);
+        if unknown_sources > 0 {
+            tracing::warn!(
+                keys = unknown_sources,
+                "keys have allowed sources, and no proxy is trusted: behind a proxy they are rejected, unless you add \
+                 --trusted-proxy"
+            );
+        }
+    })?;
     tracing::info!("stopped");
     Ok(Exit::Done)
 }
@@ -113,6 +123,12 @@ fn migrate(context: &Context) -> Result<(), CommandError> {
         Err(error) => return Err(error.into()),
     }
     Ok(())
+}
+
+/// The number of keys with allowed sources, if that can be read.
+fn restricted_keys(context: &Context) -> u64 {
+    let desk = context.desk_without_known_head();
+    desk.and_then(|desk| desk.store().read(keys::count_restricted)).unwrap_or_default()
 }
 
 fn ready(addresses: Vec<String>) {

@@ -87,6 +87,8 @@ pub enum Action {
     Enable,
     Acknowledge,
     Rename,
+    /// Changes name, owner, note and allowed sources of a key.
+    Edit,
     /// Shows how to use a key.
     Usage,
     /// Identifies a leaked key.

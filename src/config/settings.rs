@@ -63,8 +63,10 @@ pub struct Settings {
     pub theme: ThemeName,
     pub ascii: Ascii,
     pub mouse: bool,
-    /// Lifetime of a new key, in days.
+    /// Lifetime of a new key, in days; never more than `max_lifetime`.
     pub default_expiry: u32,
+    /// The longest lifetime of a new key: whole days; none without a limit.
+    pub max_lifetime: Option<TimeDelta>,
     /// How long before its expiration a key expires soon.
     pub expires_soon: TimeDelta,
     pub clipboard: ClipboardMode,
@@ -86,6 +88,7 @@ struct Written {
     ascii: Option<Spanned<Ascii>>,
     mouse: Option<Spanned<bool>>,
     default_expiry: Option<Spanned<Days>>,
+    max_lifetime: Option<Spanned<MaxLifetime>>,
     expires_soon: Option<Spanned<Length>>,
     clipboard: Option<Spanned<ClipboardMode>>,
     clipboard_clear_after: Option<Spanned<Length>>,
@@ -129,6 +132,26 @@ impl TryFrom<String> for Days {
     }
 }
 
+/// A number of days, or none.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct MaxLifetime(Option<u32>);
+
+impl TryFrom<String> for MaxLifetime {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == NO_LIMIT {
+            return Ok(Self(None));
+        }
+        let Days(days) = text.try_into().map_err(|error: String| format!("{error}, or \"{NO_LIMIT}\""))?;
+        Ok(Self(Some(days)))
+    }
+}
+
+/// The value of a setting without a limit.
+const NO_LIMIT: &str = "none";
+
 impl Settings {
     /// Reads a file. Without one, the defaults apply.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
@@ -145,11 +168,15 @@ impl Settings {
         let mut file = SettingsFile { path, text, lines: BTreeMap::new() };
         let Length(clear_after) =
             file.either("clipboard_clear_after", own.clipboard_clear_after, default.clipboard_clear_after)?;
+        let MaxLifetime(max_lifetime) =
+            file.either("max_lifetime", own.max_lifetime, default.max_lifetime)?;
+        let default_expiry = file.default_expiry(own.default_expiry, default.default_expiry, max_lifetime)?;
         Ok(Self {
             theme: file.either("theme", own.theme, default.theme)?,
             ascii: file.either("ascii", own.ascii, default.ascii)?,
             mouse: file.either("mouse", own.mouse, default.mouse)?,
-            default_expiry: file.either("default_expiry", own.default_expiry, default.default_expiry)?.0,
+            default_expiry,
+            max_lifetime: max_lifetime.map(|days| TimeDelta::days(days.into())),
             expires_soon: file.either("expires_soon", own.expires_soon, default.expires_soon)?.0,
             clipboard: file.either("clipboard", own.clipboard, default.clipboard)?,
             // Never negative (`parse_duration`).
@@ -196,6 +223,24 @@ impl SettingsFile<'_> {
         }
         let missing = || self.wrong(0, &format!("{name} has no default"));
         own.or(default).map(Spanned::into_inner).ok_or_else(missing)
+    }
+
+    /// The default lifetime in days. One that is not in the file is at most the maximum.
+    fn default_expiry(
+        &mut self,
+        own: Option<Spanned<Days>>,
+        default: Option<Spanned<Days>>,
+        max: Option<u32>,
+    ) -> Result<u32, ConfigError> {
+        let max = max.unwrap_or(u32::MAX);
+        let own_at = own.as_ref().map(|own| own.span().start);
+        let Days(days) = self.either("default_expiry", own, default)?;
+        match own_at {
+            Some(at) if days > max => {
+                Err(self.wrong(at, &format!("default_expiry is longer than max_lifetime ({max}d)")))
+            }
+            _ => Ok(days.min(max)),
+        }
     }
 
     fn bindings(&mut self, keys: Keys) -> Result<Bindings, ConfigError> {
@@ -261,6 +306,7 @@ mod tests {
             (settings.theme, settings.ascii, settings.mouse, settings.clipboard),
             (ThemeName::Dark, Ascii::Auto, true, ClipboardMode::Auto)
         );
+        assert_eq!(settings.max_lifetime, None);
         let same = parse(DEFAULT).unwrap();
         assert_eq!(same.default_expiry, settings.default_expiry);
         let written: toml::Table = DEFAULT.parse().unwrap();
@@ -269,6 +315,7 @@ mod tests {
             "ascii",
             "mouse",
             "default_expiry",
+            "max_lifetime",
             "expires_soon",
             "clipboard",
             "clipboard_clear_after",
@@ -298,6 +345,23 @@ mod tests {
         assert_eq!(parse("default_expiry = \"48h\"").unwrap().default_expiry, 2);
         assert!(parse("= nonsense").is_err());
     }
+
+    #[test]
+    fn the_default_lifetime_is_never_longer_than_the_maximum() {
+        let settings = parse("max_lifetime = \"30d\"").unwrap();
+        assert_eq!((settings.default_expiry, settings.max_lifetime), (30, Some(TimeDelta::days(30))));
+        let settings = parse("max_lifetime = \"52w\"\ndefault_expiry = \"7d\"").unwrap();
+        assert_eq!((settings.default_expiry, settings.max_lifetime), (7, Some(TimeDelta::days(364))));
+        assert_eq!(
+            parse("max_lifetime = \"30d\"\ndefault_expiry = \"60d\"").unwrap_err(),
+            "config.toml:2:18: default_expiry is longer than max_lifetime (30d)"
+        );
+        for text in ["off", "36h", "0d"] {
+            let error = parse(&format!("max_lifetime = \"{text}\"")).unwrap_err();
+            assert!(error.starts_with("config.toml:1:16:") && error.contains("\"none\""), "{text}: {error}");
+        }
+    }
+
     #[test]
     fn a_mistake_far_down_has_its_own_line() {
         let fine = "mouse = true\n[keys.list]\nup = [\"w\"]\n";

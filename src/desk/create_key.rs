@@ -5,7 +5,7 @@ use super::{DeskError, Session, Subject, existing_key};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::commitment::{Commitment, KeyFacts};
-use crate::domain::expiry::rfc3339;
+use crate::domain::expiry::{check_lifetime, rfc3339};
 use crate::domain::key::{Key, KeyId, NewKey, Purpose};
 use crate::domain::secret::Secret;
 use crate::domain::token::{Entropy, draw_id, draw_secret};
@@ -25,7 +25,8 @@ const TRIES: usize = 8;
 /// Creates a key.
 ///
 /// # Errors
-/// When the system has no randomness, the expiration date is not in the future, or the Application does not exist.
+/// When the system has no randomness, the expiration date is not in the future or too late, a text is private, or the
+/// Application does not exist.
 pub fn create_key(session: &mut Session<'_>, new: &NewKey) -> Result<CreatedKey, DeskError> {
     create(session, new, Purpose::Access)
 }
@@ -46,6 +47,10 @@ pub fn create_throwaway_key(session: &mut Session<'_>, new: &NewKey) -> Result<C
 fn create(session: &mut Session<'_>, new: &NewKey, purpose: Purpose) -> Result<CreatedKey, DeskError> {
     if new.expires <= session.now {
         return Err(DeskError::Past { at: new.expires });
+    }
+    // A canary key gives access to nothing, however long it lives.
+    if purpose != Purpose::Canary {
+        check_lifetime(new.expires, session.now, session.max_lifetime)?;
     }
     session.write(Urgency::Normal, |tx, now, entropy| {
         let (created, record) = add(tx, new, purpose, now, entropy)?;

@@ -6,7 +6,7 @@ use super::text;
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::deletion_receipt::Contradiction;
-use crate::domain::expiry::rfc3339;
+use crate::domain::expiry::{BeyondMaxLifetime, rfc3339};
 use crate::domain::key::KeyId;
 use crate::domain::text::Name;
 use crate::domain::token::{EntropyError, Prefix};
@@ -132,6 +132,8 @@ pub enum DeskError {
         /// The name, the owner or the note.
         field: &'static str,
     },
+    #[error(transparent)]
+    BeyondMaxLifetime(#[from] BeyondMaxLifetime),
     #[error("{} is not in the future", rfc3339(*at))]
     Past { at: Instant },
     /// The receipt of a deletion would contradict itself.
@@ -185,6 +187,7 @@ impl DeskError {
             Self::LastActiveUser => "last_active_user",
             Self::HoldsSecret { .. } => "holds_secret",
             Self::HoldsEmail { .. } => "holds_email",
+            Self::BeyondMaxLifetime(_) => "max_lifetime",
             Self::Past { .. } => "past",
             Self::NoReceipt { .. } => "no_receipt",
             Self::Entropy(_) => "no_randomness",
@@ -223,6 +226,7 @@ impl DeskError {
             Self::HoldsEmail { .. } => {
                 "Name a team or a role instead: the text stays in the audit log, also after the user is deleted.".into()
             }
+            Self::BeyondMaxLifetime(_) => "Run \"keydesk config\" to see where max_lifetime is set.".into(),
             Self::Past { .. } => "Choose a later date.".into(),
             Self::NoReceipt { .. } => "Check the clock, and run \"keydesk audit verify\".".into(),
             Self::Store(error) => return error.hint(),

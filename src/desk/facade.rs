@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use super::attention::Attention;
 use super::known_head::{KnownHeadCheck, KnownHeads};
 use super::reads::{self, SessionInfo};
@@ -27,6 +29,7 @@ pub struct Desk {
     caller: Caller,
     known_heads: Option<KnownHeads>,
     entropy: Box<dyn Entropy + Send>,
+    max_lifetime: Option<TimeDelta>,
     /// Found after a change, and not reported yet.
     unreported: KnownHeadCheck,
 }
@@ -40,7 +43,14 @@ impl Desk {
         known_heads: Option<KnownHeads>,
         entropy: Box<dyn Entropy + Send>,
     ) -> Self {
-        Self { store, caller, known_heads, entropy, unreported: KnownHeadCheck::default() }
+        let unreported = KnownHeadCheck::default();
+        Self { store, caller, known_heads, entropy, max_lifetime: None, unreported }
+    }
+
+    /// Limits the lifetime of new keys.
+    #[must_use]
+    pub fn with_max_lifetime(self, max_lifetime: Option<TimeDelta>) -> Self {
+        Self { max_lifetime, ..self }
     }
 
     /// Returns the database, for lists and for what only one front end reads.
@@ -65,8 +75,13 @@ impl Desk {
         now: Instant,
         operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
     ) -> Result<T, DeskError> {
-        let mut session =
-            Session { store: &mut self.store, caller: &self.caller, now, entropy: self.entropy.as_mut() };
+        let mut session = Session {
+            store: &mut self.store,
+            caller: &self.caller,
+            now,
+            entropy: self.entropy.as_mut(),
+            max_lifetime: self.max_lifetime,
+        };
         let done = operation(&mut session)?;
         if let Some(known_heads) = &self.known_heads {
             let check = known_heads.record(&self.store, &self.caller);
@@ -148,7 +163,7 @@ impl Desk {
         &self,
         named: Option<&str>,
         scope: Option<Scope>,
-        soon: chrono::TimeDelta,
+        soon: TimeDelta,
         now: Instant,
     ) -> Result<SessionInfo, StoreError> {
         let who = self.who()?;

@@ -57,6 +57,8 @@ pub use selection::{Batch, KeyAction, Selection, Skip, Skipped, on_unchanged, se
 pub use set_up::{SetUp, Who, set_up, who};
 pub use sources::{Moved, UsedSource};
 
+use chrono::TimeDelta;
+
 use crate::domain::Instant;
 use crate::domain::audit::AuditRecord;
 use crate::domain::key::{Key, KeyId};
@@ -72,6 +74,8 @@ pub struct Session<'a> {
     pub caller: &'a Caller,
     pub now: Instant,
     pub entropy: &'a mut dyn Entropy,
+    /// The longest lifetime of a new key; none without a limit.
+    pub max_lifetime: Option<TimeDelta>,
 }
 
 impl Session<'_> {

@@ -18,6 +18,7 @@ use super::delete_keys::{delete, relink};
 use super::{CreatedKey, DeskError, Picked, Session, as_picked, changes_of_key, existing_key, refuse_canary};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
+use crate::domain::expiry::check_lifetime;
 use crate::domain::key::{Key, KeyId, NewKey, Purpose};
 use crate::domain::token::Entropy;
 use crate::store::keys::{Outage, ReplacedKey};
@@ -75,11 +76,12 @@ pub fn rotate_keys(
     let urgency = if ending == Ending::AtOnce { Urgency::Revoking } else { Urgency::Normal };
     let ids: Vec<KeyId> = picked.iter().map(|picked| picked.id).collect();
     let _claim = claim(session.store, &ids, Duration::ZERO)?;
+    let max = session.max_lifetime;
     session.write(urgency, |tx, now, entropy| {
         let (mut rotated, mut records) = (Vec::with_capacity(picked.len()), Vec::new());
         for picked in picked {
             let old = to_rotate(tx, *picked)?;
-            let created = succeed(tx, &old, None, now, entropy, &mut records)?;
+            let created = succeed(tx, &old, lifetime(&old, None, max, now)?, now, entropy, &mut records)?;
             let (old, record) = end(tx, &old, created.key.id, ending, now)?;
             records.push(record);
             rotated.push(Rotated { created, old });
@@ -88,7 +90,7 @@ pub fn rotate_keys(
     })
 }
 
-/// The first step: creates the successor, with the lifetime of the old key or until `expires`. The old key stays as it
+/// The first step: creates the successor, with the lifetime of the old key (at most the maximum) or until `expires`. The old key stays as it
 /// is.
 ///
 /// # Errors
@@ -99,10 +101,11 @@ pub fn begin_rotation(
     expires: Option<Instant>,
 ) -> Result<BegunRotation, DeskError> {
     let claim = claim(session.store, &[picked.id], PATIENCE)?;
+    let max = session.max_lifetime;
     let created = session.write(Urgency::Normal, |tx, now, entropy| {
         let old = to_rotate(tx, picked)?;
         let mut records = Vec::new();
-        let created = succeed(tx, &old, expires, now, entropy, &mut records)?;
+        let created = succeed(tx, &old, lifetime(&old, expires, max, now)?, now, entropy, &mut records)?;
         Ok((created, records))
     })?;
     Ok(BegunRotation { created, claim })
@@ -168,11 +171,28 @@ pub fn withdraw_successor(session: &mut Session<'_>, successor: KeyId) -> Result
     })
 }
 
+/// Returns when a successor expires: at a chosen instant, else after the lifetime of the old key or the maximum.
+fn lifetime(
+    old: &Key,
+    chosen: Option<Instant>,
+    max: Option<TimeDelta>,
+    now: Instant,
+) -> Result<Instant, DeskError> {
+    let expires = if let Some(chosen) = chosen {
+        check_lifetime(chosen, now, max)?;
+        chosen
+    } else {
+        let life = max.map_or(life_of(old), |max| max.min(life_of(old)));
+        now.checked_add_signed(life).ok_or(DeskError::Past { at: old.expires })?
+    };
+    if expires <= now { Err(DeskError::Past { at: expires }) } else { Ok(expires) }
+}
+
 /// Creates the successor of a key, after deleting successors that were never delivered.
 fn succeed(
     tx: &WriteTx<'_>,
     old: &Key,
-    expires: Option<Instant>,
+    expires: Instant,
     now: Instant,
     entropy: &mut dyn Entropy,
     records: &mut Vec<AuditRecord>,
@@ -181,13 +201,6 @@ fn succeed(
         if key.delivered.is_none() {
             records.push(delete(tx, key, now)?.1);
         }
-    }
-    let expires = match expires {
-        Some(expires) => expires,
-        None => now.checked_add_signed(life_of(old)).ok_or(DeskError::Past { at: old.expires })?,
-    };
-    if expires <= now {
-        return Err(DeskError::Past { at: expires });
     }
     let new = NewKey {
         application: old.application,

@@ -46,7 +46,13 @@ impl Place {
 
     fn session(&mut self) -> Session<'_> {
         let now = Instant::from_timestamp(1_795_424_400, 0).unwrap();
-        Session { store: &mut self.store, caller: &self.caller, now, entropy: &mut self.entropy }
+        Session {
+            store: &mut self.store,
+            caller: &self.caller,
+            now,
+            entropy: &mut self.entropy,
+            max_lifetime: None,
+        }
     }
 
     fn create(&mut self) -> Result<CreatedKey, DeskError> {

@@ -202,6 +202,15 @@ pub fn moved_and_left_sources(sources: &[UsedSource]) -> Option<String> {
     })
 }
 
+/// Returns that a successor lives shorter than the key that it replaces; none if it does not.
+#[must_use]
+pub fn limited_lifetime(before: &Key, successor: &Key) -> Option<String> {
+    let life = successor.expires - successor.created;
+    let days = u64::try_from(life.num_days()).unwrap_or_default();
+    (life < before.expires - before.created)
+        .then(|| format!("Its lifetime is limited to {} (max_lifetime).", count(days, "day")))
+}
+
 /// Returns the allowed sources of a key; none where any is allowed.
 #[must_use]
 pub fn allowed_sources(key: &Key) -> Option<String> {

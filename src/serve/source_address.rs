@@ -33,6 +33,11 @@ impl TrustedProxies {
         Ok(trusted)
     }
 
+    /// Whether no proxy is trusted, so that every request comes from its peer.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.networks.is_empty() && !self.unix
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(&address))
     }

@@ -137,6 +137,10 @@ impl Effects {
             Operation::AcknowledgeCanaries(uses) => Outcome::Acknowledged(
                 desk.perform(now, |session| desk::acknowledge_canaries(session, &uses))?,
             ),
+            Operation::EditKey(picked, new) => {
+                let edited = desk.perform(now, |session| desk::edit_key(session, picked, &new))?;
+                Outcome::Edited(Box::new(edited))
+            }
             Operation::CreateApplication(name) => Outcome::ApplicationCreated(
                 desk.perform(now, |session| desk::create_application(session, &name))?,
             ),

@@ -213,3 +213,24 @@ fn the_clipboard_method_is_reported_with_its_reason() {
     std::fs::write(home.path("config/keydesk/config.toml"), "clipboard = \"off\"\n").unwrap();
     assert!(clipboard(&[]).contains("off"));
 }
+
+#[test]
+fn keys_with_allowed_sources_are_noted_until_the_addresses_of_clients_are_known() {
+    let home = Home::set_up();
+    let (_, secret) = home.key("Checkout", &[]);
+    let note = |wanted: &str| {
+        let (code, document) = doctor(&home);
+        assert_eq!((code, faults(&document)), (0, vec![]), "{document}");
+        let finding = found(&document, "allowed sources").clone();
+        assert!(finding["message"].as_str().unwrap_or_default().contains(wanted), "{finding}");
+        finding["hint"].as_str().unwrap_or_default().to_owned()
+    };
+    assert!(note("").is_empty(), "no key has any");
+    home.run(&["keys", "edit", "Checkout", "--from", "10.0.0.0/8"]);
+    assert!(note("1 key has allowed sources: they need the address").contains("--trusted-proxy"));
+    let verify = |more: &[&str]| home.run_with(secret.clone(), &[&["verify"], more].concat()).code;
+    assert_eq!(verify(&["--source", "10.0.0.4"]), 0);
+    assert!(note("the addresses of their clients are known").is_empty());
+    assert_eq!((verify(&["--source", "11.0.0.4"]), verify(&["--source", "127.0.0.1"])), (1, 1));
+    assert!(note("1 request without the address of a client").contains("--trusted-proxy"));
+}

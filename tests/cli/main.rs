@@ -19,6 +19,7 @@ mod help;
 mod keys;
 mod leaks;
 mod long_audit_log;
+mod max_lifetime;
 mod outages;
 mod recipes;
 mod rotate;

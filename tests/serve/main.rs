@@ -5,6 +5,7 @@
 mod support;
 
 mod abuse;
+mod allowed_sources;
 mod canaries;
 mod contract;
 mod faults;

@@ -10,6 +10,7 @@ mod files;
 mod filters;
 mod fixtures;
 mod lists;
+mod max_lifetime;
 mod model;
 mod outages;
 mod rules;

@@ -228,8 +228,13 @@ fn of_two_concurrent_admins_one_succeeds_and_the_other_is_told() {
     let mut other = keydesk::store::Store::open(&desk.path(), &mut support::Seeded(1)).unwrap();
     let caller = support::ana();
     let mut entropy = support::Seeded(2);
-    let mut elsewhere =
-        desk::Session { store: &mut other, caller: &caller, now: support::noon(), entropy: &mut entropy };
+    let mut elsewhere = desk::Session {
+        store: &mut other,
+        caller: &caller,
+        now: support::noon(),
+        entropy: &mut entropy,
+        max_lifetime: None,
+    };
     desk::set_access(&mut elsewhere, &picked(&created.key), desk::KeyAccess::Disabled).unwrap();
     let stale = desk::delete_keys(&mut desk.session(), &picked(&created.key));
     assert!(matches!(stale, Err(DeskError::Changed { .. })), "decided on another version");
@@ -259,8 +264,13 @@ fn a_successor_being_delivered_elsewhere_is_not_withdrawn() {
     let mut other = keydesk::store::Store::open(&desk.path(), &mut support::Seeded(1)).unwrap();
     let caller = support::ana();
     let mut entropy = support::Seeded(2);
-    let mut elsewhere =
-        desk::Session { store: &mut other, caller: &caller, now: support::noon(), entropy: &mut entropy };
+    let mut elsewhere = desk::Session {
+        store: &mut other,
+        caller: &caller,
+        now: support::noon(),
+        entropy: &mut entropy,
+        max_lifetime: None,
+    };
     let Err(DeskError::BeingRotated { prefix, by }) =
         desk::rotate_keys(&mut elsewhere, &wanted, desk::Ending::AtOnce)
     else {

@@ -104,6 +104,14 @@ impl Endpoint {
     }
 }
 
+/// The status of an answer.
+#[allow(dead_code, reason = "not every test binary reads an answer without a client")]
+pub fn read_status(answer: &mut impl BufRead) -> Option<u16> {
+    let mut line = String::new();
+    answer.read_line(&mut line).ok()?;
+    line.split(' ').nth(1)?.parse().ok()
+}
+
 impl Drop for Endpoint {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -107,8 +107,13 @@ impl TestDesk {
         let mut entropy = Seeded(8);
         let (store, caller, now) = (&mut self.store, &self.caller, self.now);
         let email = Email::parse(email).expect("an email");
-        desk::add_user(&mut Session { store, caller, now, entropy: &mut entropy }, &email, login, None)
-            .expect("another user");
+        desk::add_user(
+            &mut Session { store, caller, now, entropy: &mut entropy, max_lifetime: None },
+            &email,
+            login,
+            None,
+        )
+        .expect("another user");
     }
 
     /// The Application Storefront.
@@ -146,7 +151,13 @@ impl TestDesk {
     }
 
     pub fn session(&mut self) -> Session<'_> {
-        Session { store: &mut self.store, caller: &self.caller, now: self.now, entropy: &mut self.entropy }
+        Session {
+            store: &mut self.store,
+            caller: &self.caller,
+            now: self.now,
+            entropy: &mut self.entropy,
+            max_lifetime: None,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod audit;
 mod bulk;
 mod columns;
 mod create;
+mod edit;
 mod filters;
 mod key_dialogs;
 mod key_usage;

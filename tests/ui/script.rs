@@ -44,6 +44,8 @@ pub struct Start {
     pub known_heads: Option<KnownHeads>,
     /// What was chosen in a session before.
     pub remembered: Remembered,
+    /// The text of `config.toml`.
+    pub config: &'static str,
     pub no_color: bool,
     pub is_ascii: bool,
 }
@@ -90,8 +92,8 @@ impl Script {
         start: Start,
         (columns, rows): (u16, u16),
     ) -> Self {
-        let settings = Arc::new(Settings::parse(std::path::Path::new("config.toml"), "").unwrap());
-        let Start { known_heads, remembered, no_color, is_ascii } = start;
+        let Start { known_heads, remembered, config, no_color, is_ascii } = start;
+        let settings = Arc::new(Settings::parse(std::path::Path::new("config.toml"), config).unwrap());
         let environment = Environment {
             zone: Zone::utc(),
             week_start: chrono::Weekday::Mon,
@@ -99,7 +101,8 @@ impl Script {
             settings: Arc::clone(&settings),
             no_color,
         };
-        let desk = keydesk::desk::Desk::new(store, support::ana(), known_heads, Box::new(entropy));
+        let desk = keydesk::desk::Desk::new(store, support::ana(), known_heads, Box::new(entropy))
+            .with_max_lifetime(settings.max_lifetime);
         let effects = Effects::new(desk, Arc::clone(&settings));
         let appearances = Appearances::new(&settings, no_color, !is_ascii).unwrap();
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
@@ -168,6 +171,7 @@ impl Script {
             caller: &caller,
             now: self.now,
             entropy: &mut entropy,
+            max_lifetime: None,
         });
         self.msg(Msg::Notice(Notice::Changed))
     }

@@ -14,6 +14,7 @@ use crate::host::known_head_files::KnownHeadFiles;
 use crate::host::{identity, locations};
 use crate::store::audit;
 use crate::store::inspect::{self, Inspection, ReserveState};
+use crate::store::keys::{self, RestrictedKeys};
 use crate::store::{Store, StoreError, migrate, open, users};
 
 const RESTORE: &str = "Stop keydesk everywhere, move the database and its -wal and -shm files away, then copy the latest \
@@ -48,9 +49,36 @@ pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     ]);
     if !damaged && matches!(inspection.format(), Ok(found) if found == migrate::NEWEST) {
         findings.push(Finding::new("schema", schema(&inspection)));
+        findings.extend(allowed_sources(&inspection, now));
         findings.extend(known_head(path).map(|outcome| Finding::new("known head", outcome)));
     }
     findings
+}
+
+/// Reports whether the endpoint knows the addresses of the clients of keys with allowed sources, as far as the recorded
+/// requests tell; none without such keys.
+fn allowed_sources(inspection: &Inspection, now: Instant) -> Option<Finding> {
+    const TRUST: &str = "Behind a proxy, run \"keydesk serve\" with --trusted-proxy (its address, or unix for a Unix \
+                         socket), and let the proxy send X-Forwarded-For";
+    let outcome = match inspection.read(|reader| keys::restricted(reader, now)) {
+        Err(error) => failed(&error),
+        Ok(RestrictedKeys { keys: 0, .. }) => return None,
+        Ok(RestrictedKeys { keys, accepted, rejected }) => {
+            let keys = text::count(keys, "key has", "keys have");
+            if rejected > 0 {
+                let requests = text::count(rejected, "request", "requests");
+                let what = format!(
+                    "{keys} allowed sources, and {requests} without the address of a client were rejected"
+                );
+                Outcome::note(what, TRUST)
+            } else if accepted > 0 {
+                Outcome::good(format!("{keys} allowed sources, and the addresses of their clients are known"))
+            } else {
+                Outcome::note(format!("{keys} allowed sources: they need the address of the client"), TRUST)
+            }
+        }
+    };
+    Some(Finding::new("allowed sources", outcome))
 }
 
 /// Reports triggers, indexes, views and tables that were added or removed.

@@ -13,7 +13,7 @@ use crate::cli::values;
 use crate::desk::text::CANARY;
 use crate::desk::{self, CreatedKey, Desk, text};
 use crate::domain::application::Application;
-use crate::domain::expiry::{parse_when, suggested_name, warnings};
+use crate::domain::expiry::{check_lifetime, parse_when, suggested_name, warnings};
 use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
 use crate::domain::text::Name;
 use crate::host::clock::{self, Zone};
@@ -82,8 +82,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let allowed_sources =
         args.from.as_deref().map(properties::allowed_sources).transpose()?.unwrap_or_default();
     let kind = args.platform.map(|text| resolve::kind(&context.settings.catalog, &text)).transpose()?;
+    let max = context.settings.max_lifetime;
     if let Some(when) = &args.expires {
-        parse_when(when, context.now, &Zone::Local)?;
+        check_lifetime(parse_when(when, context.now, &Zone::Local)?, context.now, max)?;
     }
     if name.is_none() && !prompt::can_ask(&context.output) {
         return Err(CommandError::missing("<NAME>", "keydesk keys create"));
@@ -190,7 +191,8 @@ fn ask(
     let suggestion = desk.store().read(|reader| desk::unused_name(reader, application.id, &suggestion))?;
     let name = prompt::ask("Name", Some(suggestion.as_str()), |text| Ok(Name::parse(text)?))?;
     let accept = |text: &str| {
-        parse_when(text, clock::now(), &Zone::Local)?;
+        let now = clock::now();
+        check_lifetime(parse_when(text, now, &Zone::Local)?, now, context.settings.max_lifetime)?;
         Ok(text.to_owned())
     };
     let default = default_expiry(context);

@@ -6,7 +6,8 @@ use chrono::{Datelike, Offset, SecondsFormat, TimeDelta, TimeZone, Weekday};
 
 use super::Instant;
 pub use parse::{
-    ExpiryError, MOST_DAYS, expires_after, parse_duration, parse_positive_duration, parse_when, start_of,
+    BeyondMaxLifetime, ExpiryError, MOST_DAYS, check_lifetime, expires_after, parse_duration,
+    parse_positive_duration, parse_when, start_of,
 };
 
 /// A lifetime that the wizard offers.

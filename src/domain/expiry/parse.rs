@@ -24,6 +24,31 @@ pub enum ExpiryError {
     NoDuration(String),
     #[error("that is more than 100 years ahead: choose an earlier date")]
     TooFar,
+    #[error(transparent)]
+    BeyondMaxLifetime(#[from] BeyondMaxLifetime),
+}
+
+/// A lifetime that the configuration does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("that is more than {days} days ahead, the maximum lifetime (max_lifetime): choose an earlier date")]
+pub struct BeyondMaxLifetime {
+    /// The maximum.
+    pub days: i64,
+}
+
+/// Checks the expiration date of a key that is created now.
+///
+/// # Errors
+/// When its lifetime is longer than the maximum.
+pub fn check_lifetime(
+    expires: Instant,
+    now: Instant,
+    max: Option<TimeDelta>,
+) -> Result<(), BeyondMaxLifetime> {
+    match max {
+        Some(max) if expires - now > max => Err(BeyondMaxLifetime { days: max.num_days() }),
+        _ => Ok(()),
+    }
 }
 
 /// Parses a `DURATION`: `45s`, `15m`, `24h`, `7d`, `2w`.

@@ -6,8 +6,8 @@ use crate::config::bindings::{Action, Chord};
 use crate::config::remembered::Remembered;
 use crate::desk::known_head::KnownHeadCheck;
 use crate::desk::{
-    Batch, CanaryUse, CreatedKey, DeskError, Ending, Identified, KeyAccess, KeyAction, Picked, Rotated,
-    Selection, SetUp,
+    Batch, CanaryUse, CreatedKey, DeskError, EditedKey, Ending, Identified, KeyAccess, KeyAction,
+    KeyProperties, Picked, Rotated, Selection, SetUp,
 };
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId, Scope};
@@ -173,6 +173,7 @@ pub enum Operation {
     SetAccess(Vec<Picked>, KeyAccess),
     /// Uses of canary keys that were seen.
     AcknowledgeCanaries(Vec<CanaryUse>),
+    EditKey(Picked, Box<KeyProperties>),
     CreateApplication(Name),
     /// With the version that was seen.
     RenameApplication(ApplicationId, i64, Name),
@@ -255,6 +256,7 @@ pub enum Outcome {
     Rotated(Batch<Rotated>),
     AccessSet(Batch<Key>, KeyAccess),
     Acknowledged(Vec<Key>),
+    Edited(Box<EditedKey>),
     ApplicationCreated(Application),
     ApplicationRenamed(Application),
     /// With the number of keys deleted with it.

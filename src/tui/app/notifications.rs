@@ -1,7 +1,7 @@
 //! The messages about operations that are done or have failed.
 
-use crate::desk::text::{count, last_use_before_deletion};
-use crate::desk::{DeskError, KeyAccess, Who};
+use crate::desk::text::{count, fields, last_use_before_deletion};
+use crate::desk::{DeskError, EditedKey, KeyAccess, Who};
 use crate::domain::Instant;
 use crate::domain::application::Scope;
 use crate::domain::key::{Key, Tombstone};
@@ -47,6 +47,7 @@ impl App {
             }
             Outcome::ApplicationDeleted(..) | Outcome::UserDeleted(..) => self.shared.push(Effect::Scrub),
             Outcome::AccessSet(..) | Outcome::Acknowledged(_) => keys.picked.clear(),
+            Outcome::Edited(edited) => keys.list.rows.seek(edited.key.clone()),
             Outcome::Created(created) => keys.list.rows.seek(created.key.clone()),
             Outcome::Rotated(batch) => {
                 keys.picked.clear();
@@ -86,6 +87,7 @@ fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
         Outcome::Deleted(batch) => deleted(&batch.done, at, zone),
         Outcome::AccessSet(batch, access) => access_set(&batch.done, *access, zone),
         Outcome::Acknowledged(keys) => acknowledged(keys),
+        Outcome::Edited(edited) => edited_key(edited),
         Outcome::ApplicationCreated(application) => format!("Application {} created.", application.name),
         Outcome::ApplicationRenamed(application) => format!("Application renamed to {}.", application.name),
         Outcome::ApplicationDeleted(name, 0) => format!("Application {name} deleted. It had no keys."),
@@ -127,6 +129,15 @@ fn deleted(tombstones: &[Tombstone], now: Instant, zone: Zone) -> String {
             format!("Key {} deleted at {at}. Requests that use it are now rejected. {last}.", one.prefix)
         }
         many => format!("{} keys deleted at {at}. Requests that use them are now rejected.", many.len()),
+    }
+}
+
+fn edited_key(edited: &EditedKey) -> String {
+    let prefix = &edited.key.prefix;
+    if edited.changes.is_empty() {
+        format!("Key {prefix} is unchanged.")
+    } else {
+        format!("Key {prefix} edited: {}.", fields(&edited.changes))
     }
 }
 

@@ -6,9 +6,10 @@ use super::appearance::Appearance;
 use super::facts::{application, count, creator, exact, from, state};
 use super::page::Page;
 use super::sources;
-use crate::desk::text::{canary_use, moved_sources, still_in_use};
+use crate::desk::text::{allowed_sources, canary_use, moved_sources, still_in_use};
 use crate::domain::expiry::{local, relative};
 use crate::domain::key::Key;
+use crate::domain::key_filter::KeyField;
 use crate::domain::text::inert;
 use crate::store::usage::Refused;
 use crate::tui::app::App;
@@ -32,6 +33,16 @@ pub fn draw(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
         ("Created", &exact(app, key.created)),
         ("Creator", &creator(&key.creator)),
     ]);
+    let filter = &app.screens.keys.list.parsed;
+    if let Some(owner) = &key.owner {
+        page.marked_fact("Owner", &owner.to_string(), &filter.texts(KeyField::Owner));
+    }
+    if let Some(note) = &key.note {
+        page.marked_fact("Note", &note.to_string(), &filter.texts(KeyField::Note));
+    }
+    if let Some(sources) = allowed_sources(key) {
+        page.fact("Allowed from", &sources, theme.text);
+    }
     outage(app, key, page);
     match key.delivered {
         Some(at) => page.fact("Secret", &format!("delivered {}", local(at, &zone)), theme.text),

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use super::appearance::Appearance;
-use super::text::{cut, selected, width, wrap};
+use super::text::{cut, mark, selected, width, wrap};
 use crate::config::theme::Theme;
 use crate::domain::text::inert;
 use crate::tui::app::modal::menu::Menu;
@@ -88,6 +88,18 @@ impl<'a> Page<'a> {
     /// A fact whose value stands where those of fields do.
     pub fn field_fact(&mut self, name: &str, value: &str, style: Style) -> &mut Self {
         self.fact_at(self.field_column(), name, value, style)
+    }
+
+    /// A fact in whose value some words are marked.
+    pub fn marked_fact(&mut self, name: &str, value: &str, words: &[String]) -> &mut Self {
+        let theme = self.theme();
+        let from = self.lines.len();
+        self.fact(name, value, theme.text);
+        for line in &mut self.lines[from..] {
+            let value = line.spans.pop().map(|span| span.content.into_owned()).unwrap_or_default();
+            line.spans.extend(mark(value, words, theme.text, theme.matched));
+        }
+        self
     }
 
     fn fact_at(&mut self, column: usize, name: &str, value: &str, style: Style) -> &mut Self {

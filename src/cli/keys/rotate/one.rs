@@ -49,6 +49,9 @@ impl Rotation<'_> {
             old.prefix,
             context.exact(shown.key.expires)
         ));
+        if let Some(limited) = text::limited_lifetime(old, &shown.key).filter(|_| self.expires.is_none()) {
+            context.output.say(&limited);
+        }
         context.output.say(&fate(context, old, ended.as_ref()));
         Ok(shown)
     }

@@ -25,6 +25,19 @@ impl Calendar {
         calendar
     }
 
+    /// The same without the days after this one.
+    #[must_use]
+    pub fn until(mut self, latest: Option<NaiveDate>) -> Self {
+        self.latest = latest.map_or(self.latest, |latest| latest.clamp(self.today, self.latest));
+        self.choose(self.selected);
+        self
+    }
+
+    /// Whether a day can be chosen.
+    pub fn allows(&self, day: NaiveDate) -> bool {
+        (self.today..=self.latest).contains(&day)
+    }
+
     pub fn selected(&self) -> NaiveDate {
         self.selected
     }

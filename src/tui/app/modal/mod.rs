@@ -5,9 +5,11 @@ pub mod chooser;
 pub mod confirm;
 pub mod delete;
 pub mod disable;
+pub mod edit;
 pub mod form;
 pub mod log_mismatch;
 pub mod menu;
+pub mod properties;
 pub mod reading;
 pub mod reveal;
 pub mod rotate;
@@ -37,6 +39,7 @@ pub use chooser::Chooser;
 pub use confirm::Confirm;
 pub use delete::Delete;
 pub use disable::Disable;
+pub use edit::EditKey;
 pub use form::Form;
 pub use log_mismatch::LogMismatchDialog;
 pub use reading::Reading;
@@ -237,6 +240,7 @@ modals! {
     Delete(Delete),
     Confirm(Confirm),
     Disable(Disable),
+    Edit(EditKey),
     Rotate(Rotate),
     LogMismatch(LogMismatchDialog),
     Chooser(Chooser),

@@ -86,13 +86,13 @@ impl Dialog for Reading {
             Page::Key { details, .. } => {
                 let key = details.as_ref().and_then(Option::as_ref).map(|details| &details.key);
                 let is_disabled = key.zip(self.now).is_some_and(|(key, now)| key.is_disabled(now));
-                let mut actions = vec![Action::Cancel, Action::Usage];
+                let mut actions = vec![Action::Cancel];
                 actions.extend(match key {
                     Some(key) if key.has_alarm() => vec![Action::Acknowledge],
                     Some(key) if key.is_canary => vec![],
                     _ => vec![Action::Rotate, if is_disabled { Action::Enable } else { Action::Disable }],
                 });
-                actions.push(Action::Delete);
+                actions.extend([Action::Delete, Action::Edit, Action::Usage]);
                 actions
             }
             Page::User { details, .. } => {
@@ -140,6 +140,7 @@ impl Dialog for Reading {
                 | Action::Disable
                 | Action::Enable
                 | Action::Acknowledge
+                | Action::Edit
                 | Action::Usage
                 | Action::CopyPrefix),
             ) if has_actions => return Flow::CloseAnd(action),

@@ -181,8 +181,10 @@ impl Dialog for Rotate {
     fn done(&mut self, outcome: Outcome, shared: &mut Shared) -> Flow {
         let Outcome::Rotated(batch) = outcome else { return Flow::Close };
         let report = batch.report();
+        let before = self.targets.selection.as_ref().map(|selection| selection.first.as_slice());
+        let before = before.unwrap_or_default();
         let mut successors: Vec<Successor> =
-            batch.done.into_iter().map(|one| successor(one, shared)).collect();
+            batch.done.into_iter().map(|one| successor(one, before, shared)).collect();
         successors.sort_by_cached_key(|one| fold(one.key.name.as_str()));
         if let (Some(first), Some(report)) = (successors.first_mut(), report) {
             first.fate = format!("{report} {}", first.fate);
@@ -196,9 +198,12 @@ fn stays_disabled(key: &Key, now: Instant) -> bool {
     key.is_disabled(now) && key.disabled_until.is_none()
 }
 
-/// The new key, with a sentence about the old one.
-fn successor(rotated: Rotated, shared: &Shared) -> Successor {
+/// The new key, with a sentence about the old one. `before` are old keys as they were.
+fn successor(rotated: Rotated, before: &[Key], shared: &Shared) -> Successor {
     let Rotated { created, old } = rotated;
     let fate = text::old_key_after_rotation(&old, shared.now, &shared.zone().show(old.expires));
+    let before = before.iter().find(|key| key.id == old.id);
+    let limited = before.and_then(|before| text::limited_lifetime(before, &created.key));
+    let fate = limited.map_or(fate.clone(), |limited| format!("{fate} {limited}"));
     Successor { key: created.key, secret: created.secret, fate }
 }

@@ -21,7 +21,8 @@ use crate::tui::app::direction::Direction;
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
 use crate::tui::app::modal::{
-    Chooser, Confirm, Delete, Disable, Flow, Modal, Press, Reading, Rotate, Targets, Triage, Wizard, confirm,
+    Chooser, Confirm, Delete, Disable, EditKey, Flow, Modal, Press, Reading, Rotate, Targets, Triage, Wizard,
+    confirm,
 };
 use crate::tui::app::msg::{Counted, Effect, KeyDetails, Load, MOST_SELECTED};
 use crate::tui::app::pending::{Pending, Reply};
@@ -185,7 +186,7 @@ impl KeysScreen {
         self.fit_pane(shared);
     }
 
-    fn open(&self, action: Action, shared: &Shared) -> Flow {
+    fn open(&self, action: Action, shared: &mut Shared) -> Flow {
         let Some(key) = self.list.rows.selected() else { return Flow::Stay };
         // What an action works on: the selection, else the row.
         let targets = |action| {
@@ -197,6 +198,11 @@ impl KeysScreen {
         };
         let modal: Modal = match action {
             Action::Open => Reading::key(key.id).into(),
+            Action::Edit if !self.picked.is_empty() => {
+                shared.say(Message::note("One key is edited at a time. Clear the selection first."));
+                return Flow::Stay;
+            }
+            Action::Edit => EditKey::new(key.clone()).into(),
             Action::Usage => Reading::usage(key, shared.catalog()).into(),
             Action::Delete => Delete::keys(targets(KeyAction::Delete)).into(),
             Action::Rotate => Rotate::new(targets(KeyAction::Rotate)).into(),
@@ -230,8 +236,8 @@ impl Screen for KeysScreen {
 
     fn hints(&self, shared: &Shared) -> Vec<Action> {
         use Action::{
-            Acknowledge, CopyPrefix, Create, Delete, Details, Disable, Dismiss, Enable, Filter, FilterState,
-            Identify, Open, Reverse, Rotate, Select, SelectAll, Sort, Timeline, Usage,
+            Acknowledge, CopyPrefix, Create, Delete, Details, Disable, Dismiss, Edit, Enable, Filter,
+            FilterState, Identify, Open, Reverse, Rotate, Select, SelectAll, Sort, Timeline, Usage,
         };
         let (is_narrowed, is_picked) = (self.list.is_narrowed(), !self.picked.is_empty());
         if self.list.rows.is_empty() && !is_narrowed {
@@ -250,7 +256,7 @@ impl Screen for KeysScreen {
         if shared.size.0 >= layout::PANE_FROM {
             actions.push(Details);
         }
-        actions.extend([Open, Select, SelectAll, CopyPrefix, Reverse, Identify]);
+        actions.extend([Open, Select, SelectAll, CopyPrefix, Edit, Reverse, Identify]);
         actions
     }
 

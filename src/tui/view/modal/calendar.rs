@@ -77,7 +77,7 @@ fn day_style(calendar: &Calendar, date: NaiveDate, page: &Page<'_>) -> Style {
     let theme = page.theme();
     if date == calendar.selected() {
         theme.selection
-    } else if date < calendar.today() {
+    } else if !calendar.allows(date) {
         theme.dim
     } else if date == calendar.today() {
         theme.heading

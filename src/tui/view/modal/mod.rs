@@ -5,8 +5,10 @@ pub mod chooser;
 pub mod confirm;
 pub mod delete;
 pub mod disable;
+mod edit;
 pub mod form;
 pub mod log_mismatch;
+mod properties;
 pub mod reading;
 pub mod reveal;
 pub mod rotate;
@@ -18,6 +20,7 @@ use ratatui::layout::Rect;
 use ratatui::symbols::border;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Clear, Widget};
+use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, Cursor};
 use super::hints;
@@ -37,7 +40,7 @@ pub fn draw(app: &App, modal: &Modal, area: Rect, canvas: &mut Canvas<'_>) -> Cu
             app_reading::Page::User { .. } => framed.min(70),
             _ => framed.min(84),
         },
-        Modal::Form(_) | Modal::Wizard(_) | Modal::Chooser(_) => framed.min(62),
+        Modal::Form(_) | Modal::Wizard(_) | Modal::Edit(_) | Modal::Chooser(_) => framed.min(62),
         _ => framed.min(70),
     };
     let mut page = Page::new(canvas.appearance, width);
@@ -59,10 +62,12 @@ pub fn draw(app: &App, modal: &Modal, area: Rect, canvas: &mut Canvas<'_>) -> Cu
         frame(page, area, canvas)
     };
     let dialog = modal.dialog();
-    hints::draw(app, dialog.contexts(), &dialog.hints(), |action| dialog.label(action), foot, canvas);
+    let mut foot = foot;
     if matches!(modal, Modal::Reading(_)) && page.lines.len() > usize::from(lines.height) {
-        scroll_hint(app, dialog.contexts(), foot, canvas);
+        let taken = scroll_hint(app, dialog.contexts(), foot, canvas);
+        foot.width = foot.width.saturating_sub(taken);
     }
+    hints::draw(app, dialog.contexts(), &dialog.hints(), |action| dialog.label(action), foot, canvas);
     draw_lines(page, lines, canvas)
 }
 
@@ -72,6 +77,7 @@ fn panel(app: &App, modal: &Modal, page: &mut Page<'_>) {
         Modal::Wizard(wizard) => wizard::panel(app, wizard, page),
         Modal::Reading(reading) => reading::panel(app, reading, page),
         Modal::Delete(delete) => delete::panel(app, delete, page),
+        Modal::Edit(edit) => edit::panel(app, edit, page),
         Modal::Confirm(confirm) => confirm::panel(app, confirm, page),
         Modal::Disable(disable) => disable::panel(app, disable, page),
         Modal::Rotate(rotate) => rotate::panel(app, rotate, page),
@@ -85,8 +91,8 @@ fn panel(app: &App, modal: &Modal, page: &mut Page<'_>) {
 /// The rows of a dialog beside its lines: the frame, the hints and the row above them.
 const AROUND: u16 = 4;
 
-/// Says at the right of an area which keys scroll.
-fn scroll_hint(app: &App, contexts: &[Context], area: Rect, canvas: &mut Canvas<'_>) {
+/// Says at the right of an area which keys scroll; returns how many columns that takes, with a gap.
+fn scroll_hint(app: &App, contexts: &[Context], area: Rect, canvas: &mut Canvas<'_>) -> u16 {
     let key = |action| {
         let bound = contexts.iter().find_map(|context| app.shared.bindings().get(*context, action));
         bound.and_then(|binding| binding.chords.first()).map(ToString::to_string)
@@ -94,6 +100,7 @@ fn scroll_hint(app: &App, contexts: &[Context], area: Rect, canvas: &mut Canvas<
     let keys: Vec<String> = [Action::Up, Action::Down].into_iter().filter_map(key).collect();
     let text = format!("{} scroll", keys.join("/"));
     canvas.right(&text, canvas.theme.accent, area, usize::from(area.width));
+    cells(text.width()) + 2
 }
 
 /// Draws the frame of a page in the middle of an area; returns where its lines and its hints go.

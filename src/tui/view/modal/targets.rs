@@ -54,6 +54,9 @@ fn one(app: &App, key: &Key, targets: &Targets, page: &mut Page<'_>) {
     let platform = app.shared.catalog().label(&key.kind);
     application(app, key, page);
     page.facts(&[("Name", &key.name), ("Key", &key.prefix), ("Platform", &platform)]);
+    if let Some(owner) = &key.owner {
+        page.facts(&[("Owner", owner)]);
+    }
     let (word, style) = state(app, key, page.appearance);
     page.fact("State", &word, style);
     if key.ended(app.shared.now).is_some() {

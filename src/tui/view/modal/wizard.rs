@@ -2,16 +2,17 @@
 
 use ratatui::text::Span;
 
-use super::calendar;
+use super::{calendar, properties};
 use crate::config::bindings::Action;
 use crate::desk::text::{CANARY, NAME_IN_USE, THIRD_PARTY_QUESTION};
-use crate::domain::expiry::{ExpiryError, PRESETS};
+use crate::domain::expiry::ExpiryError;
 use crate::domain::key::KeyType;
 use crate::domain::text::{capitalized, inert};
 use crate::tui::app::App;
+use crate::tui::app::modal::properties::Property;
 use crate::tui::app::modal::wizard::{FIRST_TYPE, Focus, Step, TYPES, Wizard};
 use crate::tui::app::msg::Target;
-use crate::tui::view::facts::{application_name, exact};
+use crate::tui::view::facts::{application_name, count, exact};
 use crate::tui::view::page::{Button, ButtonTone, Page};
 
 pub(super) fn panel(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
@@ -52,26 +53,41 @@ fn platform(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     }
 }
 
+/// From this number of rows on, both the calendar and the optional fields are drawn.
+const BOTH_FROM: u16 = 30;
+
 fn details(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
     page.field("Name", &wizard.name.field, wizard.focus == Focus::Name, 0);
     let chosen = (wizard.key_type, wizard.is_canary);
     let types = TYPES.map(|one| (type_label(one).to_owned(), one == chosen));
     page.radio("Type", &types, wizard.focus == Focus::Type, FIRST_TYPE);
     let mut expiries: Vec<(String, bool)> = (0..)
-        .zip(PRESETS)
-        .map(|(place, preset)| (format!("{} days", preset.days), wizard.expiration.preset == Some(place)))
+        .zip(&wizard.expiration.presets)
+        .map(|(place, days)| {
+            let limit = if wizard.expiration.is_limit(*days) { " (maximum)" } else { "" };
+            let label = format!("{}{limit}", count(u64::from(*days), "day"));
+            (label, wizard.expiration.preset == Some(place))
+        })
         .collect();
     expiries.push((format!("Custom date{}", page.appearance.glyphs.more), wizard.expiration.is_custom()));
     if !wizard.is_canary {
         page.radio("Expiration date", &expiries, wizard.focus == Focus::Expiry, 3);
     }
     if wizard.expiration.is_custom() && !wizard.is_canary {
-        let place = 3 + PRESETS.len() + 1;
+        let place = wizard.first_property() - 1;
         page.field("Date", wizard.expiration.calendar.field(), wizard.focus == Focus::Date, place);
     }
     expiration(app, wizard, page);
-    if wizard.focus == Focus::Date {
+    let has_calendar = wizard.focus == Focus::Date;
+    if has_calendar {
         calendar::draw(app, &wizard.expiration.calendar, page);
+    }
+    if !has_calendar || app.shared.size.1 >= BOTH_FROM {
+        let focused = match wizard.focus {
+            Focus::Property(property) => Some(property),
+            Focus::Name | Focus::Type | Focus::Expiry | Focus::Date => None,
+        };
+        properties::fields(&wizard.properties, focused, wizard.first_property(), page);
     }
 }
 
@@ -116,6 +132,13 @@ fn review(app: &App, wizard: &Wizard, page: &mut Page<'_>) {
         page.facts(&[("Expires", &"never")]).blank().text(CANARY, theme.warning);
     } else if let Ok(at) = wizard.expiration.at(app.shared.now) {
         page.facts(&[("Expires", &exact(app, at))]);
+    }
+    for property in Property::ALL {
+        let text = wizard.properties.field(property).text().trim();
+        if !text.is_empty() {
+            let name = if property == Property::Sources { "Allowed from" } else { property.label() };
+            page.facts(&[(name, &inert(text))]);
+        }
     }
     let name = wizard.name.is_used.then_some(NAME_IN_USE.to_owned());
     let warnings = wizard.expiration.warnings(app.shared.now, app.shared.zone());

@@ -7,13 +7,13 @@ use chrono::NaiveDate;
 
 use crate::desk::CreatedKey;
 use crate::domain::application::ApplicationId;
-use crate::domain::expiry::{self, PRESETS};
+use crate::domain::expiry;
 use crate::domain::key::{KeyKind, KeyType, NewKey};
 use crate::domain::platform::Platform;
-use crate::domain::source::AllowedSources;
 
 use super::Reveal;
 use super::menu::Menu;
+use super::properties::{Properties, Property, PropertyFields};
 use super::{
     Action, Context, Dialog, Flow, Operation, Outcome, Press, Reply, Shared, Submission, typed_name,
 };
@@ -33,6 +33,7 @@ pub struct Wizard {
     /// Whether the key must never be used.
     pub is_canary: bool,
     pub expiration: Expiration,
+    pub properties: PropertyFields,
     /// The focused field of the details step.
     pub focus: Focus,
     pub submission: Submission,
@@ -59,6 +60,7 @@ pub enum Focus {
     /// The preset.
     Expiry,
     Date,
+    Property(Property),
 }
 
 /// The choices of *Type*, and whether they are canary keys.
@@ -79,6 +81,7 @@ impl Wizard {
             key_type: KeyType::Production,
             is_canary: false,
             expiration: Expiration::new(application, shared),
+            properties: PropertyFields::empty(),
             focus: Focus::Name,
             submission: Submission::default(),
             is_confirmed: false,
@@ -98,6 +101,11 @@ impl Wizard {
             Step::Review => 4 - skipped,
         };
         (number, 4 - skipped)
+    }
+
+    /// The place of the first optional field: behind those of the name, the types, the expiration choices and the date.
+    pub fn first_property(&self) -> usize {
+        5 + self.expiration.presets.len()
     }
 
     /// Generic, or the chosen platform.
@@ -184,15 +192,21 @@ impl Wizard {
             self.expiration.is_date_submitted = true;
             self.focus = Focus::Date;
         }
+        let properties = self.properties.parse();
+        if let (Ok(_), Ok(_), Err((property, error))) = (&name, &expires, &properties) {
+            self.submission.error = Some(error.clone());
+            self.focus = Focus::Property(*property);
+        }
+        let Properties { owner, note, allowed_sources } = properties.ok()?;
         Some(NewKey {
             application: self.application,
             name: name.ok()?,
             kind: self.kind(),
             key_type: self.key_type,
             expires: expires.ok()?,
-            owner: None,
-            note: None,
-            allowed_sources: AllowedSources::default(),
+            owner,
+            note,
+            allowed_sources,
         })
     }
 
@@ -212,6 +226,9 @@ impl Wizard {
         match (self.focus, press.choice()) {
             (Focus::Date, _) if self.expiration.press_date(press, shared) => self.submission.error = None,
             (Focus::Name, _) if self.name.field.edit(&press.chord) => self.submission.error = None,
+            (Focus::Property(property), _) if self.properties.field_mut(property).edit(&press.chord) => {
+                self.submission.error = None;
+            }
             (Focus::Type, Some(direction)) => {
                 (self.key_type, self.is_canary) = direction.among(&TYPES, (self.key_type, self.is_canary));
             }
@@ -221,9 +238,10 @@ impl Wizard {
             }
             _ => {
                 if let Some(direction) = press.focus() {
-                    let all = [Focus::Name, Focus::Type, Focus::Expiry, Focus::Date];
-                    let count = if self.expiration.is_custom() { all.len() } else { all.len() - 1 };
-                    self.focus = direction.among(&all[..count], self.focus);
+                    let date = self.expiration.is_custom().then_some(Focus::Date);
+                    let first = [Focus::Name, Focus::Type, Focus::Expiry].into_iter().chain(date);
+                    let all: Vec<Focus> = first.chain(Property::ALL.map(Focus::Property)).collect();
+                    self.focus = direction.among(&all, self.focus);
                 }
             }
         }
@@ -261,7 +279,7 @@ impl Dialog for Wizard {
     fn takes_text(&self) -> bool {
         match self.step {
             Step::Platform => true,
-            Step::Details => matches!(self.focus, Focus::Name | Focus::Date),
+            Step::Details => matches!(self.focus, Focus::Name | Focus::Date | Focus::Property(_)),
             _ => false,
         }
     }
@@ -307,6 +325,7 @@ impl Dialog for Wizard {
                 self.refilter(shared);
             }
             (Step::Details, Focus::Name) => self.name.field.paste(text),
+            (Step::Details, Focus::Property(property)) => self.properties.field_mut(property).paste(text),
             (Step::Details, Focus::Date) => {
                 self.submission.error = None;
                 self.expiration.paste_date(text, shared);
@@ -325,18 +344,21 @@ impl Dialog for Wizard {
                 self.menu.chosen = place;
                 return self.forward(shared);
             }
-            // 0 the name, 1 and 2 the types, then the expiration choices, then the date.
+            // 0 the name, 1 and 2 the types, then the expiration choices, the date and the optional fields.
             (Step::Details, 0) => self.focus = Focus::Name,
             (Step::Details, place) if place >= FIRST_TYPE => {
                 self.focus = Focus::Type;
                 (self.key_type, self.is_canary) = TYPES[(place - FIRST_TYPE).min(TYPES.len() - 1)];
             }
-            (Step::Details, place) if place - 3 <= PRESETS.len() => {
+            (Step::Details, place) if place - 3 <= self.expiration.presets.len() => {
                 self.submission.error = None;
                 self.expiration.choose(place - 3, shared);
                 self.focus = if self.expiration.is_custom() { Focus::Date } else { Focus::Expiry };
             }
-            (Step::Details, _) => self.focus = Focus::Date,
+            (Step::Details, place) => {
+                let property = place.checked_sub(self.first_property()).and_then(|at| Property::ALL.get(at));
+                self.focus = property.map_or(Focus::Date, |property| Focus::Property(*property));
+            }
             _ => {}
         }
         Flow::Stay
