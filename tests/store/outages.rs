@@ -5,8 +5,10 @@ use std::cell::Cell;
 use chrono::TimeDelta;
 use keydesk::desk::{self, KeyAccess, Picked};
 use keydesk::domain::Instant;
-use keydesk::store::keys;
+use keydesk::domain::audit_replay::AuditReplay;
+use keydesk::store::{audit, keys, replay};
 use keydesk::{Decision, Reason, Verifier};
+use proptest::prelude::*;
 
 use crate::fixtures::{create, picked, wanted};
 use crate::support::{TestDesk, noon};
@@ -107,4 +109,87 @@ fn an_outage_that_is_changed_keeps_its_beginning_and_one_without_an_end_begins_a
     assert!(!key.is_disabled(desk.now));
     disable(&mut desk, picked(&key), 60);
     assert_eq!(get(&desk).disabled, Some(desk.now), "one that is over does not count");
+}
+
+/// A change of the only key or of the only canary key, or time.
+#[derive(Clone, Debug)]
+enum Step {
+    Disable,
+    DisableFor(i64),
+    Enable,
+    UseCanary,
+    Acknowledge,
+    Wait(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        Just(Step::Disable),
+        (1..400_i64).prop_map(Step::DisableFor),
+        Just(Step::Enable),
+        Just(Step::UseCanary),
+        Just(Step::Acknowledge),
+        (1..400_i64).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_outages_and_alarms_keeps_the_rules(steps in proptest::collection::vec(step(), 1..40)) {
+        let mut desk = TestDesk::in_memory();
+        let (key, new) = (create(&mut desk, "Checkout"), wanted(&desk, "Canary", 90));
+        let canary = desk::create_canary_key(&mut desk.session(), &new).unwrap();
+        let get = |desk: &TestDesk, id| desk.store.read(|r| keys::get(r, id)).unwrap().unwrap();
+        // None: not disabled; the inner one: the end of an outage that has one.
+        let mut outage: Option<Option<Instant>> = None;
+        let (mut used, mut acknowledged): (Option<Instant>, Option<Instant>) = (None, None);
+        for step in steps {
+            let now = desk.now;
+            NOW.set(now.timestamp());
+            let picked = picked(&get(&desk, key.key.id));
+            let mut set = |access| desk::set_access(&mut desk.session(), &picked, access).unwrap();
+            match step {
+                Step::Disable => {
+                    set(KeyAccess::Disabled);
+                    outage = Some(None);
+                }
+                Step::DisableFor(seconds) => {
+                    set(KeyAccess::DisabledFor(TimeDelta::seconds(seconds)));
+                    outage = Some(Some(now + TimeDelta::seconds(seconds)));
+                }
+                Step::Enable => {
+                    set(KeyAccess::Enabled);
+                    outage = None;
+                }
+                Step::UseCanary => {
+                    let verifier = Verifier::with_clock(desk.path(), clock).unwrap();
+                    prop_assert_eq!(reason(&verifier, canary.secret.expose()), Some(Reason::Canary));
+                    drop(verifier);
+                    used = Some(now);
+                }
+                Step::Acknowledge => {
+                    let seen = desk::CanaryUse::of(&get(&desk, canary.key.id));
+                    prop_assert_eq!(seen.is_some(), used > acknowledged);
+                    let uses: Vec<_> = seen.into_iter().collect();
+                    desk::acknowledge_canaries(&mut desk.session(), &uses).unwrap();
+                    acknowledged = used;
+                }
+                Step::Wait(seconds) => desk.now += TimeDelta::seconds(seconds),
+            }
+            NOW.set(desk.now.timestamp());
+            let is_disabled = outage.is_some_and(|until| until.is_none_or(|until| desk.now < until));
+            let verifier = Verifier::with_clock(desk.path(), clock).unwrap().without_recording();
+            prop_assert_eq!(reason(&verifier, key.secret.expose()), is_disabled.then_some(Reason::Disabled));
+            prop_assert_eq!(get(&desk, key.key.id).is_disabled(desk.now), is_disabled);
+            prop_assert_eq!(get(&desk, canary.key.id).has_alarm(), used > acknowledged);
+            let mut replayed = AuditReplay::default();
+            let findings = desk.store.read(|r| {
+                audit::walk(r, None, None, &mut |entry, _| replayed.take(entry))?;
+                replay::compare(r, &replayed)
+            });
+            prop_assert_eq!(findings.unwrap().listed, vec![]);
+        }
+    }
 }
