@@ -237,15 +237,15 @@ impl Thread {
         result
     }
 
-    /// Adds counts to the tables of use and removes them from `taken`, until `deadline` has passed. Puts aside what comes
-    /// too fast meanwhile.
+    /// Adds counts to the tables of use and removes them from `taken`, until `deadline` has passed, or without one until
+    /// the recorder stops. Puts aside what comes too fast meanwhile.
     fn add(
         &mut self,
         shared: &Shared,
         taken: &mut Taken,
         deadline: Option<Stopwatch>,
     ) -> Result<(), StoreError> {
-        let is_time = || deadline.is_none_or(|deadline| Stopwatch::now() < deadline);
+        let is_time = || deadline.map_or_else(|| !shared.lock().stop, |deadline| Stopwatch::now() < deadline);
         while !taken.is_empty() && is_time() && !self.continuity.is_broken() {
             self.writer()?.write_batch(&taken.batch())?;
             taken.remove_batch();
