@@ -33,8 +33,8 @@ const EXAMPLES: Examples = Examples(&[
 ///
 /// Checks all Applications, or the one given with --app. Exits with 1 when keys need attention: keys that expire within
 /// the time and have no successor, predecessors in the last quarter of their overlap (at most 48 hours before their end)
-/// that were used since the rotation, canary keys with a use that was not acknowledged, and deleted keys that were used
-/// in the last 24 hours.
+/// that were used since the rotation or whose successor was never used, canary keys with a use that was not acknowledged,
+/// and deleted keys that were used in the last 24 hours.
 ///
 /// Also lists, without an effect on the exit code: rotations in progress, keys that were not used for 90 days, and keys
 /// that were never delivered.
@@ -99,6 +99,8 @@ struct Report {
     canaries: Vec<UsedCanary>,
     expiring: Group,
     still_used: Group,
+    /// Predecessors near their expiration date that wait for the first use of their successor.
+    stalled: Group,
     deleted_in_use: Vec<(DeletedInUse, String)>,
     rotating: Group,
     idle: Group,
@@ -107,9 +109,9 @@ struct Report {
 
 impl Report {
     fn is_ok(&self) -> bool {
+        let groups = [&self.expiring, &self.still_used, &self.stalled];
         self.canaries.is_empty()
-            && self.expiring.keys.is_empty()
-            && self.still_used.keys.is_empty()
+            && groups.into_iter().all(|group| group.keys.is_empty())
             && self.deleted_in_use.is_empty()
     }
 }
@@ -122,6 +124,7 @@ struct Document<'a> {
     canaries: Vec<CanaryDocument<'a>>,
     expiring: Vec<KeyDocument<'a>>,
     still_used: Vec<KeyDocument<'a>>,
+    stalled: Vec<KeyDocument<'a>>,
     deleted_in_use: Vec<DeletedDocument<'a>>,
     rotating: Vec<KeyDocument<'a>>,
     idle: Vec<KeyDocument<'a>>,
@@ -221,23 +224,44 @@ fn collect(
         let deleted = attention::deleted_in_use(reader, Scope::Application(id), now, remaining)?;
         report.deleted_in_use.extend(deleted.into_iter().map(|found| (found, application.name.to_string())));
     }
+    // Those that end when they are no longer used are listed whenever they expire.
+    for key in keys::until_unused(reader)? {
+        let application = chosen.iter().find(|application| application.id == key.application);
+        let is_listed = key.expires <= until || key.ended(now).is_some();
+        if let Some(application) = application.filter(|_| !is_listed && report.rotating.remaining() > 0) {
+            report.rotating.keys.push((key, application.name.to_string()));
+        }
+    }
     let mut rotating = std::mem::take(&mut report.rotating.keys);
     for group in [&mut report.expiring.keys, &mut rotating] {
         group.sort_by_key(|(key, _)| key.expires);
     }
     for (key, application) in rotating {
-        let needs_attention = ends_while_used(reader, &key, now)?;
-        let group = if needs_attention { &mut report.still_used } else { &mut report.rotating };
+        let group = if !is_near_its_end(reader, &key, now)? {
+            &mut report.rotating
+        } else if is_still_used(reader, &key, now)? {
+            &mut report.still_used
+        } else if key.until_unused.as_ref().is_some_and(|rule| rule.successor_used.is_none()) {
+            &mut report.stalled
+        } else {
+            &mut report.rotating
+        };
         group.keys.push((key, application));
     }
     Ok(report)
 }
 
-/// Whether a predecessor was used since its rotation and is about to end.
-fn ends_while_used(reader: &Reader<'_>, key: &Key, now: Instant) -> Result<bool, StoreError> {
+/// Whether a predecessor expires soon.
+fn is_near_its_end(reader: &Reader<'_>, key: &Key, now: Instant) -> Result<bool, StoreError> {
     let Some(since) = keys::replaced_at(reader, key)? else { return Ok(false) };
     let near = ((key.expires - since) / LAST_PART).min(NEAR);
-    Ok(key.expires - now <= near && key.is_still_used(since, now) == Some(true))
+    Ok(key.expires - now <= near)
+}
+
+/// Whether a predecessor was used since its rotation.
+fn is_still_used(reader: &Reader<'_>, key: &Key, now: Instant) -> Result<bool, StoreError> {
+    let since = keys::replaced_at(reader, key)?;
+    Ok(since.is_some_and(|since| key.is_still_used(since, now) == Some(true)))
 }
 
 fn document(
@@ -248,7 +272,8 @@ fn document(
     until: Instant,
 ) -> Result<(), CommandError> {
     let documents = |group| documents(context, reader, group);
-    let Report { canaries, expiring, still_used, deleted_in_use, rotating, idle, undelivered } = report;
+    let Report { canaries, expiring, still_used, stalled, deleted_in_use, rotating, idle, undelivered } =
+        report;
     context.output.document(&Document {
         ok: report.is_ok(),
         within,
@@ -256,6 +281,7 @@ fn document(
         canaries: canaries.iter().map(CanaryDocument::of).collect(),
         expiring: documents(expiring)?,
         still_used: documents(still_used)?,
+        stalled: documents(stalled)?,
         deleted_in_use: deleted_in_use.iter().map(DeletedDocument::of).collect(),
         rotating: documents(rotating)?,
         idle: documents(idle)?,
@@ -274,7 +300,8 @@ fn documents<'a>(
 }
 
 fn print(context: &Context, report: &Report, within: &str) -> Result<(), CommandError> {
-    let Report { canaries, expiring, still_used, deleted_in_use, rotating, idle, undelivered } = report;
+    let Report { canaries, expiring, still_used, stalled, deleted_in_use, rotating, idle, undelivered } =
+        report;
     print_canaries(context, canaries)?;
     if expiring.keys.is_empty() {
         context.output.line(&format!("Nothing expires within {within}."))?;
@@ -286,12 +313,16 @@ fn print(context: &Context, report: &Report, within: &str) -> Result<(), Command
         let heading = counted(still_used, "stops working soon and is", "stop working soon and are");
         print_group(context, &format!("{heading} still in use since rotation:"), still_used, MAX_LISTED)?;
     }
+    if !stalled.keys.is_empty() {
+        let heading = counted(stalled, "expires soon and its", "expire soon and their");
+        print_group(context, &format!("{heading} successor was never used:"), stalled, MAX_LISTED)?;
+    }
     print_deleted(context, deleted_in_use)?;
     let notes = [
         (
             rotating,
             counted(rotating, "was rotated and ends", "were rotated and end"),
-            format!(" within {within}:"),
+            format!(" within {within} or when unused:"),
         ),
         (
             idle,

@@ -141,6 +141,7 @@ fn of_file(settings: &Settings, file: &Path, database: &Path) -> Vec<Setting> {
         ("default_expiry", format!("{}d", settings.default_expiry).into()),
         ("max_lifetime", settings.max_lifetime.map(duration).into()),
         ("expires_soon", duration(settings.expires_soon).into()),
+        ("unused_after", duration(settings.unused_after).into()),
         ("clipboard", word(settings.clipboard.into())),
         ("clipboard_clear_after", duration(clear_after).into()),
     ];

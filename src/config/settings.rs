@@ -69,6 +69,8 @@ pub struct Settings {
     pub max_lifetime: Option<TimeDelta>,
     /// How long before its expiration a key expires soon.
     pub expires_soon: TimeDelta,
+    /// How long the old key of a rotation must be unused until it ends, if that is chosen.
+    pub unused_after: TimeDelta,
     pub clipboard: ClipboardMode,
     /// After this time the display's clipboard is cleared.
     pub clipboard_clear_after: Duration,
@@ -90,6 +92,7 @@ struct Written {
     default_expiry: Option<Spanned<Days>>,
     max_lifetime: Option<Spanned<MaxLifetime>>,
     expires_soon: Option<Spanned<Length>>,
+    unused_after: Option<Spanned<Length>>,
     clipboard: Option<Spanned<ClipboardMode>>,
     clipboard_clear_after: Option<Spanned<Length>>,
     #[serde(default)]
@@ -178,6 +181,7 @@ impl Settings {
             default_expiry,
             max_lifetime: max_lifetime.map(|days| TimeDelta::days(days.into())),
             expires_soon: file.either("expires_soon", own.expires_soon, default.expires_soon)?.0,
+            unused_after: file.either("unused_after", own.unused_after, default.unused_after)?.0,
             clipboard: file.either("clipboard", own.clipboard, default.clipboard)?,
             // Never negative (`parse_duration`).
             clipboard_clear_after: clear_after.to_std().unwrap_or_default(),
@@ -301,6 +305,7 @@ mod tests {
         let settings = parse("").unwrap();
         assert_eq!(settings.default_expiry, 90);
         assert_eq!(settings.expires_soon, TimeDelta::days(7));
+        assert_eq!(settings.unused_after, TimeDelta::hours(24));
         assert_eq!(settings.clipboard_clear_after, Duration::from_secs(45));
         assert_eq!(
             (settings.theme, settings.ascii, settings.mouse, settings.clipboard),
@@ -317,6 +322,7 @@ mod tests {
             "default_expiry",
             "max_lifetime",
             "expires_soon",
+            "unused_after",
             "clipboard",
             "clipboard_clear_after",
         ] {

@@ -21,6 +21,8 @@ const NAMED: usize = 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyAction {
     Rotate,
+    /// Changes when the old key of a rotation ends.
+    Overlap,
     Disable,
     Enable,
     /// Of the uses of canary keys.
@@ -36,6 +38,8 @@ pub enum Skip {
     Deleted,
     #[strum(serialize = "already rotated")]
     Rotated,
+    #[strum(serialize = "not being replaced")]
+    NotReplaced,
     Expired,
     #[strum(serialize = "already disabled")]
     AlreadyDisabled,
@@ -85,14 +89,20 @@ impl KeyAction {
         match self {
             Self::Rotate | Self::Disable | Self::Enable if key.is_canary => Some(Skip::Canary),
             Self::Rotate if key.replaced_by.is_some() => Some(Skip::Rotated),
+            Self::Overlap if key.replaced_by.is_none() => Some(Skip::NotReplaced),
             Self::Rotate if !is_single && is_expired => Some(Skip::Expired),
             Self::Rotate if !is_single && is_disabled => Some(Skip::Disabled),
-            Self::Disable | Self::Enable if is_expired => Some(Skip::Expired),
+            Self::Overlap | Self::Disable | Self::Enable if is_expired => Some(Skip::Expired),
             // The end of a timed one can be changed.
             Self::Disable if is_disabled && key.disabled_until.is_none() => Some(Skip::AlreadyDisabled),
             Self::Enable if !is_disabled => Some(Skip::Enabled),
             Self::Acknowledge if !key.has_alarm() => Some(Skip::NoAlarm),
-            Self::Rotate | Self::Disable | Self::Enable | Self::Acknowledge | Self::Delete => None,
+            Self::Rotate
+            | Self::Overlap
+            | Self::Disable
+            | Self::Enable
+            | Self::Acknowledge
+            | Self::Delete => None,
         }
     }
 }

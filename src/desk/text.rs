@@ -265,12 +265,22 @@ pub fn old_key_after_rotation(old: &Key, now: Instant, expires: &str) -> String 
     } else if let Some(rule) = &old.until_unused {
         let length = in_words(rule.length);
         format!(
-            "The old key {prefix} works until its successor is used and it was not used for {length}, at the latest until \
+            "The old key {prefix} ends once its successor is used and it was not used for {length} itself, at the latest \
              {expires}. {used}."
         )
     } else {
         format!("The old key {prefix} works until {expires}. {used}.")
     }
+}
+
+/// Returns what it means that a predecessor ends when it is no longer used.
+#[must_use]
+pub fn when_unused(length: TimeDelta) -> String {
+    format!(
+        "It ends once its successor is in use and it was not used for {} itself, at the latest at its own expiration. Time \
+         in which use could not be recorded does not count.",
+        in_words(length)
+    )
 }
 
 /// Returns on what the end of a predecessor depends: `when unused for 24 h, last used 3 h ago`; none where it has ended or

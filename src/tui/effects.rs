@@ -124,6 +124,9 @@ impl Effects {
                     |session: &mut Session<'_>, picked: &[Picked]| desk::rotate_keys(session, picked, ending);
                 Outcome::Rotated(desk.perform(now, |session| desk::on_unchanged(session, &picked, rotate))?)
             }
+            Operation::ChangeOverlap(picked, ending) => Outcome::OverlapChanged(
+                desk.perform(now, |session| desk::change_overlap(session, picked, ending))?,
+            ),
             Operation::DeleteKeys(picked) => {
                 let delete = desk::delete_keys;
                 Outcome::Deleted(desk.perform(now, |session| desk::on_unchanged(session, &picked, delete))?)

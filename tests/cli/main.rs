@@ -21,6 +21,7 @@ mod leaks;
 mod long_audit_log;
 mod max_lifetime;
 mod outages;
+mod overlap;
 mod recipes;
 mod rotate;
 mod rotate_due;

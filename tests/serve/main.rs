@@ -13,6 +13,7 @@ mod lifecycle;
 mod races;
 mod recording_book;
 mod timing;
+mod until_unused;
 mod usage_at_speed;
 mod usage_recording;
 

@@ -18,3 +18,4 @@ mod sources;
 mod state_machine;
 mod state_machine_rotate;
 mod steps;
+mod until_unused;

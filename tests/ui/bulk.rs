@@ -2,8 +2,9 @@
 
 use chrono::TimeDelta;
 use insta::assert_snapshot;
-use keydesk::desk::{self, Ending, KeyAccess, Picked};
+use keydesk::desk::{self, Ending, KeyAccess, KeyProperties, Picked};
 use keydesk::domain::key::Key;
+use keydesk::domain::text::Name;
 use keydesk::store::{Reader, keys};
 
 use crate::script::Script;
@@ -18,27 +19,21 @@ fn mixed() -> TestDesk {
     let mut desk = TestDesk::new();
     desk.now -= TimeDelta::days(60);
     let mut made = Vec::new();
-    for (name, days) in [
-        ("Alpha", 90),
-        ("Beta", 90),
-        ("Gamma", 90),
-        ("Delta", 90),
-        ("Epsilon", 30),
-        ("Zeta", 40),
-        ("Eta", 90),
-    ] {
+    for (name, days) in [("Gamma", 90), ("Delta", 90), ("Epsilon", 30), ("Zeta", 40), ("Eta", 90)] {
         let new = desk.new_key(name, days);
         made.push(desk.deliver(&new).key);
     }
     desk.now += TimeDelta::days(60);
-    for key in &made[2..4] {
-        let rotated =
-            desk::rotate_keys(&mut desk.session(), &[picked(key)], Ending::After(TimeDelta::days(1)))
-                .unwrap();
-        // Their successors are out of the way.
-        desk::delete_keys(&mut desk.session(), &[picked(&rotated[0].created.key)]).unwrap();
+    // Their successors are the two valid ones.
+    for (key, renamed) in made[..2].iter().zip(["Alpha", "Beta"]) {
+        let ending = Ending::After(TimeDelta::days(1));
+        let rotated = desk::rotate_keys(&mut desk.session(), &[picked(key)], ending).unwrap();
+        let new = &rotated[0].created.key;
+        desk::mark_delivered(&mut desk.session(), new.id).unwrap();
+        let properties = KeyProperties { name: Name::parse(renamed).unwrap(), ..KeyProperties::of(new) };
+        desk::edit_key(&mut desk.session(), picked(new), &properties).unwrap();
     }
-    desk::set_access(&mut desk.session(), &[picked(&made[6])], KeyAccess::Disabled).unwrap();
+    desk::set_access(&mut desk.session(), &[picked(&made[4])], KeyAccess::Disabled).unwrap();
     desk
 }
 

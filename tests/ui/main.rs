@@ -16,6 +16,7 @@ mod filters;
 mod key_dialogs;
 mod key_usage;
 mod outages_and_canaries;
+mod overlap;
 mod random_input;
 mod remembered;
 mod rotate;

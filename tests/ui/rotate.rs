@@ -201,9 +201,9 @@ fn the_second_of_two_admins_is_told() {
     script.press("enter");
     assert!(script.screen().contains("was rotated already"), "{}", script.screen());
     script.press("esc esc home r");
-    assert!(script.screen().contains("was already rotated. Its successor is"), "{}", script.screen());
-    script.press("enter");
-    assert!(script.app.modals.is_empty(), "nothing is left but Cancel");
+    assert!(script.screen().contains("Change overlap"), "{}", script.screen());
+    script.press("esc");
+    assert!(script.app.modals.is_empty(), "{}", script.screen());
 }
 
 #[test]

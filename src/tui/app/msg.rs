@@ -170,6 +170,8 @@ pub enum Operation {
     MarkDelivered(KeyId),
     DeleteKeys(Vec<Picked>),
     RotateKeys(Vec<Picked>, Ending),
+    /// Changes when the old key of a rotation ends.
+    ChangeOverlap(Picked, Ending),
     SetAccess(Vec<Picked>, KeyAccess),
     /// Uses of canary keys that were seen.
     AcknowledgeCanaries(Vec<CanaryUse>),
@@ -254,6 +256,8 @@ pub enum Outcome {
     Delivered,
     Deleted(Batch<Tombstone>),
     Rotated(Batch<Rotated>),
+    /// With the old key as it is now.
+    OverlapChanged(Key),
     AccessSet(Batch<Key>, KeyAccess),
     Acknowledged(Vec<Key>),
     Edited(Box<EditedKey>),

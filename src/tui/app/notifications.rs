@@ -1,6 +1,6 @@
 //! The messages about operations that are done or have failed.
 
-use crate::desk::text::{count, fields, last_use_before_deletion};
+use crate::desk::text::{count, fields, last_use_before_deletion, old_key_after_rotation};
 use crate::desk::{DeskError, EditedKey, KeyAccess, Who};
 use crate::domain::Instant;
 use crate::domain::application::Scope;
@@ -85,6 +85,7 @@ fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
             format!("{} is set up. Press n to create its first API key.", set_up.application.name)
         }
         Outcome::Deleted(batch) => deleted(&batch.done, at, zone),
+        Outcome::OverlapChanged(old) => old_key_after_rotation(old, at, &zone.show(old.expires)),
         Outcome::AccessSet(batch, access) => access_set(&batch.done, *access, zone),
         Outcome::Acknowledged(keys) => acknowledged(keys),
         Outcome::Edited(edited) => edited_key(edited),

@@ -16,6 +16,14 @@ use crate::domain::user::{Email, User};
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
 
+/// Said in the place of its state of a valid key that ends when it is no longer used.
+const UNTIL_UNUSED: &str = "Until unused";
+
+/// The word for a state of a key.
+fn label(state: KeyState, key: &Key) -> &'static str {
+    if state == KeyState::Valid && key.until_unused.is_some() { UNTIL_UNUSED } else { state.label() }
+}
+
 /// Returns the sign with the state of a key, and its style.
 pub fn state(app: &App, key: &Key, appearance: &Appearance) -> (String, Style) {
     let (sign, style, state) = sign(app, key, appearance);
@@ -25,7 +33,7 @@ pub fn state(app: &App, key: &Key, appearance: &Appearance) -> (String, Style) {
         None if key.has_alarm() => " (used)".into(),
         None => String::new(),
     };
-    (format!("{sign} {}{detail}", state.label()), style)
+    (format!("{sign} {}{detail}", label(state, key)), style)
 }
 
 /// The same for a narrow column: the sign tells that a key is disabled, and the text when that ends.
@@ -35,7 +43,7 @@ pub fn state_short(app: &App, key: &Key, appearance: &Appearance) -> (String, St
     let text = match until {
         Some(until) => until_text(app, until),
         None if key.has_alarm() => format!("{} used", state.label()),
-        None => state.label().to_owned(),
+        None => label(state, key).to_owned(),
     };
     (format!("{sign} {text}"), style)
 }

@@ -6,7 +6,9 @@ use super::appearance::Appearance;
 use super::facts::{application, count, creator, exact, from, state};
 use super::page::Page;
 use super::sources;
-use crate::desk::text::{allowed_sources, canary_use, moved_sources, still_in_use};
+use crate::desk::text::{
+    allowed_sources, canary_use, ends_at_the_earliest, ends_when, moved_sources, still_in_use,
+};
 use crate::domain::expiry::{local, relative};
 use crate::domain::key::Key;
 use crate::domain::key_filter::KeyField;
@@ -33,6 +35,12 @@ pub fn draw(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
         ("Created", &exact(app, key.created)),
         ("Creator", &creator(&key.creator)),
     ]);
+    if let Some(ends) = ends_when(key, app.shared.now) {
+        page.fact("Ends", &ends, theme.text);
+    }
+    if let Some(earliest) = ends_at_the_earliest(key, app.shared.now, |at| exact(app, at)) {
+        page.fact("Earliest end", &earliest, theme.text);
+    }
     let filter = &app.screens.keys.list.parsed;
     if let Some(owner) = &key.owner {
         page.marked_fact("Owner", &owner.to_string(), &filter.texts(KeyField::Owner));

@@ -9,6 +9,7 @@ pub mod edit;
 pub mod form;
 pub mod log_mismatch;
 pub mod menu;
+pub mod overlap;
 pub mod properties;
 pub mod reading;
 pub mod reveal;
@@ -42,6 +43,7 @@ pub use disable::Disable;
 pub use edit::EditKey;
 pub use form::Form;
 pub use log_mismatch::LogMismatchDialog;
+pub use overlap::Overlap;
 pub use reading::Reading;
 pub use reveal::Reveal;
 pub use rotate::Rotate;
@@ -242,6 +244,7 @@ modals! {
     Disable(Disable),
     Edit(EditKey),
     Rotate(Rotate),
+    Overlap(Overlap),
     LogMismatch(LogMismatchDialog),
     Chooser(Chooser),
     Triage(Triage),

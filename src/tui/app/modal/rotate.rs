@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use crate::config::settings::Settings;
 use crate::desk::{Ending, Rotated, text};
 use crate::domain::Instant;
 use crate::domain::key::Key;
@@ -10,13 +11,19 @@ use crate::domain::text::fold;
 use super::reveal::{Reveal, Successor};
 use super::{Action, Context, Dialog, Flow, Operation, Outcome, Press, Shared, Submission, Targets};
 
-/// When the old key expires after a planned rotation.
-pub const OVERLAPS: [(&str, Ending); 4] = [
-    ("In 1 hour", Ending::After(TimeDelta::hours(1))),
-    ("In 24 hours", Ending::After(TimeDelta::hours(24))),
-    ("In 7 days", Ending::After(TimeDelta::days(7))),
-    ("At its own expiration", Ending::Unchanged),
-];
+/// The number of [`overlaps`].
+pub const OVERLAPS: usize = 5;
+
+/// When the old key ends after a planned rotation.
+pub fn overlaps(settings: &Settings) -> [(&'static str, Ending); OVERLAPS] {
+    [
+        ("In 1 hour", Ending::After(TimeDelta::hours(1))),
+        ("In 24 hours", Ending::After(TimeDelta::hours(24))),
+        ("In 7 days", Ending::After(TimeDelta::days(7))),
+        ("At its own expiration", Ending::Unchanged),
+        ("When no longer used", Ending::WhenUnused(settings.unused_after)),
+    ]
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -43,7 +50,7 @@ pub struct Rotate {
     pub step: Step,
     /// The index of the chosen one of [`Rotate::reasons`].
     pub reason: usize,
-    /// The index of the chosen one of [`OVERLAPS`].
+    /// The index of the chosen one of [`overlaps`].
     pub overlap: usize,
     pub submission: Submission,
 }
@@ -91,7 +98,10 @@ impl Rotate {
             }
             (Step::Why, Reason::Leaked) => Ending::AtOnce,
             (Step::Why, Reason::PlannedDisabled | Reason::Replace) => Ending::Unchanged,
-            (Step::Overlap, _) => OVERLAPS.get(self.overlap).map_or(Ending::Unchanged, |(_, ending)| *ending),
+            (Step::Overlap, _) => {
+                let overlaps = overlaps(shared.settings());
+                overlaps.get(self.overlap).map_or(Ending::Unchanged, |(_, ending)| *ending)
+            }
         };
         if let Some(picked) = self.targets.picked() {
             self.submission.send(Operation::RotateKeys(picked, ending), shared);
@@ -101,7 +111,7 @@ impl Rotate {
     fn select(&mut self, place: usize) {
         match self.step {
             Step::Why => self.reason = place.min(self.reasons().len() - 1),
-            Step::Overlap => self.overlap = place.min(OVERLAPS.len() - 1),
+            Step::Overlap => self.overlap = place.min(OVERLAPS - 1),
         }
     }
 

@@ -21,8 +21,8 @@ use crate::tui::app::direction::Direction;
 use crate::tui::app::list::Row;
 use crate::tui::app::message::Message;
 use crate::tui::app::modal::{
-    Chooser, Confirm, Delete, Disable, EditKey, Flow, Modal, Press, Reading, Rotate, Targets, Triage, Wizard,
-    confirm,
+    Chooser, Confirm, Delete, Disable, EditKey, Flow, Modal, Overlap, Press, Reading, Rotate, Targets,
+    Triage, Wizard, confirm,
 };
 use crate::tui::app::msg::{Counted, Effect, KeyDetails, Load, MOST_SELECTED};
 use crate::tui::app::pending::{Pending, Reply};
@@ -205,6 +205,11 @@ impl KeysScreen {
             Action::Edit => EditKey::new(key.clone()).into(),
             Action::Usage => Reading::usage(key, shared.catalog()).into(),
             Action::Delete => Delete::keys(targets(KeyAction::Delete)).into(),
+            Action::Rotate
+                if self.picked.is_empty() && key.replaced_by.is_some() && key.ended(shared.now).is_none() =>
+            {
+                Overlap::new(targets(KeyAction::Overlap)).into()
+            }
             Action::Rotate => Rotate::new(targets(KeyAction::Rotate)).into(),
             Action::Disable => Disable::new(targets(KeyAction::Disable)).into(),
             Action::Acknowledge => {

@@ -8,6 +8,7 @@ pub mod disable;
 mod edit;
 pub mod form;
 pub mod log_mismatch;
+pub mod overlap;
 mod properties;
 pub mod reading;
 pub mod reveal;
@@ -81,6 +82,7 @@ fn panel(app: &App, modal: &Modal, page: &mut Page<'_>) {
         Modal::Confirm(confirm) => confirm::panel(app, confirm, page),
         Modal::Disable(disable) => disable::panel(app, disable, page),
         Modal::Rotate(rotate) => rotate::panel(app, rotate, page),
+        Modal::Overlap(overlap) => overlap::panel(app, overlap, page),
         Modal::Triage(triage) => triage::panel(app, triage, page),
         Modal::LogMismatch(dialog) => log_mismatch::panel(app, dialog, page),
         Modal::Chooser(chooser) => chooser::panel(chooser, page),

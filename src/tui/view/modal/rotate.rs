@@ -4,8 +4,10 @@ use ratatui::text::Span;
 
 use super::targets;
 use crate::config::bindings::{Action, Context};
+use crate::desk::Ending;
+use crate::desk::text::when_unused;
 use crate::tui::app::App;
-use crate::tui::app::modal::rotate::{OVERLAPS, Reason, Rotate, Step};
+use crate::tui::app::modal::rotate::{Reason, Rotate, Step, overlaps};
 use crate::tui::view::page::Page;
 
 pub(super) fn panel(app: &App, rotate: &Rotate, page: &mut Page<'_>) {
@@ -37,16 +39,18 @@ pub(super) fn panel(app: &App, rotate: &Rotate, page: &mut Page<'_>) {
             }
         }
         Step::Overlap => {
-            page.text("When does the old key expire?", theme.heading);
-            for (place, (label, _)) in OVERLAPS.iter().enumerate() {
+            page.text("When does the old key end?", theme.heading);
+            let overlaps = overlaps(app.shared.settings());
+            for (place, (label, _)) in overlaps.iter().enumerate() {
                 page.choice(vec![Span::raw(*label)], place == rotate.overlap, place);
             }
-            page.blank().text("Never past its own expiration.", theme.dim);
+            page.blank();
+            explain(overlaps.get(rotate.overlap).map(|(_, ending)| *ending), page);
         }
     }
     page.blank();
     let (next, style) = match (rotate.step, reason) {
-        (Step::Why, Reason::Planned) => ("Enter asks when the old key expires.", theme.dim),
+        (Step::Why, Reason::Planned) => ("Enter asks when the old key ends.", theme.dim),
         (_, Reason::Leaked) => (
             "Software that uses the old key loses access at once. Be ready to store the secret.",
             theme.warning,
@@ -61,6 +65,16 @@ pub(super) fn panel(app: &App, rotate: &Rotate, page: &mut Page<'_>) {
         page.text(&format!("{chord} rotates as leaked at once, without another question."), theme.warning);
     }
     page.submission(&rotate.submission, "Rotating...");
+}
+
+/// Says what the end of an old key depends on.
+pub(super) fn explain(ending: Option<Ending>, page: &mut Page<'_>) {
+    let theme = page.theme();
+    if let Some(Ending::WhenUnused(length)) = ending {
+        page.text(&when_unused(length), theme.dim);
+    } else {
+        page.text("Never past its own expiration.", theme.dim);
+    }
 }
 
 fn answer(reason: Reason) -> (&'static str, &'static str) {

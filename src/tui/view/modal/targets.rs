@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use ratatui::text::Span;
 
-use crate::desk::text::{canary_use, last_use, moved_and_left_sources, use_of};
+use crate::desk::text::{canary_use, ends_when, last_use, moved_and_left_sources, use_of};
 use crate::desk::{KeyAction, Selection, Skip};
 use crate::domain::key::Key;
 use crate::tui::app::App;
@@ -59,8 +59,13 @@ fn one(app: &App, key: &Key, targets: &Targets, page: &mut Page<'_>) {
     }
     let (word, style) = state(app, key, page.appearance);
     page.fact("State", &word, style);
-    if key.ended(app.shared.now).is_some() {
-        page.facts(&[("Expired", &exact(app, key.expires))]);
+    if let Some(at) = key.ended(app.shared.now) {
+        page.facts(&[("Expired", &exact(app, at))]);
+    }
+    if let Some(ends) = ends_when(key, app.shared.now) {
+        page.fact("Ends", &ends, theme.text);
+    } else if targets.action == KeyAction::Overlap {
+        page.facts(&[("Ends", &exact(app, key.expires))]);
     }
     let details = targets.details();
     if key.is_canary {
@@ -84,6 +89,7 @@ fn several(app: &App, action: KeyAction, selection: &Selection, page: &mut Page<
     if all > 0 {
         let done = match action {
             KeyAction::Rotate => "rotated",
+            KeyAction::Overlap => "ended",
             KeyAction::Disable => "disabled",
             KeyAction::Enable => "enabled",
             KeyAction::Acknowledge => "acknowledged",
@@ -149,6 +155,8 @@ fn nothing_left(action: KeyAction, selection: &Selection) -> String {
         (KeyAction::Enable, Some(Skip::Expired)) => {
             "This key has expired. Enabling it would not make it valid. Rotate it to replace it.".into()
         }
+        (KeyAction::Overlap, Some(Skip::Expired)) => "This key has ended: it stays rejected.".into(),
+        (_, Some(Skip::NotReplaced)) => "This key is not being replaced: it has no successor.".into(),
         (_, Some(Skip::Expired)) => "This key has expired: it is already rejected.".into(),
         (_, Some(Skip::AlreadyDisabled)) => "This key is already disabled.".into(),
         (KeyAction::Rotate, Some(Skip::Canary)) => {
@@ -156,6 +164,7 @@ fn nothing_left(action: KeyAction, selection: &Selection) -> String {
         }
         (_, Some(Skip::Canary)) => "This is a canary key: it is always rejected.".into(),
         (_, Some(Skip::Enabled)) => "This key is not disabled.".into(),
+        (KeyAction::Overlap, _) => "The overlap of these keys cannot be changed.".into(),
         (KeyAction::Rotate, _) => "None of these keys can be rotated.".into(),
         (KeyAction::Disable, _) => "None of these keys can be disabled.".into(),
         (KeyAction::Enable, _) => "None of these keys can be enabled.".into(),
