@@ -10,6 +10,7 @@ mod canaries;
 mod contract;
 mod faults;
 mod lifecycle;
+mod outages;
 mod races;
 mod recording_book;
 mod timing;
