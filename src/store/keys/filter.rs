@@ -164,7 +164,14 @@ impl Condition {
                 None => sources_with(r, text)?,
             };
             let is_needed = found.as_ref().is_none_or(|found| !found.is_empty());
-            if is_needed {
+            if let (KeyField::Any, Some(found)) = (field, &found) {
+                // Not for each of a million keys: once for the keys of the addresses.
+                if is_needed {
+                    let keys = Candidates::of_sources(found.clone());
+                    any.push(format!("k.key_id IN ({})", keys.sql));
+                    values.extend(keys.values);
+                }
+            } else if is_needed {
                 self.looks_at_use = true;
                 let compared = if address.is_some() { "x.source = ?" } else { "instr(x.source, ?) > 0" };
                 any.push(format!(

@@ -181,7 +181,7 @@ fn along(r: &Reader<'_>, condition: &Condition) -> Result<(String, Vec<Value>), 
         Some(Candidates { sql, values, .. }) => {
             (format!("({sql}) m CROSS JOIN keys k ON k.key_id = m.key_id"), values.clone())
         }
-        None if condition.looks_at_use => ("keys k NOT INDEXED".into(), Vec::new()),
+        None if condition.looks_at_use => ("keys k INDEXED BY keys_by_id".into(), Vec::new()),
         None => ("keys k INDEXED BY keys_by_name".into(), Vec::new()),
     })
 }
