@@ -350,7 +350,7 @@ impl Dialog for Wizard {
                 self.focus = Focus::Type;
                 (self.key_type, self.is_canary) = TYPES[(place - FIRST_TYPE).min(TYPES.len() - 1)];
             }
-            (Step::Details, place) if place - 3 <= self.expiration.presets.len() => {
+            (Step::Details, place) if place >= 3 && place - 3 <= self.expiration.presets.len() => {
                 self.submission.error = None;
                 self.expiration.choose(place - 3, shared);
                 self.focus = if self.expiration.is_custom() { Focus::Date } else { Focus::Expiry };
