@@ -64,7 +64,9 @@ fn a_key_does_not_end_while_one_of_its_two_sources_lags_behind() {
 fn no_answer_is_wrong_while_keys_end_under_load() {
     const REQUESTS: usize = 100_000;
     const LENGTH: i64 = 2;
-    const PAUSE: Duration = Duration::from_millis(3_500);
+    /// The end is known once everything before it is written, which takes some seconds.
+    const PAUSE: Duration = Duration::from_secs(12);
+    const LEAST_TIME: Duration = Duration::from_secs(30);
     let mut desk = TestDesk::of_today();
     let keys: Vec<Rotated> =
         (0..60).map(|n| rotated(&mut desk, &format!("Key {n}"), TimeDelta::seconds(LENGTH))).collect();
@@ -76,7 +78,9 @@ fn no_answer_is_wrong_while_keys_end_under_load() {
                 scope.spawn(move || {
                     let (began, mut answers) = (Instant::now(), Vec::new());
                     let mut asked_at: HashMap<usize, Instant> = HashMap::new();
-                    for request in 0..REQUESTS / 2 {
+                    let requests =
+                        (0..).take_while(|done| *done < REQUESTS / 2 || began.elapsed() < LEAST_TIME);
+                    for request in requests {
                         // Each thread has the old keys of its own half.
                         let place = (request * 7 + request / 13) % (keys.len() / 2) * 2 + thread;
                         let key = &keys[place];

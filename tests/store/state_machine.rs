@@ -238,7 +238,7 @@ impl Machine {
         let now = self.desk.now;
         NOW.set(now.timestamp());
         let Some(key) = self.model.keys.get(&id) else { return };
-        let is_accepted = self.model.ended(key, now).is_none() && !key.disabled;
+        let is_accepted = self.model.ended(key, now).is_none() && !key.disabled && key.sources.is_empty();
         let verifier = Verifier::with_clock(self.desk.path(), clock).unwrap();
         let decision = verifier.verify(&key.secret, None).unwrap();
         assert_eq!(matches!(decision, Decision::Accepted(_)), is_accepted, "{id}: {decision:?}");
