@@ -92,6 +92,21 @@ fn a_key_pasted_anywhere_is_identified_and_rotated_as_leaked() {
 }
 
 #[test]
+fn a_leaked_key_with_a_successor_is_ended() {
+    let (desk, _, secret, _) = leaked();
+    let mut script = Script::on(desk, 100, 30);
+    script.press("r enter enter c esc");
+    let new = script.copied[0].expose().to_owned();
+    paste(&mut script, &secret);
+    script.press("r enter");
+    assert!(script.app.modals.is_empty(), "{}", script.screen());
+    let verifier = Verifier::with_clock(script.folder.path().join("keydesk.db"), noon).unwrap();
+    let verifier = verifier.without_recording();
+    let is_accepted = |text: &str| verifier.verify(text, None).unwrap().is_accepted();
+    assert!(!is_accepted(&secret) && is_accepted(&new), "{}", script.screen());
+}
+
+#[test]
 fn the_key_is_shown_in_the_list_whatever_hides_it() {
     for keys in ["enter", "i"] {
         let (mut desk, key, secret, _) = leaked();

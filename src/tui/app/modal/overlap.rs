@@ -24,6 +24,11 @@ impl Overlap {
         Self { targets, chosen: 1, submission: Submission::default() }
     }
 
+    /// The same with Now chosen.
+    pub fn now(targets: Targets) -> Self {
+        Self { chosen: OVERLAPS, ..Self::new(targets) }
+    }
+
     /// The chosen end.
     pub fn ending(&self, settings: &Settings) -> Option<Ending> {
         choices(settings).nth(self.chosen).map(|(_, ending)| ending)

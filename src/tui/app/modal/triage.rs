@@ -8,7 +8,7 @@ use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::tui::app::msg::Suspect;
 
-use super::{Action, Context, Dialog, Flow, Load, Pending, Press, Reply, Rotate, Shared, Targets};
+use super::{Action, Context, Dialog, Flow, Load, Overlap, Pending, Press, Reply, Rotate, Shared, Targets};
 
 /// Bytes that can be typed. Pasted text may be longer.
 const MOST_TYPED: usize = 4_096;
@@ -145,6 +145,13 @@ impl Dialog for Triage {
         let last = self.found.as_ref().map_or(0, |found| found.len().saturating_sub(1));
         match (press.action, self.key()) {
             (Some(Action::Cancel), _) | (Some(Action::Open | Action::Confirm), None) => return Flow::Close,
+            // It has a successor: it only has to end.
+            (Some(Action::Rotate), Some(key))
+                if key.replaced_by.is_some() && key.ended(shared.now).is_none() =>
+            {
+                let targets = Targets::key(KeyAction::Overlap, key.clone(), false, shared.now);
+                return Flow::swap(Overlap::now(targets));
+            }
             (Some(Action::Rotate), Some(key)) => {
                 let targets = Targets::key(KeyAction::Rotate, key.clone(), false, shared.now);
                 return Flow::swap(Rotate::leaked(targets));
