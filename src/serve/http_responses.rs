@@ -75,7 +75,7 @@ impl HeaderCache {
         {
             return encoded.clone();
         }
-        cached.make_room(1);
+        cached.evict_for(1);
         let encoded = Encoded::of(key);
         cached.insert(key.id, (Arc::clone(key), encoded.clone()));
         encoded

@@ -122,7 +122,7 @@ impl Lookup {
         if let Some(key) = self.kept(claim) {
             return Ok(judge(LookupResult::Key(key)));
         }
-        self.kept.make_room(1);
+        self.kept.evict_for(1);
         let found = self.read(claim)?;
         self.confirm_file()?;
         Ok(judge(self.result(claim, &found)))
@@ -146,7 +146,7 @@ impl Lookup {
         }
         drop(kept);
         // Now, so that what is found from here on stays until it is judged.
-        self.kept.make_room(asked);
+        self.kept.evict_for(asked);
         let found = if asked == 1 {
             claims.clone().map(|claim| self.read(claim)).collect()
         } else {

@@ -30,9 +30,9 @@ impl<K: Copy + Eq + Hash, V> SecondChance<K, V> {
         self.entries.get(place).map(|(_, value)| value)
     }
 
-    /// Removes entries until there is room for `more`. [`Self::insert`] removes none, so that what was found after this
+    /// Removes entries until there is space for `more`. [`Self::insert`] removes none, so that what was found after this
     /// call is still there.
-    pub(crate) fn make_room(&mut self, more: usize) {
+    pub(crate) fn evict_for(&mut self, more: usize) {
         while !self.entries.is_empty() && self.entries.len() + more > self.most {
             if self.hand >= self.entries.len() {
                 self.hand = 0;
@@ -84,7 +84,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn put(cache: &mut SecondChance<u16, u32>, key: u16, value: u32) {
-        cache.make_room(1);
+        cache.evict_for(1);
         cache.insert(key, value);
     }
 
@@ -120,7 +120,7 @@ mod tests {
                 match what {
                     0 => { put(&mut cache, key, value); model.insert(key, value); }
                     1 => { cache.remove(&key); model.remove(&key); }
-                    2 => cache.make_room(3),
+                    2 => cache.evict_for(3),
                     _ => { if let Some(found) = cache.get(&key) { prop_assert_eq!(Some(found), model.get(&key)); } }
                 }
                 prop_assert!(cache.entries.len() <= 8);

@@ -15,7 +15,7 @@ const ROWS: usize = 20_000;
 
 /// A row, with its number.
 #[derive(Debug)]
-pub struct Aside {
+pub struct Spilled {
     number: i64,
     key: Option<KeyId>,
     reason: String,
@@ -39,28 +39,28 @@ pub(super) fn append<'a>(
 }
 
 /// The oldest rows, sorted by key.
-pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Vec<Aside>> {
+pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Vec<Spilled>> {
     let mut statement = connection.prepare_cached(
         "SELECT number, key_id, reason, source, count, first, last FROM use_backlog ORDER BY number LIMIT ?1",
     )?;
-    let rows = statement.query_map([ROWS], aside)?;
-    let mut rows: Vec<Aside> = rows.collect::<Result<_, _>>()?;
+    let rows = statement.query_map([ROWS], spilled)?;
+    let mut rows: Vec<Spilled> = rows.collect::<Result<_, _>>()?;
     rows.sort_by(|a, b| {
         (a.key, &a.reason, day_of(a.count.last.0)).cmp(&(b.key, &b.reason, day_of(b.count.last.0)))
     });
     Ok(rows)
 }
 
-fn aside(row: &Row<'_>) -> rusqlite::Result<Aside> {
+fn spilled(row: &Row<'_>) -> rusqlite::Result<Spilled> {
     let key = if row.get_ref(1)?.as_str()?.is_empty() { None } else { Some(convert::key_id(row, 1)?) };
     let from = row.get_ref(3)?.as_str()?.parse().ok();
     let seen = |column| Ok::<_, rusqlite::Error>((convert::instant(row, column)?, from));
     let count = Count { count: row.get(4)?, first: seen(5)?, last: seen(6)? };
-    Ok(Aside { number: row.get(0)?, key, reason: row.get(2)?, count })
+    Ok(Spilled { number: row.get(0)?, key, reason: row.get(2)?, count })
 }
 
 /// Adds rows that are still there: another process may have added them meanwhile.
-pub(super) fn take(transaction: &Transaction<'_>, rows: &[Aside]) -> rusqlite::Result<()> {
+pub(super) fn take(transaction: &Transaction<'_>, rows: &[Spilled]) -> rusqlite::Result<()> {
     let mut counted = Vec::with_capacity(rows.len());
     {
         // The number may be that of a newer row by now.

@@ -13,7 +13,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::recording::{self, Registration};
 use super::schema::SchemaCheck;
 use super::usage::day_of;
-pub use super::usage_backlog::Aside;
+pub use super::usage_backlog::Spilled;
 use super::usage_rows;
 pub use super::usage_rows::{Count, Counted, Entry, Seen};
 use super::{Reader, StoreError, migrate, open, usage_backlog};
@@ -74,22 +74,22 @@ impl UsageWriter {
         self.transact(|transaction| usage_rows::add(transaction, counted))
     }
 
-    /// Puts counts aside, to be added by [`Self::add_backlog`], in one transaction: much faster than writing them.
-    pub fn put_aside<'a>(&mut self, counted: impl Iterator<Item = Counted<'a>>) -> Result<(), StoreError> {
+    /// Adds counts to the backlog, for [`Self::add_backlog`], in one transaction: much faster than writing them.
+    pub fn spill<'a>(&mut self, counted: impl Iterator<Item = Counted<'a>>) -> Result<(), StoreError> {
         self.transact(|transaction| usage_backlog::append(transaction, counted))
     }
 
-    /// The oldest counts that were put aside, by any process.
-    pub fn backlog(&self) -> Result<Vec<Aside>, StoreError> {
+    /// The oldest counts of the backlog, of any process.
+    pub fn backlog(&self) -> Result<Vec<Spilled>, StoreError> {
         usage_backlog::oldest(&self.connection).map_err(|error| self.fault(&error))
     }
 
     /// Adds up to [`BATCH`] of them in one transaction.
-    pub fn add_backlog(&mut self, rows: &[Aside]) -> Result<(), StoreError> {
+    pub fn add_backlog(&mut self, rows: &[Spilled]) -> Result<(), StoreError> {
         self.transact(|transaction| usage_backlog::take(transaction, rows))
     }
 
-    /// Whether counts were put aside.
+    /// Whether there is a backlog.
     pub fn has_backlog(&self) -> Result<bool, StoreError> {
         usage_backlog::exists(&self.connection).map_err(|error| self.fault(&error))
     }
@@ -145,7 +145,7 @@ impl UsageWriter {
         }
     }
 
-    /// Whether a key ends when it is no longer used: only then is it recorded until when use is complete.
+    /// Whether a key ends when it is no longer used: only then do recorders say up to which instant use is complete.
     pub fn is_awaited(&self) -> Result<bool, StoreError> {
         recording::is_awaited(&self.connection).map_err(|error| self.fault(&error))
     }
@@ -264,8 +264,8 @@ mod tests {
             .collect()
     }
 
-    fn put_aside(writer: &mut UsageWriter, entries: &[(Entry, Count)]) {
-        writer.put_aside(entries.iter().map(|(entry, count)| Counted::of(entry, *count))).unwrap();
+    fn spill(writer: &mut UsageWriter, entries: &[(Entry, Count)]) {
+        writer.spill(entries.iter().map(|(entry, count)| Counted::of(entry, *count))).unwrap();
     }
 
     fn add_backlog(writer: &mut UsageWriter) {
@@ -293,17 +293,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_aside_is_added_as_if_it_had_been_written() {
+    fn what_is_spilled_is_added_as_if_it_had_been_written() {
         let (_a, direct) = database();
         let mut writer = UsageWriter::open(&direct, Duration::ZERO).unwrap();
         writer.write(&mut requests()).unwrap();
-        let (_b, aside) = database();
-        let mut writer = UsageWriter::open(&aside, Duration::ZERO).unwrap();
-        put_aside(&mut writer, &requests());
+        let (_b, spilled) = database();
+        let mut writer = UsageWriter::open(&spilled, Duration::ZERO).unwrap();
+        spill(&mut writer, &requests());
         assert!(writer.has_backlog().unwrap());
         add_backlog(&mut writer);
         assert!(!writer.has_backlog().unwrap());
-        assert_eq!(tables(&direct), tables(&aside));
+        assert_eq!(tables(&direct), tables(&spilled));
         let uses: i64 = open::readable(&direct)
             .unwrap()
             .query_row(
@@ -319,13 +319,13 @@ mod tests {
     fn two_processes_add_the_same_rows_once() {
         let (_folder, path) = database();
         let mut writer = UsageWriter::open(&path, Duration::ZERO).unwrap();
-        put_aside(&mut writer, &requests());
+        spill(&mut writer, &requests());
         let rows = writer.backlog().unwrap();
         add_backlog(&mut writer);
         let before = tables(&path);
         // Newer rows have the numbers of those that are gone.
         let newer = [entry(1, None, 1, 200_000)];
-        put_aside(&mut writer, &newer);
+        spill(&mut writer, &newer);
         writer.add_backlog(&rows).unwrap();
         let after = tables(&path);
         assert_eq!(before[..4], after[..4]);

@@ -106,7 +106,7 @@ impl Counts {
         }
     }
 
-    /// Adds counts that were taken before. Returns how many requests found no room.
+    /// Adds counts that were taken before. Returns how many requests were too many.
     pub(super) fn give_back(&mut self, taken: &Taken, most: usize) -> u64 {
         for (kind, count) in &taken.without_key {
             self.without_key.entry(*kind).and_modify(|known| known.add(count)).or_insert(*count);
@@ -116,7 +116,7 @@ impl Counts {
     }
 }
 
-/// Room for counts, allocated before a lock is taken.
+/// Space for counts, allocated before a lock is taken.
 pub(super) struct Empty(WithKey);
 
 impl Empty {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_is_counted_again_as_far_as_there_is_room() {
+    fn what_is_given_back_is_counted_again_up_to_the_maximum() {
         let mut counts = Counts::default();
         (0..100).for_each(|from| assert!(counts.add(&request(None, KEY, 100, from), 1_000)));
         let taken = counts.take(Empty::for_entries(0)).sort();

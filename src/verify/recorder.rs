@@ -1,8 +1,8 @@
 //! Records use outside the path of requests: a request increments a count in memory, a thread writes it to the database.
 //!
-//! It never delays or fails a verification. Counts that come faster than they can be added to the tables of use are put
-//! aside in a table of their own, and added later: neither is lost when the process stops, and memory is bounded. Only
-//! while the database cannot be written at all (locked, full, read-only) are counts kept in memory, at most
+//! It never delays or fails a verification. Counts that come faster than they can be added to the tables of use are
+//! spilled to a table of their own, the backlog, and added later: neither is lost when the process stops, and memory is
+//! bounded. Only while the database cannot be written at all (locked, full, read-only) are counts kept in memory, at most
 //! [`MAX_ENTRIES`]. More are counted as lost.
 //!
 //! While keys end when they are no longer used, the thread also keeps book of what is recorded: see
@@ -21,7 +21,7 @@ use crate::store::StoreError;
 use crate::store::continuity::Continuity;
 use crate::store::lookup::Lookup;
 use crate::store::usage::day_of;
-use crate::store::usage_writer::{Aside, BATCH, UsageWriter};
+use crate::store::usage_writer::{BATCH, Spilled, UsageWriter};
 
 /// How often the thread reads the database, also without requests: a deletion must be known before an older copy is
 /// written over the file, otherwise the copy could not be detected.
@@ -37,13 +37,13 @@ const WRITE_AT_LEAST_EVERY: Duration = Duration::from_millis(1_500);
 /// How long a write waits for other sessions before the counts stay in memory until the next attempt.
 const PATIENCE: Duration = Duration::from_millis(800);
 
-/// Counts in memory from which they are put aside. A hash table of 65,536 places holds them and what comes meanwhile.
-const PUT_ASIDE_FROM: usize = 50_000;
+/// Counts in memory from which they are spilled. A hash table of 65,536 places holds them and what comes meanwhile.
+const SPILL_FROM: usize = 50_000;
 
 /// Maximum number of counts in memory, while the database cannot be written: one for each day, reason, key and source.
 const MAX_ENTRIES: usize = 458_752;
 
-/// How long stopping adds counts before the rest is put aside for the next process.
+/// How long stopping adds counts before the rest is spilled for the next process.
 const STOPPING: Duration = Duration::from_secs(1);
 
 /// How long stopping tries again when the database is locked.
@@ -72,9 +72,9 @@ impl Shared {
         self.lock().counts.len()
     }
 
-    /// Takes all counts, and makes room for this number of other ones.
-    fn take(&self, room: usize) -> Taken {
-        let empty = Empty::for_entries(room);
+    /// Takes all counts, and allocates space for this number of other ones.
+    fn take(&self, expected: usize) -> Taken {
+        let empty = Empty::for_entries(expected);
         let taken = self.lock().counts.take(empty);
         taken.sort()
     }
@@ -115,7 +115,7 @@ impl Recorder {
             failing: false,
             written: None,
             pause: WRITE_EVERY,
-            room: 0,
+            expected: 0,
             has_backlog: true,
             backlog: Vec::new(),
         };
@@ -164,11 +164,11 @@ struct Thread {
     /// The time from one write to the next.
     pause: Duration,
     /// The number of counts to expect.
-    room: usize,
-    /// Whether counts may have been put aside, by this process or an earlier one.
+    expected: usize,
+    /// Whether the backlog may have counts, of this process or an earlier one.
     has_backlog: bool,
     /// Those of them that are being added.
-    backlog: Vec<Aside>,
+    backlog: Vec<Spilled>,
 }
 
 impl Thread {
@@ -192,7 +192,7 @@ impl Thread {
                 continue;
             }
             let is_time = self.written.is_none_or(|written| written.elapsed() >= self.pause);
-            let result = if entries >= PUT_ASIDE_FROM || (entries > 0 && is_time) {
+            let result = if entries >= SPILL_FROM || (entries > 0 && is_time) {
                 self.write(shared)
             } else {
                 self.add_backlog(shared)
@@ -222,8 +222,8 @@ impl Thread {
     fn write(&mut self, shared: &Shared) -> Result<(), StoreError> {
         let began = Stopwatch::now();
         let now = (self.clock)();
-        let mut taken = shared.take(self.room);
-        self.room = taken.len();
+        let mut taken = shared.take(self.expected);
+        self.expected = taken.len();
         let result = self.sweep(now).and_then(|()| self.add(shared, &mut taken, None));
         if taken.is_empty() && !self.has_backlog {
             self.book.written(now);
@@ -238,7 +238,7 @@ impl Thread {
     }
 
     /// Adds counts to the tables of use and removes them from `taken`, until `deadline` has passed, or without one until
-    /// the recorder stops. Puts aside what comes too fast meanwhile.
+    /// the recorder stops. Spills what comes too fast meanwhile.
     fn add(
         &mut self,
         shared: &Shared,
@@ -249,18 +249,18 @@ impl Thread {
         while !taken.is_empty() && is_time() && !self.continuity.is_broken() {
             self.writer()?.write_batch(&taken.batch())?;
             taken.remove_batch();
-            self.put_aside(shared)?;
+            self.spill(shared)?;
         }
         Ok(())
     }
 
-    /// Puts aside what waits in memory, if it is too much.
-    fn put_aside(&mut self, shared: &Shared) -> Result<(), StoreError> {
-        if shared.waiting() < PUT_ASIDE_FROM || self.continuity.is_broken() {
+    /// Spills what waits in memory, if it is too much.
+    fn spill(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        if shared.waiting() < SPILL_FROM || self.continuity.is_broken() {
             return Ok(());
         }
-        let taken = shared.take(PUT_ASIDE_FROM);
-        let result = self.writer().and_then(|writer| writer.put_aside(taken.all()));
+        let taken = shared.take(SPILL_FROM);
+        let result = self.writer().and_then(|writer| writer.spill(taken.all()));
         match &result {
             Ok(()) => self.has_backlog = true,
             Err(_) => shared.give_back(&taken),
@@ -268,7 +268,7 @@ impl Thread {
         result
     }
 
-    /// Adds some of what was put aside.
+    /// Adds some of the backlog.
     fn add_backlog(&mut self, shared: &Shared) -> Result<(), StoreError> {
         let Some(writer) = self.writer.as_mut().filter(|_| self.has_backlog) else { return Ok(()) };
         if self.backlog.is_empty() {
@@ -280,7 +280,7 @@ impl Thread {
             writer.add_backlog(some)?;
             self.backlog.truncate(rest);
         }
-        self.put_aside(shared)
+        self.spill(shared)
     }
 
     fn keep_book(&mut self, shared: &Shared) -> Result<(), StoreError> {
@@ -304,7 +304,7 @@ impl Thread {
         Ok(())
     }
 
-    /// Writes everything, or puts it aside for the next process.
+    /// Writes everything, or spills it for the next process.
     fn stop(mut self, shared: &Shared) {
         let since = Stopwatch::now();
         if self.continuity.is_broken() {
@@ -314,7 +314,7 @@ impl Thread {
         let result = loop {
             let result = self
                 .add(shared, &mut taken, Some(since + STOPPING))
-                .and_then(|()| if taken.is_empty() { Ok(()) } else { self.writer()?.put_aside(taken.all()) });
+                .and_then(|()| if taken.is_empty() { Ok(()) } else { self.writer()?.spill(taken.all()) });
             if !matches!(result, Err(StoreError::Busy)) || since.elapsed() >= STOPPING_LOCKED {
                 break result;
             }

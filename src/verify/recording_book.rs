@@ -1,4 +1,5 @@
-//! The book of a recorder: until when everything that it counted is written, and when something may be missing.
+//! The book of a recorder: the instant up to which everything that it counted is written, and the times in which something
+//! may be missing.
 //!
 //! It is kept only while keys end when they are no longer used. An idle recorder writes nothing otherwise.
 
@@ -18,8 +19,7 @@ const MARGIN: TimeDelta = TimeDelta::seconds(2);
 /// How often it is written without requests.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How far the clock may run ahead of the time that has passed. Beyond that it was set, or the system was suspended, and
-/// nobody knows what happened in that time.
+/// How far the clock may run ahead of the time that has passed. Beyond that it was set, or the system was suspended.
 const JUMP: TimeDelta = TimeDelta::seconds(5);
 
 pub(super) struct Book {
@@ -31,7 +31,7 @@ pub(super) struct Book {
     kept: Option<Stopwatch>,
     /// The last look at both clocks.
     looked: (Instant, Stopwatch),
-    /// The number of requests that were lost, and when the first and the last of them were found out that no gap says yet.
+    /// The number of requests that were lost, and the gaps that are not written yet.
     lost: u64,
     gaps: Vec<Gap>,
 }

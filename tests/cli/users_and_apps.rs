@@ -64,11 +64,11 @@ fn errors_about_applications_list_a_few_of_them() {
 #[test]
 fn the_keys_of_a_deleted_application_are_rejected() {
     let home = Home::set_up();
-    let (_, secret) = home.key("A", &[]);
+    let (id, secret) = home.key("A", &[]);
     assert_eq!(home.run_with(secret.clone(), &["verify"]).code, 0);
     assert_eq!(home.run(&["apps", "delete", "Storefront", "--yes"]).code, 0);
     let said = home.run_with(secret, &["verify", "--json"]);
-    assert_eq!((said.code, said.json()), (1, json!({"valid": false, "reason": "deleted"})));
+    assert_eq!((said.code, said.json()), (1, json!({"valid": false, "reason": "deleted", "key_id": id})));
 }
 
 #[test]

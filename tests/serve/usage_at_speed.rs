@@ -23,13 +23,13 @@ fn uses(desk: &TestDesk, id: KeyId) -> u64 {
     desk.store.read(|r| usage::last_30_days(r, id, clock::now())).unwrap().iter().sum()
 }
 
-fn put_aside(desk: &TestDesk) -> u64 {
+fn spill(desk: &TestDesk) -> u64 {
     let raw = rusqlite::Connection::open(desk.path()).unwrap();
     raw.query_row("SELECT coalesce(sum(count), 0) FROM use_backlog", [], |row| row.get(0)).unwrap()
 }
 
 #[test]
-fn requests_that_come_too_fast_are_put_aside_and_none_is_lost() {
+fn requests_that_come_too_fast_are_spill_and_none_is_lost() {
     let mut desk = TestDesk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let verifier = Verifier::open(desk.path()).unwrap();
@@ -40,16 +40,16 @@ fn requests_that_come_too_fast_are_put_aside_and_none_is_lost() {
     drop(verifier);
     // A build without optimization on a busy machine; the benchmark measures two seconds.
     assert!(since.elapsed() < Duration::from_secs(6), "{:?}", since.elapsed());
-    assert_eq!(uses(&desk, created.key.id) + put_aside(&desk), u64::from(REQUESTS));
+    assert_eq!(uses(&desk, created.key.id) + spill(&desk), u64::from(REQUESTS));
     // The next one adds what was put aside.
     let verifier = Verifier::open(desk.path()).unwrap();
     let since = Instant::now();
     while uses(&desk, created.key.id) < u64::from(REQUESTS) {
-        assert!(since.elapsed() < Duration::from_mins(1), "{} put aside", put_aside(&desk));
+        assert!(since.elapsed() < Duration::from_mins(1), "{} put aside", spill(&desk));
         std::thread::sleep(Duration::from_millis(50));
     }
     drop(verifier);
-    assert_eq!((uses(&desk, created.key.id), put_aside(&desk)), (u64::from(REQUESTS), 0));
+    assert_eq!((uses(&desk, created.key.id), spill(&desk)), (u64::from(REQUESTS), 0));
     let sources = desk.store.read(|r| usage::sources(r, created.key.id, None)).unwrap();
     assert_eq!(sources.iter().map(|source| source.requests).sum::<u64>(), u64::from(REQUESTS));
     assert_eq!(sources.len(), 65, "the latest 64, and the others together");
@@ -57,7 +57,7 @@ fn requests_that_come_too_fast_are_put_aside_and_none_is_lost() {
 }
 
 #[test]
-fn use_put_aside_counts_for_the_tombstone_of_a_key_that_was_deleted_meanwhile() {
+fn use_spill_counts_for_the_tombstone_of_a_key_that_was_deleted_meanwhile() {
     let mut desk = TestDesk::of_today();
     let (created, _) = key(&mut desk, "Checkout");
     delete(&mut desk, &created);
@@ -69,7 +69,7 @@ fn use_put_aside_counts_for_the_tombstone_of_a_key_that_was_deleted_meanwhile() 
     raw.execute(sql, (id, "deleted", "10.0.0.5", 2, now + 1)).unwrap();
     raw.execute(sql, ("", "unknown", "10.0.0.6", 7, now)).unwrap();
     drop(Verifier::open(desk.path()).unwrap());
-    assert_eq!(put_aside(&desk), 0);
+    assert_eq!(spill(&desk), 0);
     assert_eq!(uses(&desk, created.key.id), 3);
     let tombstone = desk.store.read(|r| keydesk::store::keys::tombstone(r, created.key.id)).unwrap().unwrap();
     assert_eq!(tombstone.last_used.map(|at| at.timestamp()), Some(now));

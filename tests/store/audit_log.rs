@@ -1,7 +1,7 @@
 //! The audit log: written with every change, whole, and what becomes of it when someone has a hand in it.
 
 use chrono::TimeDelta;
-use keydesk::desk::{self, Picked};
+use keydesk::desk::{self, KeyProperties, Picked};
 use keydesk::domain::audit::AuditAction;
 use keydesk::domain::audit_filter::AuditFilter;
 use keydesk::host::clock::Zone;
@@ -34,6 +34,24 @@ fn every_operation_writes_its_entry() {
     let ending = desk::Ending::After(TimeDelta::hours(1));
     let rotated = desk::rotate_keys(&mut desk.session(), &picked(&enabled[0]), ending).unwrap();
     desk::delete_keys(&mut desk.session(), &picked(&rotated[0].old)).unwrap();
+    let planned = desk::Ending::After(TimeDelta::hours(2));
+    let oldest = create(&mut desk, "Oldest").key;
+    let middle = desk::rotate_keys(&mut desk.session(), &picked(&oldest), planned).unwrap().remove(0).created;
+    let middle = desk::rotate_keys(&mut desk.session(), &picked(&middle.key), planned).unwrap().remove(0).old;
+    desk::delete_keys(&mut desk.session(), &picked(&middle)).unwrap();
+    let line = create(&mut desk, "Line").key;
+    let unused = desk::Ending::WhenUnused(TimeDelta::hours(1));
+    let first = desk::rotate_keys(&mut desk.session(), &picked(&line), unused).unwrap().remove(0);
+    let new = first.created.key;
+    let other = KeyProperties { name: name("Renamed"), ..KeyProperties::of(&new) };
+    let new = desk::edit_key(&mut desk.session(), picked(&new)[0], &other).unwrap().key;
+    desk::delete_keys(&mut desk.session(), &picked(&new)).unwrap();
+    let line = desk.store.read(|r| keys::get(r, line.id)).unwrap().unwrap();
+    let again = desk::rotate_keys(&mut desk.session(), &picked(&line), unused).unwrap().remove(0).old;
+    let planned = desk::change_overlap(&mut desk.session(), picked(&again)[0], planned).unwrap();
+    desk::change_overlap(&mut desk.session(), picked(&planned)[0], unused).unwrap();
+    // It expires while it waits for its end.
+    desk.now += TimeDelta::days(400);
     let canary = crate::fixtures::used_canary(&mut desk);
     let seen = desk::CanaryUse::of(&canary).unwrap();
     desk::acknowledge_canaries(&mut desk.session(), &[seen]).unwrap();
