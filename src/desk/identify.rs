@@ -129,12 +129,12 @@ impl Identified {
         self.key().and_then(|key| key.owner.as_ref())
     }
 
-    /// The last accepted use and its source address.
+    /// The last accepted use, or that of a canary key, and its source address.
     #[must_use]
     pub fn last_used(&self) -> (Option<Instant>, Option<&str>) {
         match self.known.as_deref() {
             Some(Known::Key { details: KeyDetails { key, .. }, .. }) => {
-                (key.last_used, key.last_used_from.as_deref())
+                (key.last_used.or(key.canary_used), key.last_used_from.as_deref())
             }
             Some(Known::Deleted { remains: Remains { tombstone, .. }, .. }) => {
                 (tombstone.last_used, tombstone.last_used_from.as_deref())

@@ -35,9 +35,12 @@ fn a_canary_key_is_rejected_and_its_use_is_an_alarm_until_it_is_acknowledged() {
     assert_eq!(secret.len(), other.len(), "nothing in the text tells one from another");
     let id = home.run(&["keys", "show", "CI canary", "--json"]).json()["id"].as_str().unwrap().to_owned();
     assert_eq!(check(&home, "canaries"), (0, vec![]));
+    let scanned = || home.run_with(secret.as_str(), &["scan", "-"]).out;
+    assert!(scanned().ends_with("\"CI canary\" of Storefront, never used\n"), "{}", scanned());
 
     assert_eq!(verdict(&home, &secret), Err("canary".into()));
     assert_eq!(check(&home, "canaries"), (1, vec!["CI canary".to_owned()]));
+    assert!(scanned().contains(" of Storefront, last used "), "{}", scanned());
     let document = home.run(&["check", "--json"]).json();
     let found = &document["canaries"][0];
     assert_eq!(
