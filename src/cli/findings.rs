@@ -1,5 +1,6 @@
 //! The keys that `identify` and `scan` find, written one by one.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Read, StdoutLock, Write};
 
 use serde::Serialize;
@@ -113,7 +114,11 @@ pub(crate) struct Findings<'a> {
     writer: Writer,
     found: u64,
     live: u64,
+    commands: BTreeSet<String>,
 }
+
+/// Commands that are suggested at most.
+const MOST_COMMANDS: usize = 10;
 
 enum Writer {
     Text(Stdout),
@@ -124,6 +129,16 @@ enum Writer {
 pub(crate) struct Totals {
     pub(crate) found: u64,
     pub(crate) live: u64,
+    commands: BTreeSet<String>,
+}
+
+impl Totals {
+    /// Suggests the commands that reject the live keys.
+    pub(crate) fn suggest(&self, context: &Context) {
+        for command in &self.commands {
+            context.output.say(&format!("To reject the key at once, run: {command}"));
+        }
+    }
 }
 
 impl<'a> Findings<'a> {
@@ -135,7 +150,7 @@ impl<'a> Findings<'a> {
         } else {
             Writer::Text(out)
         };
-        Ok(Self { context, desk, own: own.clone(), writer, found: 0, live: 0 })
+        Ok(Self { context, desk, own: own.clone(), writer, found: 0, live: 0, commands: BTreeSet::new() })
     }
 
     /// Identifies a text, in a short read: a long one would keep deleted hashes in the database files.
@@ -152,6 +167,9 @@ impl<'a> Findings<'a> {
     ) -> Result<(), CommandError> {
         self.found += 1;
         self.live += u64::from(found.state == FoundState::Live);
+        if self.commands.len() < MOST_COMMANDS {
+            self.commands.extend(found.command());
+        }
         match &mut self.writer {
             Writer::Text(out) => {
                 writeln!(out, "{}", text(self.context))?;
@@ -167,7 +185,7 @@ impl<'a> Findings<'a> {
         if let Writer::Json(array) = self.writer {
             array.close_with(rest)?;
         }
-        Ok(Totals { found: self.found, live: self.live })
+        Ok(Totals { found: self.found, live: self.live, commands: self.commands })
     }
 }
 

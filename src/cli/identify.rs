@@ -1,6 +1,5 @@
 //! `keydesk identify`: what a found key is.
 
-use std::collections::BTreeSet;
 use std::io::{self, Cursor, IsTerminal, Read};
 use std::path::PathBuf;
 
@@ -40,22 +39,17 @@ pub(crate) struct Args {
 /// Longest line that is read from a terminal, in bytes. Linux cuts lines there.
 const MOST_TYPED: usize = 4_096;
 
-/// Commands that are suggested at most.
-const MOST_COMMANDS: usize = 10;
-
 #[derive(Serialize)]
 struct Rest {}
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     let desk = context.desk()?;
     let finder = read(desk.store(), |r| Ok(desk::key_finder(r, Prefixes::All)?))?;
+    // Before the document begins: an error leaves standard output empty.
+    let input = input(args)?;
     let mut findings = Findings::open(context, &desk, finder.own())?;
-    let mut commands = BTreeSet::new();
-    let searched = search(&mut finder.stream(), input(args)?, |text| {
+    let searched = search(&mut finder.stream(), input, |text| {
         let found = findings.identify(text)?;
-        if commands.len() < MOST_COMMANDS {
-            commands.extend(found.command());
-        }
         findings.add(&found, Place::Line(None), |context| facts(context, &found))
     });
     searched.map_err(|error| match error {
@@ -63,9 +57,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         SearchError::Each(error) => error,
     })?;
     let totals = findings.finish(&Rest {})?;
-    for command in commands {
-        context.output.say(&format!("To reject the key at once, run: {command}"));
-    }
+    totals.suggest(context);
     if totals.found == 0 {
         let prefix = finder.own();
         context.output.say(&format!(

@@ -199,8 +199,12 @@ fn ambiguous(text: &str, place: &str, mut candidates: Vec<String>) -> CommandErr
 
 /// A line about a key of several that a name fits.
 fn candidate(context: &Context, key: &Key) -> String {
-    let ends = if key.expires > context.now { "expires" } else { "expired" };
-    format!("{}  {}  {ends} {}", key.prefix, key.name, relative(key.expires, context.now))
+    let ends = match key.expires {
+        _ if key.is_canary => "canary".to_owned(),
+        expires if expires > context.now => format!("expires {}", relative(expires, context.now)),
+        expires => format!("expired {}", relative(expires, context.now)),
+    };
+    format!("{}  {}  {ends}", key.prefix, key.name)
 }
 
 /// The same about a deleted key.

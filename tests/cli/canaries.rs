@@ -59,7 +59,7 @@ fn a_canary_key_is_rejected_and_its_use_is_an_alarm_until_it_is_acknowledged() {
 
     let said = home.run(&["keys", "acknowledge", "ci canary"]);
     assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.err.contains("acknowledged: uses until"), "{}", said.err);
+    assert!(said.err.contains("acknowledged: all uses up to"), "{}", said.err);
     let logged = entry(&home);
     assert_eq!(logged["action"], "key.acknowledged");
     let change = &logged["changes"][0];
@@ -99,6 +99,7 @@ fn a_canary_key_is_neither_rotated_nor_disabled_and_is_deleted_like_any_other() 
         let said = home.run(&[&["keys"], command, &["--json"]].concat());
         assert_eq!((said.code, said.error().0.as_str()), (3, "canary"), "{command:?}: {said:?}");
         assert!(said.error().1.contains("is a canary key: it is always rejected"), "{said:?}");
+        assert!(!said.error().1.contains("works until"), "{said:?}");
     }
     let said = home.run(&["keys", "acknowledge", &key, "--json"]);
     assert_eq!((said.code, said.error().0.as_str()), (3, "not_canary"), "{said:?}");

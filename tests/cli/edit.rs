@@ -179,3 +179,18 @@ fn the_deletion_prompt_names_the_owner() {
     let csv = home.run(&["export"]).out;
     assert!(csv.contains(",Payments team,"), "{csv}");
 }
+
+#[test]
+fn the_name_of_a_predecessor_means_the_newest_key_of_its_line_though_that_was_renamed() {
+    let home = Home::set_up();
+    let (old, _) = home.key("Checkout", &[]);
+    home.run(&["keys", "rotate", "Checkout"]);
+    home.run(&["keys", "rotate", "Checkout"]);
+    let newest = show(&home, "Checkout")["id"].clone();
+    assert_eq!(home.run(&["keys", "edit", "Checkout", "--name", "Payments"]).code, 0);
+    assert_eq!((&show(&home, "checkout")["id"], &show(&home, "Payments")["id"]), (&newest, &newest));
+    assert_eq!(show(&home, &old)["name"], "Checkout");
+    // Another key of the name comes first.
+    let (other, _) = home.key("Checkout", &[]);
+    assert_eq!(show(&home, "Checkout")["id"], other.as_str());
+}

@@ -175,7 +175,7 @@ fn identify_reads_a_file_or_says_why_it_cannot() {
     let said = home.run(&["identify", "--json", "--file", file.to_str().unwrap()]);
     assert_eq!(found(&said), [(String::new(), json!(3), "live".into(), json!("Filed"), true)]);
     let said = home.run(&["identify", "--json", "--file", home.path("none").to_str().unwrap()]);
-    assert_eq!((said.code, said.error().0.as_str()), (3, "file"));
+    assert_eq!((said.code, said.out.as_str(), said.error().0.as_str()), (3, "", "file"));
 }
 
 /// A folder with keys in all kinds of files.
@@ -236,6 +236,8 @@ fn scan_finds_keys_in_all_kinds_of_files() {
         format!("{}:2: live: {} \"Live\" of Storefront, never used\n", below("app/.env"), &live[..18]);
     assert_eq!((text.code, text.out), (1, expected));
     assert!(text.err.starts_with("1 file scanned"), "{}", text.err);
+    let advice = format!("To reject the key at once, run: keydesk keys rotate {} --leaked\n", &live[8..18]);
+    assert!(text.err.ends_with(&advice), "{}", text.err);
     let nothing = home.run(&["scan", &below(".git/HEAD")]);
     assert_eq!((nothing.code, nothing.out.as_str()), (0, ""));
     assert!(nothing.err.ends_with("no keys found.\n"), "{}", nothing.err);

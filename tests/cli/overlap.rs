@@ -25,6 +25,9 @@ fn a_rotation_ends_on_evidence_and_the_next_command_marks_it() {
     assert_eq!(show(&home, &id_of(&new))["ends_when_unused_for"], json!(null));
     let text = home.run(&["keys", "show", &old]).out;
     assert!(text.contains("not before its successor is used"), "{text}");
+    let list = home.run(&["keys", "list"]).out;
+    let replaced = format!("replaced by {}, ends when unused for 2 s", id_of(&new));
+    assert!(list.contains(&replaced), "{list}");
     let checked = home.run(&["check", "--json"]);
     assert_eq!(
         (checked.code, checked.json()["rotating"][0]["id"].clone()),
@@ -37,6 +40,8 @@ fn a_rotation_ends_on_evidence_and_the_next_command_marks_it() {
     assert!(!home.accepts(&secret));
     let shown = show(&home, &old);
     assert_eq!((&shown["ends_when_unused_for"], &shown["state"]), (&json!(null), &json!("replaced")));
+    let list = home.run(&["keys", "list"]).out;
+    assert!(!list.contains("ends when"), "{list}");
     let entries = home.run(&["audit", "list", "--json"]).json();
     let ended: Vec<&Value> =
         entries.as_array().unwrap().iter().filter(|entry| entry["action"] == json!("key.ended")).collect();

@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     for shown in &shown {
         let seen = uses.iter().find(|seen| seen.key.id == shown.key.id);
         let sentence = match seen {
-            Some(seen) => format!("acknowledged: uses until {}.", context.exact(seen.last)),
+            Some(seen) => format!("acknowledged: all uses up to {}.", context.exact(seen.last)),
             None if shown.key.canary_used.is_none() => "was not used.".into(),
             None => "has no use that is not acknowledged.".into(),
         };

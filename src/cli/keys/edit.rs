@@ -80,7 +80,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     })?;
     let key = &shown.key;
     context.output.say(&if changes.is_empty() {
-        format!("Key {} ({}) is unchanged: it is already so.", key.prefix, key.name)
+        format!("Key {} ({}) is unchanged: it has these values already.", key.prefix, key.name)
     } else {
         format!("Key {} ({}) edited: {}.", key.prefix, key.name, text::fields(&changes))
     });

@@ -13,7 +13,7 @@ use crate::cli::resolve::{self, AllApplications};
 use crate::cli::values;
 use crate::desk::text;
 use crate::domain::application::Scope;
-use crate::domain::expiry::{relative_short, until_short};
+use crate::domain::expiry::{in_short, relative_short, until_short};
 use crate::domain::key::{Key, KeyState};
 use crate::domain::text::inert;
 use crate::host::clock::Zone;
@@ -134,17 +134,23 @@ fn row(context: &Context, key: &Key, application: Option<&str>) -> Vec<Cell> {
                 text::from_address(from.as_deref())
             )),
         },
-        Cell::plain(match (&key.replaces, &key.replaced_by) {
-            (None, None) => String::new(),
-            (Some(before), None) => format!("replaces {before}"),
-            (None, Some(next)) => format!("replaced by {next}"),
-            (Some(before), Some(next)) => format!("replaces {before}, replaced by {next}"),
-        }),
+        Cell::plain(rotation(context, key)),
     ];
     if let Some(application) = application {
         cells.insert(1, Cell::plain(inert(application)));
     }
     cells
+}
+
+/// The predecessor and the successor of a key, and on what its end depends.
+fn rotation(context: &Context, key: &Key) -> String {
+    let ends = key.until_unused.as_ref().filter(|_| key.ended(context.now).is_none());
+    let parts = [
+        key.replaces.map(|before| format!("replaces {before}")),
+        key.replaced_by.map(|next| format!("replaced by {next}")),
+        ends.map(|rule| format!("ends when unused for {}", in_short(rule.length))),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The state of a key with the end of an outage, or whether a canary key was used.

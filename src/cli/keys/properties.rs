@@ -24,6 +24,9 @@ pub(super) fn allowed_sources(text: &str) -> Result<AllowedSources, CommandError
         CommandError::usage("bad_source", message)
             .hint("use addresses or networks such as 10.0.0.4,10.1.0.0/16,2001:db8::/32, or any")
     };
+    if text.split([',', ' ']).any(|part| part.eq_ignore_ascii_case(ANY)) {
+        return Err(wrong("any cannot be combined with addresses and networks".to_owned()));
+    }
     match AllowedSources::parse(text) {
         Ok(sources) if sources.is_any() => Err(wrong("--from needs an address or a network".to_owned())),
         Ok(sources) => Ok(sources),
@@ -42,6 +45,7 @@ mod tests {
         }
         assert!(allowed_sources("any").unwrap().is_any() && allowed_sources(" ANY ").unwrap().is_any());
         assert_eq!(allowed_sources("10.0.0.4, 10.1.2.3/16").unwrap().to_string(), "10.0.0.4,10.1.0.0/16");
-        assert!(allowed_sources("10.0.0.4,any").is_err());
+        let both = allowed_sources("10.0.0.4,any").unwrap_err();
+        assert!(both.to_string().contains("any cannot be combined"), "{both}");
     }
 }

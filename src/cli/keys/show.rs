@@ -170,7 +170,7 @@ fn facts(context: &Context, shown: &Shown) -> String {
         ("Last used", (!key.is_canary).then(|| last_used(context, key))),
         ("30-day requests", (!key.is_canary).then(|| shown.uses_30d.to_string())),
         ("Canary used", key.is_canary.then(|| canary_used(context, key))),
-        ("Acknowledged", key.acknowledged.map(|at| format!("uses until {}", context.exact(at)))),
+        ("Acknowledged", key.acknowledged.map(|at| format!("all uses up to {}", context.exact(at)))),
         ("Replaces", id(&key.replaces)),
         ("Replaced by", id(&key.replaced_by)),
         ("Still in use", shown.used_since_rotation.map(|used| text::still_in_use(used).to_owned())),

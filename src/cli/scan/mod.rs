@@ -192,6 +192,7 @@ fn outcome(
         (found, live) => format!("{} found, {live} live", text::count(found, "key", "keys")),
     };
     context.output.say(&format!("{files} scanned ({}): {found}.", text::size(rest.bytes)));
+    totals.suggest(context);
     match rest.unreadable.len() {
         _ if totals.live > 0 => Ok(Exit::No),
         0 => Ok(Exit::Done),

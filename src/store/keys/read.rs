@@ -89,7 +89,32 @@ pub fn named(r: &Reader<'_>, application: ApplicationId, name: &str) -> Result<V
         return Ok(newest);
     }
     // Every successor was deleted: the last key that is left.
-    with_name(r, application, name, "NOT EXISTS (SELECT 1 FROM keys new WHERE new.key_id = k.replaced_by)")
+    let last =
+        with_name(r, application, name, "NOT EXISTS (SELECT 1 FROM keys new WHERE new.key_id = k.replaced_by)")?;
+    if !last.is_empty() {
+        return Ok(last);
+    }
+    // Every successor has another name now.
+    let mut renamed: Vec<Key> = Vec::new();
+    for old in with_name(r, application, name, "TRUE")? {
+        let key = newest_of_line(r, old)?;
+        if renamed.iter().all(|other| other.id != key.id) {
+            renamed.push(key);
+        }
+    }
+    Ok(renamed)
+}
+
+/// How far a line of rotations is followed: a forged one may be a circle.
+const LONGEST_LINE: usize = 1_000;
+
+fn newest_of_line(r: &Reader<'_>, mut key: Key) -> Result<Key, StoreError> {
+    for _ in 0..LONGEST_LINE {
+        let next = key.replaced_by.map(|id| get(r, id)).transpose()?.flatten();
+        let Some(next) = next else { break };
+        key = next;
+    }
+    Ok(key)
 }
 
 fn with_name(

@@ -114,7 +114,7 @@ fn canary(app: &App, details: &KeyDetails, page: &mut Page<'_>) {
     let style = if details.key.has_alarm() { theme.danger } else { theme.text };
     page.fact("Use", &canary_use(&details.rejected, app.shared.now), style);
     if let Some(at) = details.key.acknowledged {
-        page.fact("Acknowledged", &format!("uses until {}", exact(app, at)), theme.text);
+        page.fact("Acknowledged", &format!("all uses up to {}", exact(app, at)), theme.text);
     }
     sources::table(app, "Used by", &details.rejected, page);
 }

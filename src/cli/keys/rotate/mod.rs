@@ -37,7 +37,7 @@ const EXAMPLES: Examples = Examples(&[
 
 /// Replace keys with successors, then end the old keys
 ///
-/// The new key takes over name, platform, type and lifetime. If it cannot be delivered (to standard output, --out,
+/// The new key takes over name, platform, type, owner, note, allowed sources and lifetime. If it cannot be delivered (to standard output, --out,
 /// --env-file, --copy or --run), it is withdrawn, the old key stays as it was, and the exit code is 3. After an
 /// interruption, run the same command again.
 ///

@@ -105,7 +105,9 @@ fn state_of(context: &Context, store: &Store, old: &Key) -> String {
     let unchanged = now.replaced_by.is_none()
         && (now.expires, now.disabled, now.disabled_until) == (old.expires, old.disabled, old.disabled_until);
     let unchanged = if unchanged { "is unchanged: it " } else { "" };
-    let state = if let Some(ended) = now.ended(clock::now()) {
+    let state = if now.is_canary {
+        "is always rejected".to_owned()
+    } else if let Some(ended) = now.ended(clock::now()) {
         format!("expired {}", context.exact(ended))
     } else if let Some(until) = now.is_disabled_until(clock::now()) {
         format!("is disabled until {}", context.exact(until))
