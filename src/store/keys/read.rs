@@ -89,8 +89,12 @@ pub fn named(r: &Reader<'_>, application: ApplicationId, name: &str) -> Result<V
         return Ok(newest);
     }
     // Every successor was deleted: the last key that is left.
-    let last =
-        with_name(r, application, name, "NOT EXISTS (SELECT 1 FROM keys new WHERE new.key_id = k.replaced_by)")?;
+    let last = with_name(
+        r,
+        application,
+        name,
+        "NOT EXISTS (SELECT 1 FROM keys new WHERE new.key_id = k.replaced_by)",
+    )?;
     if !last.is_empty() {
         return Ok(last);
     }
