@@ -17,6 +17,11 @@
 //! | database renamed, removed, replaced | `pty::sessions::a_moved_database…`, `serve::faults`, `store::rules` |
 //! | read-only, cut, flipped, foreign, newer | `store::files`, `serve::faults::a_damaged_database…`, `cli::doctor` |
 //! | migration killed | `migration` |
+//! | a recorder that is killed or cannot write, while a key waits to be unused | `serve::recording_book`, `store::until_unused` |
+//! | the clock set while an outage or an end on evidence is due | `store::outages::no_outage…`, `store::until_unused::a_clock…` |
+//! | no source address, or one that the client chooses | `serve::allowed_sources` |
+//! | an answer or its time that reveals a canary key | `serve::canaries`, `serve::timing` |
+//! | a receipt with a flipped byte, or of another past | `cli::deletion_receipt` |
 //! | link or file where something is to be written | `cli::secrets`, `cli::backup_and_export`, `ui::wizard::the_secret_is_written…` |
 //! | a backup restored | `cli::audit`, `pty::known_head`, `ui::audit` |
 //! | the clock jumps | `clock` |
@@ -26,14 +31,14 @@
 //! | sizes, random keys, clicks and pastes | `ui::random_input`, `ui::screens::a_terminal_may…`, `pty::lifecycle::sizes…` |
 //! | 10 MB pasted | `environment` |
 //! | hostile arguments, to every command | `cli::generated` |
-//! | hostile text | `cli::keys::hostile_names…`, `cli::backup_and_export::an_export…`, `domain::text` |
+//! | hostile text | `cli::keys::hostile_names…`, `cli::backup_and_export::an_export…`, `canary::ten_thousand…`, `domain::text` |
 //! | a limit on the size of files | `environment::a_file_size_limit…` |
 //! | a FIFO, a device, a link or a huge file in the place of one | `files::a_path_that_is_no_file…` |
 //! | others may change settings or folders; many set up at once; a home that is not there | `files` |
 //! | output closed or full, a dumb terminal, none | `environment` |
 //! | HTTP abuse, 100,000 races | `serve::abuse`, `serve::races` |
 //! | several users, umasks, a crash between | `users` |
-//! | the canary | `canary`, `pty::rotate::a_shown_and_copied_secret…`, `ui::wizard::the_secret_is_only_in_frames…`, `pty::lifecycle` |
+//! | a secret where it was not asked for: files, logs, screens, arguments | `canary`, `pty::rotate::a_shown_and_copied_secret…`, `ui::wizard::the_secret_is_only_in_frames…`, `pty::lifecycle` |
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test says why it fails or is skipped")]
 
 #[path = "../support/mod.rs"]

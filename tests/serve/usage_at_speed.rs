@@ -29,7 +29,7 @@ fn spill(desk: &TestDesk) -> u64 {
 }
 
 #[test]
-fn requests_that_come_too_fast_are_spill_and_none_is_lost() {
+fn requests_that_come_too_fast_go_to_the_backlog_and_none_is_lost() {
     let mut desk = TestDesk::of_today();
     let (created, secret) = key(&mut desk, "Checkout");
     let verifier = Verifier::open(desk.path()).unwrap();
@@ -57,7 +57,7 @@ fn requests_that_come_too_fast_are_spill_and_none_is_lost() {
 }
 
 #[test]
-fn use_spill_counts_for_the_tombstone_of_a_key_that_was_deleted_meanwhile() {
+fn use_in_the_backlog_counts_for_the_tombstone_of_a_key_that_was_deleted_meanwhile() {
     let mut desk = TestDesk::of_today();
     let (created, _) = key(&mut desk, "Checkout");
     delete(&mut desk, &created);
