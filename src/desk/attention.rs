@@ -4,8 +4,10 @@ use chrono::TimeDelta;
 
 use crate::domain::Instant;
 use crate::domain::application::{Application, Scope};
+use crate::domain::expiry::relative_short;
 use crate::domain::text::{Name, inert};
 use crate::store::keys::MOST_ATTENTION;
+use crate::store::usage::{self, SourceAddress};
 use crate::store::{Reader, StoreError, attention, keys};
 
 /// The maximum number of deleted keys that are counted.
@@ -22,6 +24,8 @@ const MOST_NAMED: usize = 3;
 pub struct Attention {
     /// Canary keys with a use that was not acknowledged.
     pub canaries_used: usize,
+    /// The latest of these uses, and its source.
+    pub last_canary_use: Option<(Instant, SourceAddress)>,
     /// Keys that expire soon and have no successor: how many in each Application, the most first.
     pub expiring: Vec<(Name, u64)>,
     /// Deleted keys that were used in the last 24 hours.
@@ -47,13 +51,21 @@ impl Attention {
         }
         expiring.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let deleted_in_use = attention::deleted_in_use(r, Scope::All, now, MOST_DELETED)?.len();
-        let canaries_used = attention::canaries_used(r, Scope::All, MOST_CANARIES)?.keys.len();
-        Ok(Self { canaries_used, expiring, deleted_in_use, is_broken_down: all.len() > 1 })
+        let canaries = attention::canaries_used(r, Scope::All, MOST_CANARIES)?.keys;
+        let last_canary_use = match canaries.iter().max_by_key(|key| key.canary_used) {
+            Some(key) => usage::sources(r, key.id, Some(usage::CANARY))?
+                .into_iter()
+                .max_by_key(|source| source.last)
+                .map(|source| (source.last, source.address)),
+            None => None,
+        };
+        let (canaries_used, is_broken_down) = (canaries.len(), all.len() > 1);
+        Ok(Self { canaries_used, last_canary_use, expiring, deleted_in_use, is_broken_down })
     }
 
     /// Says it in fewer and fewer words; empty when nothing needs attention.
     #[must_use]
-    pub fn texts(&self, soon: TimeDelta) -> Vec<String> {
+    pub fn texts(&self, soon: TimeDelta, now: Instant) -> Vec<String> {
         let keys: u64 = self.expiring.iter().map(|(_, count)| count).sum();
         let limited = |count: u64| {
             if count < MOST_ATTENTION { count.to_string() } else { format!("{MOST_ATTENTION}+") }
@@ -78,6 +90,10 @@ impl Attention {
         let (long, short): (Vec<String>, Vec<String>) =
             [&canaries, &deleted].into_iter().flatten().cloned().unzip();
         let (long, short) = (long.join(", "), short.join(", "));
+        let from = self.last_canary_use.as_ref().map(|(at, source)| {
+            let last = if self.canaries_used == 1 { "" } else { "last " };
+            format!("{last}{} from {}", relative_short(*at, now), source.label())
+        });
         if long.is_empty() {
             return if keys == 0 { Vec::new() } else { expiring };
         }
@@ -88,6 +104,19 @@ impl Attention {
             both.chain([format!("{short}, {number} soon")]).collect()
         };
         let others = keys + self.deleted_in_use as u64;
+        if let (Some((canaries, short)), Some(from)) = (&canaries, from) {
+            let separator = if self.canaries_used == 1 { " " } else { ", " };
+            let canaries = format!("{canaries}{separator}{from}");
+            let full = deleted.iter().map(|(long, _)| long.clone());
+            let full = [canaries].into_iter().chain(full).collect::<Vec<_>>().join(", ");
+            let brief = match others {
+                0 => format!("{short}{separator}{from}"),
+                _ => format!("{short}{separator}{from}, {} more", limited(others)),
+            };
+            let named = expiring.iter().filter(|_| keys > 0).map(|text| format!("{full}, {text}"));
+            let named: Vec<String> = if keys == 0 { vec![full.clone()] } else { named.collect() };
+            texts.splice(0..0, named.into_iter().chain([brief]));
+        }
         match &canaries {
             // The alarm is the last to go.
             Some((_, short)) if others > 0 => texts.push(format!("{short}, {} more", limited(others))),
@@ -125,7 +154,9 @@ mod tests {
     ) -> Vec<String> {
         let expiring =
             expiring.iter().map(|(name, count)| (Name::from_stored((*name).to_owned()), *count)).collect();
-        Attention { canaries_used, expiring, deleted_in_use, is_broken_down }.texts(TimeDelta::days(7))
+        let last_canary_use = None;
+        Attention { canaries_used, last_canary_use, expiring, deleted_in_use, is_broken_down }
+            .texts(TimeDelta::days(7), Instant::UNIX_EPOCH)
     }
 
     #[test]
@@ -159,6 +190,37 @@ mod tests {
             ]
         );
     }
+    #[test]
+    fn the_latest_use_of_a_canary_key_is_told_with_its_source() {
+        let texts = |canaries_used, deleted_in_use, expiring: u64| {
+            let source = SourceAddress::Known("10.0.0.9".into());
+            let now = Instant::UNIX_EPOCH + TimeDelta::hours(1);
+            let attention = Attention {
+                canaries_used,
+                last_canary_use: Some((now - TimeDelta::minutes(2), source)),
+                expiring: (expiring > 0)
+                    .then(|| (Name::from_stored("A".to_owned()), expiring))
+                    .into_iter()
+                    .collect(),
+                deleted_in_use,
+                is_broken_down: false,
+            };
+            attention.texts(TimeDelta::days(7), now)
+        };
+        assert_eq!(
+            texts(1, 0, 0)[..2],
+            ["1 canary key used 2 m ago from 10.0.0.9", "1 canary used 2 m ago from 10.0.0.9"]
+        );
+        assert_eq!(
+            texts(2, 1, 3)[..3],
+            [
+                "2 canary keys used, last 2 m ago from 10.0.0.9, 1 deleted key in use, 3 keys expire within 7 days",
+                "2 canary keys used, last 2 m ago from 10.0.0.9, 1 deleted key in use, 3 soon",
+                "2 canary used, last 2 m ago from 10.0.0.9, 4 more"
+            ]
+        );
+    }
+
     #[test]
     fn a_used_canary_key_comes_first_and_is_never_left_out() {
         assert_eq!(texts_with(1, &[], 0, true), ["1 canary key used", "1 canary used"]);

@@ -265,7 +265,7 @@ pub fn old_key_after_rotation(old: &Key, now: Instant, expires: &str) -> String 
     } else if let Some(rule) = &old.until_unused {
         let length = in_words(rule.length);
         format!(
-            "The old key {prefix} ends once its successor is used and it was not used for {length} itself, at the latest \
+            "The old key {prefix} ends once its successor is in use and it has been unused for {length}, at the latest \
              {expires}. {used}."
         )
     } else {
@@ -277,8 +277,8 @@ pub fn old_key_after_rotation(old: &Key, now: Instant, expires: &str) -> String 
 #[must_use]
 pub fn when_unused(length: TimeDelta) -> String {
     format!(
-        "It ends once its successor is in use and it was not used for {} itself, at the latest at its own expiration. Time \
-         in which use could not be recorded does not count.",
+        "It ends once its successor is in use and it has been unused for {}, at the latest at its own expiration. Time in \
+         which use could not be recorded does not count.",
         in_words(length)
     )
 }

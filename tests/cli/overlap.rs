@@ -15,7 +15,7 @@ fn a_rotation_ends_on_evidence_and_the_next_command_marks_it() {
     let said = home.run(&["keys", "rotate", "Checkout", "--until-unused", "2s"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(
-        said.err.contains("ends once its successor is used and it was not used for 2 seconds"),
+        said.err.contains("ends once its successor is in use and it has been unused for 2 seconds"),
         "{}",
         said.err
     );

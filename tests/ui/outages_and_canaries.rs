@@ -32,18 +32,21 @@ fn a_key_is_disabled_for_a_time_and_its_state_says_until_when() {
         let mut desk = TestDesk::new();
         let key = delivered(&mut desk, "Checkout").key;
         let mut script = Script::on(desk, columns, rows);
+        script.press("x enter");
+        assert_eq!(now(&mut script, &key).disabled, None, "the default is Cancel");
         script.press("x down");
         assert_snapshot!(format!("disable_for_{columns}"), script.picture());
-        script.press("enter");
-        assert_eq!(now(&mut script, &key).disabled, None, "the default is Cancel");
-        script.press("x down y");
+        script.press("right enter");
+        assert_eq!(now(&mut script, &key).disabled, None, "Cancel has the focus");
+        // Who has chosen a duration means it.
+        script.press("x down enter");
         let found = now(&mut script, &key);
         assert_eq!(found.disabled_until, Some(script.now + TimeDelta::minutes(5)));
         let screen = script.screen();
         assert!(screen.contains("until 09:05") && screen.contains("disabled until 2026-"), "{screen}");
         // The footer offers to enable it, and it can be changed.
         assert!(screen.contains("e enable"), "{screen}");
-        script.press("x down down right enter");
+        script.press("x down down y");
         assert_eq!(now(&mut script, &key).disabled_until, Some(script.now + TimeDelta::hours(1)));
         script.press("x up").text("soon").press("enter");
         assert!(script.screen().contains("is not a duration"), "{}", script.screen());
@@ -81,7 +84,14 @@ fn a_canary_key_is_created_in_the_wizard() {
         assert_snapshot!(format!("wizard_canary_{columns}"), script.picture());
         script.press("enter");
         assert!(script.screen().contains("raise an alarm"), "{}", script.screen());
-        script.press("enter c enter");
+        script.press("enter");
+        let screen = script.screen();
+        let lines: Vec<&str> = screen.lines().map(str::trim).collect();
+        for line in ["Type          canary", "Expires       never"] {
+            assert!(lines.contains(&line), "{line}: {screen}");
+        }
+        script.press("c enter");
+        assert!(script.screen().contains("+ Canary key ik_live_"), "{}", script.screen());
         let mut states = Vec::new();
         let at = script.now;
         script.elsewhere(|session| {
@@ -105,7 +115,7 @@ fn a_used_canary_key_is_an_alarm_in_the_header_until_it_is_acknowledged() {
         reject(&desk, secret.expose(), "10.0.0.9");
         let mut script = Script::on(desk, columns, rows);
         assert_snapshot!(format!("canary_used_{columns}"), script.picture());
-        assert!(script.screen().contains("1 canary key used"), "{}", script.screen());
+        assert!(script.screen().contains("1 canary key used now from 10.0.0.9"), "{}", script.screen());
         script.press("enter");
         assert_snapshot!(format!("canary_details_{columns}"), script.picture());
         script.press("K");

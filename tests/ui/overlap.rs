@@ -48,7 +48,7 @@ fn a_rotation_can_end_the_old_key_when_it_is_no_longer_used() {
         script.press("r enter down down down");
         assert_snapshot!(format!("rotate_when_unused_{columns}"), script.picture());
         script.press("enter");
-        assert!(script.screen().contains("ends once its successor is used"), "{}", script.screen());
+        assert!(script.screen().contains("ends once its successor is in use"), "{}", script.screen());
         script.press("c esc end");
         let old = key(&script, &old);
         assert_eq!(old.expires, old.created + TimeDelta::days(90), "its own expiration stays");

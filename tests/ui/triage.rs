@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use insta::assert_snapshot;
 use keydesk::Verifier;
-use keydesk::desk::{Picked, create_application, delete_keys};
+use keydesk::desk::{self, Picked, create_application, delete_keys};
 use keydesk::domain::key::{Key, KeyType, NewKey};
 use keydesk::domain::secret::Secret;
 use keydesk::domain::text::Name;
@@ -104,6 +104,11 @@ fn a_leaked_key_with_a_successor_is_ended() {
     let verifier = verifier.without_recording();
     let is_accepted = |text: &str| verifier.verify(text, None).unwrap().is_accepted();
     assert!(!is_accepted(&secret) && is_accepted(&new), "{}", script.screen());
+    // There is nothing left to revoke.
+    paste(&mut script, &secret);
+    script.press("r");
+    let screen = script.screen();
+    assert!(screen.contains("Expired") && !screen.contains("rotate as leaked"), "{screen}");
 }
 
 #[test]
@@ -132,9 +137,12 @@ fn several_keys_of_a_text_are_shown_in_turn() {
     assert!(script.screen().contains("key 1 of 3"), "a deleted key is not rotated");
     script.press("down");
     assert!(script.screen().contains("key 2 of 3") && script.screen().contains("Live"));
-    script.press("down down");
+    assert!(script.screen().contains("Tab next key"), "{}", script.screen());
+    script.press("down");
     assert!(script.screen().contains("key 3 of 3") && script.screen().contains("Foreign"));
-    script.press("up");
+    script.press("tab");
+    assert!(script.screen().contains("key 1 of 3"), "after the last comes the first");
+    script.press("up up");
     assert!(script.screen().contains("key 2 of 3"));
     // What is shown follows the database.
     script.elsewhere(|session| {
@@ -147,6 +155,23 @@ fn several_keys_of_a_text_are_shown_in_turn() {
         "{}",
         script.screen()
     );
+}
+
+#[test]
+fn a_canary_key_shows_who_used_it_and_is_not_rotated() {
+    let mut desk = TestDesk::new();
+    let new = desk.new_key("Planted", 90);
+    let secret = desk::create_canary_key(&mut desk.session(), &new).unwrap().secret;
+    let verifier = Verifier::with_clock(desk.path(), noon).unwrap();
+    verifier.verify_from(secret.expose(), None, "10.0.0.9".parse().ok()).unwrap();
+    drop(verifier);
+    let mut script = Script::on(desk, 80, 24);
+    paste(&mut script, secret.expose());
+    let before = script.screen();
+    assert!(before.contains("1 request, the last now from 10.0.0.9"), "{before}");
+    assert!(!before.contains("No recorded use") && !before.contains("rotate as leaked"), "{before}");
+    script.press("r");
+    assert_eq!(script.screen(), before);
 }
 
 #[test]

@@ -17,7 +17,7 @@ const EXAMPLES: Examples = Examples(&[
     ("keydesk keys overlap 7Qm2x9KdPa --for 7d", "the old key works for another 7 days"),
     (
         "keydesk keys overlap 7Qm2x9KdPa --until-unused 24h",
-        "the old key ends when its successor is used and it was not used for 24 hours",
+        "the old key ends once its successor is in use and it has been unused for 24 hours",
     ),
     ("keydesk keys overlap 7Qm2x9KdPa --end", "the old key is rejected at once"),
 ]);
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// How long the old key keeps working from now: 45s, 15m, 24h, 7d, 2w
     #[arg(long = "for", value_name = "DURATION", value_parser = expiry::parse_duration, group = "ending")]
     length: Option<TimeDelta>,
-    /// End the old key when its successor is used and it was not used for this time itself
+    /// End the old key when its successor is in use and it has been unused for this time
     #[arg(long, value_name = "DURATION", value_parser = expiry::parse_positive_duration, group = "ending")]
     until_unused: Option<TimeDelta>,
     /// Reject the old key at once

@@ -74,7 +74,7 @@ impl Attention {
             return Some(Self { texts: vec!["! log mismatch".into()], style: theme.danger });
         }
         let attention = &app.shared.session.as_ref()?.attention;
-        let texts = attention.texts(app.shared.settings().expires_soon);
+        let texts = attention.texts(app.shared.settings().expires_soon, app.shared.now);
         let (sign, style) = if attention.canaries_used > 0 {
             (canvas.glyphs.canary, theme.danger)
         } else {

@@ -29,7 +29,7 @@ const EXAMPLES: Examples = Examples(&[
     ("keydesk keys rotate Checkout --env-file app.env --env-name API_KEY", "changes one line of app.env"),
     (
         "keydesk keys rotate Checkout --until-unused 24h --out checkout.new",
-        "the old key ends once it was not used for 24 hours",
+        "the old key ends once it has been unused for 24 hours",
     ),
     ("keydesk keys rotate Checkout --leaked --copy", "the old key is rejected at once"),
     ("keydesk keys rotate --due 14d --all-apps --run ./deliver", "every key that expires within 14 days"),
@@ -61,7 +61,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = expiry::parse_duration, default_value = "24h",
         conflicts_with = "leaked")]
     overlap: TimeDelta,
-    /// End the old key when the new key is used and the old one was not used for this time (never past its own expiration)
+    /// End the old key when the new key is in use and the old one has been unused for this time (never past its own expiration)
     #[arg(long, value_name = "DURATION", value_parser = expiry::parse_positive_duration,
         conflicts_with_all = ["leaked", "overlap"])]
     until_unused: Option<TimeDelta>,

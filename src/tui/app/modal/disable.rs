@@ -77,9 +77,11 @@ impl Disable {
         }
     }
 
+    /// Focuses Disable too, so that Enter does what was chosen.
     fn choose_length(&mut self, place: usize) {
         self.submission.error = None;
         self.chosen = place.min(LENGTHS.len() - 1);
+        self.yes = true;
     }
 }
 
@@ -97,6 +99,7 @@ impl Dialog for Disable {
         match self.length() {
             _ if self.targets.is_empty() => vec![Action::Cancel],
             Length::Other => vec![Action::Confirm, Action::Cancel, Action::Next],
+            _ if self.yes => vec![Action::Confirm, Action::Cancel, Action::Next],
             Length::Unlimited | Length::Minutes(_) => vec![Action::Yes, Action::Cancel, Action::Next],
         }
     }

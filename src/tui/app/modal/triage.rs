@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::config::bindings::{Chord, Key as KeyName};
-use crate::desk::{Identified, KeyAction};
+use crate::desk::{FoundState, Identified, KeyAction};
 use crate::domain::key::Key;
 use crate::domain::secret::Secret;
 use crate::tui::app::msg::Suspect;
@@ -67,6 +67,15 @@ impl Triage {
         self.shown()?.key()
     }
 
+    /// Whether the shown key can be rotated, or ended because it has a successor.
+    fn is_revocable(&self) -> bool {
+        match (self.shown().map(|found| found.state), self.key()) {
+            (Some(FoundState::Live | FoundState::Disabled), Some(_)) => true,
+            (Some(FoundState::Expired), Some(key)) => key.replaced_by.is_none(),
+            _ => false,
+        }
+    }
+
     /// Identifies a pasted text instead of the present one.
     pub fn paste(&mut self, text: Secret, shared: &mut Shared) {
         self.typed.clear();
@@ -106,17 +115,21 @@ impl Dialog for Triage {
     }
 
     fn hints(&self) -> Vec<Action> {
-        match (self.is_asking(), self.key().is_some()) {
-            (true, _) => vec![Action::Confirm, Action::Cancel],
-            (false, true) => vec![Action::Rotate, Action::Open, Action::Cancel],
-            (false, false) => vec![Action::Cancel],
+        if self.is_asking() {
+            return vec![Action::Confirm, Action::Cancel];
         }
+        let has_others = self.found.as_ref().is_some_and(|found| found.len() > 1);
+        let rotate = self.is_revocable().then_some(Action::Rotate);
+        let open = self.key().map(|_| Action::Open);
+        let next = has_others.then_some(Action::Next);
+        rotate.into_iter().chain(open).chain([Action::Cancel]).chain(next).collect()
     }
 
     fn label(&self, action: Action) -> Option<&'static str> {
         match action {
             Action::Confirm => Some("identify"),
             Action::Cancel => Some("close"),
+            Action::Next => Some("next key"),
             _ => None,
         }
     }
@@ -145,6 +158,7 @@ impl Dialog for Triage {
         let last = self.found.as_ref().map_or(0, |found| found.len().saturating_sub(1));
         match (press.action, self.key()) {
             (Some(Action::Cancel), _) | (Some(Action::Open | Action::Confirm), None) => return Flow::Close,
+            (Some(Action::Rotate), _) if !self.is_revocable() => {}
             // It has a successor: it only has to end.
             (Some(Action::Rotate), Some(key))
                 if key.replaced_by.is_some() && key.ended(shared.now).is_none() =>
@@ -157,8 +171,8 @@ impl Dialog for Triage {
                 return Flow::swap(Rotate::leaked(targets));
             }
             (Some(Action::Open), Some(key)) => return Flow::Show(Box::new(key.clone())),
-            (Some(Action::Down | Action::Next), _) => self.chosen = (self.chosen + 1).min(last),
-            (Some(Action::Up | Action::Previous), _) => self.chosen = self.chosen.saturating_sub(1),
+            (Some(Action::Down | Action::Next), _) => self.chosen = (self.chosen + 1) % (last + 1),
+            (Some(Action::Up | Action::Previous), _) => self.chosen = (self.chosen + last) % (last + 1),
             _ => {}
         }
         Flow::Stay

@@ -23,8 +23,8 @@ pub(super) fn panel(app: &App, confirm: &Confirm, page: &mut Page<'_>) {
             if !targets::draw(app, keys, page) {
                 return;
             }
-            let text = "The alarm ends until the key is used again. Find out first where the key was planted, and who \
-                        used it.";
+            let text = "This clears the alarm until the key is used again. First find out where the key was planted and \
+                        who used it.";
             ("Acknowledge", text)
         }
         Subject::DisableUser(user) => {

@@ -25,8 +25,8 @@ pub(super) fn panel(app: &App, reveal: &Reveal, page: &mut Page<'_>) {
     page.facts(&[
         ("Name", &reveal.key.name),
         ("Platform", &app.shared.catalog().label(&reveal.key.kind)),
-        ("Type", &reveal.key.key_type.as_str()),
-        ("Expires", &exact(app, reveal.key.expires)),
+        ("Type", &if reveal.key.is_canary { "canary" } else { reveal.key.key_type.as_str() }),
+        ("Expires", &if reveal.key.is_canary { "never".to_owned() } else { exact(app, reveal.key.expires) }),
     ]);
     if let Some(fate) = &reveal.fate {
         page.text(fate, theme.text);

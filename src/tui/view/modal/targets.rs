@@ -172,7 +172,7 @@ fn nothing_left(action: KeyAction, selection: &Selection) -> String {
             "This canary key has no use that is not acknowledged.".into()
         }
         (KeyAction::Acknowledge, Some(Skip::NoAlarm)) => {
-            "This is not a canary key: its use is no alarm.".into()
+            "This is not a canary key: its use is no alarm. The filter state:canary shows canary keys.".into()
         }
         (KeyAction::Acknowledge, _) => "None of these keys has an alarm.".into(),
         (KeyAction::Delete, _) => "Another session has deleted these keys.".into(),

@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use crate::desk::text::last_use;
+use crate::desk::text::{canary_use, last_use};
 use crate::desk::{FoundState, Identified, Known, UsedSource};
 use crate::domain::text::inert;
 use crate::tui::app::App;
@@ -90,6 +90,11 @@ fn draw(app: &App, found: &Identified, page: &mut Page<'_>) {
         None => {}
         Some(Known::Key { details, .. }) => {
             page.facts(&[("Creator", &creator(&details.key.creator))]);
+            if details.key.is_canary {
+                page.fact("Use", &canary_use(&details.rejected, app.shared.now), theme.text);
+                sources_of(app, "Used by", &details.rejected, page);
+                return;
+            }
             used(page);
             page.fact("Last 30 days", &count(details.uses(), "request"), theme.text);
             refusals(app, &details.refused, page);

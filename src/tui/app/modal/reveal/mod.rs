@@ -138,11 +138,16 @@ impl Reveal {
         shared.push(Effect::Mouse(shared.settings().mouse));
         // Overwrites the secret on the screen.
         shared.push(Effect::Redraw);
-        let text = if self.noted {
+        let prefix = &self.key.prefix;
+        let text = if self.noted && self.key.is_canary {
+            format!("Canary key {prefix} created. Requests that use it are rejected and raise an alarm.")
+        } else if self.noted {
             let date = shared.zone().local(self.key.expires).date_naive();
-            format!("Key {} created. It expires on {date}.", self.key.prefix)
+            format!("Key {prefix} created. It expires on {date}.")
+        } else if self.key.is_canary {
+            format!("Canary key {prefix} created, but its secret was not delivered. Delete it.")
         } else {
-            format!("Key {} created, but its secret was not delivered. Rotate or delete it.", self.key.prefix)
+            format!("Key {prefix} created, but its secret was not delivered. Rotate or delete it.")
         };
         let fate = self.fate.as_ref().map(|fate| format!(" {fate}")).unwrap_or_default();
         shared.say(Message::done(text + &fate));
