@@ -420,7 +420,10 @@ fn print_deleted(context: &Context, deleted: &[(DeletedInUse, String)]) -> Resul
             Cell::plain(application.clone()),
             Cell::plain(relative_short(tombstone.deleted, context.now)),
             Cell::plain(relative_short(*last, context.now)),
-            Cell::plain(last_from.clone().unwrap_or_default()),
+            match last_from {
+                Some(address) => Cell::plain(address.clone()),
+                None => Cell::styled("unknown address", Style::Faint),
+            },
         ])?;
     }
     table.finish()?;

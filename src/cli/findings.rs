@@ -224,6 +224,7 @@ pub(crate) fn facts(context: &Context, found: &Identified) -> String {
         None => return lines.join("\n"),
         Some(Known::Key { details, .. }) => {
             fact("Creator", Some(text::creator(&details.key.creator)));
+            fact("Allowed sources", text::allowed_sources(&details.key));
             fact("Last used", Some(last_used(at, from)));
             fact("30-day requests", Some(details.uses().to_string()));
             fact("Replaced by", id(&details.key.replaced_by));

@@ -29,7 +29,8 @@ const EXAMPLES: Examples = Examples(&[
 
 /// Check whether a key is valid
 ///
-/// Reads the key from standard input.
+/// Reads the key from standard input. Is recorded like a request: it changes when the key was last used, a rejected
+/// deleted key is reported as still in use, and a canary key raises its alarm. "keydesk identify" records nothing.
 ///
 /// Exit code 0 when the key is valid, 1 when it is rejected.
 #[derive(Debug, clap::Args)]

@@ -129,6 +129,8 @@ fn deleted_keys_in_use_fail_the_check_for_a_day() {
     );
     let text = home.run(&["check"]).out;
     assert!(text.contains("1 deleted key is still in use:") && text.contains("10.0.0.9"), "{text}");
+    home.sql("UPDATE refusals SET last_from = NULL");
+    assert!(home.run(&["check"]).out.contains("unknown address"));
     assert_eq!(home.run(&["check", "--app", "Storefront"]).code, 0);
     assert_eq!(home.run(&["check", "--app", "Storefront", "--all-apps"]).code, 1);
     rejected(25 * 3600);

@@ -55,6 +55,7 @@ fn identify_tells_every_state_of_a_key() {
     let secrets = names.map(|name| home.key(name, &[]).1);
     home.sql("UPDATE keys SET owner = 'Payments team' WHERE name = 'Live'; UPDATE keys SET canary = 1 WHERE name = 'Trap'");
     assert_eq!(home.run(&["keys", "disable", "Off"]).code, 0);
+    assert_eq!(home.run(&["keys", "edit", "Live", "--from", "10.0.0.0/8"]).code, 0);
     delete(&home, "Gone");
     assert_eq!(
         home.run(&["keys", "rotate", "Old", "--leaked", "--out", home.path("new").to_str().unwrap()]).code,
@@ -111,6 +112,7 @@ fn identify_tells_every_state_of_a_key() {
         "and was replaced by",
         "It is a canary key",
         "Payments team",
+        "Allowed sources 10.0.0.0/8",
         "its prefix is acme",
         "a damaged copy",
         "but its secret is another one",
