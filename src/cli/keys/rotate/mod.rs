@@ -104,11 +104,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     }
     let rotation = Rotation { ending, expires: args.expires.as_deref(), delivery };
     match &args.key {
-        Some(_) if args.due.all.all_apps => Err(CommandError::usage(
-            "usage",
-            "--all-apps cannot be combined with KEY",
-        )
-        .hint("use it with --due, --platform or --filter")),
+        Some(_) if args.due.all.all_apps => {
+            Err(CommandError::usage("usage", "--all-apps cannot be combined with KEY")
+                .hint("use it with --due, --platform or --filter"))
+        }
         Some(key) => rotate(context, &rotation, key),
         None if args.destination.chosen().is_some() => {
             Err(CommandError::usage("usage", "--out, --env-file and --copy take the secret of one key")
