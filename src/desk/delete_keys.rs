@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::settle::mark_if_ended;
 use super::{DeskError, Picked, Session, as_picked, changes_of_key, existing_key};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
@@ -14,7 +15,7 @@ pub fn delete_keys(session: &mut Session<'_>, picked: &[Picked]) -> Result<Vec<T
     session.write(Urgency::Revoking, |tx, now, _| {
         let doomed: Vec<Key> =
             picked.iter().map(|picked| as_picked(tx, *picked)).collect::<Result<_, DeskError>>()?;
-        let mut records = relink(tx, &doomed)?;
+        let mut records = relink(tx, &doomed, now)?;
         let mut tombstones = Vec::with_capacity(doomed.len());
         for key in doomed {
             let (tombstone, record) = delete(tx, key, now)?;
@@ -27,12 +28,18 @@ pub fn delete_keys(session: &mut Session<'_>, picked: &[Picked]) -> Result<Vec<T
 
 /// Links the predecessors of keys that are about to be deleted with the next key of their line, or with none: such a key
 /// can be rotated again, and does not end before it expires though it is unused.
-pub(super) fn relink(tx: &WriteTx<'_>, doomed: &[Key]) -> Result<Vec<AuditRecord>, DeskError> {
+pub(super) fn relink(tx: &WriteTx<'_>, doomed: &[Key], now: Instant) -> Result<Vec<AuditRecord>, DeskError> {
     let by_id: HashMap<KeyId, &Key> = doomed.iter().map(|key| (key.id, key)).collect();
     let mut records = Vec::new();
     for key in doomed {
         let Some(old) = key.replaces.filter(|old| !by_id.contains_key(old)) else { continue };
-        let Some(old) = keys::get(tx, old)?.filter(|old| old.replaced_by == Some(key.id)) else { continue };
+        let Some(mut old) = keys::get(tx, old)?.filter(|old| old.replaced_by == Some(key.id)) else {
+            continue;
+        };
+        if let Some(record) = mark_if_ended(tx, &old, now)? {
+            records.push(record);
+            old = existing_key(tx, old.id)?;
+        }
         let mut next = key.replaced_by;
         while let Some(doomed) = next.and_then(|next| by_id.get(&next)) {
             next = doomed.replaced_by;

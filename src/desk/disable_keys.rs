@@ -45,9 +45,8 @@ pub fn set_access(
             }
             keys::set_disabled(tx, key.id, outage)?;
             let begins = |outage: Option<Outage>| outage.map(|outage| outage.since);
-            if let Some(rule) =
-                key.until_unused.as_ref().filter(|_| before.is_some() && begins(before) != begins(outage))
-            {
+            let is_other = before.is_some() && begins(before) != begins(outage);
+            if let Some(rule) = key.until_unused.as_ref().filter(|_| is_other && key.ended(now).is_none()) {
                 // While it was disabled it could not be used: that time does not count as unused.
                 keys::set_unused_since(tx, key.id, now.max(rule.since))?;
             }

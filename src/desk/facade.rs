@@ -96,7 +96,7 @@ impl Desk {
     pub fn settle(&mut self, now: Instant) -> bool {
         let is_due = self.store.read(|r| settle::is_due(r, now));
         let may_write = || self.who().is_ok_and(|who| matches!(who, Who::Active(_)));
-        if !is_due.is_ok_and(|is_due| is_due && may_write()) {
+        if self.store.is_on_reserve() || !is_due.is_ok_and(|is_due| is_due && may_write()) {
             return false;
         }
         let settled = self.settle_within(SETTLING, now);

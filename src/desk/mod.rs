@@ -80,7 +80,7 @@ pub struct Session<'a> {
 
 impl Session<'_> {
     /// Changes the database in one transaction, which gets the time and the randomness of the session. Keys that have ended
-    /// by themselves are marked first.
+    /// by themselves are marked first, except where the disk is full and the reserve is used: it is for what revokes access.
     fn write<T>(
         &mut self,
         urgency: Urgency,
@@ -90,8 +90,10 @@ impl Session<'_> {
             &mut dyn Entropy,
         ) -> Result<(T, Vec<AuditRecord>), DeskError>,
     ) -> Result<T, DeskError> {
+        let mut is_full = urgency == Urgency::Revoking && self.store.is_on_reserve();
         self.store.write(self.caller, self.now, urgency, |tx| {
-            let mut records = settle::mark_ended(tx, self.now)?;
+            let is_full = std::mem::replace(&mut is_full, true);
+            let mut records = if is_full { Vec::new() } else { settle::mark_ended(tx, self.now)? };
             let (done, own) = operation(tx, self.now, self.entropy)?;
             records.extend(own);
             Ok((done, records))

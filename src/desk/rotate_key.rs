@@ -165,7 +165,7 @@ pub fn finish_rotation(
 pub fn withdraw_successor(session: &mut Session<'_>, successor: KeyId) -> Result<(), DeskError> {
     session.write(Urgency::Revoking, |tx, now, _| {
         let key = existing_key(tx, successor)?;
-        let mut records = relink(tx, std::slice::from_ref(&key))?;
+        let mut records = relink(tx, std::slice::from_ref(&key), now)?;
         records.push(delete(tx, key, now)?.1);
         Ok(((), records))
     })

@@ -13,7 +13,7 @@ use crate::store::{Reader, StoreError, Urgency, WriteTx, keys, recording};
 /// Returns whether something is to be marked. Cheap while no key waits for its end.
 pub(super) fn is_due(r: &Reader<'_>, now: Instant) -> Result<bool, StoreError> {
     let waiting = keys::until_unused(r)?;
-    Ok(!waiting.is_empty() && (waiting.iter().any(|key| is_over(key, now)) || recording::has_killed(r)?))
+    Ok(!waiting.is_empty() && (waiting.iter().any(|key| is_over(key, now)) || recording::has_killed(r, now)?))
 }
 
 /// Marks what has ended by itself. Every other operation marks ended keys too, before its own change.
@@ -29,22 +29,29 @@ pub(super) fn settle(session: &mut Session<'_>) -> Result<(), DeskError> {
 pub(super) fn mark_ended(tx: &WriteTx<'_>, now: Instant) -> Result<Vec<AuditRecord>, DeskError> {
     let mut records = Vec::new();
     for key in keys::until_unused(tx)? {
-        if !is_over(&key, now) {
-            continue;
-        }
-        let evidence = end_of(&key, now).zip(key.until_unused.as_deref());
-        keys::set_ended(tx, key.id, evidence.map(|(end, _)| end))?;
-        let mut record = changes_of_key::record(AuditAction::KeyEnded, &key, &existing_key(tx, key.id)?);
-        if let Some((_, rule)) = evidence {
-            let last = key.last_used.map_or_else(|| "never".to_owned(), rfc3339);
-            record = record.change(Change::to("last used", last));
-            record
-                .changes
-                .extend(rule.successor_used.map(|at| Change::to("successor first used", rfc3339(at))));
-        }
-        records.push(record);
+        records.extend(mark_if_ended(tx, &key, now)?);
     }
     Ok(records)
+}
+
+/// Marks a key if it has ended. For an operation after which its end could not be told from its use any more.
+pub(super) fn mark_if_ended(
+    tx: &WriteTx<'_>,
+    key: &Key,
+    now: Instant,
+) -> Result<Option<AuditRecord>, DeskError> {
+    if key.until_unused.is_none() || !is_over(key, now) {
+        return Ok(None);
+    }
+    let evidence = end_of(key, now).zip(key.until_unused.as_deref());
+    keys::set_ended(tx, key.id, evidence.map(|(end, _)| end))?;
+    let mut record = changes_of_key::record(AuditAction::KeyEnded, key, &existing_key(tx, key.id)?);
+    if let Some((_, rule)) = evidence {
+        let last = key.last_used.map_or_else(|| "never".to_owned(), rfc3339);
+        record = record.change(Change::to("last used", last));
+        record.changes.extend(rule.successor_used.map(|at| Change::to("successor first used", rfc3339(at))));
+    }
+    Ok(Some(record))
 }
 
 /// The instant at which a key has ended since it was no longer used; none if it has not, or expired before.

@@ -12,7 +12,7 @@ use super::convert::HAS_ALARM;
 use super::second_chance::SecondChance;
 use super::{StoreError, convert, open};
 use crate::domain::Instant;
-use crate::domain::key::{Accepted, KeyId, KeyState};
+use crate::domain::key::{Accepted, KeyId, KeyState, is_disabled};
 use crate::domain::secret::KeyHash;
 use crate::domain::source::AllowedSources;
 use crate::domain::until_unused::UntilUnused;
@@ -188,14 +188,22 @@ impl Lookup {
                 self.kept.clear();
                 self.kept_until_unused.clear();
             }
-            for id in self.kept_until_unused.drain(..) {
-                self.kept.remove(&id);
-            }
+            self.drop_until_unused();
             self.generation = generation;
             self.continuity.check(&self.connection, &self.path)?;
             self.version = Some(version);
         }
+        // Those that were evicted and read again stand in the list more than once.
+        if self.kept_until_unused.len() > MOST_KEPT {
+            self.drop_until_unused();
+        }
         Ok(())
+    }
+
+    fn drop_until_unused(&mut self) {
+        for id in self.kept_until_unused.drain(..) {
+            self.kept.remove(&id);
+        }
     }
 
     /// Checks that the data comes from the known file.
@@ -234,6 +242,7 @@ impl Lookup {
     /// Counts the keys in each state, by a scan of an index.
     pub fn counts(&self, now: Instant, soon: TimeDelta) -> Result<KeyCounts, StoreError> {
         let fault = |error| StoreError::from_sqlite(&error, "counting keys", &self.path);
+        let at = now;
         let (now, soon) = (now.timestamp(), (now + soon).timestamp());
         let mut counts = self
             .connection
@@ -259,7 +268,7 @@ impl Lookup {
             )
             .map_err(fault)?;
         // Those that are disabled for a time were counted as if they were not.
-        let (soon, later): (i64, i64) = self
+        let (disabled_soon, disabled_later): (i64, i64) = self
             .connection
             .query_row(
                 "SELECT count(*) FILTER (WHERE expires <= ?2), count(*) FILTER (WHERE expires > ?2) FROM keys \
@@ -270,13 +279,44 @@ impl Lookup {
             .map_err(fault)?;
         for (state, count) in &mut counts {
             match state {
-                KeyState::Disabled => *count += soon + later,
-                KeyState::ExpiresSoon => *count -= soon,
-                KeyState::Valid => *count -= later,
+                KeyState::Disabled => *count += disabled_soon + disabled_later,
+                KeyState::ExpiresSoon => *count -= disabled_soon,
+                KeyState::Valid => *count -= disabled_later,
                 KeyState::Expired | KeyState::Replaced | KeyState::Canary => {}
             }
         }
+        for counted in self.ended_unused(at, soon).map_err(fault)? {
+            for (state, count) in &mut counts {
+                *count += i64::from(*state == KeyState::Replaced) - i64::from(*state == counted);
+            }
+        }
         Ok(counts)
+    }
+
+    /// The keys that have ended since they were no longer used, without being marked as such: the states that they would
+    /// have otherwise.
+    fn ended_unused(&self, now: Instant, soon: i64) -> rusqlite::Result<Vec<KeyState>> {
+        let mut statement = self.connection.prepare_cached(concat!(
+            "SELECT k.expires, k.disabled, k.disabled_until, s.last, ",
+            convert::until_unused_columns!(),
+            " FROM keys k INDEXED BY keys_until_unused LEFT JOIN key_use s ON s.key_id = k.key_id \
+             WHERE k.unused_for IS NOT NULL AND k.expires > ?1 AND NOT k.canary"
+        ))?;
+        let rows = statement.query_map([now.timestamp()], |row| {
+            let expires: i64 = row.get(0)?;
+            let (disabled, until) = (convert::maybe_instant(row, 1)?, convert::maybe_instant(row, 2)?);
+            let last_used = convert::maybe_instant(row, 3)?;
+            let rule = convert::until_unused(row, 4, disabled, until)?;
+            let counted = if is_disabled(disabled, until, now) {
+                KeyState::Disabled
+            } else if expires <= soon {
+                KeyState::ExpiresSoon
+            } else {
+                KeyState::Valid
+            };
+            Ok(rule.and_then(|rule| rule.ended(last_used, now)).map(|_| counted))
+        })?;
+        rows.filter_map(Result::transpose).collect()
     }
 
     /// Counts the canary keys with a use that was not acknowledged.

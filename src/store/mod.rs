@@ -243,6 +243,11 @@ impl Store {
         Ok(Self { connection, path: path.to_owned(), files, schema, warnings, reserve: Reserve::of(path) })
     }
 
+    /// Whether the disk is full, and only what revokes access is to be written.
+    pub(crate) fn is_on_reserve(&self) -> bool {
+        self.reserve.is_released()
+    }
+
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

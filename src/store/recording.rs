@@ -27,11 +27,11 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Adds a row in a transaction: this process will write all that it counts from `now` on.
-    pub fn begin(connection: &Connection, database: &Path, now: Instant) -> Result<Self, StoreError> {
+    /// Adds a row in a transaction: this process will write all that it counted since an instant.
+    pub fn begin(connection: &Connection, database: &Path, since: Instant) -> Result<Self, StoreError> {
         connection
             .prepare_cached("INSERT INTO recorders (started, complete_until) VALUES (?1, ?1)")
-            .and_then(|mut statement| statement.insert([now.timestamp()]))
+            .and_then(|mut statement| statement.insert([since.timestamp()]))
             .map_err(fault(database))
             .and_then(|id| {
                 // No one sees the row before it is locked.
@@ -61,8 +61,11 @@ impl Registration {
 
 /// Turns the rows of processes that were killed into gaps: from the instant up to which they had written everything until
 /// now. Returns how many there were. Within a transaction that writes.
+///
+/// Where the clock was set back to before that instant, nobody knows until when they counted: their rows stay until it has
+/// caught up, and no key ends meanwhile.
 pub fn end_abandoned(connection: &Connection, database: &Path, now: Instant) -> Result<usize, StoreError> {
-    let abandoned = abandoned(connection, database)?;
+    let abandoned = abandoned(connection, database, now)?;
     let end = |(id, complete_until): &(i64, i64)| -> rusqlite::Result<()> {
         connection
             .prepare_cached("INSERT INTO recording_gaps (since, until) VALUES (?1, max(?1, ?2))")?
@@ -74,9 +77,9 @@ pub fn end_abandoned(connection: &Connection, database: &Path, now: Instant) -> 
     Ok(abandoned.len())
 }
 
-/// Whether a process was killed while it recorded use.
-pub fn has_killed(r: &Reader<'_>) -> Result<bool, StoreError> {
-    Ok(!abandoned(r.connection, r.path)?.is_empty())
+/// Whether a process was killed while it recorded use, and [`end_killed`] can say what may be missing.
+pub fn has_killed(r: &Reader<'_>, now: Instant) -> Result<bool, StoreError> {
+    Ok(!abandoned(r.connection, r.path, now)?.is_empty())
 }
 
 /// Turns the rows of processes that were killed into gaps, and deletes the gaps that no key depends on.
@@ -85,11 +88,13 @@ pub fn end_killed(tx: &WriteTx<'_>, now: Instant) -> Result<(), StoreError> {
     prune_gaps(tx.connection).map_err(fault(tx.path))
 }
 
-/// The rows of processes that were killed, with the instants up to which they had written everything.
-fn abandoned(connection: &Connection, database: &Path) -> Result<Vec<(i64, i64)>, StoreError> {
+/// The rows of processes that were killed, with the instants until now up to which they had written everything.
+fn abandoned(connection: &Connection, database: &Path, now: Instant) -> Result<Vec<(i64, i64)>, StoreError> {
     let rows: Vec<(i64, i64)> = connection
-        .prepare_cached("SELECT id, complete_until FROM recorders ORDER BY id")
-        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+        .prepare_cached("SELECT id, complete_until FROM recorders WHERE complete_until <= ?1 ORDER BY id")
+        .and_then(|mut statement| {
+            statement.query_map([now.timestamp()], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
         .map_err(fault(database))?;
     if rows.is_empty() {
         return Ok(rows);
@@ -209,10 +214,10 @@ mod tests {
         let alive = Registration::begin(&connection, &path, at(1_001)).unwrap();
         killed.advance(&connection, at(1_020)).unwrap();
         drop(killed);
-        assert!(!abandoned(&connection, &path).unwrap().is_empty());
+        assert!(!abandoned(&connection, &path, at(1_500)).unwrap().is_empty());
         assert_eq!(end_abandoned(&connection, &path, at(1_500)).unwrap(), 1);
         assert_eq!((recorders(&connection), gaps(&connection)), (vec![(1_001, 1_001)], vec![(1_020, 1_500)]));
-        assert!(abandoned(&connection, &path).unwrap().is_empty());
+        assert!(abandoned(&connection, &path, at(1_500)).unwrap().is_empty());
         assert!(alive.advance(&connection, at(1_600)).unwrap());
     }
 
@@ -229,11 +234,20 @@ mod tests {
 
     #[test]
     fn a_gap_is_never_shorter_than_nothing() {
+        let (_folder, _path, connection) = database();
+        add_gap(&connection, Gap { since: at(50), until: at(40) }).unwrap();
+        assert_eq!(gaps(&connection), [(50, 50)]);
+    }
+
+    /// Nobody knows for how long a process ran that was killed before the clock was set back.
+    #[test]
+    fn a_gap_ends_once_the_clock_has_caught_up() {
         let (_folder, path, connection) = database();
         drop(Registration::begin(&connection, &path, at(1_000)).unwrap());
-        end_abandoned(&connection, &path, at(900)).unwrap();
-        add_gap(&connection, Gap { since: at(50), until: at(40) }).unwrap();
-        assert_eq!(gaps(&connection), [(1_000, 1_000), (50, 50)]);
+        assert_eq!(end_abandoned(&connection, &path, at(900)).unwrap(), 0);
+        assert_eq!((recorders(&connection), gaps(&connection)), (vec![(1_000, 1_000)], vec![]));
+        assert_eq!(end_abandoned(&connection, &path, at(1_200)).unwrap(), 1);
+        assert_eq!(gaps(&connection), [(1_000, 1_200)]);
     }
 
     #[test]

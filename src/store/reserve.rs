@@ -27,11 +27,14 @@ impl Reserve {
         Self { database: database.to_owned(), is_released: false }
     }
 
-    /// Frees the reserved space. Returns whether there was any.
+    /// Frees the reserved space. Returns whether there was any, then or before.
     pub(super) fn release(&mut self) -> bool {
-        let released = std::fs::remove_file(beside(&self.database, "-reserve")).is_ok();
-        self.is_released |= released;
-        released
+        self.is_released |= std::fs::remove_file(beside(&self.database, "-reserve")).is_ok();
+        self.is_released
+    }
+
+    pub(super) fn is_released(&self) -> bool {
+        self.is_released
     }
 
     /// Reserves the space, as far as available.

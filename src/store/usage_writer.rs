@@ -150,19 +150,26 @@ impl UsageWriter {
         recording::is_awaited(&self.connection).map_err(|error| self.fault(&error))
     }
 
-    /// Registers this process as one that records.
-    pub fn register(&mut self, now: Instant) -> Result<Registration, StoreError> {
+    /// Registers this process as one that records, and has written what it counted before an instant apart from these gaps.
+    pub fn register(
+        &mut self,
+        now: Instant,
+        since: Instant,
+        gaps: &[Gap],
+    ) -> Result<Registration, StoreError> {
         let path = self.path.clone();
         self.transact_or(|transaction| {
             recording::end_abandoned(transaction, &path, now)?;
-            Registration::begin(transaction, &path, now)
+            let fault = |error| StoreError::from_sqlite(&error, RECORDING, &path);
+            gaps.iter().try_for_each(|gap| recording::add_gap(transaction, *gap)).map_err(fault)?;
+            Registration::begin(transaction, &path, since)
         })
     }
 
     /// Turns what killed processes left into gaps.
     pub fn end_abandoned(&mut self, now: Instant) -> Result<(), StoreError> {
         let path = self.path.clone();
-        if recording::has_killed(&Reader { connection: &self.connection, path: &path })? {
+        if recording::has_killed(&Reader { connection: &self.connection, path: &path }, now)? {
             self.transact_or(|transaction| recording::end_abandoned(transaction, &path, now))?;
         }
         Ok(())

@@ -88,6 +88,9 @@ pub(super) struct Moment {
     pub(super) clock: Instant,
     /// The latest that it has shown: what has expired stays expired when it is set back.
     pub(super) latest: Instant,
+    /// The instant, in seconds, before which this process knows all use, read before the database; no limit where that
+    /// says it.
+    pub(super) known_until: i64,
 }
 
 impl Question {
@@ -133,7 +136,11 @@ impl Question {
         if self.application.as_ref().is_some_and(|wanted| *wanted != fold(name).as_bytes()) {
             return refused(Reason::WrongApplication, Some(id));
         }
-        let ended = |(rule, last_used): &(UntilUnused, _)| rule.ended(*last_used, moment.latest).is_some();
+        let ended = |(rule, last_used): &(UntilUnused, _)| {
+            let known_until = Instant::from_timestamp(moment.known_until, 0);
+            let known_until = known_until.map_or(moment.latest, |until| until.min(moment.latest));
+            rule.ended(*last_used, known_until).is_some()
+        };
         if key.known.expires <= moment.latest || key.until_unused.as_deref().is_some_and(ended) {
             return refused(Reason::Expired, Some(id));
         }

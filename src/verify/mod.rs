@@ -118,7 +118,8 @@ impl Verifier {
         })
     }
 
-    /// Disables the recording of use. The database is only read.
+    /// Disables the recording of use. The database is only read. Keys that end when they are no longer used do not see what
+    /// this verifier accepts: use it only where that is not a use of the key.
     #[must_use]
     pub fn without_recording(self) -> Self {
         Self { recorder: None, ..self }
@@ -152,8 +153,10 @@ impl Verifier {
             Err(refusal) => Decision::Refused(refusal),
             Ok(question) => {
                 let mut lookup = self.take()?;
-                let decision =
-                    lookup.find(question.claim(), |found| question.decide(found, self.moment()))?;
+                let known_until = self.known_until();
+                let decision = lookup.find(question.claim(), |found| {
+                    question.decide(found, Moment { known_until, ..self.moment() })
+                })?;
                 self.give_back(lookup);
                 decision
             }
@@ -234,7 +237,11 @@ impl Verifier {
                 "the clock was set back: until it has caught up, expired keys stay expired"
             );
         }
-        Moment { clock: now, latest }
+        Moment { clock: now, latest, known_until: self.known_until() }
+    }
+
+    fn known_until(&self) -> i64 {
+        self.recorder.as_ref().map_or(i64::MAX, Recorder::known_until)
     }
 
     /// The time of the last decision, without reading the clock.

@@ -9,7 +9,7 @@
 //! [`recording`](crate::store::recording).
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Stopwatch};
@@ -89,6 +89,8 @@ impl Shared {
 #[derive(Debug)]
 pub(super) struct Recorder {
     shared: Arc<Shared>,
+    /// See [`Self::known_until`].
+    known_until: Arc<AtomicI64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -99,7 +101,8 @@ impl Recorder {
         // Both are opened now, since later there may be no file descriptors left, and retried when that fails.
         let lookup = Lookup::open(path, Duration::ZERO, Arc::clone(&continuity)).ok();
         let mut writer = UsageWriter::open(path, PATIENCE).ok();
-        let mut book = Book::open(clock);
+        let known_until = Arc::new(AtomicI64::new(0));
+        let mut book = Book::open(clock, Arc::clone(&known_until));
         if let Some(writer) = &mut writer {
             // Failing now, the thread tries again.
             let _ = book.keep(writer, 0);
@@ -122,7 +125,12 @@ impl Recorder {
         let theirs = Arc::clone(&shared);
         let thread =
             std::thread::Builder::new().name("recorder".into()).spawn(move || thread.run(&theirs)).ok();
-        Self { shared, thread }
+        Self { shared, known_until, thread }
+    }
+
+    /// The instant, in seconds, before which all use in this process is recorded, where the database does not say it.
+    pub(super) fn known_until(&self) -> i64 {
+        self.known_until.load(Ordering::Acquire)
     }
 
     /// Counts a request.

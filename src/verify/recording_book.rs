@@ -1,8 +1,11 @@
 //! The book of a recorder: the instant up to which everything that it counted is written, and the times in which something
 //! may be missing.
 //!
-//! It is kept only while keys end when they are no longer used. An idle recorder writes nothing otherwise.
+//! It is kept in the database only while keys end when they are no longer used. An idle recorder writes nothing otherwise.
+//! As long as it is not in the database, this process itself does not end a key by what it may know better.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant as Stopwatch};
 
 use chrono::TimeDelta;
@@ -26,7 +29,11 @@ pub(super) struct Book {
     clock: fn() -> Instant,
     registration: Option<Registration>,
     /// All use before this instant is written.
-    complete_until: Option<Instant>,
+    complete_until: Instant,
+    /// Whether that is not in the database yet.
+    has_advanced: bool,
+    /// The same in seconds, for the verifications of this process, while it is not registered.
+    known_until: Arc<AtomicI64>,
     /// When it was last written.
     kept: Option<Stopwatch>,
     /// The last look at both clocks.
@@ -37,26 +44,44 @@ pub(super) struct Book {
 }
 
 impl Book {
-    pub(super) fn open(clock: fn() -> Instant) -> Self {
-        Self {
+    pub(super) fn open(clock: fn() -> Instant, known_until: Arc<AtomicI64>) -> Self {
+        let book = Self {
             clock,
             registration: None,
-            complete_until: None,
+            complete_until: clock(),
+            has_advanced: false,
+            known_until,
             kept: None,
             looked: (clock(), Stopwatch::now()),
             lost: 0,
             gaps: Vec::new(),
-        }
+        };
+        book.tell();
+        book
+    }
+
+    /// Tells the verifications of this process what they may take for known.
+    fn tell(&self) {
+        let known = self.registration.as_ref().map_or(self.complete_until.timestamp(), |_| i64::MAX);
+        self.known_until.store(known, Ordering::Release);
     }
 
     /// Everything that was counted when the clock showed `now` is written.
     pub(super) fn written(&mut self, now: Instant) {
-        self.complete_until = now.checked_sub_signed(MARGIN);
+        if let Some(until) = now.checked_sub_signed(MARGIN) {
+            (self.complete_until, self.has_advanced) = (until, true);
+        }
     }
 
     /// Registers this process while keys wait for the end of their use, and writes what is known. `lost` is the number of
     /// requests that could not be recorded.
     pub(super) fn keep(&mut self, writer: &mut UsageWriter, lost: u64) -> Result<(), StoreError> {
+        let kept = self.write(writer, lost);
+        self.tell();
+        kept
+    }
+
+    fn write(&mut self, writer: &mut UsageWriter, lost: u64) -> Result<(), StoreError> {
         self.look(lost);
         let is_awaited = writer.is_awaited()?;
         if !is_awaited {
@@ -68,7 +93,9 @@ impl Book {
             return Ok(());
         }
         let Some(registration) = &self.registration else {
-            self.registration = Some(writer.register((self.clock)())?);
+            let registration = writer.register((self.clock)(), self.complete_until, &self.gaps)?;
+            self.registration = Some(registration);
+            self.gaps.clear();
             self.kept = None;
             return Ok(());
         };
@@ -76,10 +103,11 @@ impl Book {
             return Ok(());
         }
         writer.end_abandoned((self.clock)())?;
-        if let Some(until) = self.complete_until.take() {
-            if !writer.advance(registration, until, &self.gaps)? {
+        if self.has_advanced {
+            if !writer.advance(registration, self.complete_until, &self.gaps)? {
                 self.registration = None;
             }
+            self.has_advanced = false;
             self.gaps.clear();
             self.kept = Some(Stopwatch::now());
         }
@@ -104,5 +132,13 @@ impl Book {
             self.lost = lost;
             self.gaps.push(Gap { since: before.checked_sub_signed(MARGIN).unwrap_or(before), until: now });
         }
+    }
+}
+
+impl Drop for Book {
+    /// Nothing is recorded any more.
+    fn drop(&mut self) {
+        self.registration = None;
+        self.tell();
     }
 }

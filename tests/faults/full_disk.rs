@@ -68,6 +68,30 @@ fn no_reading_command_consumes_the_reserve_for_deletions() {
     }
 }
 
+/// To mark many keys as ended takes more space than the reserve has; a deletion does not depend on it.
+#[test]
+fn keys_that_have_ended_by_themselves_do_not_prevent_a_deletion() {
+    let home = Home::empty();
+    let Some(disk) = SmallDisk::mount(home.0.path(), "12m") else { return };
+    home.init();
+    let (_, secret) = home.key("First", &[]);
+    let (successor, _) = home.key("Second", &[]);
+    home.sql(&format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) \
+         INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, creator_id, \
+         created, expires, delivered, replaced_by, unused_for, unused_since) \
+         SELECT printf('Old%07d', i), randomblob(32), 1, 'Old', 'old', 'old', 'ik', 'production', '', 1, \
+         unixepoch() - 9000, unixepoch() + 99000, 1, '{successor}', 60, unixepoch() - 9000 FROM n; \
+         INSERT INTO key_use (key_id, application_id, first, last) \
+         VALUES ('{successor}', 1, unixepoch() - 8000, unixepoch() - 8000)"
+    ));
+    disk.fill("fill");
+    let said = home.run(&["keys", "delete", "First", "--yes"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    std::fs::remove_file(home.path("fill")).unwrap();
+    assert!(verdict(&home, &secret).is_err());
+}
+
 /// Where even the reserve is gone, it is said, and by doctor before.
 #[test]
 fn a_missing_reserve_is_reported_while_there_is_no_space() {

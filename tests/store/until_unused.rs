@@ -1,6 +1,9 @@
 //! Predecessors that end when they are no longer used: when exactly, by a fake clock, and what stands in the audit log.
 
 use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use keydesk::desk::{self, DeskError, Ending, KeyAccess, Picked};
@@ -9,6 +12,8 @@ use keydesk::domain::audit::AuditAction;
 use keydesk::domain::audit_replay::AuditReplay;
 use keydesk::domain::key::{Key, KeyId, KeyState};
 use keydesk::domain::until_unused::Gap;
+use keydesk::store::continuity::Continuity;
+use keydesk::store::lookup::Lookup;
 use keydesk::store::recording::{Registration, add_gap, end_abandoned};
 use keydesk::store::{audit, keys, replay};
 use keydesk::{Decision, Reason, Verifier};
@@ -355,4 +360,49 @@ fn several_keys_are_rotated_at_once_and_end_each_for_itself() {
     assert_eq!(ended(23), [false, false, false]);
     assert_eq!(ended(24), [true, false, false]);
     assert_eq!(ended(33), [true, true, false]);
+}
+
+/// A clock that the threads of a verifier see too.
+static SHARED: AtomicI64 = AtomicI64::new(0);
+
+fn shared_clock() -> Instant {
+    Instant::from_timestamp(SHARED.load(Ordering::Relaxed), 0).unwrap()
+}
+
+#[test]
+fn a_process_that_cannot_say_what_it_has_recorded_does_not_end_a_key_early() {
+    let line = line();
+    line.is_used(line.new, hours(1));
+    let locking = raw(&line.desk);
+    locking.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let at = |at: Instant| SHARED.store(at.timestamp(), Ordering::Relaxed);
+    let open = || Verifier::with_clock(line.desk.path(), shared_clock).unwrap();
+    at(hours(20));
+    let verifier = open();
+    assert_eq!(decided(&verifier, &line.old_secret), None);
+    at(hours(25));
+    assert_eq!(decided(&verifier, &line.old_secret), None, "used five hours ago, which no one else knows");
+    assert_eq!(decided(&open(), &line.old_secret), Some(Reason::Expired), "it had ended before");
+    locking.execute_batch("ROLLBACK").unwrap();
+    let is_recorded = || key(&line.desk, line.old).last_used >= Some(hours(20));
+    assert!(crate::support::until(Duration::from_secs(15), is_recorded));
+    at(hours(43));
+    assert_eq!(decided(&verifier, &line.old_secret), None);
+}
+
+#[test]
+fn what_has_ended_is_not_counted_as_valid() {
+    let line = line();
+    line.is_used(line.new, hours(1));
+    let counted = |now| {
+        let lookup =
+            Lookup::open(&line.desk.path(), Duration::ZERO, Arc::new(Continuity::default())).unwrap();
+        let counts = lookup.counts(now, TimeDelta::days(7)).unwrap();
+        counts.into_iter().filter(|(_, count)| *count != 0).collect::<Vec<_>>()
+    };
+    assert_eq!(counted(hours(23)), [(KeyState::Valid, 2)]);
+    assert_eq!(counted(hours(24)), [(KeyState::Valid, 1), (KeyState::Replaced, 1)]);
+    let outage = "UPDATE keys SET disabled = ?1, disabled_until = ?1 + 60 WHERE unused_for IS NOT NULL";
+    raw(&line.desk).execute(outage, [hours(25).timestamp()]).unwrap();
+    assert_eq!(counted(hours(25)), [(KeyState::Valid, 1), (KeyState::Replaced, 1)]);
 }
