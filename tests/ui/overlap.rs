@@ -5,7 +5,8 @@ use insta::assert_snapshot;
 use keydesk::Verifier;
 use keydesk::desk::{self, Ending, Picked};
 use keydesk::domain::Instant;
-use keydesk::domain::key::Key;
+use keydesk::domain::key::{Key, NewKey};
+use keydesk::domain::text::Name;
 use keydesk::store::{Store, keys};
 use keydesk::tui::app::msg::{Msg, Notice};
 
@@ -85,6 +86,35 @@ fn the_overlap_of_a_key_that_is_being_replaced_can_be_changed() {
         assert_eq!(key(&script, &old).expires, noon());
         script.press("r");
         assert!(script.screen().contains("already rotated"), "{}", script.screen());
+    }
+}
+
+#[test]
+fn each_choice_is_explained_in_full_on_a_small_terminal() {
+    let mut desk = TestDesk::new();
+    let owner = Name::parse("The team that runs the payments in the shops").ok();
+    let new = NewKey { owner, ..desk.new_key("Checkout", 90) };
+    let old = desk.deliver(&new);
+    let ending = Ending::WhenUnused(TimeDelta::hours(24));
+    let picked = Picked { id: old.key.id, version: 1 };
+    let rotated = desk::rotate_keys(&mut desk.session(), &[picked], ending).unwrap();
+    desk::mark_delivered(&mut desk.session(), rotated[0].created.key.id).unwrap();
+    let verifier = Verifier::with_clock(desk.path(), noon).unwrap();
+    for last in 1..=9 {
+        let source = format!("2001:db8::1:{last}").parse().ok();
+        assert!(verifier.verify_from(old.secret.expose(), None, source).unwrap().is_accepted());
+    }
+    drop(verifier);
+    let mut script = Script::on(desk, 80, 24);
+    script.press("end r");
+    if !script.screen().contains("Change overlap") {
+        script.press("esc home r");
+    }
+    for (press, end) in [("", "past its own expiration."), ("down down down", "does not count."), ("down", "stays ended.")]
+    {
+        script.press(press);
+        let screen = script.screen();
+        assert!(screen.contains(end) && screen.contains("Enter continue"), "{end}: {screen}");
     }
 }
 

@@ -17,7 +17,7 @@ const EXAMPLES: Examples = Examples(&[
     ("keydesk keys overlap 7Qm2x9KdPa --for 7d", "the old key works for another 7 days"),
     (
         "keydesk keys overlap 7Qm2x9KdPa --until-unused 24h",
-        "the old key ends once its successor is in use and it has been unused for 24 hours",
+        "the old key ends once it has been unused for 24 hours",
     ),
     ("keydesk keys overlap 7Qm2x9KdPa --end", "the old key is rejected at once"),
 ]);

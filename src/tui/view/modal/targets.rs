@@ -53,12 +53,19 @@ fn one(app: &App, key: &Key, targets: &Targets, page: &mut Page<'_>) {
     let theme = page.theme();
     let platform = app.shared.catalog().label(&key.kind);
     application(app, key, page);
-    page.facts(&[("Name", &key.name), ("Key", &key.prefix), ("Platform", &platform)]);
+    page.facts(&[("Name", &key.name), ("Key", &key.prefix)]);
+    // The choices of an overlap and what they mean need the lines of a small terminal.
+    let is_brief = targets.action == KeyAction::Overlap && !targets.is_empty();
+    if !is_brief {
+        page.facts(&[("Platform", &platform)]);
+    }
     if let Some(owner) = &key.owner {
         page.facts(&[("Owner", owner)]);
     }
     let (word, style) = state(app, key, page.appearance);
-    page.fact("State", &word, style);
+    if !is_brief || key.is_disabled(app.shared.now) {
+        page.fact("State", &word, style);
+    }
     if let Some(at) = key.ended(app.shared.now) {
         page.facts(&[("Expired", &exact(app, at))]);
     }
