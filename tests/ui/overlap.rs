@@ -110,7 +110,8 @@ fn each_choice_is_explained_in_full_on_a_small_terminal() {
     if !script.screen().contains("Change overlap") {
         script.press("esc home r");
     }
-    for (press, end) in [("", "past its own expiration."), ("down down down", "does not count."), ("down", "stays ended.")]
+    for (press, end) in
+        [("", "past its own expiration."), ("down down down", "does not count."), ("down", "stays ended.")]
     {
         script.press(press);
         let screen = script.screen();
