@@ -16,7 +16,7 @@ fn a_key_that_expires_within_the_period_fails_the_check() {
     let said = home.run(&["check", "--within", "14d"]);
     assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (0, "Nothing expires within 14d.\n", ""));
     let (second, _) = home.key("Second", &["--app", "Other", "--expires", "10d"]);
-    home.key("First", &["--app", "Storefront", "--expires", "2d"]);
+    home.key("First", &["--app", "Storefront", "--expires", "2d", "--owner", "Payments team"]);
     let (paused, _) = home.key("Paused", &["--app", "Storefront", "--expires", "1d"]);
     home.run(&["keys", "disable", &paused]);
     let (throwaway, _) = home.key("Throwaway", &["--app", "Other", "--expires", "5m"]);
@@ -30,6 +30,7 @@ fn a_key_that_expires_within_the_period_fails_the_check() {
     let said = home.run(&["check", "--within", "14d"]);
     assert_eq!(said.code, 1);
     assert!(said.out.starts_with("2 keys expire within 14d:\nNAME"), "{}", said.out);
+    assert!(said.out.contains("OWNER") && said.out.contains("Payments team"), "{}", said.out);
     assert!(said.out.contains("CREATOR") && said.out.contains("ana@example.com"), "{}", said.out);
     assert_eq!(home.run(&["check"]).out, said.out, "14 days are the default");
     assert_eq!(home.run(&["check", "--within", "24h"]).code, 0);
@@ -73,7 +74,7 @@ fn other_findings_do_not_fail_the_check() {
     assert_eq!(names(&home.run(&["check", "--json"]).json(), "undelivered"), [""; 0]);
     home.sql("UPDATE keys SET replaced_by = NULL WHERE name = 'Never shown'");
     let text = home.run(&["check", "--within", "14d"]).out;
-    for part in ["not used for 90 days", "never delivered", "REPLACED BY"] {
+    for part in ["not used for 90 days", "never delivered", "OWNER", "REPLACED BY"] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
