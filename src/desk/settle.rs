@@ -34,7 +34,7 @@ pub(super) fn mark_ended(tx: &WriteTx<'_>, now: Instant) -> Result<Vec<AuditReco
     Ok(records)
 }
 
-/// Marks a key if it has ended. For an operation after which its end could not be told from its use any more.
+/// Marks a key if it has ended. For an operation after which its end could no longer be told from its use.
 pub(super) fn mark_if_ended(
     tx: &WriteTx<'_>,
     key: &Key,
