@@ -9,7 +9,7 @@
 //! | a kill at each write | `writes`, `operations`, `migration`, `env_files` |
 //! | an I/O error or a full disk at each write, once and for ever | `writes`, `operations`, `migration` |
 //! | killed between commit and secret | `writes::a_creation…`, `cli::rotate::killed_at_any_moment…` |
-//! | a full disk, then a deletion | `full_disk`, `store::files::on_a_full_disk…`, on file systems of 2 and 3 MB |
+//! | a full disk, then a deletion | `full_disk`, `store::files::on_a_full_disk…`, on file systems of 2 to 12 MB |
 //! | two admins at once | `store::rules::of_two_concurrent_admins…`, `ui::rotate::the_second_of_two_admins…` |
 //! | several rotations of one key at once | `cli::rotate::of_six_rotations…`, `cli::rotate::a_running_rotation…`, `store::rules` |
 //! | a stale screen | `ui::screens::a_stale_confirmation…` |
