@@ -119,7 +119,9 @@ impl Attention {
         }
         match &canaries {
             // The alarm is the last to go.
-            Some((_, short)) if others > 0 => texts.push(format!("{short}, {} more", limited(others))),
+            Some((_, short)) if others > 0 => {
+                texts.extend([format!("{short}, {} more", limited(others)), short.clone()]);
+            }
             None if keys > 0 => texts.push(format!("{} alerts", limited(others))),
             Some(_) | None => {}
         }
@@ -230,7 +232,8 @@ mod tests {
                 "2 canary keys used, 1 deleted key in use, 2 keys expire within 7 days",
                 "2 canary keys used, 1 deleted key in use, 2 soon",
                 "2 canary used, 1 deleted in use, 2 soon",
-                "2 canary used, 3 more"
+                "2 canary used, 3 more",
+                "2 canary used"
             ]
         );
     }
