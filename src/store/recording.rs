@@ -62,7 +62,7 @@ impl Registration {
 /// Turns the rows of processes that were killed into gaps: from the instant up to which they had written everything until
 /// now. Returns how many there were. Within a transaction that writes.
 ///
-/// Where the clock was set back to before that instant, nobody knows until when they counted: their rows stay until it has
+/// Where the clock was set back to before that instant, it is unknown how long they counted: their rows stay until it has
 /// caught up, and no key ends meanwhile.
 pub fn end_abandoned(connection: &Connection, database: &Path, now: Instant) -> Result<usize, StoreError> {
     let abandoned = abandoned(connection, database, now)?;
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(gaps(&connection), [(50, 50)]);
     }
 
-    /// Nobody knows for how long a process ran that was killed before the clock was set back.
+    /// It is unknown how long a process ran that was killed before the clock was set back.
     #[test]
     fn a_gap_ends_once_the_clock_has_caught_up() {
         let (_folder, path, connection) = database();

@@ -136,7 +136,7 @@ impl Book {
 }
 
 impl Drop for Book {
-    /// Nothing is recorded any more.
+    /// Nothing more is recorded.
     fn drop(&mut self) {
         self.registration = None;
         self.tell();
