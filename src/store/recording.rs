@@ -163,7 +163,7 @@ fn fault(database: &Path) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
     |error| StoreError::from_sqlite(&error, "recording use", database)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "app"))]
 mod tests {
     use super::*;
     use crate::host::entropy::SystemEntropy;

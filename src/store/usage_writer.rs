@@ -232,7 +232,7 @@ impl UsageWriter {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "app"))]
 mod tests {
     use std::net::IpAddr;
 
