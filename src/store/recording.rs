@@ -163,7 +163,8 @@ fn fault(database: &Path) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
     |error| StoreError::from_sqlite(&error, "recording use", database)
 }
 
-#[cfg(all(test, feature = "app"))]
+#[cfg(test)]
+#[cfg(feature = "app")]
 mod tests {
     use super::*;
     use crate::host::entropy::SystemEntropy;

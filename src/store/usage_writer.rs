@@ -232,7 +232,8 @@ impl UsageWriter {
     }
 }
 
-#[cfg(all(test, feature = "app"))]
+#[cfg(test)]
+#[cfg(feature = "app")]
 mod tests {
     use std::net::IpAddr;
 
