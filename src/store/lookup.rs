@@ -330,28 +330,20 @@ impl Lookup {
     /// Reads what the database has for a text. Caches a key.
     fn read(&mut self, claim: Claim<'_>) -> Result<Match, StoreError> {
         let (id, hash) = claim;
-        let fault = |error| StoreError::from_sqlite(&error, "looking up a key", &self.path);
-        // Without a row, hashes that no text has: the comparisons always take place.
-        let (mut key, mut tombstone, mut is_canary) = ([0; 32], [0; 32], false);
-        {
-            let mut statement = self
-                .connection
-                .prepare_cached(
-                    "SELECT hash, canary, 0 FROM keys WHERE key_id = ?1 \
-                     UNION ALL SELECT hash, 0, 1 FROM tombstones WHERE key_id = ?1",
-                )
-                .map_err(fault)?;
-            let mut rows = statement.query([id.as_str()]).map_err(fault)?;
-            while let Some(row) = rows.next().map_err(fault)? {
-                if row.get(2).map_err(fault)? {
-                    tombstone = row.get(0).map_err(fault)?;
-                } else {
-                    key = row.get(0).map_err(fault)?;
-                    is_canary = row.get(1).map_err(fault)?;
-                }
-            }
-        }
-        let (key, tombstone) = (KeyHash::from_bytes(key), KeyHash::from_bytes(tombstone));
+        let (key, tombstone, is_canary) = self
+            .connection
+            .prepare_cached(
+                "SELECT (SELECT hash FROM keys WHERE key_id = ?1), (SELECT hash FROM tombstones WHERE key_id = ?1), \
+                 (SELECT canary FROM keys WHERE key_id = ?1) IS TRUE",
+            )
+            .and_then(|mut statement| {
+                statement.query_row([id.as_str()], |row| {
+                    // Without a hash, one that no text has: the comparison always takes place.
+                    let hash = |column| row.get::<_, Option<[u8; 32]>>(column).map(Option::unwrap_or_default);
+                    Ok((KeyHash::from_bytes(hash(0)?), KeyHash::from_bytes(hash(1)?), row.get::<_, bool>(2)?))
+                })
+            })
+            .map_err(|error| self.fault(&error))?;
         match (key.matches(hash), tombstone.matches(hash)) {
             (false, false) => Ok(Match::Nothing),
             (false, true) => Ok(Match::Deleted),
