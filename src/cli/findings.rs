@@ -197,8 +197,7 @@ pub(crate) fn state(context: &Context, found: &Identified) -> String {
         FoundState::Expired | FoundState::Deleted => Style::Good,
         FoundState::Malformed => Style::Plain,
     };
-    let unproven = if found.doubt().is_some() { " (unproven)" } else { "" };
-    format!("{}{unproven}", context.output.styled(style, found.state.as_str()))
+    format!("{}{}", context.output.styled(style, found.state.as_str()), found.unproven_mark())
 }
 
 /// What a found key is, for people who look at one.
@@ -207,7 +206,7 @@ pub(crate) fn facts(context: &Context, found: &Identified) -> String {
         format!("{}: {}, line {}", found.text.displayed(), state(context, found), found.text.line),
         format!("  {}", found.verdict(&Zone::Local, context.now)),
     ];
-    lines.extend(found.doubt().map(|doubt| format!("  {doubt}")));
+    lines.extend(found.caveat().map(|caveat| format!("  {caveat}")));
     let id = |id: &Option<KeyId>| id.map(|id| id.to_string());
     let last_used = |at, from: Option<&str>| match at {
         None => "never".to_owned(),

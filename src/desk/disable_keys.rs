@@ -5,8 +5,7 @@ use chrono::TimeDelta;
 use super::{DeskError, Picked, Session, as_picked, changes_of_key, existing_key, refuse_canary};
 use crate::domain::Instant;
 use crate::domain::audit::AuditAction;
-use crate::domain::key::Key;
-use crate::store::keys::Outage;
+use crate::domain::key::{Key, Outage};
 use crate::store::{Urgency, keys};
 
 /// Whether keys that are neither expired nor deleted are accepted.
@@ -38,7 +37,7 @@ pub fn set_access(
             let key = as_picked(tx, *picked)?;
             refuse_canary(&key)?;
             let outage = outage(&key, access, now)?;
-            let before = key.disabled.map(|since| Outage { since, until: key.disabled_until });
+            let before = key.outage();
             if outage == before {
                 changed.push(key);
                 continue;
@@ -61,7 +60,7 @@ pub fn set_access(
 
 /// What a key's outage becomes.
 fn outage(key: &Key, access: KeyAccess, now: Instant) -> Result<Option<Outage>, DeskError> {
-    let before = key.disabled.map(|since| Outage { since, until: key.disabled_until });
+    let before = key.outage();
     // One that ended by itself stays recorded. It can still begin again where the clock was set back.
     let is_over = |outage: &Outage| outage.until.is_some_and(|until| until <= now);
     Ok(match access {

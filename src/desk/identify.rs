@@ -198,9 +198,18 @@ impl Identified {
         })
     }
 
+    /// What follows the state where it is unproven.
+    #[must_use]
+    pub fn unproven_mark(&self) -> &'static str {
+        match self.text.form {
+            Form::Truncated { .. } => " (unproven)",
+            Form::Whole(_) | Form::Damaged => "",
+        }
+    }
+
     /// Says why the verdict is unproven; none where it is proven.
     #[must_use]
-    pub fn doubt(&self) -> Option<String> {
+    pub fn caveat(&self) -> Option<String> {
         match self.text.form {
             Form::Truncated { secret_chars: 0 } => Some(
                 "Unproven: this is only the key prefix, which contains nothing of the secret.".to_owned(),

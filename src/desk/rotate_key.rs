@@ -19,9 +19,9 @@ use super::{CreatedKey, DeskError, Picked, Session, as_picked, changes_of_key, e
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::expiry::check_lifetime;
-use crate::domain::key::{Key, KeyId, NewKey, Purpose};
+use crate::domain::key::{Key, KeyId, NewKey, Outage, Purpose};
 use crate::domain::token::Entropy;
-use crate::store::keys::{Outage, ReplacedKey};
+use crate::store::keys::ReplacedKey;
 use crate::store::{Claimed, Reader, RotationClaim, Store, Urgency, WriteTx, keys};
 
 /// When the old key expires.
@@ -272,13 +272,11 @@ pub(super) fn set_end(
         }
         Ending::AtOnce => now.max(key.created).min(latest),
     };
-    let must_disable = ending == Ending::AtOnce
-        && expires > now
-        && !(key.disabled.is_some() && key.disabled_until.is_none());
+    let must_disable = ending == Ending::AtOnce && expires > now && !key.stays_disabled();
     let outage = if must_disable {
         Some(Outage { since: key.disabled.unwrap_or(now), until: None })
     } else {
-        key.disabled.map(|since| Outage { since, until: key.disabled_until })
+        key.outage()
     };
     let unused = match ending {
         Ending::WhenUnused(length) if latest > now => {

@@ -94,7 +94,7 @@ impl KeyAction {
             Self::Rotate if !is_single && is_disabled => Some(Skip::Disabled),
             Self::Overlap | Self::Disable | Self::Enable if is_expired => Some(Skip::Expired),
             // The end of a timed one can be changed.
-            Self::Disable if is_disabled && key.disabled_until.is_none() => Some(Skip::AlreadyDisabled),
+            Self::Disable if key.stays_disabled() => Some(Skip::AlreadyDisabled),
             Self::Enable if !is_disabled => Some(Skip::Enabled),
             Self::Acknowledge if !key.has_alarm() => Some(Skip::NoAlarm),
             Self::Rotate

@@ -302,7 +302,7 @@ pub fn ends_at_the_earliest(key: &Key, now: Instant, exact: impl Fn(Instant) -> 
     let rule = key.until_unused.as_ref().filter(|_| key.ended(now).is_none())?;
     Some(if rule.successor_used.is_none() {
         "not before its successor is used".to_owned()
-    } else if key.is_disabled(now) && key.disabled_until.is_none() {
+    } else if key.stays_disabled() {
         "not while it is disabled".to_owned()
     } else {
         match rule.ends(key.last_used).filter(|end| *end < key.expires) {

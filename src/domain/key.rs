@@ -266,7 +266,19 @@ impl Key {
     /// no outage is longer than was announced.
     #[must_use]
     pub fn is_disabled(&self, now: Instant) -> bool {
-        is_disabled(self.disabled, self.disabled_until, now)
+        self.outage().is_some_and(|outage| outage.covers(now))
+    }
+
+    /// When it was disabled and for how long, also if that is over; none if it was enabled since.
+    #[must_use]
+    pub fn outage(&self) -> Option<Outage> {
+        Outage::new(self.disabled, self.disabled_until)
+    }
+
+    /// Whether it is disabled until it is enabled again.
+    #[must_use]
+    pub fn stays_disabled(&self) -> bool {
+        self.outage().is_some_and(|outage| outage.until.is_none())
     }
 
     /// The instant until which it is disabled, where that ends by itself.
@@ -289,13 +301,25 @@ impl Key {
     }
 }
 
-/// Whether a key that was disabled, until an instant or until it is enabled again, is disabled now.
-#[must_use]
-pub fn is_disabled(disabled: Option<Instant>, until: Option<Instant>, now: Instant) -> bool {
-    match (disabled, until) {
-        (None, _) => false,
-        (Some(_), None) => true,
-        (Some(since), Some(until)) => since <= now && now < until,
+/// The time in which a key is disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    pub since: Instant,
+    /// The instant from which it is accepted again; none: when it is enabled again.
+    pub until: Option<Instant>,
+}
+
+impl Outage {
+    /// The outage of a key that was disabled at an instant, if it was, until another one.
+    #[must_use]
+    pub fn new(disabled: Option<Instant>, until: Option<Instant>) -> Option<Self> {
+        disabled.map(|since| Self { since, until })
+    }
+
+    /// Whether it is in progress at an instant.
+    #[must_use]
+    pub fn covers(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| self.since <= now && now < until)
     }
 }
 

@@ -6,7 +6,7 @@ use rusqlite::types::{FromSqlError, Type};
 
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
-use crate::domain::key::{Key, KeyId, KeyKind, KeyType};
+use crate::domain::key::{Key, KeyId, KeyKind, KeyType, Outage};
 use crate::domain::source::AllowedSources;
 use crate::domain::text::{Name, Note, fold, natural};
 use crate::domain::until_unused::{Gap, UntilUnused};
@@ -126,8 +126,7 @@ pub(super) fn allowed_sources(row: &Row<'_>, column: usize) -> rusqlite::Result<
 pub(super) fn until_unused(
     row: &Row<'_>,
     column: usize,
-    disabled: Option<Instant>,
-    disabled_until: Option<Instant>,
+    outage: Option<Outage>,
 ) -> rusqlite::Result<Option<UntilUnused>> {
     let Some(length) = row.get::<_, Option<i64>>(column)? else { return Ok(None) };
     let gaps: Option<String> = row.get(column + 4)?;
@@ -139,7 +138,9 @@ pub(super) fn until_unused(
     let gaps = gaps.as_deref().unwrap_or_default().split_terminator(',');
     let gaps: Option<Vec<Gap>> = gaps.map(gap).collect();
     let mut gaps = gaps.ok_or_else(|| wrong(column + 4, "a gap"))?;
-    gaps.extend(disabled.map(|since| Gap { since, until: disabled_until.unwrap_or(Instant::MAX_UTC) }));
+    gaps.extend(
+        outage.map(|outage| Gap { since: outage.since, until: outage.until.unwrap_or(Instant::MAX_UTC) }),
+    );
     gaps.sort_by_key(|gap| gap.since);
     Ok(Some(UntilUnused {
         length: TimeDelta::try_seconds(length).ok_or_else(|| wrong(column, "a duration"))?,
@@ -148,6 +149,11 @@ pub(super) fn until_unused(
         recorded_until: maybe_instant(row, column + 3)?,
         gaps,
     }))
+}
+
+/// The outage from two columns: its beginning and its end.
+pub(super) fn outage(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Outage>> {
+    Ok(Outage::new(maybe_instant(row, column)?, maybe_instant(row, column + 1)?))
 }
 
 /// A key from [`KEY_COLUMNS`].
@@ -177,7 +183,7 @@ pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
         is_canary: row.get(22)?,
         canary_used: maybe_instant(row, 30)?,
         acknowledged: maybe_instant(row, 23)?,
-        until_unused: until_unused(row, 24, disabled, disabled_until)?.map(Box::new),
+        until_unused: until_unused(row, 24, Outage::new(disabled, disabled_until))?.map(Box::new),
         latest_expires: maybe_instant(row, 29)?,
     })
 }

@@ -12,7 +12,7 @@ use super::convert::HAS_ALARM;
 use super::second_chance::SecondChance;
 use super::{StoreError, convert, open};
 use crate::domain::Instant;
-use crate::domain::key::{Accepted, KeyId, KeyState, is_disabled};
+use crate::domain::key::{Accepted, KeyId, KeyState, Outage};
 use crate::domain::secret::KeyHash;
 use crate::domain::source::AllowedSources;
 use crate::domain::until_unused::UntilUnused;
@@ -74,9 +74,7 @@ pub type KeyCounts = [(KeyState, i64); 6];
 pub struct KnownKey {
     /// SHA-256 of its text.
     pub hash: KeyHash,
-    pub disabled: Option<Instant>,
-    /// The instant from which it is accepted again.
-    pub disabled_until: Option<Instant>,
+    pub outage: Option<Outage>,
     pub allowed_sources: AllowedSources,
     /// A predecessor that ends when it is no longer used, with its last recorded use.
     pub until_unused: Option<Box<(UntilUnused, Option<Instant>)>>,
@@ -193,7 +191,7 @@ impl Lookup {
             self.continuity.check(&self.connection, &self.path)?;
             self.version = Some(version);
         }
-        // Those that were evicted and read again stand in the list more than once.
+        // The list has those that were evicted and read again more than once.
         if self.kept_until_unused.len() > MOST_KEPT {
             self.drop_until_unused();
         }
@@ -217,8 +215,11 @@ impl Lookup {
         Ok(())
     }
 
+    /// The cached key of a text. An ID that is not cached is compared too, with a hash that no text has.
     fn kept(&self, (id, hash): Claim<'_>) -> Option<&KnownKey> {
-        self.kept.get(&id).filter(|key| key.hash.matches(hash))
+        let key = self.kept.get(&id);
+        let none = KeyHash::from_bytes([0; 32]);
+        if key.map_or(&none, |key| &key.hash).matches(hash) { key } else { None }
     }
 
     fn result(&self, (id, _): Claim<'_>, found: &Match) -> LookupResult<'_> {
@@ -304,10 +305,10 @@ impl Lookup {
         ))?;
         let rows = statement.query_map([now.timestamp()], |row| {
             let expires: i64 = row.get(0)?;
-            let (disabled, until) = (convert::maybe_instant(row, 1)?, convert::maybe_instant(row, 2)?);
+            let outage = convert::outage(row, 1)?;
             let last_used = convert::maybe_instant(row, 3)?;
-            let rule = convert::until_unused(row, 4, disabled, until)?;
-            let counted = if is_disabled(disabled, until, now) {
+            let rule = convert::until_unused(row, 4, outage)?;
+            let counted = if outage.is_some_and(|outage| outage.covers(now)) {
                 KeyState::Disabled
             } else if expires <= soon {
                 KeyState::ExpiresSoon
@@ -333,8 +334,8 @@ impl Lookup {
         let (key, tombstone, is_canary) = self
             .connection
             .prepare_cached(
-                "SELECT (SELECT hash FROM keys WHERE key_id = ?1), (SELECT hash FROM tombstones WHERE key_id = ?1), \
-                 (SELECT canary FROM keys WHERE key_id = ?1) IS TRUE",
+                "SELECT k.hash, t.hash, k.canary IS TRUE FROM (SELECT ?1 AS id) q \
+                 LEFT JOIN keys k ON k.key_id = q.id LEFT JOIN tombstones t ON t.key_id = q.id",
             )
             .and_then(|mut statement| {
                 statement.query_row([id.as_str()], |row| {
@@ -382,14 +383,12 @@ impl Lookup {
                             key_type: convert::key_type(row, 4)?,
                             expires: convert::instant(row, 5)?,
                         };
-                        let (disabled, disabled_until) =
-                            (convert::maybe_instant(row, 6)?, convert::maybe_instant(row, 7)?);
+                        let outage = convert::outage(row, 6)?;
                         Ok(KnownKey {
                             hash: KeyHash::from_bytes(row.get(0)?),
-                            disabled,
-                            disabled_until,
+                            outage,
                             allowed_sources: convert::allowed_sources(row, 8)?,
-                            until_unused: match convert::until_unused(row, 10, disabled, disabled_until)? {
+                            until_unused: match convert::until_unused(row, 10, outage)? {
                                 Some(rule) => Some(Box::new((rule, convert::maybe_instant(row, 9)?))),
                                 None => None,
                             },

@@ -183,19 +183,24 @@ impl UsageWriter {
         until: Instant,
         gaps: &[Gap],
     ) -> Result<bool, StoreError> {
-        self.transact(|transaction| {
-            gaps.iter().try_for_each(|gap| recording::add_gap(transaction, *gap))?;
-            recording::prune_gaps(transaction)?;
-            registration.advance(transaction, until)
-        })
+        self.write_gaps(gaps, |transaction| registration.advance(transaction, until))
     }
 
     /// Ends the registration: everything is written, apart from these gaps.
     pub fn unregister(&mut self, registration: &Registration, gaps: &[Gap]) -> Result<(), StoreError> {
+        self.write_gaps(gaps, |transaction| registration.end(transaction))
+    }
+
+    /// Adds gaps and deletes those that no key depends on, with another change of the book.
+    fn write_gaps<T>(
+        &mut self,
+        gaps: &[Gap],
+        f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         self.transact(|transaction| {
             gaps.iter().try_for_each(|gap| recording::add_gap(transaction, *gap))?;
             recording::prune_gaps(transaction)?;
-            registration.end(transaction)
+            f(transaction)
         })
     }
 

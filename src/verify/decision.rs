@@ -6,7 +6,7 @@ use std::sync::Arc;
 use strum::IntoStaticStr;
 
 use crate::domain::Instant;
-use crate::domain::key::{Accepted, KeyId, is_disabled};
+use crate::domain::key::{Accepted, KeyId, Outage};
 use crate::domain::secret::KeyHash;
 use crate::domain::text::fold;
 use crate::domain::token;
@@ -145,8 +145,8 @@ impl Question {
             return refused(Reason::Expired, Some(id));
         }
         // An outage is over once the clock has shown its end, and not longer than announced where the clock is set back.
-        let is_over = key.disabled_until.is_some_and(|until| until <= moment.latest);
-        if !is_over && is_disabled(key.disabled, key.disabled_until, moment.clock) {
+        let is_over = |outage: &Outage| outage.until.is_some_and(|until| until <= moment.latest);
+        if key.outage.is_some_and(|outage| !is_over(&outage) && outage.covers(moment.clock)) {
             return refused(Reason::Disabled, Some(id));
         }
         if !key.allowed_sources.allow(self.source) {

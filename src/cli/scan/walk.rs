@@ -145,7 +145,7 @@ impl<'a> Scan<'a> {
         match hidden_input::unbuffered() {
             Ok(file) => {
                 let input = Input { scan: self, input: Patient { scan: self, input: file } };
-                // What is found is reported at once, since the input may go on for long.
+                // What is found is reported at once, since the input may have no end.
                 self.read(input, &without_secrets(self.stdin_name), 1, stream, events)
             }
             Err(error) => unreadable(events, Some(Path::new(self.stdin_name)), &error.to_string()),

@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 
 use super::read::{get, tombstone};
 use crate::domain::Instant;
-use crate::domain::key::{Key, KeyId, NewKey, Purpose};
+use crate::domain::key::{Key, KeyId, NewKey, Outage, Purpose};
 use crate::domain::secret::KeyHash;
 use crate::domain::source::AllowedSources;
 use crate::domain::text::{Name, Note};
@@ -152,14 +152,6 @@ pub(crate) struct ReplacedKey {
     pub outage: Option<Outage>,
     /// How long it must be unused to end before it expires, and from when that counts.
     pub unused: Option<(TimeDelta, Instant)>,
-}
-
-/// A key that is disabled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outage {
-    pub since: Instant,
-    /// The instant from which it is accepted again; none: when it is enabled again.
-    pub until: Option<Instant>,
 }
 
 /// Gives a rotated key its successor and its end.

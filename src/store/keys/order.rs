@@ -63,10 +63,7 @@ impl KeySort {
             Self::KeyId => vec![],
             Self::Platform => vec![key.kind.platform().unwrap_or_default().to_owned().into()],
             Self::Expires => vec![key.expires.timestamp().into()],
-            Self::State => vec![
-                i64::from(key.disabled.is_some() && key.disabled_until.is_none()).into(),
-                key.expires.timestamp().into(),
-            ],
+            Self::State => vec![i64::from(key.stays_disabled()).into(), key.expires.timestamp().into()],
             Self::Creator => vec![users::sort_email(&key.creator).into()],
             Self::LastUsed => vec![key.last_used.map_or(0, |at| at.timestamp()).into()],
         }

@@ -55,13 +55,13 @@ pub fn table(app: &App, title: &str, sources: &[UsedSource], page: &mut Page<'_>
     let widths = || sources.iter().map(|used| used.label().width());
     let longest = widths().max().unwrap_or_default();
     let needed = widths().filter(|width| *width <= ADDRESS).max().unwrap_or_default();
-    let room = |columns: &[Column], gap: usize| {
+    let space = |columns: &[Column], gap: usize| {
         page.width.saturating_sub(columns.iter().map(|column| column.width() + gap).sum())
     };
     let shapes = || SHAPES.into_iter().map(|shape| (columns(app, sources, shape), shape.2));
-    let fitting = shapes().find(|(columns, gap)| room(columns, *gap) >= needed);
+    let fitting = shapes().find(|(columns, gap)| space(columns, *gap) >= needed);
     let Some((columns, gap)) = fitting.or_else(|| shapes().next_back()) else { return };
-    let address = room(&columns, gap).min(longest.max("ADDRESS".len()));
+    let address = space(&columns, gap).min(longest.max("ADDRESS".len()));
     let theme = page.theme();
     let row = |first: &str, cells: &dyn Fn(&Column) -> String| -> Vec<String> {
         let rest = columns.iter().map(|column| format!("{:gap$}{}", "", cells(column)));

@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 
 use crate::config::settings::Settings;
 use crate::desk::{Ending, Rotated, text};
-use crate::domain::Instant;
 use crate::domain::key::Key;
 use crate::domain::text::fold;
 
@@ -71,7 +70,7 @@ impl Rotate {
             Some(selection) if selection.single().is_some_and(|key| key.ended(selection.now).is_some()) => {
                 &[Reason::Replace]
             }
-            Some(selection) if selection.single().is_some_and(|key| stays_disabled(key, selection.now)) => {
+            Some(selection) if selection.single().is_some_and(Key::stays_disabled) => {
                 &[Reason::PlannedDisabled, Reason::Leaked]
             }
             _ => &[Reason::Planned, Reason::Leaked],
@@ -201,11 +200,6 @@ impl Dialog for Rotate {
         }
         Reveal::successors(successors).map_or(Flow::Close, Flow::swap)
     }
-}
-
-/// Whether a key is disabled until it is enabled again.
-fn stays_disabled(key: &Key, now: Instant) -> bool {
-    key.is_disabled(now) && key.disabled_until.is_none()
 }
 
 /// The new key, with a sentence about the old one. `before` are old keys as they were.

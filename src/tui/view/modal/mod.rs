@@ -36,7 +36,7 @@ pub fn draw(app: &App, modal: &Modal, area: Rect, canvas: &mut Canvas<'_>) -> Cu
     let width = match modal {
         Modal::Reveal(_) => usize::from(area.width),
         Modal::Reading(reading) => match reading.page {
-            // The sources are a table: on a wide screen there is room for exact times.
+            // The sources are a table: a wide screen has space for exact times.
             app_reading::Page::Key { .. } => framed.min(if area.width < 120 { 70 } else { 92 }),
             app_reading::Page::User { .. } => framed.min(70),
             _ => framed.min(84),

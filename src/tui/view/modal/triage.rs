@@ -62,8 +62,7 @@ fn state(found: &Identified, appearance: &Appearance) -> (String, Style) {
         FoundState::Canary => (glyphs.canary, theme.warning),
         FoundState::Unknown | FoundState::Foreign | FoundState::Malformed => (glyphs.expired, theme.dim),
     };
-    let unproven = if found.doubt().is_some() { " (unproven)" } else { "" };
-    (format!("{sign} {}{unproven}", found.state.label()), style)
+    (format!("{sign} {}{}", found.state.label(), found.unproven_mark()), style)
 }
 
 fn draw(app: &App, found: &Identified, page: &mut Page<'_>) {
@@ -71,8 +70,8 @@ fn draw(app: &App, found: &Identified, page: &mut Page<'_>) {
     let (word, style) = state(found, page.appearance);
     page.line(Span::styled(word, style));
     page.text(&found.verdict(&app.shared.zone(), app.shared.now), theme.text);
-    if let Some(doubt) = found.doubt() {
-        page.text(&doubt, theme.warning);
+    if let Some(caveat) = found.caveat() {
+        page.text(&caveat, theme.warning);
     }
     page.blank().facts(&[("Key", &found.text.displayed())]);
     for (name, value) in
