@@ -22,8 +22,10 @@ pub mod key_filter;
 #[cfg(feature = "app")]
 pub mod key_finder;
 pub mod known_head;
+pub mod location;
 #[cfg(feature = "app")]
 pub mod platform;
+pub mod postgres_url;
 pub mod secret;
 pub mod since;
 pub mod source;
