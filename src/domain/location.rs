@@ -86,7 +86,8 @@ mod tests {
     fn the_scheme_decides() {
         assert!(matches!(parse("postgres://db.internal/keydesk"), Ok(Location::Postgres(_))));
         assert!(matches!(parse("postgresql:///keydesk"), Ok(Location::Postgres(_))));
-        for path in ["keydesk.db", "/var/lib/keydesk/keydesk.db", "postgres:/x", "./postgres://x", "a b://c"] {
+        for path in ["keydesk.db", "/var/lib/keydesk/keydesk.db", "postgres:/x", "./postgres://x", "a b://c"]
+        {
             assert_eq!(parse(path), Ok(Location::File(path.into())), "{path}");
         }
     }

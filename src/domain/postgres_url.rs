@@ -246,21 +246,18 @@ impl Settings {
             return Ok(());
         }
         for part in text.split(',') {
-            let (host, port) = match part.strip_prefix('[') {
-                Some(rest) => {
-                    let (address, port) = rest.split_once(']').ok_or(UrlError::Host)?;
-                    let address: std::net::Ipv6Addr = address.parse().map_err(|_| UrlError::Host)?;
-                    let port = match port.strip_prefix(':') {
-                        Some(port) => port,
-                        None if port.is_empty() => "",
-                        None => return Err(UrlError::Host),
-                    };
-                    (address.to_string(), port)
-                }
-                None => {
-                    let (host, port) = part.split_once(':').unwrap_or((part, ""));
-                    (decode(host)?, port)
-                }
+            let (host, port) = if let Some(rest) = part.strip_prefix('[') {
+                let (address, port) = rest.split_once(']').ok_or(UrlError::Host)?;
+                let address: std::net::Ipv6Addr = address.parse().map_err(|_| UrlError::Host)?;
+                let port = match port.strip_prefix(':') {
+                    Some(port) => port,
+                    None if port.is_empty() => "",
+                    None => return Err(UrlError::Host),
+                };
+                (address.to_string(), port)
+            } else {
+                let (host, port) = part.split_once(':').unwrap_or((part, ""));
+                (decode(host)?, port)
             };
             if !host.is_empty() {
                 self.hosts.push(host.parse()?);

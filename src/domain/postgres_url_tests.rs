@@ -75,10 +75,7 @@ fn invalid_urls_say_what_is_wrong() {
         ("postgres://h/a/b", UrlError::Character),
         ("postgres://h/x?sslmode", UrlError::NoValue),
         ("postgres://h/x?options=-cjit=off", unknown("options")),
-        (
-            "postgres://h/x?sslmode=full",
-            UrlError::Value { keyword: "sslmode", value: "full".into() },
-        ),
+        ("postgres://h/x?sslmode=full", UrlError::Value { keyword: "sslmode", value: "full".into() }),
         (
             "postgres://h/x?target_session_attrs=standby",
             UrlError::Value { keyword: "target_session_attrs", value: "standby".into() },
@@ -98,7 +95,11 @@ fn only_loopback_addresses_and_sockets_may_be_used_without_tls() {
     };
     for host in ["localhost", "127.0.0.1", "127.1.2.3", "[::1]", "[::ffff:127.0.0.1]", "%2Ftmp"] {
         assert_eq!(encryption(&format!("postgres://{host}/x")), Ok(Encryption::None), "{host}");
-        assert_eq!(encryption(&format!("postgres://{host}/x?sslmode=disable")), Ok(Encryption::None), "{host}");
+        assert_eq!(
+            encryption(&format!("postgres://{host}/x?sslmode=disable")),
+            Ok(Encryption::None),
+            "{host}"
+        );
     }
     for host in ["db.internal", "10.0.0.1", "[2001:db8::1]", "localhost.example.com", "[::ffff:10.0.0.1]"] {
         for mode in ["", "?sslmode=require", "?sslmode=verify-ca", "?sslmode=verify-full"] {
