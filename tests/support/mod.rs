@@ -12,6 +12,8 @@
 pub mod display;
 pub mod endpoint;
 pub mod home;
+pub mod keeper;
+pub mod postgres;
 pub mod proxies;
 pub mod pty;
 pub mod small_disk;
