@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::continuity::{Continuity, FileWatch};
 use super::convert::HAS_ALARM;
+use super::id_row::{IdRow, Match};
 use super::second_chance::SecondChance;
 use super::{StoreError, convert, open};
 use crate::domain::Instant;
@@ -20,6 +21,9 @@ use crate::domain::until_unused::UntilUnused;
 /// Maximum number of cached keys, at 300 bytes each: what a hash table of 65,536 places holds.
 pub(crate) const MOST_KEPT: usize = 57_344;
 
+/// Maximum number of cached IDs of rejected texts, at 120 bytes each: what a hash table of 16,384 places holds.
+const MOST_REJECTED_KEPT: usize = 14_336;
+
 /// A read-only connection with a cache.
 ///
 /// Each verification reads SQLite's change counter (`PRAGMA data_version`). After a committed change, the number that
@@ -27,8 +31,10 @@ pub(crate) const MOST_KEPT: usize = 57_344;
 /// not advance it. Keys that end when they are no longer used depend on that too, and are dropped after any change. The
 /// file itself is checked too: see [`Continuity`].
 ///
-/// Only keys that may be accepted are cached. For all other texts the same statement runs, whether the ID exists, existed,
-/// is cached or is that of a canary key, so that the duration of a rejection reveals nothing about an ID.
+/// Keys that may be accepted are cached, and found only with their own text. What the database has for the ID of any other
+/// text, whatever that is, is cached separately, once such a text was presented. So the first text with an ID that is
+/// rejected costs a read and the next ones cost none, whether the ID exists, existed, is in use, is that of a canary key, or
+/// never was: the duration of a rejection reveals nothing about an ID. Rejected texts push no key out of the cache.
 #[derive(Debug)]
 pub struct Lookup {
     connection: Connection,
@@ -40,6 +46,8 @@ pub struct Lookup {
     kept: SecondChance<KeyId, KnownKey>,
     /// Those of them that end when they are no longer used.
     kept_until_unused: Vec<KeyId>,
+    /// For the IDs of rejected texts.
+    rejected: SecondChance<KeyId, IdRow>,
 }
 
 /// A presented text: its key ID, and the hash of the whole text.
@@ -55,14 +63,6 @@ pub enum LookupResult<'a> {
     /// The text of a canary key.
     Canary,
     /// Not the text of a key, whether or not its ID exists.
-    Nothing,
-}
-
-/// The same with the key borrowed from the cache.
-enum Match {
-    Kept,
-    Deleted,
-    Canary,
     Nothing,
 }
 
@@ -95,7 +95,6 @@ impl Lookup {
         connection
             .busy_timeout(patience)
             .map_err(|error| StoreError::from_sqlite(&error, "opening it", path))?;
-        let kept = SecondChance::new(MOST_KEPT);
         let mut lookup = Self {
             connection,
             path: path.to_owned(),
@@ -103,8 +102,9 @@ impl Lookup {
             generation: None,
             file,
             continuity,
-            kept,
+            kept: SecondChance::new(MOST_KEPT),
             kept_until_unused: Vec::new(),
+            rejected: SecondChance::new(MOST_REJECTED_KEPT),
         };
         lookup.renew()?;
         Ok(lookup)
@@ -117,13 +117,13 @@ impl Lookup {
         judge: impl FnOnce(LookupResult<'_>) -> T,
     ) -> Result<T, StoreError> {
         self.renew()?;
-        if let Some(key) = self.kept(claim) {
-            return Ok(judge(LookupResult::Key(key)));
+        if let Some(cached) = self.cached(claim) {
+            return Ok(judge(cached));
         }
         self.kept.evict_for(1);
         let found = self.read(claim)?;
         self.confirm_file()?;
-        Ok(judge(self.result(claim, &found)))
+        Ok(judge(self.result(claim, found)))
     }
 
     /// Looks up several texts in one read. `judge` gets the results in order, or none where this fails.
@@ -134,15 +134,13 @@ impl Lookup {
     ) -> Result<(), StoreError> {
         self.renew()?;
         let asked = claims.clone().count();
-        let mut kept = Vec::with_capacity(asked);
-        kept.extend(claims.clone().map_while(|claim| self.kept(claim)));
-        if kept.len() == asked {
-            for key in kept {
-                judge(LookupResult::Key(key));
-            }
+        let mut cached = Vec::with_capacity(asked);
+        cached.extend(claims.clone().map_while(|claim| self.cached(claim)));
+        if cached.len() == asked {
+            cached.into_iter().for_each(judge);
             return Ok(());
         }
-        drop(kept);
+        drop(cached);
         // Now, so that what is found from here on stays until it is judged.
         self.kept.evict_for(asked);
         let found = if asked == 1 {
@@ -152,13 +150,13 @@ impl Lookup {
             self.execute("BEGIN")?;
             let found: Result<Vec<Match>, _> = claims
                 .clone()
-                .map(|claim| if self.kept(claim).is_some() { Ok(Match::Kept) } else { self.read(claim) })
+                .map(|claim| self.cached(claim).map(Match::from).map_or_else(|| self.read(claim), Ok))
                 .collect();
             self.execute("COMMIT")?;
             found
         }?;
         self.confirm_file()?;
-        for (claim, found) in claims.zip(&found) {
+        for (claim, found) in claims.zip(found) {
             judge(self.result(claim, found));
         }
         Ok(())
@@ -185,6 +183,7 @@ impl Lookup {
             if generation.is_none() || generation != self.generation {
                 self.kept.clear();
                 self.kept_until_unused.clear();
+                self.rejected.clear();
             }
             self.drop_until_unused();
             self.generation = generation;
@@ -215,6 +214,19 @@ impl Lookup {
         Ok(())
     }
 
+    /// What is cached for a text.
+    fn cached(&self, claim: Claim<'_>) -> Option<LookupResult<'_>> {
+        if let Some(key) = self.kept(claim) {
+            return Some(LookupResult::Key(key));
+        }
+        let (id, hash) = claim;
+        match self.rejected.get(&id)?.compare(hash) {
+            // Rejected was another text.
+            Match::Key => None,
+            found => Some(self.result(claim, found)),
+        }
+    }
+
     /// The cached key of a text. An ID that is not cached is compared too, with a hash that no text has.
     fn kept(&self, (id, hash): Claim<'_>) -> Option<&KnownKey> {
         let key = self.kept.get(&id);
@@ -222,9 +234,9 @@ impl Lookup {
         if key.map_or(&none, |key| &key.hash).matches(hash) { key } else { None }
     }
 
-    fn result(&self, (id, _): Claim<'_>, found: &Match) -> LookupResult<'_> {
+    fn result(&self, (id, _): Claim<'_>, found: Match) -> LookupResult<'_> {
         match found {
-            Match::Kept => self.kept.get(&id).map_or(LookupResult::Nothing, LookupResult::Key),
+            Match::Key => self.kept.get(&id).map_or(LookupResult::Nothing, LookupResult::Key),
             Match::Deleted => LookupResult::Deleted,
             Match::Canary => LookupResult::Canary,
             Match::Nothing => LookupResult::Nothing,
@@ -328,38 +340,29 @@ impl Lookup {
             .map_err(|error| StoreError::from_sqlite(&error, "counting canary keys", &self.path))
     }
 
-    /// Reads what the database has for a text. Caches a key.
+    /// Reads what the database has for a text, and caches it.
     fn read(&mut self, claim: Claim<'_>) -> Result<Match, StoreError> {
         let (id, hash) = claim;
-        let (key, tombstone, is_canary) = self
-            .connection
-            .prepare_cached(
-                "SELECT k.hash, t.hash, k.canary IS TRUE FROM (SELECT ?1 AS id) q \
-                 LEFT JOIN keys k ON k.key_id = q.id LEFT JOIN tombstones t ON t.key_id = q.id",
-            )
-            .and_then(|mut statement| {
-                statement.query_row([id.as_str()], |row| {
-                    // Without a hash, one that no text has: the comparison always takes place.
-                    let hash = |column| row.get::<_, Option<[u8; 32]>>(column).map(Option::unwrap_or_default);
-                    Ok((KeyHash::from_bytes(hash(0)?), KeyHash::from_bytes(hash(1)?), row.get::<_, bool>(2)?))
-                })
-            })
-            .map_err(|error| self.fault(&error))?;
-        match (key.matches(hash), tombstone.matches(hash)) {
-            (false, false) => Ok(Match::Nothing),
-            (false, true) => Ok(Match::Deleted),
-            (true, _) if is_canary => Ok(Match::Canary),
-            (true, _) => match self.read_key(id)? {
-                Some(key) => {
-                    if key.until_unused.is_some() {
-                        self.kept_until_unused.push(id);
-                    }
-                    self.kept.insert(id, key);
-                    Ok(Match::Kept)
+        let row = IdRow::read(&self.connection, id).map_err(|error| self.fault(&error))?;
+        let found = row.compare(hash);
+        if !matches!(found, Match::Key) {
+            // Health checks read the database each time.
+            if id != KeyId::PROBE {
+                self.rejected.evict_for(1);
+                self.rejected.insert(id, row);
+            }
+            return Ok(found);
+        }
+        match self.read_key(id)? {
+            Some(key) => {
+                if key.until_unused.is_some() {
+                    self.kept_until_unused.push(id);
                 }
-                // Deleted between the two reads.
-                None => Ok(Match::Deleted),
-            },
+                self.kept.insert(id, key);
+                Ok(Match::Key)
+            }
+            // Deleted between the two reads.
+            None => Ok(Match::Deleted),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod continuity;
 mod convert;
 pub mod database;
 mod error;
+mod id_row;
 pub mod inspect;
 #[cfg(feature = "app")]
 pub mod keys;

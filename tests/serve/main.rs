@@ -13,6 +13,7 @@ mod lifecycle;
 mod outages;
 mod races;
 mod recording_book;
+mod rejected_ids;
 mod timing;
 mod until_unused;
 mod usage_at_speed;
