@@ -12,7 +12,9 @@ use crate::cli::values;
 use crate::domain::expiry;
 use crate::domain::key::KeyType;
 use crate::host;
-use crate::serve::{self, Bounds, ListenAddress, Options, Reach, ServeError, TrustedProxies};
+use crate::serve::{
+    self, Bounds, ListenAddress, Options, Reach, RequiredKind, Restriction, ServeError, TrustedProxies,
+};
 use crate::store::{StoreError, keys};
 use chrono::TimeDelta;
 
@@ -22,13 +24,14 @@ const EXAMPLES: Examples = Examples(&[
     ("keydesk serve --unix /run/keydesk/auth.sock --unix-mode 666 \\\n    --trusted-proxy unix", ""),
 ]);
 
-/// Run the forward-auth endpoint for nginx, Caddy, Traefik
+/// Run the forward-auth endpoint for nginx, Caddy, Traefik, Envoy, HAProxy
 ///
-/// /auth and /auth/APPLICATION respond with 204 when the key is valid, with 401 when it is not. /healthz reports
-/// whether the database can be read. /metrics serves Prometheus metrics.
+/// /auth and /auth/APPLICATION respond with 204 when the key is valid, with 401 when it is not. For Envoy, which appends
+/// the path of the request, /envoy/-/... and /envoy/APPLICATION/... respond with 200 or 401. /healthz reports whether the
+/// database can be read. /metrics serves Prometheus metrics.
 ///
 /// Rejected requests are logged to standard error. Set KEYDESK_LOG=keydesk=debug to log accepted requests too. The
-/// README has configuration examples for nginx, Caddy, Traefik and systemd.
+/// README has configuration examples for nginx, Caddy, Traefik, Envoy, HAProxy and systemd.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -48,6 +51,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TYPE",
         value_parser = values::one_of(KeyType::ALL, KeyType::as_str))]
     require_type: Option<KeyType>,
+    /// Accept only keys of this kind
+    #[arg(long, value_name = "KIND",
+        value_parser = values::one_of(RequiredKind::ALL, RequiredKind::as_str))]
+    require_kind: Option<RequiredKind>,
     /// Trust X-Forwarded-For and X-Real-IP from this address or network, or from the Unix socket ("unix"). Can be repeated
     #[arg(long, value_name = "ADDR")]
     trusted_proxy: Vec<String>,
@@ -94,7 +101,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         reach: if args.allow_remote { Reach::Network } else { Reach::Loopback },
         bounds: Bounds { head: args.max_head, head_timeout, connections: args.max_connections },
         application: context.application.as_deref().map(|name| name.trim().to_owned()),
-        required: args.require_type,
+        restriction: Restriction { key_type: args.require_type, kind: args.require_kind },
         trusted,
         soon: context.settings.expires_soon,
     };

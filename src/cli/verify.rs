@@ -128,6 +128,7 @@ fn print_refused(context: &Context, refusal: Refusal, source: Option<IpAddr>) ->
             Reason::Deleted => "the key was deleted",
             Reason::WrongApplication => "the key belongs to another Application",
             Reason::WrongType => "it is a test key, and only production keys are accepted",
+            Reason::WrongKind => "only keys of the other kind are accepted",
             Reason::SourceNotAllowed if source.is_none() => {
                 "the key has allowed sources: give the source address of the request with --source"
             }

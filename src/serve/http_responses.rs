@@ -60,10 +60,10 @@ impl Default for HeaderCache {
 }
 
 impl HeaderCache {
-    /// 204, with the description of the key for the software behind the proxy.
-    pub(super) fn accepted(&self, key: &Arc<Accepted>) -> Response<Body> {
+    /// An empty response with this status and the description of the key for the software behind the proxy.
+    pub(super) fn accepted(&self, status: StatusCode, key: &Arc<Accepted>) -> Response<Body> {
         let mut response = Response::new(Body::default());
-        *response.status_mut() = StatusCode::NO_CONTENT;
+        *response.status_mut() = status;
         *response.headers_mut() = self.encoded(key).headers();
         response
     }
@@ -178,7 +178,7 @@ mod tests {
             key_type: KeyType::Production,
             expires: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
         };
-        let response = headers.accepted(&Arc::new(key.clone()));
+        let response = headers.accepted(StatusCode::NO_CONTENT, &Arc::new(key.clone()));
         assert_eq!(response.status(), 204);
         assert_eq!(
             header(&response, "x-keydesk-key-name"),
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(header(&response, "cache-control"), "no-store");
         let key = Arc::new(Accepted { name: Name::from_stored("Renamed".into()), ..key });
         for _ in 0..2 {
-            assert_eq!(header(&headers.accepted(&key), "x-keydesk-key-name"), "Renamed");
+            assert_eq!(header(&headers.accepted(StatusCode::OK, &key), "x-keydesk-key-name"), "Renamed");
         }
     }
 

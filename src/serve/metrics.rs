@@ -41,13 +41,13 @@ impl Metrics {
         let registry = Registry::new();
         let decisions = register_int_counter_vec_with_registry!(
             "keydesk_decisions_total",
-            "Decisions of /auth, by outcome and reason.",
+            "Decisions of /auth and /envoy, by outcome and reason.",
             &["outcome", "reason"],
             registry
         )?;
         let seconds = histogram_opts!(
             "keydesk_decision_seconds",
-            "Duration of a decision of /auth, in seconds.",
+            "Duration of a decision of /auth and /envoy, in seconds.",
             BUCKETS.to_vec()
         );
         register_int_gauge_vec_with_registry!(

@@ -9,9 +9,11 @@ mod http_responses;
 mod listen;
 mod metrics;
 mod rejection_log;
+mod restriction;
 mod routes;
 mod source_address;
 mod timed_stream;
+mod trace_id;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,12 +23,12 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::domain::key::KeyType;
 use crate::host::clock;
 use crate::store::lookup::Lookup;
 use crate::verify::{Verifier, VerifyError};
 
 pub(crate) use listen::{ListenAddress, Reach};
+pub(crate) use restriction::{RequiredKind, Restriction};
 pub(crate) use source_address::TrustedProxies;
 
 use batch::Batch;
@@ -60,10 +62,9 @@ pub(crate) struct Options {
     pub listen: Vec<ListenAddress>,
     pub reach: Reach,
     pub bounds: Bounds,
-    /// The Application whose keys are accepted at `/auth`; every one's where there is none.
+    /// The Application whose keys are accepted where the path names none; those of all where there is none.
     pub application: Option<String>,
-    /// The only type of key that is accepted.
-    pub required: Option<KeyType>,
+    pub restriction: Restriction,
     pub trusted: TrustedProxies,
     /// How long before its expiration a key counts as expiring soon.
     pub soon: chrono::TimeDelta,
@@ -111,7 +112,7 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
         metrics,
         trusted: options.trusted,
         application: options.application,
-        required: options.required,
+        restriction: options.restriction,
         headers: HeaderCache::default(),
         rejections: Arc::clone(&rejections),
         census: Mutex::new(Census { lookup, clock: clock::now, soon: options.soon, counted: None }),

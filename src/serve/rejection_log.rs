@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::trace_id::TraceId;
 use crate::domain::key::KeyId;
 use crate::domain::token;
 
@@ -30,6 +31,7 @@ pub(super) struct Line {
     pub key: Option<KeyId>,
     pub from: Option<IpAddr>,
     pub application: Option<Box<str>>,
+    pub trace_id: Option<TraceId>,
 }
 
 #[derive(Debug, Default)]
@@ -114,14 +116,15 @@ impl RejectionLog {
             let lines = std::mem::take(&mut waiting.lines);
             (lines, waiting.rejections.take(reported), waiting.alarms.take(reported))
         };
-        for Line { reason, is_alarm, key, from, application } in lines {
+        for Line { reason, is_alarm, key, from, application, trace_id } in lines {
             let (key, from) = (key.map(tracing::field::display), from.map(tracing::field::display));
+            let trace_id = trace_id.map(tracing::field::display);
             // A key in the path by mistake must not be logged.
             let application = application.as_deref().filter(|name| !token::holds_secret(name));
             if is_alarm {
-                tracing::warn!(key, reason, from, application, "canary key used");
+                tracing::warn!(key, reason, from, application, trace_id, "canary key used");
             } else {
-                tracing::info!(key, reason, from, application, "rejected");
+                tracing::info!(key, reason, from, application, trace_id, "rejected");
             }
         }
         if more > 0 {

@@ -7,28 +7,32 @@ use std::time::Instant;
 
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use super::batch::{Batch, Unavailable};
 use super::http_responses::{self, Body, HeaderCache};
 use super::metrics::{self, Census, Metrics};
 use super::rejection_log::{Line, RejectionLog};
+use super::restriction::Restriction;
 use super::source_address::TrustedProxies;
-use crate::domain::key::{KeyId, KeyType};
+use super::trace_id::TraceId;
+use crate::domain::key::KeyId;
 use crate::verify::credential::{self, CredentialFault};
 use crate::verify::{Accepted, Decision, Question, Reason, Refusal};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
+/// Stands for the name of an Application in the path. An Application of this name is `%2D`.
+const ANY_APPLICATION: &str = "-";
+
 pub(super) struct Shared {
     pub batch: Arc<Batch>,
     pub metrics: Metrics,
     pub trusted: TrustedProxies,
-    /// The Application whose keys are accepted at `/auth`; those of all where there is none.
+    /// The Application whose keys are accepted where the path names none; those of all where there is none.
     pub application: Option<String>,
-    /// The only type of key that is accepted.
-    pub required: Option<KeyType>,
+    pub restriction: Restriction,
     pub headers: HeaderCache,
     pub rejections: Arc<RejectionLog>,
     pub census: Mutex<Census>,
@@ -41,12 +45,40 @@ enum Route {
     NotFound,
 }
 
-/// The parts of a request to `/auth`.
+/// A path at which keys are verified.
+#[derive(Debug, PartialEq, Eq)]
+struct AuthPath<'a> {
+    /// The status of the response to a valid key.
+    accepted: StatusCode,
+    /// The only Application whose keys are accepted, percent-encoded.
+    application: Option<&'a str>,
+}
+
+impl<'a> AuthPath<'a> {
+    fn parse(path: &'a str) -> Option<Self> {
+        if path == "/auth" {
+            return Some(Self { accepted: StatusCode::NO_CONTENT, application: None });
+        }
+        if let Some(name) = path.strip_prefix("/auth/") {
+            let is_name = !name.is_empty() && !name.contains('/');
+            return is_name.then_some(Self { accepted: StatusCode::NO_CONTENT, application: Some(name) });
+        }
+        // Envoy appends the path of the client, of which nothing is interpreted. It accepts no other status than 200.
+        let (name, _) = path.strip_prefix("/envoy/")?.split_once('/')?;
+        let application = (name != ANY_APPLICATION).then_some(name);
+        (!name.is_empty()).then_some(Self { accepted: StatusCode::OK, application })
+    }
+}
+
+/// The parts of a request for a verification.
 struct Presented {
     began: Instant,
+    /// The status of the response to a valid key.
+    accepted: StatusCode,
     from: Option<IpAddr>,
     /// The requested Application for the response and the log. Bytes that are not UTF-8 are replaced.
     application: Option<Box<str>>,
+    trace_id: Option<TraceId>,
     question: Result<Question, Rejection>,
 }
 
@@ -99,15 +131,8 @@ impl Shared {
     fn route(&self, peer: Option<IpAddr>, request: &Request<Incoming>) -> Route {
         let path = request.uri().path();
         let headers = request.headers();
-        if path == "/auth" {
-            return Route::Auth(self.present(peer, headers, self.application.as_deref().map(str::as_bytes)));
-        }
-        if let Some(name) = path.strip_prefix("/auth/")
-            && !name.is_empty()
-            && !name.contains('/')
-        {
-            let name: Cow<'_, [u8]> = percent_decode_str(name).into();
-            return Route::Auth(self.present(peer, headers, Some(&name)));
+        if let Some(asked) = AuthPath::parse(path) {
+            return Route::Auth(self.present(peer, headers, &asked));
         }
         match path {
             _ if !matches!(*request.method(), Method::GET | Method::HEAD) => Route::NotFound,
@@ -117,18 +142,22 @@ impl Shared {
         }
     }
 
-    fn present(&self, peer: Option<IpAddr>, headers: &HeaderMap, application: Option<&[u8]>) -> Presented {
+    fn present(&self, peer: Option<IpAddr>, headers: &HeaderMap, asked: &AuthPath<'_>) -> Presented {
         let from = self.trusted.source_address(peer, headers);
+        let in_path = asked.application.map(|name| Cow::from(percent_decode_str(name)));
+        let application = in_path.as_deref().or(self.application.as_deref().map(str::as_bytes));
         Presented {
             began: Instant::now(),
+            accepted: asked.accepted,
             from,
             application: application.map(|name| String::from_utf8_lossy(name).into()),
+            trace_id: TraceId::of(headers),
             question: question(headers, application, from),
         }
     }
 
     async fn auth(&self, presented: Presented) -> Response<Body> {
-        let Presented { began, from, application, question } = presented;
+        let Presented { began, accepted, from, application, trace_id, question } = presented;
         let decided = match question {
             Ok(question) => self.batch.decide(question).await.map(|decision| self.restrict(decision)),
             Err(rejection) => Ok(Err(rejection)),
@@ -140,14 +169,15 @@ impl Shared {
                 tracing::debug!(key = %key.id, from = from.map(tracing::field::display), "accepted");
                 self.metrics.accepted(took);
                 verifier.record_use(key.id, from);
-                self.headers.accepted(&key)
+                self.headers.accepted(accepted, &key)
             }
             Ok(Err(rejection)) => {
                 let Rejection { reason, is_alarm, key } = rejection;
                 self.metrics.not_accepted("refused", reason, took);
                 verifier.record_rejection(reason, key, from);
                 let response = http_responses::rejected(application.as_deref());
-                self.rejections.add(Line { reason, is_alarm, key, from, application }, began + took);
+                self.rejections
+                    .add(Line { reason, is_alarm, key, from, application, trace_id }, began + took);
                 response
             }
             Err(Unavailable) => {
@@ -157,13 +187,13 @@ impl Shared {
         }
     }
 
-    /// Rejects accepted keys of another type than the required one.
+    /// Rejects valid keys of another type or kind than the required ones.
     fn restrict(&self, decision: Decision) -> Result<Arc<Accepted>, Rejection> {
         match decision {
-            Decision::Accepted(key) if self.required.is_none_or(|required| required == key.key_type) => {
-                Ok(key)
-            }
-            Decision::Accepted(key) => Err(Refusal { reason: Reason::WrongType, key: Some(key.id) }.into()),
+            Decision::Accepted(key) => match self.restriction.reason_against(&key) {
+                None => Ok(key),
+                Some(reason) => Err(Refusal { reason, key: Some(key.id) }.into()),
+            },
             Decision::Refused(refusal) => Err(refusal.into()),
         }
     }
@@ -191,4 +221,38 @@ fn question(
     let values = |name: &HeaderName| headers.get_all(name).iter().map(HeaderValue::as_bytes);
     let credential = credential::read(values(&AUTHORIZATION), values(&X_API_KEY))?;
     Ok(Question::new(credential.expose(), application, from)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_application_is_taken_from_the_path_as_it_is() {
+        let parsed = |path| AuthPath::parse(path).map(|asked| (asked.accepted.as_u16(), asked.application));
+        for (path, wanted) in [
+            ("/auth", Some((204, None))),
+            ("/auth/-", Some((204, Some("-")))),
+            ("/auth/My%20Shop", Some((204, Some("My%20Shop")))),
+            ("/auth/", None),
+            ("/auth/a/b", None),
+            ("/envoy/-/", Some((200, None))),
+            ("/envoy/-/orders/7", Some((200, None))),
+            ("/envoy/%2D/orders", Some((200, Some("%2D")))),
+            ("/envoy/Shop/", Some((200, Some("Shop")))),
+            ("/envoy/Shop//orders", Some((200, Some("Shop")))),
+            ("/envoy/Shop/../Other/orders", Some((200, Some("Shop")))),
+            ("/envoy/Shop%2f../Other", Some((200, Some("Shop%2f..")))),
+            ("/envoy/../auth", Some((200, Some("..")))),
+            ("/envoy/%2e%2e/healthz", Some((200, Some("%2e%2e")))),
+            ("/envoy/", None),
+            ("/envoy//orders", None),
+            ("/envoy/-", None),
+            ("/envoy/Shop", None),
+            ("/envoy", None),
+            ("/Envoy/-/", None),
+        ] {
+            assert_eq!(parsed(path), wanted, "{path}");
+        }
+    }
 }

@@ -57,6 +57,9 @@ pub enum Reason {
     WrongApplication,
     /// A test key where only production keys are accepted (`keydesk serve --require-type production`).
     WrongType,
+    /// A generic key where only those for third parties are accepted, or the other way round (`keydesk serve
+    /// --require-kind`).
+    WrongKind,
     /// The source address is not one of those that the key is accepted from, or is not known.
     SourceNotAllowed,
     /// A key that must never be used. Raise an alarm.

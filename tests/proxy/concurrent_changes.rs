@@ -55,7 +55,7 @@ fn storm(kind: Kind) {
     let desk = TestDesk::of_today();
     let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
     let api = Api::start();
-    let proxy = Proxy::start(kind, endpoint.address, "/auth/Storefront", api.address);
+    let proxy = Proxy::start(kind, endpoint.address, Some("Storefront"), api.address);
     let keys: RwLock<Vec<Arc<Known>>> = RwLock::default();
     let (done, asked, open) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let new = desk.new_key("Storm", 90);

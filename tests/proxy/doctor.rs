@@ -51,7 +51,7 @@ fn a_correct_proxy_passes() {
         if !have(kind.program()) {
             continue;
         }
-        let proxy = Proxy::start(kind, endpoint.address, "/auth/Storefront", api.address);
+        let proxy = Proxy::start(kind, endpoint.address, Some("Storefront"), api.address);
         let said = look(&home, &format!("http://{}/orders?page=2", proxy.address));
         let found = checks(&said);
         assert_eq!(found.len(), 4, "{said:?}");

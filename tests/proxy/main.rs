@@ -1,15 +1,15 @@
-//! The path of a request: a client, the real nginx or the real Caddy with the configuration of `assets/`, the
-//! endpoint, and an API behind them.
+//! The path of a request: a client, a real proxy with the configuration of `assets/`, the endpoint, and an API behind them.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod concurrent_changes;
+mod connections;
 mod doctor;
 mod readme;
 mod request_path;
-mod systemd_and_traefik;
+mod systemd;
 
 use std::sync::Arc;
 

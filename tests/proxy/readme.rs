@@ -27,7 +27,7 @@ const SKIPPED: [(&str, &str); 6] = [
     ("cargo run --release\n", "builds the program, and runs this test"),
     ("cargo build --release\n", "builds the program; the test has its own build on the path"),
     ("sudo useradd", "adds a user to the system"),
-    ("export KEYDESK_DB", "needs systemd; systemd_and_traefik.rs checks the units"),
+    ("export KEYDESK_DB", "needs systemd; systemd.rs checks the units"),
     ("keydesk backup keydesk-before-upgrade.db\n", "needs the network, and builds the program"),
     ("sudo systemctl disable", "needs systemd"),
 ];
@@ -331,7 +331,7 @@ fn every_exception_is_used() {
         assert!(!block.text.contains('#'), "{}", block.text);
     }
     for block in &all {
-        assert!(["sh", "text", "toml", "rust,no_run"].contains(&block.language), "{block:?}");
+        assert!(["sh", "text", "toml", "yaml", "rust,no_run"].contains(&block.language), "{block:?}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Each answer that a client can get through a proxy.
 
+use std::net::{IpAddr, UdpSocket};
+
 use chrono::TimeDelta;
 use keydesk::desk::{self, Picked};
 use keydesk::domain::text::Name;
@@ -23,6 +25,43 @@ fn caddy_protects_the_api() {
     guards(Kind::Caddy);
 }
 
+#[test]
+fn envoy_protects_the_api() {
+    guards(Kind::Envoy);
+}
+
+#[test]
+fn haproxy_protects_the_api() {
+    guards(Kind::Haproxy);
+}
+
+#[test]
+fn traefik_protects_the_api() {
+    guards(Kind::Traefik);
+}
+
+#[test]
+fn every_example_passes_all_properties_of_a_key_on() {
+    let mut desk = TestDesk::of_today();
+    let created = key(&mut desk, "Checkout");
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let answer = endpoint.get("/auth", &[("X-API-Key", created.secret.expose())]);
+    let properties: Vec<_> =
+        answer.headers.iter().filter(|(name, _)| name.starts_with("x-keydesk-")).collect();
+    assert_eq!(properties.len(), 6, "{answer:?}");
+    for kind in Kind::ALL {
+        let example = kind.example().to_lowercase();
+        for (name, _) in &properties {
+            assert!(example.contains(name), "{kind:?}: {name}");
+        }
+    }
+}
+
+/// Only an address of this machine can be bound.
+fn is_of_this_machine(address: IpAddr) -> bool {
+    UdpSocket::bind((address, 0)).is_ok()
+}
+
 fn guards(kind: Kind) {
     if !have(kind.program()) {
         return;
@@ -38,8 +77,8 @@ fn guards(kind: Kind) {
 
     let endpoint = Endpoint::start(&desk.path(), &["--trusted-proxy", "127.0.0.1"]);
     let api = Api::start();
-    let proxy = Proxy::start(kind, endpoint.address, "/auth", api.address);
-    let others = Proxy::start(kind, endpoint.address, "/auth/Other", api.address);
+    let proxy = Proxy::start(kind, endpoint.address, None, api.address);
+    let others = Proxy::start(kind, endpoint.address, Some("Other"), api.address);
     let address = proxy.address;
     let ask = |secret: &str| {
         Client::to(address).get("/orders?page=2", &[("Authorization", &format!("ApiKey-v1 {secret}"))])
@@ -99,11 +138,10 @@ fn guards(kind: Kind) {
     assert_eq!(ask(secret).status, 200);
     std::thread::sleep(std::time::Duration::from_millis(1_200));
     let used = desk.store.read(|r| keys::get(r, created.key.id)).unwrap().unwrap();
-    assert_eq!(
-        used.last_used_from.as_deref(),
-        Some("127.0.0.1"),
-        "{kind:?}: the proxy says who the client is"
-    );
+    // Envoy reports an address of the machine instead of a loopback address.
+    let from: IpAddr = used.last_used_from.unwrap().parse().unwrap();
+    let is_client = if kind == Kind::Envoy { is_of_this_machine(from) } else { from.is_loopback() };
+    assert!(is_client, "{kind:?}: the proxy says who the client is, not the client: {from}");
     delete(&mut screen, &created);
     is_refused(&ask(secret), "keydesk");
 

@@ -204,6 +204,34 @@ fn test_keys_are_accepted_unless_production_is_required() {
 }
 
 #[test]
+fn keys_of_another_kind_than_the_required_one_are_rejected() {
+    let mut desk = TestDesk::of_today();
+    let mut new = desk.new_key("Braze", 90);
+    new.kind = KeyKind::from_platform(Some("braze".into()));
+    new.key_type = KeyType::Test;
+    let created = desk.create(&new);
+    let third_party = created.secret.expose();
+    let (_, generic) = key(&mut desk, "Nightly");
+    for (kind, accepted, rejected) in
+        [("generic", generic.as_str(), third_party), ("third_party", third_party, generic.as_str())]
+    {
+        let endpoint = Endpoint::start(&desk.path(), &["--require-kind", kind]);
+        assert!(endpoint.accepts(accepted), "{kind}");
+        is_rejected(&endpoint.get("/auth/Storefront", &[("X-API-Key", rejected)]), "Storefront");
+        assert_eq!(endpoint.get("/envoy/-/", &[("X-API-Key", rejected)]).status, 401, "{kind}");
+        let metrics = endpoint.get("/metrics", &[]).body;
+        let counted = "keydesk_decisions_total{outcome=\"refused\",reason=\"wrong_kind\"} 2";
+        assert!(metrics.contains(counted), "{metrics}");
+        let (_, log) = endpoint.stop_and_read_log();
+        assert_eq!(log.iter().filter(|line| line.contains("reason=\"wrong_kind\"")).count(), 2, "{log:?}");
+    }
+    let both =
+        Endpoint::start(&desk.path(), &["--require-kind", "third_party", "--require-type", "production"]);
+    assert!(!both.accepts(third_party), "a test key");
+    assert!(!both.accepts(&generic));
+}
+
+#[test]
 fn other_paths_are_not_found() {
     let desk = TestDesk::of_today();
     let endpoint = Endpoint::start(&desk.path(), &[]);

@@ -206,6 +206,29 @@ fn the_log_contains_the_reason_and_never_the_key() {
     assert!(!log.contains(random), "{log}");
 }
 
+#[test]
+fn a_rejection_is_logged_with_the_trace_id_of_the_request() {
+    let mut desk = TestDesk::of_today();
+    let created = desk.create(&desk.new_key("Canary", 90));
+    let secret = created.secret.expose().to_owned();
+    crate::delete(&mut desk, &created);
+    let endpoint = Endpoint::start(&desk.path(), &[]);
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for value in [traceparent, &traceparent.to_uppercase(), "00-\"x\"-y-01"] {
+        endpoint.get("/auth", &[("X-API-Key", &secret), ("traceparent", value)]);
+    }
+    endpoint
+        .get("/auth", &[("X-API-Key", &secret), ("traceparent", traceparent), ("traceparent", traceparent)]);
+    endpoint.get("/envoy/-/", &[("traceparent", traceparent)]);
+    endpoint.get("/auth", &[]);
+    let (_, log) = endpoint.stop_and_read_log();
+    let rejections: Vec<_> = log.iter().filter(|line| line.contains("rejected")).collect();
+    let ids: Vec<_> =
+        rejections.iter().map(|line| line.split_once("trace_id=").map(|(_, rest)| rest)).collect();
+    let id = Some("4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(ids, [id, None, None, None, id, None], "{rejections:#?}");
+}
+
 /// What a client without pause leaves in the log is bounded, and no rejection is left out of the numbers.
 #[test]
 fn rejections_beyond_a_thousand_in_a_second_are_counted_in_one_line() {

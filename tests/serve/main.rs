@@ -8,6 +8,7 @@ mod abuse;
 mod allowed_sources;
 mod canaries;
 mod contract;
+mod envoy;
 mod faults;
 mod lifecycle;
 mod outages;

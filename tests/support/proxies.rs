@@ -1,25 +1,77 @@
-//! The real nginx and the real Caddy, with the configuration that stands in `assets/`, and an API for them to guard.
+//! The real proxies, with the configuration that stands in `assets/`, and an API for them to guard.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use super::endpoint::Client;
 
 /// Which program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Nginx,
     Caddy,
+    Envoy,
+    Haproxy,
+    Traefik,
 }
 
 impl Kind {
+    pub const ALL: [Self; 5] = [Self::Nginx, Self::Caddy, Self::Envoy, Self::Haproxy, Self::Traefik];
+
     pub fn program(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Caddy => "caddy",
+            Self::Envoy => "envoy",
+            Self::Haproxy => "haproxy",
+            Self::Traefik => "traefik",
         }
+    }
+
+    /// Its example in `assets/`.
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::Nginx => include_str!("../../assets/proxy/nginx.conf"),
+            Self::Caddy => include_str!("../../assets/proxy/Caddyfile"),
+            Self::Envoy => include_str!("../../assets/proxy/envoy.yaml"),
+            Self::Haproxy => include_str!("../../assets/proxy/haproxy.cfg"),
+            Self::Traefik => include_str!("../../assets/proxy/traefik.yml"),
+        }
+    }
+
+    /// The end of the endpoint's address in the example, and what takes its place for the keys of one Application.
+    fn application(self, name: &str) -> (&'static str, String) {
+        match self {
+            Self::Nginx => ("keydesk/auth;", format!("keydesk/auth/{name};")),
+            Self::Caddy => ("uri /auth\n", format!("uri /auth/{name}\n")),
+            Self::Envoy => ("path_prefix: /envoy/-\n", format!("path_prefix: /envoy/{name}\n")),
+            Self::Haproxy => (":7766/auth\n    http-request", format!(":7766/auth/{name}\n    http-request")),
+            Self::Traefik => (":7766/auth\n        #", format!(":7766/auth/{name}\n        #")),
+        }
+    }
+
+    /// The address of each part of the example with this address and port in its place.
+    fn replaced(self, example: &str, part: &str, address: SocketAddr) -> String {
+        let new = match self {
+            Self::Envoy => format!("address: {}, port_value: {}", address.ip(), address.port()),
+            _ => address.to_string(),
+        };
+        let old = match (self, part) {
+            // The second example has an address that other machines cannot reach, in a line of its own.
+            (Self::Nginx | Self::Haproxy, "8080") => "127.0.0.1:8080".to_owned(),
+            (Self::Caddy, "8080") => return example.replace(":8080 {", &format!(":{} {{", address.port())),
+            // The address that Traefik listens at is in its static configuration.
+            (Self::Traefik, "8080") => return example.to_owned(),
+            (Self::Envoy, port) => format!("address: 127.0.0.1, port_value: {port}"),
+            (_, port) => format!("127.0.0.1:{port}"),
+        };
+        assert!(example.contains(&old), "the example of {self:?} does not say {old:?}");
+        example.replace(&old, &new)
     }
 }
 
@@ -34,24 +86,33 @@ pub struct Api {
     pub address: SocketAddr,
     /// The heads of the requests that reached it, in lower case.
     pub seen: Arc<Mutex<Vec<String>>>,
+    /// How many connections it has accepted.
+    pub connections: Arc<AtomicUsize>,
 }
 
 impl Api {
     pub fn start() -> Self {
+        Self::answering("200 OK")
+    }
+
+    /// With this status instead of 200.
+    pub fn answering(status: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let all = Arc::clone(&seen);
+        let connections = Arc::<AtomicUsize>::default();
+        let (all, accepted) = (Arc::clone(&seen), Arc::clone(&connections));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
+                accepted.fetch_add(1, Ordering::SeqCst);
                 let all = Arc::clone(&all);
-                std::thread::spawn(move || drop(Self::answer(stream, &all)));
+                std::thread::spawn(move || drop(Self::answer(stream, status, &all)));
             }
         });
-        Self { address, seen }
+        Self { address, seen, connections }
     }
 
-    fn answer(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    fn answer(stream: TcpStream, status: &str, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream);
         loop {
@@ -67,7 +128,13 @@ impl Api {
             });
             let body = key.unwrap_or_default();
             seen.lock().expect("a list").push(head.to_lowercase());
-            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            // RFC 9110, section 8.6.
+            let length = if status.starts_with("204") {
+                String::new()
+            } else {
+                format!("Content-Length: {}\r\n", body.len())
+            };
+            let answer = format!("HTTP/1.1 {status}\r\n{length}\r\n{body}");
             reader.get_mut().write_all(answer.as_bytes())?;
         }
     }
@@ -81,25 +148,18 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts it with the example of `assets/`, whose addresses are replaced; `path` is the endpoint's.
-    pub fn start(kind: Kind, endpoint: SocketAddr, path: &str, api: SocketAddr) -> Self {
+    /// Starts it with the example of `assets/`, whose addresses are replaced, for the keys of one Application or of all.
+    pub fn start(kind: Kind, endpoint: SocketAddr, application: Option<&str>, api: SocketAddr) -> Self {
         let address = free_port();
-        let example = match kind {
-            Kind::Nginx => include_str!("../../assets/proxy/nginx.conf"),
-            Kind::Caddy => include_str!("../../assets/proxy/Caddyfile"),
-        };
-        let auth = match kind {
-            Kind::Nginx => ("keydesk/auth;", format!("keydesk{path};")),
-            Kind::Caddy => ("uri /auth\n", format!("uri {path}\n")),
-        };
-        for replaced in ["127.0.0.1:7766", "127.0.0.1:3000", ":8080", auth.0] {
-            assert!(example.contains(replaced), "the example does not say {replaced:?}");
+        let mut example = kind.example().to_owned();
+        if let Some(name) = application {
+            let (old, new) = kind.application(name);
+            assert_eq!(example.matches(old).count(), 1, "{old:?} in the example of {kind:?}");
+            example = example.replace(old, &new);
         }
-        let example = example
-            .replace("127.0.0.1:7766", &endpoint.to_string())
-            .replace("127.0.0.1:3000", &api.to_string())
-            .replace(":8080", &format!(":{}", address.port()))
-            .replace(auth.0, &auth.1);
+        for (part, address) in [("7766", endpoint), ("3000", api), ("8080", address)] {
+            example = kind.replaced(&example, part, address);
+        }
         Self::with(kind, &example, address)
     }
 
@@ -109,29 +169,52 @@ impl Proxy {
         let mut command = Command::new(kind.program());
         command.current_dir(folder.path()).env("HOME", folder.path());
         command.env("XDG_DATA_HOME", folder.path()).env("XDG_CONFIG_HOME", folder.path());
-        let config = folder.path().join("config");
+        // Envoy and Traefik choose the format by the ending.
+        let name = if matches!(kind, Kind::Envoy | Kind::Traefik) { "config.yaml" } else { "config" };
+        let config = folder.path().join(name);
+        let mut text = site.to_owned();
         match kind {
             Kind::Nginx => {
-                std::fs::write(&config, around(folder.path(), site)).expect("a file");
+                text = around(folder.path(), site);
                 command.arg("-p").arg(folder.path()).arg("-c").arg(&config);
             }
             Kind::Caddy => {
                 // Its own port for administration would clash with that of another test.
-                std::fs::write(&config, format!("{{\n\tadmin off\n}}\n{site}")).expect("a file");
+                text = format!("{{\n\tadmin off\n}}\n{site}");
                 command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&config);
             }
+            Kind::Envoy => {
+                command.args(["--use-dynamic-base-id", "--concurrency", "1", "-c"]).arg(&config);
+            }
+            Kind::Haproxy => {
+                let script = folder.path().join("haproxy.lua");
+                std::fs::write(&script, include_str!("../../assets/proxy/haproxy.lua")).expect("a file");
+                text = site.replace("/etc/haproxy/haproxy.lua", &script.display().to_string());
+                command.arg("-db").arg("-f").arg(&config);
+            }
+            Kind::Traefik => {
+                command.arg(format!("--entrypoints.api.address={address}"));
+                command.arg(format!("--providers.file.filename={}", config.display()));
+            }
         }
+        std::fs::write(&config, text).expect("a file");
         let log = std::fs::File::create(folder.path().join("log")).expect("a file");
         let child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("it starts");
         let mut proxy = Self { child, address, folder };
-        proxy.wait();
+        proxy.wait(|address| match kind {
+            // It listens before it has read its routes, and responds with 404 meanwhile.
+            Kind::Traefik => {
+                TcpStream::connect(address).is_ok() && Client::to(address).get("/", &[]).status != 404
+            }
+            _ => TcpStream::connect(address).is_ok(),
+        });
         proxy
     }
 
-    fn wait(&mut self) {
+    fn wait(&mut self, is_ready: impl Fn(SocketAddr) -> bool) {
         let since = Instant::now();
-        while TcpStream::connect(self.address).is_err() {
+        while !is_ready(self.address) {
             let ended = self.child.try_wait().expect("a status");
             assert!(ended.is_none() && since.elapsed() < Duration::from_secs(20), "{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
