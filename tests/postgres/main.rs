@@ -1,7 +1,8 @@
 //! Real servers of PostgreSQL, as the tests start them: what a test of faults relies on.
-#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod servers;
+mod standbys;

@@ -1,8 +1,8 @@
 //! A server of the tests: TLS, passwords, databases of one's own, and nothing that is left behind.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::support::postgres::life::processes_in;
 use crate::support::postgres::{Access, Postgres, psql, server};
 use crate::support::until;
 
@@ -69,24 +69,16 @@ fn nothing_of_a_dropped_server_is_left() {
     if !Postgres::available() {
         return;
     }
-    let server = Postgres::start();
-    let data = server.data();
+    let own = Postgres::start();
+    let data = own.data();
     let folder = data.parent().unwrap().to_owned();
-    assert!(folder.is_dir() && processes_in(&data) > 3);
-    drop(server);
-    assert!(!folder.exists() && processes_in(&data) == 0);
+    assert!(folder.is_dir() && processes_in(&data).len() > 3);
+    drop(own);
+    assert!(!folder.exists() && processes_in(&data).is_empty());
 
-    let database = crate::support::postgres::server().database();
+    let database = server().database();
     let name = database.name().to_owned();
     drop(database);
     let there = format!("SELECT count(*) FROM pg_database WHERE datname = '{name}'");
-    assert!(until(Duration::from_secs(5), || crate::support::postgres::server().psql(&there) == "0"));
-}
-
-/// How many processes work in a folder.
-fn processes_in(folder: &PathBuf) -> usize {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    processes
-        .filter(|process| std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == *folder))
-        .count()
+    assert!(until(Duration::from_secs(5), || server().psql(&there) == "0"));
 }

@@ -11,7 +11,9 @@
 
 pub mod access;
 pub mod database;
+pub mod life;
 mod programs;
+pub mod standby;
 
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
 pub use access::Access;
@@ -42,12 +44,13 @@ pub fn server() -> &'static Postgres {
 pub struct Postgres {
     folder: PathBuf,
     port: u16,
-    settings: Vec<String>,
+    options: Options,
     child: Mutex<Option<Child>>,
     keeper: Keeper,
 }
 
 /// How a server is started.
+#[derive(Clone)]
 pub struct Options {
     addresses: Vec<IpAddr>,
     settings: Vec<String>,
@@ -77,7 +80,7 @@ impl Options {
         let (folder, keeper) = programs::own_folder(self.medium);
         let mut copy = programs::as_server("cp");
         programs::finish(copy.arg("-a").arg(template()).arg(folder.join("data")));
-        Postgres::around(folder, keeper, &self)
+        Postgres::around(folder, keeper, self)
     }
 }
 
@@ -101,24 +104,23 @@ impl Postgres {
     }
 
     /// Starts a server on the `data` of a folder.
-    fn around(folder: PathBuf, keeper: Keeper, options: &Options) -> Self {
+    fn around(folder: PathBuf, keeper: Keeper, options: Options) -> Self {
         let certificate = Access::get().certificate(&options.addresses);
         programs::own_file(&folder.join("server.crt"), &certificate.chain);
         programs::own_file(&folder.join("server.key"), &certificate.key);
         programs::own_file(&folder.join("hba"), HBA);
         programs::private_folder(&folder.join("socket"));
-        let mut server = Self { folder, port: 0, settings: Vec::new(), child: Mutex::new(None), keeper };
+        let mut server = Self { folder, port: 0, options, child: Mutex::new(None), keeper };
         let started = (0..10).any(|_| {
-            server.port = steady_port(&options.addresses);
-            server.settings = server.settings(options);
+            server.port = steady_port(&server.options.addresses);
             server.launch(&mut server.running())
         });
         assert!(started, "no port is free: {}", server.log());
         server
     }
 
-    fn settings(&self, options: &Options) -> Vec<String> {
-        let addresses: Vec<_> = options.addresses.iter().map(IpAddr::to_string).collect();
+    fn settings(&self) -> Vec<String> {
+        let addresses: Vec<_> = self.options.addresses.iter().map(IpAddr::to_string).collect();
         let file = |name: &str| self.folder.join(name).display().to_string();
         let mut settings = vec![
             format!("listen_addresses={}", addresses.join(",")),
@@ -134,7 +136,7 @@ impl Postgres {
             // Files in the folder instead of what would be left behind by a server that is killed.
             "dynamic_shared_memory_type=mmap".to_owned(),
         ];
-        settings.extend(options.settings.iter().cloned());
+        settings.extend(self.options.settings.iter().cloned());
         settings
     }
 
@@ -147,7 +149,7 @@ impl Postgres {
         let log = std::fs::File::create(self.folder.join("log")).expect("a file");
         let mut command = programs::server("postgres");
         command.current_dir(&self.folder).arg("-D").arg(self.data());
-        for setting in &self.settings {
+        for setting in self.settings() {
             command.arg("-c").arg(setting);
         }
         let mut child =
