@@ -1,8 +1,11 @@
-//! Real servers of PostgreSQL, as the tests start them: what a test of faults relies on.
+//! Real servers of PostgreSQL, as the tests start them, and the schema with its roles on them.
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod installation;
+mod roles;
+mod schema;
 mod servers;
 mod standbys;
