@@ -1,4 +1,4 @@
-//! Requests as the HTTP service of Envoy's ext_authz sends them: the method, the host and the path of the client after
+//! Requests as the HTTP service of Envoy's `ext_authz` sends them: the method, the host and the path of the client after
 //! `path_prefix`, no body, and only headers that its configuration allows. `tests/proxy` has the real Envoy.
 
 use keydesk::desk;

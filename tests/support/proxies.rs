@@ -55,15 +55,13 @@ impl Kind {
         }
     }
 
-    /// The address of each part of the example with this address and port in its place.
-    fn replaced(self, example: &str, part: &str, address: SocketAddr) -> String {
+    /// The example with this address in the place of the one with this port.
+    fn replaced(self, example: &str, port: &str, address: SocketAddr) -> String {
         let new = match self {
             Self::Envoy => format!("address: {}, port_value: {}", address.ip(), address.port()),
             _ => address.to_string(),
         };
-        let old = match (self, part) {
-            // The second example has an address that other machines cannot reach, in a line of its own.
-            (Self::Nginx | Self::Haproxy, "8080") => "127.0.0.1:8080".to_owned(),
+        let old = match (self, port) {
             (Self::Caddy, "8080") => return example.replace(":8080 {", &format!(":{} {{", address.port())),
             // The address that Traefik listens at is in its static configuration.
             (Self::Traefik, "8080") => return example.to_owned(),
@@ -157,8 +155,8 @@ impl Proxy {
             assert_eq!(example.matches(old).count(), 1, "{old:?} in the example of {kind:?}");
             example = example.replace(old, &new);
         }
-        for (part, address) in [("7766", endpoint), ("3000", api), ("8080", address)] {
-            example = kind.replaced(&example, part, address);
+        for (port, address) in [("7766", endpoint), ("3000", api), ("8080", address)] {
+            example = kind.replaced(&example, port, address);
         }
         Self::with(kind, &example, address)
     }
