@@ -1,5 +1,5 @@
 //! The forward-auth endpoint: the real program over real sockets.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 #[path = "../support/mod.rs"]
 mod support;
