@@ -1,10 +1,10 @@
 //! Applications.
 
-use rusqlite::params;
 
+use crate::store::value::{Value, values};
 use super::convert;
 use super::page::{self, Page, TextOrder, Window};
-use super::{Reader, StoreError, WriteTx, changed_one};
+use super::{Reader, StoreError, WriteTx};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId, Scope};
 use crate::domain::text::{Name, fold};
@@ -28,23 +28,23 @@ pub fn page(
 fn one(
     r: &Reader<'_>,
     condition: &str,
-    values: impl rusqlite::Params,
+    values: &[Value],
 ) -> Result<Option<Application>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM applications a WHERE {condition}");
     r.first("reading an Application", &sql, values, convert::application)
 }
 
 pub fn get(r: &Reader<'_>, id: ApplicationId) -> Result<Option<Application>, StoreError> {
-    one(r, "a.id = ?1", [id.0])
+    one(r, "a.id = ?1", values![id.0])
 }
 
 /// The Application of a name, without regard to case.
 pub fn named(r: &Reader<'_>, name: &str) -> Result<Option<Application>, StoreError> {
-    one(r, "a.folded = ?1", [fold(name.trim())])
+    one(r, "a.folded = ?1", values![fold(name.trim())])
 }
 
 pub fn first(r: &Reader<'_>) -> Result<Option<Application>, StoreError> {
-    one(r, "1 ORDER BY a.name_order LIMIT 1", [])
+    one(r, "TRUE ORDER BY a.name_order LIMIT 1", &[])
 }
 
 /// How many Applications have names that contain all of these folded texts.
@@ -53,7 +53,7 @@ pub(crate) fn count_matching(r: &Reader<'_>, words: &[String]) -> Result<u64, St
 }
 
 pub fn count(r: &Reader<'_>) -> Result<u64, StoreError> {
-    r.value("counting the Applications", "SELECT count(*) FROM applications", [])
+    r.value("counting the Applications", "SELECT count(*) FROM applications", &[])
 }
 
 /// The one Application, or all that have keys.
@@ -62,28 +62,26 @@ pub(super) fn of(r: &Reader<'_>, scope: Scope) -> Result<Vec<ApplicationId>, Sto
         return Ok(vec![id]);
     }
     let sql = "SELECT id FROM applications WHERE key_count > 0 ORDER BY id";
-    r.all("reading the Applications", sql, [], |row| Ok(ApplicationId(row.get(0)?)))
+    r.all("reading the Applications", sql, &[], |row| Ok(ApplicationId(row.get(0)?)))
 }
 
 /// The first `limit` by name.
 pub fn all(r: &Reader<'_>, limit: usize) -> Result<Vec<Application>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM applications a ORDER BY a.name_order LIMIT {limit}");
-    r.all("reading the Applications", &sql, [], convert::application)
+    r.all("reading the Applications", &sql, &[], convert::application)
 }
 
 /// Adds an Application. `None` means that there is one of that name.
 pub fn insert(tx: &WriteTx<'_>, name: &Name, now: Instant) -> Result<Option<ApplicationId>, StoreError> {
     let what = "adding an Application";
-    let added = tx.connection.execute(
-        "INSERT INTO applications (name, folded, name_order, created) VALUES (?1, ?2, ?3, ?4)",
-        params![name.as_str(), fold(name.as_str()), convert::unique_name_order(name), now.timestamp()],
-    );
-    match added {
-        Ok(added) => changed_one(what, added)?,
-        Err(error) if convert::is_taken(&error) => return Ok(None),
-        Err(error) => return Err(tx.fault(what)(error)),
-    }
-    let id = ApplicationId(tx.connection.last_insert_rowid());
+    let added = tx.first(
+        what,
+        "INSERT INTO applications (name, folded, name_order, created) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT DO NOTHING RETURNING id",
+        values![name.as_str(), fold(name.as_str()), convert::unique_name_order(name), now.timestamp()],
+        |row| row.get(0).map(ApplicationId),
+    )?;
+    let Some(id) = added else { return Ok(None) };
     expect_name(tx, what, id, name);
     Ok(Some(id))
 }
@@ -91,15 +89,16 @@ pub fn insert(tx: &WriteTx<'_>, name: &Name, now: Instant) -> Result<Option<Appl
 /// Renames an Application. `false` means that there is one of that name.
 pub fn rename(tx: &WriteTx<'_>, id: ApplicationId, name: &Name) -> Result<bool, StoreError> {
     let what = "renaming an Application";
-    let changed = tx.connection.execute(
-        "UPDATE applications SET name = ?2, folded = ?3, name_order = ?4, version = version + 1 WHERE id = ?1",
-        params![id.0, name.as_str(), fold(name.as_str()), convert::unique_name_order(name)],
-    );
-    match changed {
-        Ok(changed) => changed_one(what, changed)?,
-        Err(error) if convert::is_taken(&error) => return Ok(false),
-        Err(error) => return Err(tx.fault(what)(error)),
+    let folded = fold(name.as_str());
+    let taken = "SELECT EXISTS (SELECT 1 FROM applications WHERE folded = ?1 AND id <> ?2)";
+    if tx.value(what, taken, values![&folded, id.0])? {
+        return Ok(false);
     }
+    tx.change_one(
+        what,
+        "UPDATE applications SET name = ?2, folded = ?3, name_order = ?4, version = version + 1 WHERE id = ?1",
+        values![id.0, name.as_str(), folded, convert::unique_name_order(name)],
+    )?;
     expect_name(tx, what, id, name);
     Ok(true)
 }
@@ -115,7 +114,7 @@ fn expect_name(tx: &WriteTx<'_>, what: &'static str, id: ApplicationId, name: &N
 /// Deletes an Application without keys.
 pub fn delete(tx: &WriteTx<'_>, id: ApplicationId) -> Result<(), StoreError> {
     let what = "deleting an Application";
-    tx.change_one(what, "DELETE FROM applications WHERE id = ?1", [id.0])?;
+    tx.change_one(what, "DELETE FROM applications WHERE id = ?1", values![id.0])?;
     tx.expect(what, "SELECT NOT EXISTS (SELECT 1 FROM applications WHERE id = ?)", [id.0.into()]);
     Ok(())
 }

@@ -1,9 +1,8 @@
 //! The queries of `keydesk check`: keys that need attention. Each scans a limited number of rows of an index, so that a
 //! million keys cost no more than some thousands.
 
+use crate::store::value::{Value, values};
 use chrono::TimeDelta;
-use rusqlite::params;
-use rusqlite::types::Value;
 
 use super::convert::{self, HAS_ALARM, KEY_COLUMNS, WITH_KEYS};
 use super::keys::{TOMBSTONE, select, tombstone_of};
@@ -61,7 +60,7 @@ pub fn deleted_in_use(
     r.all(
         "reading which deleted keys are still in use",
         &sql,
-        params![day_of(now), since, application, most],
+        values![day_of(now), since, application, most],
         |row| {
             let (last, last_from) = (convert::instant(row, 10)?, row.get(11)?);
             Ok(DeletedInUse { tombstone: tombstone_of(row)?, last, last_from })
@@ -159,7 +158,7 @@ pub fn idle(
             "SELECT max((SELECT count(*) FROM (SELECT 1 FROM key_use INDEXED BY key_use_by_last \
              WHERE application_id = ?1 AND last < ?2 LIMIT ?3)), \
              (SELECT count(*) FROM (SELECT 1 FROM never_used WHERE application_id = ?1 LIMIT ?3)))",
-            params![application.0, since, LOOKED_AT],
+            values![application.0, since, LOOKED_AT],
         )?;
         found.more = looked_at == LOOKED_AT;
     }

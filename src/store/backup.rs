@@ -9,6 +9,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
+use super::reader::Engine;
 use super::{Store, audit, inspect, migrate};
 use crate::domain::audit::ChainHash;
 
@@ -55,18 +56,18 @@ pub fn copy(
     let copied = store.read(|reader| {
         // The first read begins the snapshot. Others can write from here on.
         let (entries, head) = audit::head(reader)?;
-        let keys = reader
-            .connection
-            .query_row("SELECT coalesce(sum(key_count), 0) FROM applications", [], |row| row.get(0))
-            .map_err(reader.fault("counting the keys"))?;
-        let backup = Backup::new(reader.connection, &mut target).map_err(reader.fault("copying it"))?;
+        let sql = "SELECT coalesce(sum(key_count), 0) FROM applications";
+        let keys = reader.value("counting the keys", sql, &[])?;
+        let Engine::Sqlite { connection, path } = reader.engine();
+        let backup = Backup::new(connection, &mut target)
+            .map_err(|error| StoreError::from_sqlite(&error, "copying it", path))?;
         loop {
             match backup.step(PAGES) {
                 Ok(StepResult::Done) => return Ok(Some(BackupSummary { keys, entries, head })),
                 Ok(StepResult::More) => {}
                 // Only this process uses the target. The source can be busy for a moment.
                 Ok(_) => std::thread::sleep(Duration::from_millis(20)),
-                Err(error) => return Err(cause(&error, reader.path, into)),
+                Err(error) => return Err(cause(&error, path, into)),
             }
             let progress = backup.progress();
             let number = |pages: i32| u64::try_from(pages).unwrap_or(0);

@@ -1,8 +1,7 @@
 //! Between columns and the types of the domain.
 
+use crate::store::row::{Row, RowFault, RowResult};
 use chrono::TimeDelta;
-use rusqlite::Row;
-use rusqlite::types::{FromSqlError, Type};
 
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
@@ -20,7 +19,7 @@ macro_rules! until_unused_columns {
          SELECT n.replaced_by FROM line JOIN keys n ON n.key_id = line.id WHERE n.replaced_by IS NOT NULL) \
          SELECT min(first) FROM line JOIN key_use ON key_use.key_id = line.id) END, \
          CASE WHEN k.unused_for IS NOT NULL THEN (SELECT min(complete_until) FROM recorders) END, \
-         CASE WHEN k.unused_for IS NOT NULL THEN (SELECT group_concat(since || ':' || until) \
+         CASE WHEN k.unused_for IS NOT NULL THEN (SELECT string_agg(since || ':' || until, ',') \
          FROM recording_gaps WHERE until > k.unused_since) END"
     };
 }
@@ -70,54 +69,53 @@ pub(super) fn folded(
     fold(format!("{}\n{id}\n{platform}\n{owner}\n{note}", name.as_str()).trim_end_matches('\n'))
 }
 
-fn wrong(column: usize, what: &str) -> rusqlite::Error {
-    let error = FromSqlError::Other(format!("{what} is not as keydesk wrote it").into());
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+fn wrong(column: usize, what: &'static str) -> RowFault {
+    RowFault::wrong(column, what)
 }
 
-pub(super) fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Instant> {
+pub(super) fn instant(row: &Row<'_>, column: usize) -> RowResult<Instant> {
     Instant::from_timestamp(row.get(column)?, 0).ok_or_else(|| wrong(column, "an instant"))
 }
 
-pub(super) fn maybe_instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Instant>> {
+pub(super) fn maybe_instant(row: &Row<'_>, column: usize) -> RowResult<Option<Instant>> {
     let seconds: Option<i64> = row.get(column)?;
     seconds
         .map(|seconds| Instant::from_timestamp(seconds, 0).ok_or_else(|| wrong(column, "an instant")))
         .transpose()
 }
 
-pub(super) fn key_id(row: &Row<'_>, column: usize) -> rusqlite::Result<KeyId> {
-    row.get_ref(column)?.as_str()?.parse().map_err(|_| wrong(column, "a key ID"))
+pub(super) fn key_id(row: &Row<'_>, column: usize) -> RowResult<KeyId> {
+    row.text(column)?.parse().map_err(|_| wrong(column, "a key ID"))
 }
 
-pub(super) fn maybe_key_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<KeyId>> {
+pub(super) fn maybe_key_id(row: &Row<'_>, column: usize) -> RowResult<Option<KeyId>> {
     let text: Option<String> = row.get(column)?;
     text.map(|text| text.parse().map_err(|_| wrong(column, "a key ID"))).transpose()
 }
 
-pub(super) fn key_type(row: &Row<'_>, column: usize) -> rusqlite::Result<KeyType> {
-    row.get_ref(column)?.as_str()?.parse().map_err(|_| wrong(column, "a key's type"))
+pub(super) fn key_type(row: &Row<'_>, column: usize) -> RowResult<KeyType> {
+    row.text(column)?.parse().map_err(|_| wrong(column, "a key's type"))
 }
 
-pub(super) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<UserStatus> {
-    row.get_ref(column)?.as_str()?.parse().map_err(|_| wrong(column, "a user's status"))
+pub(super) fn status(row: &Row<'_>, column: usize) -> RowResult<UserStatus> {
+    row.text(column)?.parse().map_err(|_| wrong(column, "a user's status"))
 }
 
-pub(super) fn email(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Email>> {
-    Ok(row.get::<_, Option<String>>(column)?.map(Email::from_stored))
+pub(super) fn email(row: &Row<'_>, column: usize) -> RowResult<Option<Email>> {
+    Ok(row.get::<Option<String>>(column)?.map(Email::from_stored))
 }
 
-pub(super) fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Name> {
+pub(super) fn name(row: &Row<'_>, column: usize) -> RowResult<Name> {
     Ok(Name::from_stored(row.get(column)?))
 }
 
-pub(super) fn kind(row: &Row<'_>, column: usize) -> rusqlite::Result<KeyKind> {
+pub(super) fn kind(row: &Row<'_>, column: usize) -> RowResult<KeyKind> {
     let slug: String = row.get(column)?;
     Ok(KeyKind::from_platform((!slug.is_empty()).then_some(slug)))
 }
 
-pub(super) fn allowed_sources(row: &Row<'_>, column: usize) -> rusqlite::Result<AllowedSources> {
-    AllowedSources::parse(row.get_ref(column)?.as_str()?).map_err(|_| wrong(column, "a list of sources"))
+pub(super) fn allowed_sources(row: &Row<'_>, column: usize) -> RowResult<AllowedSources> {
+    AllowedSources::parse(row.text(column)?).map_err(|_| wrong(column, "a list of sources"))
 }
 
 /// The end of a predecessor from five columns: the length in seconds, the beginning, the first use of a key that takes its
@@ -127,8 +125,8 @@ pub(super) fn until_unused(
     row: &Row<'_>,
     column: usize,
     outage: Option<Outage>,
-) -> rusqlite::Result<Option<UntilUnused>> {
-    let Some(length) = row.get::<_, Option<i64>>(column)? else { return Ok(None) };
+) -> RowResult<Option<UntilUnused>> {
+    let Some(length) = row.get::<Option<i64>>(column)? else { return Ok(None) };
     let gaps: Option<String> = row.get(column + 4)?;
     let gap = |text: &str| {
         let (since, until) = text.split_once(':')?;
@@ -152,12 +150,12 @@ pub(super) fn until_unused(
 }
 
 /// The outage from two columns: its beginning and its end.
-pub(super) fn outage(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Outage>> {
+pub(super) fn outage(row: &Row<'_>, column: usize) -> RowResult<Option<Outage>> {
     Ok(Outage::new(maybe_instant(row, column)?, maybe_instant(row, column + 1)?))
 }
 
 /// A key from [`KEY_COLUMNS`].
-pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
+pub(super) fn key(row: &Row<'_>) -> RowResult<Key> {
     let (disabled, disabled_until) = (maybe_instant(row, 11)?, maybe_instant(row, 18)?);
     Ok(Key {
         id: key_id(row, 0)?,
@@ -177,8 +175,8 @@ pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
         replaced_by: maybe_key_id(row, 16)?,
         version: row.get(17)?,
         disabled_until,
-        owner: row.get::<_, Option<String>>(19)?.map(Name::from_stored),
-        note: row.get::<_, Option<String>>(20)?.map(Note::from_stored),
+        owner: row.get::<Option<String>>(19)?.map(Name::from_stored),
+        note: row.get::<Option<String>>(20)?.map(Note::from_stored),
         allowed_sources: allowed_sources(row, 21)?,
         is_canary: row.get(22)?,
         canary_used: maybe_instant(row, 30)?,
@@ -189,7 +187,7 @@ pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
 }
 
 /// An Application from `id, name, created, keys, version`.
-pub(super) fn application(row: &Row<'_>) -> rusqlite::Result<Application> {
+pub(super) fn application(row: &Row<'_>) -> RowResult<Application> {
     Ok(Application {
         id: ApplicationId(row.get(0)?),
         name: name(row, 1)?,
@@ -200,7 +198,7 @@ pub(super) fn application(row: &Row<'_>) -> rusqlite::Result<Application> {
 }
 
 /// A user from `id, email, login, uid, status, created, keys, version`.
-pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+pub(super) fn user(row: &Row<'_>) -> RowResult<User> {
     Ok(User {
         id: UserId(row.get(0)?),
         email: email(row, 1)?,
@@ -211,9 +209,4 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         keys: row.get(6)?,
         version: row.get(7)?,
     })
-}
-
-/// Whether a write failed because a unique value already exists.
-pub(super) fn is_taken(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::ConstraintViolation))
 }

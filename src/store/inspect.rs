@@ -29,7 +29,7 @@ impl Inspection {
     pub fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let fault = |error| StoreError::from_sqlite(&error, "reading", &self.path);
         let transaction = self.connection.unchecked_transaction().map_err(fault)?;
-        f(&Reader { connection: &transaction, path: &self.path })
+        f(&Reader::sqlite(&transaction, &self.path))
     }
 
     /// Checks all pages, indexes and references.

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::continuity::{Continuity, FileWatch};
 use super::convert::HAS_ALARM;
 use super::id_row::{IdRow, Match};
+use super::row::Row;
 use super::second_chance::SecondChance;
 use super::{StoreError, convert, open};
 use crate::domain::Instant;
@@ -316,6 +317,7 @@ impl Lookup {
              WHERE k.unused_for IS NOT NULL AND k.expires > ?1 AND NOT k.canary"
         ))?;
         let rows = statement.query_map([now.timestamp()], |row| {
+            let row = &Row::from(row);
             let expires: i64 = row.get(0)?;
             let outage = convert::outage(row, 1)?;
             let last_used = convert::maybe_instant(row, 3)?;
@@ -378,6 +380,7 @@ impl Lookup {
             .and_then(|mut statement| {
                 statement
                     .query_row([id.as_str()], |row| {
+                        let row = &Row::from(row);
                         let known = Accepted {
                             id,
                             name: convert::name(row, 1)?,

@@ -24,22 +24,24 @@ mod page;
 mod reader;
 pub mod recording;
 mod reserve;
+mod row;
 mod schema;
 mod schema_difference;
 pub(crate) mod second_chance;
+mod sqlite;
 pub mod usage;
 mod usage_backlog;
 mod usage_rows;
 pub mod usage_writer;
 pub mod users;
+mod value;
 
 use std::cell::RefCell;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, InterruptHandle, Params, TransactionBehavior, params_from_iter};
+use rusqlite::{Connection, InterruptHandle, TransactionBehavior};
 
 pub use audit::{chain, replay};
 pub use claims::{Claimed, RotationClaim};
@@ -56,6 +58,7 @@ use crate::domain::token::Entropy;
 use crate::domain::user::{Caller, UserId, UserStatus};
 use crate::host::files::{self, DatabaseFiles};
 use reserve::Reserve;
+use value::Value;
 
 /// A connection to the database. Each write first checks that the file at the path is still the opened one.
 #[derive(Debug)]
@@ -101,12 +104,11 @@ impl WriteTx<'_> {
     }
 
     /// Runs a statement that must change one row.
-    fn change_one(&self, what: &'static str, sql: &str, values: impl Params) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.execute(values))
-            .map_err(self.fault(what))
-            .and_then(|changed| changed_one(what, changed))
+    fn change_one(&self, what: &'static str, sql: &str, values: &[Value]) -> Result<(), StoreError> {
+        match self.execute(what, sql, values)? {
+            1 => Ok(()),
+            _ => Err(StoreError::NotMade { what }),
+        }
     }
 
     /// Adds a check that runs before the commit: the query must return true.
@@ -116,17 +118,12 @@ impl WriteTx<'_> {
 
     fn confirm(&self) -> Result<(), StoreError> {
         for Expectation { what, sql, values } in self.expected.take() {
-            if !self.value::<bool>(what, sql, params_from_iter(values))? {
+            if !self.value::<bool>(what, sql, &values)? {
                 return Err(StoreError::NotMade { what });
             }
         }
         Ok(())
     }
-}
-
-/// Whether a statement that must change one row did so.
-fn changed_one(what: &'static str, changed: usize) -> Result<(), StoreError> {
-    if changed == 1 { Ok(()) } else { Err(StoreError::NotMade { what }) }
 }
 
 /// Stops a read from any thread.
@@ -263,7 +260,7 @@ impl Store {
     pub fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let fault = |error| StoreError::from_sqlite(&error, "reading", &self.path);
         let transaction = self.connection.unchecked_transaction().map_err(fault)?;
-        f(&Reader { connection: &transaction, path: &self.path })
+        f(&Reader::sqlite(&transaction, &self.path))
     }
 
     /// Makes a change in one transaction with its audit entries.
@@ -329,7 +326,7 @@ impl Store {
             .map_err(|error| StoreError::from_sqlite(&error, "beginning a change", path))?;
         // A trigger may have been added since.
         self.schema.confirm(&transaction, path)?;
-        let reader = Reader { connection: &transaction, path };
+        let reader = Reader::sqlite(&transaction, path);
         let actor = actor(&reader)?;
         let tx = WriteTx { reader, actor, expected: RefCell::default() };
         let (result, records) = f(&tx)?;

@@ -1,7 +1,8 @@
 //! Windows of lists: rows around an anchor, fetched by key from an index, never by OFFSET.
 
-use rusqlite::{Row, params_from_iter};
 
+use crate::store::row::{Row, RowResult};
+use super::value::Value;
 use super::{Reader, StoreError};
 
 #[derive(Clone, Debug)]
@@ -77,6 +78,10 @@ pub(super) fn fetch<T, C, E>(
     Ok(Page { rows: before, anchor, more_before, more_after })
 }
 
+fn values_of(words: &[String]) -> Vec<Value> {
+    words.iter().map(Value::from).collect()
+}
+
 /// A list that is ordered by one unique column of text.
 pub(super) struct TextOrder<'a> {
     /// The columns of a row.
@@ -101,8 +106,8 @@ impl TextOrder<'_> {
         what: &'static str,
         words: &[String],
     ) -> Result<u64, StoreError> {
-        let sql = format!("SELECT count(*) FROM {} WHERE 1{}", self.from, self.condition(words));
-        r.value(what, &sql, params_from_iter(words))
+        let sql = format!("SELECT count(*) FROM {} WHERE TRUE{}", self.from, self.condition(words));
+        r.value(what, &sql, &values_of(words))
     }
 }
 
@@ -114,7 +119,7 @@ pub(super) fn by_text<T>(
     words: &[String],
     window: &Window<T>,
     cursor: impl FnOnce(&T) -> Result<String, StoreError>,
-    read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    read: fn(&Row<'_>) -> RowResult<T>,
 ) -> Result<Page<T>, StoreError> {
     let TextOrder { select, from: table, column, .. } = order;
     let condition = order.condition(words);
@@ -125,8 +130,8 @@ pub(super) fn by_text<T>(
         };
         let start = from.map_or_else(String::new, |_| format!(" AND {column} {compare} ?"));
         let sql = format!(
-            "SELECT {select} FROM {table} WHERE 1{condition}{start} ORDER BY {column}{direction} LIMIT {limit}"
+            "SELECT {select} FROM {table} WHERE TRUE{condition}{start} ORDER BY {column}{direction} LIMIT {limit}"
         );
-        r.all(what, &sql, params_from_iter(words.iter().chain(from)), read)
+        r.all(what, &sql, &[values_of(words), from.map(Value::from).into_iter().collect()].concat(), read)
     })
 }

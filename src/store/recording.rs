@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 use rusqlite::{Connection, params};
 
+use super::reader::Engine;
 use super::{Reader, StoreError, WriteTx};
 use crate::domain::Instant;
 use crate::domain::until_unused::Gap;
@@ -79,13 +80,15 @@ pub fn end_abandoned(connection: &Connection, database: &Path, now: Instant) -> 
 
 /// Whether a process was killed while it recorded use, and [`end_killed`] can say what may be missing.
 pub fn has_killed(r: &Reader<'_>, now: Instant) -> Result<bool, StoreError> {
-    Ok(!abandoned(r.connection, r.path, now)?.is_empty())
+    let Engine::Sqlite { connection, path } = r.engine();
+    Ok(!abandoned(connection, path, now)?.is_empty())
 }
 
 /// Turns the rows of processes that were killed into gaps, and deletes the gaps that no key depends on.
 pub fn end_killed(tx: &WriteTx<'_>, now: Instant) -> Result<(), StoreError> {
-    end_abandoned(tx.connection, tx.path, now)?;
-    prune_gaps(tx.connection).map_err(fault(tx.path))
+    let Engine::Sqlite { connection, path } = tx.engine();
+    end_abandoned(connection, path, now)?;
+    prune_gaps(connection).map_err(fault(path))
 }
 
 /// The rows of processes that were killed, with the instants until now up to which they had written everything.

@@ -1,8 +1,8 @@
 //! The use of keys: accepted and rejected requests by UTC day, written by `usage_writer`.
 
+use crate::store::value::values;
 use std::collections::HashMap;
 
-use rusqlite::params;
 
 use super::{Reader, StoreError, convert};
 use crate::domain::Instant;
@@ -21,7 +21,7 @@ pub fn last_30_days(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<u64>,
     let counts: HashMap<i64, u64> = r.all(
         "reading the use of a key",
         "SELECT day, count FROM key_uses WHERE key_id = ?1 AND day >= ?2 AND day < ?2 + 30",
-        params![id.as_str(), first],
+        values![id.as_str(), first],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     Ok((first..first + 30).map(|day| counts.get(&day).copied().unwrap_or_default()).collect())
@@ -30,7 +30,7 @@ pub fn last_30_days(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<u64>,
 /// The number of accepted requests on the days after that of an instant (UTC), also of a deleted key.
 pub(crate) fn accepted_on_later_days(r: &Reader<'_>, id: KeyId, at: Instant) -> Result<u64, StoreError> {
     let sql = "SELECT coalesce(sum(count), 0) FROM key_uses WHERE key_id = ?1 AND day > ?2";
-    r.value("reading the use of a key", sql, params![id.as_str(), day_of(at)])
+    r.value("reading the use of a key", sql, values![id.as_str(), day_of(at)])
 }
 
 /// Accepted requests with a key that are recorded but not yet counted.
@@ -51,10 +51,10 @@ pub fn uncounted(r: &Reader<'_>, id: KeyId, at: Instant) -> Result<Option<Uncoun
         &format!(
             "SELECT coalesce(sum(CASE WHEN first > ?2 THEN count ELSE 1 END), 0) {accepted} AND last > ?2"
         ),
-        params![id.as_str(), at.timestamp()],
+        values![id.as_str(), at.timestamp()],
     )?;
     let sql = format!("SELECT last, nullif(source, '') {accepted} ORDER BY last DESC, number DESC LIMIT 1");
-    r.first("reading the use of a key", &sql, [id.as_str()], |row| {
+    r.first("reading the use of a key", &sql, values![id.as_str()], |row| {
         Ok(Uncounted { later, last: convert::instant(row, 0)?, last_from: row.get(1)? })
     })
 }
@@ -80,7 +80,7 @@ pub fn refused(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<Refused>, 
         "SELECT reason, sum(CASE WHEN day = ?2 THEN count ELSE 0 END), sum(count), max(last), last_from \
          FROM refusals INDEXED BY refusals_by_key WHERE key_id = ?1 AND day > ?2 - 30 \
          GROUP BY reason ORDER BY max(last) DESC",
-        params![id.as_str(), day_of(now)],
+        values![id.as_str(), day_of(now)],
         |row| {
             Ok(Refused {
                 reason: row.get(0)?,
@@ -140,7 +140,7 @@ pub fn sources(r: &Reader<'_>, id: KeyId, reason: Option<&str>) -> Result<Vec<So
         "reading the sources of a key",
         "SELECT source, requests, first, last FROM key_sources WHERE key_id = ?1 AND reason = ?2 \
          ORDER BY source = '*', last DESC, source",
-        params![id.as_str(), reason.unwrap_or_default()],
+        values![id.as_str(), reason.unwrap_or_default()],
         |row| {
             let address: String = row.get(0)?;
             Ok(Source {
@@ -176,7 +176,7 @@ pub fn presented_today(r: &Reader<'_>, now: Instant, most: usize) -> Result<Vec<
         "SELECT f.key_id, t.name, f.count, f.last, f.last_from FROM refusals f \
          JOIN tombstones t ON t.key_id = f.key_id \
          WHERE f.day = ?1 AND f.reason = 'deleted' AND t.throwaway = 0 ORDER BY f.last DESC, f.key_id LIMIT ?2",
-        params![day_of(now), most],
+        values![day_of(now), most],
         |row| {
             Ok(Presented {
                 key: convert::key_id(row, 0)?,

@@ -3,9 +3,10 @@
 //! Appending a row costs a fraction of what finding and changing the rows of a key costs. Whichever process records use
 //! next adds them.
 
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::convert;
+use super::row::{Row, RowFault, RowResult};
 use super::usage::day_of;
 use super::usage_rows::{self, Count, Counted};
 use crate::domain::key::KeyId;
@@ -43,7 +44,7 @@ pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Vec<Spilled>> 
     let mut statement = connection.prepare_cached(
         "SELECT number, key_id, reason, source, count, first, last FROM use_backlog ORDER BY number LIMIT ?1",
     )?;
-    let rows = statement.query_map([ROWS], spilled)?;
+    let rows = statement.query_map([ROWS], |row| Ok(spilled(&row.into())?))?;
     let mut rows: Vec<Spilled> = rows.collect::<Result<_, _>>()?;
     rows.sort_by(|a, b| {
         (a.key, &a.reason, day_of(a.count.last.0)).cmp(&(b.key, &b.reason, day_of(b.count.last.0)))
@@ -51,10 +52,10 @@ pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Vec<Spilled>> 
     Ok(rows)
 }
 
-fn spilled(row: &Row<'_>) -> rusqlite::Result<Spilled> {
-    let key = if row.get_ref(1)?.as_str()?.is_empty() { None } else { Some(convert::key_id(row, 1)?) };
-    let from = row.get_ref(3)?.as_str()?.parse().ok();
-    let seen = |column| Ok::<_, rusqlite::Error>((convert::instant(row, column)?, from));
+fn spilled(row: &Row<'_>) -> RowResult<Spilled> {
+    let key = if row.text(1)?.is_empty() { None } else { Some(convert::key_id(row, 1)?) };
+    let from = row.text(3)?.parse().ok();
+    let seen = |column| Ok::<_, RowFault>((convert::instant(row, column)?, from));
     let count = Count { count: row.get(4)?, first: seen(5)?, last: seen(6)? };
     Ok(Spilled { number: row.get(0)?, key, reason: row.get(2)?, count })
 }

@@ -169,7 +169,7 @@ impl UsageWriter {
     /// Turns what killed processes left into gaps.
     pub fn end_abandoned(&mut self, now: Instant) -> Result<(), StoreError> {
         let path = self.path.clone();
-        if recording::has_killed(&Reader { connection: &self.connection, path: &path }, now)? {
+        if recording::has_killed(&Reader::sqlite(&self.connection, &path), now)? {
             self.transact_or(|transaction| recording::end_abandoned(transaction, &path, now))?;
         }
         Ok(())

@@ -1,10 +1,10 @@
 //! Users and their status.
 
-use rusqlite::params;
 
+use crate::store::value::{Value, values};
 use super::convert;
 use super::page::{self, Page, TextOrder, Window};
-use super::{Reader, StoreError, WriteTx, changed_one};
+use super::{Reader, StoreError, WriteTx};
 use crate::domain::Instant;
 use crate::domain::commitment::Salt;
 use crate::domain::user::{Caller, Creator, Email, User, UserId, UserStatus};
@@ -37,18 +37,18 @@ pub(crate) fn page(
     page::by_text(r, "reading the users", &BY_EMAIL, words, window, cursor, convert::user)
 }
 
-fn one(r: &Reader<'_>, condition: &str, values: impl rusqlite::Params) -> Result<Option<User>, StoreError> {
+fn one(r: &Reader<'_>, condition: &str, values: &[Value]) -> Result<Option<User>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM users u WHERE {condition}");
     r.first("reading a user", &sql, values, convert::user)
 }
 
 pub fn get(r: &Reader<'_>, id: UserId) -> Result<Option<User>, StoreError> {
-    one(r, "u.id = ?1", [id.0])
+    one(r, "u.id = ?1", values![id.0])
 }
 
 /// The user of an email.
 pub fn by_email(r: &Reader<'_>, email: &Email) -> Result<Option<User>, StoreError> {
-    one(r, "u.sort_email = ?1", [email.as_str()])
+    one(r, "u.sort_email = ?1", values![email.as_str()])
 }
 
 /// Returns the user that a caller is bound to, by user ID and login name as far as both are known.
@@ -56,7 +56,7 @@ pub(crate) fn of_caller(r: &Reader<'_>, caller: &Caller) -> Result<Option<User>,
     one(
         r,
         "(u.uid = ?1 OR (u.uid IS NULL AND u.login = ?2)) AND (u.login IS NULL OR u.login = ?2)",
-        params![caller.uid, caller.login],
+        values![caller.uid, &caller.login],
     )
 }
 
@@ -67,23 +67,23 @@ pub(crate) fn count_matching(r: &Reader<'_>, words: &[String]) -> Result<u64, St
 
 /// How many users there are, deleted ones included.
 pub fn count(r: &Reader<'_>) -> Result<u64, StoreError> {
-    r.value("counting the users", "SELECT count(*) FROM users", [])
+    r.value("counting the users", "SELECT count(*) FROM users", &[])
 }
 
 /// How many active users there are.
 pub fn active(r: &Reader<'_>) -> Result<u64, StoreError> {
-    r.value("counting the active users", "SELECT count(*) FROM users WHERE status = 'active'", [])
+    r.value("counting the active users", "SELECT count(*) FROM users WHERE status = 'active'", &[])
 }
 
 pub fn all(r: &Reader<'_>) -> Result<Vec<User>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM users u ORDER BY u.sort_email");
-    r.all("reading the users", &sql, [], convert::user)
+    r.all("reading the users", &sql, &[], convert::user)
 }
 
 /// Users whose email contains a folded word.
 pub(super) fn matching(r: &Reader<'_>, word: &str) -> Result<Vec<UserId>, StoreError> {
     let sql = "SELECT id FROM users WHERE instr(lower(email), ?1) > 0";
-    r.all("searching creators", sql, [word], |row| row.get(0).map(UserId))
+    r.all("searching creators", sql, values![word], |row| row.get(0).map(UserId))
 }
 
 /// The operating system user that a new user is bound to.
@@ -102,19 +102,17 @@ pub fn insert(
     now: Instant,
 ) -> Result<Option<UserId>, StoreError> {
     let what = "adding a user";
-    let added = tx.connection.execute(
-        "INSERT INTO users (email, login, uid, salt, status, created) VALUES (?1, ?2, ?3, ?4, 'active', ?5)",
-        params![email.as_str(), binding.login, binding.uid, salt, now.timestamp()],
-    );
-    match added {
-        Ok(added) => changed_one(what, added)?,
-        Err(error) if convert::is_taken(&error) => return Ok(None),
-        Err(error) => return Err(tx.fault(what)(error)),
-    }
-    let id = UserId(tx.connection.last_insert_rowid());
+    let added = tx.first(
+        what,
+        "INSERT INTO users (email, login, uid, salt, status, created) VALUES (?1, ?2, ?3, ?4, 'active', ?5) \
+         ON CONFLICT DO NOTHING RETURNING id",
+        values![email.as_str(), binding.login, binding.uid, salt, now.timestamp()],
+        |row| row.get(0).map(UserId),
+    )?;
+    let Some(id) = added else { return Ok(None) };
     tx.expect(
         what,
-        "SELECT EXISTS (SELECT 1 FROM users WHERE id = ? AND email = ? AND login IS ? AND uid IS ? \
+        "SELECT EXISTS (SELECT 1 FROM users WHERE id = ? AND email = ? AND login IS NOT DISTINCT FROM ? AND uid IS NOT DISTINCT FROM ? \
          AND salt = ? AND status = 'active')",
         [
             id.0.into(),
@@ -142,7 +140,7 @@ pub fn set_status(tx: &WriteTx<'_>, id: UserId, status: UserStatus) -> Result<()
     tx.change_one(
         what,
         &format!("UPDATE users SET status = ?2, version = version + 1{erased} WHERE id = ?1"),
-        params![id.0, status.as_str()],
+        values![id.0, status.as_str()],
     )?;
     tx.expect(
         what,

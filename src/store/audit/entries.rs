@@ -1,7 +1,8 @@
 //! Entries of the audit log, how they are stored, and the head.
 
-use rusqlite::{Row, params};
 
+use crate::store::value::values;
+use crate::store::row::{Row, RowResult};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::audit::{AuditAction, AuditEntry, AuditRecord, ChainHash};
@@ -13,25 +14,25 @@ use crate::store::{Reader, StoreError, WriteTx, convert};
 pub(super) const ENTRY: &str = "l.number, l.at, l.actor, l.actor_uid, l.action, l.application_id, l.key_id, l.user_id, l.changes, \
     l.commitment, l.hash";
 
-pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<(AuditEntry, ChainHash)> {
+pub(super) fn entry(row: &Row<'_>) -> RowResult<(AuditEntry, ChainHash)> {
     let entry = AuditEntry {
         number: row.get(0)?,
         at: convert::instant(row, 1)?,
         actor: UserId(row.get(2)?),
         actor_uid: row.get(3)?,
         action: row.get(4)?,
-        application: row.get::<_, Option<i64>>(5)?.map(ApplicationId),
+        application: row.get::<Option<i64>>(5)?.map(ApplicationId),
         key: convert::maybe_key_id(row, 6)?,
-        user: row.get::<_, Option<i64>>(7)?.map(UserId),
+        user: row.get::<Option<i64>>(7)?.map(UserId),
         changes: row.get(8)?,
-        commitment: row.get::<_, Option<[u8; 32]>>(9)?.map(Commitment),
+        commitment: row.get::<Option<[u8; 32]>>(9)?.map(Commitment),
     };
     Ok((entry, ChainHash(row.get(10)?)))
 }
 
 /// The random identity of the database, which starts the chain.
 pub fn identity(r: &Reader<'_>) -> Result<[u8; 16], StoreError> {
-    r.value("reading the identity of the database", "SELECT identity FROM database", [])
+    r.value("reading the identity of the database", "SELECT identity FROM database", &[])
 }
 
 /// The start of the chain.
@@ -44,20 +45,20 @@ const READING_END: &str = "reading the end of the audit log";
 /// The number and hash of the last entry; 0 and the start of the chain when there is none.
 pub fn head(r: &Reader<'_>) -> Result<(u64, ChainHash), StoreError> {
     let sql = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
-    let last = r.first(READING_END, sql, [], |row| Ok((row.get(0)?, ChainHash(row.get(1)?))))?;
+    let last = r.first(READING_END, sql, &[], |row| Ok((row.get(0)?, ChainHash(row.get(1)?))))?;
     last.map_or_else(|| Ok((0, genesis(r)?)), Ok)
 }
 
 /// The time of the last entry, if any.
 pub fn last_at(r: &Reader<'_>) -> Result<Option<Instant>, StoreError> {
     let sql = "SELECT at FROM audit ORDER BY number DESC LIMIT 1";
-    r.first(READING_END, sql, [], |row| convert::instant(row, 0))
+    r.first(READING_END, sql, &[], |row| convert::instant(row, 0))
 }
 
 /// Returns whether the log has an entry that a user wrote under an operating system user.
 pub fn has_entries_by(r: &Reader<'_>, user: UserId, uid: u32) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM audit WHERE actor = ?1 AND actor_uid = ?2)";
-    r.value("reading the audit log", sql, params![user.0, uid])
+    r.value("reading the audit log", sql, values![user.0, uid])
 }
 
 /// The last entry of the deletion of a key, with its hash. Reads the log from its end.
@@ -65,7 +66,7 @@ pub fn deletion_of(r: &Reader<'_>, id: KeyId) -> Result<Option<(AuditEntry, Chai
     let sql = format!(
         "SELECT {ENTRY} FROM audit l WHERE l.key_id = ?1 AND l.action = ?2 ORDER BY l.number DESC LIMIT 1"
     );
-    r.first("reading the audit log", &sql, [id.as_str(), AuditAction::KeyDeleted.as_str()], entry)
+    r.first("reading the audit log", &sql, values![id.as_str(), AuditAction::KeyDeleted.as_str()], entry)
 }
 
 /// The name that an Application had before the entry with a number, also one that was deleted since.
@@ -81,7 +82,7 @@ pub fn application_name(
             "SELECT {ENTRY} FROM audit l WHERE l.number < ?1 AND l.application_id = ?2 AND l.action IN (?3, ?4) \
              ORDER BY l.number DESC LIMIT 1"
         ),
-        params![before, application.0, created.as_str(), renamed.as_str()],
+        values![before, application.0, created.as_str(), renamed.as_str()],
         entry,
     )?;
     let changes = named.map(|(entry, _)| entry.changes()).unwrap_or_default();
@@ -116,7 +117,7 @@ pub(in crate::store) fn append(
         what,
         "INSERT INTO audit (number, at, actor, actor_uid, action, application_id, key_id, user_id, changes, commitment, \
          hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        params![
+        values![
             entry.number,
             entry.at.timestamp(),
             entry.actor.0,

@@ -1,8 +1,8 @@
 //! The audit log as a list, newest first: in windows for the terminal UI, streamed for commands.
 
-use rusqlite::types::Value;
-use rusqlite::{Row, params_from_iter};
 
+use crate::store::value::Value;
+use crate::store::row::{Row, RowResult};
 use super::entries::{ENTRY, entry};
 use crate::domain::audit::{AuditAction, AuditEntry, ChainHash};
 use crate::domain::audit_filter::AuditFilter;
@@ -47,10 +47,10 @@ impl AuditRow {
     }
 }
 
-fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
+fn audit_row(row: &Row<'_>) -> RowResult<AuditRow> {
     let (entry, hash) = entry(row)?;
-    let name = |column| -> rusqlite::Result<Option<Name>> {
-        Ok(row.get::<_, Option<String>>(column)?.map(Name::from_stored))
+    let name = |column| -> RowResult<Option<Name>> {
+        Ok(row.get::<Option<String>>(column)?.map(Name::from_stored))
     };
     Ok(AuditRow {
         entry,
@@ -92,7 +92,7 @@ struct Condition {
 
 impl Condition {
     fn of(filter: &AuditFilter) -> Self {
-        let mut condition = Self { sql: "1".into(), values: Vec::new() };
+        let mut condition = Self { sql: "TRUE".into(), values: Vec::new() };
         // The cheapest first: the rest is evaluated only where those do not match.
         if let Some(since) = filter.since {
             condition.add("l.at >= ?", since.timestamp());
@@ -170,15 +170,15 @@ pub fn page(
         };
         let start = from.map_or_else(String::new, |_| format!(" AND l.number {compare} ?"));
         let sql = some(&format!("{condition}{start}"), direction, limit);
-        let values = values.iter().cloned().chain(from.map(|from| Value::from(*from)));
-        r.all("reading the audit log", &sql, params_from_iter(values), audit_row)
+        let values: Vec<Value> = values.iter().cloned().chain(from.map(|from| Value::from(*from))).collect();
+        r.all("reading the audit log", &sql, &values, audit_row)
     })
 }
 
 pub fn count(r: &Reader<'_>, filter: &AuditFilter) -> Result<u64, StoreError> {
     let Condition { sql, values } = Condition::of(filter);
     let sql = format!("SELECT count(*) FROM audit l WHERE {sql}");
-    r.value("counting the entries of the audit log", &sql, params_from_iter(values))
+    r.value("counting the entries of the audit log", &sql, &values)
 }
 
 /// Calls `f` with each matching entry, newest first, at most `limit` times and until it fails.
@@ -190,5 +190,5 @@ pub fn each<E: From<StoreError>>(
 ) -> Result<(), E> {
     let Condition { sql, values } = Condition::of(filter);
     let most = limit.unwrap_or(usize::MAX).min(usize::try_from(i64::MAX).unwrap_or(usize::MAX));
-    r.each("reading the audit log", &streamed(&sql, most), params_from_iter(values), audit_row, f)
+    r.each("reading the audit log", &streamed(&sql, most), &values, audit_row, f)
 }

@@ -1,8 +1,7 @@
 //! Changes of keys. Each is read back before it is committed.
 
+use crate::store::value::{Value, values};
 use chrono::TimeDelta;
-use rusqlite::params;
-use rusqlite::types::Value;
 
 use super::read::{get, tombstone};
 use crate::domain::Instant;
@@ -31,7 +30,7 @@ pub fn insert(
         "INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, creator_id, \
          created, expires, throwaway, canary, owner, note, allowed_sources) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        params![
+        values![
             id.as_str(),
             hash.as_bytes(),
             new.application.0,
@@ -84,7 +83,7 @@ pub(crate) fn set_properties(
         what,
         "UPDATE keys SET name = ?2, name_order = ?3, folded = ?4, owner = ?5, note = ?6, allowed_sources = ?7, \
          version = version + 1 WHERE key_id = ?1",
-        params![
+        values![
             key.id.as_str(),
             name.as_str(),
             convert::name_order(name),
@@ -96,7 +95,7 @@ pub(crate) fn set_properties(
     )?;
     tx.expect(
         what,
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND name = ? AND owner IS ? AND note IS ? \
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND name = ? AND owner IS NOT DISTINCT FROM ? AND note IS NOT DISTINCT FROM ? \
          AND allowed_sources = ?)",
         [
             key.id.to_string().into(),
@@ -116,7 +115,7 @@ pub(crate) fn set_delivered(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result
     tx.change_one(
         what,
         "UPDATE keys SET delivered = ?2 WHERE key_id = ?1 AND delivered IS NULL",
-        params![id.as_str(), at],
+        values![id.as_str(), at],
     )?;
     tx.expect(
         what,
@@ -132,7 +131,7 @@ pub(crate) fn set_replaces(tx: &WriteTx<'_>, id: KeyId, old: KeyId) -> Result<()
     tx.change_one(
         what,
         "UPDATE keys SET replaces = ?2 WHERE key_id = ?1",
-        params![id.as_str(), old.as_str()],
+        values![id.as_str(), old.as_str()],
     )?;
     tx.expect(
         what,
@@ -168,7 +167,7 @@ pub(crate) fn set_replaced(tx: &WriteTx<'_>, id: KeyId, end: ReplacedKey) -> Res
          is_disabled = (?4 IS NOT NULL AND ?5 IS NULL), unused_for = ?6, unused_since = ?7, latest_expires = ?8, \
          version = version + 1 \
          WHERE key_id = ?1",
-        params![
+        values![
             id.as_str(),
             end.by.as_str(),
             end.expires.timestamp(),
@@ -181,8 +180,8 @@ pub(crate) fn set_replaced(tx: &WriteTx<'_>, id: KeyId, end: ReplacedKey) -> Res
     )?;
     tx.expect(
         what,
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND replaced_by = ? AND expires = ? AND disabled IS ? \
-         AND disabled_until IS ? AND unused_for IS ? AND unused_since IS ?)",
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND replaced_by = ? AND expires = ? AND disabled IS NOT DISTINCT FROM ? \
+         AND disabled_until IS NOT DISTINCT FROM ? AND unused_for IS NOT DISTINCT FROM ? AND unused_since IS NOT DISTINCT FROM ?)",
         [
             id.to_string().into(),
             end.by.to_string().into(),
@@ -206,7 +205,7 @@ pub(crate) fn set_ended(tx: &WriteTx<'_>, id: KeyId, end: Option<Instant>) -> Re
         "UPDATE keys SET latest_expires = CASE WHEN ?2 < expires THEN coalesce(latest_expires, expires) \
          ELSE latest_expires END, expires = min(expires, coalesce(?2, expires)), unused_for = NULL, unused_since = NULL \
          WHERE key_id = ?1",
-        params![id.as_str(), end],
+        values![id.as_str(), end],
     )?;
     // The rest of the transaction may delete it.
     tx.expect(
@@ -224,7 +223,7 @@ pub(crate) fn set_unused_since(tx: &WriteTx<'_>, id: KeyId, since: Instant) -> R
     tx.change_one(
         what,
         "UPDATE keys SET unused_since = ?2 WHERE key_id = ?1 AND unused_for IS NOT NULL",
-        params![id.as_str(), since],
+        values![id.as_str(), since],
     )?;
     tx.expect(
         what,
@@ -242,11 +241,11 @@ pub(crate) fn set_successor(tx: &WriteTx<'_>, id: KeyId, by: Option<KeyId>) -> R
         what,
         "UPDATE keys SET replaced_by = ?2, unused_for = CASE WHEN ?2 IS NOT NULL THEN unused_for END, \
          unused_since = CASE WHEN ?2 IS NOT NULL THEN unused_since END, version = version + 1 WHERE key_id = ?1",
-        params![id.as_str(), by],
+        values![id.as_str(), by.as_deref()],
     )?;
     tx.expect(
         what,
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ?1 AND replaced_by IS ?2 \
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ?1 AND replaced_by IS NOT DISTINCT FROM ?2 \
          AND (?2 IS NOT NULL OR unused_for IS NULL))",
         [id.to_string().into(), by.into()],
     );
@@ -262,11 +261,11 @@ pub fn set_disabled(tx: &WriteTx<'_>, id: KeyId, outage: Option<Outage>) -> Resu
         what,
         "UPDATE keys SET disabled = ?2, disabled_until = ?3, is_disabled = (?2 IS NOT NULL AND ?3 IS NULL), \
          version = version + 1 WHERE key_id = ?1",
-        params![id.as_str(), since, until],
+        values![id.as_str(), since, until],
     )?;
     tx.expect(
         what,
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND disabled IS ? AND disabled_until IS ?)",
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND disabled IS NOT DISTINCT FROM ? AND disabled_until IS NOT DISTINCT FROM ?)",
         [id.to_string().into(), since.into(), until.into()],
     );
     Ok(())
@@ -278,7 +277,7 @@ pub(crate) fn set_acknowledged(tx: &WriteTx<'_>, id: KeyId, at: Instant) -> Resu
     tx.change_one(
         what,
         "UPDATE keys SET acknowledged = ?2, version = version + 1 WHERE key_id = ?1 AND canary = 1",
-        params![id.as_str(), at],
+        values![id.as_str(), at],
     )?;
     tx.expect(
         what,
@@ -297,9 +296,9 @@ pub fn delete(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), StoreErro
          deleted_by, last_used, last_used_from) \
          SELECT k.key_id, hash, k.application_id, name, prefix, type, platform, throwaway, ?2, ?3, s.last, s.last_from \
          FROM keys k LEFT JOIN key_use s ON s.key_id = k.key_id WHERE k.key_id = ?1",
-        params![id.as_str(), now.timestamp(), tx.actor().0],
+        values![id.as_str(), now.timestamp(), tx.actor().0],
     )?;
-    tx.change_one(what, "DELETE FROM keys WHERE key_id = ?1", [id.as_str()])?;
+    tx.change_one(what, "DELETE FROM keys WHERE key_id = ?1", values![id.as_str()])?;
     tx.expect(
         what,
         "SELECT NOT EXISTS (SELECT 1 FROM keys WHERE key_id = ?1) \

@@ -1,11 +1,10 @@
 //! Which keys match a query, as SQL.
 
+use crate::store::value::{Value, values};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
-use rusqlite::params_from_iter;
-use rusqlite::types::Value;
 
 use super::read::until_unused;
 use crate::domain::Instant;
@@ -186,7 +185,7 @@ impl Condition {
             }
         }
         // No field can have it.
-        let any = if any.is_empty() { "0".to_owned() } else { any.join(" OR ") };
+        let any = if any.is_empty() { "FALSE".to_owned() } else { any.join(" OR ") };
         self.and(&format!("({any})"), values);
         Ok(())
     }
@@ -250,7 +249,7 @@ impl Candidates {
     fn count(&self, r: &Reader<'_>) -> Result<Option<u64>, StoreError> {
         let sql = format!("SELECT count(*) FROM ({} LIMIT {MOST_CANDIDATES})", self.sql);
         let count: u64 =
-            r.value("looking for keys by their use", &sql, params_from_iter(self.values.iter()))?;
+            r.value("looking for keys by their use", &sql, &self.values)?;
         Ok((count < MOST_CANDIDATES).then_some(count))
     }
 }
@@ -301,7 +300,7 @@ fn sources_with(r: &Reader<'_>, text: &str) -> Result<Option<Vec<String>>, Store
          SELECT (SELECT min(source) {FROM} AND source > each.source) FROM each WHERE each.source IS NOT NULL) \
          SELECT source FROM each WHERE source IS NOT NULL LIMIT ?1"
     );
-    let all: Vec<String> = r.all("reading the sources", &sql, [MOST_SOURCES], |row| row.get(0))?;
+    let all: Vec<String> = r.all("reading the sources", &sql, values![MOST_SOURCES], |row| row.get(0))?;
     if all.len() == MOST_SOURCES {
         return Ok(None);
     }
@@ -321,7 +320,7 @@ fn ended_by_themselves(r: &Reader<'_>, now: Instant) -> Result<ByThemselves, Sto
     let sql =
         "SELECT key_id FROM keys INDEXED BY keys_disabled_until WHERE disabled_until > ?1 AND disabled <= ?1";
     let disabled =
-        r.all("reading which keys are disabled", sql, [now.timestamp()], |row| convert::key_id(row, 0))?;
+        r.all("reading which keys are disabled", sql, values![now.timestamp()], |row| convert::key_id(row, 0))?;
     let unused =
         until_unused(r)?.into_iter().filter(|key| key.ended(now).is_some()).map(|key| key.id).collect();
     Ok(ByThemselves { unused, disabled })

@@ -1,12 +1,11 @@
 //! The list of keys as windows: every order by key from an index, filters that go through a covering one.
 
+use crate::store::value::Value;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use chrono::TimeDelta;
-use rusqlite::params_from_iter;
-use rusqlite::types::Value;
 
 use super::filter::{Candidates, Condition};
 use super::order::{Edge, KeySort, Part, Place, Run};
@@ -139,7 +138,7 @@ impl List<'_> {
         self.r.each(
             "reading the keys",
             &sql,
-            params_from_iter(values),
+            &values,
             |row| {
                 let values = (1..=sort.columns().len()).map(|column| row.get(column));
                 Ok(sort.place(values.collect::<Result<_, _>>()?, convert::key_id(row, 0)?, now))
@@ -209,7 +208,7 @@ fn through(
 fn in_scope(query: &KeyQuery) -> (&'static str, Vec<Value>) {
     match query.scope {
         Scope::Application(id) => ("k.application_id = ?", vec![id.0.into()]),
-        Scope::All => ("1", vec![]),
+        Scope::All => ("TRUE", vec![]),
     }
 }
 
@@ -236,7 +235,7 @@ pub fn plan(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog, from: &Key) -> 
     let mut plans = Vec::new();
     let mut explain = |sql: &str, values: Vec<Value>| -> Result<(), StoreError> {
         let sql = format!("EXPLAIN QUERY PLAN {sql}");
-        let steps: Vec<String> = r.all("planning", &sql, params_from_iter(values), |row| row.get(3))?;
+        let steps: Vec<String> = r.all("planning", &sql, &values, |row| row.get(3))?;
         plans.extend(steps);
         Ok(())
     };
@@ -248,7 +247,7 @@ pub fn plan(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog, from: &Key) -> 
     for run in query.sort.runs(query.now) {
         let sql = run.statement(KEY_COLUMNS, "", Some(Edge::At), !query.descending);
         let edge = run.edge_values(from);
-        explain(&sql, [vec![from.application.0.into()], edge, vec![10.into()]].concat())?;
+        explain(&sql, [vec![from.application.0.into()], edge, vec![10_i64.into()]].concat())?;
     }
     Ok(plans.join("; "))
 }
@@ -281,18 +280,18 @@ pub fn count(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<u64,
             "SELECT coalesce(sum(k.key_count), 0) FROM applications k WHERE {}",
             scope.replace("application_id", "id")
         );
-        return r.value("counting the keys", &sql, params_from_iter(values));
+        return r.value("counting the keys", &sql, &values);
     }
     let condition = condition(r, query, catalog)?;
     if let Some(Candidates { sql, values, .. }) = condition.exactly(query.terms()) {
         let sql = format!("SELECT count(*) FROM ({sql})");
-        return r.value("counting the keys", &sql, params_from_iter(values));
+        return r.value("counting the keys", &sql, &values);
     }
     let (along, mut all) = along(r, &condition)?;
     all.append(&mut values);
     all.extend(condition.values);
     let sql = format!("SELECT count(*) FROM {along} WHERE {scope}{}", condition.sql);
-    r.value("counting the keys", &sql, params_from_iter(all))
+    r.value("counting the keys", &sql, &all)
 }
 
 /// The IDs of the keys that match: the first `limit`.

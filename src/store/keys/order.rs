@@ -1,8 +1,8 @@
 //! The orders of the list of keys, and the walks along indexes that they consist of.
 
+use crate::store::value::Value;
 use std::cmp::Reverse;
 
-use rusqlite::types::Value;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::domain::Instant;
@@ -71,15 +71,15 @@ impl KeySort {
 
     /// Where a key with these values is at an instant.
     pub(super) fn place(self, values: Vec<Value>, id: KeyId, now: Instant) -> Place {
-        if let (Self::State, [Value::Integer(_), Value::Integer(expires)]) = (self, values.as_slice())
+        if let (Self::State, [Value::Integer(_), Value::Integer(Some(expires))]) = (self, values.as_slice())
             && *expires <= now.timestamp()
         {
             return vec![Part::Number(ENDED), Part::Number(-expires), Part::Back(Reverse(id))];
         }
         let part = |value| match value {
-            Value::Integer(number) => Part::Number(number),
-            Value::Text(text) => Part::Text(text),
-            Value::Null | Value::Real(_) | Value::Blob(_) => Part::Number(0),
+            Value::Integer(number) => Part::Number(number.unwrap_or_default()),
+            Value::Text(text) => Part::Text(text.unwrap_or_default()),
+            Value::Blob(_) => Part::Number(0),
         };
         values.into_iter().map(part).chain([Part::Id(id)]).collect()
     }

@@ -1,8 +1,8 @@
 //! Single keys and tombstones.
 
-use rusqlite::types::Value;
-use rusqlite::{Row, params, params_from_iter};
 
+use crate::store::value::{Value, values};
+use crate::store::row::{Row, RowResult};
 use crate::domain::Instant;
 use crate::domain::application::{ApplicationId, Scope};
 use crate::domain::key::{Key, KeyId, Tombstone};
@@ -14,7 +14,7 @@ use crate::store::{Reader, StoreError, applications};
 
 pub fn get(r: &Reader<'_>, id: KeyId) -> Result<Option<Key>, StoreError> {
     let sql = format!("SELECT {KEY_COLUMNS} FROM keys k {WITH_KEYS} WHERE k.key_id = ?1");
-    r.first("reading a key", &sql, [id.as_str()], convert::key)
+    r.first("reading a key", &sql, values![id.as_str()], convert::key)
 }
 
 /// The predecessors that end when they are no longer used, and those that have ended so and are not marked as such yet.
@@ -29,7 +29,7 @@ pub fn until_unused(r: &Reader<'_>) -> Result<Vec<Key>, StoreError> {
 /// Whether a diagnosis created a key and deletes it again.
 pub(crate) fn is_throwaway(r: &Reader<'_>, id: KeyId) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ?1 AND throwaway = 1)";
-    r.value("reading what a key is for", sql, [id.as_str()])
+    r.value("reading what a key is for", sql, values![id.as_str()])
 }
 
 /// Whose text has a hash.
@@ -45,8 +45,8 @@ pub enum TextOf {
 pub fn text_of(r: &Reader<'_>, id: KeyId, hash: &KeyHash) -> Result<TextOf, StoreError> {
     let sql =
         "SELECT (SELECT hash FROM keys WHERE key_id = ?1), (SELECT hash FROM tombstones WHERE key_id = ?1)";
-    let matches = r.first("comparing the hash of a key", sql, [id.as_str()], |row| {
-        let stored = |column| row.get::<_, Option<[u8; 32]>>(column).map(Option::unwrap_or_default);
+    let matches = r.first("comparing the hash of a key", sql, values![id.as_str()], |row| {
+        let stored = |column| row.get::<Option<[u8; 32]>>(column).map(Option::unwrap_or_default);
         let (key, tombstone) = (KeyHash::from_bytes(stored(0)?), KeyHash::from_bytes(stored(1)?));
         Ok((key.matches(hash), tombstone.matches(hash)))
     })?;
@@ -69,7 +69,7 @@ pub(in crate::store) fn select(
     sql: &str,
     values: Vec<Value>,
 ) -> Result<Vec<Key>, StoreError> {
-    r.all("reading the keys", sql, params_from_iter(values), convert::key)
+    r.all("reading the keys", sql, &values, convert::key)
 }
 
 /// Maximum number of keys that one name stands for in an answer.
@@ -152,7 +152,7 @@ pub fn attention(
         "SELECT count(*) FROM (SELECT 1 FROM keys INDEXED BY keys_by_state \
          WHERE application_id = ?1 AND is_disabled = 0 AND expires > ?2 AND expires <= ?3 AND replaced_by IS NULL \
          AND canary = 0 LIMIT ?4)",
-        params![application.0, now.timestamp(), until.timestamp(), MOST_ATTENTION],
+        values![application.0, now.timestamp(), until.timestamp(), MOST_ATTENTION],
     )
 }
 
@@ -163,7 +163,7 @@ pub fn expiring(r: &Reader<'_>, scope: Scope, from: Instant, until: Instant) -> 
                - (SELECT count(*) FROM keys INDEXED BY keys_canaries \
                WHERE canary = 1 AND application_id = ?1 AND expires >= ?2 AND expires < ?3)";
     let count = |application: ApplicationId| {
-        let values = params![application.0, from.timestamp(), until.timestamp()];
+        let values = values![application.0, from.timestamp(), until.timestamp()];
         r.value::<u64>("counting the keys of a month", sql, values)
     };
     applications::of(r, scope)?.into_iter().map(count).sum()
@@ -173,7 +173,7 @@ pub(in crate::store) const TOMBSTONE: &str = "t.key_id, t.name, t.application_id
      t.last_used, t.last_used_from, t.first_refused, t.first_refused_from";
 
 /// A tombstone from [`TOMBSTONE`].
-pub(in crate::store) fn tombstone_of(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
+pub(in crate::store) fn tombstone_of(row: &Row<'_>) -> RowResult<Tombstone> {
     Ok(Tombstone {
         id: convert::key_id(row, 0)?,
         name: convert::name(row, 1)?,
@@ -190,7 +190,7 @@ pub(in crate::store) fn tombstone_of(row: &Row<'_>) -> rusqlite::Result<Tombston
 
 pub fn tombstone(r: &Reader<'_>, id: KeyId) -> Result<Option<Tombstone>, StoreError> {
     let sql = format!("SELECT {TOMBSTONE} FROM tombstones t WHERE key_id = ?1");
-    r.first("reading a tombstone", &sql, [id.as_str()], tombstone_of)
+    r.first("reading a tombstone", &sql, values![id.as_str()], tombstone_of)
 }
 
 /// Deleted keys of a name, without regard to case, in an Application or in all; the last deleted first, at most 20.
@@ -202,7 +202,7 @@ pub(crate) fn deleted_named(
 ) -> Result<Vec<Tombstone>, StoreError> {
     let (wanted, mut found) = (fold(name), Vec::new());
     let sql = format!("SELECT {TOMBSTONE} FROM tombstones t");
-    r.each("reading the tombstones", &sql, [], tombstone_of, |tombstone| {
+    r.each("reading the tombstones", &sql, &[], tombstone_of, |tombstone| {
         let here = application.is_none_or(|application| application == tombstone.application);
         if here && fold(tombstone.name.as_str()) == wanted {
             found.push(tombstone);
@@ -217,13 +217,13 @@ pub(crate) fn deleted_named(
 /// All keys of an Application, for deleting them with it.
 pub fn ids_of(r: &Reader<'_>, application: ApplicationId) -> Result<Vec<KeyId>, StoreError> {
     let sql = "SELECT key_id FROM keys INDEXED BY keys_by_id WHERE application_id = ?1 ORDER BY key_id";
-    r.all("reading the keys of an Application", sql, [application.0], |row| convert::key_id(row, 0))
+    r.all("reading the keys of an Application", sql, values![application.0], |row| convert::key_id(row, 0))
 }
 
 /// The keys that were made to take this one's place.
 pub fn successors(r: &Reader<'_>, old: KeyId) -> Result<Vec<Key>, StoreError> {
     let sql = "SELECT key_id FROM keys INDEXED BY keys_by_replaces WHERE replaces = ?1";
     let ids: Vec<KeyId> =
-        r.all("reading the successors of a key", sql, [old.as_str()], |row| convert::key_id(row, 0))?;
+        r.all("reading the successors of a key", sql, values![old.as_str()], |row| convert::key_id(row, 0))?;
     ids.into_iter().filter_map(|id| get(r, id).transpose()).collect()
 }

@@ -1,5 +1,6 @@
 //! Keys with allowed sources, and whether the addresses of their clients are known.
 
+use crate::store::value::values;
 use chrono::TimeDelta;
 
 use crate::domain::Instant;
@@ -22,7 +23,7 @@ const NOT_TOLD: &str = "(s.source IN ('', '::1') OR s.source LIKE '127.%')";
 /// The number of keys with allowed sources.
 pub fn count_restricted(r: &Reader<'_>) -> Result<u64, StoreError> {
     let sql = "SELECT count(*) FROM keys WHERE allowed_sources <> ''";
-    r.value("counting the keys with allowed sources", sql, [])
+    r.value("counting the keys with allowed sources", sql, &[])
 }
 
 /// Reads how the keys with allowed sources are used.
@@ -34,7 +35,7 @@ pub fn restricted(r: &Reader<'_>, now: Instant) -> Result<RestrictedKeys, StoreE
              CROSS JOIN key_sources s ON s.key_id = k.key_id AND s.reason = ?1 \
              WHERE k.allowed_sources <> '' AND s.last > ?2 AND s.source <> '*' AND {condition}"
         );
-        r.value("reading the use of keys with allowed sources", &sql, rusqlite::params![reason, since])
+        r.value("reading the use of keys with allowed sources", &sql, values![reason, since])
     };
     Ok(RestrictedKeys {
         keys: count_restricted(r)?,

@@ -1,10 +1,9 @@
 //! Keys of one or several Applications in one order, read in portions along the index of the order.
 
+use crate::store::value::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 
-use rusqlite::params_from_iter;
-use rusqlite::types::Value;
 
 use super::order::{Edge, Place, Run};
 use crate::domain::Instant;
@@ -65,7 +64,7 @@ impl Stream {
             }
             Matching::Mark => {
                 values.splice(0..0, given.iter().cloned());
-                let select = format!("{KEY_COLUMNS}, (1{condition}) IS TRUE");
+                let select = format!("{KEY_COLUMNS}, (TRUE{condition}) IS TRUE");
                 plan.run.statement(&select, "", edge, plan.ascending)
             }
         };
@@ -73,7 +72,7 @@ impl Stream {
             values.extend(plan.run.edge_values(key));
         }
         values.push(i64::try_from(self.portion).unwrap_or(i64::MAX).into());
-        self.rows = r.all("reading the keys", &sql, params_from_iter(values), |row| {
+        self.rows = r.all("reading the keys", &sql, &values, |row| {
             let matches = plan.matching == Matching::Only || row.get(convert::KEY_COLUMN_COUNT)?;
             Ok((convert::key(row)?, matches))
         })?;

@@ -11,6 +11,7 @@ use crate::domain::expiry::rfc3339;
 use crate::domain::key::{KeyId, KeyType};
 use crate::domain::text::inert;
 use crate::domain::token::Prefix;
+use crate::store::value::values;
 use crate::store::audit::entries::{ENTRY, entry};
 use crate::store::{Reader, StoreError, database};
 
@@ -28,7 +29,7 @@ impl Logged {
     fn of(r: &Reader<'_>, id: KeyId, by: AuditAction) -> Result<Self, StoreError> {
         let mut logged = Self::default();
         let sql = format!("SELECT {ENTRY} FROM audit l WHERE l.key_id = ?1 ORDER BY l.number");
-        r.each(COMPARING, &sql, [id.as_str()], entry, |(entry, _)| {
+        r.each(COMPARING, &sql, values![id.as_str()], entry, |(entry, _)| {
             let is = |action: AuditAction| entry.action == action.as_str();
             if is(by) {
                 logged.by = Some((entry.actor.0, entry.at));
@@ -99,7 +100,7 @@ pub(super) fn row(
 ) -> Result<String, StoreError> {
     let logged = Logged::of(r, id, table.action)?;
     let sql = format!("{} WHERE key_id = ?1", table.sql);
-    let Some(row) = r.first(COMPARING, &sql, [id.as_str()], KeyRow::of)? else { return Ok(String::new()) };
+    let Some(row) = r.first(COMPARING, &sql, values![id.as_str()], KeyRow::of)? else { return Ok(String::new()) };
     // The prefix from the log, with which the keys were created.
     let prefix = match replayed.prefix.as_deref().map(str::parse) {
         Some(Ok(prefix)) => prefix,

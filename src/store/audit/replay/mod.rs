@@ -5,8 +5,6 @@ mod explain;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use rusqlite::Row;
-use rusqlite::types::Value;
 
 use crate::domain::Instant;
 use crate::domain::audit::AuditAction;
@@ -16,7 +14,9 @@ use crate::domain::expiry::rfc3339;
 use crate::domain::key::KeyId;
 use crate::domain::text::{fold, inert};
 use crate::domain::user::UserStatus;
-use crate::store::{Reader, StoreError, convert, database, schema};
+use crate::store::row::{Row, RowResult};
+use crate::store::value::Value;
+use crate::store::{Reader, StoreError, convert, database};
 
 /// A difference between the log and the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub fn compare(r: &Reader<'_>, replayed: &AuditReplay) -> Result<Findings, Store
     for contradiction in &replayed.contradictions {
         findings.add("entry", contradiction.number, &contradiction.what);
     }
-    for difference in schema::differences(r.connection).map_err(r.fault("reading the schema"))? {
+    for difference in r.schema_differences()? {
         let object = format!("{} {}", inert(&difference.kind), inert(&difference.name));
         findings.add("schema", object, difference.predicate());
     }
@@ -87,28 +87,31 @@ fn side_by_side<K: Ord + Copy, L, T>(
     sql: &str,
     logged: &BTreeMap<K, L>,
     findings: &mut Findings,
-    row: impl Fn(&Row<'_>) -> rusqlite::Result<(K, T)>,
+    row: impl Fn(&Row<'_>) -> RowResult<(K, T)>,
     mut differ: impl FnMut(&mut Findings, K, Option<&L>, Option<T>),
 ) -> Result<(), StoreError> {
-    let fault = r.fault(COMPARING);
     let mut unreadable = Vec::new();
-    let mut statement = r.connection.prepare(sql).map_err(&fault)?;
-    let mut rows = statement.query([]).map_err(&fault)?;
     let mut logged = logged.iter().peekable();
-    while let Some(found) = rows.next().map_err(&fault)? {
-        let Ok((key, there)) = row(found) else {
-            unreadable.push(match found.get(0).map_err(&fault)? {
-                Value::Text(text) => inert(&text),
-                other => format!("{other:?}"),
-            });
-            continue;
-        };
-        while let Some((missing, told)) = logged.next_if(|(other, _)| **other < key) {
-            differ(findings, *missing, Some(told), None);
+    let read = |found: &Row<'_>| match row(found) {
+        Ok(read) => Ok(Ok(read)),
+        Err(_) => Ok(Err(match found.get(0)? {
+            Value::Text(Some(text)) => inert(&text),
+            other => format!("{other:?}"),
+        })),
+    };
+    r.each(COMPARING, sql, &[], read, |found| {
+        match found {
+            Err(id) => unreadable.push(id),
+            Ok((key, there)) => {
+                while let Some((missing, told)) = logged.next_if(|(other, _)| **other < key) {
+                    differ(findings, *missing, Some(told), None);
+                }
+                let told = logged.next_if(|(other, _)| **other == key).map(|(_, told)| told);
+                differ(findings, key, told, Some(there));
+            }
         }
-        let told = logged.next_if(|(other, _)| **other == key).map(|(_, told)| told);
-        differ(findings, key, told, Some(there));
-    }
+        Ok::<_, StoreError>(())
+    })?;
     for (missing, told) in logged {
         differ(findings, *missing, Some(told), None);
     }
@@ -162,19 +165,19 @@ struct KeyRow {
 }
 
 impl KeyRow {
-    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+    fn of(row: &Row<'_>) -> RowResult<Self> {
         let platform: String = row.get(6)?;
         let platform = if platform.is_empty() { "generic".into() } else { platform };
-        let throwaway = row.get::<_, bool>(7)?.then(|| "yes".to_owned());
+        let throwaway = row.get::<bool>(7)?.then(|| "yes".to_owned());
         let mut fields = vec![Some(row.get(5)?), Some(platform), Some(row.get(4)?), throwaway];
-        if row.as_ref().column_count() > 10 {
+        if row.columns() > 10 {
             for instant in 10..17 {
                 fields.push(convert::maybe_instant(row, instant)?.map(rfc3339));
             }
             let unused_for: Option<i64> = row.get(19)?;
             fields.extend([row.get(17)?, row.get(18)?, unused_for.map(|seconds| seconds.to_string())]);
             fields.extend([row.get(20)?, row.get(21)?, row.get(22)?]);
-            fields.push(row.get::<_, bool>(23)?.then(|| "yes".to_owned()));
+            fields.push(row.get::<bool>(23)?.then(|| "yes".to_owned()));
         }
         Ok(Self {
             id: convert::key_id(row, 0)?,

@@ -1,0 +1,3 @@
+//! SQLite: a file beside its write-ahead log.
+
+mod value;
