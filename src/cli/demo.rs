@@ -169,7 +169,7 @@ fn seed(
     for (departure, user) in departures {
         departure(&mut demo.session(you, DEPARTURE), user.id, user.version, &identity::can_sign_in)?;
     }
-    let mut writer = UsageWriter::open(demo.store.path(), Duration::from_secs(5))?;
+    let mut writer = UsageWriter::open(demo.store.location(), Duration::from_secs(5))?;
     Ok(writer.write(&mut usage)?)
 }
 

@@ -1,13 +1,12 @@
 //! Applications.
 
-
-use crate::store::value::{Value, values};
 use super::convert;
 use super::page::{self, Page, TextOrder, Window};
 use super::{Reader, StoreError, WriteTx};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId, Scope};
 use crate::domain::text::{Name, fold};
+use crate::store::value::{Value, values};
 
 const COLUMNS: &str = "a.id, a.name, a.created, a.key_count, a.version";
 
@@ -25,11 +24,7 @@ pub fn page(
     page::by_text(r, "reading the Applications", &BY_NAME, words, window, cursor, convert::application)
 }
 
-fn one(
-    r: &Reader<'_>,
-    condition: &str,
-    values: &[Value],
-) -> Result<Option<Application>, StoreError> {
+fn one(r: &Reader<'_>, condition: &str, values: &[Value]) -> Result<Option<Application>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM applications a WHERE {condition}");
     r.first("reading an Application", &sql, values, convert::application)
 }
@@ -74,24 +69,37 @@ pub fn all(r: &Reader<'_>, limit: usize) -> Result<Vec<Application>, StoreError>
 /// Adds an Application. `None` means that there is one of that name.
 pub fn insert(tx: &WriteTx<'_>, name: &Name, now: Instant) -> Result<Option<ApplicationId>, StoreError> {
     let what = "adding an Application";
+    let folded = fold(name.as_str());
+    if is_taken(tx, what, &folded, ApplicationId(0))? {
+        return Ok(None);
+    }
     let added = tx.first(
         what,
-        "INSERT INTO applications (name, folded, name_order, created) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT DO NOTHING RETURNING id",
-        values![name.as_str(), fold(name.as_str()), convert::unique_name_order(name), now.timestamp()],
+        "INSERT INTO applications (name, folded, name_order, created) VALUES (?1, ?2, ?3, ?4) RETURNING id",
+        values![name.as_str(), folded, convert::unique_name_order(name), now.timestamp()],
         |row| row.get(0).map(ApplicationId),
     )?;
-    let Some(id) = added else { return Ok(None) };
+    let id = added.ok_or(StoreError::NotMade { what })?;
     expect_name(tx, what, id, name);
     Ok(Some(id))
+}
+
+/// Whether another Application has a folded name.
+fn is_taken(
+    tx: &WriteTx<'_>,
+    what: &'static str,
+    folded: &str,
+    other_than: ApplicationId,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM applications WHERE folded = ?1 AND id <> ?2)";
+    tx.value(what, sql, values![folded, other_than.0])
 }
 
 /// Renames an Application. `false` means that there is one of that name.
 pub fn rename(tx: &WriteTx<'_>, id: ApplicationId, name: &Name) -> Result<bool, StoreError> {
     let what = "renaming an Application";
     let folded = fold(name.as_str());
-    let taken = "SELECT EXISTS (SELECT 1 FROM applications WHERE folded = ?1 AND id <> ?2)";
-    if tx.value(what, taken, values![&folded, id.0])? {
+    if is_taken(tx, what, &folded, id)? {
         return Ok(false);
     }
     tx.change_one(

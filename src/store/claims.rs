@@ -1,28 +1,19 @@
 //! Claims on rotations: only one session at a time rotates a key.
-//!
-//! A claim is a lock on one byte of a file beside the database, one byte for each key ID. The operating system holds it:
-//! a process that is killed leaves no claim, and one that delivers for an hour keeps its claim. The file stays empty
-//! and is never deleted, since another session may be about to open it.
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::libc;
-
-use super::{Store, StoreError};
+use super::{Engine, Store, StoreError, sqlite};
 use crate::domain::key::KeyId;
-use crate::host::{byte_lock, files};
-
-/// How often a waiting session tries again.
-const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 /// A claim on keys, released when dropped.
 #[derive(Debug)]
 pub struct RotationClaim {
-    _locks: File,
+    _held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    Locks { _file: std::fs::File },
 }
 
 /// The result of claiming keys.
@@ -39,61 +30,14 @@ impl Store {
     ///
     /// Call it outside of transactions: the holder of the claim needs the database to finish.
     pub(crate) fn claim_rotations(&self, ids: &[KeyId], patience: Duration) -> Result<Claimed, StoreError> {
-        let path = place(self.path());
-        let fault = |error: io::Error| StoreError::File {
-            what: "lock",
-            path: path.clone(),
-            reason: error.to_string(),
-        };
-        let file = open(self.path(), &path).map_err(fault)?;
-        for id in ids {
-            let mut waited = Duration::ZERO;
-            while !byte_lock::try_lock(&file, byte_of(*id)).map_err(fault)? {
-                if waited >= patience {
-                    return Ok(Claimed::HeldElsewhere(*id));
-                }
-                std::thread::sleep(LOOK_AGAIN);
-                waited += LOOK_AGAIN;
+        let held = match &self.engine {
+            Engine::Sqlite(database) => {
+                sqlite::claims::claim(database.path(), ids, patience)?.map(|file| Held::Locks { _file: file })
             }
-        }
-        Ok(Claimed::Yes(RotationClaim { _locks: file }))
-    }
-}
-
-fn place(database: &Path) -> PathBuf {
-    let mut name = database.file_name().unwrap_or_default().to_owned();
-    name.push("-rotations");
-    database.with_file_name(name)
-}
-
-fn open(database: &Path, path: &Path) -> io::Result<File> {
-    match files::create_beside(database, path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        other => drop(other?),
-    }
-    OpenOptions::new().append(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
-}
-
-/// The byte of a key: its ID as a number in base 62, which is less than 2^60.
-fn byte_of(id: KeyId) -> i64 {
-    id.as_str().bytes().fold(0, |number, byte| {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'A'..=b'Z' => byte - b'A' + 10,
-            _ => byte.saturating_sub(b'a') + 36,
         };
-        number * 62 + i64::from(digit)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_key_has_a_byte_of_its_own() {
-        let byte = |id: &str| byte_of(id.parse().unwrap());
-        assert_eq!((byte("0000000000"), byte("000000000z"), byte("0000000010")), (0, 61, 62));
-        assert_eq!(byte("zzzzzzzzzz"), 62_i64.pow(10) - 1);
+        Ok(match held {
+            Ok(held) => Claimed::Yes(RotationClaim { _held: held }),
+            Err(id) => Claimed::HeldElsewhere(id),
+        })
     }
 }

@@ -1,8 +1,8 @@
 //! Facts about the database itself.
 
-use crate::store::value::values;
 use super::{Reader, StoreError, WriteTx};
 use crate::domain::token::Prefix;
+use crate::store::value::values;
 
 /// The start of all keys of this database.
 pub fn prefix(r: &Reader<'_>) -> Result<Prefix, StoreError> {

@@ -9,67 +9,58 @@ pub mod attention;
 pub mod audit;
 pub mod backup;
 mod claims;
-pub mod continuity;
 mod convert;
 pub mod database;
 mod error;
-mod id_row;
-pub mod inspect;
 #[cfg(feature = "app")]
 pub mod keys;
+pub mod location;
 pub mod lookup;
-pub mod migrate;
-pub mod open;
 mod page;
 mod reader;
 pub mod recording;
-mod reserve;
 mod row;
 mod schema;
 mod schema_difference;
 pub(crate) mod second_chance;
-mod sqlite;
+pub mod sqlite;
 pub mod usage;
-mod usage_backlog;
-mod usage_rows;
+mod usage_counts;
 pub mod usage_writer;
 pub mod users;
 mod value;
 
 use std::cell::RefCell;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use rusqlite::{Connection, InterruptHandle, TransactionBehavior};
+use std::time::Duration;
 
 pub use audit::{chain, replay};
 pub use claims::{Claimed, RotationClaim};
 pub use error::{NotAllowed, StoreError};
+pub use location::Location;
 pub use page::{Anchor, Page, Window};
 pub use reader::Reader;
-use schema::SchemaCheck;
 pub use schema_difference::SchemaDifference;
+pub use sqlite::{continuity, inspect, migrate, open};
 
 use crate::domain::Instant;
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock;
 use crate::domain::token::Entropy;
 use crate::domain::user::{Caller, UserId, UserStatus};
-use crate::host::files::{self, DatabaseFiles};
-use reserve::Reserve;
 use value::Value;
 
-/// A connection to the database. Each write first checks that the file at the path is still the opened one.
+/// A connection to the database.
 #[derive(Debug)]
 pub struct Store {
-    connection: Connection,
-    path: PathBuf,
-    files: DatabaseFiles,
-    schema: SchemaCheck,
-    warnings: Vec<String>,
-    // Must be dropped after the connection.
-    reserve: Reserve,
+    location: Location,
+    engine: Engine,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Sqlite(sqlite::database::Database),
 }
 
 /// The transaction of an operation.
@@ -128,7 +119,7 @@ impl WriteTx<'_> {
 
 /// Stops a read from any thread.
 #[derive(Clone)]
-pub struct Interrupter(Arc<InterruptHandle>);
+pub struct Interrupter(Arc<rusqlite::InterruptHandle>);
 
 impl Interrupter {
     /// Stops the current read, if any.
@@ -155,112 +146,75 @@ pub enum Urgency {
 }
 
 impl Store {
-    /// Opens the database. Creates it if it does not exist.
-    pub fn open(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
-        match std::fs::symlink_metadata(path) {
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                files::create_database(path).map_err(|error| StoreError::File {
-                    what: "create the database",
-                    path: path.to_owned(),
-                    reason: error.to_string(),
-                })?;
-            }
-            Err(error) => {
-                return Err(StoreError::File {
-                    what: "look at",
-                    path: path.to_owned(),
-                    reason: error.to_string(),
-                });
-            }
-        }
-        Self::open_existing(path, entropy)
+    /// Opens the database. Creates a file that does not exist.
+    pub fn open(location: impl Into<Location>, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
+        Self::on(location.into(), |path| sqlite::database::Database::open(path, entropy))
     }
 
     /// Opens the database for a change that revokes access: on a full disk this may use the reserve.
     ///
     /// # Errors
     /// As [`Self::open_existing`].
-    pub fn open_to_revoke(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
-        match Self::open_existing(path, entropy) {
-            // There was no space even for -shm.
-            Err(StoreError::Full { path }) => {
-                let mut reserve = Reserve::of(&path);
-                if !reserve.release() {
-                    return Err(StoreError::Full { path });
-                }
-                let mut store = Self::open_existing(&path, entropy)?;
-                store.reserve = reserve;
-                Ok(store)
-            }
-            opened => opened,
-        }
+    pub fn open_to_revoke(
+        location: impl Into<Location>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, StoreError> {
+        Self::on(location.into(), |path| sqlite::database::Database::open_to_revoke(path, entropy))
     }
 
     /// Opens the database.
     ///
     /// # Errors
     /// When the file does not exist, is not a keydesk database, is damaged, of a newer format, or cannot be written.
-    pub fn open_existing(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
-        let since = std::time::Instant::now();
-        loop {
-            match Self::try_open(path, entropy) {
-                // SQLite does not wait while another session changes the journal mode or is the last one to close.
-                Err(StoreError::Busy) if since.elapsed() < open::BUSY_TIMEOUT => {
-                    std::thread::sleep(open::NEXT_TRY);
-                }
-                opened => return opened,
-            }
-        }
-    }
-
-    fn try_open(path: &Path, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
-        open::check_file(path)?;
-        let mut connection = open::writable(path)?;
-        migrate::upgrade(&mut connection, path, &migrate::STEPS, entropy)?;
-        let mut schema = SchemaCheck::default();
-        schema.confirm(&connection, path)?;
-        open::confirm(&connection, path)?;
-        let files = DatabaseFiles::of(path).ok_or_else(|| StoreError::Moved { path: path.to_owned() })?;
-        let warnings = files::too_open(path).iter().map(ToString::to_string).collect();
-        let mut reserve = Reserve::of(path);
-        reserve.take();
-        Ok(Self { connection, path: path.to_owned(), files, schema, warnings, reserve })
+    pub fn open_existing(
+        location: impl Into<Location>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, StoreError> {
+        Self::on(location.into(), |path| sqlite::database::Database::open_existing(path, entropy))
     }
 
     /// Opens the database read-only, also when its schema was changed outside keydesk. Every change fails.
     ///
     /// # Errors
     /// As [`Self::open_existing`], and when the file is of an older format.
-    pub(crate) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        open::check_file(path)?;
-        let connection = open::readable(path)?;
-        let files = DatabaseFiles::of(path).ok_or_else(|| StoreError::Moved { path: path.to_owned() })?;
-        let warnings = files::too_open(path).iter().map(ToString::to_string).collect();
-        let schema = SchemaCheck::default();
-        Ok(Self { connection, path: path.to_owned(), files, schema, warnings, reserve: Reserve::of(path) })
+    pub(crate) fn open_read_only(location: impl Into<Location>) -> Result<Self, StoreError> {
+        Self::on(location.into(), sqlite::database::Database::open_read_only)
+    }
+
+    fn on(
+        location: Location,
+        open_file: impl FnOnce(&std::path::Path) -> Result<sqlite::database::Database, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let engine = match &location {
+            Location::File(path) => Engine::Sqlite(open_file(path)?),
+        };
+        Ok(Self { location, engine })
     }
 
     /// Whether the disk is full, and only what revokes access is to be written.
     pub(crate) fn is_on_reserve(&self) -> bool {
-        self.reserve.is_released()
+        match &self.engine {
+            Engine::Sqlite(database) => database.is_on_reserve(),
+        }
     }
 
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn location(&self) -> &Location {
+        &self.location
     }
 
     /// Problems with the permissions of the files.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
-        &self.warnings
+        match &self.engine {
+            Engine::Sqlite(database) => database.warnings(),
+        }
     }
 
     pub fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let fault = |error| StoreError::from_sqlite(&error, "reading", &self.path);
-        let transaction = self.connection.unchecked_transaction().map_err(fault)?;
-        f(&Reader::sqlite(&transaction, &self.path))
+        match &self.engine {
+            Engine::Sqlite(database) => database.read(f),
+        }
     }
 
     /// Makes a change in one transaction with its audit entries.
@@ -287,10 +241,10 @@ impl Store {
         let result = self.transact(caller, now, &actor, &mut f);
         if urgency == Urgency::Revoking
             && result.as_ref().err().is_some_and(IsFull::is_full)
-            && self.reserve.release()
+            && self.release_reserve()
         {
             let result = self.transact(caller, now, &actor, &mut f);
-            self.reserve.take();
+            self.take_reserve();
             return result;
         }
         result
@@ -317,78 +271,75 @@ impl Store {
         f: &mut Change<'_, T, E>,
     ) -> Result<T, E> {
         clock::check(now).map_err(StoreError::from)?;
-        self.same_file()?;
-        let path = &self.path;
-        // IMMEDIATE: a transaction that becomes a writer later fails immediately, regardless of the timeout.
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|error| StoreError::from_sqlite(&error, "beginning a change", path))?;
-        // A trigger may have been added since.
-        self.schema.confirm(&transaction, path)?;
-        let reader = Reader::sqlite(&transaction, path);
-        let actor = actor(&reader)?;
-        let tx = WriteTx { reader, actor, expected: RefCell::default() };
-        let (result, records) = f(&tx)?;
-        for record in records {
-            audit::append(&tx, caller, now, &record)?;
+        let change = |reader: Reader<'_>| {
+            let actor = actor(&reader)?;
+            let tx = WriteTx { reader, actor, expected: RefCell::default() };
+            let (result, records) = f(&tx)?;
+            for record in records {
+                audit::append(&tx, caller, now, &record)?;
+            }
+            tx.confirm()?;
+            Ok(result)
+        };
+        match &mut self.engine {
+            Engine::Sqlite(database) => database.transact(change),
         }
-        tx.confirm()?;
-        transaction.commit().map_err(|error| match StoreError::from_sqlite(&error, "committing", path) {
-            known @ (StoreError::Full { .. } | StoreError::Busy) => known,
-            // The frames may still be on the disk and be recovered later.
-            _ => StoreError::OutcomeUnknown { what: "committing the change" },
-        })?;
-        Ok(result)
+    }
+
+    fn release_reserve(&mut self) -> bool {
+        match &mut self.engine {
+            Engine::Sqlite(database) => database.release_reserve(),
+        }
+    }
+
+    fn take_reserve(&mut self) {
+        match &mut self.engine {
+            Engine::Sqlite(database) => database.take_reserve(),
+        }
     }
 
     /// Runs SQL without the checks of a change, to test that it is detected.
     #[cfg(test)]
     pub(crate) fn sabotage(&self, sql: &str) {
-        self.connection.execute_batch(sql).unwrap_or_default();
+        match &self.engine {
+            Engine::Sqlite(database) => database.sabotage(sql),
+        }
     }
 
     /// Rejects a write to a file that is no longer the one at its path.
     pub(crate) fn same_file(&self) -> Result<(), StoreError> {
-        if self.files.are_in_place() { Ok(()) } else { Err(StoreError::Moved { path: self.path.clone() }) }
+        match &self.engine {
+            Engine::Sqlite(database) => database.same_file(),
+        }
     }
 
     /// A number that changes when another connection has committed something.
     pub fn data_version(&self) -> Result<i64, StoreError> {
-        self.connection
-            .prepare_cached("PRAGMA data_version")
-            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-            .map_err(|error| StoreError::from_sqlite(&error, "checking for changes", &self.path))
+        match &self.engine {
+            Engine::Sqlite(database) => database.data_version(),
+        }
     }
 
     /// Returns a handle that stops reads from another thread.
     #[must_use]
     pub(crate) fn interrupter(&self) -> Interrupter {
-        Interrupter(Arc::new(self.connection.get_interrupt_handle()))
+        match &self.engine {
+            Engine::Sqlite(database) => Interrupter(Arc::new(database.interrupt_handle())),
+        }
     }
 
     /// Sets how long changes wait for other sessions; usually [`open::BUSY_TIMEOUT`].
-    pub(crate) fn set_patience(&self, patience: std::time::Duration) -> Result<(), StoreError> {
-        self.connection
-            .busy_timeout(patience)
-            .map_err(|error| StoreError::from_sqlite(&error, "waiting for other sessions", &self.path))
+    pub(crate) fn set_patience(&self, patience: Duration) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(database) => database.set_patience(patience),
+        }
     }
 
-    /// Erases deleted data from the write-ahead log, which contains old pages until a checkpoint. Returns `false` while
-    /// another session is reading.
+    /// Erases deleted data from the disk, where the engine leaves it there for a while. Returns `false` while another
+    /// session is reading.
     pub fn scrub(&self) -> Result<bool, StoreError> {
-        // A reader must not delay this.
-        let fault = |error| StoreError::from_sqlite(&error, "emptying its log", &self.path);
-        self.connection.busy_timeout(std::time::Duration::from_millis(50)).map_err(fault)?;
-        let busy =
-            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-        self.connection.busy_timeout(open::BUSY_TIMEOUT).map_err(fault)?;
-        match busy {
-            Ok(busy) => Ok(busy == 0),
-            Err(error) => match fault(error) {
-                StoreError::Busy => Ok(false),
-                error => Err(error),
-            },
+        match &self.engine {
+            Engine::Sqlite(database) => database.scrub(),
         }
     }
 }

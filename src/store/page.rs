@@ -1,9 +1,8 @@
 //! Windows of lists: rows around an anchor, fetched by key from an index, never by OFFSET.
 
-
-use crate::store::row::{Row, RowResult};
 use super::value::Value;
 use super::{Reader, StoreError};
+use crate::store::row::{Row, RowResult};
 
 #[derive(Clone, Debug)]
 pub enum Anchor<T> {

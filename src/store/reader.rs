@@ -5,8 +5,6 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::error::StoreError;
-use super::schema;
-use super::schema_difference::SchemaDifference;
 use super::row::{Column, Row, RowFault, RowResult};
 use super::value::Value;
 
@@ -34,7 +32,9 @@ impl<'a> Reader<'a> {
 
     fn fault(&self, what: &'static str) -> impl Fn(RowFault) -> StoreError + '_ {
         move |fault| match (fault, self.engine) {
-            (RowFault::Sqlite(error), Engine::Sqlite { path, .. }) => StoreError::from_sqlite(&error, what, path),
+            (RowFault::Sqlite(error), Engine::Sqlite { path, .. }) => {
+                StoreError::from_sqlite(&error, what, path)
+            }
             (wrong @ RowFault::Wrong { .. }, _) => StoreError::Sqlite { what, reason: wrong.to_string() },
         }
     }
@@ -43,16 +43,6 @@ impl<'a> Reader<'a> {
     pub(super) fn damaged(&self, reason: String) -> StoreError {
         match self.engine {
             Engine::Sqlite { path, .. } => StoreError::Damaged { path: path.to_owned(), reason },
-        }
-    }
-
-    /// The differences from the schema that keydesk creates.
-    pub(super) fn schema_differences(&self) -> Result<Vec<SchemaDifference>, StoreError> {
-        let what = "reading the schema";
-        match self.engine {
-            Engine::Sqlite { connection, .. } => {
-                schema::differences(connection).map_err(|error| self.fault(what)(error.into()))
-            }
         }
     }
 

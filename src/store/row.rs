@@ -77,8 +77,7 @@ impl Row<'_> {
                 ValueRef::Null => Cell::Null,
                 ValueRef::Integer(number) => Cell::Integer(number),
                 ValueRef::Text(bytes) => Cell::Text(
-                    std::str::from_utf8(bytes)
-                        .map_err(|_| RowFault::Wrong { column, what: String::WHAT })?,
+                    std::str::from_utf8(bytes).map_err(|_| RowFault::Wrong { column, what: String::WHAT })?,
                 ),
                 ValueRef::Blob(bytes) => Cell::Blob(bytes),
                 ValueRef::Real(_) => return Err(RowFault::Wrong { column, what: i64::WHAT }),

@@ -3,7 +3,6 @@
 use crate::store::value::values;
 use std::collections::HashMap;
 
-
 use super::{Reader, StoreError, convert};
 use crate::domain::Instant;
 use crate::domain::key::KeyId;

@@ -1,64 +1,34 @@
 //! Writes accepted and rejected requests in batches on a separate connection.
 //!
 //! Use is not part of the audit log, so this is the only writer besides [`Store::write`](super::Store::write). It writes
-//! counts and "last used", nothing that a verification depends on, and no version of a key. Its commits are not synced
-//! (`synchronous=NORMAL`): a power failure may lose the last counts, but never a change that was reported as done, since
-//! each of those syncs the whole write-ahead log.
+//! counts and "last used", nothing that a verification depends on, and no version of a key.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
-
-use super::recording::{self, Registration};
-use super::schema::SchemaCheck;
-use super::usage::day_of;
-pub use super::usage_backlog::Spilled;
-use super::usage_rows;
-pub use super::usage_rows::{Count, Counted, Entry, Seen};
-use super::{Reader, StoreError, migrate, open, usage_backlog};
+use super::location::Location;
+use super::recording::Registration;
+pub use super::usage_counts::{BATCH, Count, Counted, DAYS_KEPT, Entry, Seen, Spilled};
+use super::{StoreError, sqlite};
 use crate::domain::Instant;
 use crate::domain::until_unused::Gap;
-use crate::host::files::DatabaseFiles;
-
-/// For errors.
-const RECORDING: &str = "recording use";
-
-/// How long counts are kept, in days. The details of a key show 30.
-pub const DAYS_KEPT: i64 = 90;
-
-/// Maximum number of counts to add in a transaction, to limit how long others wait for the lock.
-pub const BATCH: usize = 1_000;
-
-/// Pages in the write-ahead log at which it is copied into the file. SQLite's default of 1,000 would copy the same pages
-/// several times a second.
-const CHECKPOINT_EVERY: u32 = 4_000;
-
-/// Maximum number of old rows to delete at once, for the same reason.
-const DROPPED_AT_ONCE: i64 = 5_000;
 
 #[derive(Debug)]
 pub struct UsageWriter {
-    connection: Connection,
-    path: PathBuf,
-    files: DatabaseFiles,
-    schema: SchemaCheck,
+    engine: Engine,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Sqlite(sqlite::usage_writer::UsageWriter),
 }
 
 impl UsageWriter {
     /// Opens a database of the newest format for writing. Waits for a lock up to `patience`.
-    pub fn open(path: &Path, patience: Duration) -> Result<Self, StoreError> {
-        let connection = open::writable(path)?;
-        migrate::reject_other(&connection, path)?;
-        let mut schema = SchemaCheck::default();
-        schema.confirm(&connection, path)?;
-        let fault = |error| StoreError::from_sqlite(&error, "opening it", path);
-        connection.pragma_update(None, "synchronous", "NORMAL").map_err(fault)?;
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_EVERY).map_err(fault)?;
-        connection.busy_timeout(patience).map_err(fault)?;
-        let files =
-            DatabaseFiles::of(path).ok_or_else(|| StoreError::NoDatabase { path: path.to_owned() })?;
-        Ok(Self { connection, path: path.to_owned(), files, schema })
+    pub fn open(location: impl Into<Location>, patience: Duration) -> Result<Self, StoreError> {
+        let engine = match &location.into() {
+            Location::File(path) => Engine::Sqlite(sqlite::usage_writer::UsageWriter::open(path, patience)?),
+        };
+        Ok(Self { engine })
     }
 
     /// Writes entries. After an error, some of them may be written.
@@ -71,83 +41,51 @@ impl UsageWriter {
 
     /// Writes up to [`BATCH`] counts in one transaction. Those with one key should stand next to each other.
     pub fn write_batch(&mut self, counted: &[Counted<'_>]) -> Result<(), StoreError> {
-        self.transact(|transaction| usage_rows::add(transaction, counted))
+        match &mut self.engine {
+            Engine::Sqlite(writer) => writer.write_batch(counted),
+        }
     }
 
     /// Adds counts to the backlog, for [`Self::add_backlog`], in one transaction: much faster than writing them.
     pub fn spill<'a>(&mut self, counted: impl Iterator<Item = Counted<'a>>) -> Result<(), StoreError> {
-        self.transact(|transaction| usage_backlog::append(transaction, counted))
+        match &mut self.engine {
+            Engine::Sqlite(writer) => writer.spill(counted),
+        }
     }
 
     /// The oldest counts of the backlog, of any process.
     pub fn backlog(&self) -> Result<Vec<Spilled>, StoreError> {
-        usage_backlog::oldest(&self.connection).map_err(|error| self.fault(&error))
+        match &self.engine {
+            Engine::Sqlite(writer) => writer.backlog(),
+        }
     }
 
     /// Adds up to [`BATCH`] of them in one transaction.
     pub fn add_backlog(&mut self, rows: &[Spilled]) -> Result<(), StoreError> {
-        self.transact(|transaction| usage_backlog::take(transaction, rows))
+        match &mut self.engine {
+            Engine::Sqlite(writer) => writer.add_backlog(rows),
+        }
     }
 
     /// Whether there is a backlog.
     pub fn has_backlog(&self) -> Result<bool, StoreError> {
-        usage_backlog::exists(&self.connection).map_err(|error| self.fault(&error))
+        match &self.engine {
+            Engine::Sqlite(writer) => writer.has_backlog(),
+        }
     }
 
     /// Deletes the counts of old days.
     pub fn drop_old_days(&mut self, now: Instant) -> Result<(), StoreError> {
-        let first = day_of(now) - DAYS_KEPT;
-        for sql in [
-            "DELETE FROM key_uses WHERE (key_id, day) IN (SELECT key_id, day FROM key_uses \
-             INDEXED BY key_uses_by_day WHERE day < ?1 LIMIT ?2)",
-            "DELETE FROM refusals WHERE (day, reason, key_id) IN (SELECT day, reason, key_id FROM refusals \
-             WHERE day < ?1 LIMIT ?2)",
-        ] {
-            while self.transact(|transaction| transaction.execute(sql, [first, DROPPED_AT_ONCE]))? > 0 {}
-        }
-        self.drop_old_sources(first * 86_400)
-    }
-
-    /// Deletes the sources whose last request was before an instant, in portions in the order of the key IDs: no index has
-    /// the instants. Only a portion with old ones takes the lock.
-    fn drop_old_sources(&mut self, before: i64) -> Result<(), StoreError> {
-        let mut behind = String::new();
-        loop {
-            let read = |error| self.fault(&error);
-            let until: Option<String> = self
-                .connection
-                .query_row(
-                    "SELECT max(key_id) FROM (SELECT key_id FROM key_sources WHERE key_id > ?1 \
-                     ORDER BY key_id LIMIT ?2)",
-                    rusqlite::params![behind, DROPPED_AT_ONCE],
-                    |row| row.get(0),
-                )
-                .map_err(read)?;
-            let Some(until) = until else { return Ok(()) };
-            let portion = rusqlite::params![behind, until, before];
-            let is_old: bool = self
-                .connection
-                .query_row(
-                    "SELECT EXISTS (SELECT 1 FROM key_sources WHERE key_id > ?1 AND key_id <= ?2 AND last < ?3)",
-                    portion,
-                    |row| row.get(0),
-                )
-                .map_err(read)?;
-            if is_old {
-                self.transact(|transaction| {
-                    transaction.execute(
-                        "DELETE FROM key_sources WHERE key_id > ?1 AND key_id <= ?2 AND last < ?3",
-                        portion,
-                    )
-                })?;
-            }
-            behind = until;
+        match &mut self.engine {
+            Engine::Sqlite(writer) => writer.drop_old_days(now),
         }
     }
 
     /// Whether a key ends when it is no longer used: only then do recorders say up to which instant use is complete.
     pub fn is_awaited(&self) -> Result<bool, StoreError> {
-        recording::is_awaited(&self.connection).map_err(|error| self.fault(&error))
+        match &self.engine {
+            Engine::Sqlite(writer) => writer.is_awaited(),
+        }
     }
 
     /// Registers this process as one that records, and has written what it counted before an instant apart from these gaps.
@@ -157,22 +95,16 @@ impl UsageWriter {
         since: Instant,
         gaps: &[Gap],
     ) -> Result<Registration, StoreError> {
-        let path = self.path.clone();
-        self.transact_or(|transaction| {
-            recording::end_abandoned(transaction, &path, now)?;
-            let fault = |error| StoreError::from_sqlite(&error, RECORDING, &path);
-            gaps.iter().try_for_each(|gap| recording::add_gap(transaction, *gap)).map_err(fault)?;
-            Registration::begin(transaction, &path, since)
-        })
+        match &mut self.engine {
+            Engine::Sqlite(writer) => writer.register(now, since, gaps).map(Registration::Sqlite),
+        }
     }
 
     /// Turns what killed processes left into gaps.
     pub fn end_abandoned(&mut self, now: Instant) -> Result<(), StoreError> {
-        let path = self.path.clone();
-        if recording::has_killed(&Reader::sqlite(&self.connection, &path), now)? {
-            self.transact_or(|transaction| recording::end_abandoned(transaction, &path, now))?;
+        match &mut self.engine {
+            Engine::Sqlite(writer) => writer.end_abandoned(now),
         }
-        Ok(())
     }
 
     /// Says that everything that this process counted before an instant is written, apart from these gaps. Returns whether
@@ -183,165 +115,19 @@ impl UsageWriter {
         until: Instant,
         gaps: &[Gap],
     ) -> Result<bool, StoreError> {
-        self.write_gaps(gaps, |transaction| registration.advance(transaction, until))
+        match (&mut self.engine, registration) {
+            (Engine::Sqlite(writer), Registration::Sqlite(registration)) => {
+                writer.advance(registration, until, gaps)
+            }
+        }
     }
 
     /// Ends the registration: everything is written, apart from these gaps.
     pub fn unregister(&mut self, registration: &Registration, gaps: &[Gap]) -> Result<(), StoreError> {
-        self.write_gaps(gaps, |transaction| registration.end(transaction))
-    }
-
-    /// Adds gaps and deletes those that no key depends on, with another change of the book.
-    fn write_gaps<T>(
-        &mut self,
-        gaps: &[Gap],
-        f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        self.transact(|transaction| {
-            gaps.iter().try_for_each(|gap| recording::add_gap(transaction, *gap))?;
-            recording::prune_gaps(transaction)?;
-            f(transaction)
-        })
-    }
-
-    /// Runs a transaction. What it writes must not concern verification.
-    fn transact<T>(
-        &mut self,
-        f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        let path = self.path.clone();
-        self.transact_or(|transaction| {
-            f(transaction).map_err(|error| StoreError::from_sqlite(&error, RECORDING, &path))
-        })
-    }
-
-    fn transact_or<T>(
-        &mut self,
-        f: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let path = &self.path;
-        if !self.files.are_in_place() {
-            return Err(StoreError::Moved { path: path.clone() });
+        match (&mut self.engine, registration) {
+            (Engine::Sqlite(writer), Registration::Sqlite(registration)) => {
+                writer.unregister(registration, gaps)
+            }
         }
-        let fault = |error| StoreError::from_sqlite(&error, RECORDING, path);
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
-        self.schema.confirm(&transaction, path)?;
-        let result = f(&transaction)?;
-        transaction.commit().map_err(fault)?;
-        Ok(result)
-    }
-
-    fn fault(&self, error: &rusqlite::Error) -> StoreError {
-        StoreError::from_sqlite(error, RECORDING, &self.path)
-    }
-}
-
-#[cfg(test)]
-#[cfg(feature = "app")]
-mod tests {
-    use std::net::IpAddr;
-
-    use super::*;
-    use crate::host::entropy::SystemEntropy;
-    use crate::store::Store;
-
-    /// Requests of a key and an address, at an instant.
-    fn entry(key: u32, reason: Option<&'static str>, address: u8, at: i64) -> (Entry, Count) {
-        let at = Instant::from_timestamp(at, 0).unwrap();
-        let source = Some(IpAddr::from([10, 0, 0, address]));
-        let key = format!("{key:010}").parse().ok();
-        (Entry { day: day_of(at), reason, key, source }, Count::one((at, source)))
-    }
-
-    fn database() -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keydesk.db");
-        drop(Store::open(&path, &mut SystemEntropy).unwrap());
-        let keys = "PRAGMA foreign_keys = OFF; INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, \
-                    prefix, type, platform, creator_id, created, expires) \
-                    SELECT printf('%010d', value), zeroblob(32), 1, 'a', 'a', 'a', 'ik', 'test', '', 1, 0, 9 FROM \
-                    (WITH RECURSIVE n(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM n LIMIT 50) SELECT value FROM n)";
-        open::writable(&path).unwrap().execute_batch(keys).unwrap();
-        (folder, path)
-    }
-
-    /// Requests of 60 keys, of which 50 exist, on two days, in no order.
-    fn requests() -> Vec<(Entry, Count)> {
-        (0..3_000_u32)
-            .map(|number| {
-                let reason = (number % 7 == 0).then_some("disabled");
-                let address = u8::try_from(number % 5).unwrap();
-                entry(number * 37 % 60, reason, address, 86_000 + i64::from(number * 7_919 % 1_000))
-            })
-            .collect()
-    }
-
-    fn spill(writer: &mut UsageWriter, entries: &[(Entry, Count)]) {
-        writer.spill(entries.iter().map(|(entry, count)| Counted::of(entry, *count))).unwrap();
-    }
-
-    fn add_backlog(writer: &mut UsageWriter) {
-        while writer.has_backlog().unwrap() {
-            let rows = writer.backlog().unwrap();
-            rows.chunks(BATCH).for_each(|some| writer.add_backlog(some).unwrap());
-        }
-    }
-
-    fn tables(path: &Path) -> Vec<String> {
-        let connection = open::readable(path).unwrap();
-        let text = |sql: &str| -> String {
-            let mut statement = connection.prepare(sql).unwrap();
-            let columns = statement.column_count();
-            let rows = statement.query_map([], |row| {
-                (0..columns)
-                    .map(|column| row.get::<_, rusqlite::types::Value>(column))
-                    .collect::<Result<Vec<_>, _>>()
-            });
-            rows.unwrap().map(|row| format!("{:?}", row.unwrap())).collect::<Vec<_>>().join("\n")
-        };
-        ["key_uses", "key_use", "key_sources", "refusals", "use_backlog"]
-            .map(|table| text(&format!("SELECT * FROM {table}")))
-            .into()
-    }
-
-    #[test]
-    fn what_is_spilled_is_added_as_if_it_had_been_written() {
-        let (_a, direct) = database();
-        let mut writer = UsageWriter::open(&direct, Duration::ZERO).unwrap();
-        writer.write(&mut requests()).unwrap();
-        let (_b, spilled) = database();
-        let mut writer = UsageWriter::open(&spilled, Duration::ZERO).unwrap();
-        spill(&mut writer, &requests());
-        assert!(writer.has_backlog().unwrap());
-        add_backlog(&mut writer);
-        assert!(!writer.has_backlog().unwrap());
-        assert_eq!(tables(&direct), tables(&spilled));
-        let uses: i64 = open::readable(&direct)
-            .unwrap()
-            .query_row(
-                "SELECT (SELECT sum(count) FROM key_uses) + (SELECT sum(count) FROM refusals)",
-                [],
-                |row| row.get(0),
-            )
-            .unwrap();
-        assert_eq!(uses, 3_000);
-    }
-
-    #[test]
-    fn two_processes_add_the_same_rows_once() {
-        let (_folder, path) = database();
-        let mut writer = UsageWriter::open(&path, Duration::ZERO).unwrap();
-        spill(&mut writer, &requests());
-        let rows = writer.backlog().unwrap();
-        add_backlog(&mut writer);
-        let before = tables(&path);
-        // Newer rows have the numbers of those that are gone.
-        let newer = [entry(1, None, 1, 200_000)];
-        spill(&mut writer, &newer);
-        writer.add_backlog(&rows).unwrap();
-        let after = tables(&path);
-        assert_eq!(before[..4], after[..4]);
-        assert!(after[4].contains("200000"), "{}", after[4]);
     }
 }

@@ -1,13 +1,12 @@
 //! Users and their status.
 
-
-use crate::store::value::{Value, values};
 use super::convert;
 use super::page::{self, Page, TextOrder, Window};
 use super::{Reader, StoreError, WriteTx};
 use crate::domain::Instant;
 use crate::domain::commitment::Salt;
 use crate::domain::user::{Caller, Creator, Email, User, UserId, UserStatus};
+use crate::store::value::{Value, values};
 
 const COLUMNS: &str = "u.id, u.email, u.login, u.uid, u.status, u.created, u.key_count, u.version";
 
@@ -102,14 +101,18 @@ pub fn insert(
     now: Instant,
 ) -> Result<Option<UserId>, StoreError> {
     let what = "adding a user";
+    let taken = "SELECT EXISTS (SELECT 1 FROM users WHERE sort_email = ?1 OR login = ?2 OR uid = ?3)";
+    if tx.value(what, taken, values![email.as_str(), binding.login, binding.uid])? {
+        return Ok(None);
+    }
     let added = tx.first(
         what,
         "INSERT INTO users (email, login, uid, salt, status, created) VALUES (?1, ?2, ?3, ?4, 'active', ?5) \
-         ON CONFLICT DO NOTHING RETURNING id",
+         RETURNING id",
         values![email.as_str(), binding.login, binding.uid, salt, now.timestamp()],
         |row| row.get(0).map(UserId),
     )?;
-    let Some(id) = added else { return Ok(None) };
+    let id = added.ok_or(StoreError::NotMade { what })?;
     tx.expect(
         what,
         "SELECT EXISTS (SELECT 1 FROM users WHERE id = ? AND email = ? AND login IS NOT DISTINCT FROM ? AND uid IS NOT DISTINCT FROM ? \

@@ -68,7 +68,7 @@ pub fn run(launch: Launch) -> Result<(), TuiError> {
         no_color,
         zone: Zone::Local,
         week_start: week::first_day(&locale("LC_TIME", var)),
-        database: desk.store().path().display().to_string(),
+        database: desk.store().location().to_string(),
         settings: Arc::new(settings),
     };
     let clipboard = Clipboard {

@@ -14,7 +14,7 @@ use keydesk::domain::key::{Key, KeyId, KeyState};
 use keydesk::domain::until_unused::Gap;
 use keydesk::store::continuity::Continuity;
 use keydesk::store::lookup::Lookup;
-use keydesk::store::recording::{Registration, add_gap, end_abandoned};
+use keydesk::store::sqlite::recording::{Registration, add_gap, end_abandoned};
 use keydesk::store::{audit, keys, replay};
 use keydesk::{Decision, Reason, Verifier};
 

@@ -149,7 +149,7 @@ impl TestDesk {
     }
 
     pub fn path(&self) -> PathBuf {
-        self.store.path().to_owned()
+        self.store.location().file().expect("a file").to_owned()
     }
 
     pub fn session(&mut self) -> Session<'_> {

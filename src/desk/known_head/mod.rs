@@ -216,8 +216,8 @@ enum AtPath {
 
 /// Returns the name of the file that says which database is at its path.
 fn path_name(store: &Store) -> Option<String> {
-    let path = store.path().canonicalize().ok()?;
-    let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+    let place = store.location().canonical()?;
+    let digest = Sha256::digest(place.as_encoded_bytes());
     let short: &[u8; 16] = digest.first_chunk()?;
     Some(format!("at-{}", file_name(short)))
 }

@@ -1,11 +1,10 @@
 //! Verifies the hash chain of the audit log.
 
-
-use crate::store::value::values;
 use super::entries::{ENTRY, entry, genesis};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditEntry, ChainHash};
 use crate::domain::key::KeyId;
+use crate::store::value::values;
 use crate::store::{Reader, StoreError, convert};
 
 /// The result of verifying the hash chain.
@@ -85,7 +84,9 @@ pub(crate) fn number_of(r: &Reader<'_>, hash: &ChainHash) -> Result<Option<u64>,
     if genesis(r)? == *hash {
         return Ok(Some(0));
     }
-    r.first("reading the audit log", "SELECT number FROM audit WHERE hash = ?1", values![hash.0], |row| row.get(0))
+    r.first("reading the audit log", "SELECT number FROM audit WHERE hash = ?1", values![hash.0], |row| {
+        row.get(0)
+    })
 }
 
 /// The time of the first entry.

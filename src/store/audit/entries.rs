@@ -1,14 +1,13 @@
 //! Entries of the audit log, how they are stored, and the head.
 
-
-use crate::store::value::values;
-use crate::store::row::{Row, RowResult};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;
 use crate::domain::audit::{AuditAction, AuditEntry, AuditRecord, ChainHash};
 use crate::domain::commitment::Commitment;
 use crate::domain::key::KeyId;
 use crate::domain::user::{Caller, UserId};
+use crate::store::row::{Row, RowResult};
+use crate::store::value::values;
 use crate::store::{Reader, StoreError, WriteTx, convert};
 
 pub(super) const ENTRY: &str = "l.number, l.at, l.actor, l.actor_uid, l.action, l.application_id, l.key_id, l.user_id, l.changes, \

@@ -1,14 +1,13 @@
 //! The audit log as a list, newest first: in windows for the terminal UI, streamed for commands.
 
-
-use crate::store::value::Value;
-use crate::store::row::{Row, RowResult};
 use super::entries::{ENTRY, entry};
 use crate::domain::audit::{AuditAction, AuditEntry, ChainHash};
 use crate::domain::audit_filter::AuditFilter;
 use crate::domain::text::{Name, fold, inert};
 use crate::domain::user::Email;
 use crate::store::page::{self, Page, Step, Window};
+use crate::store::row::{Row, RowResult};
+use crate::store::value::Value;
 use crate::store::{Reader, StoreError, convert};
 
 /// An entry with the present names of its actor and targets.
@@ -49,9 +48,8 @@ impl AuditRow {
 
 fn audit_row(row: &Row<'_>) -> RowResult<AuditRow> {
     let (entry, hash) = entry(row)?;
-    let name = |column| -> RowResult<Option<Name>> {
-        Ok(row.get::<Option<String>>(column)?.map(Name::from_stored))
-    };
+    let name =
+        |column| -> RowResult<Option<Name>> { Ok(row.get::<Option<String>>(column)?.map(Name::from_stored)) };
     Ok(AuditRow {
         entry,
         hash,

@@ -248,8 +248,7 @@ impl Candidates {
     /// How many there are; none when they are too many to look them up.
     fn count(&self, r: &Reader<'_>) -> Result<Option<u64>, StoreError> {
         let sql = format!("SELECT count(*) FROM ({} LIMIT {MOST_CANDIDATES})", self.sql);
-        let count: u64 =
-            r.value("looking for keys by their use", &sql, &self.values)?;
+        let count: u64 = r.value("looking for keys by their use", &sql, &self.values)?;
         Ok((count < MOST_CANDIDATES).then_some(count))
     }
 }
@@ -319,8 +318,9 @@ struct ByThemselves {
 fn ended_by_themselves(r: &Reader<'_>, now: Instant) -> Result<ByThemselves, StoreError> {
     let sql =
         "SELECT key_id FROM keys INDEXED BY keys_disabled_until WHERE disabled_until > ?1 AND disabled <= ?1";
-    let disabled =
-        r.all("reading which keys are disabled", sql, values![now.timestamp()], |row| convert::key_id(row, 0))?;
+    let disabled = r.all("reading which keys are disabled", sql, values![now.timestamp()], |row| {
+        convert::key_id(row, 0)
+    })?;
     let unused =
         until_unused(r)?.into_iter().filter(|key| key.ended(now).is_some()).map(|key| key.id).collect();
     Ok(ByThemselves { unused, disabled })

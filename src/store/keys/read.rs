@@ -1,8 +1,5 @@
 //! Single keys and tombstones.
 
-
-use crate::store::value::{Value, values};
-use crate::store::row::{Row, RowResult};
 use crate::domain::Instant;
 use crate::domain::application::{ApplicationId, Scope};
 use crate::domain::key::{Key, KeyId, Tombstone};
@@ -10,6 +7,8 @@ use crate::domain::secret::KeyHash;
 use crate::domain::text::{fold, natural};
 use crate::domain::user::UserId;
 use crate::store::convert::{self, KEY_COLUMNS, WITH_KEYS};
+use crate::store::row::{Row, RowResult};
+use crate::store::value::{Value, values};
 use crate::store::{Reader, StoreError, applications};
 
 pub fn get(r: &Reader<'_>, id: KeyId) -> Result<Option<Key>, StoreError> {

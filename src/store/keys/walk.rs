@@ -4,7 +4,6 @@ use crate::store::value::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 
-
 use super::order::{Edge, Place, Run};
 use crate::domain::Instant;
 use crate::domain::application::ApplicationId;

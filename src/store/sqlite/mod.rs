@@ -1,3 +1,17 @@
-//! SQLite: a file beside its write-ahead log.
+//! SQLite: a file with its write-ahead log, and the files that keydesk keeps beside it.
 
+pub(super) mod claims;
+pub mod continuity;
+pub(super) mod database;
+mod id_row;
+pub mod inspect;
+pub(super) mod lookup;
+pub mod migrate;
+pub mod open;
+pub mod recording;
+pub(super) mod reserve;
+pub(super) mod schema;
+mod usage_backlog;
+mod usage_rows;
+pub(super) mod usage_writer;
 mod value;

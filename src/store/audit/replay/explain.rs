@@ -11,8 +11,8 @@ use crate::domain::expiry::rfc3339;
 use crate::domain::key::{KeyId, KeyType};
 use crate::domain::text::inert;
 use crate::domain::token::Prefix;
-use crate::store::value::values;
 use crate::store::audit::entries::{ENTRY, entry};
+use crate::store::value::values;
 use crate::store::{Reader, StoreError, database};
 
 /// The entries of one key.
@@ -100,7 +100,9 @@ pub(super) fn row(
 ) -> Result<String, StoreError> {
     let logged = Logged::of(r, id, table.action)?;
     let sql = format!("{} WHERE key_id = ?1", table.sql);
-    let Some(row) = r.first(COMPARING, &sql, values![id.as_str()], KeyRow::of)? else { return Ok(String::new()) };
+    let Some(row) = r.first(COMPARING, &sql, values![id.as_str()], KeyRow::of)? else {
+        return Ok(String::new());
+    };
     // The prefix from the log, with which the keys were created.
     let prefix = match replayed.prefix.as_deref().map(str::parse) {
         Some(Ok(prefix)) => prefix,

@@ -5,7 +5,6 @@ mod explain;
 use std::collections::BTreeMap;
 use std::fmt;
 
-
 use crate::domain::Instant;
 use crate::domain::audit::AuditAction;
 use crate::domain::audit_replay::{AuditReplay, Facts, Fingerprints, KEY_FIELDS, UserRecord};
@@ -16,7 +15,7 @@ use crate::domain::text::{fold, inert};
 use crate::domain::user::UserStatus;
 use crate::store::row::{Row, RowResult};
 use crate::store::value::Value;
-use crate::store::{Reader, StoreError, convert, database};
+use crate::store::{Reader, StoreError, convert, database, schema};
 
 /// A difference between the log and the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +68,7 @@ pub fn compare(r: &Reader<'_>, replayed: &AuditReplay) -> Result<Findings, Store
     for contradiction in &replayed.contradictions {
         findings.add("entry", contradiction.number, &contradiction.what);
     }
-    for difference in r.schema_differences()? {
+    for difference in schema::differences(r)? {
         let object = format!("{} {}", inert(&difference.kind), inert(&difference.name));
         findings.add("schema", object, difference.predicate());
     }

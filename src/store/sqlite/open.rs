@@ -7,10 +7,10 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::StoreError;
 use super::migrate;
 use crate::domain::token::Entropy;
 use crate::host::{files, regular_file};
+use crate::store::StoreError;
 
 /// The first SQLite without the WAL-reset bug (sqlite.org/wal.html#walresetbug).
 pub const OLDEST_SQLITE: i32 = 3_051_003;

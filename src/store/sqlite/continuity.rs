@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::StoreError;
 use crate::domain::audit::ChainHash;
+use crate::store::StoreError;
 
 /// The state of a database as it was read, shared by all connections of one verifier.
 #[derive(Debug, Default)]

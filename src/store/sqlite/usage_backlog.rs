@@ -5,23 +5,15 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::convert;
-use super::row::{Row, RowFault, RowResult};
-use super::usage::day_of;
-use super::usage_rows::{self, Count, Counted};
+use super::usage_rows;
 use crate::domain::key::KeyId;
+use crate::store::convert;
+use crate::store::row::{Row, RowFault, RowResult};
+use crate::store::usage::day_of;
+use crate::store::usage_counts::{Count, Counted, Spilled};
 
 /// Maximum number of rows that are read at once.
 const ROWS: usize = 20_000;
-
-/// A row, with its number.
-#[derive(Debug)]
-pub struct Spilled {
-    number: i64,
-    key: Option<KeyId>,
-    reason: String,
-    count: Count,
-}
 
 pub(super) fn append<'a>(
     transaction: &Transaction<'_>,

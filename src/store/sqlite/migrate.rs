@@ -4,14 +4,14 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::error::StoreError;
 use crate::domain::token::Entropy;
+use crate::store::StoreError;
 
 /// The application ID in the header of the file: "kdk1".
 pub(crate) const APPLICATION_ID: i64 = 0x6b64_6b31;
 
 /// The steps: one for each format.
-pub(super) const STEPS: [&str; 1] = [include_str!("../../assets/migrations/0001_base.sql")];
+pub(super) const STEPS: [&str; 1] = [include_str!("../../../assets/migrations/0001_base.sql")];
 
 /// The newest format: that of the last step.
 pub const NEWEST: i64 = newest(&STEPS);

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::error::StoreError;
-use super::{Reader, SchemaDifference, migrate, open, reserve, schema};
+use super::{migrate, open, reserve, schema};
+use crate::store::StoreError;
+use crate::store::{Reader, SchemaDifference};
 
 /// A database that is opened read-only.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ pub(crate) fn repair_reserve(path: &Path) -> ReserveState {
 }
 
 /// Whether every page and index of an open file is as SQLite wrote it, and every row points at one that is there.
-pub(super) fn integrity(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+pub(in crate::store) fn integrity(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let fault = |error| StoreError::from_sqlite(&error, "checking it", path);
     let found: String =
         connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(fault)?;

@@ -1,0 +1,409 @@
+//! The database access of a verification: a lookup by key ID on a read-only connection.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::continuity::{Continuity, FileWatch};
+use super::id_row::{IdRow, Match};
+use super::open;
+use crate::store::convert::HAS_ALARM;
+use crate::store::row::Row;
+use crate::store::second_chance::SecondChance;
+use crate::store::{StoreError, convert};
+use crate::domain::Instant;
+use crate::domain::key::{Accepted, KeyId, KeyState, Outage};
+use crate::domain::secret::KeyHash;
+use crate::domain::source::AllowedSources;
+use crate::domain::until_unused::UntilUnused;
+
+/// Maximum number of cached keys, at 300 bytes each: what a hash table of 65,536 places holds.
+pub(crate) const MOST_KEPT: usize = 57_344;
+
+/// Maximum number of cached IDs of rejected texts, at 120 bytes each: what a hash table of 16,384 places holds.
+const MOST_REJECTED_KEPT: usize = 14_336;
+
+/// A read-only connection with a cache.
+///
+/// Each verification reads SQLite's change counter (`PRAGMA data_version`). After a committed change, the number that
+/// advances with all that a verification depends on (`generation`) tells whether the cache is dropped: recorded use does
+/// not advance it. Keys that end when they are no longer used depend on that too, and are dropped after any change. The
+/// file itself is checked too: see [`Continuity`].
+///
+/// Keys that may be accepted are cached, and found only with their own text. What the database has for the ID of any other
+/// text, whatever that is, is cached separately, once such a text was presented. So the first text with an ID that is
+/// rejected costs a read and the next ones cost none, whether the ID exists, existed, is in use, is that of a canary key, or
+/// never was: the duration of a rejection reveals nothing about an ID. Rejected texts push no key out of the cache.
+#[derive(Debug)]
+pub(in crate::store) struct Lookup {
+    connection: Connection,
+    path: PathBuf,
+    version: Option<i64>,
+    generation: Option<i64>,
+    file: FileWatch,
+    continuity: Arc<Continuity>,
+    kept: SecondChance<KeyId, KnownKey>,
+    /// Those of them that end when they are no longer used.
+    kept_until_unused: Vec<KeyId>,
+    /// For the IDs of rejected texts.
+    rejected: SecondChance<KeyId, IdRow>,
+}
+
+/// A presented text: its key ID, and the hash of the whole text.
+pub type Claim<'a> = (KeyId, &'a KeyHash);
+
+/// What the database has for a presented text.
+#[derive(Clone, Copy, Debug)]
+pub enum LookupResult<'a> {
+    /// The text of a key.
+    Key(&'a KnownKey),
+    /// The text of a deleted key.
+    Deleted,
+    /// The text of a canary key.
+    Canary,
+    /// Not the text of a key, whether or not its ID exists.
+    Nothing,
+}
+
+/// The number of keys of all Applications in each state.
+pub type KeyCounts = [(KeyState, i64); 6];
+
+/// The properties of a key that a verification needs.
+#[derive(Debug)]
+pub struct KnownKey {
+    /// SHA-256 of its text.
+    pub hash: KeyHash,
+    pub outage: Option<Outage>,
+    pub allowed_sources: AllowedSources,
+    /// A predecessor that ends when it is no longer used, with its last recorded use.
+    pub until_unused: Option<Box<(UntilUnused, Option<Instant>)>>,
+    /// The rest, which is part of the decision.
+    pub known: Arc<Accepted>,
+}
+
+impl Lookup {
+    /// Opens the database read-only. Waits up to `patience` for a lock that blocks readers.
+    ///
+    /// # Errors
+    /// When the database does not exist, cannot be read, or is not the one that `continuity` knows.
+    pub(in crate::store) fn open(path: &Path, patience: Duration, continuity: Arc<Continuity>) -> Result<Self, StoreError> {
+        open::check_file(path)?;
+        let file = FileWatch::begin(path)?;
+        continuity.check_file(&file, path);
+        let connection = open::readable(path)?;
+        connection
+            .busy_timeout(patience)
+            .map_err(|error| StoreError::from_sqlite(&error, "opening it", path))?;
+        let mut lookup = Self {
+            connection,
+            path: path.to_owned(),
+            version: None,
+            generation: None,
+            file,
+            continuity,
+            kept: SecondChance::new(MOST_KEPT),
+            kept_until_unused: Vec::new(),
+            rejected: SecondChance::new(MOST_REJECTED_KEPT),
+        };
+        lookup.renew()?;
+        Ok(lookup)
+    }
+
+    /// Looks up a presented text.
+    pub(in crate::store) fn find<T>(
+        &mut self,
+        claim: Claim<'_>,
+        judge: impl FnOnce(LookupResult<'_>) -> T,
+    ) -> Result<T, StoreError> {
+        self.renew()?;
+        if let Some(cached) = self.cached(claim) {
+            return Ok(judge(cached));
+        }
+        self.kept.evict_for(1);
+        let found = self.read(claim)?;
+        self.confirm_file()?;
+        Ok(judge(self.result(claim, found)))
+    }
+
+    /// Looks up several texts in one read. `judge` gets the results in order, or none where this fails.
+    pub(in crate::store) fn find_all<'a>(
+        &mut self,
+        claims: impl Iterator<Item = Claim<'a>> + Clone,
+        mut judge: impl FnMut(LookupResult<'_>),
+    ) -> Result<(), StoreError> {
+        self.renew()?;
+        let asked = claims.clone().count();
+        let mut cached = Vec::with_capacity(asked);
+        cached.extend(claims.clone().map_while(|claim| self.cached(claim)));
+        if cached.len() == asked {
+            cached.into_iter().for_each(judge);
+            return Ok(());
+        }
+        drop(cached);
+        // Now, so that what is found from here on stays until it is judged.
+        self.kept.evict_for(asked);
+        let found = if asked == 1 {
+            claims.clone().map(|claim| self.read(claim)).collect()
+        } else {
+            // Reads everything that is not cached.
+            self.execute("BEGIN")?;
+            let found: Result<Vec<Match>, _> = claims
+                .clone()
+                .map(|claim| self.cached(claim).map(Match::from).map_or_else(|| self.read(claim), Ok))
+                .collect();
+            self.execute("COMMIT")?;
+            found
+        }?;
+        self.confirm_file()?;
+        for (claim, found) in claims.zip(found) {
+            judge(self.result(claim, found));
+        }
+        Ok(())
+    }
+
+    /// Checks whether the database has changed, and drops the cache if so.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or another copy was written over it.
+    pub(in crate::store) fn renew(&mut self) -> Result<(), StoreError> {
+        self.continuity.confirm(&self.path)?;
+        self.confirm_file()?;
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)))
+            .map_err(|error| self.fault(&error))?;
+        if self.version != Some(version) {
+            let generation = self
+                .connection
+                .prepare_cached("SELECT number FROM generation")
+                .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)).optional())
+                .map_err(|error| self.fault(&error))?;
+            if generation.is_none() || generation != self.generation {
+                self.kept.clear();
+                self.kept_until_unused.clear();
+                self.rejected.clear();
+            }
+            self.drop_until_unused();
+            self.generation = generation;
+            self.continuity.check(&self.connection, &self.path)?;
+            self.version = Some(version);
+        }
+        // The list has those that were evicted and read again more than once.
+        if self.kept_until_unused.len() > MOST_KEPT {
+            self.drop_until_unused();
+        }
+        Ok(())
+    }
+
+    fn drop_until_unused(&mut self) {
+        for id in self.kept_until_unused.drain(..) {
+            self.kept.remove(&id);
+        }
+    }
+
+    /// Checks that the data comes from the known file.
+    fn confirm_file(&mut self) -> Result<(), StoreError> {
+        if self.file.has_changed(&self.path)? {
+            self.continuity.check_file(&self.file, &self.path);
+            // Pages cached by SQLite would hide the present content of the file.
+            self.connection.execute_batch("PRAGMA shrink_memory").map_err(|error| self.fault(&error))?;
+            self.continuity.check(&self.connection, &self.path)?;
+        }
+        Ok(())
+    }
+
+    /// What is cached for a text.
+    fn cached(&self, claim: Claim<'_>) -> Option<LookupResult<'_>> {
+        if let Some(key) = self.kept(claim) {
+            return Some(LookupResult::Key(key));
+        }
+        let (id, hash) = claim;
+        match self.rejected.get(&id)?.compare(hash) {
+            // Rejected was another text.
+            Match::Key => None,
+            found => Some(self.result(claim, found)),
+        }
+    }
+
+    /// The cached key of a text. An ID that is not cached is compared too, with a hash that no text has.
+    fn kept(&self, (id, hash): Claim<'_>) -> Option<&KnownKey> {
+        let key = self.kept.get(&id);
+        let none = KeyHash::from_bytes([0; 32]);
+        if key.map_or(&none, |key| &key.hash).matches(hash) { key } else { None }
+    }
+
+    fn result(&self, (id, _): Claim<'_>, found: Match) -> LookupResult<'_> {
+        match found {
+            Match::Key => self.kept.get(&id).map_or(LookupResult::Nothing, LookupResult::Key),
+            Match::Deleted => LookupResult::Deleted,
+            Match::Canary => LookupResult::Canary,
+            Match::Nothing => LookupResult::Nothing,
+        }
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        let said = self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+        said.map(drop).map_err(|error| self.fault(&error))
+    }
+
+    fn fault(&self, error: &rusqlite::Error) -> StoreError {
+        StoreError::from_sqlite(error, "looking up a key", &self.path)
+    }
+
+    /// Counts the keys in each state, by a scan of an index.
+    pub(in crate::store) fn counts(&self, now: Instant, soon: TimeDelta) -> Result<KeyCounts, StoreError> {
+        let fault = |error| StoreError::from_sqlite(&error, "counting keys", &self.path);
+        let at = now;
+        let (now, soon) = (now.timestamp(), (now + soon).timestamp());
+        let mut counts = self
+            .connection
+            .query_row(
+                "SELECT count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NULL AND NOT canary), \
+                 count(*) FILTER (WHERE expires > ?1 AND is_disabled AND NOT canary), \
+                 count(*) FILTER (WHERE expires > ?1 AND expires <= ?2 AND NOT is_disabled AND NOT canary), \
+                 count(*) FILTER (WHERE expires > ?1 AND expires > ?2 AND NOT is_disabled AND NOT canary), \
+                 count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NOT NULL AND NOT canary), \
+                 count(*) FILTER (WHERE canary) \
+                 FROM keys INDEXED BY keys_by_state",
+                [now, soon],
+                |row| {
+                    Ok([
+                        (KeyState::Expired, row.get(0)?),
+                        (KeyState::Disabled, row.get(1)?),
+                        (KeyState::ExpiresSoon, row.get(2)?),
+                        (KeyState::Valid, row.get(3)?),
+                        (KeyState::Replaced, row.get(4)?),
+                        (KeyState::Canary, row.get(5)?),
+                    ])
+                },
+            )
+            .map_err(fault)?;
+        // Those that are disabled for a time were counted as if they were not.
+        let (disabled_soon, disabled_later): (i64, i64) = self
+            .connection
+            .query_row(
+                "SELECT count(*) FILTER (WHERE expires <= ?2), count(*) FILTER (WHERE expires > ?2) FROM keys \
+                 INDEXED BY keys_disabled_until WHERE disabled_until > ?1 AND disabled <= ?1 AND expires > ?1 AND NOT canary",
+                [now, soon],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .map_err(fault)?;
+        for (state, count) in &mut counts {
+            match state {
+                KeyState::Disabled => *count += disabled_soon + disabled_later,
+                KeyState::ExpiresSoon => *count -= disabled_soon,
+                KeyState::Valid => *count -= disabled_later,
+                KeyState::Expired | KeyState::Replaced | KeyState::Canary => {}
+            }
+        }
+        for counted in self.ended_unused(at, soon).map_err(fault)? {
+            for (state, count) in &mut counts {
+                *count += i64::from(*state == KeyState::Replaced) - i64::from(*state == counted);
+            }
+        }
+        Ok(counts)
+    }
+
+    /// The keys that have ended since they were no longer used, without being marked as such: the states that they would
+    /// have otherwise.
+    fn ended_unused(&self, now: Instant, soon: i64) -> rusqlite::Result<Vec<KeyState>> {
+        let mut statement = self.connection.prepare_cached(concat!(
+            "SELECT k.expires, k.disabled, k.disabled_until, s.last, ",
+            convert::until_unused_columns!(),
+            " FROM keys k INDEXED BY keys_until_unused LEFT JOIN key_use s ON s.key_id = k.key_id \
+             WHERE k.unused_for IS NOT NULL AND k.expires > ?1 AND NOT k.canary"
+        ))?;
+        let rows = statement.query_map([now.timestamp()], |row| {
+            let row = &Row::from(row);
+            let expires: i64 = row.get(0)?;
+            let outage = convert::outage(row, 1)?;
+            let last_used = convert::maybe_instant(row, 3)?;
+            let rule = convert::until_unused(row, 4, outage)?;
+            let counted = if outage.is_some_and(|outage| outage.covers(now)) {
+                KeyState::Disabled
+            } else if expires <= soon {
+                KeyState::ExpiresSoon
+            } else {
+                KeyState::Valid
+            };
+            Ok(rule.and_then(|rule| rule.ended(last_used, now)).map(|_| counted))
+        })?;
+        rows.filter_map(Result::transpose).collect()
+    }
+
+    /// Counts the canary keys with a use that was not acknowledged.
+    pub(in crate::store) fn canaries_used(&self) -> Result<i64, StoreError> {
+        let sql = format!("SELECT count(*) FROM keys k INDEXED BY keys_canaries WHERE {HAS_ALARM}");
+        self.connection
+            .query_row(&sql, [], |row| row.get(0))
+            .map_err(|error| StoreError::from_sqlite(&error, "counting canary keys", &self.path))
+    }
+
+    /// Reads what the database has for a text, and caches it.
+    fn read(&mut self, claim: Claim<'_>) -> Result<Match, StoreError> {
+        let (id, hash) = claim;
+        let row = IdRow::read(&self.connection, id).map_err(|error| self.fault(&error))?;
+        let found = row.compare(hash);
+        if !matches!(found, Match::Key) {
+            // Health checks read the database each time.
+            if id != KeyId::PROBE {
+                self.rejected.evict_for(1);
+                self.rejected.insert(id, row);
+            }
+            return Ok(found);
+        }
+        match self.read_key(id)? {
+            Some(key) => {
+                if key.until_unused.is_some() {
+                    self.kept_until_unused.push(id);
+                }
+                self.kept.insert(id, key);
+                Ok(Match::Key)
+            }
+            // Deleted between the two reads.
+            None => Ok(Match::Deleted),
+        }
+    }
+
+    fn read_key(&self, id: KeyId) -> Result<Option<KnownKey>, StoreError> {
+        self.connection
+            .prepare_cached(concat!(
+                "SELECT k.hash, k.name, a.name, k.platform, k.type, k.expires, k.disabled, k.disabled_until, \
+                 k.allowed_sources, s.last, ",
+                convert::until_unused_columns!(),
+                " FROM keys k JOIN applications a ON a.id = k.application_id \
+                 LEFT JOIN key_use s ON s.key_id = k.key_id AND k.unused_for IS NOT NULL WHERE k.key_id = ?1"
+            ))
+            .and_then(|mut statement| {
+                statement
+                    .query_row([id.as_str()], |row| {
+                        let row = &Row::from(row);
+                        let known = Accepted {
+                            id,
+                            name: convert::name(row, 1)?,
+                            application: convert::name(row, 2)?,
+                            platform: convert::kind(row, 3)?.platform().map(str::to_owned),
+                            key_type: convert::key_type(row, 4)?,
+                            expires: convert::instant(row, 5)?,
+                        };
+                        let outage = convert::outage(row, 6)?;
+                        Ok(KnownKey {
+                            hash: KeyHash::from_bytes(row.get(0)?),
+                            outage,
+                            allowed_sources: convert::allowed_sources(row, 8)?,
+                            until_unused: match convert::until_unused(row, 10, outage)? {
+                                Some(rule) => Some(Box::new((rule, convert::maybe_instant(row, 9)?))),
+                                None => None,
+                            },
+                            known: Arc::new(known),
+                        })
+                    })
+                    .optional()
+            })
+            .map_err(|error| self.fault(&error))
+    }
+}
