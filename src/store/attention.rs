@@ -78,7 +78,7 @@ pub fn canaries_used(r: &Reader<'_>, scope: Scope, most: usize) -> Result<FoundK
         "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_canaries {WITH_KEYS} WHERE {HAS_ALARM} \
          AND (?1 IS NULL OR k.application_id = ?1) ORDER BY k.name_order, k.key_id LIMIT ?2"
     );
-    Ok(FoundKeys::cut(select(r, &sql, vec![application.into(), number(most + 1)])?, most))
+    Ok(FoundKeys::cut(select(r, &sql, values![application, most + 1])?, most))
 }
 
 fn number(value: usize) -> Value {
@@ -123,7 +123,7 @@ fn ending(
     );
     let values =
         vec![application.0.into(), now.timestamp().into(), until.timestamp().into(), number(most + 1)];
-    Ok(FoundKeys::cut(select(r, &sql, values)?, most))
+    Ok(FoundKeys::cut(select(r, &sql, &values)?, most))
 }
 
 /// Valid keys of an Application that were delivered before an instant and not used since, those never used first.
@@ -147,9 +147,9 @@ pub fn idle(
     );
     let (now, since) = (now.timestamp(), since.timestamp());
     let values = |limit| vec![application.0.into(), now.into(), since.into(), number(limit)];
-    let mut keys = select(r, &never, values(most + 1))?;
+    let mut keys = select(r, &never, &values(most + 1))?;
     if keys.len() <= most {
-        keys.extend(select(r, &before, values(most + 1 - keys.len()))?);
+        keys.extend(select(r, &before, &values(most + 1 - keys.len()))?);
     }
     let mut found = FoundKeys::cut(keys, most);
     if !found.more {
@@ -178,5 +178,5 @@ pub fn undelivered(
          ORDER BY k.key_id LIMIT ?"
     );
     let values = vec![application.0.into(), now.timestamp().into(), number(most + 1)];
-    Ok(FoundKeys::cut(select(r, &sql, values)?, most))
+    Ok(FoundKeys::cut(select(r, &sql, &values)?, most))
 }

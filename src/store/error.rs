@@ -80,6 +80,9 @@ pub enum StoreError {
     Link { path: PathBuf, target: PathBuf, is_dangling: bool },
     #[error("could not {what} {}: {reason}", path.display())]
     File { what: &'static str, path: PathBuf, reason: String },
+    /// The library was built for files alone.
+    #[error("this build of keydesk does not support PostgreSQL")]
+    NoPostgres,
     #[error(transparent)]
     Entropy(#[from] EntropyError),
     #[error(transparent)]
@@ -112,6 +115,7 @@ impl StoreError {
             Self::NotAFile { .. } => "not_a_file",
             Self::Link { .. } => "symbolic_link",
             Self::File { .. } => "file",
+            Self::NoPostgres => "no_postgres",
             Self::Entropy(_) => "no_randomness",
             Self::Clock(_) => "clock",
             Self::Sqlite { .. } => "database",
@@ -151,6 +155,7 @@ impl StoreError {
                 format!("{limit}Check the list before you try again.")
             }
             Self::Sqlite { .. } => return size_limit::hint(),
+            Self::NoPostgres => "Build it with the feature \"postgres\", or choose a file with --db or KEYDESK_DB.".into(),
             Self::Clock(_) => clock::HINT.into(),
             Self::Interrupted
             | Self::OldSqlite { .. }

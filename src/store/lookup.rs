@@ -6,11 +6,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::continuity::Continuity;
-use super::location::Location;
+#[cfg(feature = "app")]
 pub(crate) use super::sqlite::lookup::MOST_KEPT;
 pub use super::sqlite::lookup::{Claim, KeyCounts, KnownKey, LookupResult};
 use super::{StoreError, sqlite};
 use crate::domain::Instant;
+use crate::domain::location::Location;
 
 /// A read-only connection for verifications.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ impl Lookup {
     ) -> Result<Self, StoreError> {
         let engine = match &location.into() {
             Location::File(path) => Engine::Sqlite(sqlite::lookup::Lookup::open(path, patience, continuity)?),
+            Location::Postgres(_) => return Err(StoreError::NoPostgres),
         };
         Ok(Self { engine })
     }

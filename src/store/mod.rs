@@ -14,7 +14,6 @@ pub mod database;
 mod error;
 #[cfg(feature = "app")]
 pub mod keys;
-pub mod location;
 pub mod lookup;
 mod page;
 mod reader;
@@ -38,7 +37,6 @@ use std::time::Duration;
 pub use audit::{chain, replay};
 pub use claims::{Claimed, RotationClaim};
 pub use error::{NotAllowed, StoreError};
-pub use location::Location;
 pub use page::{Anchor, Page, Window};
 pub use reader::Reader;
 pub use schema_difference::SchemaDifference;
@@ -47,6 +45,7 @@ pub use sqlite::{continuity, inspect, migrate, open};
 use crate::domain::Instant;
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock;
+use crate::domain::location::Location;
 use crate::domain::token::Entropy;
 use crate::domain::user::{Caller, UserId, UserStatus};
 use value::Value;
@@ -187,6 +186,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let engine = match &location {
             Location::File(path) => Engine::Sqlite(open_file(path)?),
+            Location::Postgres(_) => return Err(StoreError::NoPostgres),
         };
         Ok(Self { location, engine })
     }

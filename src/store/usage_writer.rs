@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use super::location::Location;
 use super::recording::Registration;
 pub use super::usage_counts::{BATCH, Count, Counted, DAYS_KEPT, Entry, Seen, Spilled};
 use super::{StoreError, sqlite};
 use crate::domain::Instant;
+use crate::domain::location::Location;
 use crate::domain::until_unused::Gap;
 
 #[derive(Debug)]
@@ -27,6 +27,7 @@ impl UsageWriter {
     pub fn open(location: impl Into<Location>, patience: Duration) -> Result<Self, StoreError> {
         let engine = match &location.into() {
             Location::File(path) => Engine::Sqlite(sqlite::usage_writer::UsageWriter::open(path, patience)?),
+            Location::Postgres(_) => return Err(StoreError::NoPostgres),
         };
         Ok(Self { engine })
     }

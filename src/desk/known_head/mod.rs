@@ -26,6 +26,7 @@ use crate::domain::application::ApplicationId;
 use crate::domain::audit::ChainHead;
 use crate::domain::key::KeyId;
 use crate::domain::known_head::KnownHead;
+use crate::domain::location::Location;
 use crate::domain::text::Name;
 use crate::domain::user::Caller;
 use crate::host::known_head_files::KnownHeadFiles;
@@ -216,8 +217,10 @@ enum AtPath {
 
 /// Returns the name of the file that says which database is at its path.
 fn path_name(store: &Store) -> Option<String> {
-    let place = store.location().canonical()?;
-    let digest = Sha256::digest(place.as_encoded_bytes());
+    let digest = match store.location() {
+        Location::File(path) => Sha256::digest(path.canonicalize().ok()?.as_os_str().as_encoded_bytes()),
+        Location::Postgres(url) => Sha256::digest(url.to_string()),
+    };
     let short: &[u8; 16] = digest.first_chunk()?;
     Some(format!("at-{}", file_name(short)))
 }

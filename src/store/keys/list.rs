@@ -285,7 +285,7 @@ pub fn count(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<u64,
     let condition = condition(r, query, catalog)?;
     if let Some(Candidates { sql, values, .. }) = condition.exactly(query.terms()) {
         let sql = format!("SELECT count(*) FROM ({sql})");
-        return r.value("counting the keys", &sql, &values);
+        return r.value("counting the keys", &sql, values);
     }
     let (along, mut all) = along(r, &condition)?;
     all.append(&mut values);

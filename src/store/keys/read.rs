@@ -22,7 +22,7 @@ pub fn until_unused(r: &Reader<'_>) -> Result<Vec<Key>, StoreError> {
         "SELECT {KEY_COLUMNS} FROM keys k INDEXED BY keys_until_unused {WITH_KEYS} WHERE k.unused_for IS NOT NULL \
          ORDER BY k.key_id"
     );
-    select(r, &sql, vec![])
+    select(r, &sql, &[])
 }
 
 /// Whether a diagnosis created a key and deletes it again.
@@ -63,12 +63,8 @@ pub(crate) fn replaced_at(r: &Reader<'_>, key: &Key) -> Result<Option<Instant>, 
 }
 
 /// The keys of a query for [`KEY_COLUMNS`].
-pub(in crate::store) fn select(
-    r: &Reader<'_>,
-    sql: &str,
-    values: Vec<Value>,
-) -> Result<Vec<Key>, StoreError> {
-    r.all("reading the keys", sql, &values, convert::key)
+pub(in crate::store) fn select(r: &Reader<'_>, sql: &str, values: &[Value]) -> Result<Vec<Key>, StoreError> {
+    r.all("reading the keys", sql, values, convert::key)
 }
 
 /// Maximum number of keys that one name stands for in an answer.
@@ -133,7 +129,7 @@ fn with_name(
          WHERE k.application_id = ? AND k.name_order = ? AND k.folded >= ? AND k.folded < ? AND {condition} \
          ORDER BY k.key_id LIMIT {MOST_NAMED}"
     );
-    select(r, &sql, vec![application.0.into(), natural(&fold(name)).into(), folded.into(), until.into()])
+    select(r, &sql, values![application.0, natural(&fold(name)), folded, until])
 }
 
 /// How far keys that expire soon are counted: beyond it "many" says enough, and the header must not wait.
