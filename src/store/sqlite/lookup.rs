@@ -10,15 +10,15 @@ use rusqlite::{Connection, OptionalExtension};
 use super::continuity::{Continuity, FileWatch};
 use super::id_row::{IdRow, Match};
 use super::open;
-use crate::store::convert::HAS_ALARM;
-use crate::store::row::Row;
-use crate::store::second_chance::SecondChance;
-use crate::store::{StoreError, convert};
 use crate::domain::Instant;
 use crate::domain::key::{Accepted, KeyId, KeyState, Outage};
 use crate::domain::secret::KeyHash;
 use crate::domain::source::AllowedSources;
 use crate::domain::until_unused::UntilUnused;
+use crate::store::convert::HAS_ALARM;
+use crate::store::row::Row;
+use crate::store::second_chance::SecondChance;
+use crate::store::{StoreError, convert};
 
 /// Maximum number of cached keys, at 300 bytes each: what a hash table of 65,536 places holds.
 pub(crate) const MOST_KEPT: usize = 57_344;
@@ -89,7 +89,11 @@ impl Lookup {
     ///
     /// # Errors
     /// When the database does not exist, cannot be read, or is not the one that `continuity` knows.
-    pub(in crate::store) fn open(path: &Path, patience: Duration, continuity: Arc<Continuity>) -> Result<Self, StoreError> {
+    pub(in crate::store) fn open(
+        path: &Path,
+        patience: Duration,
+        continuity: Arc<Continuity>,
+    ) -> Result<Self, StoreError> {
         open::check_file(path)?;
         let file = FileWatch::begin(path)?;
         continuity.check_file(&file, path);
