@@ -5,6 +5,7 @@
 mod support;
 
 mod installation;
+mod networks;
 mod roles;
 mod schema;
 mod servers;

@@ -13,9 +13,11 @@ pub mod display;
 pub mod endpoint;
 pub mod home;
 pub mod keeper;
+pub mod namespace;
 pub mod postgres;
 pub mod proxies;
 pub mod pty;
+pub mod relay;
 pub mod small_disk;
 
 use std::path::{Path, PathBuf};
