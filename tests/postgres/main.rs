@@ -6,6 +6,7 @@ mod support;
 
 mod installation;
 mod networks;
+mod poolers;
 mod roles;
 mod schema;
 mod servers;

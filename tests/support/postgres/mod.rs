@@ -12,6 +12,7 @@
 pub mod access;
 pub mod database;
 pub mod life;
+pub mod pgbouncer;
 mod programs;
 pub mod standby;
 
