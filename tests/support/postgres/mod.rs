@@ -80,7 +80,7 @@ impl Options {
     pub fn start(self) -> Postgres {
         let (folder, keeper) = programs::own_folder(self.medium);
         let mut copy = programs::as_server("cp");
-        programs::finish(copy.arg("-a").arg(template()).arg(folder.join("data")));
+        programs::finish(copy.current_dir(&folder).arg("-a").arg(template()).arg(folder.join("data")));
         Postgres::around(folder, keeper, self)
     }
 }
@@ -238,6 +238,8 @@ fn template() -> &'static Path {
         let mut command = programs::server("initdb");
         command.current_dir(&folder).arg("-D").arg(&data);
         command.args(["--username=postgres", "--auth=reject", "--no-sync", "--wal-segsize=1"]);
+        // Killed, it leaves to the keeper what it has begun.
+        command.arg("--no-clean");
         // Texts are sorted as people sort them unless a statement says otherwise.
         command.args(["--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"]);
         programs::finish(&mut command);
