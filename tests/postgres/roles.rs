@@ -146,6 +146,7 @@ fn the_gateway_does_nothing_else() {
             "SELECT owner FROM keys",
             "SELECT note FROM keys",
             "SELECT folded FROM keys",
+            "SELECT searched FROM keys",
             "SELECT name_order FROM keys",
             "SELECT creator_id FROM keys",
             "SELECT name FROM tombstones",

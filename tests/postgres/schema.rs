@@ -254,3 +254,27 @@ fn a_rotation_is_claimed_by_one_session() {
     installation.may(ADMINISTRATOR, &[&delete]);
     assert_eq!(installation.owner("SELECT count(*) FROM rotation_claims"), "0");
 }
+
+/// An index takes 2,704 bytes of a row, and characters that do not repeat are not compressed.
+#[test]
+fn the_longest_texts_are_stored_and_found() {
+    if !Postgres::available() {
+        return;
+    }
+    let installation = Installation::new();
+    installation.may(
+        ADMINISTRATOR,
+        &["WITH texts AS (SELECT n, (SELECT string_agg(chr(131072 + (hashint8(n * 1000 + c) & 32767)), '' ORDER BY c) \
+           FROM generate_series(1, 700) c) AS t FROM generate_series(1, 3) n) \
+           INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, creator_id, \
+           created, expires, owner, note) SELECT 'longest00' || n, sha256('k'), 1, left(t, 100), left(t, 100), \
+           concat_ws(E'\\n', left(t, 100), 'longest00' || n, 'generic', substr(t, 101, 100), right(t, 500)), 'ik', 'test', '', \
+           1, 1, 9, substr(t, 101, 100), right(t, 500) FROM texts"],
+    );
+    let found = "SELECT string_agg(k.key_id, ' ') FROM keys k, (SELECT right(note, 20) AS word FROM keys \
+                 WHERE key_id = 'longest002') w WHERE k.application_id = 1 AND (strpos(k.searched, w.word) > 0 OR k.key_id IN \
+                 (SELECT l.key_id FROM keys l WHERE octet_length(l.folded) > 1800 AND strpos(l.folded, w.word) > 0))";
+    assert_eq!(installation.run(ADMINISTRATOR, found).out, "longest002");
+    let short = "SELECT string_agg(key_id, ' ') FROM keys WHERE searched = folded";
+    assert_eq!(installation.run(ADMINISTRATOR, short).out, "present001");
+}
