@@ -21,12 +21,13 @@ pub use access::Access;
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
 pub use database::{Database, psql, psql_command};
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::keeper::Keeper;
@@ -47,6 +48,7 @@ pub struct Postgres {
     port: u16,
     options: Options,
     child: Mutex<Option<Child>>,
+    roles: Mutex<BTreeSet<String>>,
     keeper: Keeper,
 }
 
@@ -111,7 +113,8 @@ impl Postgres {
         programs::own_file(&folder.join("server.key"), &certificate.key);
         programs::own_file(&folder.join("hba"), HBA);
         programs::private_folder(&folder.join("socket"));
-        let mut server = Self { folder, port: 0, options, child: Mutex::new(None), keeper };
+        let mut server =
+            Self { folder, port: 0, options, child: Mutex::new(None), roles: Mutex::default(), keeper };
         let started = (0..10).any(|_| {
             server.port = steady_port(&server.options.addresses);
             server.launch(&mut server.running())
@@ -142,7 +145,7 @@ impl Postgres {
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Child>> {
-        self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the process and waits until it accepts connections. False if its port was taken meanwhile.
@@ -202,13 +205,18 @@ impl Postgres {
         said.out
     }
 
-    /// Creates a role that may log in, unless it exists.
+    /// Creates a role that may log in, unless it exists. The server is asked once.
     pub fn role(&self, name: &str) {
+        let mut roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
+        if roles.contains(name) {
+            return;
+        }
         let password = &Access::get().password;
         self.psql(&format!(
             "DO $$ BEGIN CREATE ROLE \"{name}\" LOGIN PASSWORD '{password}'; \
              EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
         ));
+        roles.insert(name.to_owned());
     }
 }
 
@@ -221,7 +229,7 @@ impl Drop for Postgres {
     }
 }
 
-/// Without TLS one gets in only from this machine.
+/// Without TLS, clients connect only from this machine.
 const HBA: &str = "\
 local   all          all                 trust
 local   replication  postgres            trust
