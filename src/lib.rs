@@ -83,6 +83,9 @@ pub mod tui;
 
 #[cfg(test)]
 mod layers;
+#[cfg(all(test, feature = "postgres"))]
+#[path = "../tests/support/library.rs"]
+mod support;
 
 /// Compiles the Rust code of the README.
 #[cfg(doctest)]

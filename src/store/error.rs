@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+#[cfg(feature = "postgres")]
+use super::postgres::ServerError;
 use super::schema_difference::SchemaDifference;
 use crate::domain::clock::{self, ClockError};
 use crate::domain::token::EntropyError;
@@ -87,6 +89,10 @@ pub enum StoreError {
     Entropy(#[from] EntropyError),
     #[error(transparent)]
     Clock(#[from] ClockError),
+    /// A server could not do it.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Server(Box<ServerError>),
     /// Any other error of SQLite.
     #[error("the database failed while {what}: {reason}")]
     Sqlite { what: &'static str, reason: String },
@@ -118,6 +124,8 @@ impl StoreError {
             Self::NoPostgres => "no_postgres",
             Self::Entropy(_) => "no_randomness",
             Self::Clock(_) => "clock",
+            #[cfg(feature = "postgres")]
+            Self::Server(error) => error.code(),
             Self::Sqlite { .. } => "database",
         }
     }
@@ -154,6 +162,8 @@ impl StoreError {
                 let limit = size_limit::hint().map(|hint| format!("{hint}. ")).unwrap_or_default();
                 format!("{limit}Check the list before you try again.")
             }
+            #[cfg(feature = "postgres")]
+            Self::Server(error) => return error.hint().map(Into::into),
             Self::Sqlite { .. } => return size_limit::hint(),
             Self::NoPostgres => "Build it with the feature \"postgres\", or choose a file with --db or KEYDESK_DB.".into(),
             Self::Clock(_) => clock::HINT.into(),

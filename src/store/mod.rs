@@ -16,6 +16,9 @@ mod error;
 pub mod keys;
 pub mod lookup;
 mod page;
+#[cfg(feature = "postgres")]
+#[allow(dead_code, unused_imports, reason = "the store is being converted to two engines")]
+mod postgres;
 mod reader;
 pub mod recording;
 mod row;
@@ -38,6 +41,8 @@ pub use audit::{chain, replay};
 pub use claims::{Claimed, RotationClaim};
 pub use error::{NotAllowed, StoreError};
 pub use page::{Anchor, Page, Window};
+#[cfg(feature = "postgres")]
+pub use postgres::ServerError;
 pub use reader::Reader;
 pub use schema_difference::SchemaDifference;
 pub use sqlite::{continuity, inspect, migrate, open};

@@ -1,0 +1,335 @@
+//! An open connection, for callers that wait.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use futures_core::Stream as _;
+use tokio::task::AbortHandle;
+use tokio_postgres::error::{DbError, Severity};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
+
+use super::cancel::{Interrupter, Running, Stoppable};
+use super::fault::{Fault, FaultKind, is_last};
+use super::open::{ConnectOptions, Facts, Heard, Opened, open};
+use super::settings::{Complete, Environment};
+use super::translate::translate;
+use super::wait::{Waiter, lock, spawn, wait};
+use crate::domain::postgres_url::PostgresUrl;
+use crate::store::value::Value;
+
+/// The number of translated statements that are kept.
+const MOST_TEXTS: usize = 256;
+
+/// A connection to a primary. Statements are in the common dialect ([`translate`]).
+///
+/// Each statement has a limit. One that got no answer within it makes the connection unusable, as does a lost
+/// connection: [`Self::is_closed`]. Dropping it ends an open transaction without a change.
+pub(crate) struct Connection {
+    client: Client,
+    interrupter: Interrupter,
+    heard: Arc<Mutex<Heard>>,
+    driver: AbortHandle,
+    facts: Facts,
+    warnings: Vec<String>,
+    patience: Cell<Duration>,
+    /// No statement may follow, since an answer is missing.
+    is_broken: Cell<bool>,
+    /// A statement of the current transaction has failed: the server would answer COMMIT with a rollback.
+    is_aborted: Cell<bool>,
+    texts: RefCell<HashMap<Box<str>, Arc<str>>>,
+}
+
+/// Why a commit is not known to be done.
+#[derive(Debug)]
+pub(crate) enum CommitFault {
+    /// Nothing was committed.
+    Rejected(Fault),
+    /// It may be committed, now or later, or on the primary alone.
+    Unknown(Fault),
+}
+
+impl Connection {
+    /// Connects to the primary of a URL. Passwords are read from the service file, `PGPASSWORD` or the password file,
+    /// each time.
+    ///
+    /// # Errors
+    /// When no primary can be reached within the limits, or the URL needs settings that are not valid.
+    pub(crate) fn open(url: &PostgresUrl, options: ConnectOptions) -> Result<Self, Fault> {
+        Self::open_in(url, options, &Environment::of_process())
+    }
+
+    pub(super) fn open_in(
+        url: &PostgresUrl,
+        options: ConnectOptions,
+        environment: &Environment,
+    ) -> Result<Self, Fault> {
+        let complete = Complete::new(url, environment)?;
+        let warnings = complete.warnings.clone();
+        let thread =
+            |error: std::io::Error| Fault::new(FaultKind::Other, format!("cannot start a thread: {error}"));
+        let task = spawn(open(complete, options)).map_err(thread)?;
+        let stop = task.abort_handle();
+        let Opened { client, route, heard, driver, facts } =
+            match wait(Instant::now() + options.connect, task) {
+                Some(Ok(opened)) => opened?,
+                Some(Err(error)) => return Err(Fault::new(FaultKind::Other, error.to_string())),
+                None => {
+                    stop.abort();
+                    return Err(Fault::timed_out(options.connect));
+                }
+            };
+        Ok(Self {
+            client,
+            interrupter: Interrupter::new(route),
+            heard,
+            driver,
+            facts,
+            warnings,
+            patience: Cell::new(options.patience),
+            is_broken: Cell::new(false),
+            is_aborted: Cell::new(false),
+            texts: RefCell::default(),
+        })
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Sentences about password files that were ignored or that others can read.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Sets how long a statement may run without an answer.
+    pub(crate) fn set_patience(&self, patience: Duration) {
+        self.patience.set(patience);
+    }
+
+    /// Whether no statement can be sent any longer.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_broken.get() || self.client.is_closed()
+    }
+
+    pub(crate) fn interrupter(&self) -> Interrupter {
+        self.interrupter.clone()
+    }
+
+    /// The notices since the last call.
+    pub(crate) fn take_notices(&self) -> Vec<DbError> {
+        std::mem::take(&mut lock(&self.heard).notices)
+    }
+
+    /// Returns all rows of a statement.
+    pub(crate) fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Fault> {
+        let text = self.translated(sql);
+        self.run(Stoppable::Yes, self.client.query_typed(&text, &parameters(values)))
+    }
+
+    /// Runs a statement, and returns the number of rows that it changed.
+    pub(crate) fn execute(&self, sql: &str, values: &[Value]) -> Result<u64, Fault> {
+        let text = self.translated(sql);
+        self.run(Stoppable::Yes, self.client.execute_typed(&text, &parameters(values)))
+    }
+
+    /// Passes the rows of a statement to `each` as they arrive, so that few of them are in memory. `each` must not send a
+    /// statement over this connection.
+    ///
+    /// # Errors
+    /// The first error of `each` ends it.
+    pub(crate) fn query_each<E: From<Fault>>(
+        &self,
+        sql: &str,
+        values: &[Value],
+        mut each: impl FnMut(&Row) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let text = self.translated(sql);
+        let running = self.start(Stoppable::Yes)?;
+        let waiter = Waiter::default();
+        let limit = || Instant::now() + self.patience.get();
+        let parameters = parameters(values);
+        let query = pin!(
+            self.client.query_typed_raw(&text, parameters.iter().map(|(value, kind)| (*value, kind.clone())))
+        );
+        let rows = self.finish(&running, waiter.wait(limit(), query))?;
+        let mut rows = pin!(rows);
+        loop {
+            let next = pin!(poll_fn(|context| rows.as_mut().poll_next(context)));
+            match self.finish(&running, waiter.wait(limit(), next).map(Option::transpose))? {
+                Some(row) => each(&row).inspect_err(|_| {
+                    // Otherwise the rest of the rows would be read before the next answer.
+                    running.stop();
+                    self.is_aborted.set(true);
+                })?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Runs statements without values, which need no answer but success, in one round trip. They are not translated.
+    pub(crate) fn batch(&self, sql: &str) -> Result<(), Fault> {
+        self.run(Stoppable::Yes, self.client.batch_execute(sql))
+    }
+
+    /// Begins a transaction: `sql` is BEGIN, and may set the transaction up.
+    pub(crate) fn begin(&self, sql: &str) -> Result<(), Fault> {
+        self.is_aborted.set(false);
+        self.batch(sql)
+    }
+
+    /// Ends a transaction without its changes.
+    pub(crate) fn roll_back(&self) -> Result<(), Fault> {
+        let result = self.batch("ROLLBACK");
+        self.is_aborted.set(result.is_err());
+        result
+    }
+
+    /// Commits. It is never canceled, and its connection is not ended while the server may still answer.
+    ///
+    /// # Errors
+    /// [`CommitFault::Unknown`] also where the server has committed, and warns: then the wait for a synchronous standby
+    /// was canceled. It does so only where `client_min_messages` is at most `warning`.
+    pub(crate) fn commit(&self) -> Result<(), CommitFault> {
+        if self.is_aborted.get() {
+            let _ = self.roll_back();
+            let why = "a statement of the transaction had failed";
+            return Err(CommitFault::Rejected(Fault::new(FaultKind::Aborted, why)));
+        }
+        lock(&self.heard).notices.clear();
+        // Nothing was sent yet.
+        let running = self.start(Stoppable::No).map_err(CommitFault::Rejected)?;
+        let answer = wait(Instant::now() + self.patience.get(), self.client.batch_execute("COMMIT"));
+        match self.finish(&running, answer) {
+            Ok(()) => {}
+            Err(fault) if is_rejected(&fault) => return Err(CommitFault::Rejected(fault)),
+            Err(fault) => return Err(CommitFault::Unknown(fault)),
+        }
+        match lock(&self.heard).notices.iter().find(|notice| is_warning(notice)) {
+            None => Ok(()),
+            Some(warning) => {
+                Err(CommitFault::Unknown(Fault::new(FaultKind::NotReplicated, warning.message())))
+            }
+        }
+    }
+
+    fn translated(&self, sql: &str) -> Arc<str> {
+        let mut texts = self.texts.borrow_mut();
+        if let Some(text) = texts.get(sql) {
+            return Arc::clone(text);
+        }
+        if texts.len() >= MOST_TEXTS {
+            texts.clear();
+        }
+        let text: Arc<str> = translate(sql).into();
+        texts.insert(sql.into(), Arc::clone(&text));
+        text
+    }
+
+    fn run<T>(
+        &self,
+        stoppable: Stoppable,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Fault> {
+        let running = self.start(stoppable)?;
+        let answer = wait(Instant::now() + self.patience.get(), answer);
+        let result = self.finish(&running, answer)?;
+        // The caller no longer wants it, and the transaction may have been stopped after all.
+        if running.is_stopped() {
+            self.is_aborted.set(true);
+            return Err(Fault::new(FaultKind::Interrupted, "stopped"));
+        }
+        Ok(result)
+    }
+
+    fn start(&self, stoppable: Stoppable) -> Result<Running<'_>, Fault> {
+        if self.is_closed() {
+            return Err(self.end());
+        }
+        self.interrupter.start(stoppable).inspect_err(|fault| {
+            if fault.kind() == FaultKind::Closed {
+                self.give_up();
+            }
+        })
+    }
+
+    /// Converts an answer, which is `None` where there was none in time.
+    fn finish<T>(
+        &self,
+        running: &Running<'_>,
+        answer: Option<Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Fault> {
+        let error = match answer {
+            Some(Ok(value)) => return Ok(value),
+            Some(Err(error)) => error,
+            None => {
+                self.is_broken.set(true);
+                if running.stoppable() == Stoppable::Yes {
+                    running.stop();
+                    self.driver.abort();
+                }
+                return Err(Fault::timed_out(self.patience.get()));
+            }
+        };
+        self.is_aborted.set(true);
+        let fault = Fault::of(&error);
+        if error.as_db_error().is_none_or(is_last) {
+            self.is_broken.set(true);
+        }
+        match fault.kind() {
+            FaultKind::Closed => Err(self.end()),
+            _ => Err(fault),
+        }
+    }
+
+    /// Ends the connection, whose state is unknown.
+    fn give_up(&self) {
+        self.is_broken.set(true);
+        self.driver.abort();
+    }
+
+    /// Why the connection ended.
+    fn end(&self) -> Fault {
+        let end = lock(&self.heard).end.clone();
+        end.unwrap_or_else(|| Fault::new(FaultKind::Closed, "the connection was lost"))
+    }
+}
+
+/// Errors after which the server has certainly not committed: those of constraints and of serialization.
+fn is_rejected(fault: &Fault) -> bool {
+    fault.state().is_some_and(|state| matches!(state.code().get(..2), Some("23" | "40")))
+}
+
+fn is_warning(notice: &DbError) -> bool {
+    !matches!(
+        notice.parsed_severity(),
+        Some(Severity::Notice | Severity::Info | Severity::Log | Severity::Debug)
+    )
+}
+
+/// Values with their types.
+fn parameters(values: &[Value]) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    values.iter().map(parameter).collect()
+}
+
+fn parameter(value: &Value) -> (&(dyn ToSql + Sync), Type) {
+    match value {
+        Value::Integer(value) => (value, Type::INT8),
+        Value::Text(value) => (value, Type::TEXT),
+        Value::Blob(value) => (value, Type::BYTEA),
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("facts", &self.facts)
+            .field("is_closed", &self.is_closed())
+            .finish()
+    }
+}
