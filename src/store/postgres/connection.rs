@@ -330,6 +330,6 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("facts", &self.facts)
             .field("is_closed", &self.is_closed())
-            .finish()
+            .finish_non_exhaustive()
     }
 }

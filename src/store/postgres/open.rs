@@ -34,7 +34,7 @@ impl Default for ConnectOptions {
         Self {
             attempt: Duration::from_secs(5),
             connect: Duration::from_secs(30),
-            patience: Duration::from_secs(60),
+            patience: Duration::from_mins(1),
         }
     }
 }
@@ -79,10 +79,8 @@ pub(crate) struct Facts {
 /// Connects to the first primary among the servers.
 pub(super) async fn open(complete: Complete, options: ConnectOptions) -> Result<Opened, Fault> {
     let needs_tls = complete.endpoints.iter().any(|endpoint| endpoint.encryption == Encryption::Verified);
-    let tls = match needs_tls {
-        true => Some(Tls::new(complete.settings.root_certificate.as_ref())?),
-        false => None,
-    };
+    let root = complete.settings.root_certificate.as_ref();
+    let tls = if needs_tls { Some(Tls::new(root)?) } else { None };
     let limit = complete.settings.connect_timeout.unwrap_or(options.attempt);
     let mut faults: Vec<Fault> = Vec::new();
     for endpoint in &complete.endpoints {
@@ -247,7 +245,7 @@ impl Attempt<'_> {
         }
         match has_begun {
             Some(false) => Fault::new(FaultKind::NoTls, "the server does not offer TLS"),
-            _ if self.endpoint.password.is_none() => self.endpoint.no_password(&self.complete.user),
+            _ if self.endpoint.password.is_none() => no_password(&self.complete.user),
             _ => Fault::new(FaultKind::Login, fault::with_source(error)),
         }
     }
@@ -268,6 +266,11 @@ impl Attempt<'_> {
             encryption: self.endpoint.encryption,
         })
     }
+}
+
+/// The fault of a server that asks for a password that is not stored.
+fn no_password(user: &str) -> Fault {
+    Fault::new(FaultKind::NoPassword, format!("no password is stored for the role \"{user}\""))
 }
 
 /// Drives a connection until it ends.

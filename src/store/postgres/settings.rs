@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::fault::{Fault, FaultKind};
+use super::fault::Fault;
 use super::password_file::{Login, PasswordFile};
 use super::service_file::{self, Service};
 use crate::domain::postgres_url::{Encryption, Host, PostgresUrl, RootCertificate, Settings};
@@ -163,13 +163,6 @@ fn default_host(port: Option<u16>) -> Host {
     Host::Unix(found.unwrap_or(&folders[0]).to_path_buf())
 }
 
-impl Endpoint {
-    /// The fault of a server that asks for a password that is not stored.
-    pub(super) fn no_password(&self, user: &str) -> Fault {
-        Fault::new(FaultKind::NoPassword, format!("no password is stored for the role \"{user}\""))
-    }
-}
-
 /// `host:port`, or the path of the socket.
 impl std::fmt::Display for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -185,6 +178,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::store::postgres::FaultKind;
 
     struct Place {
         home: tempfile::TempDir,
