@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::access::in_url;
-use super::{Access, Postgres, programs, server};
+use super::{Access, Postgres, SERVER, programs};
 use crate::support::home::CommandOutput;
 
 /// An empty database that the role `ana` owns. On the shared server it is dropped with this.
@@ -94,7 +94,7 @@ impl Database<'_> {
 
 impl Drop for Database<'_> {
     fn drop(&mut self) {
-        if std::ptr::eq(self.server, server()) {
+        if SERVER.get().is_some_and(|shared| std::ptr::eq(self.server, shared)) {
             let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
             psql(&self.server.socket_url("postgres", "postgres"), &drop);
         }

@@ -35,9 +35,10 @@ use programs::Medium;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+static SERVER: OnceLock<Postgres> = OnceLock::new();
+
 /// The server that the tests of this process share, for tests that do not stop it or change its settings.
 pub fn server() -> &'static Postgres {
-    static SERVER: OnceLock<Postgres> = OnceLock::new();
     SERVER.get_or_init(Postgres::start)
 }
 
