@@ -6,6 +6,7 @@ mod support;
 
 mod installation;
 mod networks;
+mod objects;
 mod poolers;
 mod roles;
 mod schema;

@@ -34,7 +34,8 @@ CREATE TABLE database (
     CHECK ((status = 'moved') = (moved_to IS NOT NULL))
 );
 
--- Advances with every change that a verification depends on.
+-- Advances with every change that a verification depends on, once in a transaction: the row that it has written already
+-- has its number as xmin.
 CREATE TABLE generation (
     id     bigint PRIMARY KEY CHECK (id = 1),
     number bigint NOT NULL
@@ -314,7 +315,8 @@ BEGIN
         FROM (SELECT application_id, count(*) AS count FROM added GROUP BY application_id) n WHERE a.id = n.application_id;
     UPDATE public.users u SET key_count = u.key_count + n.count
         FROM (SELECT creator_id, count(*) AS count FROM added GROUP BY creator_id) n WHERE u.id = n.creator_id;
-    UPDATE public.generation SET number = number + 1 WHERE EXISTS (SELECT 1 FROM added);
+    UPDATE public.generation SET number = number + 1
+        WHERE xmin <> pg_current_xact_id()::xid AND EXISTS (SELECT 1 FROM added);
     INSERT INTO public.never_used (application_id, key_id) SELECT application_id, key_id FROM added;
     RETURN NULL;
 END $$;
@@ -330,7 +332,8 @@ BEGIN
         FROM (SELECT application_id, count(*) AS count FROM removed GROUP BY application_id) o WHERE a.id = o.application_id;
     UPDATE public.users u SET key_count = u.key_count - o.count
         FROM (SELECT creator_id, count(*) AS count FROM removed GROUP BY creator_id) o WHERE u.id = o.creator_id;
-    UPDATE public.generation SET number = number + 1 WHERE EXISTS (SELECT 1 FROM removed);
+    UPDATE public.generation SET number = number + 1
+        WHERE xmin <> pg_current_xact_id()::xid AND EXISTS (SELECT 1 FROM removed);
     DELETE FROM public.key_use u USING removed o WHERE u.key_id = o.key_id;
     DELETE FROM public.never_used n USING removed o WHERE n.application_id = o.application_id AND n.key_id = o.key_id;
     RETURN NULL;
@@ -340,14 +343,15 @@ CREATE TRIGGER keys_are_counted_off AFTER DELETE ON keys REFERENCING OLD TABLE A
 
 CREATE FUNCTION keys_advance() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE public.generation SET number = number + 1 WHERE EXISTS (SELECT 1 FROM changed);
+    UPDATE public.generation SET number = number + 1
+        WHERE xmin <> pg_current_xact_id()::xid AND EXISTS (SELECT 1 FROM changed);
     RETURN NULL;
 END $$;
 CREATE TRIGGER keys_advance AFTER UPDATE ON keys REFERENCING NEW TABLE AS changed EXECUTE FUNCTION keys_advance();
 
 CREATE FUNCTION generation_advances() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE public.generation SET number = number + 1;
+    UPDATE public.generation SET number = number + 1 WHERE xmin <> pg_current_xact_id()::xid;
     RETURN NULL;
 END $$;
 CREATE TRIGGER applications_advance AFTER UPDATE OF name ON applications
