@@ -11,6 +11,9 @@
 
 pub mod keeper;
 pub mod postgres;
+mod steps;
+
+pub use steps::{have, until};
 
 pub mod home {
     /// The exit code and the output of a command.

@@ -19,9 +19,11 @@ pub mod proxies;
 pub mod pty;
 pub mod relay;
 pub mod small_disk;
+mod steps;
+
+pub use steps::{have, until};
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use keydesk::desk::{self, CreatedKey, Session};
@@ -165,16 +167,6 @@ impl TestDesk {
     }
 }
 
-/// Whether a program is there; says so when a test is skipped for want of it.
-pub fn have(program: &str) -> bool {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()));
-    if !found {
-        eprintln!("skipped: {program} is not installed");
-    }
-    found
-}
-
 /// The bytes of a database and of its write-ahead log.
 pub fn all_bytes(database: &Path) -> Vec<u8> {
     let mut bytes = std::fs::read(database).unwrap_or_default();
@@ -187,18 +179,4 @@ pub fn all_bytes(database: &Path) -> Vec<u8> {
 /// Whether a text stands anywhere in bytes.
 pub fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
-}
-
-/// Waits until something is so, and tells whether it came about in time.
-pub fn until(patience: Duration, mut so: impl FnMut() -> bool) -> bool {
-    let since = std::time::Instant::now();
-    loop {
-        if so() {
-            return true;
-        }
-        if since.elapsed() > patience {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }

@@ -237,7 +237,7 @@ fn rows_arrive_one_after_the_other() {
     }
     let database = server().database();
     let connection = connect(&database);
-    let many = "SELECT n, repeat('x', 100) FROM generate_series(1, ?) n";
+    let many = "SELECT generate_series(1, ?), repeat('x', 100)";
     let mut sum = 0;
     let mut each = |row: &tokio_postgres::Row| -> Result<(), Fault> {
         sum += row.get::<_, i64>(0);
