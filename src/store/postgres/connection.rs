@@ -128,8 +128,17 @@ impl Connection {
 
     /// Returns all rows of a statement.
     pub(crate) fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Fault> {
+        self.query_with(sql, &parameters(values))
+    }
+
+    /// Returns all rows of a statement whose values have other types, such as arrays.
+    pub(crate) fn query_with(
+        &self,
+        sql: &str,
+        values: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Fault> {
         let text = self.translated(sql);
-        self.run(Stoppable::Yes, self.client.query_typed(&text, &parameters(values)))
+        self.run(Stoppable::Yes, self.client.query_typed(&text, values))
     }
 
     /// Runs a statement, and returns the number of rows that it changed.

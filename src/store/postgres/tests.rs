@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use tokio_postgres::types::Type;
+
 use super::connection::{CommitFault, Connection};
 use super::fault::{Fault, FaultKind};
 use super::open::ConnectOptions;
 use super::settings::Environment;
 use crate::domain::postgres_url::{Encryption, PostgresUrl};
 use crate::store::value::Value;
+use crate::support::postgres::pgbouncer::Pgbouncer;
 use crate::support::postgres::{Access, Database, Postgres, psql, server};
 
 fn options() -> ConnectOptions {
@@ -65,6 +68,10 @@ fn values_go_there_and_back() {
     assert_eq!(rows[0].get::<_, Option<Vec<u8>>>(1), Some(vec![0, 255]));
     assert_eq!(rows[1].get::<_, Option<String>>(0), None);
     assert_eq!(rows[1].get::<_, Option<Vec<u8>>>(1), None);
+    let texts = ["b", "'é🔑"];
+    let rows =
+        connection.query_with("SELECT n FROM numbers WHERE t = ANY(?)", &[(&&texts[..], Type::TEXT_ARRAY)]);
+    assert_eq!(rows.unwrap()[0].get::<_, i64>(0), i64::MIN);
     assert_eq!(connection.execute("DELETE FROM numbers", &[]).unwrap(), 2);
     // Sockets need no TLS.
     let socket = open(&database.socket_url()).unwrap();
@@ -374,6 +381,55 @@ fn the_first_primary_among_several_hosts_is_used() {
     let text = fault.to_string();
     assert_eq!(fault.kind(), FaultKind::Unreachable);
     assert!(text.contains("absent.invalid: ") && text.contains(": no server is listening"), "{text}");
+}
+
+#[test]
+fn everything_works_through_a_pooler_in_transaction_mode() {
+    if !Pgbouncer::available() {
+        return;
+    }
+    let database = server().database();
+    let pooler = Pgbouncer::start(server());
+    let url = database.url_at(pooler.address());
+    let connection = open(&url).unwrap();
+    assert_eq!(connection.facts().encryption, Encryption::Verified);
+    with_numbers(&connection);
+    std::thread::scope(|scope| {
+        for client in 0..6_i64 {
+            let url = &url;
+            scope.spawn(move || {
+                let connection = open(url).unwrap();
+                for number in (client * 100)..(client * 100 + 20) {
+                    connection.begin("BEGIN; SET LOCAL lock_timeout = '5s'").unwrap();
+                    connection.execute("INSERT INTO numbers (n) VALUES (?)", &[number.into()]).unwrap();
+                    assert_eq!(
+                        integer(&connection, "SELECT n FROM numbers WHERE n = ?", &[number.into()]),
+                        number
+                    );
+                    connection.commit().unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(integer(&connection, "SELECT count(*) FROM numbers", &[]), 120);
+    let mut seen = 0;
+    connection
+        .query_each("SELECT n FROM numbers", &[], |_| -> Result<(), Fault> {
+            seen += 1;
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(seen, 120);
+    let interrupter = connection.interrupter();
+    let stopper = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        interrupter.interrupt();
+    });
+    let since = Instant::now();
+    assert_eq!(connection.query("SELECT pg_sleep(15)", &[]).unwrap_err().kind(), FaultKind::Interrupted);
+    assert!(since.elapsed() < Duration::from_secs(10));
+    stopper.join().unwrap();
+    assert_eq!(integer(&connection, "SELECT 7::bigint", &[]), 7);
 }
 
 #[test]
