@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::postgres_url::{PostgresUrl, UrlError};
 use super::text::inert;
@@ -12,7 +13,8 @@ use super::text::inert;
 pub enum Location {
     /// An SQLite file.
     File(PathBuf),
-    Postgres(PostgresUrl),
+    /// Shared, since errors name it too.
+    Postgres(Arc<PostgresUrl>),
 }
 
 impl Location {
@@ -22,7 +24,7 @@ impl Location {
     /// When the text is a URL that is not valid, or of another scheme. No error contains a password.
     pub fn parse(text: &OsStr) -> Result<Self, UrlError> {
         match text.to_str() {
-            Some(url) if PostgresUrl::is_one(url) => PostgresUrl::parse(url).map(Self::Postgres),
+            Some(url) if PostgresUrl::is_one(url) => PostgresUrl::parse(url).map(Self::from),
             Some(url) if has_scheme(url) => Err(UrlError::Scheme),
             None if has_scheme(&text.to_string_lossy()) => Err(UrlError::NotUnicode),
             _ => Ok(Self::File(text.into())),
@@ -76,7 +78,7 @@ impl From<&Path> for Location {
 
 impl From<PostgresUrl> for Location {
     fn from(url: PostgresUrl) -> Self {
-        Self::Postgres(url)
+        Self::Postgres(Arc::new(url))
     }
 }
 

@@ -58,7 +58,14 @@ pub fn copy(
         let (entries, head) = audit::head(reader)?;
         let sql = "SELECT coalesce(sum(key_count), 0) FROM applications";
         let keys = reader.value("counting the keys", sql, &[])?;
-        let Engine::Sqlite { connection, path } = reader.engine();
+        let (connection, path) = match reader.engine() {
+            Engine::Sqlite { connection, path } => (connection, path),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres { .. } => {
+                let instead = "Use pg_dump, or continuous archiving, on the server.";
+                return Err(StoreError::NeedsFile { what: "keydesk backup", instead });
+            }
+        };
         let backup = Backup::new(connection, &mut target)
             .map_err(|error| StoreError::from_sqlite(&error, "copying it", path))?;
         loop {

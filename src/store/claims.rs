@@ -13,7 +13,11 @@ pub struct RotationClaim {
 
 #[derive(Debug)]
 enum Held {
-    Locks { _file: std::fs::File },
+    Locks {
+        _file: std::fs::File,
+    },
+    #[cfg(feature = "postgres")]
+    Nothing,
 }
 
 /// The result of claiming keys.
@@ -34,6 +38,8 @@ impl Store {
             Engine::Sqlite(database) => {
                 sqlite::claims::claim(database.path(), ids, patience)?.map(|file| Held::Locks { _file: file })
             }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => Ok(Held::Nothing),
         };
         Ok(match held {
             Ok(held) => Claimed::Yes(RotationClaim { _held: held }),

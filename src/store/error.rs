@@ -8,6 +8,7 @@ use rusqlite::ErrorCode;
 use super::postgres::ServerError;
 use super::schema_difference::SchemaDifference;
 use crate::domain::clock::{self, ClockError};
+use crate::domain::location::Location;
 use crate::domain::token::EntropyError;
 use crate::domain::user::User;
 use crate::host::{files, size_limit};
@@ -15,34 +16,34 @@ use crate::host::{files, size_limit};
 /// The database could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("no database found at {}", path.display())]
-    NoDatabase { path: PathBuf },
-    #[error("{} is not a keydesk database; the file was not changed", path.display())]
-    Foreign { path: PathBuf },
-    /// The file was created by a newer keydesk.
+    #[error("no database found at {database}")]
+    NoDatabase { database: Location },
+    #[error("{database} is not a keydesk database; {} was not changed", content(database))]
+    Foreign { database: Location },
+    /// It was created by a newer keydesk.
     #[error(
-        "{} was created by a newer version of keydesk (format {found}, supported up to {known}); the file was not changed",
-        path.display()
+        "{database} was created by a newer version of keydesk (format {found}, supported up to {known}); {} was not changed",
+        content(database)
     )]
     Newer {
-        path: PathBuf,
+        database: Location,
         found: i64,
         /// The newest supported format.
         known: i64,
     },
     /// Tables, indexes, triggers or views are not those that keydesk created.
-    #[error("the schema of the database {} was changed outside keydesk: {}", path.display(), list(differences))]
+    #[error("the schema of the database {database} was changed outside keydesk: {}", list(differences))]
     AlteredSchema {
-        path: PathBuf,
+        database: Location,
         /// At least one.
         differences: Vec<SchemaDifference>,
     },
     /// The database reported success, but does not contain the change.
     #[error("the database did not apply the change ({what}); nothing was changed")]
     NotMade { what: &'static str },
-    /// The content of the file is not valid.
-    #[error("the database {} is damaged: {reason}", path.display())]
-    Damaged { path: PathBuf, reason: String },
+    /// The content is not valid.
+    #[error("the database {database} is damaged: {reason}")]
+    Damaged { database: Location, reason: String },
     /// The file or its directory cannot be written.
     #[error("cannot write to the database {}: {reason}", path.display())]
     ReadOnly { path: PathBuf, reason: String },
@@ -69,6 +70,18 @@ pub enum StoreError {
     /// The commit failed, and it is unknown what is on the disk.
     #[error("the disk failed while {what}; it is unknown whether the change was saved")]
     OutcomeUnknown { what: &'static str },
+    /// The server did not confirm a commit.
+    #[error("the server did not confirm the change ({reason}); {found}")]
+    Unconfirmed { reason: String, found: Settled },
+    /// The database was copied to another place, which is the one to use.
+    #[error("the database {database} was moved to {to}")]
+    MovedTo { database: Location, to: String },
+    /// A server has its own programs for this.
+    #[error("{what} works with database files only")]
+    NeedsFile { what: &'static str, instead: &'static str },
+    /// Another database answers at the URL.
+    #[error("the database {database} was replaced with another one while it was in use; nothing was changed")]
+    Replaced { database: Location },
     /// The path is not a regular file.
     #[error("{} cannot be a database: it is {kind}, not a regular file", path.display())]
     NotAFile { path: PathBuf, kind: &'static str },
@@ -117,7 +130,10 @@ impl StoreError {
             Self::NetworkFileSystem { .. } => "network_file_system",
             Self::OldSqlite { .. } => "old_sqlite",
             Self::Full { .. } => "disk_full",
-            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::OutcomeUnknown { .. } | Self::Unconfirmed { .. } => "outcome_unknown",
+            Self::MovedTo { .. } => "moved_to",
+            Self::Replaced { .. } => "replaced",
+            Self::NeedsFile { .. } => "needs_file",
             Self::NotAFile { .. } => "not_a_file",
             Self::Link { .. } => "symbolic_link",
             Self::File { .. } => "file",
@@ -140,8 +156,12 @@ impl StoreError {
             Self::Link { is_dangling: true, .. } => "Remove the link, or choose another file with --db or KEYDESK_DB.".into(),
             Self::Link { .. } => "Use the path of the file itself with --db or KEYDESK_DB.".into(),
             Self::NotAFile { .. } => "Choose a regular file with --db or KEYDESK_DB.".into(),
-            Self::Foreign { .. } => "Choose another file with --db or KEYDESK_DB.".into(),
+            Self::Foreign { database: Location::File(_) } => "Choose another file with --db or KEYDESK_DB.".into(),
+            Self::Foreign { .. } => "Create a database of its own for keydesk with createdb.".into(),
             Self::Newer { .. } => "Upgrade keydesk.".into(),
+            Self::Damaged { database: Location::Postgres(_), .. } => {
+                "Stop keydesk everywhere, then restore the latest backup of the database.".into()
+            }
             Self::Damaged { .. } => {
                 "Stop keydesk everywhere, move the database and its -wal and -shm files away, then copy the latest backup into place."
                     .into()
@@ -153,6 +173,8 @@ impl StoreError {
             Self::ReadOnly { .. } => "Check the owner and mode of the file and its directory.".into(),
             Self::Busy => "Try again in a moment.".into(),
             Self::Moved { .. } => "Restart keydesk with the right file.".into(),
+            Self::NeedsFile { instead, .. } => (*instead).into(),
+            Self::Replaced { .. } => "Check the URL and the server, then restart keydesk.".into(),
             Self::Overwritten { .. } => "Check that the file is the right copy, then restart keydesk.".into(),
             Self::NetworkFileSystem { .. } => "Move the database to a local disk.".into(),
             Self::Full { .. } => {
@@ -164,6 +186,8 @@ impl StoreError {
             }
             #[cfg(feature = "postgres")]
             Self::Server(error) => return error.hint().map(Into::into),
+            Self::Unconfirmed { found, .. } => found.hint().into(),
+            Self::MovedTo { to, .. } => format!("Use --db {to} or set KEYDESK_DB to it."),
             Self::Sqlite { .. } => return size_limit::hint(),
             Self::NoPostgres => "Build it with the feature \"postgres\", or choose a file with --db or KEYDESK_DB.".into(),
             Self::Clock(_) => clock::HINT.into(),
@@ -185,7 +209,7 @@ impl StoreError {
     /// The report of a check of the file at `path`, on one line, without SQLite's heading for the file.
     pub(super) fn damaged(path: &Path, found: &str) -> Self {
         let lines: Vec<&str> = found.lines().filter(|line| !line.starts_with("***")).collect();
-        Self::Damaged { path: path.to_owned(), reason: lines.join("; ") }
+        Self::Damaged { database: path.into(), reason: lines.join("; ") }
     }
 
     /// Converts an error of SQLite that occurred while doing `what` with the database at `path`.
@@ -201,10 +225,48 @@ impl StoreError {
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
                 Self::ReadOnly { path, reason }
             }
-            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, reason },
-            Some(ErrorCode::NotADatabase) => Self::Foreign { path },
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { database: Location::File(path), reason },
+            Some(ErrorCode::NotADatabase) => Self::Foreign { database: Location::File(path) },
             _ => Self::Sqlite { what, reason },
         }
+    }
+}
+
+/// What a look at the audit log over a new connection found after a commit that was not confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The change is there. Where the server waits for a standby, it may be there alone, and lost with it.
+    Saved,
+    NotSaved,
+    /// The server could not be asked.
+    Unknown,
+}
+
+impl Settled {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Saved => "Check the synchronous standby: after a failover the change may be missing.",
+            Self::NotSaved => "Check the server, then check the list before you try again.",
+            Self::Unknown => "Check the list before you try again.",
+        }
+    }
+}
+
+impl std::fmt::Display for Settled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Saved => "it was saved on the server that answers now",
+            Self::NotSaved => "it was not saved on the server that answers now",
+            Self::Unknown => "it is unknown whether it was saved",
+        })
+    }
+}
+
+/// What is left unchanged at a location.
+fn content(database: &Location) -> &'static str {
+    match database {
+        Location::File(_) => "the file",
+        Location::Postgres(_) => "it",
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Store {
 #[derive(Debug)]
 enum Engine {
     Sqlite(sqlite::database::Database),
+    #[cfg(feature = "postgres")]
+    Postgres(Box<postgres::database::Database>),
 }
 
 /// The transaction of an operation.
@@ -123,12 +125,25 @@ impl WriteTx<'_> {
 
 /// Stops a read from any thread.
 #[derive(Clone)]
-pub struct Interrupter(Arc<rusqlite::InterruptHandle>);
+pub struct Interrupter(Handle);
+
+#[derive(Clone)]
+enum Handle {
+    Sqlite(Arc<rusqlite::InterruptHandle>),
+    #[cfg(feature = "postgres")]
+    Postgres(Arc<std::sync::Mutex<postgres::Interrupter>>),
+}
 
 impl Interrupter {
     /// Stops the current read, if any.
     pub(crate) fn interrupt(&self) {
-        self.0.interrupt();
+        match &self.0 {
+            Handle::Sqlite(handle) => handle.interrupt(),
+            #[cfg(feature = "postgres")]
+            Handle::Postgres(handle) => {
+                handle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).interrupt();
+            }
+        }
     }
 }
 
@@ -150,9 +165,19 @@ pub enum Urgency {
 }
 
 impl Store {
-    /// Opens the database. Creates a file that does not exist.
+    /// Opens the database. Creates a file that does not exist, and the tables in an empty database of a server.
     pub fn open(location: impl Into<Location>, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
-        Self::on(location.into(), |path| sqlite::database::Database::open(path, entropy))
+        let location = location.into();
+        let engine = match &location {
+            Location::File(path) => Engine::Sqlite(sqlite::database::Database::open(path, entropy)?),
+            #[cfg(feature = "postgres")]
+            Location::Postgres(url) => {
+                Engine::Postgres(Box::new(postgres::database::Database::open(url, entropy)?))
+            }
+            #[cfg(not(feature = "postgres"))]
+            Location::Postgres(_) => return Err(StoreError::NoPostgres),
+        };
+        Ok(Self { location, engine })
     }
 
     /// Opens the database for a change that revokes access: on a full disk this may use the reserve.
@@ -169,7 +194,7 @@ impl Store {
     /// Opens the database.
     ///
     /// # Errors
-    /// When the file does not exist, is not a keydesk database, is damaged, of a newer format, or cannot be written.
+    /// When it does not exist, is not a keydesk database, is damaged, of a newer format, or cannot be written.
     pub fn open_existing(
         location: impl Into<Location>,
         entropy: &mut dyn Entropy,
@@ -177,7 +202,7 @@ impl Store {
         Self::on(location.into(), |path| sqlite::database::Database::open_existing(path, entropy))
     }
 
-    /// Opens the database read-only, also when its schema was changed outside keydesk. Every change fails.
+    /// Opens the database read-only, also when its schema was changed outside keydesk. Every change of a file fails.
     ///
     /// # Errors
     /// As [`Self::open_existing`], and when the file is of an older format.
@@ -191,15 +216,31 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let engine = match &location {
             Location::File(path) => Engine::Sqlite(open_file(path)?),
+            #[cfg(feature = "postgres")]
+            Location::Postgres(url) => {
+                Engine::Postgres(Box::new(postgres::database::Database::open_existing(url)?))
+            }
+            #[cfg(not(feature = "postgres"))]
             Location::Postgres(_) => return Err(StoreError::NoPostgres),
         };
         Ok(Self { location, engine })
+    }
+
+    /// The user that the database itself names, in place of the one of the operating system; none for a file.
+    pub fn database_caller(&self) -> Result<Option<Caller>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => database.caller().map(Some),
+        }
     }
 
     /// Whether the disk is full, and only what revokes access is to be written.
     pub(crate) fn is_on_reserve(&self) -> bool {
         match &self.engine {
             Engine::Sqlite(database) => database.is_on_reserve(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => false,
         }
     }
 
@@ -213,12 +254,16 @@ impl Store {
     pub fn warnings(&self) -> &[String] {
         match &self.engine {
             Engine::Sqlite(database) => database.warnings(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => database.warnings(),
         }
     }
 
     pub fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         match &self.engine {
             Engine::Sqlite(database) => database.read(f),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => database.read(f),
         }
     }
 
@@ -280,26 +325,33 @@ impl Store {
             let actor = actor(&reader)?;
             let tx = WriteTx { reader, actor, expected: RefCell::default() };
             let (result, records) = f(&tx)?;
+            let mut last = None;
             for record in records {
-                audit::append(&tx, caller, now, &record)?;
+                last = Some(audit::append(&tx, caller, now, &record)?);
             }
             tx.confirm()?;
-            Ok(result)
+            Ok((result, last))
         };
         match &mut self.engine {
-            Engine::Sqlite(database) => database.transact(change),
+            Engine::Sqlite(database) => database.transact(change).map(|(result, _)| result),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => database.transact(change),
         }
     }
 
     fn release_reserve(&mut self) -> bool {
         match &mut self.engine {
             Engine::Sqlite(database) => database.release_reserve(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => false,
         }
     }
 
     fn take_reserve(&mut self) {
         match &mut self.engine {
             Engine::Sqlite(database) => database.take_reserve(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => {}
         }
     }
 
@@ -308,6 +360,8 @@ impl Store {
     pub(crate) fn sabotage(&self, sql: &str) {
         match &self.engine {
             Engine::Sqlite(database) => database.sabotage(sql),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => database.sabotage(sql),
         }
     }
 
@@ -315,6 +369,8 @@ impl Store {
     pub(crate) fn same_file(&self) -> Result<(), StoreError> {
         match &self.engine {
             Engine::Sqlite(database) => database.same_file(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => Ok(()),
         }
     }
 
@@ -322,6 +378,8 @@ impl Store {
     pub fn data_version(&self) -> Result<i64, StoreError> {
         match &self.engine {
             Engine::Sqlite(database) => database.data_version(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => database.data_version(),
         }
     }
 
@@ -329,7 +387,9 @@ impl Store {
     #[must_use]
     pub(crate) fn interrupter(&self) -> Interrupter {
         match &self.engine {
-            Engine::Sqlite(database) => Interrupter(Arc::new(database.interrupt_handle())),
+            Engine::Sqlite(database) => Interrupter(Handle::Sqlite(Arc::new(database.interrupt_handle()))),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => Interrupter(Handle::Postgres(database.interrupter())),
         }
     }
 
@@ -337,6 +397,11 @@ impl Store {
     pub(crate) fn set_patience(&self, patience: Duration) -> Result<(), StoreError> {
         match &self.engine {
             Engine::Sqlite(database) => database.set_patience(patience),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => {
+                database.set_patience(patience);
+                Ok(())
+            }
         }
     }
 
@@ -345,6 +410,8 @@ impl Store {
     pub fn scrub(&self) -> Result<bool, StoreError> {
         match &self.engine {
             Engine::Sqlite(database) => database.scrub(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => Ok(true),
         }
     }
 }

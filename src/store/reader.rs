@@ -5,8 +5,12 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::error::StoreError;
+#[cfg(feature = "postgres")]
+use super::postgres;
 use super::row::{Column, Row, RowFault, RowResult};
 use super::value::Value;
+#[cfg(feature = "postgres")]
+use crate::domain::postgres_url::PostgresUrl;
 
 /// A read transaction: all results are from the same state of the database.
 #[derive(Debug)]
@@ -17,7 +21,15 @@ pub struct Reader<'a> {
 /// The connection of a transaction.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Engine<'a> {
-    Sqlite { connection: &'a Connection, path: &'a Path },
+    Sqlite {
+        connection: &'a Connection,
+        path: &'a Path,
+    },
+    #[cfg(feature = "postgres")]
+    Postgres {
+        connection: &'a postgres::Connection,
+        url: &'a PostgresUrl,
+    },
 }
 
 impl<'a> Reader<'a> {
@@ -26,8 +38,23 @@ impl<'a> Reader<'a> {
         Self { engine: Engine::Sqlite { connection, path } }
     }
 
+    /// Reads in a transaction of PostgreSQL.
+    #[cfg(feature = "postgres")]
+    pub(super) fn postgres(connection: &'a postgres::Connection, url: &'a PostgresUrl) -> Self {
+        Self { engine: Engine::Postgres { connection, url } }
+    }
+
     pub(super) fn engine(&self) -> Engine<'a> {
         self.engine
+    }
+
+    /// Whether the database is on a server, where several hosts share it.
+    pub(super) fn is_on_server(&self) -> bool {
+        match self.engine {
+            Engine::Sqlite { .. } => false,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres { .. } => true,
+        }
     }
 
     fn fault(&self, what: &'static str) -> impl Fn(RowFault) -> StoreError + '_ {
@@ -35,14 +62,16 @@ impl<'a> Reader<'a> {
             (RowFault::Sqlite(error), Engine::Sqlite { path, .. }) => {
                 StoreError::from_sqlite(&error, what, path)
             }
-            (wrong @ RowFault::Wrong { .. }, _) => StoreError::Sqlite { what, reason: wrong.to_string() },
+            (fault, _) => StoreError::Sqlite { what, reason: fault.to_string() },
         }
     }
 
     /// The content of the database is not valid.
     pub(super) fn damaged(&self, reason: String) -> StoreError {
         match self.engine {
-            Engine::Sqlite { path, .. } => StoreError::Damaged { path: path.to_owned(), reason },
+            Engine::Sqlite { path, .. } => StoreError::Damaged { database: path.into(), reason },
+            #[cfg(feature = "postgres")]
+            Engine::Postgres { url, .. } => StoreError::Damaged { database: url.clone().into(), reason },
         }
     }
 
@@ -63,6 +92,11 @@ impl<'a> Reader<'a> {
                 .map_err(RowFault::from)
                 .and_then(Option::transpose)
                 .map_err(self.fault(what)),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres { connection, url } => {
+                let rows = connection.query(sql, values).map_err(|fault| fault.during(what, url))?;
+                rows.first().map(|row| read(&Row::Postgres(row))).transpose().map_err(self.fault(what))
+            }
         }
     }
 
@@ -94,10 +128,16 @@ impl<'a> Reader<'a> {
                     rows.map(|row| row.map_err(RowFault::from).flatten()).collect()
                 })
                 .map_err(self.fault(what)),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres { connection, url } => {
+                let rows = connection.query(sql, values).map_err(|fault| fault.during(what, url))?;
+                let rows = rows.iter().map(|row| read(&Row::Postgres(row)));
+                rows.collect::<Result<_, _>>().map_err(self.fault(what))
+            }
         }
     }
 
-    /// Calls `f` with each row of a query until it fails.
+    /// Calls `f` with each row of a query until it fails. `f` must not read: a connection to a server has one answer at a time.
     pub(super) fn each<T, E: From<StoreError>>(
         &self,
         what: &'static str,
@@ -117,6 +157,17 @@ impl<'a> Reader<'a> {
                 }
                 Ok(())
             }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres { connection, url } => {
+                let each = |row: &tokio_postgres::Row| {
+                    let row = read(&Row::Postgres(row)).map_err(|wrong| Stop::Caller(fault(wrong).into()))?;
+                    f(row).map_err(Stop::Caller)
+                };
+                connection.query_each(sql, values, each).map_err(|stop| match stop {
+                    Stop::Caller(error) => error,
+                    Stop::Server(fault) => fault.during(what, url).into(),
+                })
+            }
         }
     }
 
@@ -132,6 +183,25 @@ impl<'a> Reader<'a> {
                 .prepare_cached(sql)
                 .and_then(|mut statement| statement.execute(params_from_iter(values)))
                 .map_err(|error| self.fault(what)(error.into())),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres { connection, url } => {
+                let changed = connection.execute(sql, values).map_err(|fault| fault.during(what, url))?;
+                Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+            }
         }
+    }
+}
+
+/// What ended the rows of a statement early.
+#[cfg(feature = "postgres")]
+enum Stop<E> {
+    Caller(E),
+    Server(postgres::Fault),
+}
+
+#[cfg(feature = "postgres")]
+impl<E> From<postgres::Fault> for Stop<E> {
+    fn from(fault: postgres::Fault) -> Self {
+        Self::Server(fault)
     }
 }

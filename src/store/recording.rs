@@ -19,6 +19,8 @@ pub fn has_killed(r: &Reader<'_>, now: Instant) -> Result<bool, StoreError> {
         Engine::Sqlite { connection, path } => {
             Ok(!sqlite::recording::abandoned(connection, path, now)?.is_empty())
         }
+        #[cfg(feature = "postgres")]
+        Engine::Postgres { .. } => Ok(false),
     }
 }
 
@@ -26,5 +28,7 @@ pub fn has_killed(r: &Reader<'_>, now: Instant) -> Result<bool, StoreError> {
 pub fn end_killed(tx: &WriteTx<'_>, now: Instant) -> Result<(), StoreError> {
     match tx.engine() {
         Engine::Sqlite { connection, path } => sqlite::recording::end_killed(connection, path, now),
+        #[cfg(feature = "postgres")]
+        Engine::Postgres { .. } => Ok(()),
     }
 }

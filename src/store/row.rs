@@ -5,6 +5,8 @@ use rusqlite::types::ValueRef;
 /// A row of a result.
 pub(super) enum Row<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
+    #[cfg(feature = "postgres")]
+    Postgres(&'a tokio_postgres::Row),
 }
 
 impl<'a> From<&'a rusqlite::Row<'a>> for Row<'a> {
@@ -68,6 +70,8 @@ impl Row<'_> {
     pub(super) fn columns(&self) -> usize {
         match self {
             Self::Sqlite(row) => row.as_ref().column_count(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(row) => row.len(),
         }
     }
 
@@ -82,6 +86,9 @@ impl Row<'_> {
                 ValueRef::Blob(bytes) => Cell::Blob(bytes),
                 ValueRef::Real(_) => return Err(RowFault::Wrong { column, what: i64::WHAT }),
             }),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(row) => crate::store::postgres::cell(row, column)
+                .ok_or(RowFault::Wrong { column, what: "a value of another type" }),
         }
     }
 }

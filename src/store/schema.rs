@@ -9,5 +9,7 @@ pub(super) fn differences(r: &Reader<'_>) -> Result<Vec<SchemaDifference>, Store
     match r.engine() {
         Engine::Sqlite { connection, path } => sqlite::schema::differences(connection)
             .map_err(|error| StoreError::from_sqlite(&error, "reading the schema", path)),
+        #[cfg(feature = "postgres")]
+        Engine::Postgres { .. } => Ok(Vec::new()),
     }
 }

@@ -104,7 +104,7 @@ impl Verifier {
         let continuity = Arc::new(Continuity::default());
         let first = Lookup::open(path, patience, Arc::clone(&continuity))?;
         let files =
-            DatabaseFiles::of(path).ok_or_else(|| StoreError::NoDatabase { path: path.to_owned() })?;
+            DatabaseFiles::of(path).ok_or_else(|| StoreError::NoDatabase { database: path.into() })?;
         Ok(Self {
             path: path.to_owned(),
             files,

@@ -88,13 +88,13 @@ pub fn application_name(
     Ok(changes.into_iter().find(|change| change.field == "name").and_then(|change| change.after))
 }
 
-/// Adds an entry to the end of the chain.
+/// Adds an entry to the end of the chain. Returns its number and its hash.
 pub(in crate::store) fn append(
     tx: &WriteTx<'_>,
     caller: &Caller,
     now: Instant,
     record: &AuditRecord,
-) -> Result<(), StoreError> {
+) -> Result<(u64, ChainHash), StoreError> {
     let (last, previous) = head(tx)?;
     let changes = serde_json::to_string(&record.changes)
         .map_err(|error| StoreError::Sqlite { what: "writing the audit log", reason: error.to_string() })?;
@@ -135,5 +135,5 @@ pub(in crate::store) fn append(
         "SELECT EXISTS (SELECT 1 FROM audit WHERE number = ? AND hash = ?)",
         [i64::try_from(entry.number).unwrap_or(i64::MAX).into(), hash.0.to_vec().into()],
     );
-    Ok(())
+    Ok((entry.number, hash))
 }

@@ -54,6 +54,14 @@ pub(crate) enum CommitFault {
     Unknown(Fault),
 }
 
+impl CommitFault {
+    pub(super) fn into_fault(self) -> Fault {
+        match self {
+            Self::Rejected(fault) | Self::Unknown(fault) => fault,
+        }
+    }
+}
+
 impl Connection {
     /// Connects to the primary of a URL. Passwords are read from the service file, `PGPASSWORD` or the password file,
     /// each time.

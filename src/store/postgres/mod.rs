@@ -5,8 +5,11 @@
 //! One background thread drives all connections ([`wait`]); callers on any thread wait for their answers.
 
 mod cancel;
+mod cell;
 mod connection;
+pub(super) mod database;
 mod fault;
+pub(super) mod migrate;
 mod open;
 mod password_file;
 mod service_file;
@@ -18,6 +21,7 @@ mod translate;
 mod wait;
 
 pub(crate) use cancel::Interrupter;
+pub(super) use cell::cell;
 pub(crate) use connection::{CommitFault, Connection};
 pub use fault::ServerError;
 pub(crate) use fault::{Fault, FaultKind};

@@ -52,11 +52,11 @@ pub(super) fn reject_foreign(connection: &Connection, path: &Path) -> Result<(),
 fn refuse_newer_than(known: i64, connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let fault = |error| StoreError::from_sqlite(&error, "checking the file type", path);
     if application_id(connection).map_err(fault)? != APPLICATION_ID {
-        return Err(StoreError::Foreign { path: path.to_owned() });
+        return Err(StoreError::Foreign { database: path.into() });
     }
     let found = version(connection, path)?;
     if found > known {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+        return Err(StoreError::Newer { database: path.into(), found, known });
     }
     Ok(())
 }

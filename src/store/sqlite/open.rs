@@ -46,7 +46,7 @@ pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
             },
             Err(_) if !end.is_empty() => {}
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Err(StoreError::NoDatabase { path: file });
+                return Err(StoreError::NoDatabase { database: file.as_path().into() });
             }
             Err(error) => {
                 return Err(StoreError::File { what: "access", path: file, reason: error.to_string() });

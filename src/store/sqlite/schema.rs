@@ -93,7 +93,7 @@ impl SchemaCheck {
         }
         let differences = differences(connection).map_err(fault)?;
         if !differences.is_empty() {
-            return Err(StoreError::AlteredSchema { path: path.to_owned(), differences });
+            return Err(StoreError::AlteredSchema { database: path.into(), differences });
         }
         self.compared = Some(version);
         Ok(())

@@ -49,7 +49,7 @@ impl UsageWriter {
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_EVERY).map_err(fault)?;
         connection.busy_timeout(patience).map_err(fault)?;
         let files =
-            DatabaseFiles::of(path).ok_or_else(|| StoreError::NoDatabase { path: path.to_owned() })?;
+            DatabaseFiles::of(path).ok_or_else(|| StoreError::NoDatabase { database: path.into() })?;
         Ok(Self { connection, path: path.to_owned(), files, schema })
     }
 

@@ -1,0 +1,257 @@
+//! A database of PostgreSQL, over one connection that is opened again when it was lost.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::{CommitFault, ConnectOptions, Connection, Fault, FaultKind, Interrupter, migrate};
+use crate::domain::audit::ChainHash;
+use crate::domain::location::Location;
+use crate::domain::postgres_url::PostgresUrl;
+use crate::domain::token::Entropy;
+use crate::domain::user::Caller;
+use crate::store::StoreError;
+use crate::store::error::Settled;
+use crate::store::reader::Reader;
+use crate::store::value::{Value, values};
+
+/// How long a change waits for the lock of another one.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to look for a change whose commit was not confirmed.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// A connection to a database. A commit has no limit but that of the connection, and is never canceled.
+#[derive(Debug)]
+pub(in crate::store) struct Database {
+    url: PostgresUrl,
+    connection: RefCell<Connection>,
+    identity: [u8; 16],
+    patience: Cell<Duration>,
+    /// Of the present connection.
+    interrupter: Arc<Mutex<Interrupter>>,
+    warnings: Vec<String>,
+}
+
+impl Database {
+    /// Opens a database. Creates the tables in an empty one.
+    pub(in crate::store) fn open(url: &PostgresUrl, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
+        match Self::open_existing(url) {
+            Err(StoreError::NoDatabase { .. }) => {
+                let connection = connect(url)?;
+                migrate::create(&connection, url, entropy)?;
+                Self::on(connection, url)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens a database with the tables of keydesk.
+    pub(in crate::store) fn open_existing(url: &PostgresUrl) -> Result<Self, StoreError> {
+        Self::on(connect(url)?, url)
+    }
+
+    fn on(connection: Connection, url: &PostgresUrl) -> Result<Self, StoreError> {
+        migrate::check(&connection, url)?;
+        let database = Self {
+            url: url.clone(),
+            identity: identity(&connection, url)?,
+            interrupter: Arc::new(Mutex::new(connection.interrupter())),
+            warnings: connection.warnings().to_vec(),
+            connection: RefCell::new(connection),
+            patience: Cell::new(BUSY_TIMEOUT),
+        };
+        Ok(database)
+    }
+
+    /// Sentences about password files.
+    pub(in crate::store) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The role of this session, and its OID.
+    pub(in crate::store) fn caller(&self) -> Result<Caller, StoreError> {
+        self.read(|r| {
+            let sql = "SELECT session_user::text, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user)";
+            let found = r.first("reading the role of the session", sql, &[], |row| {
+                Ok(Caller { login: row.get(0)?, uid: row.get(1)? })
+            })?;
+            found.ok_or_else(|| r.damaged("the session has no role".into()))
+        })
+    }
+
+    pub(in crate::store) fn read<T>(
+        &self,
+        f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let connection = self.connection()?;
+        let fault = |fault: Fault| fault.during("reading", &self.url);
+        connection.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(fault)?;
+        let result = f(&Reader::postgres(&connection, &self.url));
+        // Ends a transaction that failed too.
+        let ended = connection.roll_back().map_err(fault);
+        result.and_then(|result| ended.map(|()| result))
+    }
+
+    /// Makes a change in one transaction, after those of other sessions. `change` also returns the last entry that it
+    /// added to the audit log.
+    pub(in crate::store) fn transact<T, E: From<StoreError>>(
+        &mut self,
+        change: impl FnOnce(Reader<'_>) -> Result<(T, Option<(u64, ChainHash)>), E>,
+    ) -> Result<T, E> {
+        let connection = self.connection()?;
+        self.begin(&connection)?;
+        let changed = self.lock_head(&connection).map_err(E::from).and_then(|()| {
+            let reader = Reader::postgres(&connection, &self.url);
+            change(reader)
+        });
+        let (result, entry) = match changed {
+            Ok(changed) => changed,
+            Err(error) => {
+                let _ = connection.roll_back();
+                return Err(error);
+            }
+        };
+        match connection.commit() {
+            Ok(()) => Ok(result),
+            Err(CommitFault::Rejected(fault)) => Err(fault.during("committing", &self.url).into()),
+            Err(CommitFault::Unknown(fault)) => {
+                drop(connection);
+                Err(self.unconfirmed(&fault, entry).into())
+            }
+        }
+    }
+
+    fn begin(&self, connection: &Connection) -> Result<(), StoreError> {
+        let milliseconds = self.patience.get().as_millis().clamp(1, 3_600_000);
+        // A weaker setting of the server or the role would report a change as done that is not on the disk.
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {milliseconds}; \
+             SET LOCAL client_min_messages = warning; \
+             SELECT set_config('synchronous_commit', \
+             CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)"
+        );
+        connection.begin(&sql).map_err(|fault| fault.during("beginning a change", &self.url))
+    }
+
+    /// Waits for the changes of other sessions, and checks that this is the database that was opened, on a primary that
+    /// commits to the disk.
+    fn lock_head(&self, connection: &Connection) -> Result<(), StoreError> {
+        const WHAT: &str = "beginning a change";
+        let fault = |fault: Fault| fault.during(WHAT, &self.url);
+        connection.query("SELECT 1 FROM head WHERE id = 1 FOR UPDATE", &[]).map_err(fault)?;
+        let r = Reader::postgres(connection, &self.url);
+        let sql = "SELECT identity, status, moved_to, current_setting('synchronous_commit'), pg_is_in_recovery() \
+                   FROM database";
+        let found = r.first(WHAT, sql, &[], |row| {
+            let (identity, status): ([u8; 16], String) = (row.get(0)?, row.get(1)?);
+            let (to, commit): (Option<String>, String) = (row.get(2)?, row.get(3)?);
+            Ok((identity, status, to, commit, row.get::<bool>(4)?))
+        })?;
+        let Some((identity, status, to, commit, in_recovery)) = found else {
+            return Err(r.damaged("it has no identity".into()));
+        };
+        if identity != self.identity {
+            return Err(StoreError::Replaced { database: self.location() });
+        }
+        if status == "moved" {
+            return Err(StoreError::MovedTo { database: self.location(), to: to.unwrap_or_default() });
+        }
+        if in_recovery || !matches!(commit.as_str(), "on" | "remote_apply") {
+            let reason = if in_recovery {
+                "the server follows another one".to_owned()
+            } else {
+                format!("synchronous_commit is {commit} and must be on")
+            };
+            return Err(StoreError::Sqlite { what: WHAT, reason });
+        }
+        Ok(())
+    }
+
+    /// Looks for the last entry of a change over a new connection.
+    fn unconfirmed(&self, fault: &Fault, entry: Option<(u64, ChainHash)>) -> StoreError {
+        let until = std::time::Instant::now() + SETTLING;
+        let mut found = Settled::Unknown;
+        while let Some((number, hash)) = entry {
+            let asked = connect(&self.url).and_then(|connection| {
+                let r = Reader::postgres(&connection, &self.url);
+                let sql = "SELECT EXISTS (SELECT 1 FROM audit WHERE number = ?1 AND hash = ?2)";
+                r.value::<bool>("looking for the change", sql, values![number, hash.0])
+            });
+            found = match asked {
+                Ok(true) => Settled::Saved,
+                Ok(false) => Settled::NotSaved,
+                Err(_) => Settled::Unknown,
+            };
+            // What is not there may still be on its way.
+            if found == Settled::Saved || std::time::Instant::now() >= until {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        StoreError::Unconfirmed { reason: fault.to_string(), found }
+    }
+
+    /// A number that changes when a session has committed something.
+    pub(in crate::store) fn data_version(&self) -> Result<i64, StoreError> {
+        let connection = self.connection()?;
+        let r = Reader::postgres(&connection, &self.url);
+        r.value("checking for changes", "SELECT hashtextextended(pg_current_snapshot()::text, 0)", &[])
+    }
+
+    pub(in crate::store) fn interrupter(&self) -> Arc<Mutex<Interrupter>> {
+        Arc::clone(&self.interrupter)
+    }
+
+    /// Sets how long changes wait for other sessions.
+    pub(in crate::store) fn set_patience(&self, patience: Duration) {
+        self.patience.set(patience);
+    }
+
+    #[cfg(test)]
+    pub(in crate::store) fn sabotage(&self, sql: &str) {
+        if let Ok(connection) = self.connection() {
+            connection.batch(sql).unwrap_or_default();
+        }
+    }
+
+    /// Runs a statement outside of a transaction, for what a session keeps besides changes.
+    pub(in crate::store) fn query(
+        &self,
+        what: &'static str,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        self.connection()?.query(sql, values).map_err(|fault| fault.during(what, &self.url))
+    }
+
+    pub(in crate::store) fn url(&self) -> &PostgresUrl {
+        &self.url
+    }
+
+    fn location(&self) -> Location {
+        self.url.clone().into()
+    }
+
+    /// The connection, or a new one where it was lost.
+    fn connection(&self) -> Result<Ref<'_, Connection>, StoreError> {
+        if self.connection.borrow().is_closed() {
+            let new = connect(&self.url)?;
+            if identity(&new, &self.url)? != self.identity {
+                return Err(StoreError::Replaced { database: self.location() });
+            }
+            *self.interrupter.lock().unwrap_or_else(PoisonError::into_inner) = new.interrupter();
+            self.connection.replace(new);
+        }
+        Ok(self.connection.borrow())
+    }
+}
+
+fn connect(url: &PostgresUrl) -> Result<Connection, StoreError> {
+    Connection::open(url, ConnectOptions::default()).map_err(|fault| fault.during("connecting", url))
+}
+
+fn identity(connection: &Connection, url: &PostgresUrl) -> Result<[u8; 16], StoreError> {
+    let r = Reader::postgres(connection, url);
+    r.value("reading the identity of the database", "SELECT identity FROM database", &[])
+}
