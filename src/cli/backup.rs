@@ -14,6 +14,7 @@ use crate::cli::output::{progress, text};
 use crate::domain::audit::ChainHead;
 use crate::domain::expiry::rfc3339;
 use crate::host::new_file::NewFile;
+use crate::store::StoreError;
 use crate::store::backup::{self, Stage};
 
 const EXAMPLES: Examples = Examples(&[
@@ -22,6 +23,8 @@ const EXAMPLES: Examples = Examples(&[
 ]);
 
 /// Back up the database to a file, also while it is in use
+///
+/// A database on a PostgreSQL server is backed up with pg_dump instead.
 ///
 /// The backup is a single file. It appears under its name only after it is complete, checked and synced to disk.
 ///
@@ -49,6 +52,10 @@ struct Document {
 
 /// Writes the copy under another name in the same directory, checks it, then renames it.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
+    if context.database.file().is_none() {
+        let instead = "Run pg_dump as the owner of the tables, or use continuous archiving, on the server.";
+        return Err(StoreError::NeedsFile { what: "keydesk backup", instead }.into());
+    }
     let path = args.file.as_path();
     let interrupt = Interrupt::listen()?;
     let file = NewFile::begin(path)?;

@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, report};
+use crate::domain::postgres_url::UrlError;
 use crate::domain::text::inert;
 
 /// The format that the arguments ask for, also where they cannot be parsed.
@@ -31,15 +32,26 @@ pub(crate) fn report(
             let _ = error.print();
             Exit::Usage
         }
-        _ => {
-            let help = format!("run \"{} --help\" for help", command_words(tree, arguments));
-            let hint = match suggestion(error) {
-                Some(similar) => format!("did you mean {similar}? Otherwise {help}"),
-                None => help,
-            };
-            report::report(&CommandError::usage("usage", message(error)).hint(hint), format)
-        }
+        _ => report::report(&usage(error, tree, arguments), format),
     }
+}
+
+/// The error of a command line that is wrong.
+fn usage(error: &clap::Error, tree: clap::Command, arguments: &[OsString]) -> CommandError {
+    if let Some(wrong) = wrong_url(error) {
+        return CommandError::usage(wrong.code(), message(error)).hint(wrong.hint());
+    }
+    let help = format!("run \"{} --help\" for help", command_words(tree, arguments));
+    let hint = match suggestion(error) {
+        Some(similar) => format!("did you mean {similar}? Otherwise {help}"),
+        None => help,
+    };
+    CommandError::usage("usage", message(error)).hint(hint)
+}
+
+/// Why the URL of a database is wrong, if that is the error.
+fn wrong_url(error: &clap::Error) -> Option<&UrlError> {
+    error.source()?.downcast_ref()
 }
 
 /// The command that the arguments select, as far as they select one.
@@ -57,9 +69,17 @@ fn command_words(tree: clap::Command, arguments: &[OsString]) -> String {
 /// The texts of one piece of context.
 fn texts(error: &clap::Error, kind: ContextKind) -> Vec<String> {
     match error.get(kind) {
-        Some(ContextValue::String(text)) => vec![inert(text)],
-        Some(ContextValue::Strings(texts)) => texts.iter().map(|text| inert(text)).collect(),
+        Some(ContextValue::String(text)) => vec![shown(text)],
+        Some(ContextValue::Strings(texts)) => texts.iter().map(|text| shown(text)).collect(),
         _ => Vec::new(),
+    }
+}
+
+/// The text of an argument. A URL, also in the wrong place, may contain a password: of it only the scheme is shown.
+fn shown(text: &str) -> String {
+    match text.split_once("://") {
+        Some((before, _)) => format!("{}://...", inert(before)),
+        None => inert(text),
     }
 }
 
@@ -81,10 +101,13 @@ fn message(error: &clap::Error) -> String {
             let valid = text(ContextKind::ValidValue);
             format!("invalid value \"{value}\" for {argument} (possible values: {valid})")
         }
-        ErrorKind::ValueValidation => {
-            let reason = error.source().map(|reason| format!(": {}", inert(&reason.to_string())));
-            format!("invalid value \"{value}\" for {argument}{}", reason.unwrap_or_default())
-        }
+        ErrorKind::ValueValidation => match (wrong_url(error), error.source()) {
+            (Some(wrong), _) => format!("{argument}: {wrong}"),
+            (None, Some(reason)) => {
+                format!("invalid value \"{value}\" for {argument}: {}", inert(&reason.to_string()))
+            }
+            (None, None) => format!("invalid value \"{value}\" for {argument}"),
+        },
         ErrorKind::TooManyValues => format!("unexpected value \"{value}\" for {argument}"),
         ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
             other if other == argument => format!("{argument} cannot be repeated"),
@@ -139,7 +162,7 @@ mod tests {
                 "keydesk keys list",
             ),
             ("keydesk keys show", "missing argument: <KEY>", "", "keydesk keys show"),
-            ("keydesk keys show --db", "--db <PATH> needs a value", "", "keydesk keys show"),
+            ("keydesk keys show --db", "--db <DB> needs a value", "", "keydesk keys show"),
             ("keydesk keys show a b", "unexpected argument \"b\"", "", "keydesk keys show"),
             ("keydesk apps --json=1", "unexpected value \"1\" for --json", "", "keydesk apps"),
             (
@@ -160,5 +183,42 @@ mod tests {
         }
         let (message, _, _) = said("keydesk keys rotate A --overlap 3x");
         assert!(message.starts_with("invalid value \"3x\" for --overlap <DURATION>: "), "{message}");
+    }
+
+    #[test]
+    fn the_url_of_a_database_is_reported_without_a_password() {
+        let said = |line: &[&str]| {
+            let arguments = words(line);
+            let error = command_tree().try_get_matches_from(&arguments).unwrap_err();
+            usage(&error, command_tree(), &arguments)
+        };
+        for (url, code, message) in [
+            ("postgres://ana:hunter2@db/keydesk", "password_in_url", "the database URL contains a password"),
+            (
+                "postgres://db/keydesk?password=hunter2",
+                "password_in_url",
+                "the database URL contains a password",
+            ),
+            ("mysql://ana:hunter2@db/keydesk", "invalid_url", "unknown scheme in the database URL"),
+            (
+                "postgres://db/keydesk?sslmode=prefer",
+                "tls_required",
+                "sslmode=prefer does not protect a connection to db",
+            ),
+        ] {
+            let error = said(&["keydesk", "keys", "list", "--db", url]);
+            assert_eq!(error.to_string(), format!("--db <DB>: {message}"), "{url}");
+            assert_eq!(error.code(), code, "{url}");
+            assert_eq!(error.exit(), Exit::Usage, "{url}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+        for line in [
+            &["keydesk", "postgres://ana:hunter2@db/keydesk"][..],
+            &["keydesk", "keys", "list", "--state", "postgres://ana:hunter2@db/keydesk"],
+            &["keydesk", "--db=/k.db", "keys", "list", "postgres://ana:hunter2@db/keydesk"],
+        ] {
+            let error = said(line);
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
     }
 }

@@ -16,6 +16,7 @@ use crate::cli::output::Output;
 use crate::cli::output::table::Cell;
 use crate::config::remembered::RememberedFile;
 use crate::config::settings::{DEFAULT, Settings};
+use crate::domain::location::Location;
 use crate::domain::text::inert;
 use crate::host::locations::Locations;
 
@@ -110,12 +111,15 @@ fn effective(global: GlobalArgs, matches: &ArgMatches) -> Result<Vec<Setting>, C
     let database = context::place(global.db, "the database", |locations: Locations| locations.database)?;
     let file = context::place(global.config, "the configuration", |locations| locations.config)?;
     let setting = |name: &str, value: Value, source| Setting { name: name.to_owned(), value, source };
-    let path = |path: &Path| Value::from(path.display().to_string());
     let settings = Settings::read(&file)?;
     let log_filter = std::env::var("KEYDESK_LOG").ok().filter(|filter| !filter.is_empty());
     let mut all = vec![
-        setting("database", path(&database), option("db", "--db", "KEYDESK_DB")),
-        setting("configuration", path(&file), option("config", "--config", "KEYDESK_CONFIG")),
+        setting("database", database.text().into(), option("db", "--db", "KEYDESK_DB")),
+        setting(
+            "configuration",
+            file.display().to_string().into(),
+            option("config", "--config", "KEYDESK_CONFIG"),
+        ),
         setting("application", application.into(), option("app", "--app", "KEYDESK_APP")),
         setting(
             "log_filter",
@@ -128,7 +132,7 @@ fn effective(global: GlobalArgs, matches: &ArgMatches) -> Result<Vec<Setting>, C
 }
 
 /// The settings of `config.toml`.
-fn of_file(settings: &Settings, file: &Path, database: &Path) -> Vec<Setting> {
+fn of_file(settings: &Settings, file: &Path, database: &Location) -> Vec<Setting> {
     let at = |line: usize| Source::File { file: file.display().to_string(), line };
     let source = |name: &str| settings.lines.get(name).map_or(Source::Default, |line| at(*line));
     let remembered = RememberedFile::at_default_location(database).and_then(|file| file.read().theme);

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
+
 use crate::cli::error::CommandError;
 use crate::cli::log;
 use crate::cli::output::table::Headers;
@@ -11,6 +13,7 @@ use crate::desk::known_head::{KnownHeadCheck, KnownHeads, LogMismatch};
 use crate::desk::{Desk, DeskError, Session, Who};
 use crate::domain::Instant;
 use crate::domain::expiry;
+use crate::domain::location::Location;
 use crate::domain::user::Caller;
 use crate::host::clock::Zone;
 use crate::host::entropy::SystemEntropy;
@@ -23,9 +26,9 @@ use crate::store::{Reader, Store, StoreError, Urgency};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// Database [default: keydesk.db in the data directory] [env: KEYDESK_DB]
-    #[arg(long, global = true, value_name = "PATH", env = "KEYDESK_DB", hide_env = true)]
-    pub(crate) db: Option<PathBuf>,
+    /// Database: a file, or a postgres:// URL [default: keydesk.db in the data directory] [env: KEYDESK_DB]
+    #[arg(long, global = true, value_name = "DB", env = "KEYDESK_DB", hide_env = true, value_parser = database())]
+    pub(crate) db: Option<Location>,
     /// Configuration [default: config.toml in the configuration directory] [env: KEYDESK_CONFIG]
     #[arg(long, global = true, value_name = "PATH", env = "KEYDESK_CONFIG", hide_env = true)]
     pub(crate) config: Option<PathBuf>,
@@ -50,6 +53,11 @@ impl GlobalArgs {
     }
 }
 
+/// Parses a path or a URL. An empty text is neither.
+fn database() -> impl TypedValueParser<Value = Location> {
+    PathBufValueParser::new().try_map(|text| Location::parse(text.as_os_str()))
+}
+
 /// How to compare the log with a head stored elsewhere.
 const COMPARE: &str =
     "to compare the log with a head stored elsewhere, run: keydesk audit verify --expect HEAD";
@@ -58,7 +66,7 @@ const COMPARE: &str =
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) settings: Settings,
-    pub(crate) database: PathBuf,
+    pub(crate) database: Location,
     /// The Application given by `--app` or the environment.
     pub(crate) application: Option<String>,
     /// The start of the command, at which lists and states are evaluated.
@@ -68,7 +76,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Reads the settings and determines the path of the database.
+    /// Reads the settings and determines the location of the database.
     pub(crate) fn new(global: GlobalArgs) -> Result<Self, CommandError> {
         let output = global.output();
         let config = place(global.config, "the configuration file", |locations| locations.config)?;
@@ -168,8 +176,7 @@ impl Context {
 
     /// Returns the commands that resolve a mismatch.
     pub(crate) fn what_to_do(&self, mismatch: &LogMismatch) -> Vec<String> {
-        let usual = locations::default().is_some_and(|locations| locations.database == self.database);
-        let database = (!usual).then_some(self.database.as_path());
+        let database = (!is_default(&self.database)).then_some(&self.database);
         let delete = mismatch.delete_command(database).map(|line| format!("delete them with: {line}"));
         let accept =
             format!("if you know the reason, accept the log with: {}", LogMismatch::accept_command(database));
@@ -185,7 +192,7 @@ impl Context {
             return Err(DeskError::from(reason).into());
         }
         if who == Who::NotSetUp {
-            let message = format!("{} is not set up yet", self.database.display());
+            let message = format!("{} is not set up yet", self.database);
             return Err(CommandError::failed("not_set_up", message)
                 .hint("run \"keydesk init --email EMAIL --app NAME\" to set it up"));
         }
@@ -238,13 +245,20 @@ impl Context {
     }
 }
 
-/// The file that was given, or the one at its default location.
-pub(crate) fn place(
-    named: Option<PathBuf>,
+/// Whether a database is the one at the default location.
+pub(crate) fn is_default(database: &Location) -> bool {
+    database
+        .file()
+        .is_some_and(|file| locations::default().is_some_and(|locations| locations.database == file))
+}
+
+/// What was given, or the file at its default location.
+pub(crate) fn place<T: From<PathBuf>>(
+    named: Option<T>,
     what: &str,
     usual: fn(locations::Locations) -> PathBuf,
-) -> Result<PathBuf, CommandError> {
-    named.or_else(|| locations::default().map(usual)).ok_or_else(|| {
+) -> Result<T, CommandError> {
+    named.or_else(|| locations::default().map(usual).map(T::from)).ok_or_else(|| {
         CommandError::failed("no_home", format!("cannot locate {what}: this user has no home directory"))
             .hint("set HOME, or use --db and --config")
     })

@@ -71,7 +71,7 @@ pub(crate) fn run(mut context: Context, launch_tui: LaunchTui) -> Result<Exit, C
         .map_err(|error| {
             CommandError::failed("file", format!("could not create a temporary directory: {error}"))
         })?;
-    context.database = directory.path().join("demo.db");
+    context.database = directory.path().join("demo.db").into();
     context.application = None;
     context.known_heads = None;
     let mut store = Store::open(&context.database, &mut SystemEntropy)?;

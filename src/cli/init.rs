@@ -9,7 +9,8 @@ use crate::cli::help::Examples;
 use crate::cli::prompt;
 use crate::desk;
 use crate::domain::application::Application;
-use crate::domain::text::{Name, fold, inert};
+use crate::domain::location::Location;
+use crate::domain::text::{Name, fold};
 use crate::domain::token::Prefix;
 use crate::domain::user::Email;
 use crate::host::identity;
@@ -56,7 +57,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     context.check_known_head(&mut desk);
     let set_up = context
         .change(&mut desk, |session| desk::set_up(session, &email, &application, args.prefix.as_ref()))?;
-    let database = context.database.display().to_string();
+    let database = &context.database;
     let user = set_up.user.as_ref().and_then(|user| user.email.as_ref());
     if !set_up.already {
         context.output.say(&format!(
@@ -69,13 +70,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         context.output.say(&format!("{database} is already set up. Nothing was changed."));
     } else {
         return Err(set_up_otherwise(
-            &database,
+            database,
             user,
             &desk.store().read(|r| applications::all(r, LISTED + 1))?,
         ));
     }
     context.output.if_json(&Document {
-        database,
+        database: database.text(),
         user: user.map(Email::as_str),
         application: set_up.application.name.as_str(),
         prefix: set_up.prefix.as_str(),
@@ -103,7 +104,7 @@ fn given<T>(
 const LISTED: usize = 5;
 
 /// The database exists with another email or Application.
-fn set_up_otherwise(database: &str, user: Option<&Email>, applications: &[Application]) -> CommandError {
+fn set_up_otherwise(database: &Location, user: Option<&Email>, applications: &[Application]) -> CommandError {
     let you = match user {
         Some(email) => format!("you are {email}"),
         None => "your login is not a user of it".to_owned(),
@@ -114,7 +115,7 @@ fn set_up_otherwise(database: &str, user: Option<&Email>, applications: &[Applic
         names.push("...".to_owned());
     }
     let (noun, names) = (if names.len() == 1 { "Application" } else { "Applications" }, names.join(", "));
-    let message = format!("{} is already set up: {you}, {noun}: {names}", inert(database));
+    let message = format!("{database} is already set up: {you}, {noun}: {names}");
     CommandError::failed("already_set_up", message).hint(
         "run \"keydesk users add EMAIL\" to add a user or \"keydesk apps create NAME\" to add an Application, or choose \
          another database with --db",

@@ -16,8 +16,8 @@ use crate::domain::expiry::rfc3339;
 use crate::domain::key::KeyId;
 use crate::domain::text::inert;
 use crate::host::entropy::SystemEntropy;
-use crate::host::regular_file;
-use crate::store::Store;
+use crate::host::{clock, regular_file};
+use crate::store::{Store, open};
 use crate::verify::{Accepted, Decision, Reason, Refusal, Verifier};
 
 const EXAMPLES: Examples = Examples(&[
@@ -70,7 +70,7 @@ struct AcceptedKey<'a> {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let verifier = Verifier::open(&context.database)?;
+    let verifier = Verifier::open_with(&context.database, clock::now, open::BUSY_TIMEOUT)?;
     let presented = match &args.file {
         Some(path) => from_file(path)?,
         None => from_standard_input()?,

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::settings::ThemeName;
 use crate::domain::application::Scope;
+use crate::domain::location::Location;
 use crate::host::{files, locations, new_file};
 
 /// The last choices of a user. None where they chose nothing.
@@ -31,14 +32,17 @@ pub struct RememberedFile {
 
 impl RememberedFile {
     #[must_use]
-    pub fn new(path: PathBuf, database: &Path) -> Self {
-        let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
-        Self { path, database: database.display().to_string() }
+    pub fn new(path: PathBuf, database: &Location) -> Self {
+        let database = match database {
+            Location::File(file) => file.canonicalize().map_or_else(|_| database.clone(), Location::File),
+            Location::Postgres(_) => database.clone(),
+        };
+        Self { path, database: database.text() }
     }
 
     /// The file of this user; none where no state can be kept.
     #[must_use]
-    pub fn at_default_location(database: &Path) -> Option<Self> {
+    pub fn at_default_location(database: &Location) -> Option<Self> {
         let locations = locations::default().filter(locations::Locations::can_keep_state)?;
         Some(Self::new(locations.remembered, database))
     }
@@ -77,7 +81,7 @@ mod tests {
     fn each_database_has_its_own_entry() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/remembered.json");
-        let file = |database: &str| RememberedFile::new(path.clone(), &folder.path().join(database));
+        let file = |database: &str| RememberedFile::new(path.clone(), &folder.path().join(database).into());
         let (first, second) = (file("first.db"), file("second.db"));
         assert_eq!(first.read(), Remembered::default());
         let light = Remembered { theme: Some(ThemeName::Light), ..Remembered::default() };
@@ -92,7 +96,7 @@ mod tests {
     fn a_damaged_file_is_as_none_and_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("remembered.json");
-        let file = RememberedFile::new(path.clone(), Path::new("/keydesk.db"));
+        let file = RememberedFile::new(path.clone(), &PathBuf::from("/keydesk.db").into());
         let light = Remembered { theme: Some(ThemeName::Light), ..Remembered::default() };
         for damaged in
             ["", "{", "[1]", "{\"/keydesk.db\": 1}", "{\"/keydesk.db\": {\"theme\": \"blue\"}}", "\u{0}"]
@@ -102,5 +106,18 @@ mod tests {
             file.write(&light).unwrap();
             assert_eq!(file.read(), light, "{damaged:?}");
         }
+    }
+
+    #[test]
+    fn a_database_on_a_server_has_its_own_entry() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("remembered.json");
+        let file = |url: &str| {
+            RememberedFile::new(path.clone(), &Location::parse(std::ffi::OsStr::new(url)).unwrap())
+        };
+        let light = Remembered { theme: Some(ThemeName::Light), ..Remembered::default() };
+        file("postgres://db.internal/keydesk").write(&light).unwrap();
+        assert_eq!(file("postgresql://db.internal/keydesk").read(), light);
+        assert_eq!(file("postgres://db.internal/other").read(), Remembered::default());
     }
 }

@@ -39,6 +39,15 @@ impl Location {
             Self::Postgres(_) => None,
         }
     }
+
+    /// The text that [`Self::parse`] takes, as it is: for JSON, the environment and state files.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Postgres(url) => url.to_string(),
+        }
+    }
 }
 
 /// Whether a text starts with a scheme and `://`.
@@ -55,6 +64,12 @@ impl fmt::Display for Location {
             Self::File(path) => f.pad(&inert(&path.to_string_lossy())),
             Self::Postgres(url) => url.fmt(f),
         }
+    }
+}
+
+impl From<PathBuf> for Location {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
     }
 }
 

@@ -17,12 +17,12 @@ mod trace_id;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::domain::location::Location;
 use crate::host::clock;
 use crate::store::lookup::Lookup;
 use crate::verify::{Verifier, VerifyError};
@@ -57,7 +57,7 @@ pub(crate) struct Bounds {
 
 #[derive(Debug)]
 pub(crate) struct Options {
-    pub database: PathBuf,
+    pub database: Location,
     /// The default address where it is empty and systemd has opened no socket.
     pub listen: Vec<ListenAddress>,
     pub reach: Reach,

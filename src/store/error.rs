@@ -9,6 +9,7 @@ use super::postgres::ServerError;
 use super::schema_difference::SchemaDifference;
 use crate::domain::clock::{self, ClockError};
 use crate::domain::location::Location;
+use crate::domain::postgres_url::UrlError;
 use crate::domain::token::EntropyError;
 use crate::domain::user::User;
 use crate::host::{files, size_limit};
@@ -98,6 +99,9 @@ pub enum StoreError {
     /// The library was built for files alone.
     #[error("this build of keydesk does not support PostgreSQL")]
     NoPostgres,
+    /// The text is not the URL of a database.
+    #[error(transparent)]
+    Url(#[from] UrlError),
     #[error(transparent)]
     Entropy(#[from] EntropyError),
     #[error(transparent)]
@@ -138,6 +142,7 @@ impl StoreError {
             Self::Link { .. } => "symbolic_link",
             Self::File { .. } => "file",
             Self::NoPostgres => "no_postgres",
+            Self::Url(error) => error.code(),
             Self::Entropy(_) => "no_randomness",
             Self::Clock(_) => "clock",
             #[cfg(feature = "postgres")]
@@ -190,6 +195,7 @@ impl StoreError {
             Self::MovedTo { to, .. } => format!("Use --db {to} or set KEYDESK_DB to it."),
             Self::Sqlite { .. } => return size_limit::hint(),
             Self::NoPostgres => "Build it with the feature \"postgres\", or choose a file with --db or KEYDESK_DB.".into(),
+            Self::Url(error) => error.hint(),
             Self::Clock(_) => clock::HINT.into(),
             Self::Interrupted
             | Self::OldSqlite { .. }

@@ -10,8 +10,9 @@ mod decision;
 mod recorder;
 mod recording_book;
 
+use std::ffi::OsStr;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use crate::domain::Instant;
 use crate::domain::clock::{check, is_behind};
 use crate::domain::key::KeyId;
+use crate::domain::location::Location;
 use crate::host::clock;
 use crate::host::files::DatabaseFiles;
 use crate::store::continuity::Continuity;
@@ -62,8 +64,9 @@ impl VerifyError {
 /// ```
 #[derive(Debug)]
 pub struct Verifier {
-    path: PathBuf,
-    files: DatabaseFiles,
+    location: Location,
+    /// None on a server.
+    files: Option<DatabaseFiles>,
     /// What is known of the database, shared by all connections.
     continuity: Arc<Continuity>,
     idle: Mutex<Vec<Lookup>>,
@@ -78,37 +81,42 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Opens a database for verification.
+    /// Opens a database for verification: a file by its path, or a database on a PostgreSQL server by its URL, such as
+    /// `postgres://keydesk_gateway@db.internal/keydesk?sslmode=verify-full`. The URL contains no password: that is read
+    /// from `PGPASSWORD`, the password file (`~/.pgpass`) or the service file.
     ///
     /// # Errors
-    /// The database does not exist, is foreign, damaged, in another format or not readable, or the system clock is so
-    /// wrong that expired keys would be valid.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, VerifyError> {
-        Self::open_with(path.as_ref(), clock::now, open::BUSY_TIMEOUT)
+    /// The database does not exist, is foreign, damaged, in another format or not readable, the URL is not valid, or the
+    /// system clock is so wrong that expired keys would be valid.
+    pub fn open(database: impl AsRef<OsStr>) -> Result<Self, VerifyError> {
+        Self::open_with(&located(database.as_ref())?, clock::now, open::BUSY_TIMEOUT)
     }
 
     /// The same with another clock, for integration tests.
     #[doc(hidden)]
-    pub fn with_clock(path: impl AsRef<Path>, clock: fn() -> Instant) -> Result<Self, VerifyError> {
-        Self::open_with(path.as_ref(), clock, open::BUSY_TIMEOUT)
+    pub fn with_clock(database: impl AsRef<OsStr>, clock: fn() -> Instant) -> Result<Self, VerifyError> {
+        Self::open_with(&located(database.as_ref())?, clock, open::BUSY_TIMEOUT)
     }
 
     /// The same with the time to wait for a lock that blocks readers, which is rare.
     pub(crate) fn open_with(
-        path: &Path,
+        location: &Location,
         clock: fn() -> Instant,
         patience: Duration,
     ) -> Result<Self, VerifyError> {
         let now = clock();
         check(now).map_err(StoreError::from)?;
         let continuity = Arc::new(Continuity::default());
-        let first = Lookup::open(path, patience, Arc::clone(&continuity))?;
-        let files =
-            DatabaseFiles::of(path).ok_or_else(|| StoreError::NoDatabase { database: path.into() })?;
+        let first = Lookup::open(location, patience, Arc::clone(&continuity))?;
+        let no_database = |path: &Path| StoreError::NoDatabase { database: path.into() };
+        let files = location
+            .file()
+            .map(|path| DatabaseFiles::of(path).ok_or_else(|| no_database(path)))
+            .transpose()?;
         Ok(Self {
-            path: path.to_owned(),
+            location: location.clone(),
             files,
-            recorder: Some(Recorder::start(path, clock, Arc::clone(&continuity))),
+            recorder: Some(Recorder::start(location, clock, Arc::clone(&continuity))),
             continuity,
             idle: Mutex::new(vec![first]),
             clock,
@@ -252,14 +260,21 @@ impl Verifier {
     /// Returns an idle connection, or a new one.
     fn take(&self) -> Result<Lookup, StoreError> {
         // A connection keeps reading the file that it opened, even when the file was replaced.
-        if !self.files.are_in_place() {
-            return Err(StoreError::Moved { path: self.path.clone() });
+        if let (Some(files), Location::File(path)) = (&self.files, &self.location)
+            && !files.are_in_place()
+        {
+            return Err(StoreError::Moved { path: path.clone() });
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| Lookup::open(&self.path, self.patience, Arc::clone(&self.continuity)), Ok)
+        idle.map_or_else(|| Lookup::open(&self.location, self.patience, Arc::clone(&self.continuity)), Ok)
     }
 
     fn give_back(&self, lookup: Lookup) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lookup);
     }
+}
+
+/// Parses a path or a URL.
+fn located(text: &OsStr) -> Result<Location, StoreError> {
+    Ok(Location::parse(text)?)
 }

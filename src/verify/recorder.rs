@@ -8,7 +8,6 @@
 //! While keys end when they are no longer used, the thread also keeps book of what is recorded: see
 //! [`recording`](crate::store::recording).
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -17,6 +16,7 @@ use std::time::{Duration, Instant as Stopwatch};
 use super::counts::{Counts, Empty, Request, Taken};
 use super::recording_book::Book;
 use crate::domain::Instant;
+use crate::domain::location::Location;
 use crate::store::StoreError;
 use crate::store::continuity::Continuity;
 use crate::store::lookup::Lookup;
@@ -96,11 +96,11 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Starts the thread that writes. `clock` is the one that requests are counted by.
-    pub(super) fn start(path: &Path, clock: fn() -> Instant, continuity: Arc<Continuity>) -> Self {
+    pub(super) fn start(location: &Location, clock: fn() -> Instant, continuity: Arc<Continuity>) -> Self {
         let shared = Arc::<Shared>::default();
         // Both are opened now, since later there may be no file descriptors left, and retried when that fails.
-        let lookup = Lookup::open(path, Duration::ZERO, Arc::clone(&continuity)).ok();
-        let mut writer = UsageWriter::open(path, PATIENCE).ok();
+        let lookup = Lookup::open(location, Duration::ZERO, Arc::clone(&continuity)).ok();
+        let mut writer = UsageWriter::open(location, PATIENCE).ok();
         let known_until = Arc::new(AtomicI64::new(0));
         let mut book = Book::open(clock, Arc::clone(&known_until));
         if let Some(writer) = &mut writer {
@@ -108,7 +108,7 @@ impl Recorder {
             let _ = book.keep(writer, 0);
         }
         let thread = Thread {
-            path: path.to_owned(),
+            location: location.clone(),
             clock,
             continuity,
             lookup,
@@ -157,7 +157,7 @@ impl Drop for Recorder {
 }
 
 struct Thread {
-    path: PathBuf,
+    location: Location,
     clock: fn() -> Instant,
     continuity: Arc<Continuity>,
     lookup: Option<Lookup>,
@@ -214,7 +214,7 @@ impl Thread {
     fn look(&mut self) {
         let lookup = match self.lookup.take() {
             Some(mut lookup) => lookup.renew().map(|()| lookup),
-            None => Lookup::open(&self.path, Duration::ZERO, Arc::clone(&self.continuity)),
+            None => Lookup::open(&self.location, Duration::ZERO, Arc::clone(&self.continuity)),
         };
         self.lookup = lookup.ok();
     }
@@ -222,7 +222,7 @@ impl Thread {
     fn writer(&mut self) -> Result<&mut UsageWriter, StoreError> {
         match &mut self.writer {
             Some(writer) => Ok(writer),
-            none => Ok(none.insert(UsageWriter::open(&self.path, PATIENCE)?)),
+            none => Ok(none.insert(UsageWriter::open(&self.location, PATIENCE)?)),
         }
     }
 

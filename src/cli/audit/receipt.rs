@@ -163,7 +163,7 @@ fn verify(context: &Context, path: &Path, against: Against) -> Result<Exit, Comm
             };
             if let Some(Comparison { contradictions, recorded_later }) = compared {
                 verified.contradictions.extend(contradictions);
-                verified.database = Some(context.database.display().to_string());
+                verified.database = Some(context.database.text());
                 verified.recorded_later = recorded_later;
             }
             verified

@@ -3,19 +3,49 @@
 use std::path::Path;
 
 use super::finding::{Finding, Outcome, failed};
+use crate::cli::context::is_default;
 use crate::cli::output::text;
 use crate::desk::known_head::{KnownHeads, LogMismatch};
 use crate::desk::{AuditVerification, AuditVerifier};
 use crate::domain::Instant;
 use crate::domain::clock;
+use crate::domain::location::Location;
 use crate::domain::text::inert;
-use crate::domain::user::{User, UserStatus};
+use crate::domain::user::{Caller, User, UserStatus};
+use crate::host::identity;
 use crate::host::known_head_files::KnownHeadFiles;
-use crate::host::{identity, locations};
 use crate::store::audit;
 use crate::store::inspect::{self, Inspection, ReserveState};
 use crate::store::keys::{self, RestrictedKeys};
-use crate::store::{Store, StoreError, migrate, open, users};
+use crate::store::{Reader, Store, StoreError, migrate, open, users};
+
+/// What the checks read from.
+pub(super) trait Readable {
+    fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError>;
+}
+
+impl Readable for Inspection {
+    fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.read(f)
+    }
+}
+
+impl Readable for Store {
+    fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.read(f)
+    }
+}
+
+/// What the audit log belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A file of the newest format.
+    File,
+    /// A file of an older format, whose tables differ.
+    OlderFile,
+    DamagedFile,
+    Server,
+}
 
 const RESTORE: &str = "Stop keydesk everywhere, move the database and its -wal and -shm files away, then copy the latest \
                        backup into place";
@@ -34,6 +64,12 @@ pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     findings.push(Finding::new("database", format(path, &inspection)));
     let sound = inspection.integrity();
     let damaged = sound.is_err();
+    let newest = matches!(inspection.format(), Ok(found) if found == migrate::NEWEST);
+    let kind = match (damaged, newest) {
+        (true, _) => Kind::DamagedFile,
+        (false, true) => Kind::File,
+        (false, false) => Kind::OlderFile,
+    };
     findings.push(Finding::new(
         "integrity",
         match sound {
@@ -41,26 +77,30 @@ pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
             Err(error) => Outcome::fault(inert(&error.to_string()), RESTORE),
         },
     ));
-    findings.extend(people(&inspection));
+    let caller = identity::caller();
+    findings.extend(people(&inspection, &caller));
     findings.extend([
-        Finding::new("audit log", chain(&inspection, damaged)),
+        Finding::new("deleted users", deleted_users(&inspection)),
+        Finding::new("audit log", chain(&inspection, kind)),
         Finding::new("clock", time(&inspection, now)),
         Finding::new("reserve", reserve(path)),
     ]);
-    if !damaged && matches!(inspection.format(), Ok(found) if found == migrate::NEWEST) {
+    if kind == Kind::File {
         findings.push(Finding::new("schema", schema(&inspection)));
         findings.extend(allowed_sources(&inspection, now));
-        findings.extend(known_head(path).map(|outcome| Finding::new("known head", outcome)));
+        findings.extend(
+            known_head(&Location::from(path), &caller).map(|outcome| Finding::new("known head", outcome)),
+        );
     }
     findings
 }
 
 /// Reports whether the endpoint knows the addresses of the clients of keys with allowed sources, as far as the recorded
 /// requests tell; none without such keys.
-fn allowed_sources(inspection: &Inspection, now: Instant) -> Option<Finding> {
+pub(super) fn allowed_sources(database: &impl Readable, now: Instant) -> Option<Finding> {
     const TRUST: &str = "Behind a proxy, run \"keydesk serve\" with --trusted-proxy (its address, or unix for a Unix \
                          socket), and let the proxy send X-Forwarded-For";
-    let outcome = match inspection.read(|reader| keys::restricted(reader, now)) {
+    let outcome = match database.read(|reader| keys::restricted(reader, now)) {
         Err(error) => failed(&error),
         Ok(RestrictedKeys { keys: 0, .. }) => return None,
         Ok(RestrictedKeys { keys, accepted, rejected }) => {
@@ -92,11 +132,11 @@ fn schema(inspection: &Inspection) -> Result<Outcome, StoreError> {
 }
 
 /// Compares the log with the known head of this user.
-fn known_head(path: &Path) -> Option<Outcome> {
+pub(super) fn known_head(database: &Location, caller: &Caller) -> Option<Outcome> {
     // A database that cannot be opened already has a finding.
-    let store = Store::open_read_only(path).ok()?;
+    let store = Store::open_read_only(database).ok()?;
     let known_heads = KnownHeadFiles::at_default_location().map(KnownHeads::new)?;
-    let check = known_heads.check(&store, &identity::caller());
+    let check = known_heads.check(&store, caller);
     let Some(mismatch) = check.mismatch else {
         return Some(match (check.problem(), check.known) {
             (Some(problem), _) => Outcome::note(
@@ -107,8 +147,7 @@ fn known_head(path: &Path) -> Option<Outcome> {
             (None, None) => Outcome::good("first use of this database: its current head is saved"),
         });
     };
-    let usual = locations::default().is_some_and(|locations| locations.database == path);
-    let named = (!usual).then_some(path);
+    let named = (!is_default(database)).then_some(database);
     let restored = mismatch.restored_keys().map(|restored| format!("; {restored}")).unwrap_or_default();
     let hint = match mismatch.delete_command(named) {
         Some(deletion) => format!("{deletion}, then {}", LogMismatch::accept_command(named)),
@@ -136,15 +175,13 @@ fn format(path: &Path, inspection: &Inspection) -> Result<Outcome, StoreError> {
     })
 }
 
-fn people(inspection: &Inspection) -> Vec<Finding> {
-    let caller = identity::caller();
-    let found = inspection.read(|reader| Ok((users::of_caller(reader, &caller)?, users::active(reader)?)));
+pub(super) fn people(database: &impl Readable, caller: &Caller) -> Vec<Finding> {
+    let found = database.read(|reader| Ok((users::of_caller(reader, caller)?, users::active(reader)?)));
     match found {
         Err(error) => vec![Finding::new("users", failed(&error))],
         Ok((user, active)) => vec![
             Finding::new("caller", you(&inert(&caller.login), user.as_ref(), active)),
             Finding::new("users", number_of_users(active)),
-            Finding::new("deleted users", deleted_users(inspection)),
         ],
     }
 }
@@ -192,22 +229,21 @@ fn deleted_users(inspection: &Inspection) -> Result<Outcome, StoreError> {
     })
 }
 
-fn chain(inspection: &Inspection, damaged: bool) -> Result<Outcome, StoreError> {
-    // The tables of an older format differ.
-    let comparable = matches!(inspection.format(), Ok(found) if found == migrate::NEWEST);
+pub(super) fn chain(database: &impl Readable, kind: Kind) -> Result<Outcome, StoreError> {
+    let comparable = matches!(kind, Kind::File | Kind::Server);
     let verifier = AuditVerifier::new(if comparable { u64::MAX } else { 0 });
-    let by_hand = |how| if damaged { RESTORE } else { how };
-    Ok(match inspection.read(|reader| verifier.run(reader, &mut |_, _| {}))? {
+    let by_hand = |how| if kind == Kind::DamagedFile { RESTORE } else { how };
+    Ok(match database.read(|reader| verifier.run(reader, &mut |_, _| {}))? {
         AuditVerification::Broken { number, reason } => Outcome::fault(
             format!("entry {number} is not valid: {reason}"),
-            by_hand("Compare the file with a backup: it was changed outside keydesk"),
+            by_hand("Compare the database with a backup: it was changed outside keydesk"),
         ),
         AuditVerification::Valid { findings: Some(findings), .. } if findings.all > 0 => {
             let named = first_of(&findings.listed, findings.all);
             Outcome::fault(
                 format!("hash chain is valid, log does not match database: {named}"),
                 by_hand(
-                    "Run \"keydesk audit verify\" to list all differences: the file was changed outside keydesk",
+                    "Run \"keydesk audit verify\" to list all differences: the database was changed outside keydesk",
                 ),
             )
         }
@@ -242,8 +278,8 @@ fn reserve(path: &Path) -> Outcome {
     }
 }
 
-fn time(inspection: &Inspection, now: Instant) -> Result<Outcome, StoreError> {
-    let last = inspection.read(audit::last_at)?;
+pub(super) fn time(database: &impl Readable, now: Instant) -> Result<Outcome, StoreError> {
+    let last = database.read(audit::last_at)?;
     Ok(match clock::behind_the_log(last, now) {
         Some(behind) => Outcome::fault(behind, clock::HINT),
         None => Outcome::good("not earlier than the last entry of the audit log"),

@@ -5,6 +5,7 @@ mod environment;
 mod files;
 mod finding;
 mod proxy;
+mod server;
 mod throwaway;
 
 use serde::Serialize;
@@ -18,6 +19,7 @@ use crate::cli::help::Examples;
 use crate::cli::output::Output;
 use crate::cli::output::table::Style;
 use crate::config::settings::Settings;
+use crate::domain::location::Location;
 use crate::host::clipboard::ClipboardMode;
 use crate::host::{clock, locations};
 
@@ -69,8 +71,9 @@ fn check(global: GlobalArgs) -> Vec<Finding> {
     let no_home = || Outcome::fault("this user has no home directory", SET_HOME);
     let locations = locations::default();
     let mut findings = Vec::new();
-    match global.db.or_else(|| locations.as_ref().map(|locations| locations.database.clone())) {
-        Some(path) => {
+    match global.db.or_else(|| locations.as_ref().map(|locations| locations.database.clone().into())) {
+        Some(Location::Postgres(url)) => findings.extend(server::check(&url, clock::now())),
+        Some(Location::File(path)) => {
             // Runs before SQLite opens the database and creates its other files.
             let files = files::check(&path);
             findings.extend(database::check(&path, clock::now()));

@@ -1,10 +1,11 @@
 //! What a comparison with the known head has found, and the sentences about it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::domain::audit::ChainHead;
 use crate::domain::key::Key;
+use crate::domain::location::Location;
 use crate::domain::text::{Name, capitalized};
 
 /// The result of a comparison.
@@ -107,9 +108,9 @@ impl LogMismatch {
         }
     }
 
-    /// Returns the command that deletes the restored keys; `database` is the file where it is not the default one.
+    /// Returns the command that deletes the restored keys; `database` is given where it is not the default one.
     #[must_use]
-    pub fn delete_command(&self, database: Option<&Path>) -> Option<String> {
+    pub fn delete_command(&self, database: Option<&Location>) -> Option<String> {
         if self.restored.is_empty() {
             return None;
         }
@@ -120,15 +121,15 @@ impl LogMismatch {
 
     /// Returns the command that accepts the current log as the known one.
     #[must_use]
-    pub fn accept_command(database: Option<&Path>) -> String {
+    pub fn accept_command(database: Option<&Location>) -> String {
         format!("keydesk audit accept{}", option(database))
     }
 }
 
 /// Returns the option that names a database, quoted for a shell.
-fn option(database: Option<&Path>) -> String {
-    let Some(path) = database else { return String::new() };
-    let text = path.display().to_string();
+fn option(database: Option<&Location>) -> String {
+    let Some(database) = database else { return String::new() };
+    let text = database.text();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
     if text.chars().all(plain) {
         format!(" --db {text}")
@@ -159,5 +160,30 @@ impl fmt::Display for LogMismatch {
                  or a backup was restored"
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_name_the_database_as_a_shell_takes_it() {
+        for (database, expected) in [
+            ("/var/lib/keydesk.db", "keydesk audit accept --db /var/lib/keydesk.db"),
+            ("/var/my keys.db", "keydesk audit accept --db '/var/my keys.db'"),
+            (
+                "postgres://ana@db.internal/keydesk",
+                "keydesk audit accept --db postgres://ana@db.internal/keydesk",
+            ),
+            (
+                "postgres://db/keydesk?sslmode=verify-full&connect_timeout=5",
+                "keydesk audit accept --db 'postgres://db/keydesk?sslmode=verify-full&connect_timeout=5'",
+            ),
+        ] {
+            let database = Location::parse(std::ffi::OsStr::new(database)).unwrap();
+            assert_eq!(LogMismatch::accept_command(Some(&database)), expected);
+        }
+        assert_eq!(LogMismatch::accept_command(None), "keydesk audit accept");
     }
 }

@@ -11,6 +11,7 @@ use crate::cli::keys::show::Shown;
 use crate::cli::secret_output::{Destination, Outcome};
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::KeyId;
+use crate::domain::location::Location;
 use crate::domain::secret::Secret;
 use crate::domain::text::inert;
 use crate::host::umask;
@@ -85,7 +86,10 @@ impl<'a> Delivery<'a> {
 /// Application.
 fn variables(context: &Context, shown: &Shown) -> Vec<(&'static str, OsString)> {
     let key = &shown.key;
-    let database = std::path::absolute(&context.database).unwrap_or_else(|_| context.database.clone());
+    let database = match &context.database {
+        Location::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).into(),
+        Location::Postgres(url) => url.to_string().into(),
+    };
     vec![
         ("KEYDESK_KEY_ID", key.id.as_str().into()),
         ("KEYDESK_KEY_NAME", key.name.as_str().into()),
@@ -95,7 +99,7 @@ fn variables(context: &Context, shown: &Shown) -> Vec<(&'static str, OsString)> 
         ("KEYDESK_EXPIRES", rfc3339(key.expires).into()),
         ("KEYDESK_REPLACES", key.replaces.as_ref().map(KeyId::as_str).unwrap_or_default().into()),
         ("KEYDESK_APP", shown.application.as_str().into()),
-        ("KEYDESK_DB", database.into()),
+        ("KEYDESK_DB", database),
     ]
 }
 
