@@ -64,7 +64,7 @@ pub struct Store {
 
 #[derive(Debug)]
 enum Engine {
-    Sqlite(sqlite::database::Database),
+    Sqlite(Box<sqlite::database::Database>),
     #[cfg(feature = "postgres")]
     Postgres(Box<postgres::database::Database>),
 }
@@ -169,7 +169,7 @@ impl Store {
     pub fn open(location: impl Into<Location>, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
         let location = location.into();
         let engine = match &location {
-            Location::File(path) => Engine::Sqlite(sqlite::database::Database::open(path, entropy)?),
+            Location::File(path) => Engine::Sqlite(Box::new(sqlite::database::Database::open(path, entropy)?)),
             #[cfg(feature = "postgres")]
             Location::Postgres(url) => {
                 Engine::Postgres(Box::new(postgres::database::Database::open(url, entropy)?))
@@ -215,7 +215,7 @@ impl Store {
         open_file: impl FnOnce(&std::path::Path) -> Result<sqlite::database::Database, StoreError>,
     ) -> Result<Self, StoreError> {
         let engine = match &location {
-            Location::File(path) => Engine::Sqlite(open_file(path)?),
+            Location::File(path) => Engine::Sqlite(Box::new(open_file(path)?)),
             #[cfg(feature = "postgres")]
             Location::Postgres(url) => {
                 Engine::Postgres(Box::new(postgres::database::Database::open_existing(url)?))
