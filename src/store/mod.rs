@@ -169,7 +169,9 @@ impl Store {
     pub fn open(location: impl Into<Location>, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
         let location = location.into();
         let engine = match &location {
-            Location::File(path) => Engine::Sqlite(Box::new(sqlite::database::Database::open(path, entropy)?)),
+            Location::File(path) => {
+                Engine::Sqlite(Box::new(sqlite::database::Database::open(path, entropy)?))
+            }
             #[cfg(feature = "postgres")]
             Location::Postgres(url) => {
                 Engine::Postgres(Box::new(postgres::database::Database::open(url, entropy)?))
