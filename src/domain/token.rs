@@ -20,6 +20,8 @@ use super::key::{KeyId, KeyType};
 use super::secret::Secret;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// `live` or `test`.
+const INFIX_CHARS: usize = 4;
 const RANDOM_CHARS: usize = 43;
 const CHECKSUM_CHARS: usize = 6;
 /// Characters of the last part of a key.
@@ -64,12 +66,17 @@ impl FromStr for Prefix {
     type Err = NotAPrefix;
 
     fn from_str(text: &str) -> Result<Self, NotAPrefix> {
-        if (2..=8).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotAPrefix)
-        }
+        if is_prefix(text.as_bytes()) { Ok(Self(text.to_owned())) } else { Err(NotAPrefix) }
     }
+}
+
+fn is_prefix(text: &[u8]) -> bool {
+    (2..=8).contains(&text.len()) && are_base62(text)
+}
+
+/// Looks at all of them, several at once.
+fn are_base62(text: &[u8]) -> bool {
+    text.iter().fold(true, |all, byte| all & byte.is_ascii_alphanumeric())
 }
 
 impl fmt::Display for Prefix {
@@ -199,16 +206,15 @@ fn key_type(infix: &str) -> Option<KeyType> {
     KeyType::ALL.iter().copied().find(|key_type| key_type.infix() == infix)
 }
 
+/// Reads from the end: only the length of the prefix varies.
 fn shape(text: &str) -> Option<Claim> {
-    let mut parts = text.split('_');
-    let (prefix, infix, id, secret) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
-    }
-    prefix.parse::<Prefix>().ok()?;
-    let well_formed = secret.len() == SECRET_CHARS && secret.bytes().all(|b| b.is_ascii_alphanumeric());
-    let claim = Claim { id: id.parse().ok()?, key_type: key_type(infix)? };
-    well_formed.then_some(claim)
+    let (rest, secret) = text.as_bytes().split_last_chunk::<SECRET_CHARS>()?;
+    let (rest, id) = rest.strip_suffix(b"_")?.split_last_chunk::<{ KeyId::LENGTH }>()?;
+    let (rest, infix) = rest.strip_suffix(b"_")?.split_last_chunk::<INFIX_CHARS>()?;
+    let is_well_formed =
+        is_prefix(rest.strip_suffix(b"_")?) && are_base62(infix) && are_base62(id) && are_base62(secret);
+    let key_type = key_type(std::str::from_utf8(infix).ok()?)?;
+    is_well_formed.then(|| Claim { id: KeyId::from_base62(*id), key_type })
 }
 
 #[cfg(test)]

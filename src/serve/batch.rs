@@ -4,10 +4,9 @@
 //! read begins after each of them has arrived: a deletion that was completed before a request is always seen.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
-use tokio::time::Instant;
 
 use crate::store::StoreError;
 use crate::verify::{Decision, Question, Verifier, VerifyError};
@@ -21,11 +20,14 @@ const RETRY_EVERY: Duration = Duration::from_millis(5);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unavailable;
 
+/// A decision, and when the read that it depends on was complete: the clock is read once for all requests of a read.
+pub(super) type Decided = (Decision, Instant);
+
 /// Requests, and the channels for their decisions. Both lists are reused to avoid allocations for each request.
 #[derive(Default)]
 struct Queue {
     questions: Vec<Question>,
-    senders: Vec<oneshot::Sender<Decision>>,
+    senders: Vec<oneshot::Sender<Decided>>,
 }
 
 /// The queue in front of the verifier.
@@ -46,7 +48,7 @@ impl Batch {
     }
 
     /// Queues a request and waits for its decision.
-    pub(super) async fn decide(&self, question: Question) -> Result<Decision, Unavailable> {
+    pub(super) async fn decide(&self, question: Question) -> Result<Decided, Unavailable> {
         let (sender, decision) = oneshot::channel();
         let first = {
             let mut waiting = self.lock();
@@ -92,10 +94,12 @@ impl Batch {
         let until = Instant::now() + PATIENCE;
         loop {
             let mut senders = queue.senders.drain(..);
+            let mut at = None;
             let decided = self.verifier.decide_all(&queue.questions, |decision| {
                 if let Some(sender) = senders.next() {
+                    let at = *at.get_or_insert_with(Instant::now);
                     // Fails when the client has disconnected.
-                    let _ = sender.send(decision);
+                    let _ = sender.send((decision, at));
                 }
             });
             match decided {

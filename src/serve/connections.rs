@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -117,8 +117,9 @@ impl Connections {
         let phase = stream.phase();
         let shared = Arc::clone(&self.shared);
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            phase.respond();
-            let response = shared.respond(peer, &request);
+            let began = Instant::now();
+            phase.respond(began);
+            let response = shared.respond(peer, &request, began);
             async move { Ok::<_, Infallible>(response.await) }
         });
         let connection = http1::Builder::new()

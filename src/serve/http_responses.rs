@@ -11,9 +11,9 @@ use hyper::{Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::domain::expiry::rfc3339;
-use crate::domain::key::{Accepted, KeyId};
+use crate::domain::key::{Accepted, KeyId, KeyType};
 use crate::store::lookup;
-use crate::store::second_chance::SecondChance;
+use crate::store::second_chance::{ByKeyId, SecondChance};
 use crate::verify::credential::SCHEME;
 
 /// A complete body, sent with the head in one write.
@@ -24,17 +24,17 @@ const REJECTED: &str = r#"{"message": "Invalid API key", "StatusCode": 401}"#;
 const NOT_FOUND: &str = r#"{"message": "Not found", "StatusCode": 404}"#;
 const UNAVAILABLE: &str = r#"{"message": "Service unavailable", "StatusCode": 503}"#;
 
-/// How many headers describe a key.
-const DESCRIBED: usize = 6;
+/// How many headers differ from key to key.
+const DIFFERENT: usize = 4;
 
-const HEADERS: [HeaderName; DESCRIBED] = [
+const HEADERS: [HeaderName; DIFFERENT] = [
     HeaderName::from_static("x-keydesk-key-id"),
     HeaderName::from_static("x-keydesk-key-name"),
     HeaderName::from_static("x-keydesk-application"),
-    HeaderName::from_static("x-keydesk-platform"),
-    HeaderName::from_static("x-keydesk-type"),
     HeaderName::from_static("x-keydesk-expires"),
 ];
+const PLATFORM: HeaderName = HeaderName::from_static("x-keydesk-platform");
+const TYPE: HeaderName = HeaderName::from_static("x-keydesk-type");
 
 /// A proxy that cached a response would accept a deleted key.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -50,7 +50,7 @@ const QUOTED: &AsciiSet = &LITERAL.add(b'"').add(b'\\');
 
 /// Caches the headers that describe accepted keys: encoding them costs more than the verification.
 #[derive(Debug)]
-pub(super) struct HeaderCache(Mutex<SecondChance<KeyId, (Arc<Accepted>, Encoded)>>);
+pub(super) struct HeaderCache(Mutex<SecondChance<KeyId, (Arc<Accepted>, Encoded), ByKeyId>>);
 
 impl Default for HeaderCache {
     /// As many keys as the lookup caches.
@@ -82,12 +82,13 @@ impl HeaderCache {
     }
 }
 
-/// The values of [`HEADERS`] in one text, of which each value is a slice. A header map would take ten times the memory,
-/// and some thousand keys would not fit into the processor's cache.
+/// The values of [`HEADERS`] and, where it is not a generic key, of [`PLATFORM`], in one text of which each is a slice. A
+/// header map would take ten times the memory, and some thousand keys would not fit into the processor's cache.
 #[derive(Clone, Debug)]
 struct Encoded {
     text: Bytes,
-    lengths: [u16; DESCRIBED],
+    lengths: [u16; DIFFERENT + 1],
+    key_type: KeyType,
 }
 
 impl Encoded {
@@ -96,26 +97,29 @@ impl Encoded {
             utf8_percent_encode(key.id.as_str(), LITERAL),
             utf8_percent_encode(key.name.as_str(), NAME),
             utf8_percent_encode(key.application.as_str(), LITERAL),
-            utf8_percent_encode(key.platform.as_deref().unwrap_or("generic"), LITERAL),
-            utf8_percent_encode(key.key_type.as_str(), LITERAL),
             utf8_percent_encode(&rfc3339(key.expires), LITERAL),
+            utf8_percent_encode(key.platform.as_deref().unwrap_or_default(), LITERAL),
         ]
         .map(|value| value.to_string());
         // Names have at most some hundred characters (`domain::text`).
         let lengths = values.each_ref().map(|value| u16::try_from(value.len()).unwrap_or(u16::MAX));
-        Self { text: values.concat().into(), lengths }
+        Self { text: values.concat().into(), lengths, key_type: key.key_type }
     }
 
-    fn headers(mut self) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(DESCRIBED + 2);
+    fn headers(self) -> HeaderMap {
+        let Self { mut text, lengths, key_type } = self;
+        let mut headers = HeaderMap::with_capacity(DIFFERENT + 3);
         headers.insert(CACHE_CONTROL, NO_STORE);
-        for (name, length) in HEADERS.into_iter().zip(self.lengths) {
-            let piece = self.text.split_to(self.text.len().min(length.into()));
+        for (name, length) in HEADERS.into_iter().zip(lengths) {
+            let piece = text.split_to(text.len().min(length.into()));
             // Visible ASCII and spaces are not encoded.
             if let Ok(value) = HeaderValue::from_maybe_shared(piece) {
                 headers.insert(name, value);
             }
         }
+        let platform = if text.is_empty() { None } else { HeaderValue::from_maybe_shared(text).ok() };
+        headers.insert(PLATFORM, platform.unwrap_or(HeaderValue::from_static("generic")));
+        headers.insert(TYPE, HeaderValue::from_static(key_type.as_str()));
         headers
     }
 }
@@ -159,7 +163,6 @@ pub(super) fn text(content_type: &'static str, body: impl Into<Body>) -> Respons
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::key::KeyType;
     use crate::domain::text::Name;
     use chrono::DateTime;
 

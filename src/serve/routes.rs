@@ -103,16 +103,17 @@ impl From<CredentialFault> for Rejection {
 }
 
 impl Shared {
-    /// The response to a request of this peer. The request is dropped before waiting for the decision.
+    /// The response to a request of this peer, which began at this time. The request is dropped before waiting for the decision.
     pub(super) fn respond(
         self: &Arc<Self>,
         peer: Option<IpAddr>,
         request: &Request<Incoming>,
+        began: Instant,
     ) -> impl Future<Output = Response<Body>> + Send + use<> {
         // Such a request may also have a Content-Length, which hyper ignores: a proxy in front could see another request
         // in the body, so that the connection must be closed (RFC 9112, section 6.1).
         let chunked = request.headers().contains_key(TRANSFER_ENCODING);
-        let route = self.route(peer, request);
+        let route = self.route(peer, request, began);
         let shared = Arc::clone(self);
         async move {
             let mut response = match route {
@@ -128,11 +129,11 @@ impl Shared {
         }
     }
 
-    fn route(&self, peer: Option<IpAddr>, request: &Request<Incoming>) -> Route {
+    fn route(&self, peer: Option<IpAddr>, request: &Request<Incoming>, began: Instant) -> Route {
         let path = request.uri().path();
         let headers = request.headers();
         if let Some(asked) = AuthPath::parse(path) {
-            return Route::Auth(self.present(peer, headers, &asked));
+            return Route::Auth(self.present(peer, headers, &asked, began));
         }
         match path {
             _ if !matches!(*request.method(), Method::GET | Method::HEAD) => Route::NotFound,
@@ -142,12 +143,18 @@ impl Shared {
         }
     }
 
-    fn present(&self, peer: Option<IpAddr>, headers: &HeaderMap, asked: &AuthPath<'_>) -> Presented {
+    fn present(
+        &self,
+        peer: Option<IpAddr>,
+        headers: &HeaderMap,
+        asked: &AuthPath<'_>,
+        began: Instant,
+    ) -> Presented {
         let from = self.trusted.source_address(peer, headers);
         let in_path = asked.application.map(|name| Cow::from(percent_decode_str(name)));
         let application = in_path.as_deref().or(self.application.as_deref().map(str::as_bytes));
         Presented {
-            began: Instant::now(),
+            began,
             accepted: asked.accepted,
             from,
             application: application.map(|name| String::from_utf8_lossy(name).into()),
@@ -159,29 +166,29 @@ impl Shared {
     async fn auth(&self, presented: Presented) -> Response<Body> {
         let Presented { began, accepted, from, application, trace_id, question } = presented;
         let decided = match question {
-            Ok(question) => self.batch.decide(question).await.map(|decision| self.restrict(decision)),
-            Err(rejection) => Ok(Err(rejection)),
+            Ok(question) => {
+                self.batch.decide(question).await.map(|(decision, at)| (self.restrict(decision), at))
+            }
+            Err(rejection) => Ok((Err(rejection), Instant::now())),
         };
-        let took = began.elapsed();
         let verifier = self.batch.verifier();
         match decided {
-            Ok(Ok(key)) => {
+            Ok((Ok(key), at)) => {
                 tracing::debug!(key = %key.id, from = from.map(tracing::field::display), "accepted");
-                self.metrics.accepted(took);
+                self.metrics.accepted(at.saturating_duration_since(began));
                 verifier.record_use(key.id, from);
                 self.headers.accepted(accepted, &key)
             }
-            Ok(Err(rejection)) => {
+            Ok((Err(rejection), at)) => {
                 let Rejection { reason, is_alarm, key } = rejection;
-                self.metrics.not_accepted("refused", reason, took);
+                self.metrics.not_accepted("refused", reason, at.saturating_duration_since(began));
                 verifier.record_rejection(reason, key, from);
                 let response = http_responses::rejected(application.as_deref());
-                self.rejections
-                    .add(Line { reason, is_alarm, key, from, application, trace_id }, began + took);
+                self.rejections.add(Line { reason, is_alarm, key, from, application, trace_id }, at);
                 response
             }
             Err(Unavailable) => {
-                self.metrics.not_accepted("error", "database", took);
+                self.metrics.not_accepted("error", "database", began.elapsed());
                 http_responses::unavailable()
             }
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,24 +20,46 @@ const TIMED_OUT: &[u8] =
 
 /// The phase of a connection, shared with the code that responds.
 #[derive(Clone, Debug)]
-pub(super) struct Phase(Arc<AtomicU8>);
+pub(super) struct Phase(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    phase: AtomicU8,
+    opened: Instant,
+    /// When the last request began or a client went on reading its response, in nanoseconds after that.
+    active: AtomicU64,
+}
 
 const IDLE: u8 = 0;
 const READING_HEAD: u8 = 1;
 const RESPONDING: u8 = 2;
 
 impl Phase {
-    /// The head is complete: no deadline until the response is written.
-    pub(super) fn respond(&self) {
-        self.0.store(RESPONDING, Ordering::Relaxed);
+    fn new(opened: Instant) -> Self {
+        Self(Arc::new(State { phase: AtomicU8::new(READING_HEAD), opened, active: AtomicU64::new(0) }))
+    }
+
+    /// The head is complete at this time: no deadline until the response is written.
+    pub(super) fn respond(&self, now: std::time::Instant) {
+        self.set_active(now.into());
+        self.set(RESPONDING);
+    }
+
+    fn set_active(&self, now: Instant) {
+        let after = now.saturating_duration_since(self.0.opened);
+        self.0.active.store(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn active(&self) -> Instant {
+        self.0.opened + Duration::from_nanos(self.0.active.load(Ordering::Relaxed))
     }
 
     fn is(&self, phase: u8) -> bool {
-        self.0.load(Ordering::Relaxed) == phase
+        self.0.phase.load(Ordering::Relaxed) == phase
     }
 
     fn set(&self, phase: u8) {
-        self.0.store(phase, Ordering::Relaxed);
+        self.0.phase.store(phase, Ordering::Relaxed);
     }
 }
 
@@ -58,8 +80,9 @@ pub(super) struct TimedStream<S> {
 impl<S> TimedStream<S> {
     /// `timeout` applies to a head, from now on, and to reading a response.
     pub(super) fn new(stream: S, timeout: Duration) -> Self {
-        let deadline = Instant::now() + timeout;
-        let phase = Phase(Arc::new(AtomicU8::new(READING_HEAD)));
+        let opened = Instant::now();
+        let deadline = opened + timeout;
+        let phase = Phase::new(opened);
         let timer = Box::pin(tokio::time::sleep_until(deadline));
         Self { stream, phase, timeout, deadline: Some(deadline), timer, is_armed: false, blocked_since: None }
     }
@@ -105,8 +128,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedStream<S> {
         if self.phase.is(RESPONDING) {
             return Poll::Pending;
         }
-        let time = if self.phase.is(READING_HEAD) { self.timeout } else { MAX_IDLE };
-        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + time);
+        let deadline = match self.deadline {
+            Some(deadline) => deadline,
+            None if self.phase.is(READING_HEAD) => Instant::now() + self.timeout,
+            // Without reading the clock.
+            None => self.phase.active() + MAX_IDLE,
+        };
+        self.deadline = Some(deadline);
         if !self.is_over(deadline, cx) {
             return Poll::Pending;
         }
@@ -128,7 +156,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedStream<S> {
         write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if let Poll::Ready(result) = write(Pin::new(&mut self.stream), cx) {
-            self.blocked_since = None;
+            if self.blocked_since.take().is_some() {
+                self.phase.set_active(Instant::now());
+            }
             if self.phase.is(RESPONDING) {
                 self.phase.set(IDLE);
                 self.deadline = None;

@@ -5,11 +5,13 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
+/// `S` hashes the keys. Where clients choose what is added, it must be the default.
 #[derive(Debug)]
-pub(crate) struct SecondChance<K, V> {
-    places: HashMap<K, usize>,
+pub(crate) struct SecondChance<K, V, S = RandomState> {
+    /// The place of each key in `entries`, in 4 bytes: with those of an ID, a cache line holds four.
+    places: HashMap<K, u32, S>,
     entries: Vec<(K, V)>,
     /// Whether each entry was used since the last visit of the hand.
     used: Vec<Cell<bool>>,
@@ -17,13 +19,36 @@ pub(crate) struct SecondChance<K, V> {
     most: usize,
 }
 
-impl<K: Copy + Eq + Hash, V> SecondChance<K, V> {
+/// For the IDs of keys that exist: they are drawn at random.
+pub(crate) type ByKeyId = BuildHasherDefault<KeyIdHasher>;
+
+/// Mixes the first and the last 8 bytes of an ID.
+#[derive(Debug, Default)]
+pub(crate) struct KeyIdHasher(u64);
+
+impl Hasher for KeyIdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let (first, last) = (bytes.first_chunk(), bytes.last_chunk());
+        let [first, last] = [first, last].map(|chunk| chunk.copied().map_or(0, u64::from_ne_bytes));
+        // 2^64 divided by the golden ratio.
+        self.0 ^= (first ^ last.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    /// The length, which is always the same.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
+}
+
+impl<K: Copy + Eq + Hash, V, S: BuildHasher + Default> SecondChance<K, V, S> {
     pub(crate) fn new(most: usize) -> Self {
-        Self { places: HashMap::new(), entries: Vec::new(), used: Vec::new(), hand: 0, most }
+        Self { places: HashMap::default(), entries: Vec::new(), used: Vec::new(), hand: 0, most }
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
-        let place = *self.places.get(key)?;
+        let place = self.place(key)?;
         if let Some(used) = self.used.get(place) {
             used.set(true);
         }
@@ -46,18 +71,18 @@ impl<K: Copy + Eq + Hash, V> SecondChance<K, V> {
 
     /// Adds or replaces an entry.
     pub(crate) fn insert(&mut self, key: K, value: V) {
-        if let Some(entry) = self.places.get(&key).and_then(|place| self.entries.get_mut(*place)) {
+        if let Some(entry) = self.place(&key).and_then(|place| self.entries.get_mut(place)) {
             entry.1 = value;
             return;
         }
-        self.places.insert(key, self.entries.len());
+        self.set_place(key, self.entries.len());
         self.entries.push((key, value));
         self.used.push(Cell::new(false));
     }
 
     pub(crate) fn remove(&mut self, key: &K) {
-        if let Some(place) = self.places.get(key) {
-            self.remove_at(*place);
+        if let Some(place) = self.place(key) {
+            self.remove_at(place);
         }
     }
 
@@ -73,7 +98,18 @@ impl<K: Copy + Eq + Hash, V> SecondChance<K, V> {
         self.used.swap_remove(place);
         self.places.remove(&key);
         if let Some((moved, _)) = self.entries.get(place) {
-            self.places.insert(*moved, place);
+            self.set_place(*moved, place);
+        }
+    }
+
+    fn place(&self, key: &K) -> Option<usize> {
+        self.places.get(key).and_then(|place| usize::try_from(*place).ok())
+    }
+
+    /// There are some ten thousand places. One that does not fit would not be found.
+    fn set_place(&mut self, key: K, place: usize) {
+        if let Ok(place) = u32::try_from(place) {
+            self.places.insert(key, place);
         }
     }
 }
@@ -90,7 +126,7 @@ mod tests {
 
     #[test]
     fn an_entry_in_use_stays_while_others_come_and_go() {
-        let mut cache = SecondChance::new(8);
+        let mut cache = SecondChance::<_, _>::new(8);
         put(&mut cache, 0, 0);
         for key in 1..1_000 {
             assert_eq!(cache.get(&0), Some(&0), "{key}");
@@ -102,7 +138,7 @@ mod tests {
 
     #[test]
     fn entries_leave_one_by_one() {
-        let mut cache = SecondChance::new(8);
+        let mut cache = SecondChance::<_, _>::new(8);
         (0..8).for_each(|key| put(&mut cache, key, 0));
         (0..8).for_each(|key| assert!(cache.get(&key).is_some()));
         put(&mut cache, 8, 0);
@@ -114,7 +150,7 @@ mod tests {
         /// What is there is the latest value of its key.
         #[test]
         fn it_never_returns_another_value(steps in prop::collection::vec((0_u8..4, 0_u16..20, any::<u32>()), 0..200)) {
-            let mut cache = SecondChance::new(8);
+            let mut cache = SecondChance::<_, _>::new(8);
             let mut model = HashMap::new();
             for (what, key, value) in steps {
                 match what {
@@ -127,7 +163,7 @@ mod tests {
                 prop_assert_eq!(cache.entries.len(), cache.places.len());
                 prop_assert_eq!(cache.entries.len(), cache.used.len());
                 for (key, place) in &cache.places {
-                    prop_assert_eq!(*key, cache.entries[*place].0);
+                    prop_assert_eq!(*key, cache.entries[*place as usize].0);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Counts of requests in memory, small enough for some hundred thousand different ones.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use crate::domain::Instant;
@@ -29,15 +30,38 @@ pub(super) struct Counts {
 }
 
 type WithKey = HashMap<Kind, Tally>;
-type WithoutKey = HashMap<(i64, &'static str), Count>;
+/// A list: there are some ten reasons.
+type WithoutKey = Vec<((i64, &'static str), Count)>;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Kind {
     key: KeyId,
     day: i32,
-    /// The place of the reason among `reasons`, where a text would take 16 bytes.
+    /// [`ACCEPTED`], or the place of the reason among `reasons`, counted from 1: a text would take 16 bytes.
     reason: u8,
     source: Option<IpAddr>,
+}
+
+const ACCEPTED: u8 = 0;
+
+impl Hash for Kind {
+    /// In one piece: that takes the hasher a third of the time that the fields take one by one.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let address = match self.source {
+            None => 0,
+            Some(IpAddr::V4(address)) => u128::from(address.to_bits()),
+            Some(IpAddr::V6(address)) => address.to_bits(),
+        };
+        let mut bytes = [0; 31];
+        let (key, rest) = bytes.split_at_mut(KeyId::LENGTH);
+        key.copy_from_slice(self.key.as_str().as_bytes());
+        let (day, rest) = rest.split_at_mut(4);
+        day.copy_from_slice(&self.day.to_ne_bytes());
+        let (reason, rest) = rest.split_at_mut(1);
+        reason.fill(self.reason);
+        rest.copy_from_slice(&address.to_ne_bytes());
+        state.write(&bytes);
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +80,7 @@ impl Counts {
         let reason = reason.unwrap_or_default();
         let Some(key) = key else {
             let one = Count::one((at, from));
-            self.without_key.entry((day_of(at), reason)).and_modify(|count| count.add(&one)).or_insert(one);
+            self.add_without_key((day_of(at), reason), &one);
             return true;
         };
         self.requests += 1;
@@ -81,13 +105,23 @@ impl Counts {
         true
     }
 
+    fn add_without_key(&mut self, kind: (i64, &'static str), count: &Count) {
+        match self.without_key.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, known)) => known.add(count),
+            None => self.without_key.push((kind, *count)),
+        }
+    }
+
     fn code(&mut self, reason: &'static str) -> u8 {
+        if reason.is_empty() {
+            return ACCEPTED;
+        }
         let place = self.reasons.iter().position(|known| *known == reason).unwrap_or_else(|| {
             self.reasons.push(reason);
             self.reasons.len() - 1
         });
         // There are some ten reasons.
-        u8::try_from(place).unwrap_or(u8::MAX)
+        u8::try_from(place + 1).unwrap_or(u8::MAX)
     }
 
     /// The number of entries.
@@ -101,7 +135,7 @@ impl Counts {
         Taken {
             unsorted: with_key,
             with_key: Vec::new(),
-            without_key: std::mem::take(&mut self.without_key).into_iter().collect(),
+            without_key: std::mem::take(&mut self.without_key),
             reasons: self.reasons.clone(),
         }
     }
@@ -109,7 +143,7 @@ impl Counts {
     /// Adds counts that were taken before. Returns how many requests were too many.
     pub(super) fn give_back(&mut self, taken: &Taken, most: usize) -> u64 {
         for (kind, count) in &taken.without_key {
-            self.without_key.entry(*kind).and_modify(|known| known.add(count)).or_insert(*count);
+            self.add_without_key(*kind, count);
         }
         let lost = taken.with_key.iter().filter(|(kind, tally)| !self.merge(*kind, tally, most));
         lost.map(|(_, tally)| tally.count).sum()
@@ -130,7 +164,7 @@ impl Empty {
 pub(super) struct Taken {
     unsorted: WithKey,
     with_key: Vec<(Kind, Tally)>,
-    without_key: Vec<((i64, &'static str), Count)>,
+    without_key: WithoutKey,
     reasons: Vec<&'static str>,
 }
 
@@ -179,7 +213,10 @@ impl Taken {
         let seen = |at| (Instant::from_timestamp(at, 0).unwrap_or_default(), kind.source);
         Counted {
             day: kind.day.into(),
-            reason: self.reasons.get(usize::from(kind.reason)).copied().unwrap_or_default(),
+            reason: match usize::from(kind.reason).checked_sub(1) {
+                Some(place) => self.reasons.get(place).copied().unwrap_or_default(),
+                None => "",
+            },
             key: Some(kind.key),
             count: Count { count: tally.count, first: seen(tally.first), last: seen(tally.last) },
         }

@@ -74,8 +74,9 @@ pub(crate) fn read<'a>(
 
 /// One word of visible ASCII, like every key.
 fn word(bytes: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())).then_some(text)
+    // Looks at all of them, several at once.
+    let is_word = bytes.iter().fold(!bytes.is_empty(), |all, byte| all & byte.is_ascii_graphic());
+    std::str::from_utf8(bytes).ok().filter(|_| is_word)
 }
 
 fn from_authorization(value: &[u8]) -> Option<Credential<'_>> {

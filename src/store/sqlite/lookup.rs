@@ -17,7 +17,7 @@ use crate::domain::source::AllowedSources;
 use crate::domain::until_unused::UntilUnused;
 use crate::store::convert::HAS_ALARM;
 use crate::store::row::Row;
-use crate::store::second_chance::SecondChance;
+use crate::store::second_chance::{ByKeyId, SecondChance};
 use crate::store::{StoreError, convert};
 
 /// Maximum number of cached keys, at 300 bytes each: what a hash table of 65,536 places holds.
@@ -45,7 +45,7 @@ pub(in crate::store) struct Lookup {
     generation: Option<i64>,
     file: FileWatch,
     continuity: Arc<Continuity>,
-    kept: SecondChance<KeyId, KnownKey>,
+    kept: SecondChance<KeyId, KnownKey, ByKeyId>,
     /// Those of them that end when they are no longer used.
     kept_until_unused: Vec<KeyId>,
     /// For the IDs of rejected texts.
