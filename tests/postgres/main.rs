@@ -12,3 +12,4 @@ mod roles;
 mod schema;
 mod servers;
 mod standbys;
+mod two_sessions;

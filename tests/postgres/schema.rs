@@ -1,11 +1,7 @@
 //! The rules that the schema holds by itself, whoever writes.
 
-use std::process::Stdio;
-use std::time::Duration;
-
 use crate::installation::{ADMINISTRATOR, GATEWAY, Installation, entry, key, tombstone};
-use crate::support::postgres::{Postgres, psql_command};
-use crate::support::until;
+use crate::support::postgres::Postgres;
 
 /// Also the owner is rejected.
 #[test]
@@ -114,78 +110,6 @@ fn an_audit_entry_follows_the_last_one() {
            SELECT n, 1, 1, 1, 'a', '[]', sha256(n::text::bytea) FROM generate_series(2, 40) n"],
     );
     assert_eq!(installation.owner("SELECT number, hash = sha256('40') FROM head"), "40|t");
-}
-
-/// Adds an entry and commits as soon as another session waits for a lock.
-fn first_change() -> String {
-    format!(
-        "BEGIN; SELECT 1 FROM head FOR UPDATE; {} DO $$ BEGIN WHILE NOT EXISTS (SELECT 1 FROM pg_stat_activity \
-         WHERE datname = current_database() AND usename = session_user AND wait_event_type = 'Lock') \
-         LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP; END $$; COMMIT",
-        entry(2)
-    )
-}
-
-/// Runs SQL while another session makes a change that it has begun before. Returns the output and the code of the error.
-fn during_another_change(sql: &str) -> (Installation, String) {
-    let installation = Installation::new();
-    let url = installation.database.socket_url_as(ADMINISTRATOR);
-    let first = psql_command(&url, &first_change()).stdout(Stdio::null()).spawn().unwrap();
-    let waits =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
-    assert!(until(Duration::from_secs(20), || installation.database.psql(waits) == "1"));
-    let said = installation.run(ADMINISTRATOR, sql);
-    assert!(first.wait_with_output().unwrap().status.success());
-    (installation, format!("{}{}", said.out, said.err))
-}
-
-#[test]
-fn two_changes_at_once_do_not_fork_the_audit_log() {
-    if !Postgres::available() {
-        return;
-    }
-    // With the lock, the second change waits and sees the first.
-    let (installation, said) = during_another_change(
-        "BEGIN; SELECT number FROM head FOR UPDATE; INSERT INTO audit (number, at, actor, actor_uid, action, changes, hash) \
-         SELECT number + 1, 1, 1, 1, 'a', '[]', sha256('3') FROM head; COMMIT",
-    );
-    assert_eq!(said, "2");
-    let log = "SELECT (SELECT string_agg(number::text, ' ' ORDER BY number) FROM audit), number, hash = sha256('3') FROM head";
-    assert_eq!(installation.owner(log), "1 2 3|3|t");
-    // Without, it fails, whatever it changes first.
-    let (key, entry) = (key("present002"), entry(2));
-    for (sql, code) in [
-        (entry.clone(), "23505"),
-        (format!("BEGIN; {key} {entry} COMMIT"), "23505"),
-        (format!("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM keys; {key} {entry} COMMIT"), "40001"),
-    ] {
-        let (installation, said) = during_another_change(&sql);
-        assert!(said.ends_with(&format!("ERROR:  {code}")), "{sql}: {said}");
-        let log =
-            "SELECT (SELECT string_agg(number::text, ' ' ORDER BY number) FROM audit), number FROM head";
-        assert_eq!(installation.owner(log), "1 2|2", "{sql}");
-        assert_eq!(installation.owner("SELECT count(*) FROM keys"), "1", "{sql}");
-    }
-}
-
-#[test]
-fn a_deleted_key_does_not_come_back_while_it_is_being_deleted() {
-    if !Postgres::available() {
-        return;
-    }
-    let installation = Installation::new();
-    let url = installation.database.socket_url_as(ADMINISTRATOR);
-    let delete = format!(
-        "BEGIN; {} DELETE FROM keys WHERE key_id = 'present001'; {}",
-        tombstone("present001"),
-        &first_change()["BEGIN; ".len()..]
-    );
-    let first = psql_command(&url, &delete).stdout(Stdio::null()).spawn().unwrap();
-    let waits =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
-    assert!(until(Duration::from_secs(20), || installation.database.psql(waits) == "1"));
-    installation.may_not(ADMINISTRATOR, "KD001", &[&key("present001")]);
-    assert!(first.wait_with_output().unwrap().status.success());
 }
 
 #[test]

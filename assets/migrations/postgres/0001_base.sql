@@ -334,7 +334,13 @@ BEGIN
         FROM (SELECT creator_id, count(*) AS count FROM removed GROUP BY creator_id) o WHERE u.id = o.creator_id;
     UPDATE public.generation SET number = number + 1
         WHERE xmin <> pg_current_xact_id()::xid AND EXISTS (SELECT 1 FROM removed);
-    DELETE FROM public.key_use u USING removed o WHERE u.key_id = o.key_id;
+    -- In the order in which recorders lock them. One that is writing is waited for, and its use counts for the tombstone.
+    PERFORM 1 FROM public.key_use u JOIN removed o ON o.key_id = u.key_id ORDER BY u.key_id FOR UPDATE OF u;
+    WITH gone AS (
+        DELETE FROM public.key_use u USING removed o WHERE u.key_id = o.key_id RETURNING u.key_id, u.last, u.last_from
+    )
+    UPDATE public.tombstones t SET last_used = g.last, last_used_from = g.last_from
+        FROM gone g WHERE t.key_id = g.key_id AND coalesce(t.last_used, g.last - 1) < g.last;
     DELETE FROM public.never_used n USING removed o WHERE n.application_id = o.application_id AND n.key_id = o.key_id;
     RETURN NULL;
 END $$;
@@ -360,7 +366,21 @@ CREATE TRIGGER database_advances AFTER UPDATE OF status ON database
     FOR EACH ROW EXECUTE FUNCTION generation_advances();
 
 CREATE FUNCTION key_use_begins() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present text[];
 BEGIN
+    -- A deletion of the key that has begun is waited for, and one that begins waits for this transaction: no row is left
+    -- without its key.
+    SELECT array_agg(k.key_id) INTO present FROM (
+        SELECT k.key_id FROM public.keys k JOIN added u ON u.key_id = k.key_id ORDER BY k.key_id FOR KEY SHARE OF k
+    ) k;
+    -- A key that was deleted meanwhile: counts for the tombstone.
+    WITH late AS (
+        DELETE FROM public.key_use u USING added a WHERE u.key_id = a.key_id AND u.key_id <> ALL (coalesce(present, '{}'))
+        RETURNING u.key_id, u.last, u.last_from
+    )
+    UPDATE public.tombstones t SET last_used = l.last, last_used_from = l.last_from
+        FROM late l WHERE t.key_id = l.key_id AND coalesce(t.last_used, l.last - 1) < l.last;
     DELETE FROM public.never_used n USING added u WHERE n.application_id = u.application_id AND n.key_id = u.key_id;
     RETURN NULL;
 END $$;
