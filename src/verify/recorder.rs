@@ -31,7 +31,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// after a quiet time is written with the next look.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
 
-/// The same where writing takes long: it takes half of the time at most, and use is seen within two seconds.
+/// The same where writing takes long: it takes a tenth of the time where that is enough, since all requests share the
+/// processor with it, and use is seen within two seconds.
 const WRITE_AT_LEAST_EVERY: Duration = Duration::from_millis(1_500);
 
 /// How long a write waits for other sessions before the counts stay in memory until the next attempt.
@@ -239,7 +240,7 @@ impl Thread {
         shared.give_back(&taken);
         self.written = Some(began);
         self.pause = match result {
-            Ok(()) => (2 * began.elapsed()).clamp(WRITE_EVERY, WRITE_AT_LEAST_EVERY),
+            Ok(()) => (10 * began.elapsed()).clamp(WRITE_EVERY, WRITE_AT_LEAST_EVERY),
             Err(_) => WRITE_EVERY,
         };
         result
