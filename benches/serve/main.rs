@@ -3,9 +3,12 @@
 //! Each server is a process of its own with HTTP/1. 64 connections send requests without pause, in short rounds to one
 //! server and the other. Only the ratios mean something on a shared machine.
 //!
+//! The rows of proxies, with their examples in `assets/`, compare the throughput through a proxy that asks the endpoint with
+//! that through one that asks the empty handler.
+//!
 //! ```sh
 //! cargo bench --bench serve                     # all rows, some minutes
-//! cargo bench --bench serve -- 10000 unknown    # the rows whose names contain one of these words
+//! cargo bench --bench serve -- 10000 nginx      # the rows whose names contain one of these words
 //! KEYDESK_BENCH_ROUNDS=15 KEYDESK_BENCH_SECONDS=2 cargo bench --bench serve -- one-key
 //! ```
 #![expect(
@@ -18,6 +21,8 @@
 )]
 
 mod load;
+#[path = "../../tests/support/proxies.rs"]
+mod proxies;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
@@ -32,7 +37,8 @@ use keydesk::host::clock;
 use keydesk::host::entropy::SystemEntropy;
 use keydesk::store::{Store, usage};
 use load::{Answer, Load, Measured, Until};
-use server::Server;
+use proxies::{Kind, Proxy};
+use server::{Bare, Server};
 use support::Many;
 
 const MILLION: usize = 1_000_000;
@@ -74,6 +80,12 @@ const P99_GOAL: f64 = 2.0;
 /// The row that uses many different keys within seconds.
 const BURST: &str = "burst-250000";
 const BURST_KEYS: usize = 250_000;
+/// The goal for the throughput through a proxy, as a share of that with the empty handler.
+const PROXY_GOAL: f64 = 0.95;
+
+const HEADING_OF_PROXIES: &str = "\
+proxy      throughput of bare   goal   p99 of bare   responses/s with bare";
+
 /// How often each of them is used.
 const BURST_PASSES: usize = 3;
 const STOP_GOAL: Duration = Duration::from_secs(2);
@@ -83,7 +95,7 @@ fn main() {
     server::serve_if_bare();
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
-    let bare = Server::bare();
+    let bare = Server::bare(Bare::Handler);
     // Shared by the rows that need it, since filling it takes a while.
     let million = OnceCell::new();
     let mut table = Vec::new();
@@ -99,11 +111,17 @@ fn main() {
         eprintln!("{line}");
         table.push(line);
     }
+    let of_proxies: Vec<String> =
+        Kind::ALL.into_iter().filter(|kind| wanted(kind.program())).map(through).collect();
     if wanted(BURST) {
         table.extend(burst(million.get_or_init(|| Many::keys(MILLION, BURST_KEYS))));
     }
     println!("\n{HEADING}");
     for line in table {
+        println!("{line}");
+    }
+    println!("\n{HEADING_OF_PROXIES}");
+    for line in of_proxies {
         println!("{line}");
     }
 }
@@ -172,6 +190,46 @@ impl Row {
             written
         )
     }
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Measures a proxy that asks the endpoint and one that asks the empty handler. Returns the line of the table.
+fn through(kind: Kind) -> String {
+    let name = kind.program();
+    if !is_installed(name) {
+        return format!("{name:<10} not installed");
+    }
+    let rounds = setting("KEYDESK_BENCH_ROUNDS", 5);
+    let round = Until::Elapsed(Duration::from_secs(setting("KEYDESK_BENCH_SECONDS", 1) as u64));
+    let many = Many::keys(1_000, 1_000);
+    let load = Load::new(
+        many.secrets.iter().map(|key| format!("Authorization: ApiKey-v1 {}\r\n", key.expose())),
+        Answer::OfApi,
+    );
+    let api = Server::bare(Bare::Api);
+    let endpoint = Server::keydesk(&many.path());
+    let bare = Server::bare(if kind == Kind::Envoy { Bare::HandlerForEnvoy } else { Bare::Handler });
+    let with_keydesk = Proxy::start(kind, endpoint.address, None, api.address);
+    let with_bare = Proxy::start(kind, bare.address, None, api.address);
+    for proxy in [&with_keydesk, &with_bare] {
+        load.run_through(proxy.address, round);
+    }
+    let pairs: Vec<(Measured, Measured)> = (0..rounds)
+        .map(|_| (load.run_through(with_bare.address, round), load.run_through(with_keydesk.address, round)))
+        .collect();
+    let of = |number: fn(&(Measured, Measured)) -> f64| median(pairs.iter().map(number).collect());
+    let line = format!(
+        "{name:<10} {:>18.2} {PROXY_GOAL:>6.2} {:>13.1} {:>23.0}",
+        of(|(bare, keydesk)| keydesk.rate() / bare.rate()),
+        of(|(bare, keydesk)| keydesk.p99.as_secs_f64() / bare.p99.as_secs_f64()),
+        of(|(bare, _)| bare.rate()),
+    );
+    eprintln!("{line}");
+    line
 }
 
 /// Uses many different keys within seconds, stops the endpoint, and counts what it has recorded.

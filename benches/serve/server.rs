@@ -19,8 +19,45 @@ use tokio::net::TcpListener;
 
 use crate::support;
 
-/// Set in the process of the empty handler.
+/// Set in the process of the empty handler, and of the API behind the proxies, to what it is.
 const BARE: &str = "KEYDESK_BENCH_BARE";
+
+/// The body of each response of the API.
+pub const API_BODY: &[u8] = b"an order";
+
+/// What always answers the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Bare {
+    /// An empty 204 with the headers of the endpoint.
+    Handler,
+    /// An empty 200 with these headers, for Envoy.
+    HandlerForEnvoy,
+    Api,
+}
+
+impl Bare {
+    const ALL: [(Self, &str); 3] =
+        [(Self::Handler, "204"), (Self::HandlerForEnvoy, "200"), (Self::Api, "api")];
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(bare, _)| *bare == self).unwrap().1
+    }
+
+    fn response(self) -> Response<Full<Bytes>> {
+        if self == Self::Api {
+            return Response::new(Full::from(API_BODY));
+        }
+        let mut response = Response::new(Full::default());
+        if self == Self::Handler {
+            *response.status_mut() = StatusCode::NO_CONTENT;
+        }
+        for (name, value) in HEADERS {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+        response
+    }
+}
 
 /// A process that listens, killed when it is dropped. Its log goes to a file: reading a pipe would cost time here.
 pub struct Server {
@@ -38,15 +75,15 @@ pub struct Spent {
 }
 
 impl Server {
-    pub fn bare() -> Self {
+    pub fn bare(what: Bare) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.env(BARE, "1");
+        command.env(BARE, what.name());
         Self::start(command)
     }
 
     pub fn keydesk(database: &Path) -> Self {
         let mut command = support::keydesk(database);
-        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--trusted-proxy", "127.0.0.1"]);
         Self::start(command)
     }
 
@@ -111,10 +148,11 @@ pub fn one_thread() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// In the process of the empty handler, serves until it is killed.
+/// In a process started by [`Server::bare`], serves until it is killed.
 pub fn serve_if_bare() {
-    if std::env::var_os(BARE).is_some() {
-        one_thread().block_on(serve_bare());
+    if let Ok(name) = std::env::var(BARE) {
+        let (bare, _) = Bare::ALL.into_iter().find(|(_, known)| *known == name).unwrap();
+        one_thread().block_on(serve_bare(bare));
     }
 }
 
@@ -129,22 +167,16 @@ const HEADERS: [(&str, &str); 7] = [
     ("x-keydesk-expires", "2027-01-15T08:00:00Z"),
 ];
 
-/// An empty 204 on the libraries of the endpoint, with the same headers.
-async fn serve_bare() {
+/// On the libraries of the endpoint.
+async fn serve_bare(bare: Bare) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     eprintln!("http://{}", listener.local_addr().unwrap());
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
         tokio::spawn(async move {
-            let service = hyper::service::service_fn(async |_: Request<Incoming>| {
-                let mut response = Response::new(Full::<Bytes>::default());
-                *response.status_mut() = StatusCode::NO_CONTENT;
-                for (name, value) in HEADERS {
-                    let value = HeaderValue::from_static(value);
-                    response.headers_mut().insert(HeaderName::from_static(name), value);
-                }
-                Ok::<_, Infallible>(response)
+            let service = hyper::service::service_fn(|_: Request<Incoming>| {
+                std::future::ready(Ok::<_, Infallible>(bare.response()))
             });
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)

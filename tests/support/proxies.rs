@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::endpoint::Client;
-
 /// Which program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -138,6 +136,15 @@ impl Api {
     }
 }
 
+/// The status of a request for `/`.
+fn status_of(address: SocketAddr) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).ok()?;
+    line.split(' ').nth(1).map(str::to_owned)
+}
+
 /// A running proxy; it is killed when the test ends.
 pub struct Proxy {
     child: Child,
@@ -202,9 +209,7 @@ impl Proxy {
         let mut proxy = Self { child, address, folder };
         proxy.wait(|address| match kind {
             // It listens before it has read its routes, and responds with 404 meanwhile.
-            Kind::Traefik => {
-                TcpStream::connect(address).is_ok() && Client::to(address).get("/", &[]).status != 404
-            }
+            Kind::Traefik => status_of(address).is_some_and(|status| status != "404"),
             _ => TcpStream::connect(address).is_ok(),
         });
         proxy
