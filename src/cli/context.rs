@@ -66,6 +66,8 @@ const COMPARE: &str =
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) settings: Settings,
+    /// The path of the configuration file, which may not exist.
+    pub(crate) config: PathBuf,
     pub(crate) database: Location,
     /// The Application given by `--app` or the environment.
     pub(crate) application: Option<String>,
@@ -87,6 +89,7 @@ impl Context {
         Ok(Self {
             output,
             settings,
+            config,
             database: place(global.db, "the database", |locations| locations.database)?,
             application: global.app.filter(|name| !name.trim().is_empty()),
             now: clock::now(),

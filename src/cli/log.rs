@@ -17,8 +17,16 @@ pub(crate) const DEFAULT_LEVEL: &str = "warn";
 const DEFAULT_LEVEL_OF_SERVE: &str = "info";
 
 fn filter(default: &str) -> EnvFilter {
-    let filter = std::env::var("KEYDESK_LOG").ok().filter(|filter| !filter.is_empty());
-    EnvFilter::try_new(filter.as_deref().unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new(default))
+    EnvFilter::try_new(configured().as_deref().unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new(default))
+}
+
+/// The value of `KEYDESK_LOG`, if it is not a filter. The default is used instead.
+pub(crate) fn invalid_filter() -> Option<String> {
+    configured().filter(|filter| EnvFilter::try_new(filter).is_err())
+}
+
+fn configured() -> Option<String> {
+    std::env::var("KEYDESK_LOG").ok().filter(|filter| !filter.is_empty())
 }
 
 /// Starts logging to standard error. Logging never blocks: when standard error is not read in time, lines are lost.

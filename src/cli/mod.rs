@@ -14,6 +14,7 @@ mod apps;
 mod audit;
 mod backup;
 mod check;
+mod checks;
 mod clap_errors;
 mod completions;
 mod config;

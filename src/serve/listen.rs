@@ -1,11 +1,13 @@
 //! The listening sockets: TCP addresses, Unix sockets, and sockets inherited from systemd.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+use nix::unistd::{AccessFlags, access};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixSocket, UnixStream};
 use tokio_util::either::Either;
 
 use super::ServeError;
@@ -73,19 +75,60 @@ pub(super) fn open_all(addresses: Vec<ListenAddress>, reach: Reach) -> Result<Ve
             listeners.push(Listener::Unix { socket, _file: None });
         }
     }
-    let default =
-        (listeners.is_empty() && addresses.is_empty()).then_some(ListenAddress::Tcp(DEFAULT_ADDRESS));
-    for address in addresses.into_iter().chain(default) {
-        listeners.push(match address {
-            ListenAddress::Tcp(address) => {
-                check_reach(address, reach)?;
-                tcp(address).map_err(|error| ServeError::Listen { place: address.to_string(), error })?
+    for address in or_default(addresses, listeners.len()) {
+        let place = address.to_string();
+        listeners.push(
+            match address {
+                ListenAddress::Tcp(address) => {
+                    check_reach(address, reach)?;
+                    tcp(address)
+                }
+                ListenAddress::Unix(path, mode) => unix(&path, mode),
             }
-            ListenAddress::Unix(path, mode) => unix(&path, mode)
-                .map_err(|error| ServeError::Listen { place: path.display().to_string(), error })?,
-        });
+            .map_err(|error| ServeError::Listen { place, error })?,
+        );
     }
     Ok(listeners)
+}
+
+fn or_default(addresses: Vec<ListenAddress>, inherited: usize) -> impl Iterator<Item = ListenAddress> {
+    let default = (inherited == 0 && addresses.is_empty()).then_some(ListenAddress::Tcp(DEFAULT_ADDRESS));
+    addresses.into_iter().chain(default)
+}
+
+/// Checks whether [`open_all`] could open each address, without listening: no client can connect. Returns the place of
+/// each with the result. A file that this creates is removed again.
+pub(crate) fn check_all(
+    addresses: Vec<ListenAddress>,
+    reach: Reach,
+) -> Vec<(ListenAddress, Result<(), ServeError>)> {
+    let inherited = listenfd::ListenFd::from_env().len();
+    or_default(addresses, inherited)
+        .map(|address| {
+            let checked = check(&address, reach);
+            (address, checked)
+        })
+        .collect()
+}
+
+fn check(address: &ListenAddress, reach: Reach) -> Result<(), ServeError> {
+    match address {
+        ListenAddress::Tcp(address) => {
+            check_reach(*address, reach)?;
+            bound(*address).map(drop)
+        }
+        ListenAddress::Unix(path, _) => check_unix(path),
+    }
+    .map_err(|error| ServeError::Listen { place: address.to_string(), error })
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path, _) => path.display().fmt(f),
+        }
+    }
 }
 
 fn check_reach(address: SocketAddr, reach: Reach) -> Result<(), ServeError> {
@@ -97,29 +140,55 @@ fn check_reach(address: SocketAddr, reach: Reach) -> Result<(), ServeError> {
 }
 
 fn tcp(address: SocketAddr) -> io::Result<Listener> {
+    Ok(Listener::Tcp(bound(address)?.listen(BACKLOG)?))
+}
+
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // Lets a restart reuse the address while old connections close.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    Ok(Listener::Tcp(socket.listen(BACKLOG)?))
+    Ok(socket)
 }
 
 fn unix(path: &Path, mode: u32) -> io::Result<Listener> {
-    if let Ok(file) = std::fs::symlink_metadata(path) {
-        if !file.file_type().is_socket() {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists and is not a socket"));
-        }
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, "the socket is in use by another program"));
-        }
-        // Left by a process that was killed.
+    if is_left_socket(path)? {
         std::fs::remove_file(path)?;
     }
     let socket = UnixListener::bind(path)?;
-    let inode = std::fs::symlink_metadata(path)?.ino();
-    let file = SocketFile { path: path.to_owned(), inode };
+    let file = SocketFile::at(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     Ok(Listener::Unix { socket, _file: Some(file) })
+}
+
+/// Whether a socket is at this path that a process left when it was killed.
+///
+/// # Errors
+/// When a socket in use or another file is there.
+fn is_left_socket(path: &Path) -> io::Result<bool> {
+    let Ok(file) = std::fs::symlink_metadata(path) else { return Ok(false) };
+    if !file.file_type().is_socket() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists and is not a socket"));
+    }
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, "the socket is in use by another program"));
+    }
+    Ok(true)
+}
+
+fn check_unix(path: &Path) -> io::Result<()> {
+    if is_left_socket(path)? {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        return Ok(access(folder.unwrap_or(Path::new(".")), AccessFlags::W_OK | AccessFlags::X_OK)?);
+    }
+    UnixSocket::new_stream()?.bind(path)?;
+    SocketFile::at(path).map(drop)
+}
+
+impl SocketFile {
+    fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), inode: std::fs::symlink_metadata(path)?.ino() })
+    }
 }
 
 impl Listener {

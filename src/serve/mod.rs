@@ -27,7 +27,7 @@ use crate::host::clock;
 use crate::store::lookup::Lookup;
 use crate::verify::{Verifier, VerifyError};
 
-pub(crate) use listen::{ListenAddress, Reach};
+pub(crate) use listen::{ListenAddress, Reach, check_all};
 pub(crate) use restriction::{RequiredKind, Restriction};
 pub(crate) use source_address::TrustedProxies;
 

@@ -7,6 +7,7 @@ mod support;
 mod abuse;
 mod allowed_sources;
 mod canaries;
+mod check_config;
 mod contract;
 mod envoy;
 mod faults;

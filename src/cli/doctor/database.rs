@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::finding::{Finding, Outcome, failed};
+use crate::cli::checks::{Finding, Outcome, failed};
 use crate::cli::context::is_default;
 use crate::cli::output::text;
 use crate::desk::known_head::{KnownHeads, LogMismatch};

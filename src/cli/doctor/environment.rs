@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{AccessFlags, access};
 
-use super::finding::Outcome;
+use crate::cli::checks::Outcome;
 use crate::cli::output::text;
 use crate::config::ConfigError;
 use crate::config::settings::Settings;

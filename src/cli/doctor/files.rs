@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 
-use super::finding::{Finding, Outcome};
+use crate::cli::checks::{Finding, Outcome};
 use crate::cli::output::text;
 use crate::domain::text::inert;
 use crate::host::files::{self, Exposure};

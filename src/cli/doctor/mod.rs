@@ -3,21 +3,16 @@
 mod database;
 mod environment;
 mod files;
-mod finding;
 mod proxy;
 mod server;
 mod throwaway;
 
-use serde::Serialize;
-
-use finding::{Finding, Outcome};
-
+use crate::cli::checks::{self, Finding, Outcome};
 use crate::cli::context::{Context, GlobalArgs};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
 use crate::cli::output::Output;
-use crate::cli::output::table::Style;
 use crate::config::settings::Settings;
 use crate::domain::location::Location;
 use crate::host::clipboard::ClipboardMode;
@@ -46,12 +41,6 @@ pub(crate) struct Args {
     /// Check the proxy at this URL with a throwaway key instead: detects missing verification and cached responses
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    ok: bool,
-    checks: &'a [Finding],
 }
 
 pub(crate) fn run(global: GlobalArgs, args: &Args) -> Result<Exit, CommandError> {
@@ -102,28 +91,6 @@ fn check(global: GlobalArgs) -> Vec<Finding> {
 }
 
 fn report(output: &Output, findings: &[Finding]) -> Result<Exit, CommandError> {
-    let ok = findings.iter().all(|finding| finding.outcome.ok);
-    if output.is_json() {
-        output.document(&Report { ok, checks: findings })?;
-    } else {
-        for finding in findings {
-            let (state, style) = match (finding.outcome.ok, &finding.outcome.hint) {
-                (true, None) => ("ok   ", Style::Good),
-                (true, Some(_)) => ("note ", Style::Soon),
-                (false, _) => ("FAULT", Style::Bad),
-            };
-            let state = output.styled(style, state);
-            output.line(&format!("{state}  {}", finding.line()))?;
-            if let Some(hint) = &finding.outcome.hint {
-                output.line(&format!("       {hint}"))?;
-            }
-        }
-        let faults = findings.iter().filter(|finding| !finding.outcome.ok).count();
-        output.say(&match faults {
-            0 => "No faults found.".to_owned(),
-            1 => "1 fault found.".to_owned(),
-            faults => format!("{faults} faults found."),
-        });
-    }
-    Ok(if ok { Exit::Done } else { Exit::No })
+    checks::print(output, findings, "No faults found.")?;
+    Ok(if checks::are_good(findings) { Exit::Done } else { Exit::No })
 }

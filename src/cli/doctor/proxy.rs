@@ -7,8 +7,8 @@ use ureq::http::{HeaderValue, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use zeroize::Zeroizing;
 
-use super::finding::{Finding, Outcome};
 use super::throwaway::Throwaway;
+use crate::cli::checks::{self, Finding, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::interrupt::Interrupt;
@@ -122,10 +122,10 @@ impl Client {
 pub(super) fn check(context: &Context, url: &str) -> Result<Vec<Finding>, CommandError> {
     let client = Client::new(url)?;
     let mut findings = vec![Finding::new("a request without a key", without_key(client.ask(None)?))];
-    if all_good(&findings) {
+    if checks::are_good(&findings) {
         let mut key = Throwaway::create(context)?;
         findings.push(Finding::new("requests with a valid key", accepted(&client, &key)?));
-        if all_good(&findings) {
+        if checks::are_good(&findings) {
             findings
                 .push(Finding::new("requests that reached keydesk", every_request_verified(&client, &key)?));
             // A cache with a short lifetime must hold a response when the key is deleted.
@@ -136,10 +136,6 @@ pub(super) fn check(context: &Context, url: &str) -> Result<Vec<Finding>, Comman
         }
     }
     Ok(findings)
-}
-
-fn all_good(findings: &[Finding]) -> bool {
-    findings.iter().all(|finding| finding.outcome.ok)
 }
 
 fn without_key(response: Response) -> Outcome {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::database::{self, Kind};
-use super::finding::{Finding, Outcome, failed};
+use crate::cli::checks::{Finding, Outcome, failed};
 use crate::domain::Instant;
 use crate::domain::location::Location;
 use crate::domain::postgres_url::PostgresUrl;

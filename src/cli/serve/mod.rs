@@ -1,5 +1,7 @@
 //! `keydesk serve`: the forward-auth endpoint.
 
+mod check_config;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -21,6 +23,7 @@ use chrono::TimeDelta;
 const EXAMPLES: Examples = Examples(&[
     ("keydesk serve", ""),
     ("keydesk serve --require-type production --trusted-proxy 127.0.0.1", ""),
+    ("keydesk serve --listen 127.0.0.1:7767 --check-config", ""),
     ("keydesk serve --unix /run/keydesk/auth.sock --unix-mode 666 \\\n    --trusted-proxy unix", ""),
 ]);
 
@@ -32,6 +35,9 @@ const EXAMPLES: Examples = Examples(&[
 ///
 /// Rejected requests are logged to standard error. Set KEYDESK_LOG=keydesk=debug to log accepted requests too. The
 /// README has configuration examples for nginx, Caddy, Traefik, Envoy, HAProxy and systemd.
+///
+/// With --check-config, the exit code is 0 if the endpoint could start. An address in use, also by a running endpoint, is
+/// a fault. A database of an older format is not migrated.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -67,6 +73,9 @@ pub(crate) struct Args {
     /// Timeout for reading a request head
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = expiry::parse_duration)]
     head_timeout: TimeDelta,
+    /// Check options, configuration, database and addresses, print the results, and do not start
+    #[arg(long)]
+    check_config: bool,
 }
 
 fn mode(text: &str) -> Result<u32, String> {
@@ -87,24 +96,13 @@ fn number(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> +
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
+    if args.check_config {
+        return check_config::run(context, &args);
+    }
     let _log = log::begin_on_stderr();
     migrate(context)?;
     host::raise_descriptor_limit();
-    let trusted = TrustedProxies::parse(args.trusted_proxy.iter().map(String::as_str))
-        .map_err(|error| CommandError::usage("bad_proxy", format!("--trusted-proxy: {error}")))?;
-    let unix = args.unix.map(|path| ListenAddress::Unix(path, args.unix_mode));
-    // Durations are never negative (`expiry::parse_duration`).
-    let head_timeout = args.head_timeout.to_std().unwrap_or_default();
-    let options = Options {
-        database: context.database.clone(),
-        listen: args.listen.into_iter().map(ListenAddress::Tcp).chain(unix).collect(),
-        reach: if args.allow_remote { Reach::Network } else { Reach::Loopback },
-        bounds: Bounds { head: args.max_head, head_timeout, connections: args.max_connections },
-        application: context.application.as_deref().map(|name| name.trim().to_owned()),
-        restriction: Restriction { key_type: args.require_type, kind: args.require_kind },
-        trusted,
-        soon: context.settings.expires_soon,
-    };
+    let options = options(context, &args)?;
     let unknown_sources = if options.trusted.is_empty() { restricted_keys(context) } else { 0 };
     serve::run(options, |addresses| {
         ready(addresses);
@@ -118,6 +116,39 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     })?;
     tracing::info!("stopped");
     Ok(Exit::Done)
+}
+
+impl Args {
+    fn trusted(&self) -> Result<TrustedProxies, CommandError> {
+        TrustedProxies::parse(self.trusted_proxy.iter().map(String::as_str)).map_err(|error| {
+            CommandError::usage("bad_proxy", format!("--trusted-proxy: {error}"))
+                .hint("Run \"keydesk serve --help\" for help")
+        })
+    }
+
+    fn addresses(&self) -> Vec<ListenAddress> {
+        let unix = self.unix.clone().map(|path| ListenAddress::Unix(path, self.unix_mode));
+        self.listen.iter().copied().map(ListenAddress::Tcp).chain(unix).collect()
+    }
+
+    fn reach(&self) -> Reach {
+        if self.allow_remote { Reach::Network } else { Reach::Loopback }
+    }
+}
+
+fn options(context: &Context, args: &Args) -> Result<Options, CommandError> {
+    // Durations are never negative (`expiry::parse_duration`).
+    let head_timeout = args.head_timeout.to_std().unwrap_or_default();
+    Ok(Options {
+        database: context.database.clone(),
+        listen: args.addresses(),
+        reach: args.reach(),
+        bounds: Bounds { head: args.max_head, head_timeout, connections: args.max_connections },
+        application: context.application.as_deref().map(|name| name.trim().to_owned()),
+        restriction: Restriction { key_type: args.require_type, kind: args.require_kind },
+        trusted: args.trusted()?,
+        soon: context.settings.expires_soon,
+    })
 }
 
 /// Migrates a database of an older format. A read-only database is served too, without recording use.
