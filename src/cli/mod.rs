@@ -189,7 +189,7 @@ fn dispatch(line: CommandLine, matches: &ArgMatches, launch_tui: LaunchTui) -> R
         Command::Verify(args) => run(global, |context| verify::run(context, &args)),
         Command::Identify(args) => run(global, |context| identify::run(context, &args)),
         Command::Scan(args) => run(global, |context| scan::run(context, &args)),
-        Command::Serve(args) => run(global, |context| serve::run(context, *args)),
+        Command::Serve(args) => run(global, |context| serve::run(context, &args)),
         Command::Check(args) => run(global, |context| check::run(context, &args)),
         Command::Backup(args) => run(global, |context| backup::run(context, &args)),
         Command::Export(args) => run(global, |context| export::run(context, &args)),

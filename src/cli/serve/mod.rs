@@ -95,14 +95,14 @@ fn number(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> +
 }
 
 /// Serves until SIGTERM or SIGINT.
-pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     if args.check_config {
-        return check_config::run(context, &args);
+        return check_config::run(context, args);
     }
     let _log = log::begin_on_stderr();
     migrate(context)?;
     host::raise_descriptor_limit();
-    let options = options(context, &args)?;
+    let options = options(context, args)?;
     let unknown_sources = if options.trusted.is_empty() { restricted_keys(context) } else { 0 };
     serve::run(options, |addresses| {
         ready(addresses);
