@@ -1,6 +1,8 @@
 //! The bookkeeping of recording: which processes record use, up to when everything is written, and when use may have been
 //! lost. Predecessors that end when they are no longer used depend on it.
 
+#[cfg(feature = "postgres")]
+use super::postgres;
 use super::reader::Engine;
 use super::{Reader, StoreError, WriteTx, sqlite};
 use crate::domain::Instant;
@@ -9,8 +11,22 @@ use crate::domain::Instant;
 /// [`UsageWriter::unregister`](super::usage_writer::UsageWriter::unregister) leaves the row, as if the process were killed.
 #[derive(Debug)]
 pub enum Registration {
-    /// In a file of SQLite.
     Sqlite(sqlite::recording::Registration),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::recording::Registration),
+}
+
+impl Registration {
+    /// Whether no other process can have taken this one for killed.
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        match self {
+            // It holds a lock.
+            Self::Sqlite(_) => true,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(registration) => registration.is_sure(),
+        }
+    }
 }
 
 /// Whether a process was killed while it recorded use, and [`end_killed`] can say what may be missing.
@@ -20,7 +36,8 @@ pub fn has_killed(r: &Reader<'_>, now: Instant) -> Result<bool, StoreError> {
             Ok(!sqlite::recording::abandoned(connection, path, now)?.is_empty())
         }
         #[cfg(feature = "postgres")]
-        Engine::Postgres { .. } => Ok(false),
+        Engine::Postgres { connection, url } => postgres::recording::has_abandoned(connection)
+            .map_err(|fault| fault.during("reading what killed processes left", url)),
     }
 }
 
@@ -29,6 +46,8 @@ pub fn end_killed(tx: &WriteTx<'_>, now: Instant) -> Result<(), StoreError> {
     match tx.engine() {
         Engine::Sqlite { connection, path } => sqlite::recording::end_killed(connection, path, now),
         #[cfg(feature = "postgres")]
-        Engine::Postgres { .. } => Ok(()),
+        Engine::Postgres { connection, url } => postgres::recording::end_abandoned(connection)
+            .and_then(|_| postgres::recording::prune_gaps(connection))
+            .map_err(|fault| fault.during("recording gaps", url)),
     }
 }

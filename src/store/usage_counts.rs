@@ -65,6 +65,9 @@ impl Counted<'_> {
     }
 }
 
+/// The number of sources that are listed of a key and a reason.
+pub(super) const SOURCES_KEPT: i64 = 64;
+
 /// How long counts are kept, in days. The details of a key show 30.
 pub const DAYS_KEPT: i64 = 90;
 

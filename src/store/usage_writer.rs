@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "postgres")]
+use super::postgres;
 use super::recording::Registration;
 pub use super::usage_counts::{BATCH, Count, Counted, DAYS_KEPT, Entry, Seen, Spilled};
 use super::{StoreError, sqlite};
@@ -19,14 +21,23 @@ pub struct UsageWriter {
 
 #[derive(Debug)]
 enum Engine {
-    Sqlite(sqlite::usage_writer::UsageWriter),
+    Sqlite(Box<sqlite::usage_writer::UsageWriter>),
+    #[cfg(feature = "postgres")]
+    Postgres(Box<postgres::usage_writer::UsageWriter>),
 }
 
 impl UsageWriter {
     /// Opens a database of the newest format for writing. Waits for a lock up to `patience`.
     pub fn open(location: impl Into<Location>, patience: Duration) -> Result<Self, StoreError> {
         let engine = match &location.into() {
-            Location::File(path) => Engine::Sqlite(sqlite::usage_writer::UsageWriter::open(path, patience)?),
+            Location::File(path) => {
+                Engine::Sqlite(Box::new(sqlite::usage_writer::UsageWriter::open(path, patience)?))
+            }
+            #[cfg(feature = "postgres")]
+            Location::Postgres(url) => {
+                Engine::Postgres(Box::new(postgres::usage_writer::UsageWriter::open(url, patience)?))
+            }
+            #[cfg(not(feature = "postgres"))]
             Location::Postgres(_) => return Err(StoreError::NoPostgres),
         };
         Ok(Self { engine })
@@ -44,6 +55,8 @@ impl UsageWriter {
     pub fn write_batch(&mut self, counted: &[Counted<'_>]) -> Result<(), StoreError> {
         match &mut self.engine {
             Engine::Sqlite(writer) => writer.write_batch(counted),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(writer) => writer.write_batch(counted),
         }
     }
 
@@ -51,13 +64,17 @@ impl UsageWriter {
     pub fn spill<'a>(&mut self, counted: impl Iterator<Item = Counted<'a>>) -> Result<(), StoreError> {
         match &mut self.engine {
             Engine::Sqlite(writer) => writer.spill(counted),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(writer) => writer.spill(counted),
         }
     }
 
     /// The oldest counts of the backlog, of any process.
-    pub fn backlog(&self) -> Result<Vec<Spilled>, StoreError> {
-        match &self.engine {
+    pub fn backlog(&mut self) -> Result<Vec<Spilled>, StoreError> {
+        match &mut self.engine {
             Engine::Sqlite(writer) => writer.backlog(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(writer) => writer.backlog(),
         }
     }
 
@@ -65,13 +82,17 @@ impl UsageWriter {
     pub fn add_backlog(&mut self, rows: &[Spilled]) -> Result<(), StoreError> {
         match &mut self.engine {
             Engine::Sqlite(writer) => writer.add_backlog(rows),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(writer) => writer.add_backlog(rows),
         }
     }
 
     /// Whether there is a backlog.
-    pub fn has_backlog(&self) -> Result<bool, StoreError> {
-        match &self.engine {
+    pub fn has_backlog(&mut self) -> Result<bool, StoreError> {
+        match &mut self.engine {
             Engine::Sqlite(writer) => writer.has_backlog(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(writer) => writer.has_backlog(),
         }
     }
 
@@ -79,13 +100,17 @@ impl UsageWriter {
     pub fn drop_old_days(&mut self, now: Instant) -> Result<(), StoreError> {
         match &mut self.engine {
             Engine::Sqlite(writer) => writer.drop_old_days(now),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(writer) => writer.drop_old_days(now),
         }
     }
 
     /// Whether a key ends when it is no longer used: only then do recorders say up to which instant use is complete.
-    pub fn is_awaited(&self) -> Result<bool, StoreError> {
-        match &self.engine {
+    pub fn is_awaited(&mut self) -> Result<bool, StoreError> {
+        match &mut self.engine {
             Engine::Sqlite(writer) => writer.is_awaited(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(writer) => writer.is_awaited(),
         }
     }
 
@@ -98,6 +123,8 @@ impl UsageWriter {
     ) -> Result<Registration, StoreError> {
         match &mut self.engine {
             Engine::Sqlite(writer) => writer.register(now, since, gaps).map(Registration::Sqlite),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(writer) => writer.register(since, gaps).map(Registration::Postgres),
         }
     }
 
@@ -105,6 +132,8 @@ impl UsageWriter {
     pub fn end_abandoned(&mut self, now: Instant) -> Result<(), StoreError> {
         match &mut self.engine {
             Engine::Sqlite(writer) => writer.end_abandoned(now),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(writer) => writer.end_abandoned(),
         }
     }
 
@@ -120,6 +149,13 @@ impl UsageWriter {
             (Engine::Sqlite(writer), Registration::Sqlite(registration)) => {
                 writer.advance(registration, until, gaps)
             }
+            #[cfg(feature = "postgres")]
+            (Engine::Postgres(writer), Registration::Postgres(registration)) => {
+                writer.advance(registration, until, gaps)
+            }
+            // Of another writer.
+            #[cfg(feature = "postgres")]
+            _ => Ok(false),
         }
     }
 
@@ -129,6 +165,13 @@ impl UsageWriter {
             (Engine::Sqlite(writer), Registration::Sqlite(registration)) => {
                 writer.unregister(registration, gaps)
             }
+            #[cfg(feature = "postgres")]
+            (Engine::Postgres(writer), Registration::Postgres(registration)) => {
+                writer.unregister(registration, gaps)
+            }
+            // Of another writer.
+            #[cfg(feature = "postgres")]
+            _ => Ok(()),
         }
     }
 }

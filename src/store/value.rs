@@ -6,6 +6,11 @@ pub(crate) enum Value {
     Integer(Option<i64>),
     Text(Option<String>),
     Blob(Option<Vec<u8>>),
+    /// A column of many rows, for `unnest`.
+    #[cfg(feature = "postgres")]
+    Texts(Vec<String>),
+    #[cfg(feature = "postgres")]
+    Integers(Vec<i64>),
 }
 
 /// The values of a statement, as a slice.

@@ -206,7 +206,8 @@ impl Thread {
             } else {
                 self.add_backlog(shared)
             };
-            let result = result.and_then(|()| self.keep_book(shared));
+            let kept = self.keep_book(shared);
+            let result = result.and(kept);
             self.log(&result);
         }
     }

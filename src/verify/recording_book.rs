@@ -30,9 +30,7 @@ pub(super) struct Book {
     registration: Option<Registration>,
     /// All use before this instant is written.
     complete_until: Instant,
-    /// Whether that is not in the database yet.
-    has_advanced: bool,
-    /// The same in seconds, for the verifications of this process, while it is not registered.
+    /// The same in seconds, for the verifications of this process, while it is not registered for sure.
     known_until: Arc<AtomicI64>,
     /// When it was last written.
     kept: Option<Stopwatch>,
@@ -49,7 +47,6 @@ impl Book {
             clock,
             registration: None,
             complete_until: clock(),
-            has_advanced: false,
             known_until,
             kept: None,
             looked: (clock(), Stopwatch::now()),
@@ -62,14 +59,15 @@ impl Book {
 
     /// Tells the verifications of this process what they may take for known.
     fn tell(&self) {
-        let known = self.registration.as_ref().map_or(self.complete_until.timestamp(), |_| i64::MAX);
+        let is_sure = self.registration.as_ref().is_some_and(Registration::is_sure);
+        let known = if is_sure { i64::MAX } else { self.complete_until.timestamp() };
         self.known_until.store(known, Ordering::Release);
     }
 
     /// Everything that was counted when the clock showed `now` is written.
     pub(super) fn written(&mut self, now: Instant) {
         if let Some(until) = now.checked_sub_signed(MARGIN) {
-            (self.complete_until, self.has_advanced) = (until, true);
+            self.complete_until = until;
         }
     }
 
@@ -103,14 +101,12 @@ impl Book {
             return Ok(());
         }
         writer.end_abandoned((self.clock)())?;
-        if self.has_advanced {
-            if !writer.advance(registration, self.complete_until, &self.gaps)? {
-                self.registration = None;
-            }
-            self.has_advanced = false;
-            self.gaps.clear();
-            self.kept = Some(Stopwatch::now());
+        // Also where nothing more is written: it shows a server that this process is alive.
+        if !writer.advance(registration, self.complete_until, &self.gaps)? {
+            self.registration = None;
         }
+        self.gaps.clear();
+        self.kept = Some(Stopwatch::now());
         Ok(())
     }
 

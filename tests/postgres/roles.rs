@@ -108,7 +108,8 @@ fn the_gateway_reads_what_a_verification_needs_and_writes_use() {
              last = greatest(refusals.last, excluded.last), last_from = excluded.last_from",
             // Use that comes faster than it can be counted.
             "INSERT INTO use_backlog (key_id, reason, source, count, first, last) VALUES ('present001', '', '', 2, 300, 310)",
-            "DELETE FROM use_backlog WHERE number = 1 AND key_id = 'present001' AND count = 2",
+            "DELETE FROM use_backlog WHERE number IN (SELECT number FROM use_backlog WHERE number = ANY ('{1}') \
+             FOR UPDATE SKIP LOCKED) RETURNING number",
             // Old days.
             "DELETE FROM key_uses WHERE (key_id, day) IN (SELECT key_id, day FROM key_uses WHERE day < 3 LIMIT 5)",
             "DELETE FROM refusals WHERE (day, reason, key_id) IN (SELECT day, reason, key_id FROM refusals WHERE day < 3)",

@@ -225,7 +225,7 @@ fn a_replaced_database_accepts_no_key() {
 fn of_two_concurrent_admins_one_succeeds_and_the_other_is_told() {
     let mut desk = TestDesk::new();
     let created = create(&mut desk, "Checkout");
-    let mut other = keydesk::store::Store::open(desk.path(), &mut support::Seeded(1)).unwrap();
+    let mut other = keydesk::store::Store::open(&desk.path(), &mut support::Seeded(1)).unwrap();
     let caller = support::ana();
     let mut entropy = support::Seeded(2);
     let mut elsewhere = desk::Session {
@@ -261,7 +261,7 @@ fn a_successor_being_delivered_elsewhere_is_not_withdrawn() {
     let created = create(&mut desk, "Checkout");
     let wanted = picked(&created.key);
     let begun = desk::begin_rotation(&mut desk.session(), wanted[0], None).unwrap();
-    let mut other = keydesk::store::Store::open(desk.path(), &mut support::Seeded(1)).unwrap();
+    let mut other = keydesk::store::Store::open(&desk.path(), &mut support::Seeded(1)).unwrap();
     let caller = support::ana();
     let mut entropy = support::Seeded(2);
     let mut elsewhere = desk::Session {

@@ -227,7 +227,7 @@ impl Machine {
                 (End::Done, End::Done)
             }
             Step::Reopen => {
-                self.desk.store = Store::open(self.desk.path(), &mut Seeded(3)).unwrap();
+                self.desk.store = Store::open(&self.desk.path(), &mut Seeded(3)).unwrap();
                 (End::Done, End::Done)
             }
         }

@@ -62,7 +62,8 @@ BEGIN
         'SELECT, INSERT, UPDATE (count), DELETE ON key_uses',
         'SELECT, INSERT, UPDATE (requests, first, last), DELETE ON key_sources',
         'SELECT, INSERT, UPDATE (count, last, last_from), DELETE ON refusals',
-        'SELECT, INSERT, DELETE ON use_backlog',
+        -- Rows that another gateway is adding are left to it, which needs the right to lock them.
+        'SELECT, INSERT, UPDATE (number), DELETE ON use_backlog',
         'SELECT, INSERT (started, complete_until), UPDATE (complete_until), DELETE ON recorders',
         'SELECT, INSERT, DELETE ON recording_gaps'
     ] LOOP

@@ -79,7 +79,8 @@ impl KeySort {
         let part = |value| match value {
             Value::Integer(number) => Part::Number(number.unwrap_or_default()),
             Value::Text(text) => Part::Text(text.unwrap_or_default()),
-            Value::Blob(_) => Part::Number(0),
+            // No order has one.
+            _ => Part::Number(0),
         };
         values.into_iter().map(part).chain([Part::Id(id)]).collect()
     }

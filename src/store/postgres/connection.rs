@@ -339,6 +339,8 @@ fn parameter(value: &Value) -> (&(dyn ToSql + Sync), Type) {
         Value::Integer(value) => (value, Type::INT8),
         Value::Text(value) => (value, Type::TEXT),
         Value::Blob(value) => (value, Type::BYTEA),
+        Value::Texts(values) => (values, Type::TEXT_ARRAY),
+        Value::Integers(values) => (values, Type::INT8_ARRAY),
     }
 }
 

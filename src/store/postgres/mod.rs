@@ -12,12 +12,18 @@ mod fault;
 pub(super) mod migrate;
 mod open;
 mod password_file;
+pub(super) mod recording;
 mod service_file;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod translate;
+mod usage_backlog;
+mod usage_rows;
+#[cfg(all(test, feature = "app"))]
+mod usage_tests;
+pub(super) mod usage_writer;
 mod wait;
 
 pub(crate) use cancel::Interrupter;

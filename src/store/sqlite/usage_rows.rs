@@ -3,7 +3,7 @@
 use rusqlite::{Transaction, params};
 
 use crate::domain::key::KeyId;
-use crate::store::usage_counts::{Count, Counted};
+use crate::store::usage_counts::{Count, Counted, SOURCES_KEPT};
 
 /// Adds requests. Those with one key share the rows of the key where they stand next to each other.
 pub(super) fn add(transaction: &Transaction<'_>, counted: &[Counted<'_>]) -> rusqlite::Result<()> {
@@ -51,8 +51,10 @@ fn write_used(transaction: &Transaction<'_>, day: i64, id: KeyId, count: &Count)
         .execute(params![id.as_str(), day, requests])?;
     let from = from.map(|from| from.to_string());
     let updated = transaction
-        .prepare_cached("UPDATE key_use SET last = ?2, last_from = ?3 WHERE key_id = ?1 AND last <= ?2")?
-        .execute(params![id.as_str(), last.timestamp(), from])?;
+        .prepare_cached(
+            "UPDATE key_use SET first = min(first, ?4), last = ?2, last_from = ?3 WHERE key_id = ?1 AND last <= ?2",
+        )?
+        .execute(params![id.as_str(), last.timestamp(), from, first.timestamp()])?;
     if updated > 0 {
         return Ok(Known::Perhaps);
     }
@@ -80,9 +82,6 @@ fn write_used(transaction: &Transaction<'_>, day: i64, id: KeyId, count: &Count)
     }
     Ok(Known::Perhaps)
 }
-
-/// The number of sources that are listed of a key and a reason.
-const SOURCES_KEPT: i64 = 64;
 
 /// Adds requests of one source. Where there are too many sources, the oldest ones are counted together.
 fn write_source(

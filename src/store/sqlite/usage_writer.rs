@@ -230,7 +230,7 @@ impl UsageWriter {
 
 #[cfg(test)]
 #[cfg(feature = "app")]
-mod tests {
+pub(in crate::store) mod tests {
     use std::net::IpAddr;
 
     use super::*;
@@ -240,27 +240,35 @@ mod tests {
     use crate::store::usage_writer::{BATCH, UsageWriter};
 
     /// Requests of a key and an address, at an instant.
-    fn entry(key: u32, reason: Option<&'static str>, address: u8, at: i64) -> (Entry, Count) {
+    pub(in crate::store) fn entry(
+        key: u32,
+        reason: Option<&'static str>,
+        address: u8,
+        at: i64,
+    ) -> (Entry, Count) {
         let at = Instant::from_timestamp(at, 0).unwrap();
         let source = Some(IpAddr::from([10, 0, 0, address]));
         let key = format!("{key:010}").parse().ok();
         (Entry { day: day_of(at), reason, key, source }, Count::one((at, source)))
     }
 
-    fn database() -> (tempfile::TempDir, PathBuf) {
+    pub(in crate::store) fn database() -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keydesk.db");
         drop(Store::open(&path, &mut SystemEntropy).unwrap());
-        let keys = "PRAGMA foreign_keys = OFF; INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, \
+        let rows = "PRAGMA foreign_keys = OFF; CREATE TEMP TABLE n AS WITH RECURSIVE n(value) AS (SELECT 0 UNION ALL \
+                    SELECT value + 1 FROM n LIMIT 58) SELECT value, printf('%010d', value) AS id FROM n; \
+                    INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, \
                     prefix, type, platform, creator_id, created, expires) \
-                    SELECT printf('%010d', value), zeroblob(32), 1, 'a', 'a', 'a', 'ik', 'test', '', 1, 0, 9 FROM \
-                    (WITH RECURSIVE n(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM n LIMIT 50) SELECT value FROM n)";
-        open::writable(&path).unwrap().execute_batch(keys).unwrap();
+                    SELECT id, zeroblob(32), 1, 'a', 'a', 'a', 'ik', 'test', '', 1, 0, 9 FROM n WHERE value < 50; \
+                    INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, deleted, deleted_by) \
+                    SELECT id, zeroblob(32), 1, 'a', 'ik', 'test', '', 86300, 1 FROM n WHERE value >= 50";
+        open::writable(&path).unwrap().execute_batch(rows).unwrap();
         (folder, path)
     }
 
-    /// Requests of 60 keys, of which 50 exist, on two days, in no order.
-    fn requests() -> Vec<(Entry, Count)> {
+    /// Requests of 60 keys, of which 50 exist and 8 are deleted, on two days, in no order.
+    pub(in crate::store) fn requests() -> Vec<(Entry, Count)> {
         (0..3_000_u32)
             .map(|number| {
                 let reason = (number % 7 == 0).then_some("disabled");
@@ -270,32 +278,43 @@ mod tests {
             .collect()
     }
 
-    fn spill(writer: &mut UsageWriter, entries: &[(Entry, Count)]) {
+    pub(in crate::store) fn spill(writer: &mut UsageWriter, entries: &[(Entry, Count)]) {
         writer.spill(entries.iter().map(|(entry, count)| Counted::of(entry, *count))).unwrap();
     }
 
-    fn add_backlog(writer: &mut UsageWriter) {
+    pub(in crate::store) fn add_backlog(writer: &mut UsageWriter) {
         while writer.has_backlog().unwrap() {
             let rows = writer.backlog().unwrap();
             rows.chunks(BATCH).for_each(|some| writer.add_backlog(some).unwrap());
         }
     }
 
-    fn tables(path: &Path) -> Vec<String> {
+    /// The tables of use, and what of tombstones is about use.
+    pub(in crate::store) const TABLES: [&str; 6] = [
+        "SELECT * FROM key_uses ORDER BY key_id, day",
+        "SELECT * FROM key_use ORDER BY key_id",
+        "SELECT * FROM key_sources ORDER BY key_id, reason, source",
+        "SELECT * FROM refusals ORDER BY key_id, reason, day",
+        "SELECT key_id, last_used, last_used_from, first_refused, first_refused_from FROM tombstones ORDER BY key_id",
+        "SELECT * FROM use_backlog ORDER BY number",
+    ];
+
+    /// Their rows, as psql prints them.
+    pub(in crate::store) fn tables(path: &Path) -> [String; 6] {
         let connection = open::readable(path).unwrap();
-        let text = |sql: &str| -> String {
+        TABLES.map(|sql| {
             let mut statement = connection.prepare(sql).unwrap();
             let columns = statement.column_count();
             let rows = statement.query_map([], |row| {
-                (0..columns)
-                    .map(|column| row.get::<_, rusqlite::types::Value>(column))
-                    .collect::<Result<Vec<_>, _>>()
+                let text = |column| match row.get_ref(column)? {
+                    rusqlite::types::ValueRef::Null => Ok(String::new()),
+                    rusqlite::types::ValueRef::Integer(number) => Ok(number.to_string()),
+                    value => Ok::<_, rusqlite::Error>(value.as_str().unwrap().to_owned()),
+                };
+                (0..columns).map(text).collect::<Result<Vec<_>, _>>()
             });
-            rows.unwrap().map(|row| format!("{:?}", row.unwrap())).collect::<Vec<_>>().join("\n")
-        };
-        ["key_uses", "key_use", "key_sources", "refusals", "use_backlog"]
-            .map(|table| text(&format!("SELECT * FROM {table}")))
-            .into()
+            rows.unwrap().map(|row| row.unwrap().join("|")).collect::<Vec<_>>().join("\n")
+        })
     }
 
     #[test]
@@ -334,7 +353,7 @@ mod tests {
         spill(&mut writer, &newer);
         writer.add_backlog(&rows).unwrap();
         let after = tables(&path);
-        assert_eq!(before[..4], after[..4]);
-        assert!(after[4].contains("200000"), "{}", after[4]);
+        assert_eq!(before[..5], after[..5]);
+        assert!(after[5].contains("200000"), "{}", after[5]);
     }
 }

@@ -12,6 +12,10 @@ impl ToSql for Value {
             Self::Text(Some(text)) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Self::Blob(Some(bytes)) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
             Self::Integer(None) | Self::Text(None) | Self::Blob(None) => Null.into(),
+            #[cfg(feature = "postgres")]
+            Self::Texts(_) | Self::Integers(_) => {
+                return Err(rusqlite::Error::ToSqlConversionFailure("SQLite has no arrays".into()));
+            }
         })
     }
 }
