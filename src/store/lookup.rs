@@ -1,11 +1,13 @@
 //! The database access of a verification: a lookup by key ID.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as Stopwatch};
 
 use chrono::TimeDelta;
 
 use super::continuity::Continuity;
+#[cfg(feature = "postgres")]
+use super::postgres;
 #[cfg(feature = "app")]
 pub(crate) use super::sqlite::lookup::MOST_KEPT;
 pub use super::sqlite::lookup::{Claim, KeyCounts, KnownKey, LookupResult};
@@ -21,11 +23,16 @@ pub struct Lookup {
 
 #[derive(Debug)]
 enum Engine {
-    Sqlite(sqlite::lookup::Lookup),
+    Sqlite(Box<sqlite::lookup::Lookup>),
+    #[cfg(feature = "postgres")]
+    Postgres(Box<postgres::lookup::Lookup>),
 }
 
+/// What the clock of a server has shown; none where the one of this system counts.
+pub type Shown = Option<Instant>;
+
 impl Lookup {
-    /// Opens the database read-only. Waits up to `patience` for a lock that blocks readers.
+    /// Opens the database read-only. Waits up to `patience` for a lock that blocks readers of a file.
     ///
     /// # Errors
     /// When the database does not exist, cannot be read, or is not the one that `continuity` knows.
@@ -34,56 +41,117 @@ impl Lookup {
         patience: Duration,
         continuity: Arc<Continuity>,
     ) -> Result<Self, StoreError> {
-        let engine = match &location.into() {
-            Location::File(path) => Engine::Sqlite(sqlite::lookup::Lookup::open(path, patience, continuity)?),
+        Self::on(&location.into(), patience, continuity, Opening::First)
+    }
+
+    /// Another connection to a database that was opened before. That to a server is made when it is needed.
+    ///
+    /// # Errors
+    /// As [`Self::open`], for a file.
+    pub fn open_another(
+        location: &Location,
+        patience: Duration,
+        continuity: Arc<Continuity>,
+    ) -> Result<Self, StoreError> {
+        Self::on(location, patience, continuity, Opening::Another)
+    }
+
+    #[cfg_attr(not(feature = "postgres"), allow(unused_variables, reason = "files are opened in one way"))]
+    fn on(
+        location: &Location,
+        patience: Duration,
+        continuity: Arc<Continuity>,
+        opening: Opening,
+    ) -> Result<Self, StoreError> {
+        let engine = match location {
+            Location::File(path) => {
+                Engine::Sqlite(Box::new(sqlite::lookup::Lookup::open(path, patience, continuity)?))
+            }
+            #[cfg(feature = "postgres")]
+            Location::Postgres(url) => Engine::Postgres(Box::new(match opening {
+                Opening::First => postgres::lookup::Lookup::open(url, continuity)?,
+                Opening::Another => postgres::lookup::Lookup::new(url, continuity),
+            })),
+            #[cfg(not(feature = "postgres"))]
             Location::Postgres(_) => return Err(StoreError::NoPostgres),
         };
         Ok(Self { engine })
     }
 
-    /// Looks up a presented text.
+    /// Looks up a presented text. A server has to answer before `until`.
     pub fn find<T>(
         &mut self,
         claim: Claim<'_>,
-        judge: impl FnOnce(LookupResult<'_>) -> T,
+        until: Stopwatch,
+        judge: impl FnOnce(LookupResult<'_>, Shown) -> T,
     ) -> Result<T, StoreError> {
         match &mut self.engine {
-            Engine::Sqlite(lookup) => lookup.find(claim, judge),
+            Engine::Sqlite(lookup) => lookup.find(claim, |found| judge(found, None)),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(lookup) => lookup.find(claim, until, |found, shown| judge(found, Some(shown))),
         }
     }
 
-    /// Looks up several texts in one read. `judge` gets the results in order, or none where this fails.
+    /// Looks up several texts in one read. `judge` gets the results in order, or none where this fails. A server has to
+    /// answer before `until`.
     pub fn find_all<'a>(
         &mut self,
         claims: impl Iterator<Item = Claim<'a>> + Clone,
-        judge: impl FnMut(LookupResult<'_>),
+        until: Stopwatch,
+        mut judge: impl FnMut(LookupResult<'_>, Shown),
     ) -> Result<(), StoreError> {
         match &mut self.engine {
-            Engine::Sqlite(lookup) => lookup.find_all(claims, judge),
+            Engine::Sqlite(lookup) => lookup.find_all(claims, |found| judge(found, None)),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(lookup) => {
+                lookup.find_all(claims, until, |found, shown| judge(found, Some(shown)))
+            }
         }
     }
 
     /// Checks whether the database has changed, and drops what is cached if so.
     ///
     /// # Errors
-    /// When the database cannot be read, or another copy was written over it.
-    pub fn renew(&mut self) -> Result<(), StoreError> {
+    /// When the database cannot be read, or another copy has taken its place.
+    pub fn renew(&mut self) -> Result<Shown, StoreError> {
         match &mut self.engine {
-            Engine::Sqlite(lookup) => lookup.renew(),
+            Engine::Sqlite(lookup) => lookup.renew().map(|()| None),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(lookup) => lookup.renew().map(Some),
+        }
+    }
+
+    /// Whether it can be used again after an error.
+    #[must_use]
+    pub fn is_reusable(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => true,
         }
     }
 
     /// Counts the keys in each state.
-    pub fn counts(&self, now: Instant, soon: TimeDelta) -> Result<KeyCounts, StoreError> {
-        match &self.engine {
+    pub fn counts(&mut self, now: Instant, soon: TimeDelta) -> Result<KeyCounts, StoreError> {
+        match &mut self.engine {
             Engine::Sqlite(lookup) => lookup.counts(now, soon),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(lookup) => lookup.counts(now, soon),
         }
     }
 
     /// Counts the canary keys with a use that was not acknowledged.
-    pub fn canaries_used(&self) -> Result<i64, StoreError> {
-        match &self.engine {
+    pub fn canaries_used(&mut self) -> Result<i64, StoreError> {
+        match &mut self.engine {
             Engine::Sqlite(lookup) => lookup.canaries_used(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(lookup) => lookup.canaries_used(),
         }
     }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Opening {
+    First,
+    Another,
 }

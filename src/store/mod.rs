@@ -9,9 +9,12 @@ pub mod attention;
 pub mod audit;
 pub mod backup;
 mod claims;
+pub mod continuity;
 mod convert;
 pub mod database;
 mod error;
+mod id_row;
+mod key_counts;
 #[cfg(feature = "app")]
 pub mod keys;
 pub mod lookup;
@@ -45,7 +48,7 @@ pub use page::{Anchor, Page, Window};
 pub use postgres::ServerError;
 pub use reader::Reader;
 pub use schema_difference::SchemaDifference;
-pub use sqlite::{continuity, inspect, migrate, open};
+pub use sqlite::{inspect, migrate, open};
 
 use crate::domain::Instant;
 use crate::domain::audit::AuditRecord;

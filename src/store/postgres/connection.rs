@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_core::Stream as _;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
@@ -62,6 +63,62 @@ impl CommitFault {
     }
 }
 
+/// A connection that is being opened by the background thread. Dropping it ends the attempt.
+pub(super) struct Opening {
+    task: JoinHandle<Result<Opened, Fault>>,
+    warnings: Vec<String>,
+    patience: Duration,
+}
+
+impl Opening {
+    /// Begins to connect to the primary of a URL.
+    pub(super) fn begin(url: &PostgresUrl, options: ConnectOptions) -> Result<Self, Fault> {
+        Self::begin_in(url, options, &Environment::of_process())
+    }
+
+    fn begin_in(
+        url: &PostgresUrl,
+        options: ConnectOptions,
+        environment: &Environment,
+    ) -> Result<Self, Fault> {
+        let complete = Complete::new(url, environment)?;
+        let warnings = complete.warnings.clone();
+        let thread =
+            |error: std::io::Error| Fault::new(FaultKind::Other, format!("cannot start a thread: {error}"));
+        Ok(Self {
+            task: spawn(open(complete, options)).map_err(thread)?,
+            warnings,
+            patience: options.patience,
+        })
+    }
+
+    /// Must not be called again after it was ready.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Connection, Fault>> {
+        let opened = match ready!(Pin::new(&mut self.task).poll(context)) {
+            Ok(opened) => opened,
+            Err(error) => Err(Fault::new(FaultKind::Other, error.to_string())),
+        };
+        Poll::Ready(opened.map(|Opened { client, route, heard, driver, facts }| Connection {
+            client,
+            interrupter: Interrupter::new(route),
+            heard,
+            driver,
+            facts,
+            warnings: std::mem::take(&mut self.warnings),
+            patience: Cell::new(self.patience),
+            is_broken: Cell::new(false),
+            is_aborted: Cell::new(false),
+            texts: RefCell::default(),
+        }))
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 impl Connection {
     /// Connects to the primary of a URL. Passwords are read from the service file, `PGPASSWORD` or the password file,
     /// each time.
@@ -77,33 +134,9 @@ impl Connection {
         options: ConnectOptions,
         environment: &Environment,
     ) -> Result<Self, Fault> {
-        let complete = Complete::new(url, environment)?;
-        let warnings = complete.warnings.clone();
-        let thread =
-            |error: std::io::Error| Fault::new(FaultKind::Other, format!("cannot start a thread: {error}"));
-        let task = spawn(open(complete, options)).map_err(thread)?;
-        let stop = task.abort_handle();
-        let Opened { client, route, heard, driver, facts } =
-            match wait(Instant::now() + options.connect, task) {
-                Some(Ok(opened)) => opened?,
-                Some(Err(error)) => return Err(Fault::new(FaultKind::Other, error.to_string())),
-                None => {
-                    stop.abort();
-                    return Err(Fault::timed_out(options.connect));
-                }
-            };
-        Ok(Self {
-            client,
-            interrupter: Interrupter::new(route),
-            heard,
-            driver,
-            facts,
-            warnings,
-            patience: Cell::new(options.patience),
-            is_broken: Cell::new(false),
-            is_aborted: Cell::new(false),
-            texts: RefCell::default(),
-        })
+        let mut opening = Opening::begin_in(url, options, environment)?;
+        wait(Instant::now() + options.connect, poll_fn(|context| opening.poll(context)))
+            .unwrap_or_else(|| Err(Fault::timed_out(options.connect)))
     }
 
     pub(crate) fn facts(&self) -> &Facts {

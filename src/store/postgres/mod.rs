@@ -4,11 +4,14 @@
 //! limit. Nothing is prepared and no session state is set, so that it works through pgbouncer in transaction mode too.
 //! One background thread drives all connections ([`wait`]); callers on any thread wait for their answers.
 
+mod answer;
 mod cancel;
 mod cell;
 mod connection;
 pub(super) mod database;
 mod fault;
+mod link;
+pub(super) mod lookup;
 pub(super) mod migrate;
 mod open;
 mod password_file;

@@ -1,4 +1,4 @@
-//! Detects that a database in use was replaced by another copy.
+//! Detects that a file in use was replaced by another copy.
 //!
 //! SQLite assumes that only SQLite changes a file. An older copy written over the live file, with an empty write-ahead
 //! log, changes no counter of SQLite: verification would continue and accept keys that were deleted since. Two checks
@@ -10,34 +10,16 @@ use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::domain::audit::ChainHash;
 use crate::store::StoreError;
-
-/// The state of a database as it was read, shared by all connections of one verifier.
-#[derive(Debug, Default)]
-pub struct Continuity {
-    /// The last entry of the audit log.
-    head: Mutex<Option<Head>>,
-    file: Mutex<Option<Stamp>>,
-    overwritten: AtomicBool,
-}
-
-/// Number and hash of an entry.
-type Head = (u64, ChainHash);
+use crate::store::continuity::Continuity;
 
 impl Continuity {
-    /// Whether the file was replaced by another copy. Its data is not used until a restart.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.overwritten.load(Ordering::Relaxed)
-    }
-
     /// Compares the file with its write-ahead log, if it has changed since the last check by any connection.
     pub(super) fn check_file(&self, file: &FileWatch, path: &Path) {
         let known = *self.file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +32,7 @@ impl Continuity {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        self.overwritten.store(true, Ordering::Relaxed);
+        self.end();
     }
 
     /// Compares the audit log with the part that was read before.
@@ -60,7 +42,7 @@ impl Continuity {
     pub(super) fn check(&self, connection: &Connection, path: &Path) -> Result<(), StoreError> {
         let fault = |error| StoreError::from_sqlite(&error, "reading the audit log", path);
         // Read first: what another thread has read before, this read sees too.
-        let known = *self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.head();
         let found = connection
             .prepare_cached("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1")
             .and_then(|mut statement| {
@@ -78,13 +60,10 @@ impl Continuity {
             (Some(known), Some(found)) => known == found,
         };
         if !continues {
-            self.overwritten.store(true, Ordering::Relaxed);
+            self.end();
         }
         self.confirm(path)?;
-        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
-        if head.is_none_or(|known| found.is_some_and(|found| known.0 < found.0)) {
-            *head = found;
-        }
+        self.learn(found);
         Ok(())
     }
 
@@ -110,7 +89,7 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// Size, and seconds and nanoseconds of the last change of the content (mtime) and of the inode (ctime).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(in crate::store) struct Stamp {
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),

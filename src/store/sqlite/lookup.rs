@@ -7,18 +7,18 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::continuity::{Continuity, FileWatch};
-use super::id_row::{IdRow, Match};
+use super::continuity::FileWatch;
 use super::open;
 use crate::domain::Instant;
 use crate::domain::key::{Accepted, KeyId, KeyState, Outage};
 use crate::domain::secret::KeyHash;
 use crate::domain::source::AllowedSources;
 use crate::domain::until_unused::UntilUnused;
-use crate::store::convert::HAS_ALARM;
+use crate::store::continuity::Continuity;
+use crate::store::id_row::{IdRow, Match};
 use crate::store::row::Row;
 use crate::store::second_chance::{ByKeyId, SecondChance};
-use crate::store::{StoreError, convert};
+use crate::store::{Reader, StoreError, convert, key_counts};
 
 /// Maximum number of cached keys, at 300 bytes each: what a hash table of 65,536 places holds.
 pub(crate) const MOST_KEPT: usize = 57_344;
@@ -260,91 +260,12 @@ impl Lookup {
 
     /// Counts the keys in each state, by a scan of an index.
     pub(in crate::store) fn counts(&self, now: Instant, soon: TimeDelta) -> Result<KeyCounts, StoreError> {
-        let fault = |error| StoreError::from_sqlite(&error, "counting keys", &self.path);
-        let at = now;
-        let (now, soon) = (now.timestamp(), (now + soon).timestamp());
-        let mut counts = self
-            .connection
-            .query_row(
-                "SELECT count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NULL AND NOT canary), \
-                 count(*) FILTER (WHERE expires > ?1 AND is_disabled AND NOT canary), \
-                 count(*) FILTER (WHERE expires > ?1 AND expires <= ?2 AND NOT is_disabled AND NOT canary), \
-                 count(*) FILTER (WHERE expires > ?1 AND expires > ?2 AND NOT is_disabled AND NOT canary), \
-                 count(*) FILTER (WHERE expires <= ?1 AND replaced_by IS NOT NULL AND NOT canary), \
-                 count(*) FILTER (WHERE canary) \
-                 FROM keys INDEXED BY keys_by_state",
-                [now, soon],
-                |row| {
-                    Ok([
-                        (KeyState::Expired, row.get(0)?),
-                        (KeyState::Disabled, row.get(1)?),
-                        (KeyState::ExpiresSoon, row.get(2)?),
-                        (KeyState::Valid, row.get(3)?),
-                        (KeyState::Replaced, row.get(4)?),
-                        (KeyState::Canary, row.get(5)?),
-                    ])
-                },
-            )
-            .map_err(fault)?;
-        // Those that are disabled for a time were counted as if they were not.
-        let (disabled_soon, disabled_later): (i64, i64) = self
-            .connection
-            .query_row(
-                "SELECT count(*) FILTER (WHERE expires <= ?2), count(*) FILTER (WHERE expires > ?2) FROM keys \
-                 INDEXED BY keys_disabled_until WHERE disabled_until > ?1 AND disabled <= ?1 AND expires > ?1 AND NOT canary",
-                [now, soon],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .map_err(fault)?;
-        for (state, count) in &mut counts {
-            match state {
-                KeyState::Disabled => *count += disabled_soon + disabled_later,
-                KeyState::ExpiresSoon => *count -= disabled_soon,
-                KeyState::Valid => *count -= disabled_later,
-                KeyState::Expired | KeyState::Replaced | KeyState::Canary => {}
-            }
-        }
-        for counted in self.ended_unused(at, soon).map_err(fault)? {
-            for (state, count) in &mut counts {
-                *count += i64::from(*state == KeyState::Replaced) - i64::from(*state == counted);
-            }
-        }
-        Ok(counts)
-    }
-
-    /// The keys that have ended since they were no longer used, without being marked as such: the states that they would
-    /// have otherwise.
-    fn ended_unused(&self, now: Instant, soon: i64) -> rusqlite::Result<Vec<KeyState>> {
-        let mut statement = self.connection.prepare_cached(concat!(
-            "SELECT k.expires, k.disabled, k.disabled_until, s.last, ",
-            convert::until_unused_columns!(),
-            " FROM keys k INDEXED BY keys_until_unused LEFT JOIN key_use s ON s.key_id = k.key_id \
-             WHERE k.unused_for IS NOT NULL AND k.expires > ?1 AND NOT k.canary"
-        ))?;
-        let rows = statement.query_map([now.timestamp()], |row| {
-            let row = &Row::from(row);
-            let expires: i64 = row.get(0)?;
-            let outage = convert::outage(row, 1)?;
-            let last_used = convert::maybe_instant(row, 3)?;
-            let rule = convert::until_unused(row, 4, outage)?;
-            let counted = if outage.is_some_and(|outage| outage.covers(now)) {
-                KeyState::Disabled
-            } else if expires <= soon {
-                KeyState::ExpiresSoon
-            } else {
-                KeyState::Valid
-            };
-            Ok(rule.and_then(|rule| rule.ended(last_used, now)).map(|_| counted))
-        })?;
-        rows.filter_map(Result::transpose).collect()
+        key_counts::by_state(&Reader::sqlite(&self.connection, &self.path), now, soon)
     }
 
     /// Counts the canary keys with a use that was not acknowledged.
     pub(in crate::store) fn canaries_used(&self) -> Result<i64, StoreError> {
-        let sql = format!("SELECT count(*) FROM keys k INDEXED BY keys_canaries WHERE {HAS_ALARM}");
-        self.connection
-            .query_row(&sql, [], |row| row.get(0))
-            .map_err(|error| StoreError::from_sqlite(&error, "counting canary keys", &self.path))
+        key_counts::canaries_used(&Reader::sqlite(&self.connection, &self.path))
     }
 
     /// Reads what the database has for a text, and caches it.

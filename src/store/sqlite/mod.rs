@@ -1,7 +1,7 @@
 //! SQLite: a file with its write-ahead log, and the files that keydesk keeps beside it.
 
 pub(super) mod claims;
-pub mod continuity;
+pub(super) mod continuity;
 pub(super) mod database;
 mod id_row;
 pub mod inspect;

@@ -1,0 +1,125 @@
+//! A connection that is opened again when it was lost, by and for callers that do not wait long.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use super::connection::{Connection, Opening};
+use super::fault::{Fault, FaultKind};
+use super::open::ConnectOptions;
+use super::wait::wait;
+use crate::domain::postgres_url::PostgresUrl;
+
+/// The limit of an attempt to reach one address, where the URL has no `connect_timeout`: then the next address is tried.
+const ATTEMPT: Duration = Duration::from_millis(800);
+
+/// From the beginning of one attempt to the next. An attempt that began while the network was down sends its packets again so
+/// late that a new one is faster.
+const EVERY: Duration = Duration::from_millis(400);
+
+/// Attempts at the same time, each over all addresses.
+const MOST: usize = 16;
+
+/// A connection to a primary, or the attempts to open one.
+#[derive(Debug)]
+pub(super) struct Link {
+    url: PostgresUrl,
+    connection: Option<Connection>,
+    opening: Vec<Opening>,
+    /// When the last attempt began.
+    begun: Option<Instant>,
+    /// Why the last attempt failed.
+    fault: Option<Fault>,
+}
+
+impl Link {
+    pub(super) fn new(url: PostgresUrl) -> Self {
+        Self { url, connection: None, opening: Vec::new(), begun: None, fault: None }
+    }
+
+    /// On an open connection.
+    pub(super) fn on(connection: Connection, url: PostgresUrl) -> Self {
+        Self { connection: Some(connection), ..Self::new(url) }
+    }
+
+    /// The connection, once it is open. Attempts continue after the limit, for the next caller.
+    ///
+    /// # Errors
+    /// When it is not open by then, or the server rejects the attempts.
+    pub(super) fn connection(&mut self, until: Instant) -> Result<&Connection, Fault> {
+        let connection = match self.connection.take().filter(|connection| !connection.is_closed()) {
+            Some(connection) => connection,
+            None => self.open(until)?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// Ends the connection: the next one may be to another server.
+    pub(super) fn close(&mut self) {
+        self.connection = None;
+    }
+
+    fn open(&mut self, until: Instant) -> Result<Connection, Fault> {
+        loop {
+            self.attempt()?;
+            let limit = self.begun.map_or(until, |begun| until.min(begun + EVERY));
+            match wait(limit, poll_fn(|context| self.poll(context))) {
+                Some(Ok(connection)) => {
+                    self.opening.clear();
+                    self.fault = None;
+                    return Ok(connection);
+                }
+                Some(Err(fault)) => {
+                    self.fault = Some(fault.clone());
+                    return Err(fault);
+                }
+                None if Instant::now() >= until => {
+                    return Err(Fault::new(FaultKind::TimedOut, "it is not connected"));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Begins an attempt, if it is time.
+    fn attempt(&mut self) -> Result<(), Fault> {
+        if self.begun.is_some_and(|begun| begun.elapsed() < EVERY) {
+            match &self.fault {
+                _ if !self.opening.is_empty() => return Ok(()),
+                // The server rejects attempts at once: they are not repeated for each request.
+                Some(fault) => return Err(fault.clone()),
+                None => {}
+            }
+        }
+        if self.opening.len() >= MOST {
+            self.opening.remove(0);
+        }
+        self.begun = Some(Instant::now());
+        let options = ConnectOptions { attempt: ATTEMPT, ..ConnectOptions::default() };
+        self.opening.push(Opening::begin(&self.url, options).inspect_err(|fault| {
+            self.fault = Some(fault.clone());
+        })?);
+        Ok(())
+    }
+
+    /// The first attempt that succeeds, or the error of the last one.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Connection, Fault>> {
+        let mut place = 0;
+        while let Some(opening) = self.opening.get_mut(place) {
+            match opening.poll(context) {
+                Poll::Pending => place += 1,
+                Poll::Ready(Ok(connection)) => {
+                    self.opening.remove(place);
+                    return Poll::Ready(Ok(connection));
+                }
+                Poll::Ready(Err(fault)) => {
+                    self.opening.remove(place);
+                    if self.opening.is_empty() {
+                        return Poll::Ready(Err(fault));
+                    }
+                }
+            }
+        }
+        Poll::Pending
+    }
+}
