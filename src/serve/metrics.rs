@@ -130,7 +130,6 @@ const COUNTS_FOR: Duration = Duration::from_secs(10);
 /// The numbers of keys, cached, read on a separate connection.
 pub(super) struct Census {
     pub lookup: Lookup,
-    pub clock: fn() -> domain::Instant,
     /// How long before its expiration a key counts as expiring soon.
     pub soon: chrono::TimeDelta,
     pub counted: Option<(Instant, Counted)>,
@@ -143,12 +142,13 @@ pub(super) struct Counted {
 }
 
 impl Census {
-    pub(super) fn counts(census: &Mutex<Self>) -> Option<Counted> {
+    pub(super) fn counts(census: &Mutex<Self>, now: domain::Instant) -> Option<Counted> {
         let mut census = census.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, counted)) = census.counted.filter(|(at, _)| at.elapsed() < COUNTS_FOR) {
             return Some(counted);
         }
-        let keys = census.lookup.counts((census.clock)(), census.soon).ok()?;
+        let soon = census.soon;
+        let keys = census.lookup.counts(now, soon).ok()?;
         let counted = Counted { keys, canaries_used: census.lookup.canaries_used().ok()? };
         census.counted = Some((Instant::now(), counted));
         Some(counted)

@@ -87,23 +87,28 @@ pub(crate) enum ServeError {
 /// # Errors
 /// When it cannot start.
 pub(crate) fn run(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), ServeError> {
+    // The only thread must not wait for a lock: `batch` tries again. Before there are handlers of signals: a server that does
+    // not answer must not delay the end.
+    let verifier = Verifier::open_with(&options.database, clock::now, Duration::ZERO)?;
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(2)
         .build()
         .map_err(|error| ServeError::System { what: "start", error })?
-        .block_on(serve(options, ready))
+        .block_on(serve(options, verifier, ready))
 }
 
-async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), ServeError> {
+async fn serve(
+    options: Options,
+    verifier: Verifier,
+    ready: impl FnOnce(Vec<String>),
+) -> Result<(), ServeError> {
     let system = |what| move |error| ServeError::System { what, error };
     let mut terminate = signal(SignalKind::terminate()).map_err(system("install the signal handlers"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("install the signal handlers"))?;
     let listeners = listen::open_all(options.listen, options.reach)?;
-    // The only thread must not wait for a lock: `batch` tries again.
-    let verifier = Verifier::open_with(&options.database, clock::now, Duration::ZERO)?;
-    let lookup =
-        Lookup::open(&options.database, CENSUS_PATIENCE, Arc::default()).map_err(VerifyError::from)?;
+    let lookup = Lookup::open_another(&options.database, CENSUS_PATIENCE, Arc::default())
+        .map_err(VerifyError::from)?;
     let batch = Batch::new(verifier);
     let metrics = Metrics::new().map_err(io::Error::other).map_err(system("set up the metrics"))?;
     let rejections = Arc::<RejectionLog>::default();
@@ -115,9 +120,9 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
         restriction: options.restriction,
         headers: HeaderCache::default(),
         rejections: Arc::clone(&rejections),
-        census: Mutex::new(Census { lookup, clock: clock::now, soon: options.soon, counted: None }),
+        census: Mutex::new(Census { lookup, soon: options.soon, counted: None }),
     };
-    let deciding = tokio::spawn(Arc::clone(&batch).run());
+    let deciding = batch.start().map_err(system("start"))?;
     let logging = tokio::spawn(Arc::clone(&rejections).run());
     connections::write_first_date().await;
     ready(listeners.iter().map(Listener::place).collect());
@@ -129,8 +134,7 @@ async fn serve(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), 
         tracing::info!("stopping: no new connections are accepted");
     };
     Connections::new(Arc::new(shared), options.bounds).serve(listeners, stop, DRAIN).await;
-    deciding.abort();
-    let _ = deciding.await;
+    deciding.stop().await;
     logging.abort();
     let _ = logging.await;
     rejections.finish();

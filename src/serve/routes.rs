@@ -214,7 +214,10 @@ impl Shared {
 
     async fn metrics(self: Arc<Self>) -> Response<Body> {
         let shared = Arc::clone(&self);
-        let counts = tokio::task::spawn_blocking(move || Census::counts(&shared.census)).await;
+        let counts = tokio::task::spawn_blocking(move || {
+            Census::counts(&shared.census, shared.batch.verifier().now())
+        })
+        .await;
         let lost = self.batch.verifier().lost_records();
         http_responses::text(metrics::CONTENT_TYPE, self.metrics.text(counts.unwrap_or_default(), lost))
     }

@@ -78,17 +78,16 @@ impl Lookup {
         Ok(Self { engine })
     }
 
-    /// Looks up a presented text. A server has to answer before `until`.
+    /// Looks up a presented text.
     pub fn find<T>(
         &mut self,
         claim: Claim<'_>,
-        until: Stopwatch,
         judge: impl FnOnce(LookupResult<'_>, Shown) -> T,
     ) -> Result<T, StoreError> {
         match &mut self.engine {
             Engine::Sqlite(lookup) => lookup.find(claim, |found| judge(found, None)),
             #[cfg(feature = "postgres")]
-            Engine::Postgres(lookup) => lookup.find(claim, until, |found, shown| judge(found, Some(shown))),
+            Engine::Postgres(lookup) => lookup.find(claim, |found, shown| judge(found, Some(shown))),
         }
     }
 

@@ -9,22 +9,22 @@ pub(crate) mod credential;
 mod decision;
 mod recorder;
 mod recording_book;
+mod time;
 
 use std::ffi::OsStr;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant as Stopwatch};
 
 use crate::domain::Instant;
-use crate::domain::clock::{check, is_behind};
+use crate::domain::clock::check;
 use crate::domain::key::KeyId;
 use crate::domain::location::Location;
 use crate::host::clock;
 use crate::host::files::DatabaseFiles;
 use crate::store::continuity::Continuity;
-use crate::store::lookup::Lookup;
+use crate::store::lookup::{Lookup, Shown};
 use crate::store::{StoreError, open};
 
 pub use crate::domain::key::Accepted;
@@ -33,6 +33,7 @@ use decision::Moment;
 pub(crate) use decision::Question;
 pub use decision::{Decision, Reason, Refusal};
 use recorder::Recorder;
+use time::Time;
 
 /// The database cannot be read, or was moved, replaced or overwritten. Reject the request and raise an alarm.
 #[derive(Debug, thiserror::Error)]
@@ -70,11 +71,7 @@ pub struct Verifier {
     /// What is known of the database, shared by all connections.
     continuity: Arc<Continuity>,
     idle: Mutex<Vec<Lookup>>,
-    clock: fn() -> Instant,
-    /// The latest instant seen, in seconds since 1970: when the clock is set back, expired keys stay expired.
-    latest: AtomicI64,
-    /// Whether it was logged that the clock was set back.
-    behind: AtomicBool,
+    time: Arc<Time>,
     /// How long a read waits for a lock.
     patience: Duration,
     recorder: Option<Recorder>,
@@ -104,10 +101,10 @@ impl Verifier {
         clock: fn() -> Instant,
         patience: Duration,
     ) -> Result<Self, VerifyError> {
-        let now = clock();
-        check(now).map_err(StoreError::from)?;
         let continuity = Arc::new(Continuity::default());
-        let first = Lookup::open(location, patience, Arc::clone(&continuity))?;
+        let mut first = Lookup::open(location, patience, Arc::clone(&continuity))?;
+        let time = Arc::new(Time::new(clock, first.renew()?));
+        check(time.now()).map_err(StoreError::from)?;
         let no_database = |path: &Path| StoreError::NoDatabase { database: path.into() };
         let files = location
             .file()
@@ -116,12 +113,10 @@ impl Verifier {
         Ok(Self {
             location: location.clone(),
             files,
-            recorder: Some(Recorder::start(location, clock, Arc::clone(&continuity))),
+            recorder: Some(Recorder::start(location, Arc::clone(&time), Arc::clone(&continuity))),
             continuity,
             idle: Mutex::new(vec![first]),
-            clock,
-            latest: AtomicI64::new(now.timestamp()),
-            behind: AtomicBool::new(false),
+            time,
             patience,
         })
     }
@@ -162,11 +157,11 @@ impl Verifier {
             Ok(question) => {
                 let mut lookup = self.take()?;
                 let known_until = self.known_until();
-                let decision = lookup.find(question.claim(), |found| {
-                    question.decide(found, Moment { known_until, ..self.moment() })
-                })?;
-                self.give_back(lookup);
-                decision
+                let decided = lookup.find(question.claim(), |found, shown| {
+                    question.decide(found, self.moment(shown, known_until))
+                });
+                self.give_back(lookup, &decided);
+                decided?
             }
         };
         self.record(&decision, from);
@@ -174,25 +169,29 @@ impl Verifier {
     }
 
     /// Verifies several requests in one read that begins after the call. `decided` gets the decisions in order, or none
-    /// where this fails. Records nothing.
+    /// where this fails. Records nothing. A server has to answer before `until`.
     ///
     /// # Errors
     /// As [`Verifier::verify`], for all of them.
     pub(crate) fn decide_all(
         &self,
         questions: &[Question],
+        until: Stopwatch,
         mut decided: impl FnMut(Decision),
     ) -> Result<(), VerifyError> {
         let mut lookup = self.take()?;
         let mut turn = questions.iter();
-        let moment = self.moment();
-        lookup.find_all(questions.iter().map(Question::claim), |found| {
+        let known_until = self.known_until();
+        // One for all.
+        let mut moment = None;
+        let result = lookup.find_all(questions.iter().map(Question::claim), until, |found, shown| {
             if let Some(question) = turn.next() {
+                let moment = *moment.get_or_insert_with(|| self.moment(shown, known_until));
                 decided(question.decide(found, moment));
             }
-        })?;
-        self.give_back(lookup);
-        Ok(())
+        });
+        self.give_back(lookup, &result);
+        Ok(result?)
     }
 
     fn record(&self, decision: &Decision, from: Option<IpAddr>) {
@@ -205,7 +204,7 @@ impl Verifier {
     /// Counts an accepted request in memory, to be written soon.
     pub(crate) fn record_use(&self, key: KeyId, from: Option<IpAddr>) {
         if let Some(recorder) = self.recorder() {
-            recorder.record(&Request { reason: None, key: Some(key), at: self.just_now(), from });
+            recorder.record(&Request { reason: None, key: Some(key), at: self.time.just_now(), from });
         }
     }
 
@@ -214,6 +213,11 @@ impl Verifier {
         if let Some(recorder) = self.recorder() {
             recorder.record(&Request { reason: Some(reason), key, at: self.now(), from });
         }
+    }
+
+    /// Whether it asks a server, which takes a round trip over the network.
+    pub(crate) fn is_on_server(&self) -> bool {
+        self.files.is_none()
     }
 
     /// Number of requests that could not be recorded.
@@ -226,35 +230,18 @@ impl Verifier {
         self.recorder.as_ref().filter(|_| !self.continuity.is_broken())
     }
 
-    fn now(&self) -> Instant {
-        self.moment().latest
+    /// The present instant, by the clock that decides.
+    pub(crate) fn now(&self) -> Instant {
+        self.time.look(None).1
     }
 
-    fn moment(&self) -> Moment {
-        let now = (self.clock)();
-        let latest = self.latest.fetch_max(now.timestamp(), Ordering::Relaxed).max(now.timestamp());
-        let latest =
-            if latest == now.timestamp() { now } else { Instant::from_timestamp(latest, 0).unwrap_or(now) };
-        let behind = is_behind(latest, now);
-        if self.behind.load(Ordering::Relaxed) != behind
-            && self.behind.swap(behind, Ordering::Relaxed) != behind
-            && behind
-        {
-            tracing::warn!(
-                seconds = (latest - now).num_seconds(),
-                "the clock was set back: until it has caught up, expired keys stay expired"
-            );
-        }
-        Moment { clock: now, latest, known_until: self.known_until() }
+    fn moment(&self, shown: Shown, known_until: i64) -> Moment {
+        let (clock, latest) = self.time.look(shown);
+        Moment { clock, latest, known_until }
     }
 
     fn known_until(&self) -> i64 {
         self.recorder.as_ref().map_or(i64::MAX, Recorder::known_until)
-    }
-
-    /// The time of the last decision, without reading the clock.
-    fn just_now(&self) -> Instant {
-        Instant::from_timestamp(self.latest.load(Ordering::Relaxed), 0).unwrap_or_else(|| self.now())
     }
 
     /// Returns an idle connection, or a new one.
@@ -266,10 +253,16 @@ impl Verifier {
             return Err(StoreError::Moved { path: path.clone() });
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| Lookup::open(&self.location, self.patience, Arc::clone(&self.continuity)), Ok)
+        idle.map_or_else(
+            || Lookup::open_another(&self.location, self.patience, Arc::clone(&self.continuity)),
+            Ok,
+        )
     }
 
-    fn give_back(&self, lookup: Lookup) {
+    fn give_back<T>(&self, lookup: Lookup, result: &Result<T, StoreError>) {
+        if result.is_err() && !lookup.is_reusable() {
+            return;
+        }
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lookup);
     }
 }

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant as Stopwatch};
 
 use super::counts::{Counts, Empty, Request, Taken};
 use super::recording_book::Book;
+use super::time::Time;
 use crate::domain::Instant;
 use crate::domain::location::Location;
 use crate::store::StoreError;
@@ -96,21 +97,21 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the thread that writes. `clock` is the one that requests are counted by.
-    pub(super) fn start(location: &Location, clock: fn() -> Instant, continuity: Arc<Continuity>) -> Self {
+    /// Starts the thread that writes. `time` is the one that requests are counted by.
+    pub(super) fn start(location: &Location, time: Arc<Time>, continuity: Arc<Continuity>) -> Self {
         let shared = Arc::<Shared>::default();
         // Both are opened now, since later there may be no file descriptors left, and retried when that fails.
-        let lookup = Lookup::open(location, Duration::ZERO, Arc::clone(&continuity)).ok();
+        let lookup = Lookup::open_another(location, Duration::ZERO, Arc::clone(&continuity)).ok();
         let mut writer = UsageWriter::open(location, PATIENCE).ok();
         let known_until = Arc::new(AtomicI64::new(0));
-        let mut book = Book::open(clock, Arc::clone(&known_until));
+        let mut book = Book::open(Arc::clone(&time), Arc::clone(&known_until));
         if let Some(writer) = &mut writer {
             // Failing now, the thread tries again.
             let _ = book.keep(writer, 0);
         }
         let thread = Thread {
             location: location.clone(),
-            clock,
+            time,
             continuity,
             lookup,
             writer,
@@ -159,7 +160,7 @@ impl Drop for Recorder {
 
 struct Thread {
     location: Location,
-    clock: fn() -> Instant,
+    time: Arc<Time>,
     continuity: Arc<Continuity>,
     lookup: Option<Lookup>,
     writer: Option<UsageWriter>,
@@ -214,11 +215,20 @@ impl Thread {
 
     /// Refreshes what is known of the database. The next verification reports an error.
     fn look(&mut self) {
-        let lookup = match self.lookup.take() {
-            Some(mut lookup) => lookup.renew().map(|()| lookup),
-            None => Lookup::open(&self.location, Duration::ZERO, Arc::clone(&self.continuity)),
+        let mut lookup = match self.lookup.take() {
+            Some(lookup) => lookup,
+            None => {
+                match Lookup::open_another(&self.location, Duration::ZERO, Arc::clone(&self.continuity)) {
+                    Ok(lookup) => lookup,
+                    Err(_) => return,
+                }
+            }
         };
-        self.lookup = lookup.ok();
+        let renewed = lookup.renew();
+        if let Ok(Some(shown)) = renewed {
+            self.time.learn(shown);
+        }
+        self.lookup = Some(lookup).filter(|lookup| renewed.is_ok() || lookup.is_reusable());
     }
 
     fn writer(&mut self) -> Result<&mut UsageWriter, StoreError> {
@@ -231,7 +241,7 @@ impl Thread {
     /// Writes what was counted until now. What cannot be written is counted again.
     fn write(&mut self, shared: &Shared) -> Result<(), StoreError> {
         let began = Stopwatch::now();
-        let now = (self.clock)();
+        let now = self.time.now();
         let mut taken = shared.take(self.expected);
         self.expected = taken.len();
         let result = self.sweep(now).and_then(|()| self.add(shared, &mut taken, None));
@@ -297,7 +307,7 @@ impl Thread {
         let is_empty = !self.has_backlog && shared.waiting() == 0;
         let lost = shared.lost.load(Ordering::Relaxed);
         if is_empty {
-            self.book.written((self.clock)());
+            self.book.written(self.time.now());
         }
         if let Some(writer) = &mut self.writer {
             self.book.keep(writer, lost)?;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant as Stopwatch};
 
 use chrono::TimeDelta;
 
+use super::time::Time;
 use crate::domain::Instant;
 use crate::domain::until_unused::Gap;
 use crate::store::StoreError;
@@ -26,7 +27,7 @@ const EVERY: Duration = Duration::from_secs(5);
 const JUMP: TimeDelta = TimeDelta::seconds(5);
 
 pub(super) struct Book {
-    clock: fn() -> Instant,
+    time: Arc<Time>,
     registration: Option<Registration>,
     /// All use before this instant is written.
     complete_until: Instant,
@@ -42,16 +43,16 @@ pub(super) struct Book {
 }
 
 impl Book {
-    pub(super) fn open(clock: fn() -> Instant, known_until: Arc<AtomicI64>) -> Self {
+    pub(super) fn open(time: Arc<Time>, known_until: Arc<AtomicI64>) -> Self {
         let book = Self {
-            clock,
             registration: None,
-            complete_until: clock(),
+            complete_until: time.now(),
             known_until,
             kept: None,
-            looked: (clock(), Stopwatch::now()),
+            looked: (time.now(), Stopwatch::now()),
             lost: 0,
             gaps: Vec::new(),
+            time,
         };
         book.tell();
         book
@@ -91,7 +92,7 @@ impl Book {
             return Ok(());
         }
         let Some(registration) = &self.registration else {
-            let registration = writer.register((self.clock)(), self.complete_until, &self.gaps)?;
+            let registration = writer.register(self.time.now(), self.complete_until, &self.gaps)?;
             self.registration = Some(registration);
             self.gaps.clear();
             self.kept = None;
@@ -100,7 +101,7 @@ impl Book {
         if self.kept.is_some_and(|kept| kept.elapsed() < EVERY) && self.gaps.is_empty() {
             return Ok(());
         }
-        writer.end_abandoned((self.clock)())?;
+        writer.end_abandoned(self.time.now())?;
         // Also where nothing more is written: it shows a server that this process is alive.
         if !writer.advance(registration, self.complete_until, &self.gaps)? {
             self.registration = None;
@@ -120,7 +121,7 @@ impl Book {
 
     /// Notices lost requests and a clock that was set forward.
     fn look(&mut self, lost: u64) {
-        let (now, stopwatch) = ((self.clock)(), Stopwatch::now());
+        let (now, stopwatch) = (self.time.now(), Stopwatch::now());
         let (before, then) = std::mem::replace(&mut self.looked, (now, stopwatch));
         let passed = TimeDelta::from_std(stopwatch - then).unwrap_or(TimeDelta::MAX);
         let is_ahead = now - before > passed.checked_add(&JUMP).unwrap_or(TimeDelta::MAX);

@@ -100,7 +100,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         return check_config::run(context, args);
     }
     let _log = log::begin_on_stderr();
-    migrate(context)?;
+    if context.database.file().is_some() {
+        migrate(context)?;
+    }
     host::raise_descriptor_limit();
     let options = options(context, args)?;
     let unknown_sources = if options.trusted.is_empty() { restricted_keys(context) } else { 0 };

@@ -113,6 +113,12 @@ impl Opening {
     }
 }
 
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opening")
+    }
+}
+
 impl Drop for Opening {
     fn drop(&mut self) {
         self.task.abort();

@@ -67,10 +67,10 @@ impl Lookup {
     pub(in crate::store) fn find<T>(
         &mut self,
         claim: Claim<'_>,
-        until: Stopwatch,
         judge: impl FnOnce(LookupResult<'_>, Instant) -> T,
     ) -> Result<T, StoreError> {
         let (mut judge, mut judged) = (Some(judge), None);
+        let until = Stopwatch::now() + LIMIT;
         self.find_all(std::iter::once(claim), until, |found, shown| {
             judged = judge.take().map(|judge| judge(found, shown));
         })?;

@@ -1,0 +1,119 @@
+//! The clock that decisions are made by.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant as Stopwatch;
+
+use chrono::TimeDelta;
+
+use crate::domain::Instant;
+use crate::domain::clock::is_behind;
+use crate::store::lookup::Shown;
+
+/// The clock of this system, or that of the server of the database, and the latest instant that it has shown.
+#[derive(Debug)]
+pub(super) struct Time {
+    source: Source,
+    /// In seconds since 1970: when the clock is set back, expired keys stay expired.
+    latest: AtomicI64,
+    /// Whether it was logged that the clock was set back.
+    behind: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Source {
+    System(fn() -> Instant),
+    /// What it has shown last, and when.
+    Server(Mutex<(Instant, Stopwatch)>),
+}
+
+impl Time {
+    /// By the clock of a server, if it has shown something, and otherwise by the one of this system.
+    pub(super) fn new(system: fn() -> Instant, shown: Shown) -> Self {
+        let source = match shown {
+            Some(shown) => Source::Server(Mutex::new((shown, Stopwatch::now()))),
+            None => Source::System(system),
+        };
+        let time = Self { source, latest: AtomicI64::new(i64::MIN), behind: AtomicBool::new(false) };
+        time.latest.store(time.now().timestamp(), Ordering::Relaxed);
+        time
+    }
+
+    /// The present instant. That of a server is the one that it has shown last, and the time that has passed since.
+    pub(super) fn now(&self) -> Instant {
+        match &self.source {
+            Source::System(clock) => clock(),
+            Source::Server(shown) => {
+                let (shown, since) = *shown.lock().unwrap_or_else(PoisonError::into_inner);
+                let passed = TimeDelta::from_std(since.elapsed()).unwrap_or_default();
+                shown.checked_add_signed(TimeDelta::seconds(passed.num_seconds())).unwrap_or(shown)
+            }
+        }
+    }
+
+    /// Takes what the clock of the server has shown.
+    pub(super) fn learn(&self, shown: Instant) {
+        if let Source::Server(known) = &self.source {
+            *known.lock().unwrap_or_else(PoisonError::into_inner) = (shown, Stopwatch::now());
+        }
+    }
+
+    /// The present instant, or the one that the server has shown with its answer, and the latest one.
+    pub(super) fn look(&self, shown: Shown) -> (Instant, Instant) {
+        let now = match shown {
+            Some(shown) => {
+                self.learn(shown);
+                shown
+            }
+            None => self.now(),
+        };
+        let latest = self.latest.fetch_max(now.timestamp(), Ordering::Relaxed).max(now.timestamp());
+        let latest =
+            if latest == now.timestamp() { now } else { Instant::from_timestamp(latest, 0).unwrap_or(now) };
+        let behind = is_behind(latest, now);
+        if self.behind.load(Ordering::Relaxed) != behind
+            && self.behind.swap(behind, Ordering::Relaxed) != behind
+            && behind
+        {
+            tracing::warn!(
+                seconds = (latest - now).num_seconds(),
+                "the clock was set back: until it has caught up, expired keys stay expired"
+            );
+        }
+        (now, latest)
+    }
+
+    /// The time of the last decision, without reading the clock.
+    pub(super) fn just_now(&self) -> Instant {
+        Instant::from_timestamp(self.latest.load(Ordering::Relaxed), 0).unwrap_or_else(|| self.look(None).1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Instant {
+        Instant::from_timestamp(seconds, 0).unwrap()
+    }
+
+    #[test]
+    fn the_clock_of_a_server_is_not_that_of_this_system() {
+        let time = Time::new(|| panic!("it was read"), Some(at(1_000)));
+        assert!((at(1_000)..at(1_030)).contains(&time.now()));
+        assert_eq!(time.look(Some(at(5_000))), (at(5_000), at(5_000)));
+        assert!((at(5_000)..at(5_030)).contains(&time.now()));
+        assert_eq!(time.just_now(), at(5_000));
+    }
+
+    #[test]
+    fn it_is_never_earlier_than_it_was() {
+        let time = Time::new(|| panic!("it was read"), Some(at(1_000)));
+        time.look(Some(at(5_000)));
+        assert_eq!(time.look(Some(at(2_000))), (at(2_000), at(5_000)));
+        assert_eq!(time.just_now(), at(5_000));
+        assert_eq!(time.look(Some(at(6_000))), (at(6_000), at(6_000)));
+        let system = Time::new(|| at(700), None);
+        assert_eq!(system.look(None), (at(700), at(700)));
+    }
+}
