@@ -23,6 +23,7 @@
 mod load;
 #[path = "../../tests/support/proxies.rs"]
 mod proxies;
+mod postgres;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
@@ -116,8 +117,10 @@ fn main() {
     if wanted(BURST) {
         table.extend(burst(million.get_or_init(|| Many::keys(MILLION, BURST_KEYS))));
     }
-    println!("\n{HEADING}");
-    for line in table {
+    if !table.is_empty() {
+        println!("\n{HEADING}");
+    }
+    for line in table.into_iter().chain(postgres::rows(wanted)) {
         println!("{line}");
     }
     println!("\n{HEADING_OF_PROXIES}");

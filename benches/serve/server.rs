@@ -18,6 +18,7 @@ use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 
 use crate::support;
+use crate::support::postgres::Access;
 
 /// Set in the process of the empty handler, and of the API behind the proxies, to what it is.
 const BARE: &str = "KEYDESK_BENCH_BARE";
@@ -84,6 +85,14 @@ impl Server {
     pub fn keydesk(database: &Path) -> Self {
         let mut command = support::keydesk(database);
         command.args(["serve", "--listen", "127.0.0.1:0", "--trusted-proxy", "127.0.0.1"]);
+        Self::start(command)
+    }
+
+    /// On the database of a URL.
+    pub fn keydesk_at(url: &str, access: &Access) -> Self {
+        let mut command = support::keydesk(Path::new("/nonexistent/keydesk.db"));
+        command.env("KEYDESK_DB", url).env("PGPASSFILE", access.pass_file());
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
         Self::start(command)
     }
 

@@ -1,5 +1,34 @@
 //! Databases with many keys, made fast.
 
+/// The servers of the tests.
+#[path = "../../tests/support/keeper.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "a benchmark uses a part of it")]
+pub mod keeper;
+#[path = "../../tests/support/postgres/mod.rs"]
+#[allow(
+    dead_code,
+    clippy::expect_used,
+    clippy::format_push_string,
+    clippy::panic,
+    reason = "a benchmark uses a part of it"
+)]
+pub mod postgres;
+#[path = "../../tests/support/relay.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "a benchmark uses a part of it")]
+pub mod relay;
+#[path = "../../tests/support/steps.rs"]
+mod steps;
+pub mod home {
+    /// The exit code and the output of a command.
+    #[derive(Debug)]
+    pub struct CommandOutput {
+        pub code: i32,
+        pub out: String,
+        pub err: String,
+    }
+}
+pub use steps::{have, until};
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -51,6 +51,9 @@ const STOPPING: Duration = Duration::from_secs(1);
 /// How long stopping tries again when the database is locked.
 const STOPPING_LOCKED: Duration = Duration::from_millis(1_600);
 
+/// How long stopping waits for a server.
+const STOPPING_ON_SERVER: Duration = Duration::from_millis(1_600);
+
 #[derive(Debug, Default)]
 struct Waiting {
     counts: Counts,
@@ -94,6 +97,7 @@ pub(super) struct Recorder {
     /// See [`Self::known_until`].
     known_until: Arc<AtomicI64>,
     thread: Option<JoinHandle<()>>,
+    is_on_server: bool,
 }
 
 impl Recorder {
@@ -127,7 +131,7 @@ impl Recorder {
         let theirs = Arc::clone(&shared);
         let thread =
             std::thread::Builder::new().name("recorder".into()).spawn(move || thread.run(&theirs)).ok();
-        Self { shared, known_until, thread }
+        Self { shared, known_until, thread, is_on_server: location.file().is_none() }
     }
 
     /// The instant, in seconds, before which all use in this process is recorded, where the database does not say it.
@@ -152,9 +156,17 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         self.shared.lock().stop = true;
         self.shared.stopping.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        let Some(thread) = self.thread.take() else { return };
+        // A server that does not answer must not delay the end.
+        let since = Stopwatch::now();
+        while self.is_on_server && !thread.is_finished() {
+            if since.elapsed() >= STOPPING_ON_SERVER {
+                tracing::warn!("use was lost: the database does not answer");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
+        let _ = thread.join();
     }
 }
 

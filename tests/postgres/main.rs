@@ -13,3 +13,4 @@ mod schema;
 mod servers;
 mod standbys;
 mod two_sessions;
+mod verification;
