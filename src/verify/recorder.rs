@@ -54,6 +54,10 @@ const STOPPING_LOCKED: Duration = Duration::from_millis(1_600);
 /// How long stopping waits for a server.
 const STOPPING_ON_SERVER: Duration = Duration::from_millis(1_600);
 
+/// The same for a server that has not answered for a while.
+const GIVING_UP: Duration = Duration::from_millis(400);
+const SILENT: Duration = Duration::from_millis(700);
+
 #[derive(Debug, Default)]
 struct Waiting {
     counts: Counts,
@@ -97,7 +101,7 @@ pub(super) struct Recorder {
     /// See [`Self::known_until`].
     known_until: Arc<AtomicI64>,
     thread: Option<JoinHandle<()>>,
-    is_on_server: bool,
+    time: Arc<Time>,
 }
 
 impl Recorder {
@@ -115,7 +119,7 @@ impl Recorder {
         }
         let thread = Thread {
             location: location.clone(),
-            time,
+            time: Arc::clone(&time),
             continuity,
             lookup,
             writer,
@@ -131,7 +135,7 @@ impl Recorder {
         let theirs = Arc::clone(&shared);
         let thread =
             std::thread::Builder::new().name("recorder".into()).spawn(move || thread.run(&theirs)).ok();
-        Self { shared, known_until, thread, is_on_server: location.file().is_none() }
+        Self { shared, known_until, thread, time }
     }
 
     /// The instant, in seconds, before which all use in this process is recorded, where the database does not say it.
@@ -159,8 +163,12 @@ impl Drop for Recorder {
         let Some(thread) = self.thread.take() else { return };
         // A server that does not answer must not delay the end.
         let since = Stopwatch::now();
-        while self.is_on_server && !thread.is_finished() {
-            if since.elapsed() >= STOPPING_ON_SERVER {
+        while let Some(silence) = self.time.silence() {
+            let limit = if silence > SILENT { GIVING_UP } else { STOPPING_ON_SERVER };
+            if thread.is_finished() {
+                break;
+            }
+            if since.elapsed() >= limit {
                 tracing::warn!("use was lost: the database does not answer");
                 return;
             }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant as Stopwatch;
+use std::time::{Duration, Instant as Stopwatch};
 
 use chrono::TimeDelta;
 
@@ -48,6 +48,14 @@ impl Time {
                 let passed = TimeDelta::from_std(since.elapsed()).unwrap_or_default();
                 shown.checked_add_signed(TimeDelta::seconds(passed.num_seconds())).unwrap_or(shown)
             }
+        }
+    }
+
+    /// How long a server has not shown its clock, which each answer does.
+    pub(super) fn silence(&self) -> Option<Duration> {
+        match &self.source {
+            Source::System(_) => None,
+            Source::Server(shown) => Some(shown.lock().unwrap_or_else(PoisonError::into_inner).1.elapsed()),
         }
     }
 
