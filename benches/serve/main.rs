@@ -21,9 +21,9 @@
 )]
 
 mod load;
+mod postgres;
 #[path = "../../tests/support/proxies.rs"]
 mod proxies;
-mod postgres;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;

@@ -61,11 +61,8 @@ pub(super) enum Deciding {
 impl Batch {
     /// A queue in front of a verifier that does not wait itself for a file.
     pub(super) fn new(verifier: Verifier) -> Arc<Self> {
-        let wake = if verifier.is_on_server() {
-            Wake::Thread(Condvar::new())
-        } else {
-            Wake::Task(Notify::new())
-        };
+        let wake =
+            if verifier.is_on_server() { Wake::Thread(Condvar::new()) } else { Wake::Task(Notify::new()) };
         Arc::new(Self { verifier, waiting: Mutex::default(), wake })
     }
 

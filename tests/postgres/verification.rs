@@ -112,7 +112,10 @@ impl<'a> Setup<'a> {
         );
         let mut command = Command::new(KEYDESK);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("HOME", "/nonexistent").env("KEYDESK_DB", url).env("PGPASSFILE", Access::get().pass_file());
+        command
+            .env("HOME", "/nonexistent")
+            .env("KEYDESK_DB", url)
+            .env("PGPASSFILE", Access::get().pass_file());
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         command
     }
@@ -171,11 +174,16 @@ fn every_reason_is_found_and_valid_keys_are_accepted() {
     let verifier = setup.verifier().without_recording();
     let verify = |key: &Key| reason(&verifier.verify(&key.secret, None).unwrap());
     assert_eq!(verify(&valid), None);
-    let Decision::Accepted(accepted) = verifier.verify(&valid.secret, Some("SHOP")).unwrap() else { panic!() };
+    let Decision::Accepted(accepted) = verifier.verify(&valid.secret, Some("SHOP")).unwrap() else {
+        panic!()
+    };
     assert_eq!((accepted.name.as_str(), accepted.application.as_str()), ("A", "Shop"));
     assert_eq!((accepted.id.to_string(), accepted.platform.as_deref()), (valid.id.clone(), Some("braze")));
     assert_eq!((accepted.expires.timestamp(), accepted.key_type), (NEVER, KeyType::Production));
-    assert_eq!(reason(&verifier.verify(&valid.secret, Some("Store")).unwrap()), Some(Reason::WrongApplication));
+    assert_eq!(
+        reason(&verifier.verify(&valid.secret, Some("Store")).unwrap()),
+        Some(Reason::WrongApplication)
+    );
     assert_eq!(verify(&expired), Some(Reason::Expired));
     assert_eq!(verify(&disabled), Some(Reason::Disabled));
     assert_eq!(verify(&back), None);
@@ -370,7 +378,8 @@ fn a_database_that_was_moved_or_is_not_in_use_yet_accepts_nothing() {
     setup.database.psql_as_ana("UPDATE database SET status = 'arriving'");
     let error = verifier.verify(&key.secret, None).unwrap_err().to_string();
     assert!(error.contains("is still in use"), "{error}");
-    let moved = "UPDATE database SET status = 'moved', moved = 5, moved_to = 'postgres://db.internal/keydesk'";
+    let moved =
+        "UPDATE database SET status = 'moved', moved = 5, moved_to = 'postgres://db.internal/keydesk'";
     setup.database.psql_as_ana(moved);
     let error = verifier.verify(&key.secret, None).unwrap_err().to_string();
     assert!(error.ends_with("was moved to postgres://db.internal/keydesk"), "{error}");

@@ -186,9 +186,7 @@ impl Answer {
                 return Ok(has);
             };
             match (found.row.compare(hash), found.place.and_then(|place| self.rows.get(place))) {
-                (Match::Key, Some(row)) => {
-                    Ok(Row::Postgres(row).get::<Option<i64>>(13)?.is_some() || has)
-                }
+                (Match::Key, Some(row)) => Ok(Row::Postgres(row).get::<Option<i64>>(13)?.is_some() || has),
                 _ => Ok(has),
             }
         })

@@ -114,7 +114,11 @@ impl Lookup {
         Ok(facts.clock)
     }
 
-    pub(in crate::store) fn counts(&mut self, now: Instant, soon: TimeDelta) -> Result<KeyCounts, StoreError> {
+    pub(in crate::store) fn counts(
+        &mut self,
+        now: Instant,
+        soon: TimeDelta,
+    ) -> Result<KeyCounts, StoreError> {
         self.count(|r| key_counts::by_state(r, now, soon))
     }
 
@@ -122,15 +126,24 @@ impl Lookup {
         self.count(key_counts::canaries_used)
     }
 
-    fn count<T>(&mut self, count: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn count<T>(
+        &mut self,
+        count: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let until = Stopwatch::now() + COUNTING;
-        let connection = self.link.connection(until).map_err(|fault| fault.during("connecting", &self.url))?;
+        let connection =
+            self.link.connection(until).map_err(|fault| fault.during("connecting", &self.url))?;
         connection.set_patience(until.saturating_duration_since(Stopwatch::now()));
         count(&Reader::postgres(connection, &self.url))
     }
 
     /// Asks for keys, over a new connection where the present one has ended.
-    fn ask(&mut self, scope: Scope, ids: Vec<KeyId>, until: Stopwatch) -> Result<(Facts, Answer), StoreError> {
+    fn ask(
+        &mut self,
+        scope: Scope,
+        ids: Vec<KeyId>,
+        until: Stopwatch,
+    ) -> Result<(Facts, Answer), StoreError> {
         self.confirm()?;
         // Read first: what another thread has read before, this statement sees too.
         let known = self.continuity.head();
@@ -177,7 +190,12 @@ impl Lookup {
     }
 
     /// Rejects what is not the database that was opened, with all that was read before.
-    fn check(&mut self, facts: &Facts, known: Option<Head>, entry: Option<ChainHash>) -> Result<(), StoreError> {
+    fn check(
+        &mut self,
+        facts: &Facts,
+        known: Option<Head>,
+        entry: Option<ChainHash>,
+    ) -> Result<(), StoreError> {
         if facts.is_in_recovery {
             // The next connection is to the primary.
             self.link.close();
@@ -199,7 +217,8 @@ impl Lookup {
                 return Err(StoreError::MovedTo { database, to });
             }
             _ => {
-                let fault = Fault::new(FaultKind::Unavailable, "the database that it is copied from is still in use");
+                let fault =
+                    Fault::new(FaultKind::Unavailable, "the database that it is copied from is still in use");
                 return Err(fault.during(WHAT, &self.url));
             }
         }
