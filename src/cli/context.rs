@@ -14,7 +14,7 @@ use crate::desk::{Desk, DeskError, Session, Who};
 use crate::domain::Instant;
 use crate::domain::expiry;
 use crate::domain::location::Location;
-use crate::domain::user::Caller;
+use crate::domain::user::{Account, Caller};
 use crate::host::clock::Zone;
 use crate::host::entropy::SystemEntropy;
 use crate::host::files::ConfigExposure;
@@ -133,7 +133,7 @@ impl Context {
     /// The same for a command that looks for changes made outside keydesk, and therefore reads a changed schema too.
     pub(crate) fn desk_to_verify(&self) -> Result<Desk, StoreError> {
         match self.desk_without_known_head() {
-            Err(StoreError::AlteredSchema { .. }) => Ok(self.desk_on(Store::open_read_only(&self.database)?)),
+            Err(StoreError::AlteredSchema { .. }) => self.desk_on(Store::open_read_only(&self.database)?),
             opened => opened,
         }
     }
@@ -143,19 +143,21 @@ impl Context {
             Urgency::Normal => Store::open_existing(&self.database, &mut SystemEntropy)?,
             Urgency::Revoking => Store::open_to_revoke(&self.database, &mut SystemEntropy)?,
         };
-        Ok(self.warned(self.desk_on(store)))
+        Ok(self.warned(self.desk_on(store)?))
     }
 
     /// Opens the database, or creates it.
     pub(crate) fn desk_or_new(&self) -> Result<Desk, CommandError> {
         let store = Store::open(&self.database, &mut SystemEntropy)?;
         log::create();
-        Ok(self.warned(self.desk_on(store)))
+        Ok(self.warned(self.desk_on(store)?))
     }
 
-    pub(crate) fn desk_on(&self, store: Store) -> Desk {
-        Desk::new(store, identity::caller(), self.known_heads.clone(), Box::new(SystemEntropy))
-            .with_max_lifetime(self.settings.max_lifetime)
+    /// Works with an open database, as the user of this process or as the role of its session.
+    pub(crate) fn desk_on(&self, store: Store) -> Result<Desk, StoreError> {
+        let caller = store.database_caller()?.unwrap_or_else(identity::caller);
+        Ok(Desk::new(store, caller, self.known_heads.clone(), Box::new(SystemEntropy))
+            .with_max_lifetime(self.settings.max_lifetime))
     }
 
     fn warned(&self, desk: Desk) -> Desk {
@@ -191,7 +193,7 @@ impl Context {
     pub(crate) fn desk_to_change(&self, urgency: Urgency) -> Result<Desk, CommandError> {
         let desk = self.desk_for(urgency)?;
         let who = desk.who()?;
-        if let Some(reason) = who.read_only(&desk.caller().login) {
+        if let Some(reason) = who.read_only(&desk.caller().login, desk.account()) {
             return Err(DeskError::from(reason).into());
         }
         if who == Who::NotSetUp {
@@ -237,7 +239,7 @@ impl Context {
 
     /// Prints a notice for a user who is bound to root.
     pub(crate) fn notice_root(&self, login: &Caller) {
-        if let Some(notice) = identity::notice(login) {
+        if let (Account::Login, Some(notice)) = (self.database.account(), identity::notice(login)) {
             self.output.warn(notice);
         }
     }

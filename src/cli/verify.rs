@@ -84,8 +84,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     match decision {
         Decision::Accepted(accepted) => {
             // A restored backup can contain keys that were deleted: warn of them.
-            if let Ok(store) = Store::open_existing(&context.database, &mut SystemEntropy) {
-                context.check_known_head(&mut context.desk_on(store));
+            let opened = Store::open_existing(&context.database, &mut SystemEntropy);
+            if let Ok(mut desk) = opened.and_then(|store| context.desk_on(store)) {
+                context.check_known_head(&mut desk);
             }
             print_valid(context, &accepted)
         }

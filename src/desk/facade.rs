@@ -13,9 +13,9 @@ use crate::domain::application::Scope;
 use crate::domain::audit::ChainHead;
 use crate::domain::clock;
 use crate::domain::token::Entropy;
-use crate::domain::user::Caller;
+use crate::domain::user::{Account, Caller};
 use crate::host::identity;
-use crate::store::{Reader, Store, StoreError, applications, audit, open};
+use crate::store::{Reader, Store, StoreError, applications, audit, open, roles};
 
 /// How long marking what has ended waits for another session.
 const SETTLING: Duration = Duration::from_millis(100);
@@ -63,6 +63,23 @@ impl Desk {
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// Returns what the users of the database sign in with.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        self.store.location().account()
+    }
+
+    /// Returns the user ID of a login of this system, or the OID of a role of the server, where it exists.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn uid_of(&self, login: &str) -> Result<Option<u32>, StoreError> {
+        match self.account() {
+            Account::Login => Ok(identity::uid_of(login)),
+            Account::Role => Ok(self.store.read(roles::that_log_in)?.get(login).copied()),
+        }
     }
 
     /// Carries out an operation, and makes the head after it the known one: otherwise a restored backup could undo the
@@ -129,6 +146,14 @@ impl Desk {
         std::mem::take(&mut self.unreported)
     }
 
+    /// Returns the notice for a caller who is root; none on a server, which does not know the users of systems.
+    fn notice(&self) -> Option<&'static str> {
+        match self.account() {
+            Account::Login => identity::notice(&self.caller),
+            Account::Role => None,
+        }
+    }
+
     /// Accepts the audit log as it is: its head becomes the known one.
     ///
     /// # Errors
@@ -172,12 +197,16 @@ impl Desk {
             Ok(SessionInfo {
                 who,
                 login: self.caller.login.clone(),
+                account: self.account(),
                 scope: reads::scope_to_show(&applications, named, scope),
                 attention: Attention::read(r, &applications, soon, now)?,
                 applications,
                 warnings: warnings(&self.store, r, now)?,
-                notice: identity::notice(&self.caller),
-                suggested_email: identity::suggested_email(&self.caller),
+                notice: self.notice(),
+                suggested_email: identity::suggested_email(&match self.account() {
+                    Account::Login => self.caller.clone(),
+                    Account::Role => identity::caller(),
+                }),
             })
         })
     }

@@ -6,7 +6,7 @@ use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::commitment::{Commitment, Salt, UserFacts, draw_salt};
 use crate::domain::user::{Email, User, UserId, UserStatus};
 use crate::store::users::Binding;
-use crate::store::{Reader, Urgency, WriteTx, users};
+use crate::store::{Reader, Urgency, WriteTx, roles, users};
 
 fn existing(r: &Reader<'_>, id: UserId) -> Result<User, DeskError> {
     users::get(r, id)?.ok_or(DeskError::NotFound(Subject::User(id)))
@@ -45,7 +45,7 @@ pub fn add_user(
     })
 }
 
-/// Reports which users can sign in on this system.
+/// Reports which users of a file can sign in on this system. The users of a server are not asked for: it knows its roles.
 pub type CanSignIn<'a> = &'a dyn Fn(&User) -> bool;
 
 /// Makes a user read-only. Their keys work until they expire.
@@ -88,6 +88,11 @@ fn as_seen(r: &Reader<'_>, id: UserId, version: i64) -> Result<User, DeskError> 
 
 /// Returns an error unless an active user other than `id` can sign in.
 pub fn refuse_last_user(r: &Reader<'_>, id: UserId, can_sign_in: CanSignIn<'_>) -> Result<(), DeskError> {
+    let roles = if r.is_on_server() { Some(roles::that_log_in(r)?) } else { None };
+    let can_sign_in = |user: &User| match &roles {
+        Some(roles) => user.login.as_ref().is_some_and(|login| roles.contains_key(login)),
+        None => can_sign_in(user),
+    };
     let remains = |user: &User| user.id != id && user.status == UserStatus::Active && can_sign_in(user);
     if users::all(r)?.iter().any(remains) { Ok(()) } else { Err(DeskError::LastActiveUser) }
 }

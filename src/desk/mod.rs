@@ -54,7 +54,7 @@ pub use rotate_key::{
     BegunRotation, Ending, Rotated, begin_rotation, finish_rotation, rotate_keys, withdraw_successor,
 };
 pub use selection::{Batch, KeyAction, Selection, Skip, Skipped, on_unchanged, selection};
-pub use set_up::{SetUp, Who, set_up, who};
+pub use set_up::{SetUp, Who, set_up, set_up_for, who};
 pub use sources::{Moved, UsedSource};
 
 use chrono::TimeDelta;
@@ -70,7 +70,7 @@ use rotate_key::refuse_replaced;
 /// What an operation works with.
 pub struct Session<'a> {
     pub store: &'a mut Store,
-    /// The operating system user who runs keydesk.
+    /// Who runs keydesk: an operating system user, or a role of the server.
     pub caller: &'a Caller,
     pub now: Instant,
     pub entropy: &'a mut dyn Entropy,

@@ -11,12 +11,12 @@ use crate::domain::audit_filter::AuditFilter;
 use crate::domain::key::{Key, KeyId, Tombstone};
 use crate::domain::source::AllowedSources;
 use crate::domain::text::{Name, fold};
-use crate::domain::user::{User, UserId};
+use crate::domain::user::{Account, User, UserId};
 use crate::host::clock::Zone;
 use crate::host::identity;
 use crate::store::audit::{self, AuditRow};
 use crate::store::usage::{self, Refused, Source, SourceAddress};
-use crate::store::{Anchor, Reader, StoreError, Window, keys, users};
+use crate::store::{Anchor, Reader, StoreError, Window, keys, roles, users};
 
 /// A key with its use.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl KeyDetails {
 #[derive(Clone, Debug)]
 pub struct UserDetails {
     pub user: User,
-    /// Whether their login exists on this system.
+    /// Whether their login exists on this system, or their role on the server.
     pub can_sign_in: bool,
     /// The last entry of the audit log by or about them.
     pub last_change: Option<AuditRow>,
@@ -72,8 +72,10 @@ pub struct Remains {
 #[derive(Clone, Debug)]
 pub struct SessionInfo {
     pub who: Who,
-    /// The login name of the caller.
+    /// The login name of the caller, or their role.
     pub login: String,
+    /// What the users of the database sign in with.
+    pub account: Account,
     /// The Application whose keys are shown, or all; none while there is none.
     pub scope: Option<Scope>,
     /// All Applications, by name.
@@ -146,7 +148,11 @@ pub fn user_details(r: &Reader<'_>, id: UserId) -> Result<Option<UserDetails>, S
     let filter = AuditFilter { user_id: Some(id), ..AuditFilter::default() };
     let last = Window { anchor: Anchor::First, before: 0, after: 1 };
     let last_change = audit::page(r, &filter, &last)?.rows.into_iter().next();
-    Ok(Some(UserDetails { can_sign_in: identity::can_sign_in(&user), user, last_change }))
+    let can_sign_in = match &user.login {
+        Some(login) if r.is_on_server() => roles::that_log_in(r)?.contains_key(login),
+        _ => !r.is_on_server() && identity::can_sign_in(&user),
+    };
+    Ok(Some(UserDetails { can_sign_in, user, last_change }))
 }
 
 /// Reads what remains of a deleted key; none when no such key was deleted.

@@ -6,7 +6,7 @@ use crate::domain::audit::{AuditAction, Change};
 use crate::domain::commitment::draw_salt;
 use crate::domain::text::Name;
 use crate::domain::token::Prefix;
-use crate::domain::user::{Caller, Email, User, UserId, UserStatus};
+use crate::domain::user::{Account, Caller, Email, User, UserId, UserStatus};
 use crate::store::users::Binding;
 use crate::store::{NotAllowed, Store, StoreError, applications, database, users};
 
@@ -32,6 +32,21 @@ pub fn set_up(
     application: &Name,
     prefix: Option<&Prefix>,
 ) -> Result<SetUp, DeskError> {
+    let caller = session.caller;
+    set_up_for(session, caller, email, application, prefix)
+}
+
+/// The same for a first user who is bound to another login than the caller's.
+///
+/// # Errors
+/// As [`set_up`].
+pub fn set_up_for(
+    session: &mut Session<'_>,
+    first: &Caller,
+    email: &Email,
+    application: &Name,
+    prefix: Option<&Prefix>,
+) -> Result<SetUp, DeskError> {
     let (caller, now) = (session.caller, session.now);
     let salt = draw_salt(session.entropy)?;
     session.store.bootstrap(caller, now, |tx| {
@@ -45,12 +60,15 @@ pub fn set_up(
                 None => applications::first(tx)?,
             };
             let application = here.ok_or(DeskError::NoApplication)?;
-            let user = users::of_caller(tx, caller)?;
+            let user = match users::of_caller(tx, caller)? {
+                Some(user) => Some(user),
+                None => users::of_caller(tx, first)?,
+            };
             return Ok((SetUp { user, application, prefix: current, already: true }, vec![]));
         }
         let prefix = prefix.cloned().unwrap_or_default();
         database::set_prefix(tx, &prefix)?;
-        let binding = Binding { login: Some(&caller.login), uid: Some(caller.uid) };
+        let binding = Binding { login: Some(&first.login), uid: Some(first.uid) };
         let (user, record) = manage_users::add(tx, AuditAction::SetUp, email, binding, &salt, now)?;
         let first = record.change(Change::to("prefix", prefix.as_str()));
         let (application, second) = manage_applications::add(tx, application, now)?;
@@ -79,11 +97,11 @@ impl Who {
 
     /// Returns why the caller with this login is read-only; none when they are not.
     #[must_use]
-    pub fn read_only(&self, login: &str) -> Option<NotAllowed> {
+    pub fn read_only(&self, login: &str, account: Account) -> Option<NotAllowed> {
         match self {
             Self::NotSetUp | Self::Active(_) => None,
             Self::Disabled(user) => Some(NotAllowed::of(user)),
-            Self::Unknown => Some(NotAllowed::Unknown { login: login.to_owned() }),
+            Self::Unknown => Some(NotAllowed::Unknown { login: login.to_owned(), account }),
         }
     }
 }

@@ -50,8 +50,8 @@ pub fn you(is_you: bool) -> &'static str {
 #[must_use]
 pub fn read_only(reason: &NotAllowed) -> String {
     let who = match reason {
-        NotAllowed::Unknown { login } => {
-            format!("the login {} belongs to no user of this database", inert(login))
+        NotAllowed::Unknown { login, account } => {
+            format!("the {account} {} belongs to no user of this database", inert(login))
         }
         NotAllowed::Disabled { email } => format!("the user {} is disabled", inert(email)),
     };
@@ -62,7 +62,7 @@ pub fn read_only(reason: &NotAllowed) -> String {
 #[must_use]
 pub fn how_to_get_access(reason: &NotAllowed) -> String {
     match reason {
-        NotAllowed::Unknown { login } => {
+        NotAllowed::Unknown { login, .. } => {
             format!("Ask an active user to run: keydesk users add YOU@EXAMPLE.COM --login {}", inert(login))
         }
         NotAllowed::Disabled { email } => {

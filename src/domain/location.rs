@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::postgres_url::{PostgresUrl, UrlError};
 use super::text::inert;
+use super::user::Account;
 
 /// The place of a database, as `--db` and `KEYDESK_DB` name it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +38,15 @@ impl Location {
         match self {
             Self::File(path) => Some(path),
             Self::Postgres(_) => None,
+        }
+    }
+
+    /// What the users of the database sign in with.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        match self {
+            Self::File(_) => Account::Login,
+            Self::Postgres(_) => Account::Role,
         }
     }
 

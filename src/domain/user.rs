@@ -50,9 +50,9 @@ pub struct User {
     pub id: UserId,
     /// None once the user is deleted.
     pub email: Option<Email>,
-    /// The login name at the operating system that the user is bound to.
+    /// The login name at the operating system, or the role of the server, that the user is bound to.
     pub login: Option<String>,
-    /// The user ID of that login.
+    /// The user ID of that login, or the OID of that role.
     pub uid: Option<u32>,
     pub status: UserStatus,
     pub created: Instant,
@@ -62,12 +62,33 @@ pub struct User {
     pub version: i64,
 }
 
-/// The operating system user of this process.
+/// What a login is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub enum Account {
+    /// Of the operating system: who works with a file.
+    Login,
+    /// Of a server: who works with its databases.
+    Role,
+}
+
+impl Account {
+    /// The place in which a login exists.
+    #[must_use]
+    pub fn place(self) -> &'static str {
+        match self {
+            Self::Login => "this system",
+            Self::Role => "the server",
+        }
+    }
+}
+
+/// Who works with a database: the operating system user of this process, or the role of the session on a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// `getuid()`; for root, the user ID of the login session where the kernel knows it.
+    /// `getuid()`; for root, the user ID of the login session where the kernel knows it. The OID of a role.
     pub uid: u32,
-    /// The login name of that user ID.
+    /// The login name of that user ID, or the name of the role.
     pub login: String,
 }
 

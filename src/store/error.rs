@@ -11,7 +11,7 @@ use crate::domain::clock::{self, ClockError};
 use crate::domain::location::Location;
 use crate::domain::postgres_url::UrlError;
 use crate::domain::token::EntropyError;
-use crate::domain::user::User;
+use crate::domain::user::{Account, User};
 use crate::host::{files, size_limit};
 
 /// The database could not do what was asked.
@@ -206,6 +206,13 @@ impl StoreError {
         })
     }
 
+    /// Whether the role of the session may not do it.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub(crate) fn lacks_rights(&self) -> bool {
+        matches!(self, Self::Server(error) if error.lacks_rights())
+    }
+
     /// Whether a newer request has replaced this one. Such an error is not reported.
     #[must_use]
     pub(crate) fn is_interrupted(&self) -> bool {
@@ -292,6 +299,7 @@ pub enum NotAllowed {
     /// No user is bound to this login.
     Unknown {
         login: String,
+        account: Account,
     },
     Disabled {
         email: String,

@@ -24,6 +24,8 @@ mod page;
 mod postgres;
 mod reader;
 pub mod recording;
+#[cfg(feature = "app")]
+pub mod roles;
 mod row;
 mod schema;
 mod schema_difference;
@@ -286,11 +288,12 @@ impl Store {
     where
         E: From<StoreError> + From<NotAllowed> + IsFull,
     {
+        let account = self.location.account();
         let actor = |reader: &Reader<'_>| -> Result<UserId, E> {
             match users::of_caller(reader, caller)? {
                 Some(user) if user.status == UserStatus::Active => Ok(user.id),
                 Some(user) => Err(NotAllowed::of(&user).into()),
-                None => Err(NotAllowed::Unknown { login: caller.login.clone() }.into()),
+                None => Err(NotAllowed::Unknown { login: caller.login.clone(), account }.into()),
             }
         };
         let result = self.transact(caller, now, &actor, &mut f);

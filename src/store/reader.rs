@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether the database is on a server, where several hosts share it.
-    pub(super) fn is_on_server(&self) -> bool {
+    pub(crate) fn is_on_server(&self) -> bool {
         match self.engine {
             Engine::Sqlite { .. } => false,
             #[cfg(feature = "postgres")]

@@ -156,7 +156,7 @@ impl Effects {
                 Outcome::ApplicationDeleted(name, deleted)
             }
             Operation::AddUser(email, login) => {
-                let uid = login.as_deref().and_then(identity::uid_of);
+                let uid = login.as_deref().map(|login| desk.uid_of(login)).transpose()?.flatten();
                 Outcome::UserAdded(
                     desk.perform(now, |session| desk::add_user(session, &email, login.as_deref(), uid))?,
                 )

@@ -11,7 +11,7 @@ use crate::domain::Instant;
 use crate::domain::clock;
 use crate::domain::location::Location;
 use crate::domain::text::inert;
-use crate::domain::user::{Caller, User, UserStatus};
+use crate::domain::user::{Account, Caller, User, UserStatus};
 use crate::host::identity;
 use crate::host::known_head_files::KnownHeadFiles;
 use crate::store::audit;
@@ -22,17 +22,27 @@ use crate::store::{Reader, Store, StoreError, migrate, open, users};
 /// What the checks read from.
 pub(super) trait Readable {
     fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError>;
+
+    fn account(&self) -> Account;
 }
 
 impl Readable for Inspection {
     fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.read(f)
     }
+
+    fn account(&self) -> Account {
+        Account::Login
+    }
 }
 
 impl Readable for Store {
     fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.read(f)
+    }
+
+    fn account(&self) -> Account {
+        self.location().account()
     }
 }
 
@@ -180,13 +190,13 @@ pub(super) fn people(database: &impl Readable, caller: &Caller) -> Vec<Finding> 
     match found {
         Err(error) => vec![Finding::new("users", failed(&error))],
         Ok((user, active)) => vec![
-            Finding::new("caller", you(&inert(&caller.login), user.as_ref(), active)),
+            Finding::new("caller", you(&inert(&caller.login), database.account(), user.as_ref(), active)),
             Finding::new("users", number_of_users(active)),
         ],
     }
 }
 
-fn you(login: &str, user: Option<&User>, active: u64) -> Outcome {
+fn you(login: &str, account: Account, user: Option<&User>, active: u64) -> Outcome {
     if active == 0 {
         return Outcome::fault(
             "no active user: no one can change anything",
@@ -195,13 +205,13 @@ fn you(login: &str, user: Option<&User>, active: u64) -> Outcome {
     }
     let Some(user) = user else {
         return Outcome::fault(
-            format!("the login {login} belongs to no user and has read-only access"),
+            format!("the {account} {login} belongs to no user and has read-only access"),
             format!("Ask an active user to run: keydesk users add YOU@EXAMPLE.COM --login {login}"),
         );
     };
     let email = user.email.as_ref().map(|email| inert(email.as_str())).unwrap_or_default();
     match user.status {
-        UserStatus::Active => Outcome::good(format!("the login {login} is {email}, an active user")),
+        UserStatus::Active => Outcome::good(format!("the {account} {login} is {email}, an active user")),
         UserStatus::Disabled | UserStatus::Deleted => Outcome::fault(
             format!("{email} is disabled and has read-only access"),
             format!("Ask an active user to run: keydesk users enable {email}"),

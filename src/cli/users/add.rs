@@ -8,7 +8,6 @@ use crate::cli::output::documents::UserDocument;
 use crate::desk;
 use crate::domain::text::inert;
 use crate::domain::user::{Caller, Email};
-use crate::host::identity;
 use crate::store::Urgency;
 
 const EXAMPLES: Examples = Examples(&[
@@ -22,7 +21,7 @@ const EXAMPLES: Examples = Examples(&[
 pub(crate) struct Args {
     /// Their email
     email: String,
-    /// Their login on this system: anyone who uses it acts as this user
+    /// Their login on this system, or their role on a PostgreSQL server: anyone who uses it acts as this user
     #[arg(long, value_name = "LOGIN")]
     login: Option<String>,
 }
@@ -31,21 +30,23 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let email = Email::parse(&args.email)?;
     let login = args.login.as_deref().map(str::trim).filter(|login| !login.is_empty());
     let mut desk = context.desk_to_change(Urgency::Normal)?;
-    let uid = login.and_then(identity::uid_of);
+    let uid = login.map(|login| desk.uid_of(login)).transpose()?.flatten();
+    let account = desk.account();
     let user = context.change(&mut desk, |session| desk::add_user(session, &email, login, uid))?;
     match (login, uid) {
         (Some(login), Some(uid)) => {
-            context.output.say(&format!("User {email} added, bound to the login {} ({uid}).", inert(login)));
+            context.output.say(&format!("User {email} added, bound to the {account} {} ({uid}).", inert(login)));
             context.notice_root(&Caller { uid, login: login.to_owned() });
         }
         (Some(login), None) => {
-            context.output.say(&format!("User {email} added, bound to the login {}.", inert(login)));
+            context.output.say(&format!("User {email} added, bound to the {account} {}.", inert(login)));
             context.output.warn(&format!(
-                "the login {login} does not exist on this system: anyone who later gets it will act as this user"
+                "the {account} {login} does not exist on {}: anyone who later gets it will act as this user",
+                account.place()
             ));
         }
         (None, _) => context.output.say(&format!(
-            "User {email} added without a login. They cannot make changes until they have one."
+            "User {email} added without a {account}. They cannot make changes until they have one."
         )),
     }
     context.output.if_json(&UserDocument::from(&user))

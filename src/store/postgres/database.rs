@@ -234,7 +234,7 @@ impl Database {
     }
 
     /// The connection, or a new one where it was lost.
-    fn connection(&self) -> Result<Ref<'_, Connection>, StoreError> {
+    pub(super) fn connection(&self) -> Result<Ref<'_, Connection>, StoreError> {
         if self.connection.borrow().is_closed() {
             let new = connect(&self.url)?;
             if identity(&new, &self.url)? != self.identity {

@@ -278,6 +278,11 @@ impl ServerError {
         self.fault.kind
     }
 
+    /// Whether the role may not do it.
+    pub(crate) fn lacks_rights(&self) -> bool {
+        self.fault.kind == FaultKind::NoRights
+    }
+
     /// The stable code for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -16,6 +16,8 @@ pub(super) mod migrate;
 mod open;
 mod password_file;
 pub(super) mod recording;
+#[cfg(feature = "app")]
+pub(super) mod roles;
 mod service_file;
 mod settings;
 #[cfg(test)]

@@ -77,9 +77,9 @@ impl App {
 
     fn greet(&mut self, session: &SessionInfo) {
         if session.who == Who::NotSetUp {
-            self.open(Form::set_up(&session.suggested_email, session.notice));
+            self.open(Form::set_up(&session.suggested_email, session.account, session.notice));
         }
-        if let Some(reason) = session.who.read_only(&session.login) {
+        if let Some(reason) = session.who.read_only(&session.login, session.account) {
             let why = capitalized(&text::read_only(&reason));
             self.say(Message::note(format!("{why}. {}.", text::how_to_get_access(&reason))));
         }

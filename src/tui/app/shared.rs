@@ -11,7 +11,7 @@ use crate::desk::known_head::LogMismatch;
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId, Scope};
 use crate::domain::platform::Catalog;
-use crate::domain::user::UserId;
+use crate::domain::user::{Account, UserId};
 use crate::host::clock::Zone;
 
 use super::message::{Message, Tone};
@@ -51,6 +51,11 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// What the users of the database sign in with.
+    pub fn account(&self) -> Account {
+        self.session.as_ref().map_or(Account::Login, |session| session.account)
+    }
+
     pub fn new(environment: Environment, remembered: Remembered, size: (u16, u16), now: Instant) -> Self {
         let (effects, asker) = (Vec::new(), Asker::App);
         Self {

@@ -3,7 +3,7 @@
 use crate::desk::Who;
 use crate::domain::application::Application;
 use crate::domain::text::{Name, capitalized, skeleton};
-use crate::domain::user::Email;
+use crate::domain::user::{Account, Email};
 
 use super::{
     Action, Dialog, Effect, Flow, Load, Operation, Pending, Press, Reply, Shared, Submission, TextField,
@@ -26,21 +26,23 @@ pub struct Form {
 pub enum Purpose {
     /// The first start: the caller's email and the first Application.
     SetUp {
+        /// What the first user is bound to.
+        account: Account,
         /// A warning about the login of the first user.
         notice: Option<&'static str>,
     },
     CreateApplication,
     /// A new name for an Application.
     RenameApplication(Application),
-    AddUser,
+    AddUser(Account),
 }
 
 impl Form {
-    pub fn set_up(suggested_email: &str, notice: Option<&'static str>) -> Self {
+    pub fn set_up(suggested_email: &str, account: Account, notice: Option<&'static str>) -> Self {
         let mut email = TextField::with(Email::MAX_BYTES, suggested_email);
         email.select_all();
         Self::new(
-            Purpose::SetUp { notice },
+            Purpose::SetUp { account, notice },
             vec![("Your email", email), ("First Application", TextField::new(Name::MAX_CHARS))],
         )
     }
@@ -54,11 +56,15 @@ impl Form {
         Self::new(Purpose::RenameApplication(application), vec![("New name", field)])
     }
 
-    pub fn add_user() -> Self {
+    pub fn add_user(account: Account) -> Self {
         let login = TextField::new(64);
+        let label = match account {
+            Account::Login => "Login (optional)",
+            Account::Role => "Role (optional)",
+        };
         Self::new(
-            Purpose::AddUser,
-            vec![("Email", TextField::new(Email::MAX_BYTES)), ("Login (optional)", login)],
+            Purpose::AddUser(account),
+            vec![("Email", TextField::new(Email::MAX_BYTES)), (label, login)],
         )
     }
 
@@ -105,7 +111,7 @@ impl Form {
             Purpose::RenameApplication(application) => {
                 Operation::RenameApplication(application.id, application.version, self.name(0)?)
             }
-            Purpose::AddUser => {
+            Purpose::AddUser(_) => {
                 let login = self.text(1).trim();
                 Operation::AddUser(self.email()?, (!login.is_empty()).then(|| login.to_owned()))
             }

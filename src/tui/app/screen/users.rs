@@ -60,7 +60,7 @@ impl Screen for UsersScreen {
 
     fn act(&mut self, action: Action, shared: &mut Shared) -> Flow {
         if action == Action::Add {
-            return Flow::open(Form::add_user());
+            return Flow::open(Form::add_user(shared.account()));
         }
         let Some(user) = self.list.rows.selected().cloned() else { return Flow::Stay };
         if action == Action::Open {

@@ -1,5 +1,6 @@
 //! Forms.
 
+use crate::domain::user::Account;
 use crate::tui::app::modal::form::{Form, Purpose};
 use crate::tui::view::page::Page;
 use crate::tui::view::text::sentence;
@@ -7,10 +8,12 @@ use crate::tui::view::text::sentence;
 pub(super) fn panel(form: &Form, page: &mut Page<'_>) {
     let theme = page.theme();
     let heading = match &form.purpose {
-        Purpose::SetUp { notice } => {
+        Purpose::SetUp { account, notice } => {
             page.text(
-                "This database is empty. Your email becomes its first user, bound to your login. API keys belong to \
-                 an Application.",
+                &format!(
+                    "This database is empty. Your email becomes its first user, bound to your {account}. API keys \
+                     belong to an Application."
+                ),
                 theme.text,
             );
             if let Some(notice) = notice {
@@ -21,9 +24,16 @@ pub(super) fn panel(form: &Form, page: &mut Page<'_>) {
         }
         Purpose::CreateApplication => "Create Application".to_owned(),
         Purpose::RenameApplication(application) => format!("Rename {}", application.name),
-        Purpose::AddUser => {
+        Purpose::AddUser(account) => {
             page.text(
-                "A user with a login on this machine can sign in here. A user without one cannot.",
+                match account {
+                    Account::Login => {
+                        "A user with a login on this machine can sign in here. A user without one cannot."
+                    }
+                    Account::Role => {
+                        "A user with a role on the server can sign in with it. A user without one cannot."
+                    }
+                },
                 theme.dim,
             );
             page.blank();

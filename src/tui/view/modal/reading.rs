@@ -4,7 +4,7 @@ use ratatui::text::Span;
 
 use crate::config::bindings::Context;
 use crate::domain::text::inert;
-use crate::domain::user::UserStatus;
+use crate::domain::user::{Account, UserStatus};
 use crate::domain::{audit_filter, key_filter, platform};
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
@@ -109,11 +109,16 @@ fn user(app: &App, details: &UserDetails, page: &mut Page<'_>) {
     if user.status != UserStatus::Deleted {
         let login = user.login.as_deref().map_or_else(|| "none".to_owned(), inert);
         let uid = user.uid.map(|uid| format!(" (user ID {uid})")).unwrap_or_default();
-        page.facts(&[("Login", &format!("{login}{uid}"))]);
+        let account = app.shared.account();
+        page.facts(&[(if account == Account::Role { "Role" } else { "Login" }, &format!("{login}{uid}"))]);
         match (details.can_sign_in, user.login.is_some() || user.uid.is_some()) {
-            (true, _) => page.fact("Sign-in", "can sign in on this system", theme.text),
-            (false, true) => page.fact("Sign-in", "this login does not exist on this system", theme.warning),
-            (false, false) => page.fact("Sign-in", "cannot sign in: no login", theme.warning),
+            (true, _) => page.fact("Sign-in", &format!("can sign in on {}", account.place()), theme.text),
+            (false, true) => page.fact(
+                "Sign-in",
+                &format!("this {account} does not exist on {}", account.place()),
+                theme.warning,
+            ),
+            (false, false) => page.fact("Sign-in", &format!("cannot sign in: no {account}"), theme.warning),
         };
     }
     page.facts(&[("Keys created", &user.keys), ("Added", &exact(app, user.created))]);

@@ -1,0 +1,59 @@
+//! The roles of a server of databases.
+
+use std::collections::BTreeMap;
+
+use super::{Engine, Reader, Store, StoreError};
+
+/// The names of the two roles of a database on a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleNames {
+    /// Reads everything and makes changes.
+    pub administrator: String,
+    /// Reads what a verification needs and writes use.
+    pub gateway: String,
+}
+
+/// What there is of the two roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles {
+    pub has_administrator: bool,
+    pub has_gateway: bool,
+    /// Whether both have their rights.
+    pub have_rights: bool,
+}
+
+impl Store {
+    /// Looks up the two roles; none for a file, which has none.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn roles(&self, names: &RoleNames) -> Result<Option<Roles>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(database) => database.roles(names).map(Some),
+        }
+    }
+
+    /// Creates the roles that do not exist, without a password, and grants both their rights. Does nothing for a file.
+    ///
+    /// # Errors
+    /// When this role may not do so; nothing was changed then.
+    pub fn create_roles(&self, names: &RoleNames) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(database) => database.create_roles(names),
+        }
+    }
+}
+
+/// The SQL that does the same as [`Store::create_roles`], for whoever may create roles.
+#[must_use]
+pub fn sql(names: &RoleNames, roles: Roles) -> String {
+    format!("BEGIN;\n{}\nCOMMIT;\n", super::postgres::roles::statements(names, roles).trim_end())
+}
+
+/// The roles of the server that can log in, with their OIDs.
+pub(crate) fn that_log_in(r: &Reader<'_>) -> Result<BTreeMap<String, u32>, StoreError> {
+    let sql = "SELECT rolname::text, oid FROM pg_catalog.pg_roles WHERE rolcanlogin";
+    r.all("reading the roles", sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))
+}
