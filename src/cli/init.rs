@@ -15,7 +15,7 @@ use crate::domain::token::Prefix;
 use crate::domain::user::{Account, Caller, Email};
 use crate::host::identity;
 use crate::store::roles::{self, RoleNames};
-use crate::store::{StoreError, applications};
+use crate::store::{StoreError, applications, users};
 
 const EXAMPLES: Examples = Examples(&[
     ("keydesk init --email ana@example.com --app Storefront", ""),
@@ -160,6 +160,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     }
     if let Some(roles) = &roles {
         roles.say(context)?;
+        roles.say_who(context, &desk)?;
     }
     context.output.if_json(&Document {
         database: database.text(),
@@ -234,6 +235,20 @@ impl ServerRoles {
             None => {
                 context.output.say(&format!("The roles {administrator} and {gateway} have their rights."));
             }
+        }
+        Ok(())
+    }
+
+    /// Says how to work as an administrator, where no user is bound to that role.
+    fn say_who(&self, context: &Context, desk: &Desk) -> Result<(), CommandError> {
+        let administrator = Caller { uid: 0, login: self.names.administrator.clone() };
+        if (self.created || self.sql.is_some())
+            && desk.store().read(|r| users::of_caller(r, &administrator))?.is_none()
+        {
+            context.output.say(&format!(
+                "No user is bound to the role {0} yet. Add one with: keydesk users add EMAIL --login {0}",
+                inert(&administrator.login)
+            ));
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::store::{NotAllowed, Store, StoreError, applications, database, users}
 /// The first user and Application, created or found.
 #[derive(Clone, Debug)]
 pub struct SetUp {
-    /// The first user, or the caller's.
+    /// The first user, or the caller's. On a server also the one with the email.
     pub user: Option<User>,
     pub application: Application,
     /// How the database's keys begin.
@@ -61,8 +61,9 @@ pub fn set_up_for(
             };
             let application = here.ok_or(DeskError::NoApplication)?;
             let user = match users::of_caller(tx, caller)? {
-                Some(user) => Some(user),
-                None => users::of_caller(tx, first)?,
+                // The owner of the tables is no user of them.
+                None if tx.is_on_server() => users::by_email(tx, email)?,
+                user => user,
             };
             return Ok((SetUp { user, application, prefix: current, already: true }, vec![]));
         }

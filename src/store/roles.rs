@@ -46,7 +46,7 @@ impl Store {
     }
 }
 
-/// The SQL that does the same as [`Store::create_roles`], for whoever may create roles.
+/// The SQL that does the same as [`Store::create_roles`], for a user who may create roles.
 #[must_use]
 pub fn sql(names: &RoleNames, roles: Roles) -> String {
     format!("BEGIN;\n{}\nCOMMIT;\n", super::postgres::roles::statements(names, roles).trim_end())

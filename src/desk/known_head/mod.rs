@@ -8,7 +8,7 @@
 //! | the log contains the known head | it continues from there; the present head becomes the known one |
 //! | the log ends before it | the log was shortened, or a backup was restored |
 //! | another entry has its number | the log was rewritten, or a backup was restored and used |
-//! | another database is at this path | the file was replaced, or recreated with another identity |
+//! | another database is at this path or URL | it was replaced, or recreated with another identity |
 //! | the files are missing or damaged | what happened before now cannot be told; the present head becomes the known one |
 //!
 //! After a mismatch the known head stays the same until the log is accepted as it is.
@@ -32,7 +32,7 @@ use crate::domain::user::Caller;
 use crate::host::known_head_files::KnownHeadFiles;
 use crate::store::{Reader, Store, StoreError, applications, audit, chain, keys, users};
 
-pub use report::{KnownHeadCheck, KnownHeadProblem, LogMismatch, RestoredKey};
+pub use report::{KnownHeadCheck, KnownHeadProblem, LogMismatch, ReplacedAt, RestoredKey};
 
 /// The known heads of one administrator, of all databases.
 #[derive(Clone, Debug)]
@@ -68,10 +68,15 @@ impl KnownHeads {
     }
 
     fn check_at(&self, moment: Moment, store: &Store, caller: &Caller) -> KnownHeadCheck {
-        let check = self.try_check(moment, store, caller).unwrap_or_else(|error| KnownHeadCheck {
-            problems: vec![KnownHeadProblem::Database { reason: error.to_string() }],
-            ..KnownHeadCheck::default()
-        });
+        let check = match self.try_check(moment, store, caller) {
+            Ok(check) => check,
+            // A gateway may not read which keys were deleted: it has no known head.
+            Err(error) if error.lacks_rights() => KnownHeadCheck::default(),
+            Err(error) => KnownHeadCheck {
+                problems: vec![KnownHeadProblem::Database { reason: error.to_string() }],
+                ..KnownHeadCheck::default()
+            },
+        };
         for problem in &check.problems {
             tracing::warn!(%problem, "the known head");
         }
@@ -233,7 +238,11 @@ fn present(r: &Reader<'_>) -> Result<ChainHead, StoreError> {
     audit::head(r).map(|(number, hash)| ChainHead { number, hash })
 }
 
+/// Whether the caller wrote entries on this host, so that there was a known head. A role also works on other hosts.
 fn has_written(r: &Reader<'_>, caller: &Caller) -> Result<bool, StoreError> {
+    if r.is_on_server() {
+        return Ok(false);
+    }
     let Some(user) = users::of_caller(r, caller)? else { return Ok(false) };
     audit::has_entries_by(r, user.id, caller.uid)
 }
@@ -246,7 +255,8 @@ fn replaced(r: &Reader<'_>, other: &KnownHead) -> Result<Option<LogMismatch>, St
         return Ok(None);
     }
     let restored = restored(r, &other.deleted)?;
-    Ok(Some(LogMismatch { known: other.head, present, replaced: true, restored }))
+    let at = if r.is_on_server() { ReplacedAt::Url } else { ReplacedAt::Path };
+    Ok(Some(LogMismatch { known: other.head, present, replaced: Some(at), restored }))
 }
 
 /// Compares the log with the known head. Also returns the next known head, where it changes.
@@ -264,7 +274,7 @@ fn compare(
     let mut check = KnownHeadCheck { known: Some(head), ..KnownHeadCheck::default() };
     if chain::link(r, head.number)? != Some(head.hash) {
         let restored = restored(r, &known.deleted)?;
-        check.mismatch = Some(LogMismatch { known: head, present, replaced: false, restored });
+        check.mismatch = Some(LogMismatch { known: head, present, replaced: None, restored });
         return Ok((check, None));
     }
     if present == head {

@@ -75,9 +75,17 @@ impl KnownHeadCheck {
 pub struct LogMismatch {
     pub known: ChainHead,
     pub present: ChainHead,
-    /// Whether another database is at the path of the one that was known.
-    pub replaced: bool,
+    /// Where another database is in the place of the one that was known; none where it is the same.
+    pub replaced: Option<ReplacedAt>,
     pub restored: Vec<RestoredKey>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplacedAt {
+    /// The path of a file.
+    Path,
+    /// The URL of a database on a server.
+    Url,
 }
 
 /// A key that is in the database although it was deleted before the known head.
@@ -141,10 +149,14 @@ fn option(database: Option<&Location>) -> String {
 impl fmt::Display for LogMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (known, present) = (self.known.number, self.present.number);
-        if self.replaced {
+        if let Some(at) = self.replaced {
+            let (place, what) = match at {
+                ReplacedAt::Path => ("path", "file"),
+                ReplacedAt::Url => ("URL", "database"),
+            };
             write!(
                 f,
-                "this database is not the one last seen at this path, which had {known} audit log entries. The file \
+                "this database is not the one last seen at this {place}, which had {known} audit log entries. The {what} \
                  was replaced or recreated"
             )
         } else if present < known {
