@@ -82,7 +82,9 @@ impl RoleArgs {
         let option = given.iter().find(|(_, given)| *given).filter(|_| database.file().is_some());
         if let Some((option, _)) = option {
             let message = format!("{option} needs a database on a PostgreSQL server");
-            return Err(CommandError::usage("usage", message).hint("name it with --db postgres://USER@HOST/DATABASE"));
+            return Err(
+                CommandError::usage("usage", message).hint("name it with --db postgres://USER@HOST/DATABASE")
+            );
         }
         let names = self.names();
         let is_empty = [&names.administrator, &names.gateway].iter().any(|name| name.trim().is_empty());

@@ -56,16 +56,17 @@ fn init_creates_tables_and_roles_and_can_be_run_again() {
     assert_eq!(document["roles"]["login"], place.administrator.as_str());
     assert_eq!(document["roles"]["sql"], serde_json::Value::Null);
     // By the owner, and by the administrator.
-    for (role, more) in [
-        ("postgres", &["--create-roles"][..]),
-        ("postgres", &[]),
-        (place.administrator.as_str(), &[]),
-    ] {
+    for (role, more) in
+        [("postgres", &["--create-roles"][..]), ("postgres", &[]), (place.administrator.as_str(), &[])]
+    {
         let said = place.init(role, more);
         assert_eq!((said.code, said.out.as_str()), (0, ""), "{said:?}");
         assert!(said.err.contains("is already set up. Nothing was changed."), "{said:?}");
     }
-    for other in [["--email", "ben@example.com", "--app", "Storefront"], ["--email", "ana@example.com", "--app", "Other"]] {
+    for other in [
+        ["--email", "ben@example.com", "--app", "Storefront"],
+        ["--email", "ana@example.com", "--app", "Other"],
+    ] {
         let said = place.run(&place.administrator, &[&["init", "--json"][..], &other].concat());
         assert_eq!((said.code, said.error().0.as_str()), (3, "already_set_up"), "{said:?}");
     }
@@ -81,9 +82,16 @@ fn the_first_user_is_the_administrator_who_cannot_change_the_tables() {
     assert_eq!(said.code, 0, "{said:?}");
     let said = place.run(&place.administrator, &["audit", "verify"]);
     assert_eq!(said.code, 0, "{said:?}");
-    for sql in ["DROP TRIGGER audit_is_not_changed ON audit", "DELETE FROM audit", "ALTER TABLE keys DISABLE TRIGGER ALL"] {
+    for sql in [
+        "DROP TRIGGER audit_is_not_changed ON audit",
+        "DELETE FROM audit",
+        "ALTER TABLE keys DISABLE TRIGGER ALL",
+    ] {
         let said = psql(&place.url(&place.administrator), sql);
-        assert!(said.code != 0 && (said.err.contains("owner") || said.err.contains("denied")), "{sql}: {said:?}");
+        assert!(
+            said.code != 0 && (said.err.contains("owner") || said.err.contains("denied")),
+            "{sql}: {said:?}"
+        );
     }
     // The owner is no user.
     let said = place.run("postgres", &["keys", "create", "--name", "Other", "--json"]);

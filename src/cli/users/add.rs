@@ -35,7 +35,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let user = context.change(&mut desk, |session| desk::add_user(session, &email, login, uid))?;
     match (login, uid) {
         (Some(login), Some(uid)) => {
-            context.output.say(&format!("User {email} added, bound to the {account} {} ({uid}).", inert(login)));
+            context
+                .output
+                .say(&format!("User {email} added, bound to the {account} {} ({uid}).", inert(login)));
             context.notice_root(&Caller { uid, login: login.to_owned() });
         }
         (Some(login), None) => {

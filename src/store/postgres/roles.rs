@@ -1,7 +1,7 @@
 //! The two roles of a database, administrator and gateway: creates them and grants their rights.
 
-use super::database::Database;
 use super::Fault;
+use super::database::Database;
 use crate::store::StoreError;
 use crate::store::roles::{RoleNames, Roles};
 use crate::store::value::values;
@@ -25,11 +25,7 @@ impl Database {
             let values = values![names.administrator.as_str(), names.gateway.as_str()];
             let found = r.first("reading the roles", STATE, values, |row| {
                 let is = |column| row.get::<i64>(column).map(|count| count == 1);
-                Ok(Roles {
-                    has_administrator: is(0)?,
-                    has_gateway: is(1)?,
-                    have_rights: is(2)? && is(3)?,
-                })
+                Ok(Roles { has_administrator: is(0)?, has_gateway: is(1)?, have_rights: is(2)? && is(3)? })
             })?;
             found.ok_or_else(|| r.damaged("it has no roles".into()))
         })
@@ -112,7 +108,10 @@ mod tests {
         let sql = |has_administrator, has_gateway| {
             statements(&names, Roles { has_administrator, has_gateway, have_rights: false })
         };
-        assert!(sql(false, false).starts_with("CREATE ROLE keydesk_admin LOGIN;\nCREATE ROLE \"Gate\" LOGIN;\nSELECT"));
+        assert!(
+            sql(false, false)
+                .starts_with("CREATE ROLE keydesk_admin LOGIN;\nCREATE ROLE \"Gate\" LOGIN;\nSELECT")
+        );
         assert!(sql(true, false).starts_with("CREATE ROLE \"Gate\" LOGIN;\nSELECT"));
         assert!(!sql(true, true).contains("CREATE ROLE"));
     }
