@@ -152,7 +152,7 @@ pub fn user_details(r: &Reader<'_>, id: UserId) -> Result<Option<UserDetails>, S
         Some(login) if r.is_on_server() => roles::that_log_in(r)?.contains_key(login),
         _ => !r.is_on_server() && identity::can_sign_in(&user),
     };
-    Ok(Some(UserDetails { can_sign_in, user, last_change }))
+    Ok(Some(UserDetails { user, can_sign_in, last_change }))
 }
 
 /// Reads what remains of a deleted key; none when no such key was deleted.

@@ -1,6 +1,8 @@
 //! The two roles of a database, administrator and gateway: creates them and grants their rights.
 
 use super::Fault;
+use std::fmt::Write as _;
+
 use super::database::Database;
 use crate::store::StoreError;
 use crate::store::roles::{RoleNames, Roles};
@@ -57,7 +59,7 @@ pub(in crate::store) fn statements(names: &RoleNames, roles: Roles) -> String {
     let mut sql = String::new();
     for (name, exists) in [(administrator, roles.has_administrator), (gateway, roles.has_gateway)] {
         if !exists {
-            sql += &format!("CREATE ROLE {} LOGIN;\n", identifier(name));
+            let _ = writeln!(sql, "CREATE ROLE {} LOGIN;", identifier(name));
         }
     }
     sql + &format!(
