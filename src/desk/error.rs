@@ -204,6 +204,9 @@ impl DeskError {
             Self::Replaced { .. } => "Rotate its successor instead.".into(),
             Self::NotReplaced { .. } => "Rotate it first.".into(),
             Self::Ended { .. } => "Rotate or create another key: a key that has ended stays ended.".into(),
+            Self::BeingRotated { by: Some(new), .. } => {
+                format!("Wait until that rotation has ended, then check the key. If its session was killed, delete {new}.")
+            }
             Self::BeingRotated { .. } => "Wait until that rotation has ended, then check the key.".into(),
             Self::Canary { .. } => "Delete it, or create another canary key.".into(),
             Self::NotCanary { .. } => "Name a canary key.".into(),

@@ -6,8 +6,9 @@
 //! as it was.
 //!
 //! A rotation is claimed before its successor is created, and the claim is held until the rotation is finished: of
-//! several sessions that rotate one key, one delivers a secret. The claim of a process that was killed ends with it. Its
-//! successor was never delivered, so the next rotation withdraws it.
+//! several sessions that rotate one key, one delivers a secret. In a file, the claim of a process that was killed ends with
+//! it. Its successor was never delivered, so the next rotation withdraws it. On a server, nobody knows whether a process of
+//! another host was killed: the claim holds until the successor is deleted.
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::domain::expiry::check_lifetime;
 use crate::domain::key::{Key, KeyId, NewKey, Outage, Purpose};
 use crate::domain::token::Entropy;
 use crate::store::keys::ReplacedKey;
-use crate::store::{Claimed, Reader, RotationClaim, Store, Urgency, WriteTx, keys};
+use crate::store::{Claimed, Reader, RotationClaim, Store, Urgency, WriteTx, claims, keys};
 
 /// When the old key expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +76,9 @@ pub fn rotate_keys(
 ) -> Result<Vec<Rotated>, DeskError> {
     let urgency = if ending == Ending::AtOnce { Urgency::Revoking } else { Urgency::Normal };
     let ids: Vec<KeyId> = picked.iter().map(|picked| picked.id).collect();
-    let _claim = claim(session.store, &ids, Duration::ZERO)?;
+    let claim = claim(session.store, &ids, Duration::ZERO)?;
     let max = session.max_lifetime;
-    session.write(urgency, |tx, now, entropy| {
+    let result = session.write(urgency, |tx, now, entropy| {
         let (mut rotated, mut records) = (Vec::with_capacity(picked.len()), Vec::new());
         for picked in picked {
             let old = to_rotate(tx, *picked)?;
@@ -86,8 +87,13 @@ pub fn rotate_keys(
             records.push(record);
             rotated.push(Rotated { created, old });
         }
+        if !claim.end(tx)? {
+            return Err(lost_claim(rotated.first().map(|rotated| &rotated.old)));
+        }
         Ok((rotated, records))
-    })
+    });
+    session.store.release_rotations(claim);
+    result
 }
 
 /// The first step: creates the successor, with the lifetime of the old key (at most the maximum) or until `expires`. The old key stays as it
@@ -102,13 +108,27 @@ pub fn begin_rotation(
 ) -> Result<BegunRotation, DeskError> {
     let claim = claim(session.store, &[picked.id], PATIENCE)?;
     let max = session.max_lifetime;
-    let created = session.write(Urgency::Normal, |tx, now, entropy| {
+    let result = session.write(Urgency::Normal, |tx, now, entropy| {
         let old = to_rotate(tx, picked)?;
         let mut records = Vec::new();
         let created = succeed(tx, &old, lifetime(&old, expires, max, now)?, now, entropy, &mut records)?;
+        if !claim.deliver(tx, old.id, created.key.id)? {
+            return Err(lost_claim(Some(&old)));
+        }
         Ok((created, records))
-    })?;
-    Ok(BegunRotation { created, claim })
+    });
+    match result {
+        Ok(created) => Ok(BegunRotation { created, claim }),
+        Err(error) => {
+            session.store.release_rotations(claim);
+            Err(error)
+        }
+    }
+}
+
+/// Another session has taken the claim over: this one was too slow.
+fn lost_claim(old: Option<&Key>) -> DeskError {
+    DeskError::BeingRotated { prefix: old.map(|old| old.prefix.clone()).unwrap_or_default(), by: None }
 }
 
 /// Claims the rotation of keys, or returns an error that names the key that another session rotates.
@@ -150,6 +170,7 @@ pub fn finish_rotation(
             records
                 .push(AuditRecord::new(AuditAction::KeyDelivered).application(new.application).key(new.id));
         }
+        claims::delivered(tx, new.id)?;
         let old = new.replaces.map_or(Ok(None), |old| keys::get(tx, old))?;
         let Some(old) = old else { return Ok((None, records)) };
         let (old, record) = end(tx, &old, new.id, ending, now)?;

@@ -8,7 +8,7 @@ pub mod applications;
 pub mod attention;
 pub mod audit;
 pub mod backup;
-mod claims;
+pub(crate) mod claims;
 pub mod continuity;
 mod convert;
 pub mod database;

@@ -7,6 +7,10 @@
 mod answer;
 mod cancel;
 mod cell;
+#[cfg(test)]
+#[cfg(feature = "app")]
+mod claim_tests;
+pub(super) mod claims;
 mod connection;
 pub(super) mod database;
 mod fault;
@@ -26,7 +30,8 @@ mod tls;
 mod translate;
 mod usage_backlog;
 mod usage_rows;
-#[cfg(all(test, feature = "app"))]
+#[cfg(test)]
+#[cfg(feature = "app")]
 mod usage_tests;
 pub(super) mod usage_writer;
 mod wait;

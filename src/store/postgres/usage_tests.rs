@@ -16,7 +16,7 @@ use crate::support::postgres::{Database, Postgres, server};
 const PATIENCE: Duration = Duration::from_millis(800);
 
 /// A database with the same keys as those of SQLite's tests, and a gateway that may write use into it.
-fn database() -> Database<'static> {
+pub(super) fn database() -> Database<'static> {
     let database = server().database();
     let url: crate::domain::postgres_url::PostgresUrl = database.socket_url().parse().unwrap();
     drop(Store::open(url, &mut SystemEntropy).unwrap());
@@ -107,7 +107,9 @@ fn the_latest_sources_are_listed_and_the_others_counted_together() {
     let database = database();
     let mut writers = [UsageWriter::open(&path, PATIENCE).unwrap(), writer(&database)];
     for some in requests.chunks(25) {
-        writers.iter_mut().for_each(|writer| writer.write(&mut some.to_vec()).unwrap());
+        for writer in &mut writers {
+            writer.write(&mut some.to_vec()).unwrap();
+        }
     }
     let found = tables(&database);
     assert_eq!(found, sqlite::tables(&path));
