@@ -214,7 +214,14 @@ impl Store {
     /// # Errors
     /// As [`Self::open_existing`], and when the file is of an older format.
     pub(crate) fn open_read_only(location: impl Into<Location>) -> Result<Self, StoreError> {
-        Self::on(location.into(), sqlite::database::Database::open_read_only)
+        match location.into() {
+            #[cfg(feature = "postgres")]
+            Location::Postgres(url) => {
+                let database = postgres::database::Database::open_altered(&url)?;
+                Ok(Self { location: Location::Postgres(url), engine: Engine::Postgres(Box::new(database)) })
+            }
+            location => Self::on(location, sqlite::database::Database::open_read_only),
+        }
     }
 
     fn on(

@@ -10,6 +10,6 @@ pub(super) fn differences(r: &Reader<'_>) -> Result<Vec<SchemaDifference>, Store
         Engine::Sqlite { connection, path } => sqlite::schema::differences(connection)
             .map_err(|error| StoreError::from_sqlite(&error, "reading the schema", path)),
         #[cfg(feature = "postgres")]
-        Engine::Postgres { .. } => Ok(Vec::new()),
+        Engine::Postgres { connection, url } => super::postgres::schema::differences(connection, url),
     }
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, Ref, RefCell};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{CommitFault, ConnectOptions, Connection, Fault, FaultKind, Interrupter, migrate};
+use super::{CommitFault, ConnectOptions, Connection, Fault, FaultKind, Interrupter, migrate, schema};
 use crate::domain::audit::ChainHash;
 use crate::domain::location::Location;
 use crate::domain::postgres_url::PostgresUrl;
@@ -48,6 +48,14 @@ impl Database {
 
     /// Opens a database with the tables of keydesk.
     pub(in crate::store) fn open_existing(url: &PostgresUrl) -> Result<Self, StoreError> {
+        let connection = connect(url)?;
+        migrate::check(&connection, url)?;
+        schema::confirm(&connection, url)?;
+        Self::on(connection, url)
+    }
+
+    /// The same, also when its schema was changed outside keydesk.
+    pub(in crate::store) fn open_altered(url: &PostgresUrl) -> Result<Self, StoreError> {
         Self::on(connect(url)?, url)
     }
 

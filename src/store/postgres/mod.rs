@@ -22,6 +22,7 @@ mod password_file;
 pub(super) mod recording;
 #[cfg(feature = "app")]
 pub(super) mod roles;
+pub(super) mod schema;
 mod service_file;
 mod settings;
 #[cfg(test)]
