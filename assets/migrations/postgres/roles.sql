@@ -13,7 +13,7 @@ DECLARE
     gateway       text := quote_ident(current_setting('keydesk.gateway'));
     may           text;
 BEGIN
-    -- Nobody has a right that is not named below. Rights to columns go with those to their table.
+    -- No role has a right that is not named below. Rights to columns go with those to their table.
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, %s, %s', current_database(), administrator, gateway);
     EXECUTE format('REVOKE ALL ON SCHEMA public FROM PUBLIC, %s, %s', administrator, gateway);
     EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, %s, %s', administrator, gateway);

@@ -102,10 +102,8 @@ mod tests {
         let connection = Connection::open(&url, ConnectOptions::default()).unwrap();
         connection.begin("BEGIN").unwrap();
         let found = found(&connection, &url).unwrap();
-        let lines: Vec<String> = found
-            .iter()
-            .map(|((kind, name, of), hash)| format!("{kind}\t{name}\t{of}\t{hash}\n"))
-            .collect();
+        let lines: Vec<String> =
+            found.iter().map(|((kind, name, of), hash)| format!("{kind}\t{name}\t{of}\t{hash}\n")).collect();
         assert!(lines.concat() == EXPECTED, "put this into objects.tsv:\n{}", lines.concat());
     }
 }
