@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::Connection;
+use crate::domain::audit::ChainHash;
 use crate::domain::postgres_url::PostgresUrl;
 use crate::store::StoreError;
 use crate::store::reader::Reader;
@@ -31,8 +32,7 @@ fn found(connection: &Connection, url: &PostgresUrl) -> Result<BTreeMap<Object, 
     connection.batch("SET LOCAL search_path = public").map_err(|fault| fault.during(WHAT, url))?;
     Reader::postgres(connection, url).all(WHAT, OBJECTS.trim_end().trim_end_matches(';'), &[], |row| {
         let definition: String = row.get(3)?;
-        let hash = Sha256::digest(definition);
-        let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = ChainHash(Sha256::digest(definition).into()).to_string();
         Ok(((row.get(0)?, row.get(1)?, row.get(2)?), hash))
     })
 }
