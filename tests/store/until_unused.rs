@@ -395,7 +395,7 @@ fn what_has_ended_is_not_counted_as_valid() {
     let line = line();
     line.is_used(line.new, hours(1));
     let counted = |now| {
-        let lookup =
+        let mut lookup =
             Lookup::open(&line.desk.path(), Duration::ZERO, Arc::new(Continuity::default())).unwrap();
         let counts = lookup.counts(now, TimeDelta::days(7)).unwrap();
         counts.into_iter().filter(|(_, count)| *count != 0).collect::<Vec<_>>()
