@@ -65,7 +65,8 @@ impl<'a> Setup<'a> {
         let id = token::draw_id(&mut self.entropy).unwrap();
         let secret = token::draw_secret(&Prefix::default(), KeyType::Production, id, &mut self.entropy);
         let secret = secret.unwrap().expose().to_owned();
-        let hash: String = KeyHash::of(&secret).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = KeyHash::of(&secret);
+        let hash = hash.as_bytes().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         (Key { id: id.to_string(), secret }, hash)
     }
 
@@ -127,8 +128,8 @@ impl<'a> Setup<'a> {
 }
 
 fn insert(id: &str, hash: &str, expires: i64, more: &[(&str, &str)]) -> String {
-    let columns: String = more.iter().map(|(column, _)| format!(", {column}")).collect();
-    let values: String = more.iter().map(|(_, value)| format!(", {value}")).collect();
+    let columns = more.iter().fold(String::new(), |text, (column, _)| format!("{text}, {column}"));
+    let values = more.iter().fold(String::new(), |text, (_, value)| format!("{text}, {value}"));
     format!(
         "INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform, creator_id, \
          created, expires{columns}) VALUES ('{id}', decode('{hash}', 'hex'), 1, 'A', 'a', 'a', 'ik_live_{id}', \
