@@ -15,8 +15,9 @@ use crate::{delete, key};
 /// Rejected requests of one measurement, of all kinds together.
 const REQUESTS: usize = 20_000;
 
-/// How far the medians may lie apart. One read of the database takes 3 µs in a release build, and more in this one.
-const TOLERANCE: Duration = Duration::from_micros(2);
+/// How far the medians may lie apart. One read of the database shows as 18 µs in a build without optimization, and counting
+/// a rejection for its key, instead of for no key, as 1 to 2 µs.
+const TOLERANCE: Duration = Duration::from_micros(4);
 
 /// Other work on the machine moves medians, the less the more requests there are. A difference that is in the program stays.
 const ATTEMPTS: usize = 6;
