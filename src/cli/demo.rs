@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn the_demo_has_examples_of_everything() {
         let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&folder.path().join("demo.db"), &mut SystemEntropy).unwrap();
+        let mut store = Store::open(folder.path().join("demo.db"), &mut SystemEntropy).unwrap();
         let catalog = Catalog::built_in().unwrap();
         let (rows, now) = (rows().unwrap(), clock::now());
         assert!(rows.iter().all(|row| row.platform.as_ref().is_none_or(|slug| catalog.get(slug).is_some())));

@@ -36,7 +36,7 @@ impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut entropy = Counting(1);
-        let store = Store::open(&folder.path().join("keydesk.db"), &mut entropy).unwrap();
+        let store = Store::open(folder.path().join("keydesk.db"), &mut entropy).unwrap();
         let caller = Caller { uid: 1000, login: "ana".into() };
         let mut place = Self { _folder: folder, store, entropy, caller };
         let (email, name) = (Email::parse("ana@example.com").unwrap(), Name::parse("Storefront").unwrap());

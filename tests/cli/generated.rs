@@ -168,7 +168,15 @@ impl Attack {
             "KEY" if !self.one_in(3) => self.key(),
             "NAME" if !self.one_in(3) => self.pick(&["Storefront", "storefront", "Key 1", "New"]),
             "EMAIL" if !self.one_in(3) => self.pick(&["bea@example.com", "\"q\"@example.com", "a@b"]),
-            "FILE" | "PATH" | "DIR" | "F" => self.path(),
+            // A server is at none of these addresses.
+            "DB" if self.one_in(4) => self.pick(&[
+                "postgres://ana@127.0.0.1:1/keydesk",
+                "postgres://ana:pass@127.0.0.1:1/keydesk",
+                "postgres://127.0.0.1:0/\u{202e}",
+                "postgres:///?host=/nonexistent",
+                "mysql://x",
+            ]),
+            "FILE" | "PATH" | "DIR" | "F" | "DB" => self.path(),
             "WHEN" => self.pick(&[
                 "90d",
                 "1d",
@@ -192,15 +200,6 @@ impl Attack {
             "MODE" => self.pick(&["660", "0", "777"]),
             "HEAD" => self.pick(&["1:00", "0:", "18446744073709551615:ff"]),
             "PREFIX" => self.pick(&["ik", "acme", "a", "waytoolong"]),
-            // A server is at none of these addresses.
-            "DB" if self.one_in(4) => self.pick(&[
-                "postgres://ana@127.0.0.1:1/keydesk",
-                "postgres://ana:pass@127.0.0.1:1/keydesk",
-                "postgres://127.0.0.1:0/\u{202e}",
-                "postgres:///?host=/nonexistent",
-                "mysql://x",
-            ]),
-            "DB" => self.path(),
             "ROLE" => self.pick(&["keydesk_admin", "", "\u{202e}nimda"]),
             "LOGIN" => self.pick(&["root", "nobody", "-", "\u{202e}toor"]),
             "P" => self.pick(&["braze", "generic", "no-such-platform"]),

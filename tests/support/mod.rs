@@ -98,7 +98,7 @@ impl TestDesk {
 
     fn within(folder: tempfile::TempDir) -> Self {
         let mut entropy = Seeded(7);
-        let store = Store::open(&folder.path().join("keydesk.db"), &mut entropy).expect("a database");
+        let store = Store::open(folder.path().join("keydesk.db"), &mut entropy).expect("a database");
         let unused = entropy.clone();
         let mut desk = Self { folder, store, caller: ana(), entropy, now: noon() };
         let email = Email::parse("ana@example.com").expect("an email");
