@@ -78,7 +78,7 @@ fn changes_without_an_entry_are_displayed() {
         assert_snapshot!(format!("audit_untrue_{columns}"), script.picture());
         change_past(&raw, "audit_is_not_changed", "UPDATE audit SET at = 0 WHERE number = 3");
         let mut again = TestDesk::new();
-        again.store = Store::open(&script.folder.path().join("keydesk.db"), &mut Seeded(5)).unwrap();
+        again.store = Store::open(script.folder.path().join("keydesk.db"), &mut Seeded(5)).unwrap();
         let mut script = Script::on(again, columns, rows);
         script.press("4");
         assert_snapshot!(format!("audit_broken_{columns}"), script.picture());

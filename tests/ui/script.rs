@@ -55,7 +55,7 @@ impl Script {
     pub fn first_start(columns: u16, rows: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut entropy = Seeded(7);
-        let store = keydesk::store::Store::open(&folder.path().join("keydesk.db"), &mut entropy).unwrap();
+        let store = keydesk::store::Store::open(folder.path().join("keydesk.db"), &mut entropy).unwrap();
         Self::over(folder, store, entropy, support::noon(), Start::default(), (columns, rows))
     }
 
