@@ -14,7 +14,7 @@ use crate::script::Script;
 use crate::support::{Seeded, TestDesk, noon};
 
 fn key(script: &Script, key: &Key) -> Key {
-    let store = Store::open_existing(&script.folder.path().join("keydesk.db"), &mut Seeded(3)).unwrap();
+    let store = Store::open_existing(script.folder.path().join("keydesk.db"), &mut Seeded(3)).unwrap();
     store.read(|r| keys::get(r, key.id)).unwrap().unwrap()
 }
 

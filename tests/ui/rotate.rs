@@ -26,7 +26,7 @@ fn ten_days_ago() -> TestDesk {
 
 /// All keys as the database has them, the newest last.
 fn all(script: &Script) -> Vec<Key> {
-    let store = Store::open_existing(&script.folder.path().join("keydesk.db"), &mut Seeded(3)).unwrap();
+    let store = Store::open_existing(script.folder.path().join("keydesk.db"), &mut Seeded(3)).unwrap();
     let application = store.read(applications::first).unwrap().unwrap().id;
     let ids = store.read(|r| keys::ids_of(r, application)).unwrap();
     let mut all: Vec<Key> =
