@@ -98,7 +98,7 @@ mod tests {
         }
         let database = server().database();
         let url = PostgresUrl::parse(&database.socket_url()).unwrap();
-        drop(Store::open(&crate::domain::location::Location::from(url.clone()), &mut SystemEntropy).unwrap());
+        drop(Store::open(url.clone(), &mut SystemEntropy).unwrap());
         let connection = Connection::open(&url, ConnectOptions::default()).unwrap();
         connection.begin("BEGIN").unwrap();
         let found = found(&connection, &url).unwrap();

@@ -129,11 +129,9 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(20);
 
-    fn soon() -> impl Future<Output = std::thread::ThreadId> + Send + 'static {
-        async {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            std::thread::current().id()
-        }
+    async fn soon() -> std::thread::ThreadId {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        std::thread::current().id()
     }
 
     fn answer() -> std::thread::ThreadId {
