@@ -212,7 +212,7 @@ fn old_days_are_removed_and_an_idle_recorder_writes_nothing() {
     };
     wait_for("sweep", || (days("key_uses") == [today - 90, today - 1, today]).then_some(()));
     assert_eq!(days("refusals"), [today - 90, today - 1]);
-    let other = Store::open_existing(&desk.path(), &mut Seeded(1)).unwrap();
+    let other = Store::open_existing(desk.path(), &mut Seeded(1)).unwrap();
     let before = other.data_version().unwrap();
     std::thread::sleep(Duration::from_millis(1_500));
     assert_eq!(other.data_version().unwrap(), before, "nobody came, nothing was written");
