@@ -12,6 +12,7 @@ mod contract;
 mod envoy;
 mod faults;
 mod lifecycle;
+mod openapi;
 mod outages;
 mod races;
 mod recording_book;
