@@ -23,11 +23,18 @@ use crate::support::{KEYDESK, have};
 const README: &str = include_str!("../../README.md");
 
 /// The shell blocks that are not run, by their beginning, with the reason.
-const SKIPPED: [(&str, &str); 6] = [
+const SKIPPED: [(&str, &str); 10] = [
     ("cargo run --release\n", "builds the program, and runs this test"),
     ("cargo build --release\n", "builds the program; the test has its own build on the path"),
     ("sudo useradd", "adds a user to the system"),
     ("export KEYDESK_DB", "needs systemd; systemd.rs checks the units"),
+    ("sudo -u postgres", "needs a server; the tests of PostgreSQL run these commands"),
+    (
+        "export KEYDESK_DB=postgres",
+        "needs a server; the tests of PostgreSQL start the program with such a URL",
+    ),
+    ("sudo install -m 644 assets/systemd/keydesk-gateway", "needs systemd; systemd.rs checks the units"),
+    ("ssh -N -L", "needs a second host"),
     ("keydesk backup keydesk-before-upgrade.db\n", "needs the network, and builds the program"),
     ("sudo systemctl disable", "needs systemd"),
 ];

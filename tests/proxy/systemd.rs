@@ -11,7 +11,13 @@ fn the_units_are_valid_and_hardened() {
     }
     let folder = tempfile::tempdir().unwrap();
     let program = env!("CARGO_BIN_EXE_keydesk");
-    let units = ["keydesk.service", "keydesk.socket", "keydesk-check.service", "keydesk-check.timer"];
+    let units = [
+        "keydesk.service",
+        "keydesk-gateway.service",
+        "keydesk.socket",
+        "keydesk-check.service",
+        "keydesk-check.timer",
+    ];
     for unit in units {
         let text =
             std::fs::read_to_string(format!("{}/assets/systemd/{unit}", env!("CARGO_MANIFEST_DIR"))).unwrap();
@@ -25,7 +31,7 @@ fn the_units_are_valid_and_hardened() {
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&said.stderr), "", "nothing to complain of");
     assert!(said.status.success());
-    for service in ["keydesk.service", "keydesk-check.service"] {
+    for service in ["keydesk.service", "keydesk-gateway.service", "keydesk-check.service"] {
         // 10 is wide open; what systemd calls "OK" begins below 5.
         let said = Command::new("systemd-analyze")
             .args(["security", "--offline=yes", "--threshold=15", "--no-pager"])
