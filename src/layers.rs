@@ -83,6 +83,11 @@ fn expand(tree: &UseTree, before: &mut Segments, leaves: &mut Vec<(String, Segme
     }
 }
 
+/// Whether a file has the tests of the file beside it.
+fn is_tests(name: &str) -> bool {
+    name == "tests" || name.ends_with("_tests")
+}
+
 fn sources() -> BTreeMap<Segments, Source> {
     let mut sources = BTreeMap::new();
     let mut folders = vec![(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), Segments::new())];
@@ -93,7 +98,7 @@ fn sources() -> BTreeMap<Segments, Source> {
             let child: Segments = module.iter().cloned().chain([name.clone()]).collect();
             if path.is_dir() {
                 folders.push((path, child));
-            } else if !matches!(name.as_str(), "lib" | "main" | "layers") {
+            } else if !matches!(name.as_str(), "lib" | "main" | "layers") && !is_tests(&name) {
                 let mut source = Source::default();
                 source.visit_file(&syn::parse_file(&std::fs::read_to_string(&path).unwrap()).unwrap());
                 sources.insert(if name == "mod" { module.clone() } else { child }, source);

@@ -26,6 +26,7 @@ pub mod location;
 #[cfg(feature = "app")]
 pub mod platform;
 pub mod postgres_url;
+pub mod role;
 pub mod secret;
 pub mod since;
 pub mod source;

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::sqlite;
+use super::file_stamp::Stamp;
 use crate::domain::audit::ChainHash;
 
 /// The state of a database as it was read, shared by all connections of one verifier.
@@ -16,7 +16,7 @@ pub struct Continuity {
     /// The last entry of the audit log.
     head: Mutex<Option<Head>>,
     /// Of a file.
-    pub(super) file: Mutex<Option<sqlite::continuity::Stamp>>,
+    pub(super) file: Mutex<Option<Stamp>>,
     /// Of a database on a server.
     #[cfg(feature = "postgres")]
     pub(super) identity: std::sync::OnceLock<[u8; 16]>,

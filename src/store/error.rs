@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-#[cfg(feature = "postgres")]
-use super::postgres::ServerError;
 use super::schema_difference::SchemaDifference;
+#[cfg(feature = "postgres")]
+use super::server::{Fault, FaultKind, ServerError};
 use crate::domain::clock::{self, ClockError};
 use crate::domain::location::Location;
+#[cfg(feature = "postgres")]
+use crate::domain::postgres_url::PostgresUrl;
 use crate::domain::postgres_url::UrlError;
 use crate::domain::token::EntropyError;
 use crate::domain::user::{Account, User};
@@ -309,5 +311,17 @@ pub enum NotAllowed {
 impl NotAllowed {
     pub(crate) fn of(user: &User) -> Self {
         Self::Disabled { email: user.email.as_ref().map(ToString::to_string).unwrap_or_default() }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Fault {
+    /// Converts a fault that occurred while doing `what` with the database at `url`.
+    pub(crate) fn during(self, what: &'static str, url: &PostgresUrl) -> StoreError {
+        match self.kind() {
+            FaultKind::Busy => StoreError::Busy,
+            FaultKind::Interrupted => StoreError::Interrupted,
+            _ => StoreError::Server(Box::new(ServerError::new(self, what, url))),
+        }
     }
 }

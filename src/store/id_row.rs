@@ -1,6 +1,6 @@
 //! What the database has for a key ID, and what a text with this ID is by that.
 
-use super::lookup::LookupResult;
+use super::known_key::LookupResult;
 use crate::domain::secret::KeyHash;
 
 #[derive(Debug)]

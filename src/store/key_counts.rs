@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::convert::{self, HAS_ALARM};
-use super::lookup::KeyCounts;
+use super::known_key::KeyCounts;
 use super::value::values;
 use super::{Reader, StoreError};
 use crate::domain::Instant;

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant as Stopwatch};
 use chrono::TimeDelta;
 
 use super::continuity::Continuity;
+#[cfg(feature = "app")]
+pub(crate) use super::known_key::MOST_KEPT;
+pub use super::known_key::{Claim, KeyCounts, KnownKey, LookupResult};
 #[cfg(feature = "postgres")]
 use super::postgres;
-#[cfg(feature = "app")]
-pub(crate) use super::sqlite::lookup::MOST_KEPT;
-pub use super::sqlite::lookup::{Claim, KeyCounts, KnownKey, LookupResult};
 use super::{StoreError, sqlite};
 use crate::domain::Instant;
 use crate::domain::location::Location;

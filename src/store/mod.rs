@@ -13,10 +13,12 @@ pub mod continuity;
 mod convert;
 pub mod database;
 mod error;
+mod file_stamp;
 mod id_row;
 mod key_counts;
 #[cfg(feature = "app")]
 pub mod keys;
+mod known_key;
 pub mod lookup;
 mod page;
 #[cfg(feature = "postgres")]
@@ -30,6 +32,8 @@ mod row;
 mod schema;
 mod schema_difference;
 pub(crate) mod second_chance;
+#[cfg(feature = "postgres")]
+mod server;
 pub mod sqlite;
 pub mod usage;
 mod usage_counts;
@@ -46,10 +50,10 @@ pub use audit::{chain, replay};
 pub use claims::{Claimed, RotationClaim};
 pub use error::{NotAllowed, StoreError};
 pub use page::{Anchor, Page, Window};
-#[cfg(feature = "postgres")]
-pub use postgres::ServerError;
 pub use reader::Reader;
 pub use schema_difference::SchemaDifference;
+#[cfg(feature = "postgres")]
+pub use server::ServerError;
 pub use sqlite::{inspect, migrate, open};
 
 use crate::domain::Instant;
@@ -136,7 +140,7 @@ pub struct Interrupter(Handle);
 enum Handle {
     Sqlite(Arc<rusqlite::InterruptHandle>),
     #[cfg(feature = "postgres")]
-    Postgres(Arc<std::sync::Mutex<postgres::Interrupter>>),
+    Postgres(Arc<std::sync::Mutex<server::Interrupter>>),
 }
 
 impl Interrupter {

@@ -5,9 +5,9 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::error::StoreError;
-#[cfg(feature = "postgres")]
-use super::postgres;
 use super::row::{Column, Row, RowFault, RowResult};
+#[cfg(feature = "postgres")]
+use super::server;
 use super::value::Value;
 #[cfg(feature = "postgres")]
 use crate::domain::postgres_url::PostgresUrl;
@@ -27,7 +27,7 @@ pub(super) enum Engine<'a> {
     },
     #[cfg(feature = "postgres")]
     Postgres {
-        connection: &'a postgres::Connection,
+        connection: &'a server::Connection,
         url: &'a PostgresUrl,
     },
 }
@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
 
     /// Reads in a transaction of PostgreSQL.
     #[cfg(feature = "postgres")]
-    pub(super) fn postgres(connection: &'a postgres::Connection, url: &'a PostgresUrl) -> Self {
+    pub(super) fn postgres(connection: &'a server::Connection, url: &'a PostgresUrl) -> Self {
         Self { engine: Engine::Postgres { connection, url } }
     }
 
@@ -196,12 +196,12 @@ impl<'a> Reader<'a> {
 #[cfg(feature = "postgres")]
 enum Stop<E> {
     Caller(E),
-    Server(postgres::Fault),
+    Server(server::Fault),
 }
 
 #[cfg(feature = "postgres")]
-impl<E> From<postgres::Fault> for Stop<E> {
-    fn from(fault: postgres::Fault) -> Self {
+impl<E> From<server::Fault> for Stop<E> {
+    fn from(fault: server::Fault) -> Self {
         Self::Server(fault)
     }
 }

@@ -87,10 +87,34 @@ impl Row<'_> {
                 ValueRef::Real(_) => return Err(RowFault::Wrong { column, what: i64::WHAT }),
             }),
             #[cfg(feature = "postgres")]
-            Self::Postgres(row) => crate::store::postgres::cell(row, column)
-                .ok_or(RowFault::Wrong { column, what: "a value of another type" }),
+            Self::Postgres(row) => {
+                server_cell(row, column).ok_or(RowFault::Wrong { column, what: "a value of another type" })
+            }
         }
     }
+}
+
+/// The value of a column of a server (from 0); `None` where it is missing or of a type that keydesk does not use.
+#[cfg(feature = "postgres")]
+fn server_cell(row: &tokio_postgres::Row, column: usize) -> Option<Cell<'_>> {
+    use tokio_postgres::types::Type;
+
+    let kind = row.columns().get(column)?.type_();
+    if [Type::TEXT, Type::VARCHAR, Type::NAME, Type::UNKNOWN].contains(kind) {
+        return Some(row.try_get::<_, Option<&str>>(column).ok()?.map_or(Cell::Null, Cell::Text));
+    }
+    if *kind == Type::BYTEA {
+        return Some(row.try_get::<_, Option<&[u8]>>(column).ok()?.map_or(Cell::Null, Cell::Blob));
+    }
+    let number = match kind {
+        kind if *kind == Type::INT8 => row.try_get::<_, Option<i64>>(column).ok()?,
+        kind if *kind == Type::INT4 => row.try_get::<_, Option<i32>>(column).ok()?.map(i64::from),
+        kind if *kind == Type::INT2 => row.try_get::<_, Option<i16>>(column).ok()?.map(i64::from),
+        kind if *kind == Type::OID => row.try_get::<_, Option<u32>>(column).ok()?.map(i64::from),
+        kind if *kind == Type::BOOL => row.try_get::<_, Option<bool>>(column).ok()?.map(i64::from),
+        _ => return None,
+    };
+    Some(number.map_or(Cell::Null, Cell::Integer))
 }
 
 /// A type that columns are read as.

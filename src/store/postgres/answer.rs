@@ -11,7 +11,7 @@ use crate::domain::secret::KeyHash;
 use crate::store::continuity::Head;
 use crate::store::convert;
 use crate::store::id_row::{IdRow, Match};
-use crate::store::lookup::{Claim, KnownKey, LookupResult};
+use crate::store::known_key::{Claim, KnownKey, LookupResult};
 use crate::store::row::{Row, RowFault, RowResult};
 use crate::store::value::Value;
 

@@ -4,7 +4,7 @@ use std::cell::{Cell, Ref, RefCell};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{CommitFault, ConnectOptions, Connection, Fault, FaultKind, Interrupter, migrate, schema};
+use super::{migrate, schema};
 use crate::domain::audit::ChainHash;
 use crate::domain::location::Location;
 use crate::domain::postgres_url::PostgresUrl;
@@ -13,6 +13,7 @@ use crate::domain::user::Caller;
 use crate::store::StoreError;
 use crate::store::error::Settled;
 use crate::store::reader::Reader;
+use crate::store::server::{CommitFault, ConnectOptions, Connection, Fault, FaultKind, Interrupter};
 use crate::store::value::{Value, values};
 
 /// How long a change waits for the lock of another one.

@@ -10,15 +10,16 @@ use std::time::{Duration, Instant as Stopwatch};
 use chrono::TimeDelta;
 
 use super::answer::{Answer, Facts, Scope};
-use super::link::Link;
-use super::{ConnectOptions, Connection, Fault, FaultKind, migrate};
+use super::migrate;
 use crate::domain::Instant;
 use crate::domain::audit::ChainHash;
 use crate::domain::key::KeyId;
 use crate::domain::postgres_url::PostgresUrl;
 use crate::store::continuity::{Continuity, Head};
-use crate::store::lookup::{Claim, KeyCounts, LookupResult};
+use crate::store::known_key::{Claim, KeyCounts, LookupResult};
 use crate::store::row::{Row, RowFault};
+use crate::store::server::Link;
+use crate::store::server::{ConnectOptions, Connection, Fault, FaultKind};
 use crate::store::value::{Value, values};
 use crate::store::{Reader, StoreError, key_counts};
 

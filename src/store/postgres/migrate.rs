@@ -1,10 +1,10 @@
 //! Creates and checks the schema.
 
-use super::{Connection, Fault};
 use crate::domain::location::Location;
 use crate::domain::postgres_url::PostgresUrl;
 use crate::domain::token::Entropy;
 use crate::store::StoreError;
+use crate::store::server::{Connection, Fault};
 use crate::store::value::values;
 
 /// "kdk1", as in the header of a file.

@@ -8,9 +8,9 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant as Stopwatch};
 
-use super::{Connection, Fault, FaultKind};
 use crate::domain::Instant;
 use crate::domain::until_unused::Gap;
+use crate::store::server::{Connection, Fault, FaultKind};
 use crate::store::value::values;
 
 /// How long a process may be silent before it is taken for killed. Long enough for the largest backlog, since the row is

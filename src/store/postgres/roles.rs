@@ -1,11 +1,11 @@
 //! The two roles of a database, administrator and gateway: creates them and grants their rights.
 
-use super::Fault;
+use crate::store::server::Fault;
 use std::fmt::Write as _;
 
 use super::database::Database;
+use crate::domain::role::{RoleNames, Roles};
 use crate::store::StoreError;
-use crate::store::roles::{RoleNames, Roles};
 use crate::store::value::values;
 
 /// Grants the rights to the roles that two settings name.

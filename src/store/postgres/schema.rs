@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::Connection;
 use crate::domain::audit::ChainHash;
 use crate::domain::postgres_url::PostgresUrl;
 use crate::store::StoreError;
 use crate::store::reader::Reader;
 use crate::store::schema_difference::{Difference, SchemaDifference};
+use crate::store::server::Connection;
 
 /// Lists the objects with their definitions.
 const OBJECTS: &str = include_str!("../../../assets/migrations/postgres/objects.sql");
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use crate::host::entropy::SystemEntropy;
     use crate::store::Store;
-    use crate::store::postgres::ConnectOptions;
+    use crate::store::server::ConnectOptions;
     use crate::support::postgres::{Postgres, server};
 
     #[test]

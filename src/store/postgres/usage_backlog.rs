@@ -1,9 +1,10 @@
 //! Requests that came faster than they could be added to the tables of use.
 
 use super::recording::is_so;
-use super::{Connection, Fault, FaultKind, usage_rows};
+use super::usage_rows;
 use crate::domain::Instant;
 use crate::domain::key::KeyId;
+use crate::store::server::{Connection, Fault, FaultKind};
 use crate::store::usage::day_of;
 use crate::store::usage_counts::{Count, Counted, Spilled};
 use crate::store::value::Value;

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Connection, Fault};
 use crate::domain::key::KeyId;
+use crate::store::server::{Connection, Fault};
 use crate::store::usage_counts::{Count, Counted, SOURCES_KEPT};
 use crate::store::value::Value;
 

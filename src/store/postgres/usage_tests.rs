@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant as Stopwatch};
 
-use super::{ConnectOptions, Connection, recording};
+use super::recording;
 use crate::domain::Instant;
 use crate::domain::until_unused::Gap;
 use crate::host::entropy::SystemEntropy;
 use crate::store::recording::Registration;
+use crate::store::server::{ConnectOptions, Connection};
 use crate::store::sqlite::usage_writer::tests as sqlite;
 use crate::store::usage_counts::{Count, Entry};
 use crate::store::usage_writer::UsageWriter;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::recording::{self, Registration};
-use super::{ConnectOptions, Connection, Fault, FaultKind, migrate, usage_backlog, usage_rows};
+use super::{migrate, usage_backlog, usage_rows};
 use crate::domain::Instant;
 use crate::domain::postgres_url::PostgresUrl;
 use crate::domain::until_unused::Gap;
 use crate::store::StoreError;
+use crate::store::server::{ConnectOptions, Connection, Fault, FaultKind};
 use crate::store::usage::day_of;
 use crate::store::usage_counts::{Counted, DAYS_KEPT, Spilled};
 use crate::store::value::{Value, values};

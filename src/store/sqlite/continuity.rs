@@ -6,9 +6,7 @@
 //! entries are only added. And the file is newer than its empty write-ahead log: a checkpoint writes the file first and
 //! empties the log afterwards.
 
-use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -18,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::domain::audit::ChainHash;
 use crate::store::StoreError;
 use crate::store::continuity::Continuity;
+use crate::store::file_stamp::Stamp;
 
 impl Continuity {
     /// Compares the file with its write-ahead log, if it has changed since the last check by any connection.
@@ -87,14 +86,6 @@ pub(super) struct FileWatch {
 /// Longer than a tick of any kernel (Linux: at most 10 ms).
 const TICK: Duration = Duration::from_millis(20);
 
-/// Size, and seconds and nanoseconds of the last change of the content (mtime) and of the inode (ctime).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) struct Stamp {
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
 /// A handle to the file that avoids resolving its path: each verification reads its times.
 ///
 /// It is opened with `O_PATH`, so that closing it does not release SQLite's locks. Closing a file that was opened for
@@ -129,31 +120,6 @@ impl FileHandle {
 
     fn stamp(&self) -> io::Result<Stamp> {
         std::fs::metadata(&self.0).map(Stamp::from)
-    }
-}
-
-impl From<Metadata> for Stamp {
-    fn from(file: Metadata) -> Self {
-        Self {
-            size: file.size(),
-            modified: (file.mtime(), file.mtime_nsec()),
-            changed: (file.ctime(), file.ctime_nsec()),
-        }
-    }
-}
-
-impl Stamp {
-    /// Whether something other than a checkpoint has written the file. A copy may preserve an old mtime. A checkpoint never
-    /// sets it back.
-    fn is_written_past_log(&self, known: &Self, path: &Path) -> bool {
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        (self.size, self.modified) != (known.size, known.modified)
-            && std::fs::metadata(log).is_ok_and(|log| {
-                let log = Self::from(log);
-                let is_set_back = self.modified < known.modified && self.changed > log.changed;
-                log.size == 0 && (self.modified > log.modified || is_set_back)
-            })
     }
 }
 

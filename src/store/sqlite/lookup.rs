@@ -10,18 +10,14 @@ use rusqlite::{Connection, OptionalExtension};
 use super::continuity::FileWatch;
 use super::open;
 use crate::domain::Instant;
-use crate::domain::key::{Accepted, KeyId, KeyState, Outage};
+use crate::domain::key::{Accepted, KeyId};
 use crate::domain::secret::KeyHash;
-use crate::domain::source::AllowedSources;
-use crate::domain::until_unused::UntilUnused;
 use crate::store::continuity::Continuity;
 use crate::store::id_row::{IdRow, Match};
+use crate::store::known_key::{Claim, KeyCounts, KnownKey, LookupResult, MOST_KEPT};
 use crate::store::row::Row;
 use crate::store::second_chance::{ByKeyId, SecondChance};
 use crate::store::{Reader, StoreError, convert, key_counts};
-
-/// Maximum number of cached keys, at 300 bytes each: what a hash table of 65,536 places holds.
-pub(crate) const MOST_KEPT: usize = 57_344;
 
 /// Maximum number of cached IDs of rejected texts, at 120 bytes each: what a hash table of 16,384 places holds.
 const MOST_REJECTED_KEPT: usize = 14_336;
@@ -50,38 +46,6 @@ pub(in crate::store) struct Lookup {
     kept_until_unused: Vec<KeyId>,
     /// For the IDs of rejected texts.
     rejected: SecondChance<KeyId, IdRow>,
-}
-
-/// A presented text: its key ID, and the hash of the whole text.
-pub type Claim<'a> = (KeyId, &'a KeyHash);
-
-/// What the database has for a presented text.
-#[derive(Clone, Copy, Debug)]
-pub enum LookupResult<'a> {
-    /// The text of a key.
-    Key(&'a KnownKey),
-    /// The text of a deleted key.
-    Deleted,
-    /// The text of a canary key.
-    Canary,
-    /// Not the text of a key, whether or not its ID exists.
-    Nothing,
-}
-
-/// The number of keys of all Applications in each state.
-pub type KeyCounts = [(KeyState, i64); 6];
-
-/// The properties of a key that a verification needs.
-#[derive(Debug)]
-pub struct KnownKey {
-    /// SHA-256 of its text.
-    pub hash: KeyHash,
-    pub outage: Option<Outage>,
-    pub allowed_sources: AllowedSources,
-    /// A predecessor that ends when it is no longer used, with its last recorded use.
-    pub until_unused: Option<Box<(UntilUnused, Option<Instant>)>>,
-    /// The rest, which is part of the decision.
-    pub known: Arc<Accepted>,
 }
 
 impl Lookup {

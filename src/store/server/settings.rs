@@ -32,16 +32,16 @@ const SYSTEM_FOLDERS: [&str; 2] = ["/etc/postgresql-common", "/etc"];
 
 /// What libpq reads besides the URL.
 #[derive(Debug, Default)]
-pub(super) struct Environment {
-    pub(super) variables: BTreeMap<String, String>,
+pub(in crate::store) struct Environment {
+    pub(in crate::store) variables: BTreeMap<String, String>,
     /// `PGPASSWORD`.
-    pub(super) password: Option<Secret>,
-    pub(super) home: Option<PathBuf>,
-    pub(super) login: String,
+    pub(in crate::store) password: Option<Secret>,
+    pub(in crate::store) home: Option<PathBuf>,
+    pub(in crate::store) login: String,
 }
 
 impl Environment {
-    pub(super) fn of_process() -> Self {
+    pub(in crate::store) fn of_process() -> Self {
         let names = VARIABLES.iter().map(|(name, _)| *name);
         Self {
             variables: names
@@ -86,29 +86,29 @@ impl Environment {
 
 /// The complete settings of a connection.
 #[derive(Debug)]
-pub(super) struct Complete {
-    pub(super) endpoints: Vec<Endpoint>,
-    pub(super) user: String,
-    pub(super) database: String,
+pub(in crate::store) struct Complete {
+    pub(in crate::store) endpoints: Vec<Endpoint>,
+    pub(in crate::store) user: String,
+    pub(in crate::store) database: String,
     /// The rest. Hosts, ports, user and database are the fields above.
-    pub(super) settings: Settings,
+    pub(in crate::store) settings: Settings,
     /// Sentences about files that were ignored or that others can read.
-    pub(super) warnings: Vec<String>,
+    pub(in crate::store) warnings: Vec<String>,
 }
 
 /// A server to try.
 #[derive(Debug)]
-pub(super) struct Endpoint {
-    pub(super) host: Host,
-    pub(super) port: u16,
-    pub(super) encryption: Encryption,
-    pub(super) password: Option<Secret>,
+pub(in crate::store) struct Endpoint {
+    pub(in crate::store) host: Host,
+    pub(in crate::store) port: u16,
+    pub(in crate::store) encryption: Encryption,
+    pub(in crate::store) password: Option<Secret>,
 }
 
 impl Complete {
     /// # Errors
     /// When a value is not valid, or would leave a connection unprotected.
-    pub(super) fn new(url: &PostgresUrl, environment: &Environment) -> Result<Self, Fault> {
+    pub(in crate::store) fn new(url: &PostgresUrl, environment: &Environment) -> Result<Self, Fault> {
         let service = match url.service().or_else(|| environment.get("PGSERVICE")) {
             Some(name) => service_file::find(name, &environment.service_files())?,
             None => Service::default(),
@@ -178,7 +178,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::store::postgres::FaultKind;
+    use crate::store::server::FaultKind;
 
     struct Place {
         home: tempfile::TempDir,

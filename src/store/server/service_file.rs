@@ -12,18 +12,18 @@ use crate::domain::text::inert;
 
 /// A section.
 #[derive(Debug, Default)]
-pub(super) struct Service {
-    pub(super) settings: Settings,
-    pub(super) password: Option<Secret>,
+pub(in crate::store) struct Service {
+    pub(in crate::store) settings: Settings,
+    pub(in crate::store) password: Option<Secret>,
     /// A sentence, when other users can read the password.
-    pub(super) warning: Option<String>,
+    pub(in crate::store) warning: Option<String>,
 }
 
 /// Finds a section in the first file that has it.
 ///
 /// # Errors
 /// When no file has it, or the section is not valid.
-pub(super) fn find(name: &str, files: &[PathBuf]) -> Result<Service, Fault> {
+pub(in crate::store) fn find(name: &str, files: &[PathBuf]) -> Result<Service, Fault> {
     for path in files {
         let content = match std::fs::read(path) {
             Ok(content) => Zeroizing::new(content),

@@ -100,7 +100,7 @@ fn faults_are_told_apart_by_their_state() {
     );
     one.commit().unwrap();
     let taken = other.batch(insert).unwrap_err();
-    assert_eq!((taken.kind(), taken.constraint()), (FaultKind::Taken, Some("numbers_pkey")));
+    assert_eq!(taken.kind(), FaultKind::Taken);
     assert!(!taken.to_string().contains("(1)"), "values are private: {taken}");
     other.begin("BEGIN READ ONLY").unwrap();
     assert_eq!(kind(other.batch(insert)), FaultKind::ReadOnly);

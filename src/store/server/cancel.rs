@@ -27,21 +27,21 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 /// How a cancel request reaches the server.
 #[derive(Clone)]
-pub(super) struct Route {
-    pub(super) token: CancelToken,
-    pub(super) address: Address,
-    pub(super) tls: Option<MakeRustlsConnect>,
+pub(in crate::store) struct Route {
+    pub(in crate::store) token: CancelToken,
+    pub(in crate::store) address: Address,
+    pub(in crate::store) tls: Option<MakeRustlsConnect>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Address {
+pub(in crate::store) enum Address {
     Tcp { address: SocketAddr, host: String },
     Unix(PathBuf),
 }
 
 /// Whether another thread may stop a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stoppable {
+pub(in crate::store) enum Stoppable {
     Yes,
     /// A commit.
     No,
@@ -75,7 +75,7 @@ impl fmt::Debug for Interrupter {
 }
 
 impl Interrupter {
-    pub(super) fn new(route: Route) -> Self {
+    pub(in crate::store) fn new(route: Route) -> Self {
         Self(Arc::new(Shared { route, state: Mutex::default(), settled: Condvar::new() }))
     }
 
@@ -102,7 +102,7 @@ impl Interrupter {
     ///
     /// # Errors
     /// When another statement of this connection is running, or a cancel request may still stop this one.
-    pub(super) fn start(&self, stoppable: Stoppable) -> Result<Running<'_>, Fault> {
+    pub(in crate::store) fn start(&self, stoppable: Stoppable) -> Result<Running<'_>, Fault> {
         let state = lock(&self.0.state);
         if state.running.is_some() {
             return Err(Fault::new(
@@ -125,20 +125,20 @@ impl Interrupter {
 }
 
 /// A statement that is running, until this is dropped.
-pub(super) struct Running<'a>(&'a Interrupter);
+pub(in crate::store) struct Running<'a>(&'a Interrupter);
 
 impl Running<'_> {
-    pub(super) fn stoppable(&self) -> Stoppable {
+    pub(in crate::store) fn stoppable(&self) -> Stoppable {
         lock(&self.0.0.state).running.unwrap_or(Stoppable::No)
     }
 
     /// Whether another thread has stopped it.
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(in crate::store) fn is_stopped(&self) -> bool {
         lock(&self.0.0.state).is_stopped
     }
 
     /// Stops it: the rest of its rows is not needed.
-    pub(super) fn stop(&self) {
+    pub(in crate::store) fn stop(&self) {
         self.0.interrupt();
     }
 }

@@ -50,23 +50,24 @@ const MOST_NOTICES: usize = 32;
 
 /// What the background thread hears from the server besides answers.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
-    pub(super) notices: Vec<DbError>,
+pub(in crate::store) struct Heard {
+    pub(in crate::store) notices: Vec<DbError>,
     /// Why the connection ended.
-    pub(super) end: Option<Fault>,
+    pub(in crate::store) end: Option<Fault>,
 }
 
-pub(super) struct Opened {
-    pub(super) client: Client,
-    pub(super) route: Route,
-    pub(super) heard: Arc<Mutex<Heard>>,
+pub(in crate::store) struct Opened {
+    pub(in crate::store) client: Client,
+    pub(in crate::store) route: Route,
+    pub(in crate::store) heard: Arc<Mutex<Heard>>,
     /// Ends the connection at once.
-    pub(super) driver: AbortHandle,
-    pub(super) facts: Facts,
+    pub(in crate::store) driver: AbortHandle,
+    pub(in crate::store) facts: Facts,
 }
 
 /// What is known about an open connection.
 #[derive(Clone, Debug)]
+#[allow(dead_code, reason = "the unit tests read all of them")]
 pub(crate) struct Facts {
     /// The server that was reached, such as `db.internal:5432`.
     pub(crate) server: String,
@@ -77,7 +78,7 @@ pub(crate) struct Facts {
 }
 
 /// Connects to the first primary among the servers.
-pub(super) async fn open(complete: Complete, options: ConnectOptions) -> Result<Opened, Fault> {
+pub(in crate::store) async fn open(complete: Complete, options: ConnectOptions) -> Result<Opened, Fault> {
     let needs_tls = complete.endpoints.iter().any(|endpoint| endpoint.encryption == Encryption::Verified);
     let root = complete.settings.root_certificate.as_ref();
     let tls = if needs_tls { Some(Tls::new(root)?) } else { None };

@@ -22,7 +22,7 @@ const MOST: usize = 16;
 
 /// A connection to a primary, or the attempts to open one.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(in crate::store) struct Link {
     url: PostgresUrl,
     connection: Option<Connection>,
     opening: Vec<Opening>,
@@ -33,12 +33,12 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(url: PostgresUrl) -> Self {
+    pub(in crate::store) fn new(url: PostgresUrl) -> Self {
         Self { url, connection: None, opening: Vec::new(), begun: None, fault: None }
     }
 
     /// On an open connection.
-    pub(super) fn on(connection: Connection, url: PostgresUrl) -> Self {
+    pub(in crate::store) fn on(connection: Connection, url: PostgresUrl) -> Self {
         Self { connection: Some(connection), ..Self::new(url) }
     }
 
@@ -46,7 +46,7 @@ impl Link {
     ///
     /// # Errors
     /// When it is not open by then, or the server rejects the attempts.
-    pub(super) fn connection(&mut self, until: Instant) -> Result<&Connection, Fault> {
+    pub(in crate::store) fn connection(&mut self, until: Instant) -> Result<&Connection, Fault> {
         let connection = match self.connection.take().filter(|connection| !connection.is_closed()) {
             Some(connection) => connection,
             None => self.open(until)?,
@@ -55,7 +55,7 @@ impl Link {
     }
 
     /// Ends the connection: the next one may be to another server.
-    pub(super) fn close(&mut self) {
+    pub(in crate::store) fn close(&mut self) {
         self.connection = None;
     }
 

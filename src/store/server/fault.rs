@@ -10,7 +10,6 @@ use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use crate::domain::postgres_url::{PostgresUrl, UrlError};
 use crate::domain::text::inert;
-use crate::store::StoreError;
 
 /// Why a statement or a connection failed.
 #[derive(Clone, Debug)]
@@ -20,8 +19,6 @@ pub(crate) struct Fault {
     reason: String,
     /// From the server.
     state: Option<SqlState>,
-    /// The name of the constraint that was violated.
-    constraint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,20 +69,20 @@ pub(crate) enum FaultKind {
 }
 
 impl Fault {
-    pub(super) fn new(kind: FaultKind, reason: impl AsRef<str>) -> Self {
-        Self { kind, reason: inert(reason.as_ref()), state: None, constraint: None }
+    pub(in crate::store) fn new(kind: FaultKind, reason: impl AsRef<str>) -> Self {
+        Self { kind, reason: inert(reason.as_ref()), state: None }
     }
 
-    pub(super) fn timed_out(limit: Duration) -> Self {
+    pub(in crate::store) fn timed_out(limit: Duration) -> Self {
         Self::new(FaultKind::TimedOut, format!("no answer within {}", seconds(limit)))
     }
 
-    pub(super) fn settings(error: &UrlError) -> Self {
+    pub(in crate::store) fn settings(error: &UrlError) -> Self {
         Self::new(FaultKind::Settings, format!("{error}. {}", error.hint()))
     }
 
     /// An error of the operating system while connecting.
-    pub(super) fn unreachable(error: &io::Error) -> Self {
+    pub(in crate::store) fn unreachable(error: &io::Error) -> Self {
         let reason = match error.kind() {
             io::ErrorKind::ConnectionRefused => "no server is listening".to_owned(),
             io::ErrorKind::NotFound => "the socket does not exist".to_owned(),
@@ -96,7 +93,7 @@ impl Fault {
     }
 
     /// An error of an open connection.
-    pub(super) fn of(error: &tokio_postgres::Error) -> Self {
+    pub(in crate::store) fn of(error: &tokio_postgres::Error) -> Self {
         if let Some(error) = error.as_db_error() {
             return Self::of_server(error);
         }
@@ -109,17 +106,13 @@ impl Fault {
     }
 
     /// An error that the server reports. Its detail is left out, since it may contain values.
-    pub(super) fn of_server(error: &DbError) -> Self {
+    pub(in crate::store) fn of_server(error: &DbError) -> Self {
         let kind = kind_of(error.code());
-        Self {
-            state: Some(error.code().clone()),
-            constraint: error.constraint().map(str::to_owned),
-            ..Self::new(kind, error.message())
-        }
+        Self { state: Some(error.code().clone()), ..Self::new(kind, error.message()) }
     }
 
     /// An error of TLS.
-    pub(super) fn of_tls(error: &rustls::Error) -> Self {
+    pub(in crate::store) fn of_tls(error: &rustls::Error) -> Self {
         let rustls::Error::InvalidCertificate(invalid) = error else {
             return Self::new(FaultKind::Tls, error.to_string());
         };
@@ -151,36 +144,22 @@ impl Fault {
         self.state.as_ref()
     }
 
-    /// The name of the constraint that was violated.
-    pub(crate) fn constraint(&self) -> Option<&str> {
-        self.constraint.as_deref()
-    }
-
     /// Puts what it is about before the reason.
-    pub(super) fn about(mut self, subject: impl fmt::Display) -> Self {
+    pub(in crate::store) fn about(mut self, subject: impl fmt::Display) -> Self {
         self.reason = format!("{}: {}", inert(&subject.to_string()), self.reason);
         self
     }
 
     /// Replaces the reason.
-    pub(super) fn because(mut self, reason: &str) -> Self {
+    pub(in crate::store) fn because(mut self, reason: &str) -> Self {
         reason.clone_into(&mut self.reason);
         self
     }
 
     /// Adds to the reason.
-    pub(super) fn and(mut self, more: &str) -> Self {
+    pub(in crate::store) fn and(mut self, more: &str) -> Self {
         self.reason = format!("{}; {}", self.reason, inert(more));
         self
-    }
-
-    /// Converts a fault that occurred while doing `what` with the database at `url`.
-    pub(crate) fn during(self, what: &'static str, url: &PostgresUrl) -> StoreError {
-        match self.kind {
-            FaultKind::Busy => StoreError::Busy,
-            FaultKind::Interrupted => StoreError::Interrupted,
-            _ => StoreError::Server(Box::new(ServerError { url: url.clone(), what, fault: self })),
-        }
     }
 }
 
@@ -228,12 +207,12 @@ fn kind_of(state: &SqlState) -> FaultKind {
 }
 
 /// Whether the server ends the connection with this error.
-pub(super) fn is_last(error: &DbError) -> bool {
+pub(in crate::store) fn is_last(error: &DbError) -> bool {
     matches!(error.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
 }
 
 /// Finds an error of a type among the causes of another. An error of input and output may contain one.
-pub(super) fn find<'a, T: std::error::Error + 'static>(
+pub(in crate::store) fn find<'a, T: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a T> {
     let mut next = Some(error);
@@ -250,14 +229,14 @@ pub(super) fn find<'a, T: std::error::Error + 'static>(
 }
 
 /// The message of an error with that of its cause.
-pub(super) fn with_source(error: &tokio_postgres::Error) -> String {
+pub(in crate::store) fn with_source(error: &tokio_postgres::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     }
 }
 
-pub(super) fn seconds(limit: Duration) -> String {
+pub(in crate::store) fn seconds(limit: Duration) -> String {
     if limit.subsec_millis() == 0 {
         format!("{} s", limit.as_secs())
     } else {
@@ -274,8 +253,9 @@ pub struct ServerError {
 }
 
 impl ServerError {
-    pub(crate) fn kind(&self) -> FaultKind {
-        self.fault.kind
+    /// A fault that occurred while doing `what` with the database at `url`.
+    pub(crate) fn new(fault: Fault, what: &'static str, url: &PostgresUrl) -> Self {
+        Self { url: url.clone(), what, fault }
     }
 
     /// Whether the role may not do it.

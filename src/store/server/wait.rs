@@ -24,7 +24,7 @@ static DRIVER: Mutex<Option<Handle>> = Mutex::new(None);
 ///
 /// # Errors
 /// When the thread could not be started.
-pub(super) fn spawn<F>(future: F) -> io::Result<JoinHandle<F::Output>>
+pub(in crate::store) fn spawn<F>(future: F) -> io::Result<JoinHandle<F::Output>>
 where
     F: Future + Send + 'static,
     F::Output: Send,
@@ -55,12 +55,12 @@ fn driver() -> io::Result<Handle> {
 }
 
 /// Waits for a future. Returns `None` when the limit passes first.
-pub(super) fn wait<F: Future>(limit: Instant, future: F) -> Option<F::Output> {
+pub(in crate::store) fn wait<F: Future>(limit: Instant, future: F) -> Option<F::Output> {
     Waiter::default().wait(limit, pin!(future))
 }
 
 /// Waits for several futures, one after the other.
-pub(super) struct Waiter {
+pub(in crate::store) struct Waiter {
     bell: Arc<Bell>,
     waker: Waker,
 }
@@ -74,7 +74,7 @@ impl Default for Waiter {
 
 impl Waiter {
     /// Waits for a future. Returns `None` when the limit passes first.
-    pub(super) fn wait<F: Future>(&self, limit: Instant, future: Pin<&mut F>) -> Option<F::Output> {
+    pub(in crate::store) fn wait<F: Future>(&self, limit: Instant, future: Pin<&mut F>) -> Option<F::Output> {
         // Inside a task of tokio its budget would count, and a future that waits for a new budget is woken only after this
         // thread has returned to the runtime.
         let mut future = pin!(unconstrained(future));
@@ -119,7 +119,7 @@ impl Wake for Bell {
 }
 
 /// Locks a mutex whose content is valid even where a holder has panicked.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(in crate::store) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -2,7 +2,7 @@
 
 /// Converts the placeholders `?` and `?1` to `$1`, and removes `INDEXED BY name`. Literals, quoted names and comments stay as
 /// they are.
-pub(super) fn translate(sql: &str) -> String {
+pub(in crate::store) fn translate(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len() + 16);
     let mut highest = 0;
     let mut rest = sql;

@@ -12,22 +12,22 @@ use crate::domain::text::inert;
 
 /// What a password is looked up by.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Login<'a> {
-    pub(super) host: &'a Host,
-    pub(super) port: u16,
-    pub(super) database: &'a str,
-    pub(super) user: &'a str,
+pub(in crate::store) struct Login<'a> {
+    pub(in crate::store) host: &'a Host,
+    pub(in crate::store) port: u16,
+    pub(in crate::store) database: &'a str,
+    pub(in crate::store) user: &'a str,
 }
 
 /// The content of a password file.
-pub(super) struct PasswordFile(Zeroizing<Vec<u8>>);
+pub(in crate::store) struct PasswordFile(Zeroizing<Vec<u8>>);
 
 impl PasswordFile {
     /// Reads a file. One that does not exist is empty.
     ///
     /// # Errors
     /// A sentence, when the file must be ignored: others can read it, or it cannot be read.
-    pub(super) fn read(path: &Path) -> Result<Self, String> {
+    pub(in crate::store) fn read(path: &Path) -> Result<Self, String> {
         let ignored = |why: &str| Err(format!("{} was ignored: {why}", inert(&path.to_string_lossy())));
         let mut file = match std::fs::File::open(path) {
             Ok(file) => file,
@@ -49,7 +49,7 @@ impl PasswordFile {
     }
 
     /// Returns the password of the first line that matches.
-    pub(super) fn find(&self, login: Login<'_>) -> Option<Secret> {
+    pub(in crate::store) fn find(&self, login: Login<'_>) -> Option<Secret> {
         self.0.split(|byte| *byte == b'\n').find_map(|line| {
             let line = std::str::from_utf8(line).ok()?;
             let line = line.strip_suffix('\r').unwrap_or(line);

@@ -56,7 +56,7 @@ pub(crate) enum CommitFault {
 }
 
 impl CommitFault {
-    pub(super) fn into_fault(self) -> Fault {
+    pub(in crate::store) fn into_fault(self) -> Fault {
         match self {
             Self::Rejected(fault) | Self::Unknown(fault) => fault,
         }
@@ -64,7 +64,7 @@ impl CommitFault {
 }
 
 /// A connection that is being opened by the background thread. Dropping it ends the attempt.
-pub(super) struct Opening {
+pub(in crate::store) struct Opening {
     task: JoinHandle<Result<Opened, Fault>>,
     warnings: Vec<String>,
     patience: Duration,
@@ -72,7 +72,7 @@ pub(super) struct Opening {
 
 impl Opening {
     /// Begins to connect to the primary of a URL.
-    pub(super) fn begin(url: &PostgresUrl, options: ConnectOptions) -> Result<Self, Fault> {
+    pub(in crate::store) fn begin(url: &PostgresUrl, options: ConnectOptions) -> Result<Self, Fault> {
         Self::begin_in(url, options, &Environment::of_process())
     }
 
@@ -93,7 +93,7 @@ impl Opening {
     }
 
     /// Must not be called again after it was ready.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Connection, Fault>> {
+    pub(in crate::store) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Connection, Fault>> {
         let opened = match ready!(Pin::new(&mut self.task).poll(context)) {
             Ok(opened) => opened,
             Err(error) => Err(Fault::new(FaultKind::Other, error.to_string())),
@@ -135,7 +135,7 @@ impl Connection {
         Self::open_in(url, options, &Environment::of_process())
     }
 
-    pub(super) fn open_in(
+    pub(in crate::store) fn open_in(
         url: &PostgresUrl,
         options: ConnectOptions,
         environment: &Environment,
@@ -166,11 +166,6 @@ impl Connection {
 
     pub(crate) fn interrupter(&self) -> Interrupter {
         self.interrupter.clone()
-    }
-
-    /// The notices since the last call.
-    pub(crate) fn take_notices(&self) -> Vec<DbError> {
-        std::mem::take(&mut lock(&self.heard).notices)
     }
 
     /// Returns all rows of a statement.

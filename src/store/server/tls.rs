@@ -18,7 +18,7 @@ use crate::domain::postgres_url::RootCertificate;
 
 /// Makes connectors, and records whether a handshake has begun: that is, whether the server offers TLS.
 #[derive(Clone)]
-pub(super) struct Tls {
+pub(in crate::store) struct Tls {
     connector: MakeRustlsConnect,
     has_begun: Arc<AtomicBool>,
 }
@@ -26,7 +26,7 @@ pub(super) struct Tls {
 impl Tls {
     /// # Errors
     /// When the certificates cannot be read.
-    pub(super) fn new(root: Option<&RootCertificate>) -> Result<Self, Fault> {
+    pub(in crate::store) fn new(root: Option<&RootCertificate>) -> Result<Self, Fault> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let fault = |error: rustls::Error| Fault::new(FaultKind::Tls, error.to_string());
         let builder = ClientConfig::builder_with_provider(provider)
@@ -52,12 +52,12 @@ impl Tls {
         Ok(Self { connector, has_begun: Arc::default() })
     }
 
-    pub(super) fn connector(&self) -> MakeRustlsConnect {
+    pub(in crate::store) fn connector(&self) -> MakeRustlsConnect {
         self.connector.clone()
     }
 
     /// Whether a server has agreed to use TLS since the last call.
-    pub(super) fn take_has_begun(&self) -> bool {
+    pub(in crate::store) fn take_has_begun(&self) -> bool {
         self.has_begun.swap(false, Ordering::Relaxed)
     }
 }
@@ -75,7 +75,7 @@ impl MakeTlsConnect<Socket> for Tls {
     }
 }
 
-pub(super) struct Handshake {
+pub(in crate::store) struct Handshake {
     connector: Connector,
     has_begun: Arc<AtomicBool>,
 }

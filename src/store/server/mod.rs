@@ -1,0 +1,26 @@
+//! Connections to servers of PostgreSQL.
+//!
+//! [`Connection`] is what the store uses: statements with typed values, each answered in one round trip and within a
+//! limit. Nothing is prepared and no session state is set, so that it works through pgbouncer in transaction mode too.
+//! One background thread drives all connections ([`wait`]); callers on any thread wait for their answers.
+
+mod cancel;
+mod connection;
+mod fault;
+mod link;
+mod open;
+mod password_file;
+mod service_file;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod translate;
+mod wait;
+
+pub(crate) use cancel::Interrupter;
+pub(crate) use connection::{CommitFault, Connection};
+pub use fault::ServerError;
+pub(crate) use fault::{Fault, FaultKind};
+pub(in crate::store) use link::Link;
+pub(crate) use open::ConnectOptions;
