@@ -51,10 +51,13 @@ pub fn deleted_in_use(
         Scope::Application(id) => Some(id.0),
         Scope::All => None,
     };
+    // The row of yesterday counts only where there is none of today.
     let sql = format!(
-        "SELECT {TOMBSTONE}, max(f.last), f.last_from FROM refusals f JOIN tombstones t ON t.key_id = f.key_id \
+        "SELECT {TOMBSTONE}, f.last, f.last_from FROM refusals f JOIN tombstones t ON t.key_id = f.key_id \
          WHERE f.day IN (?1, ?1 - 1) AND f.reason = 'deleted' AND f.last > ?2 AND t.throwaway = 0 \
-         AND (?3 IS NULL OR t.application_id = ?3) GROUP BY f.key_id ORDER BY max(f.last) DESC, f.key_id LIMIT ?4"
+         AND (f.day = ?1 OR NOT EXISTS (SELECT 1 FROM refusals g WHERE g.day = ?1 AND g.reason = f.reason \
+         AND g.key_id = f.key_id)) \
+         AND (?3 IS NULL OR t.application_id = ?3) ORDER BY f.last DESC, f.key_id LIMIT ?4"
     );
     let since = (now - TimeDelta::days(1)).timestamp();
     r.all(
@@ -153,14 +156,13 @@ pub fn idle(
     }
     let mut found = FoundKeys::cut(keys, most);
     if !found.more {
-        let looked_at: u64 = r.value(
+        found.more = r.value(
             "looking for keys that are not used",
-            "SELECT max((SELECT count(*) FROM (SELECT 1 FROM key_use INDEXED BY key_use_by_last \
-             WHERE application_id = ?1 AND last < ?2 LIMIT ?3)), \
-             (SELECT count(*) FROM (SELECT 1 FROM never_used WHERE application_id = ?1 LIMIT ?3)))",
+            "SELECT ?3 IN ((SELECT count(*) FROM (SELECT 1 FROM key_use INDEXED BY key_use_by_last \
+             WHERE application_id = ?1 AND last < ?2 LIMIT ?3) u), \
+             (SELECT count(*) FROM (SELECT 1 FROM never_used WHERE application_id = ?1 LIMIT ?3) n))",
             values![application.0, since, LOOKED_AT],
         )?;
-        found.more = looked_at == LOOKED_AT;
     }
     Ok(found)
 }

@@ -32,7 +32,7 @@ pub(super) const KEY_COLUMNS: &str = concat!(
      k.owner, k.note, k.allowed_sources, k.canary, k.acknowledged, ",
     until_unused_columns!(),
     ", k.latest_expires, \
-     CASE WHEN k.canary THEN (SELECT max(last) FROM key_sources WHERE key_id = k.key_id AND reason = 'canary') END"
+     CASE WHEN k.canary = 1 THEN (SELECT max(last) FROM key_sources WHERE key_id = k.key_id AND reason = 'canary') END"
 );
 
 /// The number of columns in [`KEY_COLUMNS`].

@@ -48,6 +48,16 @@ impl<'a> Reader<'a> {
         self.engine
     }
 
+    /// The one of two statements, or parts of one, that the engine understands.
+    #[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
+    pub(super) fn pick<T>(&self, sqlite: T, postgres: T) -> T {
+        match self.engine {
+            Engine::Sqlite { .. } => sqlite,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres { .. } => postgres,
+        }
+    }
+
     /// Whether the database is on a server, where several hosts share it.
     pub(crate) fn is_on_server(&self) -> bool {
         match self.engine {

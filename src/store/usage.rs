@@ -28,7 +28,7 @@ pub fn last_30_days(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<u64>,
 
 /// The number of accepted requests on the days after that of an instant (UTC), also of a deleted key.
 pub(crate) fn accepted_on_later_days(r: &Reader<'_>, id: KeyId, at: Instant) -> Result<u64, StoreError> {
-    let sql = "SELECT coalesce(sum(count), 0) FROM key_uses WHERE key_id = ?1 AND day > ?2";
+    let sql = "SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM key_uses WHERE key_id = ?1 AND day > ?2";
     r.value("reading the use of a key", sql, values![id.as_str(), day_of(at)])
 }
 
@@ -48,7 +48,7 @@ pub fn uncounted(r: &Reader<'_>, id: KeyId, at: Instant) -> Result<Option<Uncoun
     let later: u64 = r.value(
         "reading the use of a key",
         &format!(
-            "SELECT coalesce(sum(CASE WHEN first > ?2 THEN count ELSE 1 END), 0) {accepted} AND last > ?2"
+            "SELECT CAST(coalesce(sum(CASE WHEN first > ?2 THEN count ELSE 1 END), 0) AS BIGINT) {accepted} AND last > ?2"
         ),
         values![id.as_str(), at.timestamp()],
     )?;
@@ -75,10 +75,11 @@ pub struct Refused {
 pub fn refused(r: &Reader<'_>, id: KeyId, now: Instant) -> Result<Vec<Refused>, StoreError> {
     r.all(
         "reading the rejected requests of a key",
-        // With max() alone, SQLite takes the other columns from the row that has it (sqlite.org/lang_select.html).
-        "SELECT reason, sum(CASE WHEN day = ?2 THEN count ELSE 0 END), sum(count), max(last), last_from \
-         FROM refusals INDEXED BY refusals_by_key WHERE key_id = ?1 AND day > ?2 - 30 \
-         GROUP BY reason ORDER BY max(last) DESC",
+        "SELECT f.reason, CAST(sum(CASE WHEN f.day = ?2 THEN f.count ELSE 0 END) AS BIGINT), \
+         CAST(sum(f.count) AS BIGINT), max(f.last), (SELECT l.last_from FROM refusals l INDEXED BY refusals_by_key \
+         WHERE l.key_id = ?1 AND l.reason = f.reason ORDER BY l.day DESC LIMIT 1) \
+         FROM refusals f INDEXED BY refusals_by_key WHERE f.key_id = ?1 AND f.day > ?2 - 30 \
+         GROUP BY f.reason ORDER BY max(f.last) DESC",
         values![id.as_str(), day_of(now)],
         |row| {
             Ok(Refused {

@@ -66,8 +66,8 @@ fn audit_row(row: &Row<'_>) -> RowResult<AuditRow> {
 /// By what is stored and by what is displayed.
 fn action(text: &str) -> String {
     let labeled = AuditAction::ALL.iter().filter(|action| fold(action.label()).contains(text));
-    let labeled: Vec<String> = labeled.map(|action| format!("'{}'", action.as_str())).collect();
-    format!("(instr(l.action, ?) > 0 OR l.action IN ({}))", labeled.join(","))
+    let labeled: Vec<String> = labeled.map(|action| format!(" OR l.action = '{}'", action.as_str())).collect();
+    format!("(instr(l.action, ?) > 0{})", labeled.concat())
 }
 
 const KEY: &str = "(instr(lower(l.key_id), ?) > 0 OR l.key_id IN \
@@ -81,6 +81,12 @@ const APPLICATION: &str = "l.application_id IN (SELECT id FROM applications WHER
 const CHANGES: &str = "(instr(lower(l.changes), substr(json_quote(?), 2, length(json_quote(?)) - 2)) > 0 \
     AND json_valid(l.changes) AND EXISTS (SELECT 1 FROM json_tree(l.changes) c WHERE c.type = 'text' \
     AND instr(lower(c.atom), ?) > 0 AND c.atom NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T*Z'))";
+/// The same in PostgreSQL, which has no test whether a text is JSON: its strings, other than names of fields.
+const CHANGES_POSTGRES: &str = r#"(instr(lower(l.changes), (SELECT substr(j.text, 2, length(j.text) - 2)
+    FROM (SELECT CAST(to_json(?) AS TEXT) AS text) j)) > 0 AND EXISTS (SELECT 1 FROM (SELECT
+    (CAST(m.parts[1] AS JSON) #>> '{}') COLLATE "C" AS atom FROM regexp_matches(l.changes,
+    '("([^"\\\u0001-\u001f]|\\["\\/bfnrt]|\\u00(0[1-9a-f]|1[0-9a-f]))*")(:{0,1})', 'g') m (parts) WHERE m.parts[4] = '') c
+    WHERE instr(lower(c.atom), ?) > 0 AND c.atom !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T.*Z$'))"#;
 
 /// The condition of a filter, as SQL with its values.
 struct Condition {
@@ -89,7 +95,7 @@ struct Condition {
 }
 
 impl Condition {
-    fn of(filter: &AuditFilter) -> Self {
+    fn of(r: &Reader<'_>, filter: &AuditFilter) -> Self {
         let mut condition = Self { sql: "TRUE".into(), values: Vec::new() };
         // The cheapest first: the rest is evaluated only where those do not match.
         if let Some(since) = filter.since {
@@ -115,8 +121,9 @@ impl Condition {
                 condition.add(place, text.clone());
             }
         }
+        let changes = r.pick(CHANGES, CHANGES_POSTGRES);
         for text in &filter.words {
-            let anywhere = [&action(text), CHANGES, APPLICATION, USER, KEY].join(" OR ");
+            let anywhere = [&action(text), changes, APPLICATION, USER, KEY].join(" OR ");
             condition.add(&format!("({anywhere})"), text.clone());
         }
         condition
@@ -158,7 +165,7 @@ pub fn page(
     filter: &AuditFilter,
     window: &Window<AuditRow>,
 ) -> Result<Page<AuditRow>, StoreError> {
-    let Condition { sql: condition, values } = Condition::of(filter);
+    let Condition { sql: condition, values } = Condition::of(r, filter);
     let cursor = |seen: &AuditRow| Ok(i64::try_from(seen.entry.number).unwrap_or(i64::MAX));
     page::fetch(window, cursor, |step, limit| {
         // Newest first: smaller numbers follow.
@@ -174,7 +181,7 @@ pub fn page(
 }
 
 pub fn count(r: &Reader<'_>, filter: &AuditFilter) -> Result<u64, StoreError> {
-    let Condition { sql, values } = Condition::of(filter);
+    let Condition { sql, values } = Condition::of(r, filter);
     let sql = format!("SELECT count(*) FROM audit l WHERE {sql}");
     r.value("counting the entries of the audit log", &sql, &values)
 }
@@ -186,7 +193,7 @@ pub fn each<E: From<StoreError>>(
     limit: Option<usize>,
     f: impl FnMut(AuditRow) -> Result<(), E>,
 ) -> Result<(), E> {
-    let Condition { sql, values } = Condition::of(filter);
+    let Condition { sql, values } = Condition::of(r, filter);
     let most = limit.unwrap_or(usize::MAX).min(usize::try_from(i64::MAX).unwrap_or(usize::MAX));
     r.each("reading the audit log", &streamed(&sql, most), &values, audit_row, f)
 }

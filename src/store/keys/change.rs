@@ -164,7 +164,7 @@ pub(crate) fn set_replaced(tx: &WriteTx<'_>, id: KeyId, end: ReplacedKey) -> Res
     tx.change_one(
         what,
         "UPDATE keys SET replaced_by = ?2, expires = ?3, disabled = ?4, disabled_until = ?5, \
-         is_disabled = (?4 IS NOT NULL AND ?5 IS NULL), unused_for = ?6, unused_since = ?7, latest_expires = ?8, \
+         is_disabled = CASE WHEN ?4 IS NOT NULL AND ?5 IS NULL THEN 1 ELSE 0 END, unused_for = ?6, unused_since = ?7, latest_expires = ?8, \
          version = version + 1 \
          WHERE key_id = ?1",
         values![
@@ -203,7 +203,7 @@ pub(crate) fn set_ended(tx: &WriteTx<'_>, id: KeyId, end: Option<Instant>) -> Re
     tx.change_one(
         what,
         "UPDATE keys SET latest_expires = CASE WHEN ?2 < expires THEN coalesce(latest_expires, expires) \
-         ELSE latest_expires END, expires = min(expires, coalesce(?2, expires)), unused_for = NULL, unused_since = NULL \
+         ELSE latest_expires END, expires = CASE WHEN ?2 < expires THEN ?2 ELSE expires END, unused_for = NULL, unused_since = NULL \
          WHERE key_id = ?1",
         values![id.as_str(), end],
     )?;
@@ -259,7 +259,8 @@ pub fn set_disabled(tx: &WriteTx<'_>, id: KeyId, outage: Option<Outage>) -> Resu
     let until = outage.and_then(|outage| outage.until).map(|at| at.timestamp());
     tx.change_one(
         what,
-        "UPDATE keys SET disabled = ?2, disabled_until = ?3, is_disabled = (?2 IS NOT NULL AND ?3 IS NULL), \
+        "UPDATE keys SET disabled = ?2, disabled_until = ?3, \
+         is_disabled = CASE WHEN ?2 IS NOT NULL AND ?3 IS NULL THEN 1 ELSE 0 END, \
          version = version + 1 WHERE key_id = ?1",
         values![id.as_str(), since, until],
     )?;

@@ -43,9 +43,9 @@ impl Condition {
     pub(super) fn state(&mut self, r: &Reader<'_>, state: KeyState) -> Result<(), StoreError> {
         let (now, soon) = (self.now.timestamp(), (self.now + self.soon).timestamp());
         let by_themselves = ended_by_themselves(r, self.now)?;
-        let (unused, paused) = (ids(&by_themselves.unused), ids(&by_themselves.disabled));
-        let lasting = format!("k.canary = 0 AND k.key_id NOT IN ({unused})");
-        let works = format!("{lasting} AND k.is_disabled = 0 AND k.key_id NOT IN ({paused})");
+        let (unused, paused) = (is_one_of(&by_themselves.unused), is_one_of(&by_themselves.disabled));
+        let lasting = format!("k.canary = 0 AND NOT {unused}");
+        let works = format!("{lasting} AND k.is_disabled = 0 AND NOT {paused}");
         match state {
             KeyState::Valid => self.and(&format!("{works} AND k.expires > ?"), [soon.into()]),
             KeyState::ExpiresSoon => {
@@ -55,11 +55,11 @@ impl Condition {
                 self.and("k.canary = 0 AND k.expires <= ? AND k.replaced_by IS NULL", [now.into()]);
             }
             KeyState::Replaced => self.and(
-                &format!("k.canary = 0 AND (k.expires <= ? AND k.replaced_by IS NOT NULL OR k.key_id IN ({unused}))"),
+                &format!("k.canary = 0 AND (k.expires <= ? AND k.replaced_by IS NOT NULL OR {unused})"),
                 [now.into()],
             ),
             KeyState::Disabled => self.and(
-                &format!("{lasting} AND (k.is_disabled = 1 OR k.key_id IN ({paused})) AND k.expires > ?"),
+                &format!("{lasting} AND (k.is_disabled = 1 OR {paused}) AND k.expires > ?"),
                 [now.into()],
             ),
             KeyState::Canary => self.and("k.canary = 1", []),
@@ -127,13 +127,15 @@ impl Condition {
         let mut any: Vec<String> = Vec::new();
         let mut values: Vec<Value> = Vec::new();
         if field == KeyField::Any {
-            any.push("instr(k.folded, ?) > 0".into());
-            values.push(text.to_owned().into());
+            any.push(in_folded(r, |folded| format!("instr({folded}, ?) > 0")));
         }
-        if let Some(line) = line_of(field) {
-            any.push(format!("instr(k.folded, ?) > 0 AND instr({line}, ?) > 0"));
-            values.extend([text.to_owned().into(), text.to_owned().into()]);
+        if matches!(field, KeyField::Owner | KeyField::Note) {
+            any.push(in_folded(r, |folded| {
+                format!("instr({folded}, ?) > 0 AND instr({}, ?) > 0", line_of(field, folded))
+            }));
         }
+        let texts = any.iter().map(|sql| sql.matches('?').count()).sum();
+        values.extend(std::iter::repeat_n(Value::from(text), texts));
         if is(KeyField::Platform) {
             let mut slugs: Vec<&str> = catalog
                 .iter()
@@ -147,12 +149,16 @@ impl Condition {
                     slugs.push("");
                 }
             }
-            any.push(format!("k.platform IN ({})", vec!["?"; slugs.len()].join(",")));
+            if !slugs.is_empty() {
+                any.push(format!("k.platform IN ({})", vec!["?"; slugs.len()].join(",")));
+            }
             values.extend(slugs.into_iter().map(|slug| Value::from(slug.to_owned())));
         }
         if is(KeyField::Creator) {
             let ids: Vec<String> = users::matching(r, text)?.iter().map(|id| id.0.to_string()).collect();
-            any.push(format!("k.creator_id IN ({})", ids.join(",")));
+            if !ids.is_empty() {
+                any.push(format!("k.creator_id IN ({})", ids.join(",")));
+            }
         }
         // Most words could not be in an address.
         let is_possible = text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'));
@@ -191,17 +197,26 @@ impl Condition {
     }
 }
 
-/// The line of an owner or a note in the folded text: behind those of the name, the key ID and the platform. Lines that
-/// are empty at the end are left out.
-fn line_of(field: KeyField) -> Option<String> {
+/// A condition on the folded text of a key. In PostgreSQL the index has it where it fits, and few keys have a longer one.
+fn in_folded(r: &Reader<'_>, condition: impl Fn(&str) -> String) -> String {
+    let (fitting, long) = (condition(r.pick("k.folded", "k.searched")), condition("l.folded"));
+    let long = format!(
+        "({fitting} OR k.key_id IN (SELECT l.key_id FROM keys l WHERE octet_length(l.folded) > 1800 AND {long}))"
+    );
+    r.pick(fitting, long)
+}
+
+/// The line of an owner or a note in a folded text: behind those of the name, the key ID and the platform. Lines that are
+/// empty at the end are left out.
+fn line_of(field: KeyField, folded: &str) -> String {
     // A key ID and its line break are 11 characters.
-    let platform = format!("substr(k.folded, instr(k.folded, char(10)) + {})", KeyId::LENGTH + 2);
+    let platform = format!("substr({folded}, instr({folded}, char(10)) + {})", KeyId::LENGTH + 2);
     let owner = format!("substr({platform}, instr({platform} || char(10), char(10)) + 1)");
     let end = format!("instr({owner} || char(10), char(10))");
-    match field {
-        KeyField::Owner => Some(format!("substr({owner}, 1, {end} - 1)")),
-        KeyField::Note => Some(format!("substr({owner}, {end} + 1)")),
-        KeyField::Any | KeyField::Platform | KeyField::Creator | KeyField::Source => None,
+    if field == KeyField::Owner {
+        format!("substr({owner}, 1, {end} - 1)")
+    } else {
+        format!("substr({owner}, {end} + 1)")
     }
 }
 
@@ -247,7 +262,7 @@ impl Candidates {
 
     /// How many there are; none when they are too many to look them up.
     fn count(&self, r: &Reader<'_>) -> Result<Option<u64>, StoreError> {
-        let sql = format!("SELECT count(*) FROM ({} LIMIT {MOST_CANDIDATES})", self.sql);
+        let sql = format!("SELECT count(*) FROM ({} LIMIT {MOST_CANDIDATES}) c", self.sql);
         let count: u64 = r.value("looking for keys by their use", &sql, &self.values)?;
         Ok((count < MOST_CANDIDATES).then_some(count))
     }
@@ -326,8 +341,11 @@ fn ended_by_themselves(r: &Reader<'_>, now: Instant) -> Result<ByThemselves, Sto
     Ok(ByThemselves { unused, disabled })
 }
 
-/// IDs as a list for SQL: letters and digits.
-fn ids(ids: &[KeyId]) -> String {
+/// The condition that a key is one of these. IDs are letters and digits.
+fn is_one_of(ids: &[KeyId]) -> String {
+    if ids.is_empty() {
+        return "FALSE".into();
+    }
     let ids: Vec<String> = ids.iter().map(|id| format!("'{id}'")).collect();
-    ids.join(",")
+    format!("(k.key_id IN ({}))", ids.join(","))
 }

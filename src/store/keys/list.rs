@@ -229,13 +229,13 @@ pub fn page(
     })
 }
 
-/// What SQLite intends to do for a step of a list: a test checks that it never sorts all rows, nor looks at them all.
+/// What the engine intends to do for a step of a list: a test checks that it never sorts all rows, nor looks at them all.
 pub fn plan(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog, from: &Key) -> Result<String, StoreError> {
     let condition = condition(r, query, catalog)?;
     let mut plans = Vec::new();
     let mut explain = |sql: &str, values: Vec<Value>| -> Result<(), StoreError> {
-        let sql = format!("EXPLAIN QUERY PLAN {sql}");
-        let steps: Vec<String> = r.all("planning", &sql, &values, |row| row.get(3))?;
+        let (explain, column) = r.pick(("EXPLAIN QUERY PLAN", 3), ("EXPLAIN", 0));
+        let steps: Vec<String> = r.all("planning", &format!("{explain} {sql}"), &values, |row| row.get(column))?;
         plans.extend(steps);
         Ok(())
     };
@@ -245,7 +245,7 @@ pub fn plan(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog, from: &Key) -> 
         return Ok(plans.join("; "));
     }
     for run in query.sort.runs(query.now) {
-        let sql = run.statement(KEY_COLUMNS, "", Some(Edge::At), !query.descending);
+        let sql = run.statement(r, KEY_COLUMNS, "", Some(Edge::At), !query.descending);
         let edge = run.edge_values(from);
         explain(&sql, [vec![from.application.0.into()], edge, vec![10_i64.into()]].concat())?;
     }
@@ -277,14 +277,14 @@ pub fn count(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog) -> Result<u64,
     let (scope, mut values) = in_scope(query);
     if !query.is_filtered() {
         let sql = format!(
-            "SELECT coalesce(sum(k.key_count), 0) FROM applications k WHERE {}",
+            "SELECT CAST(coalesce(sum(k.key_count), 0) AS BIGINT) FROM applications k WHERE {}",
             scope.replace("application_id", "id")
         );
         return r.value("counting the keys", &sql, &values);
     }
     let condition = condition(r, query, catalog)?;
     if let Some(Candidates { sql, values, .. }) = condition.exactly(query.terms()) {
-        let sql = format!("SELECT count(*) FROM ({sql})");
+        let sql = format!("SELECT count(*) FROM ({sql}) c");
         return r.value("counting the keys", &sql, values);
     }
     let (along, mut all) = along(r, &condition)?;

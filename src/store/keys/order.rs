@@ -8,7 +8,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 use crate::domain::Instant;
 use crate::domain::key::{Key, KeyId};
 use crate::store::convert::WITH_KEYS;
-use crate::store::{convert, users};
+use crate::store::{Reader, convert, users};
 
 /// The columns that a list can be ordered by. Keys of the same value are ordered by their IDs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
@@ -205,6 +205,7 @@ impl Run {
     /// [`Self::edge_values`], and the maximum number of rows.
     pub(super) fn statement(
         &self,
+        r: &Reader<'_>,
         select: &str,
         condition: &str,
         edge: Option<Edge>,
@@ -226,6 +227,9 @@ impl Run {
             format!("{bound} AND ({}) {sign}{equal} ({marks})", columns.join(", "))
         });
         let order = order.join(", ");
+        if is_by_creator && r.pick(false, true) {
+            return by_creator(select, condition, edge, ascending);
+        }
         let found =
             format!("{application} = ?{}{begins}{condition}{start} ORDER BY {order} LIMIT ?", self.within);
         if let (KeySort::Name, Along::Keys(index), false) = (self.sort, self.along, condition.is_empty()) {
@@ -238,7 +242,7 @@ impl Run {
         format!("SELECT {select} FROM {} WHERE {found}", self.along.tables())
     }
 
-    /// The values that say where a walk begins.
+    /// The values that say where a walk begins. Those of creators are in the order of [`by_creator`] too.
     pub(super) fn edge_values(&self, key: &Key) -> Vec<Value> {
         let mut values = self.sort.values(key);
         values.drain(..values.len() - self.columns.len());
@@ -248,4 +252,23 @@ impl Run {
         values.push(key.id.to_string().into());
         values
     }
+}
+
+/// A walk by creators in PostgreSQL, which would sort all keys of a creator: a few of each are enough. The edge is a bound on
+/// the keys of its creator alone.
+fn by_creator(select: &str, condition: &str, edge: Option<Edge>, ascending: bool) -> String {
+    let (sign, direction, least) = if ascending { (">", "", "") } else { ("<", " DESC", "~") };
+    let start = edge.map_or_else(String::new, |edge| {
+        let equal = if edge == Edge::At { "=" } else { "" };
+        format!(
+            " AND u.sort_email {sign}= ? AND k.key_id {sign}{equal} CASE WHEN u.sort_email = ? THEN ? ELSE '{least}' END"
+        )
+    });
+    let found = format!(
+        "SELECT {select} FROM users u JOIN LATERAL (SELECT * FROM keys k WHERE k.application_id = ?{condition} \
+         AND k.creator_id = u.id{start} ORDER BY k.key_id{direction} LIMIT ?) k ON TRUE \
+         LEFT JOIN key_use s ON s.key_id = k.key_id"
+    );
+    let limit = found.matches('?').count();
+    format!("{found} ORDER BY u.sort_email{direction}, k.key_id{direction} LIMIT ?{limit}")
 }

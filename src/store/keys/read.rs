@@ -146,7 +146,7 @@ pub fn attention(
         "counting the keys that expire soon",
         "SELECT count(*) FROM (SELECT 1 FROM keys INDEXED BY keys_by_state \
          WHERE application_id = ?1 AND is_disabled = 0 AND expires > ?2 AND expires <= ?3 AND replaced_by IS NULL \
-         AND canary = 0 LIMIT ?4)",
+         AND canary = 0 LIMIT ?4) k",
         values![application.0, now.timestamp(), until.timestamp(), MOST_ATTENTION],
     )
 }

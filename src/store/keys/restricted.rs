@@ -31,7 +31,7 @@ pub fn restricted(r: &Reader<'_>, now: Instant) -> Result<RestrictedKeys, StoreE
     let since = (now - TimeDelta::days(30)).timestamp();
     let requests = |reason: &str, condition: &str| {
         let sql = format!(
-            "SELECT coalesce(sum(s.requests), 0) FROM keys k \
+            "SELECT CAST(coalesce(sum(s.requests), 0) AS BIGINT) FROM keys k \
              CROSS JOIN key_sources s ON s.key_id = k.key_id AND s.reason = ?1 \
              WHERE k.allowed_sources <> '' AND s.last > ?2 AND s.source <> '*' AND {condition}"
         );

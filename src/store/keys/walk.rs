@@ -59,12 +59,12 @@ impl Stream {
         let sql = match plan.matching {
             Matching::Only => {
                 values.extend(given.iter().cloned());
-                plan.run.statement(KEY_COLUMNS, condition, edge, plan.ascending)
+                plan.run.statement(r, KEY_COLUMNS, condition, edge, plan.ascending)
             }
             Matching::Mark => {
                 values.splice(0..0, given.iter().cloned());
                 let select = format!("{KEY_COLUMNS}, (TRUE{condition}) IS TRUE");
-                plan.run.statement(&select, "", edge, plan.ascending)
+                plan.run.statement(r, &select, "", edge, plan.ascending)
             }
         };
         if let Some((key, _)) = &self.last {

@@ -1,7 +1,11 @@
 //! From the common dialect of the statements to the one of PostgreSQL.
 
-/// Converts the placeholders `?` and `?1` to `$1`, and removes `INDEXED BY name`. Literals, quoted names and comments stay as
-/// they are.
+/// Words with another name in PostgreSQL. `CROSS JOIN x ON` keeps SQLite from joining in another order: here it is a join as
+/// any other.
+const WORDS: [(&str, &str); 3] = [("instr", "strpos"), ("char", "chr"), ("CROSS", "")];
+
+/// Converts the placeholders `?` and `?1` to `$1`, and [`WORDS`] to those of PostgreSQL, and removes `INDEXED BY name`.
+/// Literals, quoted names and comments stay as they are.
 pub(in crate::store) fn translate(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len() + 16);
     let mut highest = 0;
@@ -25,7 +29,13 @@ pub(in crate::store) fn translate(sql: &str) -> String {
                     rest = after;
                     continue;
                 }
-                word(rest)
+                let (found, after) = rest.split_at(word(rest));
+                if let Some((_, other)) = WORDS.iter().find(|(word, _)| *word == found) {
+                    out.push_str(other);
+                    rest = after;
+                    continue;
+                }
+                found.len()
             }
             c => c.len_utf8(),
         };
@@ -94,6 +104,17 @@ mod tests {
             assert_eq!(translate(sql), sql);
         }
         assert_eq!(translate("-- a?\nSELECT ?, '?' || ?"), "-- a?\nSELECT $1, '?' || $2");
+    }
+
+    #[test]
+    fn words_of_sqlite_are_replaced() {
+        for (sql, expected) in [
+            ("instr(a, char(10)) > 0", "strpos(a, chr(10)) > 0"),
+            ("a CROSS JOIN b ON TRUE", "a  JOIN b ON TRUE"),
+            ("instruments, chars, 'char', \"instr\"", "instruments, chars, 'char', \"instr\""),
+        ] {
+            assert_eq!(translate(sql), expected);
+        }
     }
 
     #[test]
