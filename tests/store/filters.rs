@@ -17,18 +17,26 @@ use keydesk::store::usage::{self, SourceAddress};
 use keydesk::store::{Anchor, Window};
 use proptest::prelude::*;
 
-use crate::fixtures::{application, colleague, listed, name, picked};
-use crate::support::{self, TestDesk};
+use crate::engines::on_both_engines;
+use crate::fixtures::{application, colleague, listed, many, name, picked};
+use crate::support::{self, Engine, TestDesk};
+
+on_both_engines!(
+    each_term_is_true_of_some_keys_and_not_of_others,
+    use_is_found_among_many_keys,
+    each_combination_of_terms_finds_what_the_rows_say,
+);
 
 const SOON: TimeDelta = TimeDelta::days(7);
 const SOURCES: [Option<&str>; 5] =
     [None, Some("10.0.0.9"), Some("10.0.0.90"), Some("2001:db8::9"), Some("192.168.10.0")];
 
 /// Keys of two creators, of all kinds and states, used from several addresses at several times.
-fn filled() -> TestDesk {
-    let mut desk = TestDesk::in_memory();
+fn filled(engine: Engine) -> TestDesk {
+    let mut desk = TestDesk::in_memory_on(engine);
     colleague(&mut desk, "ben", 1001);
     let application = application(&desk);
+    let mut used: Vec<String> = Vec::new();
     for place in 0..60 {
         desk.caller =
             Caller { uid: 1000 + u32::try_from(place % 2).unwrap(), login: ["ana", "ben"][place % 2].into() };
@@ -48,29 +56,22 @@ fn filled() -> TestDesk {
             desk::set_access(&mut desk.session(), &picked(&created.key), desk::KeyAccess::Disabled).unwrap();
         }
         if let Some(source) = SOURCES[place % 5] {
-            let used = support::noon() - TimeDelta::days([0, 1, 7, 30, 45][place / 5 % 5]);
-            let raw = rusqlite::Connection::open(desk.path()).unwrap();
-            raw.execute(
-                "INSERT INTO key_use SELECT key_id, application_id, ?1, ?1, ?2 FROM keys WHERE key_id = ?3",
-                (used.timestamp(), source, created.key.id.as_str()),
-            )
-            .unwrap();
+            let at = support::noon() - TimeDelta::days([0, 1, 7, 30, 45][place / 5 % 5]);
+            let (at, id, here) = (at.timestamp(), created.key.id, application.0);
+            used.push(format!("INSERT INTO key_use VALUES ('{id}', {here}, {at}, {at}, '{source}');"));
             let earlier = SOURCES[place / 5 % 5].filter(|earlier| *earlier != source);
-            for (source, age) in [(Some(source), 0), (earlier, 1)] {
-                raw.execute(
-                    "INSERT INTO key_sources SELECT ?3, '', ?2, 1, ?1, ?1 WHERE ?2 IS NOT NULL",
-                    (used.timestamp() - age, source, created.key.id.as_str()),
-                )
-                .unwrap();
+            for (source, at) in [(Some(source), at), (earlier, at - 1)] {
+                if let Some(source) = source {
+                    used.push(format!(
+                        "INSERT INTO key_sources VALUES ('{id}', '', '{source}', 1, {at}, {at});"
+                    ));
+                }
             }
             // Rejected requests are no use.
-            raw.execute(
-                "INSERT INTO key_sources VALUES (?1, 'disabled', '10.7.7.7', 1, 5, 5)",
-                [created.key.id.as_str()],
-            )
-            .unwrap();
+            used.push(format!("INSERT INTO key_sources VALUES ('{id}', 'disabled', '10.7.7.7', 1, 5, 5);"));
         }
     }
+    desk.sql(&used.concat());
     desk.caller = support::ana();
     desk.now = support::noon();
     desk
@@ -182,15 +183,12 @@ const TERMS: [&str; 44] = [
     "type:test",
 ];
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn each_combination_of_terms_finds_what_the_rows_say(
+fn each_combination_of_terms_finds_what_the_rows_say(engine: Engine) {
+    proptest!(engine.cases(12), |(
         chosen in proptest::collection::vec(
             proptest::collection::vec(proptest::sample::select(TERMS.to_vec()), 1..4), 40..41),
-    ) {
-        let desk = filled();
+    )| {
+        let desk = filled(engine);
         let catalog = Catalog::built_in().unwrap();
         let everything = listed(&desk, &query(&desk, KeyFilter::default(), KeySort::Name));
         let alone = TERMS.iter().map(|term| vec![*term]);
@@ -219,6 +217,9 @@ proptest! {
             };
             prop_assert_eq!(ids(3), found.iter().map(|key| key.id).take(3).collect::<BTreeSet<_>>(), "{}", &text);
             prop_assert_eq!(ids(100).len(), wanted, "{}", &text);
+            if !engine.is_sqlite() {
+                continue;
+            }
             let plan = desk.store.read(|r| keys::plan(r, &query, &catalog, &everything[0])).unwrap();
             // One index has all that a filter looks at, a few candidates are looked up, or the tables of use are walked
             // through beside the keys, in the order that they have in common.
@@ -227,12 +228,11 @@ proptest! {
                 || (plan.contains("INDEX keys_by_id") && plan.contains("SEARCH x "));
             prop_assert!(is_fast && !plan.contains("AUTOMATIC"), "{}: {}", &text, plan);
         }
-    }
+    });
 }
 
-#[test]
-fn each_term_is_true_of_some_keys_and_not_of_others() {
-    let desk = filled();
+fn each_term_is_true_of_some_keys_and_not_of_others(engine: Engine) {
+    let desk = filled(engine);
     let everything = listed(&desk, &query(&desk, KeyFilter::default(), KeySort::Name));
     for text in TERMS.iter().filter(|text| **text != "foo:bar") {
         let found = listed(&desk, &query(&desk, KeyFilter::parse(text).0, KeySort::Name)).len();
@@ -241,24 +241,22 @@ fn each_term_is_true_of_some_keys_and_not_of_others() {
 }
 
 /// More keys than are looked up one by one: the answers are the same.
-#[test]
-fn use_is_found_among_many_keys() {
-    let mut desk = TestDesk::in_memory();
+fn use_is_found_among_many_keys(engine: Engine) {
+    let mut desk = TestDesk::in_memory_on(engine);
     let new = desk.new_key("Job 20", 90);
     let created = desk.create(&new);
-    let raw = rusqlite::Connection::open(desk.path()).unwrap();
-    raw.execute_batch(
+    let (id, hash) = (many::id(engine, "i * 7919 % 100003"), many::hash(engine));
+    desk.sql(&format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 45000)
          INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform,
                            creator_id, created, expires)
-         SELECT printf('%010d', i * 7919 % 100003), zeroblob(32), 1, 'Many', 'many', 'many', 'ik_live_' || i,
+         SELECT {id}, {hash}, 1, 'Many', 'many', 'many', 'ik_live_' || i,
                 'production', '', 1, 5, 1795424400 + 86400 FROM n;
-         INSERT INTO key_use SELECT key_id, 1, 5, 1795424400 - (rowid % 3) * 86400 * 10, '10.0.0.' || (rowid % 9)
-         FROM (SELECT key_id, row_number() OVER (ORDER BY key_id) AS rowid FROM keys WHERE name = 'Many')
-         WHERE rowid <= 22500 ORDER BY key_id;
-         INSERT INTO key_sources SELECT key_id, '', last_from, 1, 5, last FROM key_use ORDER BY key_id;",
-    )
-    .unwrap();
+         INSERT INTO key_use SELECT key_id, 1, 5, 1795424400 - (place % 3) * 86400 * 10, '10.0.0.' || (place % 9)
+         FROM (SELECT key_id, row_number() OVER (ORDER BY key_id) AS place FROM keys WHERE name = 'Many') m
+         WHERE place <= 22500 ORDER BY key_id;
+         INSERT INTO key_sources SELECT key_id, '', last_from, 1, 5, last FROM key_use ORDER BY key_id;"
+    ));
     let catalog = Catalog::built_in().unwrap();
     for (text, expected) in [
         ("used:never", 22_501),
@@ -295,6 +293,6 @@ fn use_is_found_among_many_keys() {
         desk.store.read(|r| keys::count(r, &query, &catalog)).unwrap()
     };
     assert_eq!(never("used:never job"), 1);
-    raw.execute("INSERT INTO key_use VALUES (?1, 1, 5, 5, NULL)", [created.key.id.as_str()]).unwrap();
+    desk.sql(&format!("INSERT INTO key_use VALUES ('{}', 1, 5, 5, NULL)", created.key.id));
     assert_eq!((never("used:never job"), never("used:never")), (0, 22_500));
 }

@@ -10,7 +10,7 @@ use keydesk::domain::user::{Email, User};
 use keydesk::store::keys::{self, KeyQuery};
 use keydesk::store::users;
 
-use crate::support::{TestDesk, noon};
+use crate::support::{Engine, TestDesk, noon};
 
 pub fn application(desk: &TestDesk) -> ApplicationId {
     desk.application()
@@ -38,7 +38,7 @@ pub fn create(desk: &mut TestDesk, key: &str) -> CreatedKey {
 pub fn used_canary(desk: &mut TestDesk) -> Key {
     let new = wanted(desk, "CI canary", 90);
     let CreatedKey { key, secret } = desk::create_canary_key(&mut desk.session(), &new).unwrap();
-    let verifier = Verifier::with_clock(desk.path(), noon).unwrap();
+    let verifier = Verifier::with_clock(desk.address(), noon).unwrap();
     verifier.verify_from(secret.expose(), None, "10.0.0.9".parse().ok()).unwrap();
     drop(verifier);
     desk.store.read(|r| keys::get(r, key.id)).unwrap().unwrap()
@@ -71,4 +71,18 @@ pub fn colleague(desk: &mut TestDesk, login: &str, uid: u32) -> User {
 
 pub fn user(desk: &TestDesk, login: &str) -> User {
     desk.store.read(|r| users::by_email(r, &email(&format!("{login}@example.com")))).unwrap().unwrap()
+}
+
+/// Parts of statements that add many keys.
+pub mod many {
+    use super::Engine;
+
+    /// A key ID with this number.
+    pub fn id(engine: Engine, number: &str) -> String {
+        engine.pick(format!("printf('%010d', {number})"), format!("lpad(({number})::text, 10, '0')"))
+    }
+
+    pub fn hash(engine: Engine) -> &'static str {
+        engine.pick("zeroblob(32)", "decode(repeat('00', 32), 'hex')")
+    }
 }

@@ -14,8 +14,17 @@ use keydesk::store::keys::{self, KeyQuery, KeySort};
 use keydesk::store::{Anchor, Window, applications};
 use proptest::prelude::*;
 
-use crate::fixtures::{application, colleague, listed, name, picked, user};
-use crate::support::{self, TestDesk};
+use crate::engines::on_both_engines;
+use crate::fixtures::{application, colleague, listed, many, name, picked, user};
+use crate::support::{self, Engine, TestDesk};
+
+on_both_engines!(
+    every_order_is_that_of_the_model_in_windows_of_both_directions,
+    rare_matches_among_many_keys_come_in_every_order,
+    a_filter_looks_at_name_id_platform_and_creator,
+    states_are_distinguished,
+    a_window_stays_at_its_row,
+);
 
 const PLATFORMS: [Option<&str>; 4] = [None, Some("braze"), Some("segment"), Some("gone")];
 
@@ -23,8 +32,8 @@ const NAMES: [&str; 6] = ["Checkout", "checkout EU", "Job 10", "Öffnung", "job 
 
 /// That many keys of two Applications and three creators, one of them deleted, in all states, and the successors of some
 /// of them.
-fn filled(count: usize) -> TestDesk {
-    let mut desk = TestDesk::new();
+fn filled(engine: Engine, count: usize) -> TestDesk {
+    let mut desk = TestDesk::on(engine);
     colleague(&mut desk, "ben", 1001);
     colleague(&mut desk, "eve", 1002);
     let here = application(&desk);
@@ -196,9 +205,8 @@ fn scopes(desk: &TestDesk) -> [Scope; 2] {
     [Scope::Application(application(desk)), Scope::All]
 }
 
-#[test]
-fn every_order_is_that_of_the_model_in_windows_of_both_directions() {
-    let mut desk = filled(60);
+fn every_order_is_that_of_the_model_in_windows_of_both_directions(engine: Engine) {
+    let mut desk = filled(engine, 60);
     // Without keys: no place in the list of all.
     desk::create_application(&mut desk.session(), &name("Yard")).unwrap();
     for scope in scopes(&desk) {
@@ -219,21 +227,18 @@ fn every_order_is_that_of_the_model_in_windows_of_both_directions() {
     }
 }
 
-#[test]
-fn rare_matches_among_many_keys_come_in_every_order() {
-    let desk = filled(60);
-    rusqlite::Connection::open(desk.path())
-        .unwrap()
-        .execute_batch(
-            "PRAGMA synchronous = OFF;
-             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7000)
-             INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform,
-                               creator_id, created, expires)
-             SELECT printf('%010d', i * 7919 % 10007), zeroblob(32), 1 + i % 2, 'Many', 'many', 'many', 'ik_live_' || i,
-                    'production', iif(i % 3, '', 'braze'), 1 + i % 2, 5, 1795424400 + (i * 7919 % 10007 - 5000) * 600
-             FROM n",
-        )
-        .unwrap();
+fn rare_matches_among_many_keys_come_in_every_order(engine: Engine) {
+    let desk = filled(engine, 60);
+    let (id, hash) = (many::id(engine, "i * 7919 % 10007"), many::hash(engine));
+    desk.sql(&format!(
+        "{}WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7000)
+         INSERT INTO keys (key_id, hash, application_id, name, name_order, folded, prefix, type, platform,
+                           creator_id, created, expires)
+         SELECT {id}, {hash}, 1 + i % 2, 'Many', 'many', 'many', 'ik_live_' || i, 'production',
+                CASE WHEN i % 3 = 0 THEN 'braze' ELSE '' END, 1 + i % 2, 5, 1795424400 + (i * 7919 % 10007 - 5000) * 600
+         FROM n",
+        engine.pick("PRAGMA synchronous = OFF; ", ""),
+    ));
     for scope in scopes(&desk) {
         for &sort in KeySort::ALL {
             for descending in [false, true] {
@@ -249,7 +254,7 @@ fn rare_matches_among_many_keys_come_in_every_order() {
 
 #[test]
 fn no_order_sorts_all_rows() {
-    let desk = filled(10);
+    let desk = filled(Engine::Sqlite, 10);
     let catalog = Catalog::built_in().unwrap();
     for scope in scopes(&desk) {
         for &sort in KeySort::ALL {
@@ -283,9 +288,8 @@ fn no_order_sorts_all_rows() {
     }
 }
 
-#[test]
-fn a_filter_looks_at_name_id_platform_and_creator() {
-    let desk = filled(40);
+fn a_filter_looks_at_name_id_platform_and_creator(engine: Engine) {
+    let desk = filled(engine, 40);
     let everything = listed(&desk, &query(&desk, KeySort::Name, false));
     let found = |filter: &str| {
         let mut query = query(&desk, KeySort::Name, false);
@@ -314,14 +318,12 @@ fn a_filter_looks_at_name_id_platform_and_creator() {
     assert_eq!(found("%").len() + found("_").len() + found("' OR 1=1 --").len(), 0, "no wildcards, no SQL");
 }
 
-#[test]
-fn states_are_distinguished() {
-    let desk = filled(40);
+fn states_are_distinguished(engine: Engine) {
+    let desk = filled(engine, 40);
     let soon = TimeDelta::days(7);
     let everything = listed(&desk, &query(&desk, KeySort::Name, false));
     let valid = everything.iter().find(|key| key.state(desk.now, soon) == KeyState::Valid).unwrap();
-    let raw = rusqlite::Connection::open(desk.path()).unwrap();
-    raw.execute("UPDATE keys SET canary = 1 WHERE key_id = ?1", [valid.id.as_str()]).unwrap();
+    desk.sql(&format!("UPDATE keys SET canary = 1 WHERE key_id = '{}'", valid.id));
     for &state in KeyState::ALL {
         let mut wanted = query(&desk, KeySort::Expires, false);
         wanted.state = Some(state);
@@ -338,20 +340,17 @@ fn states_are_distinguished() {
     assert_eq!(usize::try_from(attention).unwrap(), expected);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_window_stays_at_its_row(
+fn a_window_stays_at_its_row(engine: Engine) {
+    proptest!(engine.cases(24), |(
         sort in proptest::sample::select(KeySort::ALL.to_vec()),
         descending in any::<bool>(),
         at in 0_usize..24,
         before in 0_usize..12,
         after in 1_usize..12,
         gone in any::<bool>(),
-        everywhere in any::<bool>(),
-    ) {
-        let mut desk = filled(30);
+        everywhere in any::<bool>()
+    )| {
+        let mut desk = filled(engine, 30);
         let scope = scopes(&desk)[usize::from(everywhere)];
         let query = KeyQuery { scope, ..query(&desk, sort, descending) };
         let rows = listed(&desk, &query);
@@ -367,5 +366,5 @@ proptest! {
         prop_assert_eq!(&found.rows[..], &left[first..first + found.rows.len()]);
         prop_assert_eq!(found.more_before, first > 0);
         prop_assert_eq!(found.more_after, first + found.rows.len() < left.len());
-    }
+    });
 }

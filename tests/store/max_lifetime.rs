@@ -3,16 +3,21 @@
 use chrono::TimeDelta;
 use keydesk::desk::{self, DeskError, Ending, Session};
 
+use crate::engines::on_both_engines;
 use crate::fixtures::{create, picked, wanted};
-use crate::support::TestDesk;
+use crate::support::{Engine, TestDesk};
+
+on_both_engines!(
+    new_keys_and_chosen_dates_beyond_the_maximum_are_rejected,
+    successors_are_limited_and_shorter_lifetimes_stay,
+);
 
 fn limited(desk: &mut TestDesk) -> Session<'_> {
     Session { max_lifetime: Some(TimeDelta::days(30)), ..desk.session() }
 }
 
-#[test]
-fn new_keys_and_chosen_dates_beyond_the_maximum_are_rejected() {
-    let mut desk = TestDesk::new();
+fn new_keys_and_chosen_dates_beyond_the_maximum_are_rejected(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let old = create(&mut desk, "Checkout").key;
     for (days, is_allowed) in [(1, true), (30, true), (31, false), (90, false)] {
         let new = wanted(&desk, "Other", days);
@@ -25,9 +30,8 @@ fn new_keys_and_chosen_dates_beyond_the_maximum_are_rejected() {
     assert!(matches!(begun, Err(DeskError::BeyondMaxLifetime(_))), "{begun:?}");
 }
 
-#[test]
-fn successors_are_limited_and_shorter_lifetimes_stay() {
-    let mut desk = TestDesk::new();
+fn successors_are_limited_and_shorter_lifetimes_stay(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let long = create(&mut desk, "Long").key;
     let new = wanted(&desk, "Short", 7);
     let short = desk.create(&new).key;

@@ -10,8 +10,17 @@ use keydesk::store::{audit, keys, replay};
 use keydesk::{Decision, Reason, Verifier};
 use proptest::prelude::*;
 
+use crate::engines::{on_both_engines, on_sqlite};
 use crate::fixtures::{create, picked, wanted};
-use crate::support::{TestDesk, noon};
+use crate::support::{Engine, TestDesk, noon};
+
+on_both_engines!(an_outage_that_is_changed_keeps_its_beginning_and_one_without_an_end_begins_again,);
+
+on_sqlite!(
+    an_outage_ends_in_a_verifier_that_runs_and_in_one_that_starts,
+    no_outage_is_longer_than_announced_and_no_expired_key_comes_back_where_the_clock_is_set,
+    any_sequence_of_outages_and_alarms_keeps_the_rules,
+);
 
 thread_local! {
     static NOW: Cell<i64> = const { Cell::new(0) };
@@ -38,13 +47,12 @@ fn disable(desk: &mut TestDesk, key: [Picked; 1], seconds: i64) {
     desk::set_access(&mut desk.session(), &key, access).unwrap();
 }
 
-#[test]
-fn an_outage_ends_in_a_verifier_that_runs_and_in_one_that_starts() {
-    let mut desk = TestDesk::new();
+fn an_outage_ends_in_a_verifier_that_runs_and_in_one_that_starts(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let created = create(&mut desk, "Checkout");
     let secret = created.secret.expose();
     set(0);
-    let verifier = Verifier::with_clock(desk.path(), clock).unwrap().without_recording();
+    let verifier = Verifier::with_clock(desk.address(), clock).unwrap().without_recording();
     assert_eq!(reason(&verifier, secret), None);
     disable(&mut desk, picked(&created.key), 300);
     for (seconds, expected) in
@@ -52,21 +60,20 @@ fn an_outage_ends_in_a_verifier_that_runs_and_in_one_that_starts() {
     {
         set(seconds);
         assert_eq!(reason(&verifier, secret), expected, "{seconds}");
-        let another = Verifier::with_clock(desk.path(), clock).unwrap().without_recording();
+        let another = Verifier::with_clock(desk.address(), clock).unwrap().without_recording();
         assert_eq!(reason(&another, secret), expected, "{seconds}");
     }
 }
 
-#[test]
-fn no_outage_is_longer_than_announced_and_no_expired_key_comes_back_where_the_clock_is_set() {
-    let mut desk = TestDesk::new();
+fn no_outage_is_longer_than_announced_and_no_expired_key_comes_back_where_the_clock_is_set(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let created = create(&mut desk, "Checkout");
     let new = wanted(&desk, "Short", 1);
     let short = desk.create(&new);
     disable(&mut desk, picked(&created.key), 300);
     disable(&mut desk, picked(&short.key), 2 * 86_400);
     set(0);
-    let verifier = Verifier::with_clock(desk.path(), clock).unwrap().without_recording();
+    let verifier = Verifier::with_clock(desk.address(), clock).unwrap().without_recording();
     let secret = created.secret.expose();
     assert_eq!(reason(&verifier, secret), Some(Reason::Disabled));
     // Back: it would be announced for another time.
@@ -86,9 +93,8 @@ fn no_outage_is_longer_than_announced_and_no_expired_key_comes_back_where_the_cl
     }
 }
 
-#[test]
-fn an_outage_that_is_changed_keeps_its_beginning_and_one_without_an_end_begins_again() {
-    let mut desk = TestDesk::new();
+fn an_outage_that_is_changed_keeps_its_beginning_and_one_without_an_end_begins_again(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let created = create(&mut desk, "Checkout");
     let id = created.key.id;
     let get = |desk: &TestDesk| desk.store.read(|r| keys::get(r, id)).unwrap().unwrap();
@@ -133,12 +139,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_sequence_of_outages_and_alarms_keeps_the_rules(steps in proptest::collection::vec(step(), 1..40)) {
-        let mut desk = TestDesk::in_memory();
+fn any_sequence_of_outages_and_alarms_keeps_the_rules(engine: Engine) {
+    proptest!(engine.cases(48), |(steps in proptest::collection::vec(step(), 1..40))| {
+        let mut desk = TestDesk::in_memory_on(engine);
         let (key, new) = (create(&mut desk, "Checkout"), wanted(&desk, "Canary", 90));
         let canary = desk::create_canary_key(&mut desk.session(), &new).unwrap();
         let get = |desk: &TestDesk, id| desk.store.read(|r| keys::get(r, id)).unwrap().unwrap();
@@ -164,7 +167,7 @@ proptest! {
                     outage = None;
                 }
                 Step::UseCanary => {
-                    let verifier = Verifier::with_clock(desk.path(), clock).unwrap();
+                    let verifier = Verifier::with_clock(desk.address(), clock).unwrap();
                     prop_assert_eq!(reason(&verifier, canary.secret.expose()), Some(Reason::Canary));
                     drop(verifier);
                     used = Some(now);
@@ -180,7 +183,7 @@ proptest! {
             }
             NOW.set(desk.now.timestamp());
             let is_disabled = outage.is_some_and(|until| until.is_none_or(|until| desk.now < until));
-            let verifier = Verifier::with_clock(desk.path(), clock).unwrap().without_recording();
+            let verifier = Verifier::with_clock(desk.address(), clock).unwrap().without_recording();
             prop_assert_eq!(reason(&verifier, key.secret.expose()), is_disabled.then_some(Reason::Disabled));
             prop_assert_eq!(get(&desk, key.key.id).is_disabled(desk.now), is_disabled);
             prop_assert_eq!(get(&desk, canary.key.id).has_alarm(), used > acknowledged);
@@ -191,5 +194,5 @@ proptest! {
             });
             prop_assert_eq!(findings.unwrap().listed, vec![]);
         }
-    }
+    });
 }

@@ -10,8 +10,20 @@ use keydesk::domain::Instant;
 use keydesk::domain::key::{Key, KeyId};
 use keydesk::store::usage::{Source, SourceAddress};
 
+use crate::engines::{on_both_engines, on_sqlite};
 use crate::fixtures::picked;
-use crate::support::{self, TestDesk};
+use crate::support::{self, Engine, TestDesk};
+
+on_both_engines!(
+    a_deleted_key_lists_the_sources_of_requests_since_then,
+    a_sentence_about_the_use_claims_no_more_than_is_recorded,
+);
+
+on_sqlite!(
+    a_source_has_moved_once_it_uses_the_successor_and_no_longer_the_key,
+    the_latest_64_sources_are_listed_and_older_ones_are_counted_together,
+    sources_that_were_not_seen_for_90_days_are_forgotten,
+);
 
 /// Seconds since noon; each test adds to it where it needs to, so that tests may run at once.
 static PASSED: AtomicI64 = AtomicI64::new(0);
@@ -22,7 +34,7 @@ fn clock() -> Instant {
 
 /// Verifies a secret from each of these sources, one second after the other. All of it is recorded when this returns.
 fn present(desk: &TestDesk, secret: &str, sources: &[&str]) {
-    let verifier = Verifier::with_clock(desk.path(), clock).unwrap();
+    let verifier = Verifier::with_clock(desk.address(), clock).unwrap();
     for source in sources {
         verifier.verify_from(secret, None, source.parse().ok()).unwrap();
     }
@@ -42,9 +54,8 @@ fn expected(sources: &[(&str, u64, Option<Moved>)]) -> Vec<(String, u64, Option<
     sources.iter().map(|(label, requests, moved)| ((*label).to_owned(), *requests, *moved)).collect()
 }
 
-#[test]
-fn a_source_has_moved_once_it_uses_the_successor_and_no_longer_the_key() {
-    let mut desk = TestDesk::new();
+fn a_source_has_moved_once_it_uses_the_successor_and_no_longer_the_key(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let new = desk.new_key("Checkout", 90);
     let old = desk.deliver(&new);
     let first = old.secret.expose();
@@ -102,9 +113,8 @@ fn a_source_has_moved_once_it_uses_the_successor_and_no_longer_the_key() {
     assert_eq!(of(third.key.id, "10.0.0.1"), Some(None), "the newest has no successor");
 }
 
-#[test]
-fn the_latest_64_sources_are_listed_and_older_ones_are_counted_together() {
-    let mut desk = TestDesk::new();
+fn the_latest_64_sources_are_listed_and_older_ones_are_counted_together(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let new = desk.new_key("Checkout", 90);
     let created = desk.deliver(&new);
     let addresses: Vec<String> = (0..100).map(|number| format!("10.0.0.{number}")).collect();
@@ -138,9 +148,8 @@ fn the_latest_64_sources_are_listed_and_older_ones_are_counted_together() {
     assert_eq!(of("10.0.0.99"), Some(Moved::Yes));
 }
 
-#[test]
-fn a_deleted_key_lists_the_sources_of_requests_since_then() {
-    let mut desk = TestDesk::new();
+fn a_deleted_key_lists_the_sources_of_requests_since_then(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let new = desk.new_key("Checkout", 90);
     let created = desk.deliver(&new);
     let secret = created.secret.expose();
@@ -155,31 +164,28 @@ fn a_deleted_key_lists_the_sources_of_requests_since_then() {
     assert_eq!(found, expected(&[("10.0.0.2", 2, None), ("10.0.0.3", 1, None)]));
 }
 
-#[test]
-fn sources_that_were_not_seen_for_90_days_are_forgotten() {
-    let mut desk = TestDesk::new();
+fn sources_that_were_not_seen_for_90_days_are_forgotten(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let new = desk.new_key("Checkout", 90);
     let created = desk.deliver(&new);
-    let raw = rusqlite::Connection::open(desk.path()).unwrap();
     for (source, days) in [("10.0.0.1", 89), ("10.0.0.2", 92), ("*", 200)] {
-        raw.execute(
-            "INSERT INTO key_sources VALUES (?1, '', ?2, 1, 5, ?3)",
-            (created.key.id.as_str(), source, (support::noon() - TimeDelta::days(days)).timestamp()),
-        )
-        .unwrap();
+        let last = (support::noon() - TimeDelta::days(days)).timestamp();
+        desk.sql(&format!(
+            "INSERT INTO key_sources VALUES ('{}', '', '{source}', 1, 5, {last})",
+            created.key.id
+        ));
     }
-    raw.execute("INSERT INTO key_sources VALUES ('0000000000', 'deleted', '10.0.0.3', 1, 5, 5)", []).unwrap();
-    let verifier = Verifier::with_clock(desk.path(), clock).unwrap();
+    desk.sql("INSERT INTO key_sources VALUES ('0000000000', 'deleted', '10.0.0.3', 1, 5, 5)");
+    let verifier = Verifier::with_clock(desk.address(), clock).unwrap();
     verifier.verify_from(created.secret.expose(), None, "10.0.0.4".parse().ok()).unwrap();
-    let count = || raw.query_row("SELECT count(*) FROM key_sources", [], |row| row.get::<_, i64>(0)).unwrap();
-    assert!(support::until(Duration::from_secs(20), || count() == 2), "that of the deleted key goes too");
+    let count = || desk.text("SELECT CAST(count(*) AS TEXT) FROM key_sources");
+    assert!(support::until(Duration::from_secs(20), || count() == "2"), "that of the deleted key goes too");
     let left: Vec<String> = listed(&desk, created.key.id).into_iter().map(|(label, _, _)| label).collect();
     assert_eq!(left, ["10.0.0.4", "10.0.0.1"]);
 }
 
-#[test]
-fn a_sentence_about_the_use_claims_no_more_than_is_recorded() {
-    let mut desk = TestDesk::new();
+fn a_sentence_about_the_use_claims_no_more_than_is_recorded(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let new = desk.new_key("Checkout", 90);
     let mut key = desk.create(&new).key;
     let now = support::noon();

@@ -20,10 +20,13 @@ use keydesk::{Decision, Verifier};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use crate::engines::on_sqlite;
 use crate::fixtures::{self, email, name};
 use crate::model::{End, Model, ModelKey, ModelUser};
 use crate::steps::{HERE, KEY_NAMES, NAMES, OWNERS, PEOPLE, SOURCES, Step, step};
-use crate::support::{self, Seeded, TestDesk};
+use crate::support::{self, Engine, Seeded, TestDesk};
+
+on_sqlite!(any_sequence_of_operations_keeps_the_rules,);
 
 thread_local! {
     static NOW: Cell<i64> = const { Cell::new(0) };
@@ -41,8 +44,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    fn new() -> Self {
-        let desk = TestDesk::in_memory();
+    fn new(engine: Engine) -> Self {
+        let desk = TestDesk::in_memory_on(engine);
         let known_heads = KnownHeads::new(KnownHeadFiles::new(desk.folder.path().join("known-heads")));
         let mut model = Model { entries: 2, ..Model::default() };
         model.users.insert(1, ModelUser { name: "ana".into(), status: UserStatus::Active, version: 1 });
@@ -227,7 +230,7 @@ impl Machine {
                 (End::Done, End::Done)
             }
             Step::Reopen => {
-                self.desk.store = Store::open(&self.desk.path(), &mut Seeded(3)).unwrap();
+                self.desk.store = Store::open(self.desk.store.location().clone(), &mut Seeded(3)).unwrap();
                 (End::Done, End::Done)
             }
         }
@@ -239,7 +242,7 @@ impl Machine {
         NOW.set(now.timestamp());
         let Some(key) = self.model.keys.get(&id) else { return };
         let is_accepted = self.model.ended(key, now).is_none() && !key.disabled && key.sources.is_empty();
-        let verifier = Verifier::with_clock(self.desk.path(), clock).unwrap();
+        let verifier = Verifier::with_clock(self.desk.address(), clock).unwrap();
         let decision = verifier.verify(&key.secret, None).unwrap();
         assert_eq!(matches!(decision, Decision::Accepted(_)), is_accepted, "{id}: {decision:?}");
         drop(verifier);
@@ -487,7 +490,7 @@ impl Machine {
             prop_assert!(desk.store.read(|r| keys::get(r, *id)).unwrap().is_none());
         }
         NOW.set(desk.now.timestamp());
-        let verifier = Verifier::with_clock(desk.path(), clock).unwrap().without_recording();
+        let verifier = Verifier::with_clock(desk.address(), clock).unwrap().without_recording();
         for (secret, expected) in model.verdicts(desk.now) {
             let reason = match verifier.verify(secret, None).unwrap() {
                 Decision::Accepted(_) => None,
@@ -503,16 +506,13 @@ fn caller(who: usize) -> Caller {
     Caller { uid: support::ana().uid + u32::try_from(who).unwrap(), login: PEOPLE[who].into() }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_sequence_of_operations_keeps_the_rules(steps in proptest::collection::vec(step(), 1..50)) {
-        let mut machine = Machine::new();
+fn any_sequence_of_operations_keeps_the_rules(engine: Engine) {
+    proptest!(engine.cases(48), |(steps in proptest::collection::vec(step(), 1..50))| {
+        let mut machine = Machine::new(engine);
         for step in &steps {
             let (end, expected) = machine.take(step);
             prop_assert_eq!(end, expected, "{:?}", step);
             machine.check()?;
         }
-    }
+    });
 }

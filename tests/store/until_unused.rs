@@ -11,14 +11,32 @@ use keydesk::domain::Instant;
 use keydesk::domain::audit::AuditAction;
 use keydesk::domain::audit_replay::AuditReplay;
 use keydesk::domain::key::{Key, KeyId, KeyState};
-use keydesk::domain::until_unused::Gap;
 use keydesk::store::continuity::Continuity;
 use keydesk::store::lookup::Lookup;
-use keydesk::store::sqlite::recording::{Registration, add_gap, end_abandoned};
+use keydesk::store::sqlite::recording::{Registration, end_abandoned};
 use keydesk::store::{audit, keys, replay};
 use keydesk::{Decision, Reason, Verifier};
 
-use crate::support::{TestDesk, noon};
+use crate::engines::{on_both_engines, on_sqlite};
+use crate::support::{Engine, TestDesk, noon};
+
+on_both_engines!(
+    what_has_ended_is_marked_with_the_evidence_by_the_next_operation,
+    what_has_ended_stays_ended_when_its_successor_is_deleted,
+    an_overlap_is_never_extended_past_the_own_expiration,
+    several_keys_are_rotated_at_once_and_end_each_for_itself,
+    what_has_ended_is_not_counted_as_valid,
+);
+
+on_sqlite!(
+    it_ends_at_its_own_expiration_while_its_successor_is_not_used,
+    it_ends_when_it_was_unused_for_the_time,
+    time_in_which_use_was_not_recorded_does_not_count,
+    time_in_which_it_was_disabled_does_not_count,
+    without_its_successor_it_does_not_end_on_evidence_and_can_be_rotated_again,
+    the_use_of_any_later_key_of_its_line_counts,
+    it_can_be_deleted_or_ended_while_it_waits,
+);
 
 const DAY: TimeDelta = TimeDelta::hours(24);
 
@@ -42,8 +60,8 @@ struct Line {
     new: KeyId,
 }
 
-fn line() -> Line {
-    let mut desk = TestDesk::new();
+fn line(engine: Engine) -> Line {
+    let mut desk = TestDesk::on(engine);
     let wanted = desk.new_key("Checkout", 90);
     let old = desk.deliver(&wanted);
     let new = rotate(&mut desk, old.key.id, Ending::WhenUnused(DAY));
@@ -73,19 +91,17 @@ fn raw(desk: &TestDesk) -> rusqlite::Connection {
 impl Line {
     /// What a recorder writes about a use.
     fn is_used(&self, id: KeyId, at: Instant) {
-        raw(&self.desk)
-            .execute(
-                "INSERT INTO key_use (key_id, application_id, first, last) VALUES (?1, 1, ?2, ?2) \
-                 ON CONFLICT DO UPDATE SET last = max(last, excluded.last)",
-                rusqlite::params![id.as_str(), at.timestamp()],
-            )
-            .unwrap();
+        let at = at.timestamp();
+        self.desk.sql(&format!(
+            "INSERT INTO key_use (key_id, application_id, first, last) VALUES ('{id}', 1, {at}, {at}) \
+             ON CONFLICT (key_id) DO UPDATE SET last = excluded.last WHERE excluded.last > key_use.last"
+        ));
     }
 
     /// Why the old key is rejected at an instant.
     fn reason(&self, at: Instant) -> Option<Reason> {
         NOW.set(at.timestamp());
-        let verifier = Verifier::with_clock(self.desk.path(), clock).unwrap().without_recording();
+        let verifier = Verifier::with_clock(self.desk.address(), clock).unwrap().without_recording();
         decided(&verifier, &self.old_secret)
     }
 
@@ -130,40 +146,37 @@ fn entries(desk: &TestDesk, action: AuditAction) -> Vec<String> {
     found
 }
 
-#[test]
-fn it_ends_at_its_own_expiration_while_its_successor_is_not_used() {
-    let line = line();
+fn it_ends_at_its_own_expiration_while_its_successor_is_not_used(engine: Engine) {
+    let line = line(engine);
     line.is_used(line.old, hours(5));
     line.ends_exactly(noon() + TimeDelta::days(90));
 }
 
-#[test]
-fn it_ends_when_it_was_unused_for_the_time() {
-    let unused = line();
+fn it_ends_when_it_was_unused_for_the_time(engine: Engine) {
+    let unused = line(engine);
     unused.is_used(unused.new, hours(1));
     unused.ends_exactly(hours(24));
 
-    let used = line();
+    let used = line(engine);
     used.is_used(used.new, hours(1));
     used.is_used(used.old, hours(5));
     used.ends_exactly(hours(29));
 
-    let late = line();
+    let late = line(engine);
     late.is_used(late.new, hours(30));
     late.ends_exactly(hours(30));
 }
 
-#[test]
-fn time_in_which_use_was_not_recorded_does_not_count() {
-    let line = line();
+fn time_in_which_use_was_not_recorded_does_not_count(engine: Engine) {
+    let line = line(engine);
     line.is_used(line.new, hours(1));
-    add_gap(&raw(&line.desk), Gap { since: hours(3), until: hours(10) }).unwrap();
+    let (since, until) = (hours(3).timestamp(), hours(10).timestamp());
+    line.desk.sql(&format!("INSERT INTO recording_gaps (since, until) VALUES ({since}, {until})"));
     line.ends_exactly(hours(34));
 }
 
-#[test]
-fn time_in_which_it_was_disabled_does_not_count() {
-    let mut line = line();
+fn time_in_which_it_was_disabled_does_not_count(engine: Engine) {
+    let mut line = line(engine);
     line.is_used(line.new, hours(1));
     line.desk.now = hours(2);
     let disabled = picked(&line.desk, line.old);
@@ -179,7 +192,7 @@ fn time_in_which_it_was_disabled_does_not_count() {
 
 #[test]
 fn a_recorder_that_lags_or_cannot_write_delays_the_end() {
-    let line = line();
+    let line = line(Engine::Sqlite);
     line.is_used(line.new, hours(1));
     let connection = raw(&line.desk);
     let fast = Registration::begin(&connection, &line.desk.path(), noon()).unwrap();
@@ -194,7 +207,7 @@ fn a_recorder_that_lags_or_cannot_write_delays_the_end() {
 
 #[test]
 fn a_recorder_that_was_killed_delays_the_end() {
-    let mut line = line();
+    let mut line = line(Engine::Sqlite);
     line.is_used(line.new, hours(1));
     let connection = raw(&line.desk);
     let killed = Registration::begin(&connection, &line.desk.path(), noon()).unwrap();
@@ -207,9 +220,8 @@ fn a_recorder_that_was_killed_delays_the_end() {
     assert_eq!(key(&line.desk, line.old).expires, hours(54));
 }
 
-#[test]
-fn what_has_ended_is_marked_with_the_evidence_by_the_next_operation() {
-    let mut line = line();
+fn what_has_ended_is_marked_with_the_evidence_by_the_next_operation(engine: Engine) {
+    let mut line = line(engine);
     line.is_used(line.new, hours(1));
     line.is_used(line.old, hours(2));
     line.settle(hours(25));
@@ -237,7 +249,7 @@ fn what_has_ended_is_marked_with_the_evidence_by_the_next_operation() {
 
 #[test]
 fn a_clock_that_is_set_back_does_not_make_it_valid_again() {
-    let mut line = line();
+    let mut line = line(Engine::Sqlite);
     line.is_used(line.new, hours(1));
     NOW.set(hours(23).timestamp());
     let verifier = Verifier::with_clock(line.desk.path(), clock).unwrap().without_recording();
@@ -254,9 +266,8 @@ fn a_clock_that_is_set_back_does_not_make_it_valid_again() {
     recorder.end(&connection).unwrap();
 }
 
-#[test]
-fn without_its_successor_it_does_not_end_on_evidence_and_can_be_rotated_again() {
-    let mut line = line();
+fn without_its_successor_it_does_not_end_on_evidence_and_can_be_rotated_again(engine: Engine) {
+    let mut line = line(engine);
     line.is_used(line.new, hours(1));
     line.desk.now = hours(2);
     let successor = picked(&line.desk, line.new);
@@ -270,9 +281,8 @@ fn without_its_successor_it_does_not_end_on_evidence_and_can_be_rotated_again() 
     line.ends_exactly(hours(26));
 }
 
-#[test]
-fn what_has_ended_stays_ended_when_its_successor_is_deleted() {
-    let mut line = line();
+fn what_has_ended_stays_ended_when_its_successor_is_deleted(engine: Engine) {
+    let mut line = line(engine);
     line.is_used(line.new, hours(1));
     line.desk.now = hours(30);
     let successor = picked(&line.desk, line.new);
@@ -284,9 +294,8 @@ fn what_has_ended_stays_ended_when_its_successor_is_deleted() {
     assert_eq!(lifetime, TimeDelta::days(90), "its own lifetime");
 }
 
-#[test]
-fn the_use_of_any_later_key_of_its_line_counts() {
-    let mut line = line();
+fn the_use_of_any_later_key_of_its_line_counts(engine: Engine) {
+    let mut line = line(engine);
     line.desk.now = hours(1);
     let third = rotate(&mut line.desk, line.new, Ending::AtOnce);
     line.is_used(third, hours(2));
@@ -299,9 +308,8 @@ fn the_use_of_any_later_key_of_its_line_counts() {
     entries(&line.desk, AuditAction::PredecessorDeleted);
 }
 
-#[test]
-fn it_can_be_deleted_or_ended_while_it_waits() {
-    let mut ended = line();
+fn it_can_be_deleted_or_ended_while_it_waits(engine: Engine) {
+    let mut ended = line(engine);
     ended.desk.now = hours(1);
     let old = picked(&ended.desk, ended.old);
     desk::change_overlap(&mut ended.desk.session(), old, Ending::AtOnce).unwrap();
@@ -313,7 +321,7 @@ fn it_can_be_deleted_or_ended_while_it_waits() {
     let wrong = desk::change_overlap(&mut ended.desk.session(), new, Ending::After(DAY));
     assert!(matches!(wrong, Err(DeskError::NotReplaced { .. })), "{wrong:?}");
 
-    let mut deleted = line();
+    let mut deleted = line(engine);
     deleted.is_used(deleted.new, hours(1));
     deleted.desk.now = hours(2);
     let old = picked(&deleted.desk, deleted.old);
@@ -323,9 +331,8 @@ fn it_can_be_deleted_or_ended_while_it_waits() {
     assert_eq!(entries(&deleted.desk, AuditAction::KeyEnded), [""; 0]);
 }
 
-#[test]
-fn an_overlap_is_never_extended_past_the_own_expiration() {
-    let mut line = line();
+fn an_overlap_is_never_extended_past_the_own_expiration(engine: Engine) {
+    let mut line = line(engine);
     let mut change = |ending| {
         let old = picked(&line.desk, line.old);
         desk::change_overlap(&mut line.desk.session(), old, ending).unwrap()
@@ -341,9 +348,8 @@ fn an_overlap_is_never_extended_past_the_own_expiration() {
     assert_eq!(entries(&line.desk, AuditAction::KeyOverlapChanged).len(), 4);
 }
 
-#[test]
-fn several_keys_are_rotated_at_once_and_end_each_for_itself() {
-    let mut desk = TestDesk::new();
+fn several_keys_are_rotated_at_once_and_end_each_for_itself(engine: Engine) {
+    let mut desk = TestDesk::on(engine);
     let mut old = Vec::new();
     for name in ["A", "B", "C"] {
         let wanted = desk.new_key(name, 90);
@@ -371,7 +377,7 @@ fn shared_clock() -> Instant {
 
 #[test]
 fn a_process_that_cannot_say_what_it_has_recorded_does_not_end_a_key_early() {
-    let line = line();
+    let line = line(Engine::Sqlite);
     line.is_used(line.new, hours(1));
     let locking = raw(&line.desk);
     locking.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -390,19 +396,21 @@ fn a_process_that_cannot_say_what_it_has_recorded_does_not_end_a_key_early() {
     assert_eq!(decided(&verifier, &line.old_secret), None);
 }
 
-#[test]
-fn what_has_ended_is_not_counted_as_valid() {
-    let line = line();
+fn what_has_ended_is_not_counted_as_valid(engine: Engine) {
+    let line = line(engine);
     line.is_used(line.new, hours(1));
     let counted = |now| {
         let mut lookup =
-            Lookup::open(&line.desk.path(), Duration::ZERO, Arc::new(Continuity::default())).unwrap();
+            Lookup::open(line.desk.store.location().clone(), Duration::ZERO, Arc::new(Continuity::default()))
+                .unwrap();
         let counts = lookup.counts(now, TimeDelta::days(7)).unwrap();
         counts.into_iter().filter(|(_, count)| *count != 0).collect::<Vec<_>>()
     };
     assert_eq!(counted(hours(23)), [(KeyState::Valid, 2)]);
     assert_eq!(counted(hours(24)), [(KeyState::Valid, 1), (KeyState::Replaced, 1)]);
-    let outage = "UPDATE keys SET disabled = ?1, disabled_until = ?1 + 60 WHERE unused_for IS NOT NULL";
-    raw(&line.desk).execute(outage, [hours(25).timestamp()]).unwrap();
+    let since = hours(25).timestamp();
+    let outage =
+        format!("SET disabled = {since}, disabled_until = {since} + 60 WHERE unused_for IS NOT NULL");
+    line.desk.sql(&format!("UPDATE keys {outage}"));
     assert_eq!(counted(hours(25)), [(KeyState::Valid, 1), (KeyState::Replaced, 1)]);
 }

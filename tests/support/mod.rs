@@ -11,6 +11,7 @@
 
 pub mod display;
 pub mod endpoint;
+pub mod engine;
 pub mod home;
 pub mod keeper;
 pub mod namespace;
@@ -21,6 +22,7 @@ pub mod relay;
 pub mod small_disk;
 mod steps;
 
+pub use engine::Engine;
 pub use steps::{have, until};
 
 use std::path::{Path, PathBuf};
@@ -68,10 +70,11 @@ pub fn ana() -> Caller {
     Caller { uid: 1000, login: "ana".into() }
 }
 
-/// A database in a folder of its own, set up by Ana with the Application Storefront.
+/// A database in a folder of its own, or on the shared server, set up by Ana with the Application Storefront.
 pub struct TestDesk {
     pub folder: tempfile::TempDir,
     pub store: Store,
+    place: engine::Place,
     pub caller: Caller,
     pub entropy: Seeded,
     pub now: Instant,
@@ -79,7 +82,11 @@ pub struct TestDesk {
 
 impl TestDesk {
     pub fn new() -> Self {
-        Self::within(tempfile::tempdir().expect("a folder"))
+        Self::on(Engine::Sqlite)
+    }
+
+    pub fn on(engine: Engine) -> Self {
+        Self::within(tempfile::tempdir().expect("a folder"), engine)
     }
 
     /// At the present moment.
@@ -91,16 +98,21 @@ impl TestDesk {
 
     /// In memory, where the system has such a place: for tests that make many changes.
     pub fn in_memory() -> Self {
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        Self::within(folder.expect("a folder"))
+        Self::in_memory_on(Engine::Sqlite)
     }
 
-    fn within(folder: tempfile::TempDir) -> Self {
+    pub fn in_memory_on(engine: Engine) -> Self {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self::within(folder.expect("a folder"), engine)
+    }
+
+    fn within(folder: tempfile::TempDir, engine: Engine) -> Self {
         let mut entropy = Seeded(7);
-        let store = Store::open(folder.path().join("keydesk.db"), &mut entropy).expect("a database");
+        let place = engine::Place::new(engine);
+        let store = Store::open(place.location(folder.path()), &mut entropy).expect("a database");
         let unused = entropy.clone();
-        let mut desk = Self { folder, store, caller: ana(), entropy, now: noon() };
+        let mut desk = Self { folder, store, place, caller: ana(), entropy, now: noon() };
         let email = Email::parse("ana@example.com").expect("an email");
         let name = Name::parse("Storefront").expect("a name");
         desk::set_up(&mut desk.session(), &email, &name, None).expect("set up");

@@ -66,7 +66,8 @@ fn audit_row(row: &Row<'_>) -> RowResult<AuditRow> {
 /// By what is stored and by what is displayed.
 fn action(text: &str) -> String {
     let labeled = AuditAction::ALL.iter().filter(|action| fold(action.label()).contains(text));
-    let labeled: Vec<String> = labeled.map(|action| format!(" OR l.action = '{}'", action.as_str())).collect();
+    let labeled: Vec<String> =
+        labeled.map(|action| format!(" OR l.action = '{}'", action.as_str())).collect();
     format!("(instr(l.action, ?) > 0{})", labeled.concat())
 }
 

@@ -235,7 +235,8 @@ pub fn plan(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog, from: &Key) -> 
     let mut plans = Vec::new();
     let mut explain = |sql: &str, values: Vec<Value>| -> Result<(), StoreError> {
         let (explain, column) = r.pick(("EXPLAIN QUERY PLAN", 3), ("EXPLAIN", 0));
-        let steps: Vec<String> = r.all("planning", &format!("{explain} {sql}"), &values, |row| row.get(column))?;
+        let steps: Vec<String> =
+            r.all("planning", &format!("{explain} {sql}"), &values, |row| row.get(column))?;
         plans.extend(steps);
         Ok(())
     };
