@@ -171,7 +171,7 @@ fn throwaway_keys_cause_no_warnings() {
     assert_eq!(said.json()["ok"], json!(true), "{said:?}");
     assert_eq!(endpoint.stop(), Some(0));
     let store =
-        keydesk::store::Store::open_existing(&home.database(), &mut crate::support::Seeded(3)).unwrap();
+        keydesk::store::Store::open_existing(home.database(), &mut crate::support::Seeded(3)).unwrap();
     let now = keydesk::host::clock::now();
     let presented = store.read(|r| keydesk::store::usage::presented_today(r, now, 10)).unwrap();
     assert_eq!(presented, []);

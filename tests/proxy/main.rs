@@ -30,7 +30,7 @@ fn key(desk: &mut TestDesk, name: &str) -> CreatedKey {
 /// What carries out the screen's operations, on a connection of its own.
 fn screen(desk: &TestDesk, seed: u64) -> Screen {
     let mut entropy = Seeded(seed);
-    let store = Store::open_existing(&desk.path(), &mut entropy).unwrap();
+    let store = Store::open_existing(desk.path(), &mut entropy).unwrap();
     let settings = Settings::parse(std::path::Path::new("config.toml"), "").unwrap();
     let desk = keydesk::desk::Desk::new(store, ana(), None, Box::new(entropy));
     Screen::new(desk, Arc::new(settings))

@@ -302,7 +302,7 @@ fn on_a_full_disk_a_key_can_be_deleted() {
         let created = create(&mut desk, "Checkout");
         if !opened_before {
             // The last one who closes it takes the log away; it cannot be made again.
-            desk.store = Store::open(&desk.folder.path().join("other.db"), &mut Seeded(5)).unwrap();
+            desk.store = Store::open(desk.folder.path().join("other.db"), &mut Seeded(5)).unwrap();
         }
         small.fill("fill");
         if !opened_before {

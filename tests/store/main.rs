@@ -1,5 +1,5 @@
 //! The store and the desk on real files: the rules of the product page, faults, lists, upgrades, the chain.
-#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed step fails the test")]
 #![expect(unreachable_pub, reason = "nobody uses a test from outside")]
 
 #[path = "../support/mod.rs"]

@@ -175,8 +175,8 @@ fn any_sequence_of_outages_and_alarms_keeps_the_rules(engine: Engine) {
                 Step::Acknowledge => {
                     let seen = desk::CanaryUse::of(&get(&desk, canary.key.id));
                     prop_assert_eq!(seen.is_some(), used > acknowledged);
-                    let uses: Vec<_> = seen.into_iter().collect();
-                    desk::acknowledge_canaries(&mut desk.session(), &uses).unwrap();
+                    let alarms: Vec<_> = seen.into_iter().collect();
+                    desk::acknowledge_canaries(&mut desk.session(), &alarms).unwrap();
                     acknowledged = used;
                 }
                 Step::Wait(seconds) => desk.now += TimeDelta::seconds(seconds),
