@@ -47,6 +47,10 @@
 //! `CONTRIBUTING.md` is the map of the modules.
 
 #![cfg_attr(not(feature = "app"), allow(dead_code, reason = "the program uses the rest"))]
+#![cfg_attr(
+    not(feature = "postgres"),
+    allow(unused_variables, clippy::unnecessary_wraps, reason = "servers need what files do not")
+)]
 
 // Hidden modules are for the program and its tests. They may change with any release.
 

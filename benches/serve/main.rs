@@ -23,6 +23,7 @@
 mod load;
 mod postgres;
 #[path = "../../tests/support/proxies.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "shared with the tests, which use the rest")]
 mod proxies;
 mod server;
 #[path = "../support/mod.rs"]

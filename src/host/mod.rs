@@ -13,7 +13,7 @@ pub mod entropy;
 #[cfg(feature = "app")]
 pub mod env_file;
 pub mod files;
-#[cfg(feature = "app")]
+#[cfg(any(feature = "app", feature = "postgres"))]
 pub mod identity;
 #[cfg(feature = "app")]
 pub mod kernel_files;
