@@ -264,7 +264,7 @@ fn burst(many: &Many) -> Vec<String> {
 
 /// The number of recorded uses of these keys in the last days.
 fn recorded(many: &Many, ids: &[KeyId]) -> u64 {
-    let store = Store::open_existing(&many.path(), &mut SystemEntropy).unwrap();
+    let store = Store::open_existing(many.path(), &mut SystemEntropy).unwrap();
     let now = clock::now();
     store
         .read(|r| ids.iter().map(|id| Ok(usage::last_30_days(r, *id, now)?.iter().sum::<u64>())).sum())

@@ -10,6 +10,7 @@ pub mod keeper;
     clippy::expect_used,
     clippy::format_push_string,
     clippy::panic,
+    clippy::print_stderr,
     reason = "a benchmark uses a part of it"
 )]
 pub mod postgres;
@@ -17,6 +18,7 @@ pub mod postgres;
 #[allow(dead_code, clippy::expect_used, reason = "a benchmark uses a part of it")]
 pub mod relay;
 #[path = "../../tests/support/steps.rs"]
+#[allow(dead_code, clippy::print_stderr, reason = "a benchmark uses a part of it")]
 mod steps;
 pub mod home {
     /// The exit code and the output of a command.
