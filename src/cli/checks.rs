@@ -57,8 +57,13 @@ impl From<Result<Self, StoreError>> for Outcome {
 }
 
 pub(crate) fn failed(error: &StoreError) -> Outcome {
-    let hint =
-        error.hint().unwrap_or_else(|| "Check the owner and mode of the file and its directory".into());
+    let hint = error.hint().unwrap_or_else(|| {
+        let check = match error {
+            StoreError::Server(_) => "Check the log of the server",
+            _ => "Check the owner and mode of the file and its directory",
+        };
+        check.into()
+    });
     Outcome::fault(inert(&error.to_string()), hint)
 }
 

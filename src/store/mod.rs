@@ -50,6 +50,8 @@ pub use audit::{chain, replay};
 pub use claims::{Claimed, RotationClaim};
 pub use error::{NotAllowed, StoreError};
 pub use page::{Anchor, Page, Window};
+#[cfg(feature = "app")]
+pub use postgres::inspect as server_facts;
 pub use reader::Reader;
 pub use schema_difference::SchemaDifference;
 #[cfg(feature = "postgres")]

@@ -73,6 +73,13 @@ pub fn count(r: &Reader<'_>) -> Result<u64, StoreError> {
     r.value("counting the users", "SELECT count(*) FROM users", &[])
 }
 
+/// How many deleted users have an email or login that was not erased.
+pub fn leftovers(r: &Reader<'_>) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM users WHERE status = 'deleted' \
+               AND (email IS NOT NULL OR login IS NOT NULL OR uid IS NOT NULL OR salt IS NOT NULL)";
+    r.value("checking deleted users", sql, &[])
+}
+
 /// How many active users there are.
 pub fn active(r: &Reader<'_>) -> Result<u64, StoreError> {
     r.value("counting the active users", "SELECT count(*) FROM users WHERE status = 'active'", &[])

@@ -5,6 +5,7 @@
 mod support;
 
 mod commands;
+mod doctor;
 mod installation;
 mod networks;
 mod objects;

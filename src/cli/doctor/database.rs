@@ -90,7 +90,7 @@ pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     let caller = identity::caller();
     findings.extend(people(&inspection, &caller));
     findings.extend([
-        Finding::new("deleted users", deleted_users(&inspection)),
+        Finding::new("deleted users", deleted_users(&inspection, RESTORE)),
         Finding::new("audit log", chain(&inspection, kind)),
         Finding::new("clock", time(&inspection, now)),
         Finding::new("reserve", reserve(path)),
@@ -229,12 +229,12 @@ fn number_of_users(active: u64) -> Outcome {
     }
 }
 
-fn deleted_users(inspection: &Inspection) -> Result<Outcome, StoreError> {
-    Ok(match inspection.leftovers()? {
+pub(super) fn deleted_users(database: &impl Readable, restore: &str) -> Result<Outcome, StoreError> {
+    Ok(match database.read(users::leftovers)? {
         0 => Outcome::good("only their user numbers remain"),
         count => Outcome::fault(
-            format!("{count} still have an email or a login: the file was changed outside keydesk"),
-            RESTORE,
+            format!("{count} still have an email or a login: the database was changed outside keydesk"),
+            restore,
         ),
     })
 }
@@ -265,7 +265,7 @@ pub(super) fn chain(database: &impl Readable, kind: Kind) -> Result<Outcome, Sto
 }
 
 /// Lists the first of `all` differences.
-fn first_of(differences: &[impl ToString], all: usize) -> String {
+pub(super) fn first_of(differences: &[impl ToString], all: usize) -> String {
     let mut named: Vec<String> = differences.iter().take(MOST_NAMED).map(ToString::to_string).collect();
     if all > named.len() {
         named.push(format!("and {} more", all - named.len()));

@@ -3,6 +3,7 @@
 mod database;
 mod environment;
 mod files;
+mod postgres;
 mod proxy;
 mod server;
 mod throwaway;
@@ -29,6 +30,9 @@ const EXAMPLES: Examples = Examples(&[
 ///
 /// Checks the database and its files, users, audit log, clock, settings, log, clipboard and terminal. It does not
 /// change the database. Each fault is reported with a fix. A note is not a fault.
+///
+/// For a database on a PostgreSQL server it also checks the server, its standbys and the rights of the role, and reports
+/// what a failover may lose.
 ///
 /// With --proxy it creates a throwaway key, sends requests with it through the proxy, deletes it, and sends them
 /// again: the proxy must reject a deleted key immediately. The key is always deleted at the end, and expires after 5

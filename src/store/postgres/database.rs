@@ -19,6 +19,15 @@ use crate::store::value::{Value, values};
 /// How long a change waits for the lock of another one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A weaker setting of the server or the role would report a change as done that is not on the disk.
+pub(super) const COMMIT_TO_DISK: &str = "SELECT set_config('synchronous_commit', \
+    CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)";
+
+/// Whether a commit waits for the disk, and for synchronous standbys, with this `synchronous_commit`.
+pub(super) fn commits_to_disk(setting: &str) -> bool {
+    matches!(setting, "on" | "remote_apply")
+}
+
 /// How long to look for a change whose commit was not confirmed.
 const SETTLING: Duration = Duration::from_secs(5);
 
@@ -133,12 +142,9 @@ impl Database {
 
     fn begin(&self, connection: &Connection) -> Result<(), StoreError> {
         let milliseconds = self.patience.get().as_millis().clamp(1, 3_600_000);
-        // A weaker setting of the server or the role would report a change as done that is not on the disk.
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {milliseconds}; \
-             SET LOCAL client_min_messages = warning; \
-             SELECT set_config('synchronous_commit', \
-             CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)"
+             SET LOCAL client_min_messages = warning; {COMMIT_TO_DISK}"
         );
         connection.begin(&sql).map_err(|fault| fault.during("beginning a change", &self.url))
     }
@@ -166,7 +172,7 @@ impl Database {
         if status == "moved" {
             return Err(StoreError::MovedTo { database: self.location(), to: to.unwrap_or_default() });
         }
-        if in_recovery || !matches!(commit.as_str(), "on" | "remote_apply") {
+        if in_recovery || !commits_to_disk(&commit) {
             let reason = if in_recovery {
                 "the server follows another one".to_owned()
             } else {
@@ -256,7 +262,7 @@ impl Database {
     }
 }
 
-fn connect(url: &PostgresUrl) -> Result<Connection, StoreError> {
+pub(super) fn connect(url: &PostgresUrl) -> Result<Connection, StoreError> {
     Connection::open(url, ConnectOptions::default()).map_err(|fault| fault.during("connecting", url))
 }
 

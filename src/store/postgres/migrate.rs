@@ -15,7 +15,7 @@ const STEPS: [&str; 1] = [include_str!("../../../assets/migrations/postgres/0001
 
 /// The newest format: that of the last step.
 #[expect(clippy::cast_possible_wrap, reason = "as many steps as files in a folder")]
-const NEWEST: i64 = STEPS.len() as i64;
+pub const NEWEST: i64 = STEPS.len() as i64;
 
 /// What is in a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ fn content(connection: &Connection) -> Result<Content, Fault> {
     })
 }
 
-/// Rejects a database that is not one of keydesk in the newest format.
-pub(super) fn check(connection: &Connection, url: &PostgresUrl) -> Result<(), StoreError> {
+/// Returns the format. Rejects a database that is not one of keydesk, and one of a newer format.
+pub(super) fn check(connection: &Connection, url: &PostgresUrl) -> Result<i64, StoreError> {
     let database = || Location::from(url.clone());
     match content(connection).map_err(|fault| fault.during("checking its tables", url))? {
         Content::Empty => Err(StoreError::NoDatabase { database: database() }),
@@ -56,7 +56,7 @@ pub(super) fn check(connection: &Connection, url: &PostgresUrl) -> Result<(), St
         Content::Keydesk(found) if found > NEWEST => {
             Err(StoreError::Newer { database: database(), found, known: NEWEST })
         }
-        Content::Keydesk(_) => Ok(()),
+        Content::Keydesk(found) => Ok(found),
     }
 }
 

@@ -6,12 +6,16 @@ mod answer;
 mod claim_tests;
 pub(super) mod claims;
 pub(super) mod database;
+#[cfg(feature = "app")]
+pub mod inspect;
 pub(super) mod lookup;
 pub(super) mod migrate;
 pub(super) mod recording;
 #[cfg(feature = "app")]
 pub(super) mod roles;
 pub(super) mod schema;
+#[cfg(feature = "app")]
+mod synchronous;
 mod usage_backlog;
 mod usage_rows;
 #[cfg(test)]

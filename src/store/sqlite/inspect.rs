@@ -43,18 +43,6 @@ impl Inspection {
         schema::differences(&self.connection)
             .map_err(|error| StoreError::from_sqlite(&error, "reading the schema", &self.path))
     }
-
-    /// Number of deleted users whose email or login was not erased.
-    pub fn leftovers(&self) -> Result<u64, StoreError> {
-        self.connection
-            .query_row(
-                "SELECT count(*) FROM users WHERE status = 'deleted' \
-                 AND (email IS NOT NULL OR login IS NOT NULL OR uid IS NOT NULL OR salt IS NOT NULL)",
-                [],
-                |row| row.get(0),
-            )
-            .map_err(|error| StoreError::from_sqlite(&error, "checking deleted users", &self.path))
-    }
 }
 
 /// The disk space reserved for revoking keys on a full disk.
