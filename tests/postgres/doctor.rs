@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::installation::key;
 use crate::support::have;
 use crate::support::home::{CommandOutput, Home, run};
 use crate::support::postgres::pgbouncer::Pgbouncer;
@@ -149,14 +150,32 @@ fn an_administrator_is_told_about_server_and_content() {
     server.psql(&format!("ALTER ROLE {} PASSWORD '{}'", place.administrator, password()));
     let found_all = place.doctor_at(&server.url(&place.administrator, place.database.name()));
     good(&found_all, "connection", "TLSv1.3, certificate verified");
-    // Keys with allowed sources.
-    let url = place.url(&place.administrator);
-    let create = ["keys", "create", "--name", "Checkout", "--from", "192.0.2.0/24", "--json", "--db", &url];
-    let said = place.home.run(&create);
-    assert_eq!(said.code, 0, "{said:?}");
-    for role in [&place.administrator, &place.gateway] {
-        note(&place.doctor(role), "allowed sources", "1 key has allowed sources", "--trusted-proxy");
+}
+
+#[test]
+fn requests_without_the_address_of_a_client_are_noted_for_both_roles() {
+    if !Postgres::available() {
+        return;
     }
+    let place = Place::set_up(server());
+    place.database.psql(&key("present001"));
+    place.database.psql("UPDATE keys SET allowed_sources = '192.0.2.0/24'");
+    let says = |judge: &dyn Fn(&Value)| {
+        [&place.administrator, &place.gateway].into_iter().for_each(|role| judge(&place.doctor(role)));
+    };
+    let trust = "--trusted-proxy";
+    says(&|found| note(found, "allowed sources", "1 key has allowed sources: they need the address", trust));
+    let request = |reason: &str, source: &str| {
+        place.database.psql(&format!(
+            "INSERT INTO key_sources VALUES ('present001', '{reason}', '{source}', 3, 1, extract(epoch FROM now())::bigint)"
+        ));
+    };
+    request("", "192.0.2.7");
+    says(&|found| good(found, "allowed sources", "the addresses of their clients are known"));
+    request("source_not_allowed", "127.0.0.1");
+    says(&|found| {
+        note(found, "allowed sources", "3 requests without the address of a client were rejected", trust)
+    });
 }
 
 /// The one password that all roles of the tests have.
@@ -238,6 +257,22 @@ fn what_a_crash_or_a_setting_would_lose_is_a_fault() {
         "default_transaction_read_only is on",
         "Set default_transaction_read_only",
     );
+}
+
+#[test]
+fn a_password_file_that_others_can_read_is_noted() {
+    if !Postgres::available() {
+        return;
+    }
+    let place = Place::set_up(server());
+    let file = place.home.path("passwords");
+    std::fs::write(&file, "*:*:*:*:hunter2\n").unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let url = place.url(&place.administrator);
+    let mut command = place.home.command(&["doctor", "--json", "--db", &url]);
+    let found_all = document(&run(command.env("PGPASSFILE", &file)));
+    note(&found_all, "password file", "was ignored: its mode lets other users read it", "mode 0600");
+    assert!(!found_all.to_string().contains("hunter2"));
 }
 
 #[test]
@@ -331,6 +366,6 @@ fn a_clock_that_differs_from_the_server_is_noted_and_a_wrong_one_is_a_fault() {
         command.arg("-f").arg(offset).arg(inner.get_program()).args(inner.get_args()).env_clear();
         let set = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
         command.envs(set).env("PATH", std::env::var_os("PATH").unwrap());
-        bad(&document(&run(&mut command)), "server clock", is_note, message, "NTP");
+        bad(&document(&run(&mut command.into())), "server clock", is_note, message, "NTP");
     }
 }

@@ -23,7 +23,9 @@ pub(super) fn check(url: &Arc<PostgresUrl>, now: Instant) -> Vec<Finding> {
     };
     let mut findings = postgres::check(&facts);
     findings.extend(pooler(&inspection).map(|outcome| Finding::new("pooler", outcome)));
-    findings.extend(inspection.warnings().iter().map(|warning| Finding::new("password", password(warning))));
+    findings.extend(
+        inspection.warnings().iter().map(|warning| Finding::new("password file", password_file(warning))),
+    );
     let format = format(url, &inspection);
     let (is_ours, has_rights) = (format.is_ok(), !format.as_ref().is_err_and(StoreError::lacks_rights));
     if has_rights {
@@ -105,6 +107,6 @@ fn pooler(inspection: &ServerInspection) -> Option<Outcome> {
     }
 }
 
-fn password(warning: &str) -> Outcome {
-    Outcome::note(inert(warning), "Make the file readable for its owner alone: chmod 600 FILE")
+fn password_file(warning: &str) -> Outcome {
+    Outcome::note(inert(warning), "Use a regular file that belongs to this user, with mode 0600")
 }

@@ -174,7 +174,7 @@ impl ServerInspection {
         Ok(Self { connection: connect(url)?, url: url.clone() })
     }
 
-    /// Sentences about password files that others can read.
+    /// Sentences about files with passwords that were ignored or that others can read.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         self.connection.warnings()
