@@ -57,14 +57,14 @@ fn protection(protection: &Protection) -> Outcome {
 fn clock(ClockDifference(difference): ClockDifference) -> Outcome {
     const HINT: &str =
         "Set the clock of this machine and that of the server, for example by NTP: timedatectl set-ntp true";
-    let size = difference.abs();
-    let seconds = size.num_seconds();
+    let distance = difference.abs();
+    let seconds = distance.num_seconds();
     let side = if difference < TimeDelta::zero() { "behind" } else { "ahead of" };
     let what =
         format!("at least {seconds} s {side} the clock of this machine; expiration follows the server");
-    if size > WRONG_DIFFERENCE {
+    if distance > WRONG_DIFFERENCE {
         Outcome::fault(what, HINT)
-    } else if size > NOTED_DIFFERENCE {
+    } else if distance > NOTED_DIFFERENCE {
         Outcome::note(what, HINT)
     } else {
         Outcome::good("the same as the clock of this machine, within 3 s")
@@ -72,11 +72,7 @@ fn clock(ClockDifference(difference): ClockDifference) -> Outcome {
 }
 
 fn durability(commits: &Commits) -> Outcome {
-    let off: Vec<&str> = [("fsync", commits.fsync), ("full_page_writes", commits.full_page_writes)]
-        .into_iter()
-        .filter_map(|(name, is_on)| (!is_on).then_some(name))
-        .collect();
-    match off.as_slice() {
+    match commits.off.as_slice() {
         [] => Outcome::good("fsync and full_page_writes are on"),
         off => Outcome::fault(
             format!(
@@ -225,8 +221,7 @@ mod tests {
     #[test]
     fn a_weaker_synchronous_commit_that_stays_is_a_fault() {
         let found = commits(&Commits {
-            fsync: true,
-            full_page_writes: true,
+            off: Vec::new(),
             usual: "off".into(),
             in_changes: "local".into(),
             changes_wait: false,

@@ -73,8 +73,8 @@ pub struct ClockDifference(pub TimeDelta);
 /// What a commit is worth on the server itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commits {
-    pub fsync: bool,
-    pub full_page_writes: bool,
+    /// The settings that make the database survive a crash of the machine, and are off.
+    pub off: Vec<&'static str>,
     /// The setting `synchronous_commit` of the session.
     pub usual: String,
     /// The same in a change of keydesk.
@@ -243,13 +243,17 @@ impl ServerInspection {
 
     /// Sets `synchronous_commit` as a change does, for this transaction.
     fn commits(&self, r: &Reader<'_>) -> Result<Commits, StoreError> {
-        let found =
-            r.first(WHAT, COMMITS, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-        let (fsync, full_page_writes, usual, read_only) = found.ok_or_else(|| no_answer(r))?;
+        let found = r.first(WHAT, COMMITS, &[], |row| {
+            let safe = [("fsync", row.get(0)?), ("full_page_writes", row.get(1)?)];
+            let off: Vec<&str> =
+                safe.into_iter().filter(|(_, is_on): &(_, bool)| !is_on).map(|(name, _)| name).collect();
+            Ok((off, row.get(2)?, row.get(3)?))
+        })?;
+        let (off, usual, read_only) = found.ok_or_else(|| no_answer(r))?;
         self.connection.batch(COMMIT_TO_DISK).map_err(|fault| fault.during(WHAT, &self.url))?;
         let in_changes: String = r.value(WHAT, "SELECT current_setting('synchronous_commit')", &[])?;
         let changes_wait = commits_to_disk(&in_changes);
-        Ok(Commits { fsync, full_page_writes, usual, in_changes, changes_wait, read_only })
+        Ok(Commits { off, usual, in_changes, changes_wait, read_only })
     }
 }
 
