@@ -79,23 +79,28 @@ fn good(document: &Value, check: &str, message: &str) {
     assert!(finding["message"].as_str().unwrap().contains(message), "{check}: {finding}");
 }
 
-/// A note or a fault.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Note,
+    Fault,
+}
+
 #[track_caller]
-fn bad(document: &Value, check: &str, is_note: bool, message: &str, hint: &str) {
+fn bad(document: &Value, check: &str, weight: Weight, message: &str, hint: &str) {
     let finding = found(document, check);
-    assert_eq!(finding["ok"], is_note, "{check}: {document}");
+    assert_eq!(finding["ok"], weight == Weight::Note, "{check}: {document}");
     assert!(finding["message"].as_str().unwrap().contains(message), "{check}: {finding}");
     assert!(finding["hint"].as_str().unwrap().contains(hint), "{check}: {finding}");
 }
 
 #[track_caller]
 fn note(document: &Value, check: &str, message: &str, hint: &str) {
-    bad(document, check, true, message, hint);
+    bad(document, check, Weight::Note, message, hint);
 }
 
 #[track_caller]
 fn fault(document: &Value, check: &str, message: &str, hint: &str) {
-    bad(document, check, false, message, hint);
+    bad(document, check, Weight::Fault, message, hint);
 }
 
 #[test]
@@ -161,7 +166,9 @@ fn requests_without_the_address_of_a_client_are_noted_for_both_roles() {
     place.database.psql(&key("present001"));
     place.database.psql("UPDATE keys SET allowed_sources = '192.0.2.0/24'");
     let says = |judge: &dyn Fn(&Value)| {
-        [&place.administrator, &place.gateway].into_iter().for_each(|role| judge(&place.doctor(role)));
+        for role in [&place.administrator, &place.gateway] {
+            judge(&place.doctor(role));
+        }
     };
     let trust = "--trusted-proxy";
     says(&|found| note(found, "allowed sources", "1 key has allowed sources: they need the address", trust));
@@ -174,7 +181,7 @@ fn requests_without_the_address_of_a_client_are_noted_for_both_roles() {
     says(&|found| good(found, "allowed sources", "the addresses of their clients are known"));
     request("source_not_allowed", "127.0.0.1");
     says(&|found| {
-        note(found, "allowed sources", "3 requests without the address of a client were rejected", trust)
+        note(found, "allowed sources", "3 requests without the address of a client were rejected", trust);
     });
 }
 
@@ -357,15 +364,15 @@ fn a_clock_that_differs_from_the_server_is_noted_and_a_wrong_one_is_a_fault() {
     }
     let place = Place::set_up(server());
     let url = place.url(&place.administrator);
-    for (offset, is_note, message) in [
-        ("+20s", true, "s behind the clock of this machine; expiration follows the server"),
-        ("-1h", false, "s ahead of the clock of this machine; expiration follows the server"),
+    for (offset, weight, message) in [
+        ("+20s", Weight::Note, "s behind the clock of this machine; expiration follows the server"),
+        ("-1h", Weight::Fault, "s ahead of the clock of this machine; expiration follows the server"),
     ] {
         let inner = place.home.command(&["doctor", "--json", "--db", &url]);
         let mut command = Command::new("faketime");
         command.arg("-f").arg(offset).arg(inner.get_program()).args(inner.get_args()).env_clear();
         let set = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
         command.envs(set).env("PATH", std::env::var_os("PATH").unwrap());
-        bad(&document(&run(&mut command.into())), "server clock", is_note, message, "NTP");
+        bad(&document(&run(&mut command.into())), "server clock", weight, message, "NTP");
     }
 }
