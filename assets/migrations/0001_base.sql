@@ -3,7 +3,14 @@
 CREATE TABLE database (
     id       INTEGER PRIMARY KEY CHECK (id = 1),
     identity BLOB NOT NULL CHECK (length(identity) = 16),
-    prefix   TEXT NOT NULL CHECK (length(prefix) BETWEEN 2 AND 8)
+    prefix   TEXT NOT NULL CHECK (length(prefix) BETWEEN 2 AND 8),
+    -- A copy is `arriving` until the database that it was copied from is `moved`.
+    status   TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'arriving', 'moved')),
+    moved    INTEGER,
+    -- Where it was moved to, without a password.
+    moved_to TEXT,
+    CHECK ((status = 'moved') = (moved IS NOT NULL)),
+    CHECK ((status = 'moved') = (moved_to IS NOT NULL))
 ) STRICT;
 
 -- Advances with every change that a verification depends on. What a verifier has cached is valid as long as it stays: the
@@ -127,6 +134,8 @@ CREATE TRIGGER keys_advance AFTER UPDATE ON keys
 BEGIN UPDATE generation SET number = number + 1; END;
 CREATE TRIGGER applications_advance AFTER UPDATE OF name ON applications
 BEGIN UPDATE generation SET number = number + 1; END;
+CREATE TRIGGER database_advances AFTER UPDATE OF status ON database
+BEGIN UPDATE generation SET number = number + 1; END;
 
 -- What remains of a deleted key. No foreign key to the Application: that may go too.
 CREATE TABLE tombstones (
@@ -181,6 +190,10 @@ CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
 BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit
 BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
+-- Every change has an entry, so that there is none after the database was moved.
+CREATE TRIGGER audit_ends_with_a_move BEFORE INSERT ON audit
+WHEN EXISTS (SELECT 1 FROM database WHERE status = 'moved')
+BEGIN SELECT raise(ABORT, 'the database was moved'); END;
 
 -- Use is written in batches, separately from requests, and neither logged nor part of a verification. Its tables are
 -- narrow and have no foreign keys: what is written late may be about a key that was deleted.

@@ -54,7 +54,7 @@ impl GlobalArgs {
 }
 
 /// Parses a path or a URL. An empty text is neither.
-fn database() -> impl TypedValueParser<Value = Location> {
+pub(crate) fn database() -> impl TypedValueParser<Value = Location> {
     PathBufValueParser::new().try_map(|text| Location::parse(text.as_os_str()))
 }
 

@@ -35,6 +35,7 @@ mod key_list;
 mod keys;
 mod log;
 mod man;
+mod move_database;
 mod output;
 mod platforms;
 mod prompt;
@@ -112,6 +113,7 @@ enum Command {
     Serve(Box<serve::Args>),
     Check(check::Args),
     Backup(backup::Args),
+    Move(move_database::Args),
     Export(export::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -192,6 +194,7 @@ fn dispatch(line: CommandLine, matches: &ArgMatches, launch_tui: LaunchTui) -> R
         Command::Serve(args) => run(global, |context| serve::run(context, &args)),
         Command::Check(args) => run(global, |context| check::run(context, &args)),
         Command::Backup(args) => run(global, |context| backup::run(context, &args)),
+        Command::Move(args) => run(global, |context| move_database::run(context, &args)),
         Command::Export(args) => run(global, |context| export::run(context, &args)),
     }
 }

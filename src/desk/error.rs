@@ -8,9 +8,10 @@ use crate::domain::application::ApplicationId;
 use crate::domain::deletion_receipt::Contradiction;
 use crate::domain::expiry::{BeyondMaxLifetime, rfc3339};
 use crate::domain::key::KeyId;
-use crate::domain::text::Name;
+use crate::domain::location::Location;
+use crate::domain::text::{Name, inert};
 use crate::domain::token::{EntropyError, Prefix};
-use crate::domain::user::UserId;
+use crate::domain::user::{Account, UserId};
 use crate::store::{IsFull, NotAllowed, StoreError};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +140,20 @@ pub enum DeskError {
     /// The receipt of a deletion would contradict itself.
     #[error("no receipt of the deletion of key {prefix} can be made: {reason}")]
     NoReceipt { prefix: String, reason: Contradiction },
+    /// A database can only be moved to an empty one.
+    #[error("{database} is not empty")]
+    NotEmpty { database: Location },
+    #[error("{database} is the same database, or a copy of it that is in use")]
+    SameDatabase { database: Location },
+    /// A move into it was begun, and the database has changed since.
+    #[error("{database} has the copy of an unfinished move, and the database was changed since")]
+    OldCopy { database: Location },
+    /// No active user is bound to a login of the place that a database is to be moved to.
+    #[error("no active user is bound to a {account} of {}: nobody could make changes there", account.place())]
+    NobodyThere { account: Account },
+    /// It would be moved with what is wrong.
+    #[error("the audit log does not match the database")]
+    NotIntact { database: Location },
     #[error(transparent)]
     Entropy(#[from] EntropyError),
     #[error(transparent)]
@@ -190,6 +205,11 @@ impl DeskError {
             Self::BeyondMaxLifetime(_) => "max_lifetime",
             Self::Past { .. } => "past",
             Self::NoReceipt { .. } => "no_receipt",
+            Self::NotEmpty { .. } => "not_empty",
+            Self::SameDatabase { .. } => "same_database",
+            Self::OldCopy { .. } => "old_copy",
+            Self::NobodyThere { .. } => "nobody_there",
+            Self::NotIntact { .. } => "not_intact",
             Self::Entropy(_) => "no_randomness",
             Self::Store(error) => error.code(),
         }
@@ -232,6 +252,23 @@ impl DeskError {
             Self::BeyondMaxLifetime(_) => "Run \"keydesk config\" to see where max_lifetime is set.".into(),
             Self::Past { .. } => "Choose a later date.".into(),
             Self::NoReceipt { .. } => "Check the clock, and run \"keydesk audit verify\".".into(),
+            Self::NotEmpty { database: Location::File(_) } | Self::SameDatabase { database: Location::File(_) } => {
+                "Choose a file that does not exist with --to.".into()
+            }
+            Self::NotEmpty { .. } | Self::SameDatabase { .. } => {
+                "Create an empty database with createdb, and name it with --to.".into()
+            }
+            Self::OldCopy { database: Location::File(path) } => {
+                format!("Remove {} and its -wal and -shm files, then run the command again.", inert(&path.to_string_lossy()))
+            }
+            Self::OldCopy { .. } => "Create it again with dropdb and createdb, then run the command again.".into(),
+            Self::NobodyThere { account: Account::Role } => {
+                "Add one first with: keydesk users add EMAIL --login ROLE".into()
+            }
+            Self::NobodyThere { account: Account::Login } => {
+                "Add yourself first with: keydesk users add EMAIL --login LOGIN".into()
+            }
+            Self::NotIntact { .. } => "Run \"keydesk audit verify\" to see what differs.".into(),
             Self::Store(error) => return error.hint(),
             Self::NoApplication => "Create one with: keydesk apps create NAME".into(),
             Self::NoStateDirectory => "Set HOME.".into(),

@@ -59,6 +59,12 @@ impl Desk {
         &self.store
     }
 
+    /// Gives the database back.
+    #[must_use]
+    pub fn into_store(self) -> Store {
+        self.store
+    }
+
     /// Returns who works with it.
     #[must_use]
     pub fn caller(&self) -> &Caller {

@@ -19,6 +19,7 @@ mod identify;
 pub mod known_head;
 mod manage_applications;
 mod manage_users;
+mod move_database;
 mod private_text;
 mod reads;
 mod rotate_key;
@@ -46,6 +47,7 @@ pub use identify::{
 };
 pub use manage_applications::{create_application, delete_application, rename_application};
 pub use manage_users::{CanSignIn, add_user, delete_user, disable_user, enable_user, refuse_last_user};
+pub use move_database::{MovedDatabase, move_database};
 pub use reads::{
     KeyDetails, Remains, SessionInfo, UserDetails, details_of, expiring_in_month, is_outside, key_details,
     month_of, remains, sources_outside, unused_name, user_details,

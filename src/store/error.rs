@@ -79,6 +79,9 @@ pub enum StoreError {
     /// The database was copied to another place, which is the one to use.
     #[error("the database {database} was moved to {to}")]
     MovedTo { database: Location, to: String },
+    /// A move into it was begun and not ended.
+    #[error("the database {database} is the copy of an unfinished move, and not in use yet")]
+    Arriving { database: Location },
     /// A server has its own programs for this.
     #[error("{what} works with database files only")]
     NeedsFile { what: &'static str, instead: &'static str },
@@ -138,6 +141,7 @@ impl StoreError {
             Self::Full { .. } => "disk_full",
             Self::OutcomeUnknown { .. } | Self::Unconfirmed { .. } => "outcome_unknown",
             Self::MovedTo { .. } => "moved_to",
+            Self::Arriving { .. } => "arriving",
             Self::Replaced { .. } => "replaced",
             Self::NeedsFile { .. } => "needs_file",
             Self::NotAFile { .. } => "not_a_file",
@@ -195,6 +199,9 @@ impl StoreError {
             Self::Server(error) => return error.hint().map(Into::into),
             Self::Unconfirmed { found, .. } => found.hint().into(),
             Self::MovedTo { to, .. } => format!("Use --db {to} or set KEYDESK_DB to it."),
+            Self::Arriving { database } => {
+                format!("Run \"keydesk move --to {database}\" again with the database that is moved, or use that one.")
+            }
             Self::Sqlite { .. } => return size_limit::hint(),
             Self::NoPostgres => "Build it with the feature \"postgres\", or choose a file with --db or KEYDESK_DB.".into(),
             Self::Url(error) => error.hint(),

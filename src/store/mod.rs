@@ -35,6 +35,9 @@ pub(crate) mod second_chance;
 #[cfg(feature = "postgres")]
 mod server;
 pub mod sqlite;
+pub mod state;
+#[cfg(feature = "app")]
+pub mod transfer;
 pub mod usage;
 mod usage_counts;
 pub mod usage_writer;
@@ -178,7 +181,11 @@ pub enum Urgency {
 impl Store {
     /// Opens the database. Creates a file that does not exist, and the tables in an empty database of a server.
     pub fn open(location: impl Into<Location>, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
-        let location = location.into();
+        Self::open_in_any_state(location.into(), entropy)?.confirm_active()
+    }
+
+    /// The same for a copy that is not complete, and for a database that was moved away.
+    fn open_in_any_state(location: Location, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
         let engine = match &location {
             Location::File(path) => {
                 Engine::Sqlite(Box::new(sqlite::database::Database::open(path, entropy)?))
@@ -201,7 +208,8 @@ impl Store {
         location: impl Into<Location>,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, StoreError> {
-        Self::on(location.into(), |path| sqlite::database::Database::open_to_revoke(path, entropy))
+        Self::on(location.into(), |path| sqlite::database::Database::open_to_revoke(path, entropy))?
+            .confirm_active()
     }
 
     /// Opens the database.
@@ -212,7 +220,8 @@ impl Store {
         location: impl Into<Location>,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, StoreError> {
-        Self::on(location.into(), |path| sqlite::database::Database::open_existing(path, entropy))
+        Self::on(location.into(), |path| sqlite::database::Database::open_existing(path, entropy))?
+            .confirm_active()
     }
 
     /// Opens the database read-only, also when its schema was changed outside keydesk. Every change of a file fails.
@@ -224,9 +233,24 @@ impl Store {
             #[cfg(feature = "postgres")]
             Location::Postgres(url) => {
                 let database = postgres::database::Database::open_altered(&url)?;
-                Ok(Self { location: Location::Postgres(url), engine: Engine::Postgres(Box::new(database)) })
+                Self { location: Location::Postgres(url), engine: Engine::Postgres(Box::new(database)) }
+                    .confirm_active()
             }
-            location => Self::on(location, sqlite::database::Database::open_read_only),
+            location => Self::on(location, sqlite::database::Database::open_read_only)?.confirm_active(),
+        }
+    }
+
+    fn confirm_active(self) -> Result<Self, StoreError> {
+        self.glance(state::confirm_active)?;
+        Ok(self)
+    }
+
+    /// Reads with one statement, which needs no transaction.
+    fn glance<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(database) => database.read(f),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => database.glance(f),
         }
     }
 

@@ -56,6 +56,11 @@ pub(crate) fn of_caller(r: &Reader<'_>, caller: &Caller) -> Result<Option<User>,
     if r.is_on_server() {
         return one(r, "u.login = ?1", values![&caller.login]);
     }
+    of_login(r, caller)
+}
+
+/// The user of an operating system user, by the rule of files, for a database of either engine.
+pub(crate) fn of_login(r: &Reader<'_>, caller: &Caller) -> Result<Option<User>, StoreError> {
     one(
         r,
         "(u.uid = ?1 OR (u.uid IS NULL AND u.login = ?2)) AND (u.login IS NULL OR u.login = ?2)",

@@ -20,6 +20,7 @@ mod keys;
 mod leaks;
 mod long_audit_log;
 mod max_lifetime;
+mod move_database;
 mod outages;
 mod overlap;
 mod recipes;

@@ -7,6 +7,7 @@ mod support;
 mod commands;
 mod doctor;
 mod installation;
+mod moving;
 mod networks;
 mod objects;
 mod poolers;

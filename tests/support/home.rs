@@ -7,6 +7,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::KEYDESK;
+use keydesk::desk::{self, Session};
+use keydesk::domain::key::{KeyKind, KeyType, NewKey};
+use keydesk::domain::source::AllowedSources;
+use keydesk::domain::text::Name;
+use keydesk::host::entropy::SystemEntropy;
+use keydesk::host::{clock, identity};
+use keydesk::store::{Store, applications};
 
 /// The exit code and the output of a command.
 #[derive(Debug)]
@@ -50,6 +57,38 @@ impl Home {
         let home = Self::empty();
         home.init();
         home
+    }
+
+    /// The same in memory, where the system has such a place: for tests that make many changes.
+    pub(crate) fn in_memory() -> Self {
+        let memory = std::path::Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let home = Self(folder.unwrap());
+        home.init();
+        home
+    }
+
+    /// Creates many keys and returns their secrets.
+    pub(crate) fn many_keys(&self, number: usize) -> Vec<String> {
+        let mut store = Store::open(self.database(), &mut SystemEntropy).unwrap();
+        let application = store.read(applications::first).unwrap().unwrap().id;
+        let (caller, now) = (identity::caller(), clock::now());
+        let create = |number: usize| {
+            let (store, entropy) = (&mut store, &mut SystemEntropy);
+            let new = NewKey {
+                application,
+                name: Name::parse(&format!("Key {number}")).unwrap(),
+                kind: KeyKind::Generic,
+                key_type: KeyType::Production,
+                expires: now + chrono::TimeDelta::days(90),
+                owner: Name::parse("Payments team").ok().filter(|_| number.is_multiple_of(3)),
+                note: None,
+                allowed_sources: AllowedSources::default(),
+            };
+            let mut session = Session { store, caller: &caller, now, entropy, max_lifetime: None };
+            desk::create_key(&mut session, &new).unwrap().secret.expose().to_owned()
+        };
+        (0..number).map(create).collect()
     }
 
     pub(crate) fn init(&self) {

@@ -31,6 +31,9 @@ pub(super) fn commits_to_disk(setting: &str) -> bool {
 /// How long to look for a change whose commit was not confirmed.
 const SETTLING: Duration = Duration::from_secs(5);
 
+/// How long tables may be analyzed.
+const VACUUMING: Duration = Duration::from_mins(30);
+
 /// A connection to a database. A commit has no limit but that of the connection, and is never canceled.
 #[derive(Debug)]
 pub(in crate::store) struct Database {
@@ -111,14 +114,54 @@ impl Database {
         result.and_then(|result| ended.map(|()| result))
     }
 
+    /// Reads with one statement, which needs no transaction.
+    pub(in crate::store) fn glance<T>(
+        &self,
+        f: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        f(&Reader::postgres(&*self.connection()?, &self.url))
+    }
+
     /// Makes a change in one transaction, after those of other sessions. `change` also returns the last entry that it
     /// added to the audit log.
     pub(in crate::store) fn transact<T, E: From<StoreError>>(
         &mut self,
         change: impl FnOnce(Reader<'_>) -> Result<(T, Option<(u64, ChainHash)>), E>,
     ) -> Result<T, E> {
+        self.transact_at("READ COMMITTED", change)
+    }
+
+    /// The same, where all that is read is from one state of the database. Other changes wait for it, recorded use does not.
+    pub(in crate::store) fn hold<T, E: From<StoreError>>(
+        &mut self,
+        change: impl FnOnce(Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.transact_at("REPEATABLE READ", |reader| Ok((change(reader)?, None)))
+    }
+
+    /// Another identity was given to this database over this connection.
+    pub(in crate::store) fn adopt_identity(&mut self) -> Result<(), StoreError> {
+        let found = identity(&*self.connection()?, &self.url)?;
+        self.identity = found;
+        Ok(())
+    }
+
+    /// Removes dead rows and counts what there is, so that lists use the right indexes from the start.
+    pub(in crate::store) fn vacuum(&self) -> Result<(), StoreError> {
         let connection = self.connection()?;
-        self.begin(&connection)?;
+        connection.set_patience(VACUUMING);
+        let done = connection.batch("VACUUM (ANALYZE)");
+        connection.set_patience(ConnectOptions::default().patience);
+        done.map_err(|fault| fault.during("analyzing its tables", &self.url))
+    }
+
+    fn transact_at<T, E: From<StoreError>>(
+        &mut self,
+        isolation: &str,
+        change: impl FnOnce(Reader<'_>) -> Result<(T, Option<(u64, ChainHash)>), E>,
+    ) -> Result<T, E> {
+        let connection = self.connection()?;
+        self.begin(&connection, isolation)?;
         let changed = self.lock_head(&connection).map_err(E::from).and_then(|()| {
             let reader = Reader::postgres(&connection, &self.url);
             change(reader)
@@ -140,10 +183,10 @@ impl Database {
         }
     }
 
-    fn begin(&self, connection: &Connection) -> Result<(), StoreError> {
+    fn begin(&self, connection: &Connection, isolation: &str) -> Result<(), StoreError> {
         let milliseconds = self.patience.get().as_millis().clamp(1, 3_600_000);
         let sql = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {milliseconds}; \
+            "BEGIN ISOLATION LEVEL {isolation}; SET LOCAL lock_timeout = {milliseconds}; \
              SET LOCAL client_min_messages = warning; {COMMIT_TO_DISK}"
         );
         connection.begin(&sql).map_err(|fault| fault.during("beginning a change", &self.url))

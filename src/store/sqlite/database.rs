@@ -10,8 +10,8 @@ use super::schema::SchemaCheck;
 use super::{migrate, open};
 use crate::domain::token::Entropy;
 use crate::host::files::{self, DatabaseFiles};
-use crate::store::StoreError;
 use crate::store::reader::Reader;
+use crate::store::{StoreError, state};
 
 /// A connection to the database. Each write first checks that the file at the path is still the opened one.
 #[derive(Debug)]
@@ -154,6 +154,7 @@ impl Database {
             .map_err(|error| StoreError::from_sqlite(&error, "beginning a change", path))?;
         // A trigger may have been added since.
         self.schema.confirm(&transaction, path)?;
+        state::confirm_not_moved(&Reader::sqlite(&transaction, path))?;
         let result = change(Reader::sqlite(&transaction, path))?;
         transaction.commit().map_err(|error| match StoreError::from_sqlite(&error, "committing", path) {
             known @ (StoreError::Full { .. } | StoreError::Busy) => known,

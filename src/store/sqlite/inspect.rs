@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::{migrate, open, reserve, schema};
-use crate::store::StoreError;
-use crate::store::{Reader, SchemaDifference};
+use crate::store::{Reader, SchemaDifference, StoreError, state};
 
 /// A database that is opened read-only.
 #[derive(Debug)]
@@ -20,7 +19,12 @@ impl Inspection {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         open::check_file(path)?;
         let connection = open::readable_in_any_format(path)?;
-        Ok(Self { connection, path: path.to_owned() })
+        let inspection = Self { connection, path: path.to_owned() };
+        match inspection.read(state::confirm_active) {
+            Err(error @ (StoreError::MovedTo { .. } | StoreError::Arriving { .. })) => Err(error),
+            // A changed schema is reported by itself.
+            _ => Ok(inspection),
+        }
     }
 
     pub fn format(&self) -> Result<i64, StoreError> {

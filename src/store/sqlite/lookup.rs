@@ -17,7 +17,7 @@ use crate::store::id_row::{IdRow, Match};
 use crate::store::known_key::{Claim, KeyCounts, KnownKey, LookupResult, MOST_KEPT};
 use crate::store::row::Row;
 use crate::store::second_chance::{ByKeyId, SecondChance};
-use crate::store::{Reader, StoreError, convert, key_counts};
+use crate::store::{Reader, StoreError, convert, key_counts, state};
 
 /// Maximum number of cached IDs of rejected texts, at 120 bytes each: what a hash table of 16,384 places holds.
 const MOST_REJECTED_KEPT: usize = 14_336;
@@ -151,6 +151,7 @@ impl Lookup {
                 .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)).optional())
                 .map_err(|error| self.fault(&error))?;
             if generation.is_none() || generation != self.generation {
+                state::confirm_active(&Reader::sqlite(&self.connection, &self.path))?;
                 self.kept.clear();
                 self.kept_until_unused.clear();
                 self.rejected.clear();

@@ -1,0 +1,502 @@
+//! Copies a database into an empty one, of either engine.
+//!
+//! The copy is one transaction of the target, while all changes of the source wait. It is `arriving` until the source is
+//! marked as moved, so that at most one of them is in use at any time. Recorded use does not wait on a server: processes
+//! that record it are copied as processes that were killed, so that what they still count is a gap.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::reader::Engine as At;
+use super::row::{Row, RowFault, RowResult};
+use super::state::{self, DatabaseState};
+use super::value::{Value, values};
+use super::{Engine, Reader, Store, StoreError, audit};
+use crate::domain::Instant;
+use crate::domain::audit::ChainHead;
+use crate::domain::location::Location;
+use crate::domain::token::Entropy;
+
+/// Number of rows in one statement.
+const PORTION: usize = 500;
+
+/// The type of a column.
+#[derive(Clone, Copy)]
+enum Kind {
+    Integer,
+    Text,
+    Blob,
+}
+use Kind::{Blob, Integer, Text};
+
+struct Table {
+    name: &'static str,
+    columns: &'static [(&'static str, Kind)],
+    /// Which rows.
+    condition: &'static str,
+    order: &'static str,
+    /// Differs where rows were changed that the audit log does not tell of.
+    sum: &'static str,
+}
+
+/// Everything but the identity, the processes that record use, and what triggers write. A table comes after those that it
+/// refers to.
+const TABLES: [Table; 11] = [
+    Table {
+        name: "users",
+        columns: &[
+            ("id", Integer),
+            ("email", Text),
+            ("login", Text),
+            ("uid", Integer),
+            ("status", Text),
+            ("created", Integer),
+            ("version", Integer),
+            ("salt", Blob),
+        ],
+        condition: "",
+        order: "id",
+        sum: "version",
+    },
+    Table {
+        name: "applications",
+        columns: &[
+            ("id", Integer),
+            ("name", Text),
+            ("folded", Text),
+            ("name_order", Text),
+            ("created", Integer),
+            ("version", Integer),
+        ],
+        condition: "",
+        order: "id",
+        sum: "version",
+    },
+    Table {
+        name: "keys",
+        columns: &[
+            ("key_id", Text),
+            ("hash", Blob),
+            ("application_id", Integer),
+            ("name", Text),
+            ("name_order", Text),
+            ("folded", Text),
+            ("prefix", Text),
+            ("type", Text),
+            ("platform", Text),
+            ("creator_id", Integer),
+            ("created", Integer),
+            ("expires", Integer),
+            ("disabled", Integer),
+            ("disabled_until", Integer),
+            ("delivered", Integer),
+            ("replaces", Text),
+            ("replaced_by", Text),
+            ("latest_expires", Integer),
+            ("unused_for", Integer),
+            ("unused_since", Integer),
+            ("owner", Text),
+            ("note", Text),
+            ("allowed_sources", Text),
+            ("canary", Integer),
+            ("acknowledged", Integer),
+            ("throwaway", Integer),
+            ("version", Integer),
+            ("is_disabled", Integer),
+        ],
+        condition: "",
+        order: "key_id",
+        sum: "version",
+    },
+    Table {
+        name: "tombstones",
+        columns: &[
+            ("key_id", Text),
+            ("hash", Blob),
+            ("application_id", Integer),
+            ("name", Text),
+            ("prefix", Text),
+            ("type", Text),
+            ("platform", Text),
+            ("throwaway", Integer),
+            ("deleted", Integer),
+            ("deleted_by", Integer),
+            ("last_used", Integer),
+            ("last_used_from", Text),
+            ("first_refused", Integer),
+            ("first_refused_from", Text),
+        ],
+        condition: "",
+        order: "key_id",
+        sum: "coalesce(last_used, 0) + coalesce(first_refused, 0)",
+    },
+    Table {
+        name: "audit",
+        columns: &[
+            ("number", Integer),
+            ("at", Integer),
+            ("actor", Integer),
+            ("actor_uid", Integer),
+            ("action", Text),
+            ("application_id", Integer),
+            ("key_id", Text),
+            ("user_id", Integer),
+            ("changes", Text),
+            ("commitment", Blob),
+            ("hash", Blob),
+        ],
+        condition: "",
+        order: "number",
+        sum: "0",
+    },
+    Table {
+        name: "key_use",
+        columns: &[
+            ("key_id", Text),
+            ("application_id", Integer),
+            ("first", Integer),
+            ("last", Integer),
+            ("last_from", Text),
+        ],
+        // Use that was written late may be about a key that was deleted.
+        condition: "WHERE EXISTS (SELECT 1 FROM keys k WHERE k.key_id = key_use.key_id)",
+        order: "key_id",
+        sum: "last",
+    },
+    Table {
+        name: "key_uses",
+        columns: &[("key_id", Text), ("day", Integer), ("count", Integer)],
+        condition: "",
+        order: "key_id, day",
+        sum: "count",
+    },
+    Table {
+        name: "key_sources",
+        columns: &[
+            ("key_id", Text),
+            ("reason", Text),
+            ("source", Text),
+            ("requests", Integer),
+            ("first", Integer),
+            ("last", Integer),
+        ],
+        condition: "",
+        order: "key_id, reason, source",
+        sum: "requests",
+    },
+    Table {
+        name: "refusals",
+        columns: &[
+            ("day", Integer),
+            ("reason", Text),
+            ("key_id", Text),
+            ("count", Integer),
+            ("last", Integer),
+            ("last_from", Text),
+        ],
+        condition: "",
+        order: "day, reason, key_id",
+        sum: "count",
+    },
+    Table {
+        name: "use_backlog",
+        columns: &[
+            ("key_id", Text),
+            ("reason", Text),
+            ("source", Text),
+            ("count", Integer),
+            ("first", Integer),
+            ("last", Integer),
+        ],
+        condition: "",
+        order: "number",
+        sum: "count",
+    },
+    Table {
+        name: "recording_gaps",
+        columns: &[("since", Integer), ("until", Integer)],
+        condition: "",
+        order: "number",
+        sum: "since + until",
+    },
+];
+
+const COPYING: &str = "copying the database";
+
+/// The progress of a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Rows copied, and their total number.
+    Copying(u64, u64),
+    /// Everything is copied, and the copy is verified.
+    Verifying(u64, u64),
+    /// The copy is becoming the database to use. It can no longer be stopped.
+    Switching,
+}
+
+/// What is in a database that another one is to be moved to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    Empty,
+    /// The copy of an unfinished move of the same database.
+    Copy,
+    /// The same database, in use, or a restored backup of it.
+    Same,
+    Other,
+}
+
+/// What two equal databases have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub identity: [u8; 16],
+    pub head: ChainHead,
+    /// The number of rows of each table, and a sum over them.
+    tables: Vec<(u64, i64)>,
+}
+
+impl Summary {
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.tables.iter().map(|(rows, _)| rows).sum()
+    }
+}
+
+/// Reads what is in a database, in one transaction.
+pub fn summary(r: &Reader<'_>) -> Result<Summary, StoreError> {
+    let (number, hash) = audit::head(r)?;
+    let tables = TABLES.iter().map(|table| {
+        let sql = format!(
+            "SELECT count(*), CAST(coalesce(sum({}), 0) AS bigint) FROM {} {}",
+            table.sum, table.name, table.condition
+        );
+        let found = r.first("counting rows", &sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        found.ok_or(StoreError::NotMade { what: "counting rows" })
+    });
+    let tables = tables.collect::<Result<_, _>>()?;
+    Ok(Summary { identity: audit::identity(r)?, head: ChainHead { number, hash }, tables })
+}
+
+/// Reads what is in the database that another one, with this identity, is to be moved to.
+pub fn content(r: &Reader<'_>, moved: &[u8; 16]) -> Result<Content, StoreError> {
+    let is_same = audit::identity(r)? == *moved;
+    Ok(match state::read(r)? {
+        DatabaseState::Arriving if is_same => Content::Copy,
+        DatabaseState::Active if is_same => Content::Same,
+        DatabaseState::Active if super::users::count(r)? == 0 && audit::head(r)?.0 == 0 => Content::Empty,
+        _ => Content::Other,
+    })
+}
+
+/// How many keys there are.
+pub fn keys(r: &Reader<'_>) -> Result<u64, StoreError> {
+    let sql = "SELECT CAST(coalesce(sum(key_count), 0) AS bigint) FROM applications";
+    r.value("counting the keys", sql, &[])
+}
+
+/// Copies everything into an empty database, within a transaction of each. Ends with [`StoreError::Interrupted`] when
+/// `stop` is set.
+pub fn copy(
+    from: &Reader<'_>,
+    into: &Reader<'_>,
+    now: Instant,
+    stop: &AtomicBool,
+    tell: &mut dyn FnMut(Stage),
+) -> Result<(), StoreError> {
+    let all = summary(from)?.rows();
+    let prefix: String = from.value(COPYING, "SELECT prefix FROM database", &[])?;
+    let sql = "UPDATE database SET identity = ?1, prefix = ?2, status = 'arriving'";
+    into.execute(COPYING, sql, values![audit::identity(from)?, prefix])?;
+    let mut done = 0;
+    for table in &TABLES {
+        table.copy(from, into, &mut |rows| {
+            done += rows;
+            tell(Stage::Copying(done, all));
+            if stop.load(Ordering::Relaxed) { Err(StoreError::Interrupted) } else { Ok(()) }
+        })?;
+    }
+    let recorders: Vec<(i64, i64)> =
+        from.all(COPYING, "SELECT started, complete_until FROM recorders ORDER BY id", &[], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    // One that begins to record meanwhile is not among them.
+    let meanwhile = (now.timestamp(), now.timestamp());
+    for (started, complete_until) in recorders.into_iter().chain([meanwhile]) {
+        let sql = "INSERT INTO recorders (started, complete_until) VALUES (?1, ?2)";
+        into.execute(COPYING, sql, values![started, complete_until])?;
+    }
+    continue_numbers(into)
+}
+
+/// Makes new users and Applications continue after all that there ever were: the log tells of deleted Applications too.
+fn continue_numbers(r: &Reader<'_>) -> Result<(), StoreError> {
+    let last_user = "SELECT coalesce(max(id), 0) FROM users";
+    let last_application = "SELECT coalesce(max(n), 0) FROM (SELECT max(id) AS n FROM applications \
+                            UNION ALL SELECT max(application_id) FROM tombstones \
+                            UNION ALL SELECT max(application_id) FROM audit) a";
+    for (table, last) in [("users", last_user), ("applications", last_application)] {
+        let last: i64 = r.value(COPYING, last, &[])?;
+        if last == 0 {
+            continue;
+        }
+        match r.engine() {
+            At::Sqlite { .. } => {
+                r.execute(COPYING, "DELETE FROM sqlite_sequence WHERE name = ?1", values![table])?;
+                let sql = "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)";
+                r.execute(COPYING, sql, values![table, last])?;
+            }
+            #[cfg(feature = "postgres")]
+            At::Postgres { .. } => {
+                let sql = format!("SELECT setval(pg_get_serial_sequence('public.{table}', 'id'), ?1)");
+                r.first(COPYING, &sql, values![last], |_| Ok(()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Marks a database as moved, within its transaction.
+pub fn mark_moved(r: &Reader<'_>, to: &str, now: Instant) -> Result<(), StoreError> {
+    let what = "marking the database as moved";
+    let sql = "UPDATE database SET status = 'moved', moved = ?1, moved_to = ?2 WHERE status = 'active'";
+    change_state(r, what, sql, values![now.timestamp(), to])
+}
+
+fn change_state(r: &Reader<'_>, what: &'static str, sql: &str, values: &[Value]) -> Result<(), StoreError> {
+    if r.execute(what, sql, values)? == 1 { Ok(()) } else { Err(StoreError::NotMade { what }) }
+}
+
+impl Table {
+    fn names(&self) -> String {
+        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Copies the rows in their order, a portion in each statement.
+    fn copy(
+        &self,
+        from: &Reader<'_>,
+        into: &Reader<'_>,
+        tell: &mut dyn FnMut(u64) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let sql = format!("SELECT {} FROM {} {} ORDER BY {}", self.names(), self.name, self.condition, self.order);
+        let mut portion = Vec::new();
+        from.each(
+            COPYING,
+            &sql,
+            &[],
+            |row| self.read(row),
+            |row| {
+                portion.push(row);
+                if portion.len() < PORTION {
+                    return Ok(());
+                }
+                self.insert(into, std::mem::take(&mut portion)).and_then(&mut *tell)
+            },
+        )?;
+        if portion.is_empty() { Ok(()) } else { self.insert(into, portion).and_then(tell) }
+    }
+
+    fn read(&self, row: &Row<'_>) -> RowResult<Vec<Value>> {
+        let columns = self.columns.iter().enumerate();
+        let value = |(column, (_, kind)): (usize, &(&str, Kind))| match (row.get(column)?, kind) {
+            // An absent value has a type too.
+            (Value::Integer(None), Integer) => Ok(Value::Integer(None)),
+            (Value::Integer(None), Text) => Ok(Value::Text(None)),
+            (Value::Integer(None), Blob) => Ok(Value::Blob(None)),
+            (value @ Value::Integer(_), Integer)
+            | (value @ Value::Text(_), Text)
+            | (value @ Value::Blob(_), Blob) => Ok(value),
+            _ => Err(RowFault::wrong(column, "a value of another type")),
+        };
+        columns.map(value).collect()
+    }
+
+    /// Returns the number of rows.
+    fn insert(&self, into: &Reader<'_>, rows: Vec<Vec<Value>>) -> Result<u64, StoreError> {
+        let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
+        let sql = format!(
+            "INSERT INTO {} ({}) VALUES {}",
+            self.name,
+            self.names(),
+            vec![row.as_str(); rows.len()].join(", ")
+        );
+        let wanted = rows.len();
+        let values: Vec<Value> = rows.into_iter().flatten().collect();
+        if into.execute(COPYING, &sql, &values)? == wanted {
+            Ok(wanted as u64)
+        } else {
+            Err(StoreError::NotMade { what: COPYING })
+        }
+    }
+}
+
+impl Store {
+    /// Opens the database that is to be moved, also when it was moved before.
+    ///
+    /// # Errors
+    /// As [`Self::open_existing`].
+    pub fn open_to_move(location: &Location, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
+        Self::on(location.clone(), |path| super::sqlite::database::Database::open_existing(path, entropy))
+    }
+
+    /// Opens the database that another one is to be moved to. Creates it where it does not exist.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_to_fill(location: &Location, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
+        Self::open_in_any_state(location.clone(), entropy)
+    }
+
+    /// Whether it is the database to use.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn state(&self) -> Result<DatabaseState, StoreError> {
+        self.glance(state::read)
+    }
+
+    /// Runs `f` in a transaction that sees one state of the database, and that other changes wait for.
+    pub(crate) fn hold<T, E: From<StoreError>>(
+        &mut self,
+        f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match &mut self.engine {
+            Engine::Sqlite(database) => database.transact(|reader| f(&reader)),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => database.hold(|reader| f(&reader)),
+        }
+    }
+
+    /// Runs `f`, which fills an empty database, in one transaction.
+    pub(crate) fn fill<T, E: From<StoreError>>(
+        &mut self,
+        f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match &mut self.engine {
+            Engine::Sqlite(database) => database.transact(|reader| f(&reader)),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => {
+                let done = database.transact(|reader| {
+                    let done = f(&reader)?;
+                    Ok::<_, E>((done, Some(audit::head(&reader)?)))
+                })?;
+                database.adopt_identity()?;
+                Ok(done)
+            }
+        }
+    }
+
+    /// Makes a complete copy the database to use.
+    pub(crate) fn activate(&mut self) -> Result<(), StoreError> {
+        let what = "activating the copy";
+        let sql = "UPDATE database SET status = 'active' WHERE status = 'arriving'";
+        self.hold(|r| change_state(r, what, sql, &[]))
+    }
+
+    /// Prepares a database that was filled for the first lists.
+    pub(crate) fn tidy(&self) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(database) => database.scrub().map(drop),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => database.vacuum(),
+        }
+    }
+}
