@@ -149,8 +149,8 @@ pub enum DeskError {
     #[error("{database} has the copy of an unfinished move, and the database was changed since")]
     OldCopy { database: Location },
     /// No active user is bound to a login of the place that a database is to be moved to.
-    #[error("no active user is bound to a {account} of {}: nobody could make changes there", account.place())]
-    NobodyThere { account: Account },
+    #[error("no active user is bound to a {account} of {}: no one could make changes there", account.place())]
+    NoOneThere { account: Account },
     /// It would be moved with what is wrong.
     #[error("the audit log does not match the database")]
     NotIntact { database: Location },
@@ -208,7 +208,7 @@ impl DeskError {
             Self::NotEmpty { .. } => "not_empty",
             Self::SameDatabase { .. } => "same_database",
             Self::OldCopy { .. } => "old_copy",
-            Self::NobodyThere { .. } => "nobody_there",
+            Self::NoOneThere { .. } => "no_one_there",
             Self::NotIntact { .. } => "not_intact",
             Self::Entropy(_) => "no_randomness",
             Self::Store(error) => error.code(),
@@ -262,10 +262,10 @@ impl DeskError {
                 format!("Remove {} and its -wal and -shm files, then run the command again.", inert(&path.to_string_lossy()))
             }
             Self::OldCopy { .. } => "Create it again with dropdb and createdb, then run the command again.".into(),
-            Self::NobodyThere { account: Account::Role } => {
+            Self::NoOneThere { account: Account::Role } => {
                 "Add one first with: keydesk users add EMAIL --login ROLE".into()
             }
-            Self::NobodyThere { account: Account::Login } => {
+            Self::NoOneThere { account: Account::Login } => {
                 "Add yourself first with: keydesk users add EMAIL --login LOGIN".into()
             }
             Self::NotIntact { .. } => "Run \"keydesk audit verify\" to see what differs.".into(),

@@ -126,5 +126,5 @@ fn refuse_unreachable(source: &Reader<'_>, into: &Store) -> Result<(), DeskError
         None => users::of_login(source, &identity::caller())?.is_some_and(|user| is_active(user.status)),
     };
     let account = into.location().account();
-    if is_reachable { Ok(()) } else { Err(DeskError::NobodyThere { account }) }
+    if is_reachable { Ok(()) } else { Err(DeskError::NoOneThere { account }) }
 }

@@ -60,6 +60,17 @@ impl Location {
     }
 }
 
+/// The text of a location as an argument for a shell, quoted where it must be.
+#[must_use]
+pub fn as_argument(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 /// Whether a text starts with a scheme and `://`.
 fn has_scheme(text: &str) -> bool {
     let Some((scheme, _)) = text.split_once("://") else { return false };
@@ -113,6 +124,12 @@ mod tests {
 
     fn parse(text: &str) -> Result<Location, UrlError> {
         Location::parse(OsStr::new(text))
+    }
+
+    #[test]
+    fn an_argument_is_quoted_where_a_shell_would_change_it() {
+        assert_eq!(as_argument("postgres://ana@db.internal/keydesk"), "postgres://ana@db.internal/keydesk");
+        assert_eq!(as_argument("/srv/it's $(here).db"), "'/srv/it'\\''s $(here).db'");
     }
 
     #[test]

@@ -8,10 +8,11 @@ use super::schema_difference::SchemaDifference;
 #[cfg(feature = "postgres")]
 use super::server::{Fault, FaultKind, ServerError};
 use crate::domain::clock::{self, ClockError};
-use crate::domain::location::Location;
+use crate::domain::location::{Location, as_argument};
 #[cfg(feature = "postgres")]
 use crate::domain::postgres_url::PostgresUrl;
 use crate::domain::postgres_url::UrlError;
+use crate::domain::text::inert;
 use crate::domain::token::EntropyError;
 use crate::domain::user::{Account, User};
 use crate::host::{files, size_limit};
@@ -77,7 +78,7 @@ pub enum StoreError {
     #[error("the server did not confirm the change ({reason}); {found}")]
     Unconfirmed { reason: String, found: Settled },
     /// The database was copied to another place, which is the one to use.
-    #[error("the database {database} was moved to {to}")]
+    #[error("the database {database} was moved to {}", inert(to))]
     MovedTo { database: Location, to: String },
     /// A move into it was begun and not ended.
     #[error("the database {database} is the copy of an unfinished move, and not in use yet")]
@@ -198,9 +199,12 @@ impl StoreError {
             #[cfg(feature = "postgres")]
             Self::Server(error) => return error.hint().map(Into::into),
             Self::Unconfirmed { found, .. } => found.hint().into(),
-            Self::MovedTo { to, .. } => format!("Use --db {to} or set KEYDESK_DB to it."),
+            Self::MovedTo { to, .. } => {
+                format!("Use --db {} or set KEYDESK_DB to it.", as_argument(&inert(to)))
+            }
             Self::Arriving { database } => {
-                format!("Run \"keydesk move --to {database}\" again with the database that is moved, or use that one.")
+                let to = as_argument(&database.to_string());
+                format!("Move the other database again with --to {to}, or use that one.")
             }
             Self::Sqlite { .. } => return size_limit::hint(),
             Self::NoPostgres => "Build it with the feature \"postgres\", or choose a file with --db or KEYDESK_DB.".into(),

@@ -34,7 +34,7 @@ struct Table {
     /// Which rows.
     condition: &'static str,
     order: &'static str,
-    /// Differs where rows were changed that the audit log does not tell of.
+    /// Differs where rows were changed without an entry in the audit log.
     sum: &'static str,
 }
 
@@ -326,7 +326,7 @@ pub fn copy(
     continue_numbers(into)
 }
 
-/// Makes new users and Applications continue after all that there ever were: the log tells of deleted Applications too.
+/// Makes the numbers of new users and Applications continue after all that there ever were: the log has the deleted ones.
 fn continue_numbers(r: &Reader<'_>) -> Result<(), StoreError> {
     let last_user = "SELECT coalesce(max(id), 0) FROM users";
     let last_application = "SELECT coalesce(max(n), 0) FROM (SELECT max(id) AS n FROM applications \
@@ -376,7 +376,8 @@ impl Table {
         into: &Reader<'_>,
         tell: &mut dyn FnMut(u64) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let sql = format!("SELECT {} FROM {} {} ORDER BY {}", self.names(), self.name, self.condition, self.order);
+        let sql =
+            format!("SELECT {} FROM {} {} ORDER BY {}", self.names(), self.name, self.condition, self.order);
         let mut portion = Vec::new();
         from.each(
             COPYING,

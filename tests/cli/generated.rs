@@ -102,6 +102,10 @@ impl Attack {
     /// More to work on: commands delete.
     fn renew(&mut self) {
         let name = format!("Key {}", self.secrets.len());
+        // A command line may have moved the database away.
+        self.home.sql(
+            "UPDATE database SET status = 'active', moved = NULL, moved_to = NULL WHERE status = 'moved'",
+        );
         // A command line may have renamed or deleted it.
         self.home.run(&["apps", "create", "Storefront"]);
         let (id, secret) = self.home.key(&name, &["--app", "Storefront"]);

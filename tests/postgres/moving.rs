@@ -49,7 +49,8 @@ fn moves(home: &Home, from: &str, to: &str, secrets: &[String], deleted: &[Strin
     let error = old.verify(&secrets[0], None).unwrap_err().to_string();
     assert!(error.contains("was moved to"), "{error}");
     assert!(Verifier::open(from).is_err());
-    let create: [&[&str]; 3] = [&["keys", "create", "--name", "Late"], &["keys", "list"], &["audit", "verify"]];
+    let create: [&[&str]; 3] =
+        [&["keys", "create", "--name", "Late"], &["keys", "list"], &["audit", "verify"]];
     for arguments in create {
         let said = home.run(&[&["--db", from, "--json"], arguments].concat());
         let (code, message, hint) = said.error();
@@ -68,7 +69,8 @@ fn a_database_moves_to_a_server_and_back_with_the_same_head() {
     let mut secrets = home.many_keys(KEYS);
     let deleted = secrets.split_off(KEYS - 20);
     let ids: Vec<String> = deleted.iter().map(|secret| id_of(secret)).collect();
-    let delete: Vec<&str> = ["keys", "delete", "--yes"].into_iter().chain(ids.iter().map(String::as_str)).collect();
+    let delete: Vec<&str> =
+        ["keys", "delete", "--yes"].into_iter().chain(ids.iter().map(String::as_str)).collect();
     for arguments in [
         &delete[..],
         &["users", "add", "ben@example.com", "--login", "ana"],
@@ -94,7 +96,17 @@ fn a_database_moves_to_a_server_and_back_with_the_same_head() {
     told(&home, &url, &["apps", "create", "Next"]);
     told(&home, &url, &["users", "add", "kim@example.com"]);
     assert_eq!(database.psql("SELECT max(id) FROM applications"), "3");
-    let said = home.run(&["--db", &url, "--app", "Storefront", "keys", "create", "--name", "On the server", "--json"]);
+    let said = home.run(&[
+        "--db",
+        &url,
+        "--app",
+        "Storefront",
+        "keys",
+        "create",
+        "--name",
+        "On the server",
+        "--json",
+    ]);
     assert_eq!(said.code, 0, "{said:?}");
     secrets.push(said.json()["secret"].as_str().unwrap().to_owned());
     let back = home.path("back.db").display().to_string();
@@ -149,7 +161,7 @@ fn somebody_must_be_able_to_make_changes_there_and_it_must_be_empty() {
     let move_it = || home.run(&["move", "--to", &database.socket_url(), "--yes", "--json"]);
     let said = move_it();
     let (code, _, hint) = said.error();
-    assert_eq!((said.code, code.as_str()), (3, "nobody_there"), "{said:?}");
+    assert_eq!((said.code, code.as_str()), (3, "no_one_there"), "{said:?}");
     assert!(hint.ends_with("keydesk users add EMAIL --login ROLE"), "{hint}");
     assert_eq!(home.run(&["users", "add", "ben@example.com", "--login", "ana"]).code, 0);
     let other = server().database();

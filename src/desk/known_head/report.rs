@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::domain::audit::ChainHead;
 use crate::domain::key::Key;
-use crate::domain::location::Location;
+use crate::domain::location::{Location, as_argument};
 use crate::domain::text::{Name, capitalized};
 
 /// The result of a comparison.
@@ -136,14 +136,7 @@ impl LogMismatch {
 
 /// Returns the option that names a database, quoted for a shell.
 fn option(database: Option<&Location>) -> String {
-    let Some(database) = database else { return String::new() };
-    let text = database.text();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
-    if text.chars().all(plain) {
-        format!(" --db {text}")
-    } else {
-        format!(" --db '{}'", text.replace('\'', "'\\''"))
-    }
+    database.map(|database| format!(" --db {}", as_argument(&database.text()))).unwrap_or_default()
 }
 
 impl fmt::Display for LogMismatch {
