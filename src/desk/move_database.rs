@@ -96,11 +96,11 @@ fn verify(
     }
     let mut verifier = AuditVerifier::new(u64::MAX);
     let verification = loop {
-        let step = verifier.step(target)?;
+        let next = verifier.step(target)?;
         if stop.load(Ordering::Relaxed) {
             return Err(StoreError::Interrupted.into());
         }
-        match step {
+        match next {
             VerificationStep::InProgress { verified, of } => tell(Stage::Verifying(verified, of)),
             VerificationStep::Complete(verification) => break verification,
         }
