@@ -14,8 +14,8 @@ use crate::store::reader::Reader;
 use crate::store::server::{Connection, Fault};
 use crate::store::{SchemaDifference, StoreError};
 
-pub use super::migrate::NEWEST;
-pub use super::schema::VERSION as COMPARED_VERSION;
+pub(crate) use super::migrate::NEWEST;
+pub(crate) use super::schema::VERSION as COMPARED_VERSION;
 
 /// The oldest major version of PostgreSQL on which keydesk works: since 15, only its owner creates objects in the schema
 /// `public`.

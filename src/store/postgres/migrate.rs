@@ -15,7 +15,7 @@ const STEPS: [&str; 1] = [include_str!("../../../assets/migrations/postgres/0001
 
 /// The newest format: that of the last step.
 #[expect(clippy::cast_possible_wrap, reason = "as many steps as files in a folder")]
-pub const NEWEST: i64 = STEPS.len() as i64;
+pub(crate) const NEWEST: i64 = STEPS.len() as i64;
 
 /// What is in a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ const EXPECTED: &str = include_str!("../../../assets/migrations/postgres/objects
 
 /// The version whose server writes definitions as in [`EXPECTED`]. Another one may write the same in other words: there
 /// only the objects are compared.
-pub const VERSION: i64 = 15;
+pub(crate) const VERSION: i64 = 15;
 
 /// Kind, name and table.
 type Object = (String, String, String);
