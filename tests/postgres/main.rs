@@ -4,16 +4,22 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clocks;
 mod commands;
 mod doctor;
+mod commits;
+mod failover;
 mod installation;
 mod moving;
 mod networks;
 mod objects;
 mod poolers;
+mod processes;
+mod races;
 mod roles;
 mod schema;
 mod servers;
+mod site;
 mod standbys;
 mod two_sessions;
 mod verification;

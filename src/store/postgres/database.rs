@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, Ref, RefCell};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{migrate, schema};
 use crate::domain::audit::ChainHash;
@@ -228,26 +228,45 @@ impl Database {
 
     /// Looks for the last entry of a change over a new connection.
     fn unconfirmed(&self, fault: &Fault, entry: Option<(u64, ChainHash)>) -> StoreError {
-        let until = std::time::Instant::now() + SETTLING;
+        let until = Instant::now() + SETTLING;
         let mut found = Settled::Unknown;
-        while let Some((number, hash)) = entry {
-            let asked = connect(&self.url).and_then(|connection| {
-                let r = Reader::postgres(&connection, &self.url);
-                let sql = "SELECT EXISTS (SELECT 1 FROM audit WHERE number = ?1 AND hash = ?2)";
-                r.value::<bool>("looking for the change", sql, values![number, hash.0])
-            });
-            found = match asked {
-                Ok(true) => Settled::Saved,
-                Ok(false) => Settled::NotSaved,
-                Err(_) => Settled::Unknown,
-            };
-            // What is not there may still be on its way.
-            if found == Settled::Saved || std::time::Instant::now() >= until {
+        while let Some(entry) = entry {
+            found = connect(&self.url)
+                .and_then(|connection| self.look_for(entry, &connection, until))
+                .unwrap_or(Settled::Unknown);
+            if found != Settled::Unknown || Instant::now() >= until {
                 break;
             }
             std::thread::sleep(Duration::from_millis(200));
         }
         StoreError::Unconfirmed { reason: fault.to_string(), found }
+    }
+
+    /// An entry that is not there may still be on its way: its session holds the head until it has ended. So the answer
+    /// counts only with the head locked.
+    fn look_for(
+        &self,
+        (number, hash): (u64, ChainHash),
+        connection: &Connection,
+        until: Instant,
+    ) -> Result<Settled, StoreError> {
+        const WHAT: &str = "looking for the change";
+        let r = Reader::postgres(connection, &self.url);
+        let is_there = || {
+            let sql = "SELECT EXISTS (SELECT 1 FROM audit WHERE number = ?1 AND hash = ?2)";
+            r.value::<bool>(WHAT, sql, values![number, hash.0])
+        };
+        if is_there()? {
+            return Ok(Settled::Saved);
+        }
+        let fault = |fault: Fault| fault.during(WHAT, &self.url);
+        let left = until.saturating_duration_since(Instant::now()).as_millis().max(1);
+        let begin = format!("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {left}");
+        connection.begin(&begin).map_err(fault)?;
+        connection.query("SELECT 1 FROM head WHERE id = 1 FOR UPDATE", &[]).map_err(fault)?;
+        let found = if is_there()? { Settled::Saved } else { Settled::NotSaved };
+        connection.roll_back().map_err(fault)?;
+        Ok(found)
     }
 
     /// A number that changes when a session has committed something.
