@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keydesk::desk::{self, DeskError, Picked, Session};
 use keydesk::domain::key::{KeyId, KeyType};
@@ -136,7 +136,6 @@ fn races(deletions: usize) {
     let url = site.database.server().socket_url(ADMINISTRATOR, site.database.name());
     let reported = [(); ADMINISTRATORS].map(|()| AtomicUsize::new(0));
     let failed = AtomicBool::new(false);
-    let since = Instant::now();
     let (races, accepted_before) = std::thread::scope(|scope| {
         let mut checks = Vec::new();
         for (share, reported) in shares.iter().zip(&reported) {
@@ -155,15 +154,14 @@ fn races(deletions: usize) {
         let ended = checks.into_iter().map(|check| check.join().unwrap());
         ended.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     });
-    println!("{races} races in {:.1} s, {accepted_before} accepted before", since.elapsed().as_secs_f32());
     assert_eq!(races, GATEWAYS * CONNECTIONS * ADMINISTRATORS * deletions * AT_ONCE);
     assert!(accepted_before > 0, "no key was valid before");
 }
 
 #[test]
-fn what_was_deleted_is_rejected_by_three_gateways_from_then_on_9_000_races() {
+fn what_was_deleted_is_rejected_by_three_gateways_from_then_on_5_400_races() {
     if Postgres::available() {
-        races(10);
+        races(6);
     }
 }
 
