@@ -6,8 +6,8 @@ mod support;
 
 mod clocks;
 mod commands;
-mod doctor;
 mod commits;
+mod doctor;
 mod failover;
 mod installation;
 mod moving;
