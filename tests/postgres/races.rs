@@ -166,7 +166,7 @@ fn what_was_deleted_is_rejected_by_three_gateways_from_then_on_5_400_races() {
 }
 
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "takes several minutes"]
 fn what_was_deleted_is_rejected_by_three_gateways_from_then_on_100_000_races() {
     if Postgres::available() {
         races(112);
