@@ -7,7 +7,7 @@
 //!
 //! A rotation is claimed before its successor is created, and the claim is held until the rotation is finished: of
 //! several sessions that rotate one key, one delivers a secret. In a file, the claim of a process that was killed ends with
-//! it. Its successor was never delivered, so the next rotation withdraws it. On a server, nobody knows whether a process of
+//! it. Its successor was never delivered, so the next rotation withdraws it. On a server, no one knows whether a process of
 //! another host was killed: the claim holds until the successor is deleted.
 
 use std::time::Duration;

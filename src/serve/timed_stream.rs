@@ -26,7 +26,7 @@ pub(super) struct Phase(Arc<State>);
 struct State {
     phase: AtomicU8,
     opened: Instant,
-    /// When the last request began or a client went on reading its response, in nanoseconds after that.
+    /// When the last request began or a client continued reading its response, in nanoseconds after that.
     active: AtomicU64,
 }
 
