@@ -1,4 +1,5 @@
 //! Connections to real servers.
+#![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
