@@ -1,7 +1,7 @@
 //! Adds counted requests to the tables of use, with one statement for each table.
 //!
 //! Several gateways do so at once. Each statement takes its rows in the order of the key IDs, and all take the tables in
-//! the same order: none waits for one that waits for it. Whoever has the rows of a key in the first tables has its sources
+//! the same order: none waits for one that waits for it. The one that has the rows of a key in the first tables has its sources
 //! too.
 
 use std::collections::BTreeMap;

@@ -233,7 +233,7 @@ fn a_process_that_is_silent_for_too_long_leaves_a_gap() {
     assert!(one.advance(&killed, at(1_010), &[]).unwrap(), "the clock was set back");
     silent_for(&database, 110);
     other.end_abandoned(at(0)).unwrap();
-    assert_eq!(book(&database), "recorder|1000|1020", "it is not silent for long enough");
+    assert_eq!(book(&database), "recorder|1000|1020", "it has not been silent long enough");
     silent_for(&database, 20);
     let alive = other.register(at(0), at(1_001), &[Gap { since: at(50), until: at(40) }]).unwrap();
     assert_eq!(book(&database), "recorder|1001|1001\ngap|50|50\ngap|1020|now");

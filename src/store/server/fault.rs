@@ -29,7 +29,7 @@ pub(crate) enum FaultKind {
     Interrupted,
     /// The server did not answer in time.
     TimedOut,
-    /// A value that must be unique exists already.
+    /// A unique value already exists.
     Taken,
     /// The disk of the server is full.
     DiskFull,
