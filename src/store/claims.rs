@@ -7,7 +7,7 @@ use super::postgres;
 use super::{Engine, Store, StoreError, WriteTx, reader, sqlite};
 use crate::domain::key::KeyId;
 
-/// A claim on keys. In a file it is released when dropped. On a server it is released by [`Store::release_rotations`], ends
+/// A claim on keys. In a file it is released when dropped. On a server it is released by `Store::release_rotations`, ends
 /// with the rotation, or runs out.
 #[derive(Debug)]
 pub struct RotationClaim {
