@@ -49,7 +49,12 @@
 #![cfg_attr(not(feature = "app"), allow(dead_code, reason = "the program uses the rest"))]
 #![cfg_attr(
     not(feature = "postgres"),
-    allow(unused_variables, clippy::unnecessary_wraps, reason = "servers need what files do not")
+    allow(
+        unused_variables,
+        clippy::needless_pass_by_value,
+        clippy::unnecessary_wraps,
+        reason = "servers need what files do not"
+    )
 )]
 
 // Hidden modules are for the program and its tests. They may change with any release.
