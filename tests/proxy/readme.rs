@@ -29,10 +29,7 @@ const SKIPPED: [(&str, &str); 10] = [
     ("sudo useradd", "adds a user to the system"),
     ("export KEYDESK_DB", "needs systemd; systemd.rs checks the units"),
     ("sudo -u postgres", "needs a server; the tests of PostgreSQL run these commands"),
-    (
-        "export KEYDESK_DB=postgres",
-        "needs a server; the tests of PostgreSQL start the program with such a URL",
-    ),
+    ("keydesk --db postgres", "needs a server; the tests of PostgreSQL start the program with such a URL"),
     ("sudo install -m 644 assets/systemd/keydesk-gateway", "needs systemd; systemd.rs checks the units"),
     ("ssh -N -L", "needs a second host"),
     ("keydesk backup keydesk-before-upgrade.db\n", "needs the network, and builds the program"),
