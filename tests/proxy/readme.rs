@@ -335,7 +335,7 @@ fn every_exception_is_used() {
         assert!(!block.text.contains('#'), "{}", block.text);
     }
     for block in &all {
-        assert!(["sh", "text", "toml", "yaml", "rust,no_run"].contains(&block.language), "{block:?}");
+        assert!(["sh", "sql", "text", "toml", "yaml", "rust,no_run"].contains(&block.language), "{block:?}");
     }
 }
 
