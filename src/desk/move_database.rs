@@ -10,7 +10,7 @@ use crate::domain::user::UserStatus;
 use crate::host::identity;
 use crate::store::state::DatabaseState;
 use crate::store::transfer::{self, Content, Stage, Summary};
-use crate::store::{Reader, Store, StoreError, audit, roles, users};
+use crate::store::{Reader, Store, StoreError, applications, audit, roles, users};
 
 /// A database that was moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub fn move_database(
     into.activate()?;
     let moved = into.read(|r| {
         let (number, hash) = audit::head(r)?;
-        Ok(MovedDatabase { keys: transfer::keys(r)?, head: ChainHead { number, hash } })
+        Ok(MovedDatabase { keys: applications::key_count(r)?, head: ChainHead { number, hash } })
     })?;
     Ok(moved)
 }

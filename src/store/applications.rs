@@ -51,6 +51,12 @@ pub fn count(r: &Reader<'_>) -> Result<u64, StoreError> {
     r.value("counting the Applications", "SELECT count(*) FROM applications", &[])
 }
 
+/// How many keys there are in all Applications.
+pub fn key_count(r: &Reader<'_>) -> Result<u64, StoreError> {
+    let sql = "SELECT CAST(coalesce(sum(key_count), 0) AS bigint) FROM applications";
+    r.value("counting the keys", sql, &[])
+}
+
 /// The one Application, or all that have keys.
 pub(super) fn of(r: &Reader<'_>, scope: Scope) -> Result<Vec<ApplicationId>, StoreError> {
     if let Scope::Application(id) = scope {

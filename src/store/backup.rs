@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
 use super::reader::Engine;
-use super::{Store, audit, inspect, migrate};
+use super::{Store, applications, audit, inspect, migrate};
 use crate::domain::audit::ChainHash;
 
 /// Number of pages in a step, between which the copy can be stopped.
@@ -56,8 +56,7 @@ pub fn copy(
     let copied = store.read(|reader| {
         // The first read begins the snapshot. Others can write from here on.
         let (entries, head) = audit::head(reader)?;
-        let sql = "SELECT coalesce(sum(key_count), 0) FROM applications";
-        let keys = reader.value("counting the keys", sql, &[])?;
+        let keys = applications::key_count(reader)?;
         let (connection, path) = match reader.engine() {
             Engine::Sqlite { connection, path } => (connection, path),
             #[cfg(feature = "postgres")]

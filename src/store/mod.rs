@@ -22,7 +22,6 @@ mod known_key;
 pub mod lookup;
 mod page;
 #[cfg(feature = "postgres")]
-#[allow(dead_code, unused_imports, reason = "the store is being converted to two engines")]
 mod postgres;
 mod reader;
 pub mod recording;
@@ -112,14 +111,6 @@ impl WriteTx<'_> {
     #[must_use]
     pub fn actor(&self) -> UserId {
         self.actor
-    }
-
-    /// Runs a statement that must change one row.
-    fn change_one(&self, what: &'static str, sql: &str, values: &[Value]) -> Result<(), StoreError> {
-        match self.execute(what, sql, values)? {
-            1 => Ok(()),
-            _ => Err(StoreError::NotMade { what }),
-        }
     }
 
     /// Adds a check that runs before the commit: the query must return true.

@@ -181,6 +181,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Runs a statement that must change one row, for the writers of this module.
+    pub(super) fn change_one(
+        &self,
+        what: &'static str,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<(), StoreError> {
+        if self.execute(what, sql, values)? == 1 { Ok(()) } else { Err(StoreError::NotMade { what }) }
+    }
+
     /// Runs a statement that changes rows, for the writers of this module. Returns how many.
     pub(super) fn execute(
         &self,

@@ -286,12 +286,6 @@ pub fn content(r: &Reader<'_>, moved: &[u8; 16]) -> Result<Content, StoreError> 
     })
 }
 
-/// How many keys there are.
-pub fn keys(r: &Reader<'_>) -> Result<u64, StoreError> {
-    let sql = "SELECT CAST(coalesce(sum(key_count), 0) AS bigint) FROM applications";
-    r.value("counting the keys", sql, &[])
-}
-
 /// Copies everything into an empty database, within a transaction of each. Ends with [`StoreError::Interrupted`] when
 /// `stop` is set.
 pub fn copy(
@@ -357,11 +351,7 @@ fn continue_numbers(r: &Reader<'_>) -> Result<(), StoreError> {
 pub fn mark_moved(r: &Reader<'_>, to: &str, now: Instant) -> Result<(), StoreError> {
     let what = "marking the database as moved";
     let sql = "UPDATE database SET status = 'moved', moved = ?1, moved_to = ?2 WHERE status = 'active'";
-    change_state(r, what, sql, values![now.timestamp(), to])
-}
-
-fn change_state(r: &Reader<'_>, what: &'static str, sql: &str, values: &[Value]) -> Result<(), StoreError> {
-    if r.execute(what, sql, values)? == 1 { Ok(()) } else { Err(StoreError::NotMade { what }) }
+    r.change_one(what, sql, values![now.timestamp(), to])
 }
 
 impl Table {
@@ -489,7 +479,7 @@ impl Store {
     pub(crate) fn activate(&mut self) -> Result<(), StoreError> {
         let what = "activating the copy";
         let sql = "UPDATE database SET status = 'active' WHERE status = 'arriving'";
-        self.hold(|r| change_state(r, what, sql, &[]))
+        self.hold(|r| r.change_one(what, sql, &[]))
     }
 
     /// Prepares a database that was filled for the first lists.

@@ -13,7 +13,7 @@ use crate::domain::user::Caller;
 use crate::store::StoreError;
 use crate::store::error::Settled;
 use crate::store::reader::Reader;
-use crate::store::server::{CommitFault, ConnectOptions, Connection, Fault, FaultKind, Interrupter};
+use crate::store::server::{CommitFault, ConnectOptions, Connection, Fault, Interrupter};
 use crate::store::value::{Value, values};
 
 /// How long a change waits for the lock of another one.
@@ -328,7 +328,7 @@ pub(super) fn connect(url: &PostgresUrl) -> Result<Connection, StoreError> {
     Connection::open(url, ConnectOptions::default()).map_err(|fault| fault.during("connecting", url))
 }
 
-fn identity(connection: &Connection, url: &PostgresUrl) -> Result<[u8; 16], StoreError> {
+pub(super) fn identity(connection: &Connection, url: &PostgresUrl) -> Result<[u8; 16], StoreError> {
     let r = Reader::postgres(connection, url);
     r.value("reading the identity of the database", "SELECT identity FROM database", &[])
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::database::identity;
 use super::recording::{self, Registration};
 use super::{migrate, usage_backlog, usage_rows};
 use crate::domain::Instant;
@@ -34,7 +35,7 @@ pub(in crate::store) struct UsageWriter {
     url: PostgresUrl,
     connection: Connection,
     /// Of the database: after a loss of the connection, the same URL may lead to another one.
-    identity: Vec<u8>,
+    identity: [u8; 16],
     patience: Duration,
     durability: Durability,
 }
@@ -231,11 +232,4 @@ impl UsageWriter {
 fn connect(url: &PostgresUrl) -> Result<Connection, StoreError> {
     let options = ConnectOptions { attempt: CONNECTING, connect: CONNECTING, patience: ANSWER };
     Connection::open(url, options).map_err(|fault| fault.during(RECORDING, url))
-}
-
-fn identity(connection: &Connection, url: &PostgresUrl) -> Result<Vec<u8>, StoreError> {
-    let fault = |fault: Fault| fault.during(RECORDING, url);
-    let rows = connection.query("SELECT identity FROM database", &[]).map_err(fault)?;
-    let row = rows.first().ok_or_else(|| fault(Fault::new(FaultKind::Other, "it has no identity")))?;
-    row.try_get(0).map_err(|error| fault(Fault::of(&error)))
 }
