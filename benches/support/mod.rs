@@ -1,6 +1,9 @@
 //! Databases with many keys, made fast.
 
 /// The servers of the tests.
+#[path = "../../tests/support/fake_clock.rs"]
+#[allow(dead_code, clippy::expect_used, clippy::print_stderr, reason = "a benchmark uses a part of it")]
+pub mod fake_clock;
 #[path = "../../tests/support/keeper.rs"]
 #[allow(dead_code, clippy::expect_used, reason = "a benchmark uses a part of it")]
 pub mod keeper;

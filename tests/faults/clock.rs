@@ -1,58 +1,14 @@
 //! A clock that jumps by years, back and forth: the real program under libfaketime, skipped where that is missing.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::support::endpoint::Endpoint;
+use crate::support::fake_clock::FakeClock;
 use crate::support::home::{Home, run};
-use crate::support::{have, pty::Pty};
+use crate::support::pty::Pty;
 
-/// The library that the program is started with, as the command of the same name would.
-fn library() -> Option<String> {
-    if !have("faketime") {
-        return None;
-    }
-    let output = Command::new("faketime").args(["2030-01-01", "env"]).output().unwrap();
-    let environment = String::from_utf8(output.stdout).unwrap();
-    let found = environment.lines().find_map(|line| line.strip_prefix("LD_PRELOAD=")).map(str::to_owned);
-    if found.is_none() {
-        eprintln!("skipped: faketime has no library");
-    }
-    found
-}
-
-/// A clock of a program's own: what is written into its file is added to the time.
-struct Clock {
-    library: String,
-    file: PathBuf,
-}
-
-impl Clock {
-    fn new(library: String, file: PathBuf) -> Self {
-        let clock = Self { library, file };
-        clock.jump("+0");
-        clock
-    }
-
-    /// Changes the offset, effective for the next read.
-    fn jump(&self, by: &str) {
-        let new = self.file.with_extension("new");
-        std::fs::write(&new, by).unwrap();
-        std::fs::rename(new, &self.file).unwrap();
-    }
-
-    fn environment(&self) -> [(&str, &str); 4] {
-        [
-            ("LD_PRELOAD", &self.library),
-            ("FAKETIME_TIMESTAMP_FILE", self.file.to_str().unwrap()),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ]
-    }
-}
-
-fn endpoint(database: &Path, clock: &Clock) -> Endpoint {
+fn endpoint(database: &Path, clock: &FakeClock) -> Endpoint {
     let mut command = crate::support::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), database);
     command.args(["serve", "--listen", "127.0.0.1:0"]).envs(clock.environment());
     Endpoint::from_command(command)
@@ -60,25 +16,25 @@ fn endpoint(database: &Path, clock: &Clock) -> Endpoint {
 
 #[test]
 fn an_expired_key_stays_expired() {
-    let Some(library) = library() else { return };
+    let Some(library) = FakeClock::library() else { return };
     let home = Home::set_up();
     let (_, short) = home.key("Short", &["--expires", "90d"]);
     let (_, long) = home.key("Long", &["--expires", "3650d"]);
-    let clock = Clock::new(library, home.path("clock"));
+    let clock = FakeClock::new(library, home.path("clock"));
     let running = endpoint(&home.database(), &clock);
     let passes = || (running.accepts(&short), running.accepts(&long));
     assert_eq!(passes(), (true, true));
-    clock.jump("-30y");
+    clock.set("-30y");
     assert_eq!(passes(), (true, true), "a clock set back ends nothing");
-    clock.jump("+1y");
+    clock.set("+1y");
     assert_eq!(passes(), (false, true));
     for by in ["+0", "-5y", "+2y", "-1d", "-20y", "+0"] {
-        clock.jump(by);
+        clock.set(by);
         assert_eq!(passes(), (false, true), "at {by}");
     }
-    clock.jump("+20y");
+    clock.set("+20y");
     assert_eq!(passes(), (false, false));
-    clock.jump("+0");
+    clock.set("+0");
     assert_eq!(passes(), (false, false));
     let (code, said) = running.stop_and_read_log();
     let said = said.join("\n");
@@ -91,11 +47,11 @@ fn an_expired_key_stays_expired() {
 
 #[test]
 fn the_log_stays_in_order_and_writers_are_warned() {
-    let Some(library) = library() else { return };
+    let Some(library) = FakeClock::library() else { return };
     let home = Home::set_up();
-    let clock = Clock::new(library, home.path("clock"));
+    let clock = FakeClock::new(library, home.path("clock"));
     for (by, name) in [("+3y", "Ahead"), ("-4y", "Behind"), ("+0", "Now")] {
-        clock.jump(by);
+        clock.set(by);
         let mut command = home.command(&["keys", "create", "--name", name]);
         let said = run(command.envs(clock.environment()));
         assert_eq!(said.code, 0, "{said:?}");
@@ -112,11 +68,11 @@ fn the_log_stays_in_order_and_writers_are_warned() {
     assert!(numbers.is_sorted_by(|one, next| *one == *next + 1), "{numbers:?}");
     assert_eq!(home.run(&["audit", "verify"]).code, 0);
 
-    clock.jump("-10y");
+    clock.set("-10y");
     let mut pty = Pty::in_home(&home, &[], &clock.environment());
     pty.wait_for("the system clock is behind the last entry of the audit log");
     pty.wait_for("Now");
-    clock.jump("+10y");
+    clock.set("+10y");
     std::thread::sleep(Duration::from_millis(1_200));
     let since = Instant::now();
     pty.send("j");
@@ -136,7 +92,7 @@ const WRONG: [&str; 5] = [
 
 #[test]
 fn no_command_relies_on_an_implausible_clock() {
-    let Some(library) = library() else { return };
+    let Some(library) = FakeClock::library() else { return };
     let home = Home::set_up();
     let (id, secret) = home.key("Checkout", &[]);
     let before = home.run(&["audit", "list", "--json"]).out;
@@ -166,8 +122,8 @@ fn no_command_relies_on_an_implausible_clock() {
     ];
     let clock = home.path("clock");
     for wrong in WRONG {
-        let clock = Clock::new(library.clone(), clock.clone());
-        clock.jump(wrong);
+        let clock = FakeClock::new(library.clone(), clock.clone());
+        clock.set(wrong);
         for arguments in commands {
             let mut command = home.command(arguments);
             let output = run(command.envs(clock.environment()).write_stdin(secret.as_str()));
@@ -185,18 +141,18 @@ fn no_command_relies_on_an_implausible_clock() {
 
 #[test]
 fn an_endpoint_survives_a_clock_before_1970() {
-    let Some(library) = library() else { return };
+    let Some(library) = FakeClock::library() else { return };
     let home = Home::set_up();
     let (_, short) = home.key("Short", &["--expires", "30d"]);
     let (_, long) = home.key("Long", &["--expires", "365d"]);
-    let clock = Clock::new(library, home.path("clock"));
-    clock.jump("+60d");
+    let clock = FakeClock::new(library, home.path("clock"));
+    clock.set("+60d");
     let running = endpoint(&home.database(), &clock);
     for wrong in WRONG.iter().take(4) {
-        clock.jump(wrong);
+        clock.set(wrong);
         assert_eq!((running.accepts(&short), running.accepts(&long)), (false, true), "{wrong}");
     }
-    clock.jump("@3500-01-01 00:00:00");
+    clock.set("@3500-01-01 00:00:00");
     assert_eq!((running.accepts(&short), running.accepts(&long)), (false, false));
     let (ended, lines) = running.stop_and_read_log();
     assert_eq!(ended, Some(0));

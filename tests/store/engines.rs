@@ -13,7 +13,7 @@ macro_rules! on_both_engines {
         mod on_postgres {
             $(#[test]
             fn $name() {
-                if $crate::support::postgres::Postgres::available() {
+                if $crate::support::postgres::timed::available() {
                     super::$name($crate::support::engine::Engine::Postgres);
                 }
             })*
@@ -21,17 +21,3 @@ macro_rules! on_both_engines {
     };
 }
 pub(crate) use on_both_engines;
-
-/// Makes a test of each function for SQLite alone: with a clock of the test, where a server has its own, or with claims on
-/// rotations.
-macro_rules! on_sqlite {
-    ($($name:ident),* $(,)?) => {
-        mod on_sqlite_alone {
-            $(#[test]
-            fn $name() {
-                super::$name($crate::support::engine::Engine::Sqlite);
-            })*
-        }
-    };
-}
-pub(crate) use on_sqlite;

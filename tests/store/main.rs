@@ -6,6 +6,7 @@
 mod support;
 
 mod audit_log;
+mod clock;
 mod engines;
 mod files;
 mod filters;

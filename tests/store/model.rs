@@ -29,6 +29,7 @@ pub enum End {
     Last,
     Past,
     HoldsEmail,
+    BeingRotated,
 }
 
 impl End {
@@ -47,6 +48,7 @@ impl End {
             Err(DeskError::LastActiveUser) => Self::Last,
             Err(DeskError::Past { .. }) => Self::Past,
             Err(DeskError::HoldsEmail { .. }) => Self::HoldsEmail,
+            Err(DeskError::BeingRotated { .. }) => Self::BeingRotated,
             Err(error) => unreachable!("{error:?}"),
         }
     }
@@ -88,6 +90,9 @@ pub struct ModelUser {
 pub struct Model {
     pub keys: BTreeMap<KeyId, ModelKey>,
     pub deleted: BTreeMap<KeyId, String>,
+    /// The keys whose rotation was begun and not finished, with the successor. On a server, where no one knows whether the
+    /// session that began it was killed, others wait for it.
+    pub begun: BTreeMap<KeyId, KeyId>,
     pub applications: BTreeMap<i64, (String, i64)>,
     pub users: BTreeMap<i64, ModelUser>,
     pub entries: u64,
@@ -126,6 +131,11 @@ impl Model {
     pub fn gone(&self, id: KeyId) -> Option<End> {
         (!self.keys.contains_key(&id))
             .then(|| if self.deleted.contains_key(&id) { End::Deleted } else { End::NotFound })
+    }
+
+    /// Whether another session rotates a key.
+    pub fn is_being_rotated(&self, id: KeyId) -> bool {
+        self.keys.contains_key(&id) && self.begun.get(&id).is_some_and(|new| self.keys.contains_key(new))
     }
 
     /// Whether a picked key may get a successor.

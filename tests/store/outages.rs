@@ -1,7 +1,5 @@
 //! Outages that end by themselves inside verification, whatever the clock does.
 
-use std::cell::Cell;
-
 use chrono::TimeDelta;
 use keydesk::desk::{self, KeyAccess, Picked};
 use keydesk::domain::Instant;
@@ -10,29 +8,21 @@ use keydesk::store::{audit, keys, replay};
 use keydesk::{Decision, Reason, Verifier};
 use proptest::prelude::*;
 
-use crate::engines::{on_both_engines, on_sqlite};
+use crate::clock::{self, clock};
+use crate::engines::on_both_engines;
 use crate::fixtures::{create, picked, wanted};
 use crate::support::{Engine, TestDesk, noon};
 
-on_both_engines!(an_outage_that_is_changed_keeps_its_beginning_and_one_without_an_end_begins_again,);
-
-on_sqlite!(
+on_both_engines!(
+    an_outage_that_is_changed_keeps_its_beginning_and_one_without_an_end_begins_again,
     an_outage_ends_in_a_verifier_that_runs_and_in_one_that_starts,
     no_outage_is_longer_than_announced_and_no_expired_key_comes_back_where_the_clock_is_set,
     any_sequence_of_outages_and_alarms_keeps_the_rules,
 );
 
-thread_local! {
-    static NOW: Cell<i64> = const { Cell::new(0) };
-}
-
-fn clock() -> Instant {
-    Instant::from_timestamp(NOW.get(), 0).unwrap()
-}
-
 /// The clock, in seconds from noon.
 fn set(seconds: i64) {
-    NOW.set(noon().timestamp() + seconds);
+    clock::set(noon() + TimeDelta::seconds(seconds));
 }
 
 fn reason(verifier: &Verifier, secret: &str) -> Option<Reason> {
@@ -150,7 +140,7 @@ fn any_sequence_of_outages_and_alarms_keeps_the_rules(engine: Engine) {
         let (mut used, mut acknowledged): (Option<Instant>, Option<Instant>) = (None, None);
         for step in steps {
             let now = desk.now;
-            NOW.set(now.timestamp());
+            clock::set(now);
             let picked = picked(&get(&desk, key.key.id));
             let mut set = |access| desk::set_access(&mut desk.session(), &picked, access).unwrap();
             match step {
@@ -181,7 +171,7 @@ fn any_sequence_of_outages_and_alarms_keeps_the_rules(engine: Engine) {
                 }
                 Step::Wait(seconds) => desk.now += TimeDelta::seconds(seconds),
             }
-            NOW.set(desk.now.timestamp());
+            clock::set(desk.now);
             let is_disabled = outage.is_some_and(|until| until.is_none_or(|until| desk.now < until));
             let verifier = Verifier::with_clock(desk.address(), clock).unwrap().without_recording();
             prop_assert_eq!(reason(&verifier, key.secret.expose()), is_disabled.then_some(Reason::Disabled));

@@ -10,16 +10,14 @@ use keydesk::domain::Instant;
 use keydesk::domain::key::{Key, KeyId};
 use keydesk::store::usage::{Source, SourceAddress};
 
-use crate::engines::{on_both_engines, on_sqlite};
+use crate::engines::on_both_engines;
 use crate::fixtures::picked;
+use crate::support::postgres::timed;
 use crate::support::{self, Engine, TestDesk};
 
 on_both_engines!(
     a_deleted_key_lists_the_sources_of_requests_since_then,
     a_sentence_about_the_use_claims_no_more_than_is_recorded,
-);
-
-on_sqlite!(
     a_source_has_moved_once_it_uses_the_successor_and_no_longer_the_key,
     the_latest_64_sources_are_listed_and_older_ones_are_counted_together,
     sources_that_were_not_seen_for_90_days_are_forgotten,
@@ -28,14 +26,22 @@ on_sqlite!(
 /// Seconds since noon; each test adds to it where it needs to, so that tests may run at once.
 static PASSED: AtomicI64 = AtomicI64::new(0);
 
+/// The threads of a verifier see it too.
 fn clock() -> Instant {
-    support::noon() + TimeDelta::seconds(PASSED.fetch_add(1, Ordering::SeqCst))
+    support::noon() + TimeDelta::seconds(PASSED.load(Ordering::SeqCst))
+}
+
+/// A second passes.
+fn tick() {
+    PASSED.fetch_add(1, Ordering::SeqCst);
+    timed::set_clock(clock().timestamp());
 }
 
 /// Verifies a secret from each of these sources, one second after the other. All of it is recorded when this returns.
 fn present(desk: &TestDesk, secret: &str, sources: &[&str]) {
     let verifier = Verifier::with_clock(desk.address(), clock).unwrap();
     for source in sources {
+        tick();
         verifier.verify_from(secret, None, source.parse().ok()).unwrap();
     }
 }
@@ -154,6 +160,7 @@ fn a_deleted_key_lists_the_sources_of_requests_since_then(engine: Engine) {
     let created = desk.deliver(&new);
     let secret = created.secret.expose();
     present(&desk, secret, &["10.0.0.1"]);
+    tick();
     desk.now = clock();
     let key = details(&desk, created.key.id).key;
     desk::delete_keys(&mut desk.session(), &picked(&key)).unwrap();
@@ -176,6 +183,7 @@ fn sources_that_were_not_seen_for_90_days_are_forgotten(engine: Engine) {
         ));
     }
     desk.sql("INSERT INTO key_sources VALUES ('0000000000', 'deleted', '10.0.0.3', 1, 5, 5)");
+    tick();
     let verifier = Verifier::with_clock(desk.address(), clock).unwrap();
     verifier.verify_from(created.secret.expose(), None, "10.0.0.4".parse().ok()).unwrap();
     let count = || desk.text("SELECT CAST(count(*) AS TEXT) FROM key_sources");

@@ -1,12 +1,9 @@
 //! Any sequence of operations, by anybody, on things that are stale or gone too, against a model in memory: what may
 //! happen happens, nothing else does, and at each step the audit log is whole and tells all.
 
-use std::cell::Cell;
-
 use chrono::TimeDelta;
 use keydesk::desk::known_head::KnownHeads;
 use keydesk::desk::{self, KeyProperties, Picked};
-use keydesk::domain::Instant;
 use keydesk::domain::application::ApplicationId;
 use keydesk::domain::audit_replay::AuditReplay;
 use keydesk::domain::key::{KeyId, KeyKind, KeyType, NewKey};
@@ -20,22 +17,14 @@ use keydesk::{Decision, Verifier};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::engines::on_sqlite;
+use crate::clock::{self, clock};
+use crate::engines::on_both_engines;
 use crate::fixtures::{self, email, name};
 use crate::model::{End, Model, ModelKey, ModelUser};
 use crate::steps::{HERE, KEY_NAMES, NAMES, OWNERS, PEOPLE, SOURCES, Step, step};
 use crate::support::{self, Engine, Seeded, TestDesk};
 
-on_sqlite!(any_sequence_of_operations_keeps_the_rules,);
-
-thread_local! {
-    static NOW: Cell<i64> = const { Cell::new(0) };
-}
-
-/// The clock of the verifier; each test has a thread of its own.
-fn clock() -> Instant {
-    Instant::from_timestamp(NOW.get(), 0).unwrap()
-}
+on_both_engines!(any_sequence_of_operations_keeps_the_rules,);
 
 pub struct Machine {
     pub desk: TestDesk,
@@ -239,7 +228,7 @@ impl Machine {
     /// A request with a key, which is recorded if it is accepted.
     fn use_key(&mut self, id: KeyId) {
         let now = self.desk.now;
-        NOW.set(now.timestamp());
+        clock::set(now);
         let Some(key) = self.model.keys.get(&id) else { return };
         let is_accepted = self.model.ended(key, now).is_none() && !key.disabled && key.sources.is_empty();
         let verifier = Verifier::with_clock(self.desk.address(), clock).unwrap();
@@ -489,7 +478,7 @@ impl Machine {
         for id in model.deleted.keys() {
             prop_assert!(desk.store.read(|r| keys::get(r, *id)).unwrap().is_none());
         }
-        NOW.set(desk.now.timestamp());
+        clock::set(desk.now);
         let verifier = Verifier::with_clock(desk.address(), clock).unwrap().without_recording();
         for (secret, expected) in model.verdicts(desk.now) {
             let reason = match verifier.verify(secret, None).unwrap() {

@@ -21,6 +21,9 @@ fn ending(ends: Ends) -> Ending {
 impl Machine {
     pub fn rotate(&mut self, actor: Result<UserId, End>, picked: Picked, ends: Ends) -> (End, End) {
         let result = desk::rotate_keys(&mut self.desk.session(), &[picked], ending(ends));
+        if self.model.is_being_rotated(picked.id) {
+            return (End::of(&result), End::BeingRotated);
+        }
         let expected = actor.and_then(|_| self.model.may_rotate(picked.id, picked.version));
         let end = End::of(&result);
         if let (Ok(rotated), Ok(creator)) = (result, actor) {
@@ -34,6 +37,10 @@ impl Machine {
     }
 
     pub fn begin(&mut self, actor: Result<UserId, End>, picked: Picked) -> (End, End) {
+        if self.model.is_being_rotated(picked.id) {
+            // That waits for seconds, this does not.
+            return self.rotate(actor, picked, Ends::Unchanged);
+        }
         let result = desk::begin_rotation(&mut self.desk.session(), picked, None);
         let expected = actor.and_then(|_| self.model.may_rotate(picked.id, picked.version));
         let end = End::of(&result);
@@ -41,6 +48,9 @@ impl Machine {
             let created = &begun.created;
             let secret = created.secret.expose();
             self.model.succeed(picked.id, created.key.id, secret, creator, self.desk.now);
+            if !self.desk.engine().is_sqlite() {
+                self.model.begun.insert(picked.id, created.key.id);
+            }
         }
         (end, expected.err().unwrap_or(End::Done))
     }
@@ -60,6 +70,7 @@ impl Machine {
                         self.model.entries += u64::from(!key.delivered);
                         key.delivered = true;
                     }
+                    self.model.begun.retain(|_, new| *new != id);
                     if let Some((old, _)) = old {
                         let latest = self.model.keys[&old].expires;
                         self.model.end(old, id, ends, latest, self.desk.now);

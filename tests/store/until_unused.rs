@@ -1,6 +1,5 @@
 //! Predecessors that end when they are no longer used: when exactly, by a fake clock, and what stands in the audit log.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -17,7 +16,8 @@ use keydesk::store::sqlite::recording::{Registration, end_abandoned};
 use keydesk::store::{audit, keys, replay};
 use keydesk::{Decision, Reason, Verifier};
 
-use crate::engines::{on_both_engines, on_sqlite};
+use crate::clock::{self, clock};
+use crate::engines::on_both_engines;
 use crate::support::{Engine, TestDesk, noon};
 
 on_both_engines!(
@@ -26,9 +26,6 @@ on_both_engines!(
     an_overlap_is_never_extended_past_the_own_expiration,
     several_keys_are_rotated_at_once_and_end_each_for_itself,
     what_has_ended_is_not_counted_as_valid,
-);
-
-on_sqlite!(
     it_ends_at_its_own_expiration_while_its_successor_is_not_used,
     it_ends_when_it_was_unused_for_the_time,
     time_in_which_use_was_not_recorded_does_not_count,
@@ -39,14 +36,6 @@ on_sqlite!(
 );
 
 const DAY: TimeDelta = TimeDelta::hours(24);
-
-thread_local! {
-    static NOW: Cell<i64> = const { Cell::new(0) };
-}
-
-fn clock() -> Instant {
-    Instant::from_timestamp(NOW.get(), 0).unwrap()
-}
 
 fn hours(hours: i64) -> Instant {
     noon() + TimeDelta::hours(hours)
@@ -100,7 +89,7 @@ impl Line {
 
     /// Why the old key is rejected at an instant.
     fn reason(&self, at: Instant) -> Option<Reason> {
-        NOW.set(at.timestamp());
+        clock::set(at);
         let verifier = Verifier::with_clock(self.desk.address(), clock).unwrap().without_recording();
         decided(&verifier, &self.old_secret)
     }
@@ -251,12 +240,12 @@ fn what_has_ended_is_marked_with_the_evidence_by_the_next_operation(engine: Engi
 fn a_clock_that_is_set_back_does_not_make_it_valid_again() {
     let mut line = line(Engine::Sqlite);
     line.is_used(line.new, hours(1));
-    NOW.set(hours(23).timestamp());
+    clock::set(hours(23));
     let verifier = Verifier::with_clock(line.desk.path(), clock).unwrap().without_recording();
     assert_eq!(decided(&verifier, &line.old_secret), None);
-    NOW.set(hours(24).timestamp());
+    clock::set(hours(24));
     assert_eq!(decided(&verifier, &line.old_secret), Some(Reason::Expired));
-    NOW.set(hours(2).timestamp());
+    clock::set(hours(2));
     assert_eq!(decided(&verifier, &line.old_secret), Some(Reason::Expired));
     // The clock jumps ahead while use is recorded: known is only what came before.
     let connection = raw(&line.desk);

@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 
+use keydesk::domain::Instant;
 use keydesk::domain::location::Location;
 use keydesk::domain::postgres_url::PostgresUrl;
 use proptest::test_runner::Config;
 
 use super::TestDesk;
-use super::postgres::{Database, psql, server};
+use super::postgres::{Database, psql, timed};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -40,7 +41,14 @@ impl Place {
     pub(super) fn new(engine: Engine) -> Self {
         match engine {
             Engine::Sqlite => Self::File,
-            Engine::Postgres => Self::Server(server().database()),
+            Engine::Postgres => Self::Server(timed::server().database()),
+        }
+    }
+
+    /// Sets the clock of a server, until it is set again. That of a file is what operations are told.
+    pub(super) fn set_clock(&self, now: Instant) {
+        if let Self::Server(_) = self {
+            timed::set_clock(now.timestamp());
         }
     }
 

@@ -9,6 +9,7 @@
     reason = "a failed step fails the test, and a skipped test says why"
 )]
 
+pub mod fake_clock;
 pub mod keeper;
 pub mod postgres;
 mod steps;

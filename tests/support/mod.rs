@@ -12,6 +12,7 @@
 pub mod display;
 pub mod endpoint;
 pub mod engine;
+pub mod fake_clock;
 pub mod home;
 pub mod keeper;
 pub mod namespace;
@@ -70,7 +71,7 @@ pub fn ana() -> Caller {
     Caller { uid: 1000, login: "ana".into() }
 }
 
-/// A database in a folder of its own, or on the shared server, set up by Ana with the Application Storefront.
+/// A database in a folder of its own, or on the server of this test, set up by Ana with the Application Storefront.
 pub struct TestDesk {
     pub folder: tempfile::TempDir,
     pub store: Store,
@@ -123,6 +124,7 @@ impl TestDesk {
     /// Adds a user and leaves the random bits of the keys as they would have been.
     pub fn add_user(&mut self, email: &str, login: Option<&str>) {
         let mut entropy = Seeded(8);
+        self.place.set_clock(self.now);
         let (store, caller, now) = (&mut self.store, &self.caller, self.now);
         let email = Email::parse(email).expect("an email");
         desk::add_user(
@@ -168,7 +170,9 @@ impl TestDesk {
         self.store.location().file().expect("a file").to_owned()
     }
 
+    /// At [`Self::now`], which the clock of a server shows from then on.
     pub fn session(&mut self) -> Session<'_> {
+        self.place.set_clock(self.now);
         Session {
             store: &mut self.store,
             caller: &self.caller,

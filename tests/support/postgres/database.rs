@@ -8,7 +8,7 @@ use super::access::in_url;
 use super::{Access, Postgres, SERVER, programs};
 use crate::support::home::CommandOutput;
 
-/// An empty database that the role `ana` owns. On the shared server it is dropped with this.
+/// An empty database that the role `ana` owns. On a server that several tests use it is dropped with this.
 pub struct Database<'a> {
     server: &'a Postgres,
     name: String,
@@ -94,7 +94,8 @@ impl Database<'_> {
 
 impl Drop for Database<'_> {
     fn drop(&mut self) {
-        if SERVER.get().is_some_and(|shared| std::ptr::eq(self.server, shared)) {
+        let is_shared = SERVER.get().is_some_and(|shared| std::ptr::eq(self.server, shared));
+        if is_shared || self.server.clock().is_some() {
             let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
             psql(&self.server.socket_url("postgres", "postgres"), &drop);
         }

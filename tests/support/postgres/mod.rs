@@ -15,6 +15,7 @@ pub mod life;
 pub mod pgbouncer;
 mod programs;
 pub mod standby;
+pub mod timed;
 
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
 pub use access::Access;
@@ -30,6 +31,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::fake_clock::FakeClock;
 use super::keeper::Keeper;
 use programs::Medium;
 
@@ -50,6 +52,7 @@ pub struct Postgres {
     options: Options,
     child: Mutex<Option<Child>>,
     roles: Mutex<BTreeSet<String>>,
+    clock: Option<FakeClock>,
     keeper: Keeper,
 }
 
@@ -59,6 +62,8 @@ pub struct Options {
     addresses: Vec<IpAddr>,
     settings: Vec<String>,
     medium: Medium,
+    /// The library that fakes its clock.
+    clock: Option<String>,
 }
 
 impl Options {
@@ -72,6 +77,12 @@ impl Options {
     pub fn with_fsync(mut self) -> Self {
         self.medium = Medium::Disk;
         self.setting("fsync=on").setting("full_page_writes=on")
+    }
+
+    /// Has a clock of its own ([`Postgres::clock`]), by this library.
+    pub fn with_clock(mut self, library: String) -> Self {
+        self.clock = Some(library);
+        self
     }
 
     /// A line of `postgresql.conf`.
@@ -104,7 +115,12 @@ impl Postgres {
     }
 
     pub fn options() -> Options {
-        Options { addresses: vec![Ipv4Addr::LOCALHOST.into()], settings: Vec::new(), medium: Medium::Memory }
+        Options {
+            addresses: vec![Ipv4Addr::LOCALHOST.into()],
+            settings: Vec::new(),
+            medium: Medium::Memory,
+            clock: None,
+        }
     }
 
     /// Starts a server on the `data` of a folder.
@@ -114,8 +130,9 @@ impl Postgres {
         programs::own_file(&folder.join("server.key"), &certificate.key);
         programs::own_file(&folder.join("hba"), HBA);
         programs::private_folder(&folder.join("socket"));
-        let mut server =
-            Self { folder, port: 0, options, child: Mutex::new(None), roles: Mutex::default(), keeper };
+        let clock = options.clock.clone().map(|library| FakeClock::new(library, folder.join("clock")));
+        let (child, roles) = (Mutex::new(None), Mutex::default());
+        let mut server = Self { folder, port: 0, options, child, roles, clock, keeper };
         let started = (0..10).any(|_| {
             server.port = steady_port(&server.options.addresses);
             server.launch(&mut server.running())
@@ -152,7 +169,8 @@ impl Postgres {
     /// Starts the process and waits until it accepts connections. False if its port was taken meanwhile.
     fn launch(&self, running: &mut Option<Child>) -> bool {
         let log = std::fs::File::create(self.folder.join("log")).expect("a file");
-        let mut command = programs::server("postgres");
+        let environment = self.clock.as_ref().map(FakeClock::environment);
+        let mut command = programs::server_in("postgres", environment.as_ref().map_or(&[], |set| set));
         command.current_dir(&self.folder).arg("-D").arg(self.data());
         for setting in self.settings() {
             command.arg("-c").arg(setting);
@@ -183,6 +201,11 @@ impl Postgres {
 
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
+    }
+
+    /// The clock of a server that has one of its own.
+    pub fn clock(&self) -> Option<&FakeClock> {
+        self.clock.as_ref()
     }
 
     pub fn port(&self) -> u16 {

@@ -65,6 +65,17 @@ pub(super) fn server(name: &str) -> Command {
     as_server(folder().expect("PostgreSQL").join(name))
 }
 
+/// The same with variables that only that program gets, and not what starts it as another user.
+pub(super) fn server_in(name: &str, environment: &[(&str, &str)]) -> Command {
+    if environment.is_empty() {
+        return server(name);
+    }
+    let mut command = as_server("env");
+    command.args(environment.iter().map(|(name, value)| format!("{name}={value}")));
+    command.arg(folder().expect("PostgreSQL").join(name));
+    command
+}
+
 fn clean(mut command: Command) -> Command {
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.env("LC_ALL", "C").env("TZ", "UTC").stdin(Stdio::null());
