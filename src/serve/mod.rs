@@ -107,7 +107,7 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate()).map_err(system("install the signal handlers"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("install the signal handlers"))?;
     let listeners = listen::open_all(options.listen, options.reach)?;
-    let lookup = Lookup::open_another(&options.database, CENSUS_PATIENCE, Arc::default())
+    let lookup = Lookup::open_another(&options.database, CENSUS_PATIENCE, verifier.continuity())
         .map_err(VerifyError::from)?;
     let batch = Batch::new(verifier);
     let metrics = Metrics::new().map_err(io::Error::other).map_err(system("set up the metrics"))?;

@@ -20,6 +20,9 @@ pub struct Continuity {
     /// Of a database on a server.
     #[cfg(feature = "postgres")]
     pub(super) identity: std::sync::OnceLock<[u8; 16]>,
+    /// Of the server.
+    #[cfg(feature = "postgres")]
+    pub(super) timeline: std::sync::Arc<super::server::LatestTimeline>,
     is_broken: AtomicBool,
 }
 

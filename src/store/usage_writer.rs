@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::continuity::Continuity;
 #[cfg(feature = "postgres")]
 use super::postgres;
 use super::recording::Registration;
@@ -29,13 +30,24 @@ enum Engine {
 impl UsageWriter {
     /// Opens a database of the newest format for writing. Waits for a lock up to `patience`.
     pub fn open(location: impl Into<Location>, patience: Duration) -> Result<Self, StoreError> {
-        let engine = match &location.into() {
+        Self::open_beside(&location.into(), patience, &Continuity::default())
+    }
+
+    /// The same for a database that is verified against too, to follow it from one server to another.
+    #[cfg_attr(not(feature = "postgres"), allow(unused_variables, reason = "files stay in their place"))]
+    pub fn open_beside(
+        location: &Location,
+        patience: Duration,
+        continuity: &Continuity,
+    ) -> Result<Self, StoreError> {
+        let engine = match location {
             Location::File(path) => {
                 Engine::Sqlite(Box::new(sqlite::usage_writer::UsageWriter::open(path, patience)?))
             }
             #[cfg(feature = "postgres")]
             Location::Postgres(url) => {
-                Engine::Postgres(Box::new(postgres::usage_writer::UsageWriter::open(url, patience)?))
+                let writer = postgres::usage_writer::UsageWriter::open(url, patience, continuity)?;
+                Engine::Postgres(Box::new(writer))
             }
             #[cfg(not(feature = "postgres"))]
             Location::Postgres(_) => return Err(StoreError::NoPostgres),

@@ -220,6 +220,11 @@ impl Verifier {
         self.files.is_none()
     }
 
+    /// What is known of the database, for another connection to it.
+    pub(crate) fn continuity(&self) -> Arc<Continuity> {
+        Arc::clone(&self.continuity)
+    }
+
     /// Number of requests that could not be recorded.
     pub(crate) fn lost_records(&self) -> u64 {
         self.recorder.as_ref().map_or(0, Recorder::lost)

@@ -110,7 +110,7 @@ impl Recorder {
         let shared = Arc::<Shared>::default();
         // Both are opened now, since later there may be no file descriptors left, and retried when that fails.
         let lookup = Lookup::open_another(location, Duration::ZERO, Arc::clone(&continuity)).ok();
-        let mut writer = UsageWriter::open(location, PATIENCE).ok();
+        let mut writer = UsageWriter::open_beside(location, PATIENCE, &continuity).ok();
         let known_until = Arc::new(AtomicI64::new(0));
         let mut book = Book::open(Arc::clone(&time), Arc::clone(&known_until));
         if let Some(writer) = &mut writer {
@@ -254,7 +254,7 @@ impl Thread {
     fn writer(&mut self) -> Result<&mut UsageWriter, StoreError> {
         match &mut self.writer {
             Some(writer) => Ok(writer),
-            none => Ok(none.insert(UsageWriter::open(&self.location, PATIENCE)?)),
+            none => Ok(none.insert(UsageWriter::open_beside(&self.location, PATIENCE, &self.continuity)?)),
         }
     }
 

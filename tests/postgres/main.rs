@@ -13,6 +13,7 @@ mod installation;
 mod moving;
 mod networks;
 mod objects;
+mod old_primaries;
 mod poolers;
 mod processes;
 mod races;

@@ -13,6 +13,7 @@ use crate::store::convert;
 use crate::store::id_row::{IdRow, Match};
 use crate::store::known_key::{Claim, KnownKey, LookupResult};
 use crate::store::row::{Row, RowFault, RowResult};
+use crate::store::server::{self, timeline_number};
 use crate::store::value::Value;
 
 /// What the statement asks for.
@@ -32,11 +33,12 @@ const KEY: i64 = 1;
 const TOMBSTONE: i64 = 2;
 
 macro_rules! database {
-    ($more:literal) => {
+    ($timeline:expr, $more:literal) => {
         concat!(
             "SELECT 0::bigint, NULL::text, h.hash, d.identity, d.status, d.moved_to, NULL::text, NULL::text, NULL::text, \
-             h.number, floor(extract(epoch FROM clock_timestamp()))::bigint, pg_is_in_recovery()::int::bigint, \
-             NULL::bigint, NULL::bigint",
+             h.number, floor(extract(epoch FROM clock_timestamp()))::bigint, pg_is_in_recovery()::int::bigint, ",
+            $timeline,
+            ", NULL::bigint",
             $more,
             " FROM head h, database d WHERE h.id = 1 AND d.id = 1"
         )
@@ -66,19 +68,42 @@ macro_rules! tombstones {
     };
 }
 
-impl Scope {
-    pub(super) fn sql(self) -> &'static str {
-        match self {
-            Self::Database => database!(""),
-            Self::Ordinary => concat!(database!(""), keys!("k.unused_for", ""), tombstones!("")),
-            Self::UntilUnused => concat!(
-                database!(", NULL::bigint, NULL::bigint, NULL::bigint, NULL::text, NULL::bigint"),
+macro_rules! statements {
+    ($timeline:expr) => {
+        Statements {
+            database: database!($timeline, ""),
+            ordinary: concat!(database!($timeline, ""), keys!("k.unused_for", ""), tombstones!("")),
+            until_unused: concat!(
+                database!($timeline, ", NULL::bigint, NULL::bigint, NULL::bigint, NULL::text, NULL::bigint"),
                 keys!(
                     concat!(convert::until_unused_columns!(), ", s.last"),
                     " LEFT JOIN key_use s ON s.key_id = k.key_id AND k.unused_for IS NOT NULL"
                 ),
                 tombstones!(", NULL, NULL, NULL, NULL, NULL")
             ),
+        }
+    };
+}
+
+struct Statements {
+    database: &'static str,
+    ordinary: &'static str,
+    until_unused: &'static str,
+}
+
+const WITH_TIMELINE: Statements = statements!(timeline_number!());
+
+/// For a server that does not say it.
+const WITHOUT_TIMELINE: Statements = statements!("NULL::bigint");
+
+impl Scope {
+    /// The statement for a connection to a server.
+    pub(super) fn sql(self, server: &server::Facts) -> &'static str {
+        let statements = if server.timeline.is_some() { WITH_TIMELINE } else { WITHOUT_TIMELINE };
+        match self {
+            Self::Database => statements.database,
+            Self::Ordinary => statements.ordinary,
+            Self::UntilUnused => statements.until_unused,
         }
     }
 
@@ -105,6 +130,8 @@ pub(super) struct Facts {
     pub(super) status: String,
     pub(super) moved_to: Option<String>,
     pub(super) is_in_recovery: bool,
+    /// The number of the timeline of a primary, where the server says it.
+    pub(super) timeline: Option<i64>,
     /// The last entry of the audit log.
     pub(super) head: Option<Head>,
     /// What the server's clock showed.
@@ -123,6 +150,7 @@ impl Facts {
             status: row.get(4)?,
             moved_to: row.get(5)?,
             is_in_recovery: row.get(11)?,
+            timeline: row.get(12)?,
             head: hash.map(|hash| (number, ChainHash(hash))),
             clock: convert::instant(row, 10)?,
         })

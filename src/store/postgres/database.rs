@@ -13,7 +13,9 @@ use crate::domain::user::Caller;
 use crate::store::StoreError;
 use crate::store::error::Settled;
 use crate::store::reader::Reader;
-use crate::store::server::{CommitFault, ConnectOptions, Connection, Fault, Interrupter};
+use crate::store::server::{
+    CommitFault, ConnectOptions, Connection, Fault, Interrupter, LatestTimeline, Timeline, timeline_number,
+};
 use crate::store::value::{Value, values};
 
 /// How long a change waits for the lock of another one.
@@ -28,6 +30,16 @@ pub(super) fn commits_to_disk(setting: &str) -> bool {
     matches!(setting, "on" | "remote_apply")
 }
 
+/// The state of the database and of its server.
+macro_rules! state {
+    ($timeline:expr) => {
+        concat!(
+            "SELECT identity, status, moved_to, current_setting('synchronous_commit'), pg_is_in_recovery(), ",
+            $timeline,
+            " FROM database"
+        )
+    };
+}
 /// How long to look for a change whose commit was not confirmed.
 const SETTLING: Duration = Duration::from_secs(5);
 
@@ -38,6 +50,7 @@ const VACUUMING: Duration = Duration::from_mins(30);
 #[derive(Debug)]
 pub(in crate::store) struct Database {
     url: PostgresUrl,
+    latest: Arc<LatestTimeline>,
     connection: RefCell<Connection>,
     identity: [u8; 16],
     patience: Cell<Duration>,
@@ -51,9 +64,9 @@ impl Database {
     pub(in crate::store) fn open(url: &PostgresUrl, entropy: &mut dyn Entropy) -> Result<Self, StoreError> {
         match Self::open_existing(url) {
             Err(StoreError::NoDatabase { .. }) => {
-                let connection = connect(url)?;
+                let (connection, latest) = first_connection(url)?;
                 migrate::create(&connection, url, entropy)?;
-                Self::on(connection, url)
+                Self::on(connection, latest, url)
             }
             opened => opened,
         }
@@ -61,21 +74,27 @@ impl Database {
 
     /// Opens a database with the tables of keydesk.
     pub(in crate::store) fn open_existing(url: &PostgresUrl) -> Result<Self, StoreError> {
-        let connection = connect(url)?;
+        let (connection, latest) = first_connection(url)?;
         migrate::check(&connection, url)?;
         schema::confirm(&connection, url)?;
-        Self::on(connection, url)
+        Self::on(connection, latest, url)
     }
 
     /// The same, also when its schema was changed outside keydesk.
     pub(in crate::store) fn open_altered(url: &PostgresUrl) -> Result<Self, StoreError> {
-        Self::on(connect(url)?, url)
+        let (connection, latest) = first_connection(url)?;
+        Self::on(connection, latest, url)
     }
 
-    fn on(connection: Connection, url: &PostgresUrl) -> Result<Self, StoreError> {
+    fn on(
+        connection: Connection,
+        latest: Arc<LatestTimeline>,
+        url: &PostgresUrl,
+    ) -> Result<Self, StoreError> {
         migrate::check(&connection, url)?;
         let database = Self {
             url: url.clone(),
+            latest,
             identity: identity(&connection, url)?,
             interrupter: Arc::new(Mutex::new(connection.interrupter())),
             warnings: connection.warnings().to_vec(),
@@ -199,16 +218,19 @@ impl Database {
         let fault = |fault: Fault| fault.during(WHAT, &self.url);
         connection.query("SELECT 1 FROM head WHERE id = 1 FOR UPDATE", &[]).map_err(fault)?;
         let r = Reader::postgres(connection, &self.url);
-        let sql = "SELECT identity, status, moved_to, current_setting('synchronous_commit'), pg_is_in_recovery() \
-                   FROM database";
+        let opened = connection.facts().timeline;
+        let sql = if opened.is_some() { state!(timeline_number!()) } else { state!("NULL::bigint") };
         let found = r.first(WHAT, sql, &[], |row| {
             let (identity, status): ([u8; 16], String) = (row.get(0)?, row.get(1)?);
             let (to, commit): (Option<String>, String) = (row.get(2)?, row.get(3)?);
-            Ok((identity, status, to, commit, row.get::<bool>(4)?))
+            Ok((identity, status, to, commit, row.get::<bool>(4)?, row.get(5)?))
         })?;
-        let Some((identity, status, to, commit, in_recovery)) = found else {
+        let Some((identity, status, to, commit, in_recovery, number)) = found else {
             return Err(r.damaged("it has no identity".into()));
         };
+        if let (Some(opened), Some(number)) = (opened, number) {
+            self.latest.confirm(Timeline { number, ..opened }).map_err(fault)?;
+        }
         if identity != self.identity {
             return Err(StoreError::Replaced { database: self.location() });
         }
@@ -231,7 +253,7 @@ impl Database {
         let until = Instant::now() + SETTLING;
         let mut found = Settled::Unknown;
         while let Some(entry) = entry {
-            found = connect(&self.url)
+            found = connect(&self.url, &self.latest)
                 .and_then(|connection| self.look_for(entry, &connection, until))
                 .unwrap_or(Settled::Unknown);
             if found != Settled::Unknown || Instant::now() >= until {
@@ -310,10 +332,11 @@ impl Database {
         self.url.clone().into()
     }
 
-    /// The connection, or a new one where it was lost.
+    /// The connection, or a new one where it was lost or leads to an old primary.
     pub(super) fn connection(&self) -> Result<Ref<'_, Connection>, StoreError> {
-        if self.connection.borrow().is_closed() {
-            let new = connect(&self.url)?;
+        let is_usable = |connection: &Connection| !connection.is_closed() && !connection.is_old(&self.latest);
+        if !is_usable(&self.connection.borrow()) {
+            let new = connect(&self.url, &self.latest)?;
             if identity(&new, &self.url)? != self.identity {
                 return Err(StoreError::Replaced { database: self.location() });
             }
@@ -324,8 +347,15 @@ impl Database {
     }
 }
 
-pub(super) fn connect(url: &PostgresUrl) -> Result<Connection, StoreError> {
-    Connection::open(url, ConnectOptions::default()).map_err(|fault| fault.during("connecting", url))
+/// A connection, with what the next ones have to follow.
+fn first_connection(url: &PostgresUrl) -> Result<(Connection, Arc<LatestTimeline>), StoreError> {
+    let latest = Arc::default();
+    Ok((connect(url, &latest)?, latest))
+}
+
+/// A connection to a primary on the latest timeline that was seen.
+pub(super) fn connect(url: &PostgresUrl, latest: &Arc<LatestTimeline>) -> Result<Connection, StoreError> {
+    Connection::open(url, ConnectOptions::default(), latest).map_err(|fault| fault.during("connecting", url))
 }
 
 pub(super) fn identity(connection: &Connection, url: &PostgresUrl) -> Result<[u8; 16], StoreError> {

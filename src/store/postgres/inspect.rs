@@ -1,6 +1,7 @@
 //! Facts about a server, the connection to it and the role of the session, for `keydesk doctor`. Nothing is changed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
@@ -11,7 +12,7 @@ use crate::domain::Instant;
 use crate::domain::postgres_url::{Encryption, PostgresUrl};
 use crate::host::clock;
 use crate::store::reader::Reader;
-use crate::store::server::{Connection, Fault};
+use crate::store::server::{Connection, Fault, LatestTimeline};
 use crate::store::{SchemaDifference, StoreError};
 
 pub(crate) use super::migrate::NEWEST;
@@ -31,6 +32,7 @@ const WHAT: &str = "reading about the server";
 pub struct ServerInspection {
     connection: Connection,
     url: PostgresUrl,
+    latest: Arc<LatestTimeline>,
 }
 
 /// What was read in one transaction.
@@ -171,7 +173,8 @@ impl ServerInspection {
     /// # Errors
     /// When it cannot be reached, or all servers are standbys.
     pub fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
-        Ok(Self { connection: connect(url)?, url: url.clone() })
+        let latest = Arc::default();
+        Ok(Self { connection: connect(url, &latest)?, url: url.clone(), latest })
     }
 
     /// Sentences about files with passwords that were ignored or that others can read.
@@ -222,7 +225,7 @@ impl ServerInspection {
     /// # Errors
     /// When the server accepts no second connection.
     pub fn is_pooled(&self) -> Result<bool, StoreError> {
-        let other = connect(&self.url)?;
+        let other = connect(&self.url, &self.latest)?;
         let mut seen = [BTreeSet::new(), BTreeSet::new()];
         for _ in 0..ROUNDS {
             for (seen, connection) in seen.iter_mut().zip([&self.connection, &other]) {

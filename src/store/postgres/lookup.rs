@@ -18,8 +18,9 @@ use crate::domain::postgres_url::PostgresUrl;
 use crate::store::continuity::{Continuity, Head};
 use crate::store::known_key::{Claim, KeyCounts, LookupResult};
 use crate::store::row::{Row, RowFault};
-use crate::store::server::Link;
-use crate::store::server::{ConnectOptions, Connection, Fault, FaultKind};
+use crate::store::server::{
+    self, ConnectOptions, Connection, Fault, FaultKind, LatestTimeline, Link, Timeline,
+};
 use crate::store::value::{Value, values};
 use crate::store::{Reader, StoreError, key_counts};
 
@@ -52,16 +53,19 @@ impl Lookup {
     pub(in crate::store) fn open(url: &PostgresUrl, continuity: Arc<Continuity>) -> Result<Self, StoreError> {
         let (attempt, connect) = OPENING;
         let options = ConnectOptions { attempt, connect, ..ConnectOptions::default() };
-        let connection = Connection::open(url, options).map_err(|fault| fault.during("connecting", url))?;
+        let connection = Connection::open(url, options, &continuity.timeline)
+            .map_err(|fault| fault.during("connecting", url))?;
         migrate::check(&connection, url)?;
-        let mut lookup = Self { link: Link::on(connection, url.clone()), ..Self::new(url, continuity) };
+        let link = Link::on(connection, url.clone(), Arc::clone(&continuity.timeline));
+        let mut lookup = Self { link, ..Self::new(url, continuity) };
         lookup.renew()?;
         Ok(lookup)
     }
 
     /// Another connection to a database that was opened before, which is made when it is needed.
     pub(in crate::store) fn new(url: &PostgresUrl, continuity: Arc<Continuity>) -> Self {
-        Self { url: url.clone(), link: Link::new(url.clone()), continuity, scope: Scope::Ordinary }
+        let link = Link::new(url.clone(), Arc::clone(&continuity.timeline));
+        Self { url: url.clone(), link, continuity, scope: Scope::Ordinary }
     }
 
     /// Looks up a presented text.
@@ -166,7 +170,7 @@ impl Lookup {
         Ok((facts, answer))
     }
 
-    /// Sends the statement.
+    /// Sends the statement. What a server answers that is not the primary does not count.
     fn send(
         &mut self,
         scope: Scope,
@@ -177,8 +181,13 @@ impl Lookup {
         let left = || until.saturating_duration_since(Stopwatch::now());
         let connection = self.link.connection(until)?;
         connection.set_patience(left());
-        let rows = connection.query(scope.sql(), values)?;
+        let rows = connection.query(scope.sql(connection.facts()), values)?;
         let facts = Facts::read(&rows)?;
+        if let Err(fault) = confirm_primary(&self.continuity.timeline, connection.facts(), &facts) {
+            // The next connection is to the primary.
+            self.link.close();
+            return Err(fault.into());
+        }
         let mut entry = None;
         if let (Some(known), Some(found)) = (known, facts.head)
             && found.0 > known.0
@@ -197,11 +206,6 @@ impl Lookup {
         known: Option<Head>,
         entry: Option<ChainHash>,
     ) -> Result<(), StoreError> {
-        if facts.is_in_recovery {
-            // The next connection is to the primary.
-            self.link.close();
-            return Err(Fault::new(FaultKind::Standby, "it is a standby").during(WHAT, &self.url));
-        }
         let is_the_same = *self.continuity.identity.get_or_init(|| facts.identity) == facts.identity;
         let continues = known.is_none_or(|known| match facts.head {
             Some(found) if found.0 > known.0 => entry == Some(known.1),
@@ -237,9 +241,12 @@ impl Lookup {
     }
 }
 
-/// Whether the connection ended, and a new one may be better.
+/// Whether the connection ended, or was to a server that is no longer the primary, and a new one may be better.
 fn is_ended(fault: &Fault) -> bool {
-    matches!(fault.kind(), FaultKind::Closed | FaultKind::Unavailable)
+    matches!(
+        fault.kind(),
+        FaultKind::Closed | FaultKind::Unavailable | FaultKind::Standby | FaultKind::OldPrimary
+    )
 }
 
 /// What the server has answered.
@@ -248,6 +255,18 @@ struct Sent {
     facts: Facts,
     /// Where the audit log was continued: the hash of the entry that was the last one.
     entry: Option<ChainHash>,
+}
+
+/// # Errors
+/// When the server follows another one, or is an old primary.
+fn confirm_primary(latest: &LatestTimeline, server: &server::Facts, facts: &Facts) -> Result<(), Fault> {
+    if facts.is_in_recovery {
+        return Err(Fault::new(FaultKind::Standby, "it is a standby"));
+    }
+    match (server.timeline, facts.timeline) {
+        (Some(opened), Some(number)) => latest.confirm(Timeline { number, ..opened }),
+        _ => Ok(()),
+    }
 }
 
 enum Fail {

@@ -5,12 +5,12 @@
 //! it verifies nothing either, finds its row gone as soon as it can write again, and registers again. Until it has, it does
 //! not rely on being registered: see [`Registration::is_sure`].
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::time::{Duration, Instant as Stopwatch};
 
 use crate::domain::Instant;
 use crate::domain::until_unused::Gap;
-use crate::store::server::{Connection, Fault, FaultKind};
+use crate::store::server::{Connection, Fault, FaultKind, timeline_number};
 use crate::store::value::values;
 
 /// How long a process may be silent before it is taken for killed. Long enough for the largest backlog, since the row is
@@ -20,16 +20,14 @@ const SILENT: Duration = Duration::from_mins(2);
 /// The server's clock.
 pub(super) const NOW: &str = "CAST(floor(extract(epoch FROM clock_timestamp())) AS bigint)";
 
-/// Changes when another server has taken over, which may lack what the last one had committed.
-const TIMELINE: &str = "left(pg_walfile_name(pg_current_wal_lsn()), 8)";
-
 /// The row of this process among those that record use. Dropping it without [`Registration::end`] leaves the row, as if
 /// the process were killed.
 #[derive(Debug)]
 pub struct Registration {
     id: i64,
     since: Instant,
-    timeline: RefCell<String>,
+    /// Changes when another server has taken over, which may lack what the last one had committed.
+    timeline: Cell<Option<i64>>,
     /// When the row was last written for sure.
     confirmed: Cell<Stopwatch>,
 }
@@ -39,12 +37,13 @@ impl Registration {
     pub(super) fn begin(connection: &Connection, since: Instant) -> Result<Self, Fault> {
         let confirmed = Cell::new(Stopwatch::now());
         let sql = format!(
-            "INSERT INTO recorders (started, complete_until) VALUES (?1, ?1) RETURNING id, {TIMELINE}"
+            "INSERT INTO recorders (started, complete_until) VALUES (?1, ?1) RETURNING id, {}",
+            timeline(connection)
         );
         let rows = connection.query(&sql, values![since.timestamp()])?;
         let row = rows.first().ok_or_else(|| Fault::new(FaultKind::Other, "no row was added"))?;
         let fault = |error: tokio_postgres::Error| Fault::of(&error);
-        let timeline = RefCell::new(row.try_get(1).map_err(fault)?);
+        let timeline = Cell::new(row.try_get(1).map_err(fault)?);
         Ok(Self { id: row.try_get(0).map_err(fault)?, since, timeline, confirmed })
     }
 
@@ -54,13 +53,16 @@ impl Registration {
     /// Where another server has taken over, what was written last may be lost with the row that says so: that is a gap.
     pub(super) fn advance(&self, connection: &Connection, until: Instant) -> Result<bool, Fault> {
         let began = Stopwatch::now();
-        let sql = format!("SELECT (SELECT complete_until FROM recorders WHERE id = ?1), {TIMELINE}, {NOW}");
+        let sql = format!(
+            "SELECT (SELECT complete_until FROM recorders WHERE id = ?1), {}, {NOW}",
+            timeline(connection)
+        );
         let rows = connection.query(&sql, values![self.id])?;
         let row = rows.first().ok_or_else(|| Fault::new(FaultKind::Other, "no row was returned"))?;
         let fault = |error: tokio_postgres::Error| Fault::of(&error);
         let found: Option<i64> = row.try_get(0).map_err(fault)?;
-        let timeline: String = row.try_get(1).map_err(fault)?;
-        if *self.timeline.borrow() != timeline {
+        let timeline = row.try_get(1).map_err(fault)?;
+        if self.timeline.get() != timeline {
             let since = found.unwrap_or_else(|| self.since.timestamp());
             insert_gap(connection, since, row.try_get(2).map_err(fault)?)?;
         }
@@ -68,7 +70,7 @@ impl Registration {
             "UPDATE recorders SET complete_until = greatest(complete_until, ?2) WHERE id = ?1",
             values![self.id, until.timestamp()],
         )?;
-        self.timeline.replace(timeline);
+        self.timeline.set(timeline);
         self.confirmed.set(began);
         Ok(changed == 1)
     }
@@ -80,14 +82,19 @@ impl Registration {
 
     /// As if the row had been written on another server.
     #[cfg(test)]
-    pub(super) fn on_timeline(&self, timeline: &str) {
-        self.timeline.replace(timeline.to_owned());
+    pub(super) fn on_timeline(&self, timeline: i64) {
+        self.timeline.set(Some(timeline));
     }
 
     /// Whether no other process can have taken this one for killed.
     pub(in crate::store) fn is_sure(&self) -> bool {
         self.confirmed.get().elapsed() < SILENT / 2
     }
+}
+
+/// The number of the timeline, where the server says it.
+fn timeline(connection: &Connection) -> &'static str {
+    if connection.facts().timeline.is_some() { timeline_number!() } else { "NULL::bigint" }
 }
 
 /// Which rows are of processes that were killed. Where the clock was set back, it is unknown how long they counted: their

@@ -99,7 +99,8 @@ mod tests {
         let database = server().database();
         let url = PostgresUrl::parse(&database.socket_url()).unwrap();
         drop(Store::open(url.clone(), &mut SystemEntropy).unwrap());
-        let connection = Connection::open(&url, ConnectOptions::default()).unwrap();
+        let connection =
+            Connection::open(&url, ConnectOptions::default(), &std::sync::Arc::default()).unwrap();
         connection.begin("BEGIN").unwrap();
         let found = found(&connection, &url).unwrap();
         let lines: Vec<String> =

@@ -269,16 +269,16 @@ fn another_server_that_takes_over_is_a_gap() {
     }
     let database = database();
     let url = database.socket_url_as("gateway").parse().unwrap();
-    let connection = Connection::open(&url, ConnectOptions::default()).unwrap();
+    let connection = Connection::open(&url, ConnectOptions::default(), &Arc::default()).unwrap();
     let registration = recording::Registration::begin(&connection, at(1_000)).unwrap();
     assert!(registration.advance(&connection, at(1_020)).unwrap());
     assert_eq!(book(&database), "recorder|1000|1020");
-    registration.on_timeline("00000000");
+    registration.on_timeline(0);
     assert!(registration.advance(&connection, at(1_030)).unwrap());
     assert_eq!(book(&database), "recorder|1000|1030\ngap|1020|now");
     // The row is lost too.
     database.psql("DELETE FROM recorders; DELETE FROM recording_gaps");
-    registration.on_timeline("00000000");
+    registration.on_timeline(0);
     assert!(!registration.advance(&connection, at(1_040)).unwrap());
     assert_eq!(book(&database), "gap|1000|now");
 }
@@ -314,7 +314,7 @@ fn an_administrator_turns_what_was_left_into_gaps() {
     let killed = writer(&database).register(at(0), at(1_000), &[]).unwrap();
     assert!(matches!(killed, Registration::Postgres(_)));
     let url = database.socket_url_as("administrator").parse().unwrap();
-    let connection = Connection::open(&url, ConnectOptions::default()).unwrap();
+    let connection = Connection::open(&url, ConnectOptions::default(), &Arc::default()).unwrap();
     assert!(!recording::has_abandoned(&connection).unwrap());
     silent_for(&database, 150);
     assert!(recording::has_abandoned(&connection).unwrap());

@@ -1,5 +1,6 @@
 //! Writes use into a server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::database::identity;
@@ -9,7 +10,8 @@ use crate::domain::Instant;
 use crate::domain::postgres_url::PostgresUrl;
 use crate::domain::until_unused::Gap;
 use crate::store::StoreError;
-use crate::store::server::{ConnectOptions, Connection, Fault, FaultKind};
+use crate::store::continuity::Continuity;
+use crate::store::server::{ConnectOptions, Connection, Fault, FaultKind, LatestTimeline};
 use crate::store::usage::day_of;
 use crate::store::usage_counts::{Counted, DAYS_KEPT, Spilled};
 use crate::store::value::{Value, values};
@@ -33,6 +35,7 @@ const DROPPED_AT_ONCE: i64 = 5_000;
 #[derive(Debug)]
 pub(in crate::store) struct UsageWriter {
     url: PostgresUrl,
+    latest: Arc<LatestTimeline>,
     connection: Connection,
     /// Of the database: after a loss of the connection, the same URL may lead to another one.
     identity: [u8; 16],
@@ -53,12 +56,17 @@ enum Durability {
 
 impl UsageWriter {
     /// Opens a database of the newest format for writing. Waits for a lock up to `patience`.
-    pub(in crate::store) fn open(url: &PostgresUrl, patience: Duration) -> Result<Self, StoreError> {
-        let connection = connect(url)?;
+    pub(in crate::store) fn open(
+        url: &PostgresUrl,
+        patience: Duration,
+        continuity: &Continuity,
+    ) -> Result<Self, StoreError> {
+        let latest = Arc::clone(&continuity.timeline);
+        let connection = connect(url, &latest)?;
         migrate::check(&connection, url)?;
         let identity = identity(&connection, url)?;
         let patience = patience.min(LOCKED);
-        Ok(Self { url: url.clone(), connection, identity, patience, durability: Durability::Loose })
+        Ok(Self { url: url.clone(), latest, connection, identity, patience, durability: Durability::Loose })
     }
 
     pub(in crate::store) fn write_batch(&mut self, counted: &[Counted<'_>]) -> Result<(), StoreError> {
@@ -216,10 +224,10 @@ impl UsageWriter {
         Ok(result)
     }
 
-    /// Connects again where the connection was lost.
+    /// Connects again where the connection was lost or leads to an old primary.
     fn reconnect(&mut self) -> Result<(), StoreError> {
-        if self.connection.is_closed() {
-            let connection = connect(&self.url)?;
+        if self.connection.is_closed() || self.connection.is_old(&self.latest) {
+            let connection = connect(&self.url, &self.latest)?;
             if identity(&connection, &self.url)? != self.identity {
                 return Err(StoreError::Replaced { database: self.url.clone().into() });
             }
@@ -229,7 +237,7 @@ impl UsageWriter {
     }
 }
 
-fn connect(url: &PostgresUrl) -> Result<Connection, StoreError> {
+fn connect(url: &PostgresUrl, latest: &Arc<LatestTimeline>) -> Result<Connection, StoreError> {
     let options = ConnectOptions { attempt: CONNECTING, connect: CONNECTING, patience: ANSWER };
-    Connection::open(url, options).map_err(|fault| fault.during(RECORDING, url))
+    Connection::open(url, options, latest).map_err(|fault| fault.during(RECORDING, url))
 }

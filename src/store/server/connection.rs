@@ -19,6 +19,7 @@ use super::cancel::{Interrupter, Running, Stoppable};
 use super::fault::{Fault, FaultKind, is_last};
 use super::open::{ConnectOptions, Facts, Heard, Opened, open};
 use super::settings::{Complete, Environment};
+use super::timeline::LatestTimeline;
 use super::translate::translate;
 use super::wait::{Waiter, lock, spawn, wait};
 use crate::domain::postgres_url::PostgresUrl;
@@ -72,13 +73,18 @@ pub(in crate::store) struct Opening {
 
 impl Opening {
     /// Begins to connect to the primary of a URL.
-    pub(in crate::store) fn begin(url: &PostgresUrl, options: ConnectOptions) -> Result<Self, Fault> {
-        Self::begin_in(url, options, &Environment::of_process())
+    pub(in crate::store) fn begin(
+        url: &PostgresUrl,
+        options: ConnectOptions,
+        latest: &Arc<LatestTimeline>,
+    ) -> Result<Self, Fault> {
+        Self::begin_in(url, options, latest, &Environment::of_process())
     }
 
     fn begin_in(
         url: &PostgresUrl,
         options: ConnectOptions,
+        latest: &Arc<LatestTimeline>,
         environment: &Environment,
     ) -> Result<Self, Fault> {
         let complete = Complete::new(url, environment)?;
@@ -86,7 +92,7 @@ impl Opening {
         let thread =
             |error: std::io::Error| Fault::new(FaultKind::Other, format!("cannot start a thread: {error}"));
         Ok(Self {
-            task: spawn(open(complete, options)).map_err(thread)?,
+            task: spawn(open(complete, options, Arc::clone(latest))).map_err(thread)?,
             warnings,
             patience: options.patience,
         })
@@ -130,17 +136,22 @@ impl Connection {
     /// each time.
     ///
     /// # Errors
-    /// When no primary can be reached within the limits, or the URL needs settings that are not valid.
-    pub(crate) fn open(url: &PostgresUrl, options: ConnectOptions) -> Result<Self, Fault> {
-        Self::open_in(url, options, &Environment::of_process())
+    /// When no primary can be reached within the limits, or none but old ones, or the URL needs settings that are not valid.
+    pub(in crate::store) fn open(
+        url: &PostgresUrl,
+        options: ConnectOptions,
+        latest: &Arc<LatestTimeline>,
+    ) -> Result<Self, Fault> {
+        Self::open_in(url, options, latest, &Environment::of_process())
     }
 
     pub(in crate::store) fn open_in(
         url: &PostgresUrl,
         options: ConnectOptions,
+        latest: &Arc<LatestTimeline>,
         environment: &Environment,
     ) -> Result<Self, Fault> {
-        let mut opening = Opening::begin_in(url, options, environment)?;
+        let mut opening = Opening::begin_in(url, options, latest, environment)?;
         wait(Instant::now() + options.connect, poll_fn(|context| opening.poll(context)))
             .unwrap_or_else(|| Err(Fault::timed_out(options.connect)))
     }
@@ -162,6 +173,11 @@ impl Connection {
     /// Whether no statement can be sent any longer.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_broken.get() || self.client.is_closed()
+    }
+
+    /// Whether it leads to a server that is an old primary by now, as far as another connection has seen.
+    pub(in crate::store) fn is_old(&self, latest: &LatestTimeline) -> bool {
+        self.facts.timeline.is_some_and(|timeline| latest.is_after(timeline))
     }
 
     pub(crate) fn interrupter(&self) -> Interrupter {

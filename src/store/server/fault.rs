@@ -46,6 +46,8 @@ pub(crate) enum FaultKind {
     Unavailable,
     /// The server follows another one.
     Standby,
+    /// Another server was promoted since, and this one continues.
+    OldPrimary,
     /// No server answers at the address.
     Unreachable,
     /// The name of the host cannot be resolved.
@@ -278,6 +280,7 @@ impl ServerError {
             FaultKind::NoDatabase => "no_database",
             FaultKind::Unavailable => "server_unavailable",
             FaultKind::Standby => "standby",
+            FaultKind::OldPrimary => "old_primary",
             FaultKind::Unreachable => "unreachable",
             FaultKind::UnknownHost => "unknown_host",
             FaultKind::NoTls => "tls_required",
@@ -308,6 +311,9 @@ impl ServerError {
             FaultKind::Unavailable => "Try again in a moment.",
             FaultKind::Standby => {
                 "Use the URL of the primary, or list all servers: postgres://USER@HOST1,HOST2/DATABASE"
+            }
+            FaultKind::OldPrimary => {
+                "Stop the old primary, and list all servers: postgres://USER@HOST1,HOST2/DATABASE"
             }
             FaultKind::Unreachable => {
                 "Check host and port of the URL, the firewall, and that the server is running."

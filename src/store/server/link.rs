@@ -1,12 +1,14 @@
 //! A connection that is opened again when it was lost, by and for callers that do not wait long.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Opening};
 use super::fault::{Fault, FaultKind};
 use super::open::ConnectOptions;
+use super::timeline::LatestTimeline;
 use super::wait::wait;
 use crate::domain::postgres_url::PostgresUrl;
 
@@ -24,6 +26,7 @@ const MOST: usize = 16;
 #[derive(Debug)]
 pub(in crate::store) struct Link {
     url: PostgresUrl,
+    latest: Arc<LatestTimeline>,
     connection: Option<Connection>,
     opening: Vec<Opening>,
     /// When the last attempt began.
@@ -33,13 +36,17 @@ pub(in crate::store) struct Link {
 }
 
 impl Link {
-    pub(in crate::store) fn new(url: PostgresUrl) -> Self {
-        Self { url, connection: None, opening: Vec::new(), begun: None, fault: None }
+    pub(in crate::store) fn new(url: PostgresUrl, latest: Arc<LatestTimeline>) -> Self {
+        Self { url, latest, connection: None, opening: Vec::new(), begun: None, fault: None }
     }
 
     /// On an open connection.
-    pub(in crate::store) fn on(connection: Connection, url: PostgresUrl) -> Self {
-        Self { connection: Some(connection), ..Self::new(url) }
+    pub(in crate::store) fn on(
+        connection: Connection,
+        url: PostgresUrl,
+        latest: Arc<LatestTimeline>,
+    ) -> Self {
+        Self { connection: Some(connection), ..Self::new(url, latest) }
     }
 
     /// The connection, once it is open. Attempts continue after the limit, for the next caller.
@@ -47,7 +54,8 @@ impl Link {
     /// # Errors
     /// When it is not open by then, or the server rejects the attempts.
     pub(in crate::store) fn connection(&mut self, until: Instant) -> Result<&Connection, Fault> {
-        let connection = match self.connection.take().filter(|connection| !connection.is_closed()) {
+        let is_usable = |connection: &Connection| !connection.is_closed() && !connection.is_old(&self.latest);
+        let connection = match self.connection.take().filter(is_usable) {
             Some(connection) => connection,
             None => self.open(until)?,
         };
@@ -96,7 +104,7 @@ impl Link {
         }
         self.begun = Some(Instant::now());
         let options = ConnectOptions { attempt: ATTEMPT, ..ConnectOptions::default() };
-        self.opening.push(Opening::begin(&self.url, options).inspect_err(|fault| {
+        self.opening.push(Opening::begin(&self.url, options, &self.latest).inspect_err(|fault| {
             self.fault = Some(fault.clone());
         })?);
         Ok(())

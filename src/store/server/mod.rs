@@ -14,6 +14,7 @@ mod service_file;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod tls;
 mod translate;
 mod wait;
@@ -23,4 +24,5 @@ pub(crate) use connection::{CommitFault, Connection};
 pub use fault::ServerError;
 pub(crate) use fault::{Fault, FaultKind};
 pub(in crate::store) use link::Link;
-pub(crate) use open::ConnectOptions;
+pub(crate) use open::{ConnectOptions, Facts};
+pub(in crate::store) use timeline::{LatestTimeline, Timeline, timeline_number};

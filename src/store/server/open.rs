@@ -1,4 +1,4 @@
-//! Opens a connection: tries the servers of a URL in their order, and takes the first primary.
+//! Opens a connection: tries the servers of a URL in their order, and takes the first primary that is not an old one.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket, config};
 
 use super::cancel::{Address, Route};
 use super::fault::{self, Fault, FaultKind};
 use super::settings::{Complete, Endpoint};
+use super::timeline::{LatestTimeline, Timeline, timeline_number};
 use super::tls::Tls;
 use super::wait::lock;
 use crate::domain::postgres_url::{ChannelBinding, Encryption, Host, is_loopback};
@@ -74,11 +75,17 @@ pub(crate) struct Facts {
     /// Such as 150020 for 15.20.
     pub(crate) version: i64,
     pub(crate) session_user: String,
+    /// None where the server does not say it, as some hosted ones do.
+    pub(crate) timeline: Option<Timeline>,
     pub(crate) encryption: Encryption,
 }
 
 /// Connects to the first primary among the servers.
-pub(in crate::store) async fn open(complete: Complete, options: ConnectOptions) -> Result<Opened, Fault> {
+pub(in crate::store) async fn open(
+    complete: Complete,
+    options: ConnectOptions,
+    latest: Arc<LatestTimeline>,
+) -> Result<Opened, Fault> {
     let needs_tls = complete.endpoints.iter().any(|endpoint| endpoint.encryption == Encryption::Verified);
     let root = complete.settings.root_certificate.as_ref();
     let tls = if needs_tls { Some(Tls::new(root)?) } else { None };
@@ -98,7 +105,7 @@ pub(in crate::store) async fn open(complete: Complete, options: ConnectOptions) 
             }
         };
         for address in addresses {
-            let attempt = Attempt { complete: &complete, endpoint, address, limit };
+            let attempt = Attempt { complete: &complete, endpoint, address, limit, latest: &latest };
             let fault = match tokio::time::timeout(limit, attempt.run(tls.as_ref())).await {
                 Ok(Ok(opened)) => return Ok(opened),
                 Ok(Err(fault)) => fault,
@@ -124,7 +131,8 @@ fn combined(faults: Vec<Fault>) -> Fault {
         FaultKind::Unreachable => 1,
         FaultKind::Unavailable => 2,
         FaultKind::Standby => 3,
-        _ => 4,
+        FaultKind::OldPrimary => 4,
+        _ => 5,
     };
     let mut reasons: Vec<String> = Vec::new();
     for reason in faults.iter().map(Fault::to_string) {
@@ -162,6 +170,7 @@ struct Attempt<'a> {
     endpoint: &'a Endpoint,
     address: Address,
     limit: Duration,
+    latest: &'a LatestTimeline,
 }
 
 impl Attempt<'_> {
@@ -251,22 +260,58 @@ impl Attempt<'_> {
         }
     }
 
-    /// Asks the server about itself, and rejects a standby.
+    /// Asks the server about itself, and rejects a standby and an old primary.
     async fn facts(&self, client: &Client) -> Result<Facts, Fault> {
-        const FACTS: &str =
-            "SELECT pg_is_in_recovery(), current_setting('server_version_num')::int8, session_user::text";
         let fault = |error: tokio_postgres::Error| Fault::of(&error);
-        let row = client.query_typed_one(FACTS, &[]).await.map_err(fault)?;
+        let row = match client.query_typed_one(FACTS, &[]).await {
+            Err(error) if is_without_timeline(&error) => {
+                client.query_typed_one(FACTS_WITHOUT_TIMELINE, &[]).await
+            }
+            answer => answer,
+        }
+        .map_err(fault)?;
         if row.try_get(0).map_err(fault)? {
             return Err(Fault::new(FaultKind::Standby, "it is a standby"));
         }
+        let (cluster, number): (Option<i64>, Option<i64>) =
+            (row.try_get(3).map_err(fault)?, row.try_get(4).map_err(fault)?);
+        let timeline = cluster.zip(number).map(|(cluster, number)| Timeline { cluster, number });
+        timeline.map_or(Ok(()), |timeline| self.latest.admit(timeline))?;
         Ok(Facts {
             server: self.endpoint.to_string(),
             version: row.try_get(1).map_err(fault)?,
             session_user: row.try_get(2).map_err(fault)?,
+            timeline,
             encryption: self.endpoint.encryption,
         })
     }
+}
+
+macro_rules! facts {
+    ($cluster:expr, $timeline:expr) => {
+        concat!(
+            "SELECT pg_is_in_recovery(), current_setting('server_version_num')::int8, session_user::text, ",
+            $cluster,
+            ", ",
+            $timeline
+        )
+    };
+}
+
+const FACTS: &str = facts!("(SELECT system_identifier FROM pg_control_system())", timeline_number!());
+
+const FACTS_WITHOUT_TIMELINE: &str = facts!("NULL::int8", "NULL::int8");
+
+/// Whether the server is one that does not say its timeline: the functions do not exist, or not for this role, or work only
+/// with other settings.
+fn is_without_timeline(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|error| {
+        let state = error.code();
+        *state == SqlState::INSUFFICIENT_PRIVILEGE
+            || *state == SqlState::UNDEFINED_FUNCTION
+            || *state == SqlState::FEATURE_NOT_SUPPORTED
+            || *state == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE
+    })
 }
 
 /// The fault of a server that asks for a password that is not stored.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::types::Type;
@@ -31,7 +32,7 @@ fn environment() -> Environment {
 }
 
 fn open(url: &str) -> Result<Connection, Fault> {
-    Connection::open_in(&url.parse().unwrap(), options(), &environment())
+    Connection::open_in(&url.parse().unwrap(), options(), &Arc::default(), &environment())
 }
 
 fn connect(database: &Database<'_>) -> Connection {
@@ -296,7 +297,7 @@ fn a_server_that_does_not_answer_costs_no_more_than_the_limit() {
     {
         let since = Instant::now();
         let options = ConnectOptions { attempt, connect, ..options() };
-        let fault = Connection::open_in(&url, options, &environment()).unwrap_err();
+        let fault = Connection::open_in(&url, options, &Arc::default(), &environment()).unwrap_err();
         assert!(matches!(fault.kind(), FaultKind::Unreachable | FaultKind::TimedOut), "{fault}");
         assert!(fault.to_string().contains("no answer within 100 ms"), "{fault}");
         assert!(since.elapsed() < Duration::from_secs(5));
@@ -451,7 +452,7 @@ fn passwords_are_in_no_text() {
         ..Environment::default()
     };
     let url: PostgresUrl = database.url().parse().unwrap();
-    let fault = Connection::open_in(&url, options(), &environment).unwrap_err();
+    let fault = Connection::open_in(&url, options(), &Arc::default(), &environment).unwrap_err();
     assert_eq!(fault.kind(), FaultKind::Login, "{fault}");
     assert!(!format!("{fault} {fault:?} {environment:?}").contains("hunter2"));
     let connection = connect(&database);
