@@ -1,5 +1,7 @@
 //! Databases with many keys, made fast.
 
+#[allow(dead_code, reason = "a benchmark uses a part of it")]
+pub mod filled;
 /// The servers of the tests.
 #[path = "../../tests/support/fake_clock.rs"]
 #[allow(dead_code, clippy::expect_used, clippy::print_stderr, reason = "a benchmark uses a part of it")]
@@ -113,26 +115,40 @@ fn fill(path: &Path, mut copies: Vec<Copy>) {
     let mut raw = Connection::open(path).unwrap();
     raw.execute_batch("PRAGMA synchronous=OFF; PRAGMA cache_size=-262144").unwrap();
     let tx = raw.transaction().unwrap();
-    // A million rows are indexed and counted at the end: with each row that takes minutes.
-    let objects: Vec<(String, String, String)> = {
-        let sql = "SELECT type, name, sql FROM sqlite_schema \
-                   WHERE tbl_name = 'keys' AND type IN ('index', 'trigger') AND sql IS NOT NULL";
-        let mut statement = tx.prepare(sql).unwrap();
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
-        rows.collect::<Result<_, _>>().unwrap()
-    };
-    for (kind, name, _) in &objects {
-        tx.execute_batch(&format!("DROP {kind} {name}")).unwrap();
-    }
+    let removed = Removed::from(&tx);
     insert(&tx, &copies);
-    for (_, _, sql) in &objects {
-        tx.execute_batch(sql).unwrap();
-    }
+    removed.restore();
     for table in ["applications", "users"] {
         tx.execute(&format!("UPDATE {table} SET key_count = ?1"), [copies.len() + 1]).unwrap();
     }
     tx.commit().unwrap();
     raw.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+}
+
+/// The indexes and triggers of a file that is being filled: a million rows are indexed and counted at the end, since with
+/// each row that takes minutes.
+struct Removed<'a> {
+    tx: &'a Transaction<'a>,
+    definitions: Vec<String>,
+}
+
+impl<'a> Removed<'a> {
+    fn from(tx: &'a Transaction<'a>) -> Self {
+        let sql = "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL";
+        let mut statement = tx.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        let objects: Vec<(String, String, String)> = rows.collect::<Result<_, _>>().unwrap();
+        for (kind, name, _) in &objects {
+            tx.execute_batch(&format!("DROP {kind} {name}")).unwrap();
+        }
+        Self { tx, definitions: objects.into_iter().map(|(_, _, sql)| sql).collect() }
+    }
+
+    fn restore(self) {
+        for sql in self.definitions {
+            self.tx.execute_batch(&sql).unwrap();
+        }
+    }
 }
 
 fn insert(tx: &Transaction<'_>, copies: &[Copy]) {

@@ -85,6 +85,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
                 bar.set_length(all);
                 bar.set_position(done);
             }
+            Stage::Indexing(done, of) => {
+                progress::restyle(&bar, "Indexing  [{bar:20}] {percent} %");
+                bar.set_length(of);
+                bar.set_position(done);
+            }
             Stage::Verifying(verified, of) => {
                 progress::restyle(&bar, "Verifying [{bar:20}] {percent} %");
                 bar.set_length(of);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::settle::mark_if_ended;
-use super::{DeskError, Picked, Session, as_picked, changes_of_key, existing_key};
+use super::{DeskError, Picked, Session, all_as_picked, changes_of_key, existing_key};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::key::{Key, KeyId, Tombstone};
@@ -13,15 +13,10 @@ use crate::store::{Urgency, WriteTx, keys};
 /// rejected. Returns the tombstones, which name the last accepted request.
 pub fn delete_keys(session: &mut Session<'_>, picked: &[Picked]) -> Result<Vec<Tombstone>, DeskError> {
     session.write(Urgency::Revoking, |tx, now, _| {
-        let doomed: Vec<Key> =
-            picked.iter().map(|picked| as_picked(tx, *picked)).collect::<Result<_, DeskError>>()?;
+        let doomed = all_as_picked(tx, picked)?;
         let mut records = relink(tx, &doomed, now)?;
-        let mut tombstones = Vec::with_capacity(doomed.len());
-        for key in doomed {
-            let (tombstone, record) = delete(tx, key, now)?;
-            tombstones.push(tombstone);
-            records.push(record);
-        }
+        let (tombstones, deleted): (Vec<_>, Vec<_>) = delete_all(tx, doomed, now)?.into_iter().unzip();
+        records.extend(deleted);
         Ok((tombstones, records))
     })
 }
@@ -31,11 +26,12 @@ pub fn delete_keys(session: &mut Session<'_>, picked: &[Picked]) -> Result<Vec<T
 pub(super) fn relink(tx: &WriteTx<'_>, doomed: &[Key], now: Instant) -> Result<Vec<AuditRecord>, DeskError> {
     let by_id: HashMap<KeyId, &Key> = doomed.iter().map(|key| (key.id, key)).collect();
     let mut records = Vec::new();
+    let lasting = |key: &Key| key.replaces.filter(|old| !by_id.contains_key(old));
+    let olds: Vec<KeyId> = doomed.iter().filter_map(lasting).collect();
+    let mut olds = keys::get_all(tx, &olds)?;
     for key in doomed {
-        let Some(old) = key.replaces.filter(|old| !by_id.contains_key(old)) else { continue };
-        let Some(mut old) = keys::get(tx, old)?.filter(|old| old.replaced_by == Some(key.id)) else {
-            continue;
-        };
+        let old = lasting(key).and_then(|old| olds.remove(&old));
+        let Some(mut old) = old.filter(|old| old.replaced_by == Some(key.id)) else { continue };
         if let Some(record) = mark_if_ended(tx, &old, now)? {
             records.push(record);
             old = existing_key(tx, old.id)?;
@@ -60,29 +56,33 @@ pub(super) fn relink(tx: &WriteTx<'_>, doomed: &[Key], now: Instant) -> Result<V
     Ok(records)
 }
 
-/// Deletes one key within a transaction.
-pub(super) fn delete(
+/// Deletes keys within a transaction.
+pub(super) fn delete_all(
     tx: &WriteTx<'_>,
-    key: Key,
+    doomed: Vec<Key>,
     now: Instant,
-) -> Result<(Tombstone, AuditRecord), DeskError> {
-    keys::delete(tx, key.id, now)?;
-    let record = AuditRecord::new(AuditAction::KeyDeleted)
-        .application(key.application)
-        .key(key.id)
-        .change(Change::from("name", key.name.as_str()))
-        .change(Change::from("platform", key.kind.platform().unwrap_or("generic")));
-    let tombstone = Tombstone {
-        id: key.id,
-        name: key.name,
-        application: key.application,
-        prefix: key.prefix,
-        deleted: now,
-        deleted_by: tx.actor(),
-        last_used: key.last_used,
-        last_used_from: key.last_used_from,
-        first_refused: None,
-        first_refused_from: None,
+) -> Result<Vec<(Tombstone, AuditRecord)>, DeskError> {
+    let ids: Vec<KeyId> = doomed.iter().map(|key| key.id).collect();
+    keys::delete_all(tx, &ids, now)?;
+    let remains = |key: Key| {
+        let record = AuditRecord::new(AuditAction::KeyDeleted)
+            .application(key.application)
+            .key(key.id)
+            .change(Change::from("name", key.name.as_str()))
+            .change(Change::from("platform", key.kind.platform().unwrap_or("generic")));
+        let tombstone = Tombstone {
+            id: key.id,
+            name: key.name,
+            application: key.application,
+            prefix: key.prefix,
+            deleted: now,
+            deleted_by: tx.actor(),
+            last_used: key.last_used,
+            last_used_from: key.last_used_from,
+            first_refused: None,
+            first_refused_from: None,
+        };
+        (tombstone, record)
     };
-    Ok((tombstone, record))
+    Ok(doomed.into_iter().map(remains).collect())
 }

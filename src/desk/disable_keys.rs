@@ -2,10 +2,10 @@
 
 use chrono::TimeDelta;
 
-use super::{DeskError, Picked, Session, as_picked, changes_of_key, existing_key, refuse_canary};
+use super::{DeskError, Picked, Session, all_as_picked, changes_of_key, refuse_canary};
 use crate::domain::Instant;
 use crate::domain::audit::AuditAction;
-use crate::domain::key::{Key, Outage};
+use crate::domain::key::{Key, KeyId, Outage};
 use crate::store::{Urgency, keys};
 
 /// Whether keys that are neither expired nor deleted are accepted.
@@ -31,27 +31,37 @@ pub fn set_access(
 ) -> Result<Vec<Key>, DeskError> {
     let urgency = if access == KeyAccess::Enabled { Urgency::Normal } else { Urgency::Revoking };
     session.write(urgency, |tx, now, _| {
-        let mut changed = Vec::with_capacity(picked.len());
-        let mut records = Vec::new();
-        for picked in picked {
-            let key = as_picked(tx, *picked)?;
-            refuse_canary(&key)?;
-            let outage = outage(&key, access, now)?;
-            let before = key.outage();
-            if outage == before {
-                changed.push(key);
-                continue;
+        let action =
+            if access == KeyAccess::Enabled { AuditAction::KeyEnabled } else { AuditAction::KeyDisabled };
+        let before = all_as_picked(tx, picked)?;
+        let mut pending = Vec::new();
+        for key in &before {
+            refuse_canary(key)?;
+            let outage = outage(key, access, now)?;
+            if outage != key.outage() {
+                pending.push((key, outage));
             }
-            keys::set_disabled(tx, key.id, outage)?;
+        }
+        let outages: Vec<(KeyId, Option<Outage>)> =
+            pending.iter().map(|(key, outage)| (key.id, *outage)).collect();
+        keys::set_disabled(tx, &outages)?;
+        for (key, outage) in &pending {
             let begins = |outage: Option<Outage>| outage.map(|outage| outage.since);
-            let is_other = before.is_some() && begins(before) != begins(outage);
+            let is_other = key.outage().is_some() && begins(key.outage()) != begins(*outage);
             if let Some(rule) = key.until_unused.as_ref().filter(|_| is_other && key.ended(now).is_none()) {
                 // While it was disabled it could not be used: that time does not count as unused.
                 keys::set_unused_since(tx, key.id, now.max(rule.since))?;
             }
-            let action = if outage.is_some() { AuditAction::KeyDisabled } else { AuditAction::KeyEnabled };
-            let after = existing_key(tx, key.id)?;
-            records.push(changes_of_key::record(action, &key, &after));
+        }
+        let ids: Vec<KeyId> = outages.iter().map(|(id, _)| *id).collect();
+        let mut after = keys::get_all(tx, &ids)?;
+        let (mut changed, mut records) = (Vec::with_capacity(before.len()), Vec::with_capacity(ids.len()));
+        for key in &before {
+            let Some(after) = after.remove(&key.id) else {
+                changed.push(key.clone());
+                continue;
+            };
+            records.push(changes_of_key::record(action, key, &after));
             changed.push(after);
         }
         Ok((changed, records))

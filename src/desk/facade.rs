@@ -15,7 +15,7 @@ use crate::domain::clock;
 use crate::domain::token::Entropy;
 use crate::domain::user::{Account, Caller};
 use crate::host::identity;
-use crate::store::{Reader, Store, StoreError, applications, audit, open, roles};
+use crate::store::{Reader, Store, StoreError, applications, audit, open, roles, state};
 
 /// How long marking what has ended waits for another session.
 const SETTLING: Duration = Duration::from_millis(100);
@@ -199,6 +199,8 @@ impl Desk {
     ) -> Result<SessionInfo, StoreError> {
         let who = self.who()?;
         self.store.read(|r| {
+            // A session that was open when the database was moved would show what is no longer true.
+            state::confirm_not_moved(r)?;
             let applications = applications::all(r, MOST_APPLICATIONS)?;
             Ok(SessionInfo {
                 who,

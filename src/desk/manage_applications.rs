@@ -1,6 +1,6 @@
 //! Create, rename and delete Applications.
 
-use super::delete_keys::delete;
+use super::delete_keys::delete_all;
 use super::{Changed, DeskError, Session, Subject, Taken};
 use crate::domain::Instant;
 use crate::domain::application::{Application, ApplicationId};
@@ -62,6 +62,9 @@ pub fn rename_application(
     })
 }
 
+/// The number of keys of an Application that are in memory at once while it is deleted.
+const PORTION: usize = 5_000;
+
 /// Deletes an Application and its keys, in one transaction. `keys` is the number of keys that the caller has confirmed:
 /// with another number nothing is deleted. Returns the number of deleted keys.
 pub fn delete_application(
@@ -76,10 +79,10 @@ pub fn delete_application(
             return Err(DeskError::Changed(Changed::KeysOf(application.name)));
         }
         let mut records = Vec::new();
-        for key in keys::ids_of(tx, id)? {
-            if let Some(key) = keys::get(tx, key)? {
-                records.push(delete(tx, key, now)?.1);
-            }
+        for some in keys::ids_of(tx, id)?.chunks(PORTION) {
+            let mut found = keys::get_all(tx, some)?;
+            let doomed = some.iter().filter_map(|key| found.remove(key)).collect();
+            records.extend(delete_all(tx, doomed, now)?.into_iter().map(|(_, record)| record));
         }
         applications::delete(tx, id)?;
         records.push(

@@ -129,7 +129,22 @@ fn refuse_canary(key: &Key) -> Result<(), DeskError> {
 
 /// Returns a key in the version that was picked.
 fn as_picked(r: &Reader<'_>, picked: Picked) -> Result<Key, DeskError> {
-    let key = existing_key(r, picked.id)?;
+    in_version(existing_key(r, picked.id)?, picked)
+}
+
+/// Returns keys in the versions that were picked, in their order.
+fn all_as_picked(r: &Reader<'_>, picked: &[Picked]) -> Result<Vec<Key>, DeskError> {
+    let ids: Vec<KeyId> = picked.iter().map(|picked| picked.id).collect();
+    let mut found = keys::get_all(r, &ids)?;
+    let key = |picked: &Picked| match found.remove(&picked.id) {
+        Some(key) => in_version(key, *picked),
+        // Picked twice: its first change would give it another version.
+        None => Err(DeskError::Changed(Changed::Key { prefix: existing_key(r, picked.id)?.prefix })),
+    };
+    picked.iter().map(key).collect()
+}
+
+fn in_version(key: Key, picked: Picked) -> Result<Key, DeskError> {
     if key.version == picked.version {
         Ok(key)
     } else {

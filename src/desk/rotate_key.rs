@@ -15,7 +15,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::create_key::add;
-use super::delete_keys::{delete, relink};
+use super::delete_keys::{delete_all, relink};
 use super::{CreatedKey, DeskError, Picked, Session, as_picked, changes_of_key, existing_key, refuse_canary};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
@@ -187,7 +187,7 @@ pub fn withdraw_successor(session: &mut Session<'_>, successor: KeyId) -> Result
     session.write(Urgency::Revoking, |tx, now, _| {
         let key = existing_key(tx, successor)?;
         let mut records = relink(tx, std::slice::from_ref(&key), now)?;
-        records.push(delete(tx, key, now)?.1);
+        records.extend(delete_all(tx, vec![key], now)?.into_iter().map(|(_, record)| record));
         Ok(((), records))
     })
 }
@@ -218,11 +218,9 @@ fn succeed(
     entropy: &mut dyn Entropy,
     records: &mut Vec<AuditRecord>,
 ) -> Result<CreatedKey, DeskError> {
-    for key in keys::successors(tx, old.id)? {
-        if key.delivered.is_none() {
-            records.push(delete(tx, key, now)?.1);
-        }
-    }
+    let mut undelivered = keys::successors(tx, old.id)?;
+    undelivered.retain(|key| key.delivered.is_none());
+    records.extend(delete_all(tx, undelivered, now)?.into_iter().map(|(_, record)| record));
     let new = NewKey {
         application: old.application,
         name: old.name.clone(),

@@ -361,10 +361,7 @@ impl Store {
             let actor = actor(&reader)?;
             let tx = WriteTx { reader, actor, expected: RefCell::default() };
             let (result, records) = f(&tx)?;
-            let mut last = None;
-            for record in records {
-                last = Some(audit::append(&tx, caller, now, &record)?);
-            }
+            let last = audit::append(&tx, caller, now, &records)?;
             tx.confirm()?;
             Ok((result, last))
         };

@@ -188,7 +188,18 @@ impl<'a> Reader<'a> {
         sql: &str,
         values: &[Value],
     ) -> Result<(), StoreError> {
-        if self.execute(what, sql, values)? == 1 { Ok(()) } else { Err(StoreError::NotMade { what }) }
+        self.change_exactly(1, what, sql, values)
+    }
+
+    /// Runs a statement that must change this number of rows, for the writers of this module.
+    pub(super) fn change_exactly(
+        &self,
+        number: usize,
+        what: &'static str,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<(), StoreError> {
+        if self.execute(what, sql, values)? == number { Ok(()) } else { Err(StoreError::NotMade { what }) }
     }
 
     /// Runs a statement that changes rows, for the writers of this module. Returns how many.

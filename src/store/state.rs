@@ -40,7 +40,7 @@ pub(super) fn confirm_active(r: &Reader<'_>) -> Result<(), StoreError> {
 }
 
 /// Rejects a database that was moved away.
-pub(super) fn confirm_not_moved(r: &Reader<'_>) -> Result<(), StoreError> {
+pub(crate) fn confirm_not_moved(r: &Reader<'_>) -> Result<(), StoreError> {
     match read(r)? {
         DatabaseState::Active | DatabaseState::Arriving => Ok(()),
         DatabaseState::Moved { to } => Err(StoreError::MovedTo { database: location(r), to }),

@@ -8,9 +8,24 @@ pub(crate) enum Value {
     Blob(Option<Vec<u8>>),
     /// A column of many rows, for `unnest`.
     #[cfg(feature = "postgres")]
-    Texts(Vec<String>),
+    Texts(Vec<Option<String>>),
     #[cfg(feature = "postgres")]
-    Integers(Vec<i64>),
+    Integers(Vec<Option<i64>>),
+    #[cfg(feature = "postgres")]
+    Blobs(Vec<Option<Vec<u8>>>),
+}
+
+#[cfg(feature = "postgres")]
+impl Value {
+    /// A column of texts that are all there.
+    pub(super) fn texts<T: Into<String>>(texts: impl Iterator<Item = T>) -> Self {
+        Self::Texts(texts.map(|text| Some(text.into())).collect())
+    }
+
+    /// A column of numbers that are all there.
+    pub(super) fn integers(numbers: impl Iterator<Item = i64>) -> Self {
+        Self::Integers(numbers.map(Some).collect())
+    }
 }
 
 /// The values of a statement, as a slice.

@@ -126,6 +126,7 @@ impl Recorder {
             book,
             swept: None,
             failing: false,
+            is_moved: false,
             written: None,
             pause: WRITE_EVERY,
             expected: 0,
@@ -189,6 +190,8 @@ struct Thread {
     swept: Option<i64>,
     /// Whether the last write failed. Logged once for each failure, not for each attempt.
     failing: bool,
+    /// The database was moved: nothing is recorded any longer.
+    is_moved: bool,
     /// When the last write began.
     written: Option<Stopwatch>,
     /// The time from one write to the next.
@@ -374,6 +377,11 @@ impl Thread {
     fn log(&mut self, written: &Result<(), StoreError>) {
         match written {
             Ok(()) if self.failing => tracing::info!("use is recorded again"),
+            Err(StoreError::MovedTo { .. }) if self.is_moved => {}
+            Err(error @ StoreError::MovedTo { .. }) => {
+                self.is_moved = true;
+                tracing::error!(%error, "use is no longer recorded");
+            }
             Err(error) if !self.failing => {
                 tracing::warn!(%error, "use cannot be recorded; verification continues");
             }

@@ -11,6 +11,7 @@ mod doctor;
 mod failover;
 mod installation;
 mod moving;
+mod moving_in_use;
 mod networks;
 mod objects;
 mod old_primaries;

@@ -109,8 +109,12 @@ fn a_database_moves_to_a_server_and_back_with_the_same_head() {
     ]);
     assert_eq!(said.code, 0, "{said:?}");
     secrets.push(said.json()["secret"].as_str().unwrap().to_owned());
+    // From server to server.
+    let other = server().database();
+    let third = other.socket_url();
+    moves(&home, &url, &third, &secrets, &deleted);
     let back = home.path("back.db").display().to_string();
-    moves(&home, &url, &back, &secrets, &deleted);
+    moves(&home, &third, &back, &secrets, &deleted);
     told(&home, &back, &["apps", "create", "In a file"]);
 }
 

@@ -3,9 +3,10 @@
 --
 -- Beyond those tables: `meta` (what a file has in its header), `head` (the lock of all changes), `rotation_claims` and
 -- `recorders.seen` (what a file has as locks of the operating system). None of them needs a session: all of this works
--- through a pool that gives each transaction another connection. For the same reason there is one advisory lock only, and
+-- through a pool that gives each transaction another connection. For the same reason there are two advisory locks only, and
 -- for a transaction: pg_advisory_xact_lock(1801743153), the number of `meta.application_id`, held while the schema is
--- created or migrated. All other numbers are unused.
+-- created or migrated; and the next number, which transactions that write use share, and a move holds alone. All other
+-- numbers are unused.
 --
 -- Rules that a trigger holds are reported with a code of their own: KD001 what never changes, KD002 an audit entry that
 -- does not follow the last one, KD003 a change of a database that was moved. Functions of triggers act with the rights of
@@ -433,6 +434,33 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER audit_continues AFTER INSERT ON audit REFERENCING NEW TABLE AS added EXECUTE FUNCTION audit_continues();
+
+-- A move waits for use that is being written, and the next use for the move: what was written is in the copy, and nothing
+-- is written into a database that was moved. The lock is a fair one: recorders that never rest do not keep a move waiting.
+CREATE FUNCTION use_waits() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(1801743154);
+    -- Read after the lock.
+    IF EXISTS (SELECT 1 FROM public.database WHERE status = 'moved') THEN
+        RAISE EXCEPTION 'the database was moved' USING ERRCODE = 'KD003';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER a_use_waits BEFORE INSERT OR UPDATE OR DELETE ON key_use EXECUTE FUNCTION use_waits();
+CREATE TRIGGER a_use_waits BEFORE INSERT OR UPDATE OR DELETE ON key_uses EXECUTE FUNCTION use_waits();
+CREATE TRIGGER a_use_waits BEFORE INSERT OR UPDATE OR DELETE ON key_sources EXECUTE FUNCTION use_waits();
+CREATE TRIGGER a_use_waits BEFORE INSERT OR UPDATE OR DELETE ON refusals EXECUTE FUNCTION use_waits();
+CREATE TRIGGER a_use_waits BEFORE INSERT OR UPDATE OR DELETE ON use_backlog EXECUTE FUNCTION use_waits();
+CREATE TRIGGER a_use_waits BEFORE INSERT OR UPDATE OR DELETE ON recorders EXECUTE FUNCTION use_waits();
+CREATE TRIGGER a_use_waits BEFORE INSERT OR UPDATE OR DELETE ON recording_gaps EXECUTE FUNCTION use_waits();
+CREATE TRIGGER a_use_waits BEFORE UPDATE ON tombstones EXECUTE FUNCTION use_waits();
+
+CREATE FUNCTION move_waits() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(1801743154);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER b_move_waits BEFORE UPDATE OF status ON database EXECUTE FUNCTION move_waits();
 
 CREATE FUNCTION recorder_is_seen() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

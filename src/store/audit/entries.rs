@@ -6,7 +6,10 @@ use crate::domain::audit::{AuditAction, AuditEntry, AuditRecord, ChainHash};
 use crate::domain::commitment::Commitment;
 use crate::domain::key::KeyId;
 use crate::domain::user::{Caller, UserId};
+use crate::store::reader::Engine;
 use crate::store::row::{Row, RowResult};
+#[cfg(feature = "postgres")]
+use crate::store::value::Value;
 use crate::store::value::values;
 use crate::store::{Reader, StoreError, WriteTx, convert};
 
@@ -88,32 +91,54 @@ pub fn application_name(
     Ok(changes.into_iter().find(|change| change.field == "name").and_then(|change| change.after))
 }
 
-/// Adds an entry to the end of the chain. Returns its number and its hash.
+/// Adds entries to the end of the chain. Returns the number and the hash of the last one.
 pub(in crate::store) fn append(
     tx: &WriteTx<'_>,
     caller: &Caller,
     now: Instant,
-    record: &AuditRecord,
-) -> Result<(u64, ChainHash), StoreError> {
-    let (last, previous) = head(tx)?;
-    let changes = serde_json::to_string(&record.changes)
-        .map_err(|error| StoreError::Sqlite { what: "writing the audit log", reason: error.to_string() })?;
-    let entry = AuditEntry {
-        number: last + 1,
-        at: now,
-        actor: tx.actor(),
-        actor_uid: caller.uid,
-        action: record.action.as_str().to_owned(),
-        application: record.application,
-        key: record.key,
-        user: record.user,
-        changes,
-        commitment: record.commitment,
-    };
-    let hash = entry.hash(&previous);
-    let what = "writing the audit log";
+    records: &[AuditRecord],
+) -> Result<Option<(u64, ChainHash)>, StoreError> {
+    if records.is_empty() {
+        return Ok(None);
+    }
+    let mut last = head(tx)?;
+    for records in records.chunks(PORTION) {
+        let mut entries = Vec::with_capacity(records.len());
+        for record in records {
+            let changes = serde_json::to_string(&record.changes)
+                .map_err(|error| StoreError::Sqlite { what: WRITING, reason: error.to_string() })?;
+            let entry = AuditEntry {
+                number: last.0 + 1,
+                at: now,
+                actor: tx.actor(),
+                actor_uid: caller.uid,
+                action: record.action.as_str().to_owned(),
+                application: record.application,
+                key: record.key,
+                user: record.user,
+                changes,
+                commitment: record.commitment,
+            };
+            last = (entry.number, entry.hash(&last.1));
+            entries.push((entry, last.1));
+        }
+        match (tx.engine(), entries.as_slice()) {
+            #[cfg(feature = "postgres")]
+            (Engine::Postgres { .. }, [_, _, ..]) => insert_all(tx, entries)?,
+            _ => entries.into_iter().try_for_each(|(entry, hash)| insert(tx, entry, hash))?,
+        }
+    }
+    Ok(Some(last))
+}
+
+const WRITING: &str = "writing the audit log";
+
+/// Maximum number of entries in a statement.
+const PORTION: usize = 5_000;
+
+fn insert(tx: &WriteTx<'_>, entry: AuditEntry, hash: ChainHash) -> Result<(), StoreError> {
     tx.change_one(
-        what,
+        WRITING,
         "INSERT INTO audit (number, at, actor, actor_uid, action, application_id, key_id, user_id, changes, commitment, \
          hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         values![
@@ -131,9 +156,53 @@ pub(in crate::store) fn append(
         ],
     )?;
     tx.expect(
-        what,
+        WRITING,
         "SELECT EXISTS (SELECT 1 FROM audit WHERE number = ? AND hash = ?)",
         [i64::try_from(entry.number).unwrap_or(i64::MAX).into(), hash.0.to_vec().into()],
     );
-    Ok((entry.number, hash))
+    Ok(())
+}
+
+/// Adds entries of one transaction in one statement.
+#[cfg(feature = "postgres")]
+fn insert_all(tx: &WriteTx<'_>, entries: Vec<(AuditEntry, ChainHash)>) -> Result<(), StoreError> {
+    let Some((first, _)) = entries.first() else { return Ok(()) };
+    let (at, actor, actor_uid) = (first.at.timestamp(), first.actor.0, first.actor_uid);
+    let count = entries.len();
+    let number = |(entry, _): &(AuditEntry, ChainHash)| i64::try_from(entry.number).unwrap_or(i64::MAX);
+    let numbers = Value::integers(entries.iter().map(number));
+    let hashes = Value::Blobs(entries.iter().map(|(_, hash)| Some(hash.0.to_vec())).collect());
+    let applications = entries.iter().map(|(entry, _)| entry.application.map(|application| application.0));
+    let keys = entries.iter().map(|(entry, _)| entry.key.map(|key| key.to_string()));
+    let users = entries.iter().map(|(entry, _)| entry.user.map(|user| user.0));
+    let commitments = entries.iter().map(|(entry, _)| entry.commitment.map(|found| found.0.to_vec()));
+    let values = [
+        at.into(),
+        actor.into(),
+        actor_uid.into(),
+        numbers.clone(),
+        Value::Integers(applications.collect()),
+        Value::Texts(keys.collect()),
+        Value::Integers(users.collect()),
+        Value::Blobs(commitments.collect()),
+        hashes.clone(),
+        Value::texts(entries.iter().map(|(entry, _)| entry.action.as_str())),
+        Value::texts(entries.into_iter().map(|(entry, _)| entry.changes)),
+    ];
+    tx.change_exactly(
+        count,
+        WRITING,
+        "INSERT INTO audit (number, at, actor, actor_uid, action, application_id, key_id, user_id, changes, commitment, hash) \
+         SELECT n.number, ?1, ?2, ?3, n.action, n.application_id, n.key_id, n.user_id, n.changes, n.commitment, n.hash \
+         FROM unnest(?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+         AS n (number, application_id, key_id, user_id, commitment, hash, action, changes) ORDER BY n.number",
+        &values,
+    )?;
+    tx.expect(
+        WRITING,
+        "SELECT count(*) = ?3 FROM unnest(?1, ?2) AS n (number, hash) \
+         JOIN audit a ON a.number = n.number AND a.hash = n.hash",
+        [numbers, hashes, count.into()],
+    );
+    Ok(())
 }

@@ -252,26 +252,6 @@ pub(crate) fn set_successor(tx: &WriteTx<'_>, id: KeyId, by: Option<KeyId>) -> R
     Ok(())
 }
 
-/// Disables a key, or enables it.
-pub fn set_disabled(tx: &WriteTx<'_>, id: KeyId, outage: Option<Outage>) -> Result<(), StoreError> {
-    let what = if outage.is_some() { "disabling a key" } else { "enabling a key" };
-    let since = outage.map(|outage| outage.since.timestamp());
-    let until = outage.and_then(|outage| outage.until).map(|at| at.timestamp());
-    tx.change_one(
-        what,
-        "UPDATE keys SET disabled = ?2, disabled_until = ?3, \
-         is_disabled = CASE WHEN ?2 IS NOT NULL AND ?3 IS NULL THEN 1 ELSE 0 END, \
-         version = version + 1 WHERE key_id = ?1",
-        values![id.as_str(), since, until],
-    )?;
-    tx.expect(
-        what,
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND disabled IS NOT DISTINCT FROM ? AND disabled_until IS NOT DISTINCT FROM ?)",
-        [id.to_string().into(), since.into(), until.into()],
-    );
-    Ok(())
-}
-
 /// Records up to which instant the uses of a canary key were acknowledged.
 pub(crate) fn set_acknowledged(tx: &WriteTx<'_>, id: KeyId, at: Instant) -> Result<(), StoreError> {
     let (what, at) = ("acknowledging the use of a canary key", at.timestamp());
@@ -284,27 +264,6 @@ pub(crate) fn set_acknowledged(tx: &WriteTx<'_>, id: KeyId, at: Instant) -> Resu
         what,
         "SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ? AND acknowledged = ?)",
         [id.to_string().into(), at.into()],
-    );
-    Ok(())
-}
-
-/// Deletes a key and leaves its tombstone.
-pub fn delete(tx: &WriteTx<'_>, id: KeyId, now: Instant) -> Result<(), StoreError> {
-    let what = "deleting a key";
-    tx.change_one(
-        what,
-        "INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, throwaway, deleted, \
-         deleted_by, last_used, last_used_from) \
-         SELECT k.key_id, hash, k.application_id, name, prefix, type, platform, throwaway, ?2, ?3, s.last, s.last_from \
-         FROM keys k LEFT JOIN key_use s ON s.key_id = k.key_id WHERE k.key_id = ?1",
-        values![id.as_str(), now.timestamp(), tx.actor().0],
-    )?;
-    tx.change_one(what, "DELETE FROM keys WHERE key_id = ?1", values![id.as_str()])?;
-    tx.expect(
-        what,
-        "SELECT NOT EXISTS (SELECT 1 FROM keys WHERE key_id = ?1) \
-         AND EXISTS (SELECT 1 FROM tombstones WHERE key_id = ?1 AND deleted = ?2)",
-        [id.to_string().into(), now.timestamp().into()],
     );
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Keys and tombstones.
 
+mod bulk;
 mod change;
 mod filter;
 mod list;
@@ -8,6 +9,7 @@ mod read;
 mod restricted;
 mod walk;
 
+pub use bulk::{delete_all, get_all, set_disabled};
 pub use change::*;
 pub use list::{KeyQuery, count, each, ids, page, plan};
 pub use order::KeySort;

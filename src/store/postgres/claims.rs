@@ -45,7 +45,7 @@ pub(in crate::store) fn claim(
          WHERE c.delivering IS NULL AND c.until < {NOW} RETURNING c.holder",
         VALID.as_secs()
     );
-    let keys = || Value::Texts(ids.iter().map(KeyId::to_string).collect());
+    let keys = || Value::texts(ids.iter().map(KeyId::as_str));
     let mut waited = Duration::ZERO;
     loop {
         let rows = database.query(CLAIMING, &sql, &[keys()])?;

@@ -147,40 +147,8 @@ impl Database {
         &mut self,
         change: impl FnOnce(Reader<'_>) -> Result<(T, Option<(u64, ChainHash)>), E>,
     ) -> Result<T, E> {
-        self.transact_at("READ COMMITTED", change)
-    }
-
-    /// The same, where all that is read is from one state of the database. Other changes wait for it, recorded use does not.
-    pub(in crate::store) fn hold<T, E: From<StoreError>>(
-        &mut self,
-        change: impl FnOnce(Reader<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.transact_at("REPEATABLE READ", |reader| Ok((change(reader)?, None)))
-    }
-
-    /// Another identity was given to this database over this connection.
-    pub(in crate::store) fn adopt_identity(&mut self) -> Result<(), StoreError> {
-        let found = identity(&*self.connection()?, &self.url)?;
-        self.identity = found;
-        Ok(())
-    }
-
-    /// Removes dead rows and counts what there is, so that lists use the right indexes from the start.
-    pub(in crate::store) fn vacuum(&self) -> Result<(), StoreError> {
         let connection = self.connection()?;
-        connection.set_patience(VACUUMING);
-        let done = connection.batch("VACUUM (ANALYZE)");
-        connection.set_patience(ConnectOptions::default().patience);
-        done.map_err(|fault| fault.during("analyzing its tables", &self.url))
-    }
-
-    fn transact_at<T, E: From<StoreError>>(
-        &mut self,
-        isolation: &str,
-        change: impl FnOnce(Reader<'_>) -> Result<(T, Option<(u64, ChainHash)>), E>,
-    ) -> Result<T, E> {
-        let connection = self.connection()?;
-        self.begin(&connection, isolation)?;
+        self.begin(&connection)?;
         let changed = self.lock_head(&connection).map_err(E::from).and_then(|()| {
             let reader = Reader::postgres(&connection, &self.url);
             change(reader)
@@ -202,10 +170,44 @@ impl Database {
         }
     }
 
-    fn begin(&self, connection: &Connection, isolation: &str) -> Result<(), StoreError> {
+    /// The same, where all that is read is from one state of the database: changes wait for it, and the recording of use does
+    /// too.
+    pub(in crate::store) fn hold<T, E: From<StoreError>>(
+        &mut self,
+        change: impl FnOnce(Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.transact(|reader| {
+            let lock = "SELECT pg_advisory_xact_lock(?1)";
+            reader.first(
+                "waiting for use that is being recorded",
+                lock,
+                values![migrate::USE_LOCK],
+                |_| Ok(()),
+            )?;
+            Ok((change(reader)?, None))
+        })
+    }
+
+    /// Another identity was given to this database over this connection.
+    pub(in crate::store) fn adopt_identity(&mut self) -> Result<(), StoreError> {
+        let found = identity(&*self.connection()?, &self.url)?;
+        self.identity = found;
+        Ok(())
+    }
+
+    /// Removes dead rows and counts what there is, so that lists use the right indexes from the start.
+    pub(in crate::store) fn vacuum(&self) -> Result<(), StoreError> {
+        let connection = self.connection()?;
+        connection.set_patience(VACUUMING);
+        let done = connection.batch("VACUUM (ANALYZE)");
+        connection.set_patience(ConnectOptions::default().patience);
+        done.map_err(|fault| fault.during("analyzing its tables", &self.url))
+    }
+
+    fn begin(&self, connection: &Connection) -> Result<(), StoreError> {
         let milliseconds = self.patience.get().as_millis().clamp(1, 3_600_000);
         let sql = format!(
-            "BEGIN ISOLATION LEVEL {isolation}; SET LOCAL lock_timeout = {milliseconds}; \
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {milliseconds}; \
              SET LOCAL client_min_messages = warning; {COMMIT_TO_DISK}"
         );
         connection.begin(&sql).map_err(|fault| fault.during("beginning a change", &self.url))

@@ -10,6 +10,9 @@ use crate::store::value::values;
 /// "kdk1", as in the header of a file.
 const APPLICATION_ID: i64 = 0x6b64_6b31;
 
+/// The number of the lock that the recording of use shares, and a move takes alone.
+pub(super) const USE_LOCK: i64 = APPLICATION_ID + 1;
+
 /// The steps: one for each format.
 const STEPS: [&str; 1] = [include_str!("../../../assets/migrations/postgres/0001_base.sql")];
 

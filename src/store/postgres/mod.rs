@@ -8,6 +8,8 @@ pub(super) mod claims;
 pub(super) mod database;
 #[cfg(feature = "app")]
 pub mod inspect;
+#[cfg(feature = "app")]
+pub(super) mod load;
 pub(super) mod lookup;
 pub(super) mod migrate;
 pub(super) mod recording;

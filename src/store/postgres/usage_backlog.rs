@@ -21,10 +21,9 @@ pub(super) fn append<'a>(
 ) -> Result<(), Fault> {
     let counted: Vec<Counted<'_>> = counted.collect();
     for counted in counted.chunks(APPENDED_AT_ONCE) {
-        let texts = |text: fn(&Counted<'_>) -> String| Value::Texts(counted.iter().map(text).collect());
-        let numbers = |number: fn(&Count) -> i64| {
-            Value::Integers(counted.iter().map(|counted| number(&counted.count)).collect())
-        };
+        let texts = |text: fn(&Counted<'_>) -> String| Value::texts(counted.iter().map(text));
+        let numbers =
+            |number: fn(&Count) -> i64| Value::integers(counted.iter().map(|counted| number(&counted.count)));
         connection.execute(
             "INSERT INTO use_backlog (key_id, reason, source, count, first, last) \
              SELECT n.key_id, n.reason, n.source, n.count, n.first, n.last \
@@ -77,7 +76,7 @@ pub(super) fn take(connection: &Connection, rows: &[Spilled]) -> Result<(), Faul
     let taken = connection.query(
         "DELETE FROM use_backlog WHERE number IN \
          (SELECT b.number FROM use_backlog b WHERE b.number = ANY (?1) FOR UPDATE SKIP LOCKED) RETURNING number",
-        &[Value::Integers(numbers)],
+        &[Value::integers(numbers.into_iter())],
     )?;
     let taken = taken.iter().map(|row| row.try_get(0).map_err(|error| Fault::of(&error)));
     let mut taken: Vec<i64> = taken.collect::<Result<_, _>>()?;

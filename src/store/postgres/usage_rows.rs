@@ -65,7 +65,7 @@ fn add_used(connection: &Connection, rows: &Rows<'_>) -> Result<(), Fault> {
          ON CONFLICT (key_id, day) DO UPDATE SET count = u.count + excluded.count",
         &[
             texts(rows.uses.keys().map(|(key, _)| key.as_str())),
-            Value::Integers(rows.uses.keys().map(|(_, day)| *day).collect()),
+            Value::integers(rows.uses.keys().map(|(_, day)| *day)),
             numbers(rows.uses.values().copied()),
         ],
     )?;
@@ -117,7 +117,7 @@ fn add_rejected(connection: &Connection, rows: &Rows<'_>) -> Result<(), Fault> {
         &[
             texts(rejected.keys().map(|(key, ..)| key.as_ref().map(KeyId::as_str).unwrap_or_default())),
             texts(rejected.keys().map(|(_, reason, _)| *reason)),
-            Value::Integers(rejected.keys().map(|(.., day)| *day).collect()),
+            Value::integers(rejected.keys().map(|(.., day)| *day)),
             numbers(rejected.values().map(|count| count.count)),
             instants(rejected.values().map(|count| count.last.0)),
             texts(rejected.values().map(last_from)),
@@ -197,16 +197,16 @@ fn add_sources(connection: &Connection, rows: &Rows<'_>) -> Result<(), Fault> {
 }
 
 fn texts<T: Into<String>>(texts: impl Iterator<Item = T>) -> Value {
-    Value::Texts(texts.map(Into::into).collect())
+    Value::texts(texts)
 }
 
 /// Beyond what a database can store: no number in it is larger.
 fn numbers(numbers: impl Iterator<Item = u64>) -> Value {
-    Value::Integers(numbers.map(|number| i64::try_from(number).unwrap_or(i64::MAX)).collect())
+    Value::integers(numbers.map(|number| i64::try_from(number).unwrap_or(i64::MAX)))
 }
 
 fn instants(instants: impl Iterator<Item = crate::domain::Instant>) -> Value {
-    Value::Integers(instants.map(|instant| instant.timestamp()).collect())
+    Value::integers(instants.map(|instant| instant.timestamp()))
 }
 
 fn last_from(count: &Count) -> String {

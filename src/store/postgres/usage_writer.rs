@@ -9,12 +9,13 @@ use super::{migrate, usage_backlog, usage_rows};
 use crate::domain::Instant;
 use crate::domain::postgres_url::PostgresUrl;
 use crate::domain::until_unused::Gap;
-use crate::store::StoreError;
 use crate::store::continuity::Continuity;
+use crate::store::reader::Reader;
 use crate::store::server::{ConnectOptions, Connection, Fault, FaultKind, LatestTimeline};
 use crate::store::usage::day_of;
 use crate::store::usage_counts::{Counted, DAYS_KEPT, Spilled};
 use crate::store::value::{Value, values};
+use crate::store::{StoreError, state};
 
 /// For errors.
 const RECORDING: &str = "recording use";
@@ -41,7 +42,12 @@ pub(in crate::store) struct UsageWriter {
     identity: [u8; 16],
     patience: Duration,
     durability: Durability,
+    /// The database was moved when it was last written to.
+    is_moved: bool,
 }
+
+/// The SQLSTATE of a write into a database that was moved.
+const MOVED: &str = "KD003";
 
 /// What a crash of the server may take back.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +72,15 @@ impl UsageWriter {
         migrate::check(&connection, url)?;
         let identity = identity(&connection, url)?;
         let patience = patience.min(LOCKED);
-        Ok(Self { url: url.clone(), latest, connection, identity, patience, durability: Durability::Loose })
+        Ok(Self {
+            url: url.clone(),
+            latest,
+            connection,
+            identity,
+            patience,
+            durability: Durability::Loose,
+            is_moved: false,
+        })
     }
 
     pub(in crate::store) fn write_batch(&mut self, counted: &[Counted<'_>]) -> Result<(), StoreError> {
@@ -204,8 +218,14 @@ impl UsageWriter {
 
     /// Runs a transaction. What it writes must not concern verification. Where the connection is lost while it commits, it
     /// may be done: then what it added is counted twice rather than not at all.
+    ///
+    /// # Errors
+    /// Nothing is written into a database that was moved.
     fn transact<T>(&mut self, f: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
         self.reconnect()?;
+        if self.is_moved {
+            self.confirm_not_moved()?;
+        }
         let connection = &self.connection;
         let durability = match self.durability {
             Durability::Loose => "off",
@@ -219,9 +239,26 @@ impl UsageWriter {
         );
         let fault = |fault: Fault| fault.during(RECORDING, &self.url);
         connection.begin(&begin).map_err(fault)?;
-        let result = f(connection).map_err(fault).inspect_err(|_| drop(connection.roll_back()))?;
+        let result = match f(connection) {
+            Ok(result) => result,
+            Err(failed) => {
+                let _ = connection.roll_back();
+                if failed.state().is_some_and(|state| state.code() == MOVED) {
+                    self.is_moved = true;
+                    self.confirm_not_moved()?;
+                }
+                return Err(failed.during(RECORDING, &self.url));
+            }
+        };
         connection.commit().map_err(|error| fault(error.into_fault()))?;
         Ok(result)
+    }
+
+    /// Asks without a write, of which the server would log each that fails.
+    fn confirm_not_moved(&mut self) -> Result<(), StoreError> {
+        state::confirm_not_moved(&Reader::postgres(&self.connection, &self.url))?;
+        self.is_moved = false;
+        Ok(())
     }
 
     /// Connects again where the connection was lost or leads to an old primary.

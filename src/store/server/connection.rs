@@ -219,16 +219,15 @@ impl Connection {
         let text = self.translated(sql);
         let running = self.start(Stoppable::Yes)?;
         let waiter = Waiter::default();
-        let limit = || Instant::now() + self.patience.get();
         let parameters = parameters(values);
         let query = pin!(
             self.client.query_typed_raw(&text, parameters.iter().map(|(value, kind)| (*value, kind.clone())))
         );
-        let rows = self.finish(&running, waiter.wait(limit(), query))?;
+        let rows = self.finish(&running, waiter.wait(self.limit(), query))?;
         let mut rows = pin!(rows);
         loop {
             let next = pin!(poll_fn(|context| rows.as_mut().poll_next(context)));
-            match self.finish(&running, waiter.wait(limit(), next).map(Option::transpose))? {
+            match self.finish(&running, waiter.wait(self.limit(), next).map(Option::transpose))? {
                 Some(row) => each(&row).inspect_err(|_| {
                     // Otherwise the rest of the rows would be read before the next answer.
                     running.stop();
@@ -271,7 +270,7 @@ impl Connection {
         lock(&self.heard).notices.clear();
         // Nothing was sent yet.
         let running = self.start(Stoppable::No).map_err(CommitFault::Rejected)?;
-        let answer = wait(Instant::now() + self.patience.get(), self.client.batch_execute("COMMIT"));
+        let answer = wait(self.limit(), self.client.batch_execute("COMMIT"));
         match self.finish(&running, answer) {
             Ok(()) => {}
             Err(fault) if is_rejected(&fault) => return Err(CommitFault::Rejected(fault)),
@@ -304,7 +303,7 @@ impl Connection {
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Fault> {
         let running = self.start(stoppable)?;
-        let answer = wait(Instant::now() + self.patience.get(), answer);
+        let answer = wait(self.limit(), answer);
         let result = self.finish(&running, answer)?;
         // The caller no longer wants it, and the transaction may have been stopped after all.
         if running.is_stopped() {
@@ -314,7 +313,16 @@ impl Connection {
         Ok(result)
     }
 
-    fn start(&self, stoppable: Stoppable) -> Result<Running<'_>, Fault> {
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// When a statement that is sent now must be answered.
+    pub(super) fn limit(&self) -> Instant {
+        Instant::now() + self.patience.get()
+    }
+
+    pub(super) fn start(&self, stoppable: Stoppable) -> Result<Running<'_>, Fault> {
         if self.is_closed() {
             return Err(self.end());
         }
@@ -326,7 +334,7 @@ impl Connection {
     }
 
     /// Converts an answer, which is `None` where there was none in time.
-    fn finish<T>(
+    pub(super) fn finish<T>(
         &self,
         running: &Running<'_>,
         answer: Option<Result<T, tokio_postgres::Error>>,
@@ -384,13 +392,14 @@ fn parameters(values: &[Value]) -> Vec<(&(dyn ToSql + Sync), Type)> {
     values.iter().map(parameter).collect()
 }
 
-fn parameter(value: &Value) -> (&(dyn ToSql + Sync), Type) {
+pub(super) fn parameter(value: &Value) -> (&(dyn ToSql + Sync), Type) {
     match value {
         Value::Integer(value) => (value, Type::INT8),
         Value::Text(value) => (value, Type::TEXT),
         Value::Blob(value) => (value, Type::BYTEA),
         Value::Texts(values) => (values, Type::TEXT_ARRAY),
         Value::Integers(values) => (values, Type::INT8_ARRAY),
+        Value::Blobs(values) => (values, Type::BYTEA_ARRAY),
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod cancel;
 mod connection;
+#[cfg(feature = "app")]
+mod copy;
 mod fault;
 mod link;
 mod open;
@@ -21,6 +23,8 @@ mod wait;
 
 pub(crate) use cancel::Interrupter;
 pub(crate) use connection::{CommitFault, Connection};
+#[cfg(feature = "app")]
+pub(in crate::store) use copy::CopyIn;
 pub use fault::ServerError;
 pub(crate) use fault::{Fault, FaultKind};
 pub(in crate::store) use link::Link;

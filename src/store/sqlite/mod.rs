@@ -5,6 +5,8 @@ pub(super) mod continuity;
 pub(super) mod database;
 mod id_row;
 pub mod inspect;
+#[cfg(feature = "app")]
+pub(super) mod load;
 pub(super) mod lookup;
 pub mod migrate;
 pub mod open;

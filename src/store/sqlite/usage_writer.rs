@@ -15,9 +15,10 @@ use super::{migrate, open, usage_backlog};
 use crate::domain::Instant;
 use crate::domain::until_unused::Gap;
 use crate::host::files::DatabaseFiles;
-use crate::store::StoreError;
+use crate::store::reader::Reader;
 use crate::store::usage::day_of;
 use crate::store::usage_counts::{Counted, DAYS_KEPT, Spilled};
+use crate::store::{StoreError, state};
 
 /// For errors.
 const RECORDING: &str = "recording use";
@@ -218,6 +219,7 @@ impl UsageWriter {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
         self.schema.confirm(&transaction, path)?;
+        state::confirm_not_moved(&Reader::sqlite(&transaction, path))?;
         let result = f(&transaction)?;
         transaction.commit().map_err(fault)?;
         Ok(result)

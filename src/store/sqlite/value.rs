@@ -13,7 +13,7 @@ impl ToSql for Value {
             Self::Blob(Some(bytes)) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
             Self::Integer(None) | Self::Text(None) | Self::Blob(None) => Null.into(),
             #[cfg(feature = "postgres")]
-            Self::Texts(_) | Self::Integers(_) => {
+            Self::Texts(_) | Self::Integers(_) | Self::Blobs(_) => {
                 return Err(rusqlite::Error::ToSqlConversionFailure("SQLite has no arrays".into()));
             }
         })

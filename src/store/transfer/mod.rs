@@ -1,10 +1,17 @@
 //! Copies a database into an empty one, of either engine.
 //!
-//! The copy is one transaction of the target, while all changes of the source wait. It is `arriving` until the source is
-//! marked as moved, so that at most one of them is in use at any time. Recorded use does not wait on a server: processes
-//! that record it are copied as processes that were killed, so that what they still count is a gap.
+//! The copy is one transaction of the target, while all changes of the source wait, and the use that is recorded with
+//! them: what was written before is in the copy. It is `arriving` until the source is marked as moved, so that at most one of
+//! them is in use at any time. Processes that record use are copied as processes that were killed: what they have not written
+//! is a gap.
+
+mod load;
+mod tables;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use load::Load;
+use tables::{Kind, TABLES, Table};
 
 use super::reader::Engine as At;
 use super::row::{Row, RowFault, RowResult};
@@ -16,209 +23,8 @@ use crate::domain::audit::ChainHead;
 use crate::domain::location::Location;
 use crate::domain::token::Entropy;
 
-/// Number of rows in one statement.
-const PORTION: usize = 500;
-
-/// The type of a column.
-#[derive(Clone, Copy)]
-enum Kind {
-    Integer,
-    Text,
-    Blob,
-}
-use Kind::{Blob, Integer, Text};
-
-struct Table {
-    name: &'static str,
-    columns: &'static [(&'static str, Kind)],
-    /// Which rows.
-    condition: &'static str,
-    order: &'static str,
-    /// Differs where rows were changed without an entry in the audit log.
-    sum: &'static str,
-}
-
-/// Everything but the identity, the processes that record use, and what triggers write. A table comes after those that it
-/// refers to.
-const TABLES: [Table; 11] = [
-    Table {
-        name: "users",
-        columns: &[
-            ("id", Integer),
-            ("email", Text),
-            ("login", Text),
-            ("uid", Integer),
-            ("status", Text),
-            ("created", Integer),
-            ("version", Integer),
-            ("salt", Blob),
-        ],
-        condition: "",
-        order: "id",
-        sum: "version",
-    },
-    Table {
-        name: "applications",
-        columns: &[
-            ("id", Integer),
-            ("name", Text),
-            ("folded", Text),
-            ("name_order", Text),
-            ("created", Integer),
-            ("version", Integer),
-        ],
-        condition: "",
-        order: "id",
-        sum: "version",
-    },
-    Table {
-        name: "keys",
-        columns: &[
-            ("key_id", Text),
-            ("hash", Blob),
-            ("application_id", Integer),
-            ("name", Text),
-            ("name_order", Text),
-            ("folded", Text),
-            ("prefix", Text),
-            ("type", Text),
-            ("platform", Text),
-            ("creator_id", Integer),
-            ("created", Integer),
-            ("expires", Integer),
-            ("disabled", Integer),
-            ("disabled_until", Integer),
-            ("delivered", Integer),
-            ("replaces", Text),
-            ("replaced_by", Text),
-            ("latest_expires", Integer),
-            ("unused_for", Integer),
-            ("unused_since", Integer),
-            ("owner", Text),
-            ("note", Text),
-            ("allowed_sources", Text),
-            ("canary", Integer),
-            ("acknowledged", Integer),
-            ("throwaway", Integer),
-            ("version", Integer),
-            ("is_disabled", Integer),
-        ],
-        condition: "",
-        order: "key_id",
-        sum: "version",
-    },
-    Table {
-        name: "tombstones",
-        columns: &[
-            ("key_id", Text),
-            ("hash", Blob),
-            ("application_id", Integer),
-            ("name", Text),
-            ("prefix", Text),
-            ("type", Text),
-            ("platform", Text),
-            ("throwaway", Integer),
-            ("deleted", Integer),
-            ("deleted_by", Integer),
-            ("last_used", Integer),
-            ("last_used_from", Text),
-            ("first_refused", Integer),
-            ("first_refused_from", Text),
-        ],
-        condition: "",
-        order: "key_id",
-        sum: "coalesce(last_used, 0) + coalesce(first_refused, 0)",
-    },
-    Table {
-        name: "audit",
-        columns: &[
-            ("number", Integer),
-            ("at", Integer),
-            ("actor", Integer),
-            ("actor_uid", Integer),
-            ("action", Text),
-            ("application_id", Integer),
-            ("key_id", Text),
-            ("user_id", Integer),
-            ("changes", Text),
-            ("commitment", Blob),
-            ("hash", Blob),
-        ],
-        condition: "",
-        order: "number",
-        sum: "0",
-    },
-    Table {
-        name: "key_use",
-        columns: &[
-            ("key_id", Text),
-            ("application_id", Integer),
-            ("first", Integer),
-            ("last", Integer),
-            ("last_from", Text),
-        ],
-        // Use that was written late may be about a key that was deleted.
-        condition: "WHERE EXISTS (SELECT 1 FROM keys k WHERE k.key_id = key_use.key_id)",
-        order: "key_id",
-        sum: "last",
-    },
-    Table {
-        name: "key_uses",
-        columns: &[("key_id", Text), ("day", Integer), ("count", Integer)],
-        condition: "",
-        order: "key_id, day",
-        sum: "count",
-    },
-    Table {
-        name: "key_sources",
-        columns: &[
-            ("key_id", Text),
-            ("reason", Text),
-            ("source", Text),
-            ("requests", Integer),
-            ("first", Integer),
-            ("last", Integer),
-        ],
-        condition: "",
-        order: "key_id, reason, source",
-        sum: "requests",
-    },
-    Table {
-        name: "refusals",
-        columns: &[
-            ("day", Integer),
-            ("reason", Text),
-            ("key_id", Text),
-            ("count", Integer),
-            ("last", Integer),
-            ("last_from", Text),
-        ],
-        condition: "",
-        order: "day, reason, key_id",
-        sum: "count",
-    },
-    Table {
-        name: "use_backlog",
-        columns: &[
-            ("key_id", Text),
-            ("reason", Text),
-            ("source", Text),
-            ("count", Integer),
-            ("first", Integer),
-            ("last", Integer),
-        ],
-        condition: "",
-        order: "number",
-        sum: "count",
-    },
-    Table {
-        name: "recording_gaps",
-        columns: &[("since", Integer), ("until", Integer)],
-        condition: "",
-        order: "number",
-        sum: "since + until",
-    },
-];
+/// Number of rows from one look at whether to stop to the next.
+const PORTION: u64 = 500;
 
 const COPYING: &str = "copying the database";
 
@@ -227,7 +33,9 @@ const COPYING: &str = "copying the database";
 pub enum Stage {
     /// Rows copied, and their total number.
     Copying(u64, u64),
-    /// Everything is copied, and the copy is verified.
+    /// Everything is copied. Steps of making its indexes that are done, and their number.
+    Indexing(u64, u64),
+    /// The copy is complete, and is verified: audit entries, and their number.
     Verifying(u64, u64),
     /// The copy is becoming the database to use. It can no longer be stopped.
     Switching,
@@ -299,14 +107,35 @@ pub fn copy(
     let prefix: String = from.value(COPYING, "SELECT prefix FROM database", &[])?;
     let sql = "UPDATE database SET identity = ?1, prefix = ?2, status = 'arriving'";
     into.execute(COPYING, sql, values![audit::identity(from)?, prefix])?;
+    let confirm = || if stop.load(Ordering::Relaxed) { Err(StoreError::Interrupted) } else { Ok(()) };
+    let load = Load::begin(into)?;
     let mut done = 0;
     for table in &TABLES {
-        table.copy(from, into, &mut |rows| {
-            done += rows;
-            tell(Stage::Copying(done, all));
-            if stop.load(Ordering::Relaxed) { Err(StoreError::Interrupted) } else { Ok(()) }
-        })?;
+        let mut rows = load.rows(table)?;
+        let before = done;
+        from.each(
+            COPYING,
+            &table.query(),
+            &[],
+            |row| table.read(row),
+            |row| {
+                rows.add(&row)?;
+                done += 1;
+                if done % PORTION == 0 {
+                    tell(Stage::Copying(done, all));
+                    confirm()?;
+                }
+                Ok::<_, StoreError>(())
+            },
+        )?;
+        if rows.finish()? != done - before {
+            return Err(StoreError::NotMade { what: COPYING });
+        }
     }
+    load.finish(&mut |done, of| {
+        tell(Stage::Indexing(done, of));
+        confirm()
+    })?;
     let recorders: Vec<(i64, i64)> =
         from.all(COPYING, "SELECT started, complete_until FROM recorders ORDER BY id", &[], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -355,67 +184,19 @@ pub fn mark_moved(r: &Reader<'_>, to: &str, now: Instant) -> Result<(), StoreErr
 }
 
 impl Table {
-    fn names(&self) -> String {
-        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
-    }
-
-    /// Copies the rows in their order, a portion in each statement.
-    fn copy(
-        &self,
-        from: &Reader<'_>,
-        into: &Reader<'_>,
-        tell: &mut dyn FnMut(u64) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        let sql =
-            format!("SELECT {} FROM {} {} ORDER BY {}", self.names(), self.name, self.condition, self.order);
-        let mut portion = Vec::new();
-        from.each(
-            COPYING,
-            &sql,
-            &[],
-            |row| self.read(row),
-            |row| {
-                portion.push(row);
-                if portion.len() < PORTION {
-                    return Ok(());
-                }
-                self.insert(into, std::mem::take(&mut portion)).and_then(&mut *tell)
-            },
-        )?;
-        if portion.is_empty() { Ok(()) } else { self.insert(into, portion).and_then(tell) }
-    }
-
     fn read(&self, row: &Row<'_>) -> RowResult<Vec<Value>> {
         let columns = self.columns.iter().enumerate();
         let value = |(column, (_, kind)): (usize, &(&str, Kind))| match (row.get(column)?, kind) {
             // An absent value has a type too.
-            (Value::Integer(None), Integer) => Ok(Value::Integer(None)),
-            (Value::Integer(None), Text) => Ok(Value::Text(None)),
-            (Value::Integer(None), Blob) => Ok(Value::Blob(None)),
-            (value @ Value::Integer(_), Integer)
-            | (value @ Value::Text(_), Text)
-            | (value @ Value::Blob(_), Blob) => Ok(value),
+            (Value::Integer(None), Kind::Integer) => Ok(Value::Integer(None)),
+            (Value::Integer(None), Kind::Text) => Ok(Value::Text(None)),
+            (Value::Integer(None), Kind::Blob) => Ok(Value::Blob(None)),
+            (value @ Value::Integer(_), Kind::Integer)
+            | (value @ Value::Text(_), Kind::Text)
+            | (value @ Value::Blob(_), Kind::Blob) => Ok(value),
             _ => Err(RowFault::wrong(column, "a value of another type")),
         };
         columns.map(value).collect()
-    }
-
-    /// Returns the number of rows.
-    fn insert(&self, into: &Reader<'_>, rows: Vec<Vec<Value>>) -> Result<u64, StoreError> {
-        let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
-        let sql = format!(
-            "INSERT INTO {} ({}) VALUES {}",
-            self.name,
-            self.names(),
-            vec![row.as_str(); rows.len()].join(", ")
-        );
-        let wanted = rows.len();
-        let values: Vec<Value> = rows.into_iter().flatten().collect();
-        if into.execute(COPYING, &sql, &values)? == wanted {
-            Ok(wanted as u64)
-        } else {
-            Err(StoreError::NotMade { what: COPYING })
-        }
     }
 }
 
