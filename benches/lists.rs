@@ -1,4 +1,4 @@
-//! Lists, filters and counts over a million keys: on PostgreSQL against a file with the same keys, through the functions
+//! Lists, filters, counts and changes of many among a million keys: on PostgreSQL against a file with the same keys, through the functions
 //! that the terminal UI and the commands use. And the move that makes the one of the other.
 //!
 //! Run it with `cargo bench --bench lists`, as any user where PostgreSQL is installed. `KEYDESK_BENCH_KEYS` sets the number
@@ -21,13 +21,14 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use keydesk::desk::{self, Ending, KeyAccess, Picked, Session};
 use keydesk::domain::application::{ApplicationId, Scope};
 use keydesk::domain::audit_filter::AuditFilter;
 use keydesk::domain::key::{Key, KeyState};
 use keydesk::domain::key_filter::KeyFilter;
 use keydesk::domain::platform::Catalog;
-use keydesk::host::clock;
 use keydesk::host::entropy::SystemEntropy;
+use keydesk::host::{clock, identity};
 use keydesk::store::audit::{self, AuditRow};
 use keydesk::store::keys::{self, KeyQuery, KeySort};
 use keydesk::store::{Anchor, Reader, Store, StoreError, Window, applications, attention};
@@ -42,6 +43,8 @@ const GOAL: f64 = 3.0;
 const UNNOTICED: Duration = Duration::from_millis(5);
 
 type Run = Box<dyn Fn(&Reader<'_>) -> Result<u64, StoreError>>;
+
+type Change = fn(&mut Session<'_>, &[Picked]) -> usize;
 
 struct Row {
     name: String,
@@ -66,16 +69,68 @@ fn main() {
         Store::open_existing(location, &mut SystemEntropy).unwrap()
     };
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
-    let wanted = rows(&file).into_iter().filter(|row| row.name.contains(&wanted));
-    let lines: Vec<String> = wanted.map(|row| row.compare(&file, &on_server)).collect();
-    drop(on_server);
+    let selected = rows(&file).into_iter().filter(|row| row.name.contains(&wanted));
+    let lines: Vec<String> = selected.map(|row| row.compare(&file, &on_server)).collect();
+    let changes = changes(file, on_server, &wanted);
     let back = filled.folder.path().join("back.db").display().to_string();
     let here = move_to(&url, &back);
     println!("\nmove {count} keys to a server: {there}\nmove them back:          {here}");
     println!("\n{:<44} {:>10} {:>12} {:>6}", "", "file", "server", "ratio");
-    for line in lines {
+    for line in lines.into_iter().chain(changes) {
         println!("{line}");
     }
+}
+
+/// Changes of many keys in one operation each.
+fn changes(file: Store, server: Store, wanted: &str) -> Vec<String> {
+    let mut stores = [file, server];
+    let callers = [identity::caller(), stores[1].database_caller().unwrap().unwrap()];
+    let mut lines = Vec::new();
+    let all: [(&str, Change); 4] = [
+        ("disable 10,000 keys", |session, keys| {
+            desk::set_access(session, &keys[..10_000.min(keys.len())], KeyAccess::Disabled).unwrap().len()
+        }),
+        ("rotate 500 keys", |session, keys| {
+            let some: Vec<Picked> = keys.iter().rev().take(500).copied().collect();
+            desk::rotate_keys(session, &some, Ending::After(TimeDelta::days(1))).unwrap().len()
+        }),
+        ("delete 10,000 keys", |session, keys| {
+            desk::delete_keys(session, &keys[..10_000.min(keys.len())]).unwrap().len()
+        }),
+        ("delete an Application with its keys", |session, _| {
+            let id = ApplicationId(5);
+            let application = session.store.read(|r| applications::get(r, id)).unwrap().unwrap();
+            desk::delete_application(session, id, application.version, application.keys).unwrap() as usize
+        }),
+    ];
+    for (name, change) in all.into_iter().filter(|(name, _)| name.contains(wanted)) {
+        let mut took = Vec::new();
+        let mut changed = 0;
+        for (store, caller) in stores.iter_mut().zip(&callers) {
+            let of = query(Scope::Application(ApplicationId(1)), "", KeySort::KeyId, false);
+            let mut keys = Vec::new();
+            let each = |key: Key| {
+                keys.push(Picked { id: key.id, version: key.version });
+                Ok::<_, StoreError>(())
+            };
+            store.read(|r| keys::each(r, &of, &Catalog::built_in().unwrap(), 20_000, each)).unwrap();
+            let (now, entropy) = (clock::now(), &mut SystemEntropy);
+            let mut session = Session { store, caller, now, entropy, max_lifetime: None };
+            let since = Instant::now();
+            changed = change(&mut session, &keys);
+            took.push(since.elapsed());
+        }
+        let line = format!(
+            "{:<44} {:>7.0} ms {:>9.0} ms {:>6.2}   {changed} changed",
+            name,
+            took[0].as_secs_f64() * 1e3,
+            took[1].as_secs_f64() * 1e3,
+            took[1].as_secs_f64() / took[0].as_secs_f64()
+        );
+        eprintln!("{line}");
+        lines.push(line);
+    }
+    lines
 }
 
 /// Moves a database. Returns how long it took, and the memory that the program needed at most.

@@ -1,11 +1,11 @@
 //! Databases with many keys, made fast.
 
-#[allow(dead_code, reason = "a benchmark uses a part of it")]
-pub mod filled;
 /// The servers of the tests.
 #[path = "../../tests/support/fake_clock.rs"]
 #[allow(dead_code, clippy::expect_used, clippy::print_stderr, reason = "a benchmark uses a part of it")]
 pub mod fake_clock;
+#[allow(dead_code, reason = "a benchmark uses a part of it")]
+pub mod filled;
 #[path = "../../tests/support/keeper.rs"]
 #[allow(dead_code, clippy::expect_used, reason = "a benchmark uses a part of it")]
 pub mod keeper;

@@ -239,6 +239,18 @@ impl Run {
                  CROSS JOIN keys k ON k.key_id = m.id {WITH_KEYS} ORDER BY {order}"
             );
         }
+        if let (Along::Used | Along::NeverUsed, true, true) =
+            (self.along, condition.is_empty(), r.pick(false, true))
+        {
+            // PostgreSQL would walk over the keys from the first one, beside the table that has the order.
+            let (table, name) =
+                if self.along == Along::Used { ("key_use", "s") } else { ("never_used", "n") };
+            let (columns, outer) = (columns.join(", "), order.replace(&format!("{name}."), "m."));
+            return format!(
+                "SELECT {select} FROM (SELECT {columns} FROM {table} {name} WHERE {found}) m \
+                 JOIN keys k ON k.key_id = m.key_id {WITH_KEYS} ORDER BY {outer}"
+            );
+        }
         format!("SELECT {select} FROM {} WHERE {found}", self.along.tables())
     }
 
