@@ -23,6 +23,9 @@ pub struct Continuity {
     /// Of the server.
     #[cfg(feature = "postgres")]
     pub(super) timeline: std::sync::Arc<super::server::LatestTimeline>,
+    /// Of the other servers of the URL.
+    #[cfg(feature = "postgres")]
+    pub(super) watch: std::sync::OnceLock<super::server::Watch>,
     is_broken: AtomicBool,
 }
 

@@ -3,12 +3,15 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::IpAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use keydesk::domain::key::KeyType;
+use keydesk::domain::location::Location;
 use keydesk::domain::secret::KeyHash;
 use keydesk::domain::token::{self, Prefix};
+use keydesk::store::lookup::Lookup;
 use keydesk::{Decision, Reason, Verifier};
 use nix::sys::signal::Signal;
 
@@ -459,6 +462,28 @@ fn a_server_that_does_not_answer_accepts_nothing_and_is_asked_again_once_it_does
     assert_eq!(code, Some(0), "{log:?}");
     assert_eq!(asking.join().unwrap(), 503);
     server.thaw();
+}
+
+#[test]
+fn a_request_that_came_too_late_costs_no_connection() {
+    if !Postgres::available() {
+        return;
+    }
+    let setup = Setup::on(server());
+    let location = Location::parse(setup.database.socket_url_as(GATEWAY).as_ref()).unwrap();
+    let mut lookup = Lookup::open(location, Duration::ZERO, Arc::default()).unwrap();
+    let sql = format!(
+        "SELECT pid FROM pg_stat_activity WHERE usename = '{GATEWAY}' AND datname = '{}'",
+        setup.database.name()
+    );
+    let sessions = || setup.database.psql(&sql);
+    let before = sessions();
+    let until = Instant::now();
+    for _ in 0..3 {
+        lookup.find_all(std::iter::empty(), until, |_, _| ()).unwrap_err();
+        lookup.renew().unwrap();
+    }
+    assert_eq!(sessions(), before);
 }
 
 #[test]

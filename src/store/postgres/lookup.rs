@@ -19,7 +19,7 @@ use crate::store::continuity::{Continuity, Head};
 use crate::store::known_key::{Claim, KeyCounts, LookupResult};
 use crate::store::row::{Row, RowFault};
 use crate::store::server::{
-    self, ConnectOptions, Connection, Fault, FaultKind, LatestTimeline, Link, Timeline,
+    self, ConnectOptions, Connection, Fault, FaultKind, LatestTimeline, Link, Timeline, Watch,
 };
 use crate::store::value::{Value, values};
 use crate::store::{Reader, StoreError, key_counts};
@@ -59,6 +59,10 @@ impl Lookup {
         let link = Link::on(connection, url.clone(), Arc::clone(&continuity.timeline));
         let mut lookup = Self { link, ..Self::new(url, continuity) };
         lookup.renew()?;
+        let timeline = &lookup.continuity.timeline;
+        let watch = Watch::begin(url, timeline).map_err(|fault| fault.during("connecting", url))?;
+        // Another connection of the same verifier may have begun to watch.
+        let _ = lookup.continuity.watch.set(watch);
         Ok(lookup)
     }
 
@@ -180,6 +184,10 @@ impl Lookup {
     ) -> Result<Sent, Fail> {
         let left = || until.saturating_duration_since(Stopwatch::now());
         let connection = self.link.connection(until)?;
+        if left().is_zero() {
+            // A statement without an answer would cost the connection, which is right for the next request.
+            return Err(Fault::new(FaultKind::TimedOut, "it was connected too late for this request").into());
+        }
         connection.set_patience(left());
         let rows = connection.query(scope.sql(connection.facts()), values)?;
         let facts = Facts::read(&rows)?;

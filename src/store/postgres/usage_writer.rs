@@ -275,6 +275,6 @@ impl UsageWriter {
 }
 
 fn connect(url: &PostgresUrl, latest: &Arc<LatestTimeline>) -> Result<Connection, StoreError> {
-    let options = ConnectOptions { attempt: CONNECTING, connect: CONNECTING, patience: ANSWER };
+    let options = ConnectOptions { attempt: CONNECTING, connect: CONNECTING, patience: ANSWER, first: 0 };
     Connection::open(url, options, latest).map_err(|fault| fault.during(RECORDING, url))
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream as _;
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio_postgres::error::{DbError, Severity};
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
@@ -375,9 +375,13 @@ impl Connection {
     }
 }
 
-/// Errors after which the server has certainly not committed: those of constraints and of serialization.
+/// Errors after which the server has certainly not committed: those of constraints and of serialization. One of their
+/// classes also has the code for what is not known.
 fn is_rejected(fault: &Fault) -> bool {
-    fault.state().is_some_and(|state| matches!(state.code().get(..2), Some("23" | "40")))
+    fault.state().is_some_and(|state| {
+        matches!(state.code().get(..2), Some("23" | "40"))
+            && *state != SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
+    })
 }
 
 fn is_warning(notice: &DbError) -> bool {

@@ -29,6 +29,8 @@ pub(in crate::store) struct Link {
     latest: Arc<LatestTimeline>,
     connection: Option<Connection>,
     opening: Vec<Opening>,
+    /// How many attempts have begun since a connection was lost.
+    attempts: usize,
     /// When the last attempt began.
     begun: Option<Instant>,
     /// Why the last attempt failed.
@@ -37,7 +39,7 @@ pub(in crate::store) struct Link {
 
 impl Link {
     pub(in crate::store) fn new(url: PostgresUrl, latest: Arc<LatestTimeline>) -> Self {
-        Self { url, latest, connection: None, opening: Vec::new(), begun: None, fault: None }
+        Self { url, latest, connection: None, opening: Vec::new(), attempts: 0, begun: None, fault: None }
     }
 
     /// On an open connection.
@@ -75,6 +77,7 @@ impl Link {
                 Some(Ok(connection)) => {
                     self.opening.clear();
                     self.fault = None;
+                    self.attempts = 0;
                     return Ok(connection);
                 }
                 Some(Err(fault)) => {
@@ -103,7 +106,9 @@ impl Link {
             self.opening.remove(0);
         }
         self.begun = Some(Instant::now());
-        let options = ConnectOptions { attempt: ATTEMPT, ..ConnectOptions::default() };
+        // Each begins with another server, so that one that does not answer is waited for by one attempt alone.
+        let options = ConnectOptions { attempt: ATTEMPT, first: self.attempts, ..ConnectOptions::default() };
+        self.attempts = self.attempts.wrapping_add(1);
         self.opening.push(Opening::begin(&self.url, options, &self.latest).inspect_err(|fault| {
             self.fault = Some(fault.clone());
         })?);

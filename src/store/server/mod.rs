@@ -20,6 +20,7 @@ mod timeline;
 mod tls;
 mod translate;
 mod wait;
+mod watch;
 
 pub(crate) use cancel::Interrupter;
 pub(crate) use connection::{CommitFault, Connection};
@@ -30,3 +31,4 @@ pub(crate) use fault::{Fault, FaultKind};
 pub(in crate::store) use link::Link;
 pub(crate) use open::{ConnectOptions, Facts};
 pub(in crate::store) use timeline::{LatestTimeline, Timeline, timeline_number};
+pub(in crate::store) use watch::Watch;

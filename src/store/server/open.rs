@@ -28,6 +28,8 @@ pub(crate) struct ConnectOptions {
     pub(crate) connect: Duration,
     /// How long a statement may run without an answer.
     pub(crate) patience: Duration,
+    /// With which server of the URL to begin. After the last one comes the first one.
+    pub(crate) first: usize,
 }
 
 impl Default for ConnectOptions {
@@ -36,6 +38,7 @@ impl Default for ConnectOptions {
             attempt: Duration::from_secs(5),
             connect: Duration::from_secs(30),
             patience: Duration::from_mins(1),
+            first: 0,
         }
     }
 }
@@ -55,6 +58,14 @@ pub(in crate::store) struct Heard {
     pub(in crate::store) notices: Vec<DbError>,
     /// Why the connection ended.
     pub(in crate::store) end: Option<Fault>,
+}
+
+/// An open connection, also to a standby.
+pub(super) struct Session {
+    pub(super) client: Client,
+    heard: Arc<Mutex<Heard>>,
+    /// Ends the connection at once.
+    pub(super) driver: AbortHandle,
 }
 
 pub(in crate::store) struct Opened {
@@ -91,7 +102,9 @@ pub(in crate::store) async fn open(
     let tls = if needs_tls { Some(Tls::new(root)?) } else { None };
     let limit = complete.settings.connect_timeout.unwrap_or(options.attempt);
     let mut faults: Vec<Fault> = Vec::new();
-    for endpoint in &complete.endpoints {
+    let first = options.first.checked_rem(complete.endpoints.len()).unwrap_or(0);
+    let (before, after) = complete.endpoints.split_at(first);
+    for endpoint in after.iter().chain(before) {
         let addresses = match tokio::time::timeout(limit, addresses(endpoint)).await {
             Ok(Ok(addresses)) => addresses,
             Ok(Err(fault)) => {
@@ -146,7 +159,7 @@ fn combined(faults: Vec<Fault>) -> Fault {
     }
 }
 
-async fn addresses(endpoint: &Endpoint) -> Result<Vec<Address>, Fault> {
+pub(super) async fn addresses(endpoint: &Endpoint) -> Result<Vec<Address>, Fault> {
     let name = match &endpoint.host {
         Host::Unix(folder) => {
             return Ok(vec![Address::Unix(folder.join(format!(".s.PGSQL.{}", endpoint.port)))]);
@@ -165,16 +178,25 @@ async fn addresses(endpoint: &Endpoint) -> Result<Vec<Address>, Fault> {
 }
 
 /// An attempt to connect to one address.
-struct Attempt<'a> {
-    complete: &'a Complete,
-    endpoint: &'a Endpoint,
-    address: Address,
-    limit: Duration,
-    latest: &'a LatestTimeline,
+pub(super) struct Attempt<'a> {
+    pub(super) complete: &'a Complete,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) address: Address,
+    pub(super) limit: Duration,
+    pub(super) latest: &'a LatestTimeline,
 }
 
 impl Attempt<'_> {
     async fn run(self, tls: Option<&Tls>) -> Result<Opened, Fault> {
+        let Session { client, heard, driver } = self.session(tls).await?;
+        let facts = self.facts(&client).await.inspect_err(|_| driver.abort())?;
+        let tls = tls.filter(|_| self.endpoint.encryption == Encryption::Verified).map(Tls::connector);
+        let route = Route { token: client.cancel_token(), address: self.address, tls };
+        Ok(Opened { client, route, heard, driver, facts })
+    }
+
+    /// Connects, whatever the server is.
+    pub(super) async fn session(&self, tls: Option<&Tls>) -> Result<Session, Fault> {
         match tls.filter(|_| self.endpoint.encryption == Encryption::Verified) {
             Some(tls) => {
                 tls.take_has_begun();
@@ -184,7 +206,7 @@ impl Attempt<'_> {
         }
     }
 
-    async fn connect<T>(self, connector: T, tls: Option<&Tls>) -> Result<Opened, Fault>
+    async fn connect<T>(&self, connector: T, tls: Option<&Tls>) -> Result<Session, Fault>
     where
         T: MakeTlsConnect<Socket>,
         T::Stream: Send + 'static,
@@ -196,10 +218,7 @@ impl Attempt<'_> {
             .map_err(|error| self.fault(&error, tls.map(Tls::take_has_begun)))?;
         let heard = Arc::new(Mutex::new(Heard::default()));
         let driver = tokio::spawn(drive(connection, Arc::clone(&heard))).abort_handle();
-        let facts = self.facts(&client).await.inspect_err(|_| driver.abort())?;
-        let route =
-            Route { token: client.cancel_token(), address: self.address, tls: tls.map(Tls::connector) };
-        Ok(Opened { client, route, heard, driver, facts })
+        Ok(Session { client, heard, driver })
     }
 
     fn config(&self) -> Config {

@@ -51,6 +51,14 @@ impl LatestTimeline {
         }
     }
 
+    /// Remembers a later timeline, which connections to the present server do not show.
+    pub(in crate::store) fn learn(&self, found: Timeline) {
+        let mut latest = lock(&self.0);
+        if latest.is_some_and(|known| known.cluster == found.cluster && known.number < found.number) {
+            *latest = Some(found);
+        }
+    }
+
     /// Whether a later one was seen, or that of other servers.
     pub(in crate::store) fn is_after(&self, known: Timeline) -> bool {
         lock(&self.0).is_some_and(|latest| latest.cluster != known.cluster || latest.number > known.number)
@@ -114,6 +122,19 @@ mod tests {
             );
         }
         latest.admit(of(7, 3)).unwrap();
+    }
+
+    #[test]
+    fn only_a_later_timeline_of_the_same_servers_is_learned() {
+        let latest = LatestTimeline::default();
+        latest.learn(of(7, 9));
+        latest.admit(of(7, 2)).unwrap();
+        latest.learn(of(8, 3));
+        latest.learn(of(7, 1));
+        assert!(!latest.is_after(of(7, 2)));
+        latest.learn(of(7, 3));
+        assert!(latest.is_after(of(7, 2)));
+        latest.confirm(of(7, 2)).unwrap_err();
     }
 
     #[test]
