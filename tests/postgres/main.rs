@@ -10,6 +10,7 @@ mod commits;
 mod doctor;
 mod failover;
 mod installation;
+mod many_races;
 mod moving;
 mod moving_in_use;
 mod networks;
