@@ -1,5 +1,6 @@
 //! Use that gateways write into a real server, with the rights of a gateway.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant as Stopwatch};
 
 use super::recording;
