@@ -23,16 +23,26 @@ use crate::support::{KEYDESK, have};
 const README: &str = include_str!("../../README.md");
 
 /// The shell blocks that are not run, by their beginning, with the reason.
-const SKIPPED: [(&str, &str); 10] = [
+const SKIPPED: [(&str, &str); 17] = [
     ("cargo run --release\n", "builds the program, and runs this test"),
+    ("sudo apt install", "changes the system; .ci/package does this in a container"),
+    ("cargo binstall", "needs a release"),
+    ("cargo install", "needs a release, and builds the program"),
     ("cargo build --release\n", "builds the program; the test has its own build on the path"),
-    ("sudo useradd", "adds a user to the system"),
-    ("export KEYDESK_DB", "needs systemd; systemd.rs checks the units"),
+    ("mkdir keydesk-trial", "needs the Debian package; .ci/package runs it"),
+    ("sudo install -m 644 assets/systemd/keydesk.service", "adds a user to the system"),
+    ("sudo usermod", "changes a user of the system; .ci/package does this in a container"),
+    (
+        "keydesk init --email you@example.com --app Storefront\nsudo systemctl",
+        "needs systemd; .ci/package has it",
+    ),
     ("sudo -u postgres", "needs a server; the tests of PostgreSQL run these commands"),
     ("keydesk --db postgres", "needs a server; the tests of PostgreSQL start the program with such a URL"),
     ("sudo install -m 644 assets/systemd/keydesk-gateway", "needs systemd; systemd.rs checks the units"),
+    ("sudo systemctl enable --now keydesk-gateway", "needs systemd; systemd.rs checks the units"),
     ("ssh -N -L", "needs a second host"),
-    ("keydesk backup keydesk-before-upgrade.db\n", "needs the network, and builds the program"),
+    ("git pull\n", "needs the network, and builds the program"),
+    ("sudo apt purge", "changes the system; .ci/package does this in a container"),
     ("sudo systemctl disable", "needs systemd"),
 ];
 

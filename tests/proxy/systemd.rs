@@ -13,8 +13,9 @@ fn the_units_are_valid_and_hardened() {
     let program = env!("CARGO_BIN_EXE_keydesk");
     let units = [
         "keydesk.service",
-        "keydesk-gateway.service",
         "keydesk.socket",
+        "keydesk-gateway.service",
+        "keydesk-gateway.socket",
         "keydesk-check.service",
         "keydesk-check.timer",
     ];
