@@ -110,7 +110,9 @@ fn delete_all(
     while let Some(number) = numbers.next().filter(|_| !rest.is_empty()) {
         let (some, others) = rest.split_at((*number).min(rest.len()));
         rest = others;
-        clients.iter_mut().for_each(|clients| clients.ask(some));
+        for clients in &mut clients {
+            clients.ask(some);
+        }
         for (clients, found) in clients.iter_mut().zip(&mut outcome.before) {
             found.count(&clients.statuses());
         }
@@ -139,7 +141,7 @@ fn keep_busy(gateway: SocketAddr, shares: &[Vec<Key>], done: &[AtomicUsize], is_
         for (share, done) in shares.iter().zip(done) {
             if let Some(key) = share.get(done.load(Ordering::SeqCst)) {
                 let answer = client.say(key.request.as_bytes()).unwrap();
-                assert!(matches!(answer.status, 204 | 401), "{answer:?}");
+                assert!(matches!(answer.status, 204 | 401 | 503), "{answer:?}");
                 asked += 1;
             }
         }
@@ -169,7 +171,8 @@ fn race(site: &Site, gateways: [SocketAddr; GATEWAYS], shares: &[Vec<Key>]) -> O
     })
 }
 
-/// Deletes as many keys, and returns how many verifications began after a report.
+/// Deletes as many keys, and returns how many verifications that began after a report were rejected.
+#[expect(clippy::print_stderr, reason = "the figures of a run")]
 fn races(number: usize) -> usize {
     let site = Site::on(server());
     let mut entropy = Seeded(16);
@@ -187,7 +190,7 @@ fn races(number: usize) -> usize {
     let mut delays = outcome.delays.clone();
     delays.sort_unstable();
     let at = |percent: usize| delays[(delays.len() - 1) * percent / 100];
-    println!(
+    eprintln!(
         "{deleted} keys created in {created:.1?}, deleted in {} operations in {took:.1?}; verifications after the reports, by \
          gateway: {:?}; begun {:.0?} (median) and {:.0?} (99%) after the report; {} more meanwhile",
         outcome.operations,
@@ -197,10 +200,13 @@ fn races(number: usize) -> usize {
         outcome.meanwhile,
     );
     let asked = outcome.operations * CONNECTIONS;
-    assert_eq!(outcome.before, [Found { accepted: asked, ..Found::default() }; GATEWAYS]);
-    assert_eq!(outcome.after, [Found { rejected: asked, ..Found::default() }; GATEWAYS]);
+    for (before, after) in outcome.before.iter().zip(outcome.after) {
+        assert_eq!((before.rejected, after.accepted), (0, 0));
+        // On a busy machine, a gateway may have no answer in time.
+        assert!(after.other <= asked / 100 && before.other <= asked / 100, "{outcome:?}");
+    }
     assert!(outcome.meanwhile > outcome.operations);
-    GATEWAYS * asked
+    outcome.after.iter().map(|found| found.rejected).sum()
 }
 
 /// Passes questions on to a gateway, and repeats its answers for a moment, as a gateway with a cache would.
@@ -265,6 +271,9 @@ fn what_was_deleted_is_rejected_at_once_by_three_gateways_3_000_races() {
 #[ignore = "takes several minutes"]
 fn what_was_deleted_is_rejected_at_once_by_three_gateways_100_000_races() {
     if Postgres::available() {
-        assert!(races(5_040) > 100_000);
+        let mut rejected = 0;
+        while rejected < 100_000 {
+            rejected += races(504);
+        }
     }
 }

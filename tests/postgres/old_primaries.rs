@@ -118,6 +118,7 @@ struct Course {
 }
 
 /// Asks three gateways all the time for two keys, one of which is deleted after the failover.
+#[expect(clippy::print_stderr, reason = "the figures of a run")]
 fn during_failover(pair: &Pair<'_>, course: impl FnOnce(&Pair<'_>, &Issued) -> Course) {
     let (kept, doomed) = (pair.site.key("Kept"), pair.site.key("Doomed"));
     pair.has_caught_up();
@@ -148,7 +149,7 @@ fn during_failover(pair: &Pair<'_>, course: impl FnOnce(&Pair<'_>, &Issued) -> C
         // Right again soon after the promotion, and from then on but for the restart of the new primary.
         let again = kept.0.iter().find(|(asked, _, status)| *asked >= course.promoted && *status == 204);
         let took = again.unwrap().1.duration_since(course.promoted);
-        println!(
+        eprintln!(
             "right again {took:?} after the promotion; of {} questions after the deletion {} were rejected, {} not answered",
             doomed.since(course.deleted).count(),
             doomed.count(course.deleted, 401),
@@ -274,6 +275,7 @@ fn what_an_old_primary_has_committed_since_is_not_seen() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "the figures of a run")]
 fn gateways_follow_a_new_primary_while_the_old_one_still_answers() {
     if !Postgres::available() {
         return;
@@ -283,13 +285,15 @@ fn gateways_follow_a_new_primary_while_the_old_one_still_answers() {
     let (kept, doomed) = (pair.site.key("Kept"), pair.site.key("Doomed"));
     pair.has_caught_up();
     let gateways = [(); 3].map(|()| pair.gateway());
-    gateways.iter().for_each(|gateway| assert_eq!(ask(gateway, &doomed), 204));
+    for gateway in &gateways {
+        assert_eq!(ask(gateway, &doomed), 204);
+    }
     pair.standby.promote();
     let promoted = Instant::now();
     pair.delete_there(&doomed);
     let follow = || gateways.iter().all(|gateway| ask(gateway, &doomed) == 401);
     assert!(until(PATIENCE, follow), "a gateway stays with the old primary");
-    println!("all follow {:.1?} after the promotion", promoted.elapsed());
+    eprintln!("all follow {:.1?} after the promotion", promoted.elapsed());
     for _ in 0..20 {
         for gateway in &gateways {
             assert_eq!((ask(gateway, &doomed), ask(gateway, &kept)), (401, 204));
@@ -298,7 +302,9 @@ fn gateways_follow_a_new_primary_while_the_old_one_still_answers() {
     // A restart of the new primary leads none of them back.
     pair.standby.stop();
     for _ in 0..20 {
-        gateways.iter().for_each(|gateway| assert_eq!(ask(gateway, &doomed), 503));
+        for gateway in &gateways {
+            assert_eq!(ask(gateway, &doomed), 503);
+        }
     }
     pair.standby.start_again();
     assert!(until(PATIENCE, follow));
