@@ -203,7 +203,7 @@ fn races(number: usize) -> usize {
     for (before, after) in outcome.before.iter().zip(outcome.after) {
         assert_eq!((before.rejected, after.accepted), (0, 0));
         // On a busy machine, a gateway may have no answer in time.
-        assert!(after.other <= asked / 100 && before.other <= asked / 100, "{outcome:?}");
+        assert!(after.other <= asked / 10 && before.other <= asked / 10, "{before:?} {after:?}");
     }
     assert!(outcome.meanwhile > outcome.operations);
     outcome.after.iter().map(|found| found.rejected).sum()
