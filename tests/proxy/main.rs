@@ -10,6 +10,7 @@ mod doctor;
 mod readme;
 mod request_path;
 mod systemd;
+mod tunnels;
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ use crate::support::{KEYDESK, have};
 const README: &str = include_str!("../../README.md");
 
 /// The shell blocks that are not run, by their beginning, with the reason.
-const SKIPPED: [(&str, &str); 17] = [
+const SKIPPED: [(&str, &str); 21] = [
     ("cargo run --release\n", "builds the program, and runs this test"),
     ("sudo apt install", "changes the system; .ci/package does this in a container"),
     ("cargo binstall", "needs a release"),
@@ -40,7 +40,11 @@ const SKIPPED: [(&str, &str); 17] = [
     ("keydesk --db postgres", "needs a server; the tests of PostgreSQL start the program with such a URL"),
     ("sudo install -m 644 assets/systemd/keydesk-gateway", "needs systemd; systemd.rs checks the units"),
     ("sudo systemctl enable --now keydesk-gateway", "needs systemd; systemd.rs checks the units"),
-    ("ssh -N -L", "needs a second host"),
+    ("sudo useradd --system --create-home", "adds a user to the system"),
+    ("sudo -u keydesk-tunnel ssh-keygen", "needs that user"),
+    ("sudo -u keydesk-tunnel mkdir", "needs that user"),
+    ("sudo -u keydesk-tunnel ssh -N", "needs a second host; tunnels.rs opens such a tunnel"),
+    ("sudo install -m 644 assets/systemd/keydesk-tunnel", "needs systemd; systemd.rs checks the units"),
     ("git pull\n", "needs the network, and builds the program"),
     ("sudo apt purge", "changes the system; .ci/package does this in a container"),
     ("sudo systemctl disable", "needs systemd"),

@@ -18,6 +18,7 @@ fn the_units_are_valid_and_hardened() {
         "keydesk-gateway.socket",
         "keydesk-check.service",
         "keydesk-check.timer",
+        "keydesk-tunnel.service",
     ];
     for unit in units {
         let text =
@@ -32,7 +33,9 @@ fn the_units_are_valid_and_hardened() {
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&said.stderr), "", "nothing to complain of");
     assert!(said.status.success());
-    for service in ["keydesk.service", "keydesk-gateway.service", "keydesk-check.service"] {
+    for service in
+        ["keydesk.service", "keydesk-gateway.service", "keydesk-check.service", "keydesk-tunnel.service"]
+    {
         // 10 is wide open; what systemd calls "OK" begins below 5.
         let said = Command::new("systemd-analyze")
             .args(["security", "--offline=yes", "--threshold=15", "--no-pager"])
