@@ -173,7 +173,7 @@ fn write(
     };
     match format {
         Format::Json => {
-            let mut array = Array::open(&mut *out)?;
+            let mut array = Array::new(&mut *out);
             each(&mut |document| Ok(array.add(document)?))?;
             array.close()?;
         }

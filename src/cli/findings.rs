@@ -143,14 +143,14 @@ impl Totals {
 
 impl<'a> Findings<'a> {
     /// `own` is the prefix of the database.
-    pub(crate) fn open(context: &'a Context, desk: &'a Desk, own: &Prefix) -> Result<Self, CommandError> {
+    pub(crate) fn new(context: &'a Context, desk: &'a Desk, own: &Prefix) -> Self {
         let out = context.output.data();
         let writer = if context.output.is_json() {
-            Writer::Json(Array::open_in(out, "found")?)
+            Writer::Json(Array::within(out, "found"))
         } else {
             Writer::Text(out)
         };
-        Ok(Self { context, desk, own: own.clone(), writer, found: 0, live: 0, commands: BTreeSet::new() })
+        Self { context, desk, own: own.clone(), writer, found: 0, live: 0, commands: BTreeSet::new() }
     }
 
     /// Identifies a text, in a short read: a long one would keep deleted hashes in the database files.

@@ -47,7 +47,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let finder = read(desk.store(), |r| Ok(desk::key_finder(r, Prefixes::All)?))?;
     // Before the document begins: an error leaves standard output empty.
     let input = input(args)?;
-    let mut findings = Findings::open(context, &desk, finder.own())?;
+    let mut findings = Findings::new(context, &desk, finder.own());
     let searched = search(&mut finder.stream(), input, |text| {
         let found = findings.identify(text)?;
         findings.add(&found, Place::Line(None), |context| facts(context, &found))

@@ -75,7 +75,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
             },
             ..AuditFilter::default()
         };
-        let mut list = Listing::open(&context.output, &HEADS)?;
+        let mut list = Listing::new(&context.output, &HEADS);
         audit::each(reader, &filter, args.limit, |row| {
             list.row(|| Ok::<_, CommandError>(Document::from(&row)), || cells(&row))
         })?;

@@ -91,7 +91,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
             args.platform.map(|slug| resolve::platform(context, reader, &query, &slug)).transpose()?;
         let heads: Vec<&str> =
             HEADS.into_iter().filter(|head| args.all.all_apps || *head != HEADS[1]).collect();
-        let mut list = Listing::open(&context.output, &heads)?;
+        let mut list = Listing::new(&context.output, &heads);
         key_list::each(context, reader, &query, args.limit, |key| {
             let document = || key_list::document(context, reader, &key, name(&key));
             list.row(document, || row(context, &key, args.all.all_apps.then(|| name(&key))))

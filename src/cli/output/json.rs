@@ -41,26 +41,28 @@ pub(crate) fn to_string<T: Serialize>(value: &T) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// An array that is written element by element, one per line.
+/// An array that is written element by element, one per line. Nothing is written before the first element is known, or
+/// that there is none: an error of the first read leaves the output empty.
 pub(crate) struct Array<W: Write> {
     writer: W,
+    /// What is before the first element.
+    head: String,
     elements: u64,
 }
 
 impl<W: Write> Array<W> {
-    pub(crate) fn open(mut writer: W) -> io::Result<Self> {
-        writer.write_all(b"[")?;
-        Ok(Self { writer, elements: 0 })
+    pub(crate) fn new(writer: W) -> Self {
+        Self { writer, head: "[".to_owned(), elements: 0 }
     }
 
-    /// Begins a document whose first field is the array.
-    pub(crate) fn open_in(mut writer: W, field: &str) -> io::Result<Self> {
-        write!(writer, "{{\"{field}\": ")?;
-        Self::open(writer)
+    /// A document whose first field is the array.
+    pub(crate) fn within(writer: W, field: &str) -> Self {
+        Self { writer, head: format!("{{\"{field}\": ["), elements: 0 }
     }
 
     pub(crate) fn add<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
-        self.writer.write_all(if self.elements == 0 { b"\n  " } else { b",\n  " })?;
+        let before = if self.elements == 0 { self.head.as_str() } else { "," };
+        write!(self.writer, "{before}\n  ")?;
         self.elements += 1;
         write(&mut self.writer, value)
     }
@@ -79,8 +81,8 @@ impl<W: Write> Array<W> {
     }
 
     fn end(mut self, behind: &str) -> io::Result<u64> {
-        self.writer.write_all(if self.elements == 0 { b"]" } else { b"\n]" })?;
-        self.writer.write_all(behind.as_bytes())?;
+        let before = if self.elements == 0 { self.head.as_str() } else { "\n" };
+        write!(self.writer, "{before}]{behind}")?;
         self.writer.flush()?;
         Ok(self.elements)
     }
@@ -103,7 +105,7 @@ mod tests {
     fn arrays_are_one_document() {
         let written = |items: &[u32]| {
             let mut bytes = Vec::new();
-            let mut array = Array::open(&mut bytes).unwrap();
+            let mut array = Array::new(&mut bytes);
             for item in items {
                 array.add(item).unwrap();
             }
@@ -123,7 +125,7 @@ mod tests {
         }
         let written = |files| {
             let mut bytes = Vec::new();
-            let mut array = Array::open_in(&mut bytes, "found").unwrap();
+            let mut array = Array::within(&mut bytes, "found");
             array.add(&1).unwrap();
             array.close_with(&Rest { files }).unwrap();
             serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()

@@ -18,12 +18,12 @@ pub(crate) enum Listing {
 }
 
 impl Listing {
-    pub(crate) fn open(output: &Output, heads: &[&str]) -> Result<Self, CommandError> {
-        Ok(if output.is_json() {
-            Self::Array(Array::open(output.data())?)
+    pub(crate) fn new(output: &Output, heads: &[&str]) -> Self {
+        if output.is_json() {
+            Self::Array(Array::new(output.data()))
         } else {
             Self::Table(output.table(heads))
-        })
+        }
     }
 
     pub(crate) fn row<D: Serialize, E: Into<CommandError>>(

@@ -85,7 +85,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let desk = context.desk()?;
     let prefixes = if args.all_prefixes { Prefixes::All } else { Prefixes::Own };
     let finder = read(desk.store(), |r| Ok(desk::key_finder(r, prefixes)?))?;
-    let mut findings = Findings::open(context, &desk, finder.own())?;
+    let mut findings = Findings::new(context, &desk, finder.own());
     let scan = Scan::new(finder, interrupt.flag(), &args.stdin_filename);
     let bar = progress::bar(&context.output, 0, "Scanning: {msg}");
     let unreadable = std::thread::scope(|scope| {
