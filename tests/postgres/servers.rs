@@ -61,6 +61,10 @@ fn texts_are_sorted_as_people_do_unless_a_statement_says_otherwise() {
     if !Postgres::available() {
         return;
     }
+    if !Postgres::sorts_as_people_do() {
+        eprintln!("skipped: this server was built without ICU");
+        return;
+    }
     assert_eq!(server().psql("SELECT 'a' < 'B', 'a' < 'B' COLLATE \"C\""), "t|f");
 }
 

@@ -5,8 +5,8 @@ use chrono::TimeDelta;
 use crate::cli::checks::{Finding, Outcome};
 use crate::domain::text::inert;
 use crate::store::server_facts::{
-    Beyond, Choice, ClockDifference, Commits, Excess, OLDEST_VERSION, Protection, Role, RoleKind,
-    ServerFacts, Standbys, SynchronousRule,
+    Beyond, Choice, ClockDifference, Commits, Excess, Protection, Role, RoleKind, ServerFacts, Standbys,
+    SynchronousRule, TESTED_VERSIONS,
 };
 
 /// Clocks of servers that are synchronized differ by less.
@@ -28,14 +28,14 @@ pub(super) fn check(facts: &ServerFacts) -> Vec<Finding> {
 
 fn version(server: &str, version: &str, major: i64) -> Outcome {
     let what = format!("PostgreSQL {} at {}", inert(version), inert(server));
-    if major < OLDEST_VERSION {
-        Outcome::fault(
-            format!("{what}: keydesk supports PostgreSQL {OLDEST_VERSION} and newer"),
-            format!("Upgrade the server to PostgreSQL {OLDEST_VERSION} or newer"),
-        )
-    } else {
-        Outcome::good(what)
+    let (oldest, newest) = (TESTED_VERSIONS.start(), TESTED_VERSIONS.end());
+    if major > *newest {
+        return Outcome::note(
+            format!("{what}: this version of keydesk is tested with PostgreSQL {oldest} to {newest}"),
+            "Look for a newer version of keydesk",
+        );
     }
+    Outcome::good(what)
 }
 
 fn protection(protection: &Protection) -> Outcome {
@@ -211,11 +211,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_before_15_is_a_fault() {
-        let line = |major| serde_json::to_value(version("db:5432", "14.9", major)).unwrap();
-        assert_eq!(line(15)["ok"], true);
-        assert_eq!(line(14)["ok"], false);
-        assert_eq!(line(14)["hint"], "Upgrade the server to PostgreSQL 15 or newer");
+    fn a_version_that_is_newer_than_the_tested_ones_is_noted() {
+        let line = |major| serde_json::to_value(version("db:5432", "19.1", major)).unwrap();
+        assert!(line(18)["hint"].is_null());
+        assert_eq!(
+            (&line(19)["ok"], &line(19)["hint"]),
+            (&true.into(), &"Look for a newer version of keydesk".into())
+        );
     }
 
     #[test]

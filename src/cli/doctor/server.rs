@@ -10,7 +10,7 @@ use crate::domain::location::Location;
 use crate::domain::postgres_url::PostgresUrl;
 use crate::domain::text::inert;
 use crate::host::identity;
-use crate::store::server_facts::{COMPARED_VERSION, NEWEST, RoleKind, ServerFacts, ServerInspection};
+use crate::store::server_facts::{NEWEST, RoleKind, ServerFacts, ServerInspection, TESTED_VERSIONS};
 use crate::store::{Store, StoreError};
 
 const RESTORE: &str = "Stop keydesk everywhere, then restore the latest backup of the database";
@@ -89,10 +89,10 @@ fn schema(inspection: &ServerInspection, facts: &ServerFacts) -> Result<Outcome,
             "Undo the changes as the owner of the tables, or restore the latest backup of the database",
         ));
     }
-    Ok(Outcome::good(if facts.major_version == COMPARED_VERSION {
-        "as keydesk created it".to_owned()
+    Ok(Outcome::good(if TESTED_VERSIONS.contains(&facts.major_version) {
+        "as keydesk created it"
     } else {
-        format!("has all objects; their definitions are compared on PostgreSQL {COMPARED_VERSION} only")
+        "has all objects; their definitions are not compared on this version of PostgreSQL"
     }))
 }
 

@@ -12,15 +12,11 @@ use crate::domain::Instant;
 use crate::domain::postgres_url::{Encryption, PostgresUrl};
 use crate::host::clock;
 use crate::store::reader::Reader;
-use crate::store::server::{Connection, Fault, LatestTimeline};
+use crate::store::server::{Connection, Fault, LatestTimeline, version};
 use crate::store::{SchemaDifference, StoreError};
 
 pub(crate) use super::migrate::NEWEST;
-pub(crate) use super::schema::VERSION as COMPARED_VERSION;
-
-/// The oldest major version of PostgreSQL on which keydesk works: since 15, only its owner creates objects in the schema
-/// `public`.
-pub const OLDEST_VERSION: i64 = 15;
+pub(crate) use crate::store::server::version::TESTED as TESTED_VERSIONS;
 
 /// How often two connections are asked which process of the server serves them.
 const ROUNDS: usize = 5;
@@ -193,7 +189,7 @@ impl ServerInspection {
             Ok(ServerFacts {
                 server: known.server.clone(),
                 version: r.value(WHAT, "SELECT current_setting('server_version')", &[])?,
-                major_version: known.version / 10_000,
+                major_version: version::major(known.version),
                 clock: clock_difference(r)?,
                 protection: protection(r, known.encryption)?,
                 commits: self.commits(r)?,

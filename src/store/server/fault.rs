@@ -44,6 +44,8 @@ pub(crate) enum FaultKind {
     NoDatabase,
     /// The server starts, stops, or has no free connection.
     Unavailable,
+    /// The version of the server is not supported.
+    TooOld,
     /// The server follows another one.
     Standby,
     /// Another server was promoted since, and this one continues.
@@ -279,6 +281,7 @@ impl ServerError {
             FaultKind::NoPassword => "no_password",
             FaultKind::NoDatabase => "no_database",
             FaultKind::Unavailable => "server_unavailable",
+            FaultKind::TooOld => "unsupported_server",
             FaultKind::Standby => "standby",
             FaultKind::OldPrimary => "old_primary",
             FaultKind::Unreachable => "unreachable",
@@ -309,6 +312,7 @@ impl ServerError {
             }
             FaultKind::NoDatabase => "Create the database with createdb, or fix its name in the URL.",
             FaultKind::Unavailable => "Try again in a moment.",
+            FaultKind::TooOld => "Upgrade the server to PostgreSQL 15 or newer.",
             FaultKind::Standby => {
                 "Use the URL of the primary, or list all servers: postgres://USER@HOST1,HOST2/DATABASE"
             }

@@ -19,6 +19,7 @@ mod tests;
 mod timeline;
 mod tls;
 mod translate;
+pub(in crate::store) mod version;
 mod wait;
 mod watch;
 

@@ -16,6 +16,7 @@ use super::fault::{self, Fault, FaultKind};
 use super::settings::{Complete, Endpoint};
 use super::timeline::{LatestTimeline, Timeline, timeline_number};
 use super::tls::Tls;
+use super::version;
 use super::wait::lock;
 use crate::domain::postgres_url::{ChannelBinding, Encryption, Host, is_loopback};
 
@@ -89,6 +90,12 @@ pub(crate) struct Facts {
     /// None where the server does not say it, as some hosted ones do.
     pub(crate) timeline: Option<Timeline>,
     pub(crate) encryption: Encryption,
+}
+
+impl Facts {
+    fn supported(self) -> Result<Self, Fault> {
+        version::confirm(self.version).map(|()| self)
+    }
 }
 
 /// Connects to the first primary among the servers.
@@ -189,7 +196,7 @@ pub(super) struct Attempt<'a> {
 impl Attempt<'_> {
     async fn run(self, tls: Option<&Tls>) -> Result<Opened, Fault> {
         let Session { client, heard, driver } = self.session(tls).await?;
-        let facts = self.facts(&client).await.inspect_err(|_| driver.abort())?;
+        let facts = self.facts(&client).await.and_then(Facts::supported).inspect_err(|_| driver.abort())?;
         let tls = tls.filter(|_| self.endpoint.encryption == Encryption::Verified).map(Tls::connector);
         let route = Route { token: client.cancel_token(), address: self.address, tls };
         Ok(Opened { client, route, heard, driver, facts })

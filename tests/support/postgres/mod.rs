@@ -109,6 +109,11 @@ impl Postgres {
         missing.is_none()
     }
 
+    /// Whether texts are sorted as people sort them unless a statement says otherwise.
+    pub fn sorts_as_people_do() -> bool {
+        programs::has_icu()
+    }
+
     /// Starts one of one's own, without `fsync`.
     pub fn start() -> Self {
         Self::options().start()
@@ -258,7 +263,7 @@ const HBA: &str = "\
 local   all          all                 trust
 local   replication  postgres            trust
 hostssl all          all   all           scram-sha-256
-host    all          all   127.0.0.1/32  scram-sha-256
+host    all          all   samehost      scram-sha-256
 ";
 
 /// The data directory that all servers of this process begin with: `initdb` takes ten times as long as the copy.
@@ -272,8 +277,10 @@ fn template() -> &'static Path {
         command.args(["--username=postgres", "--auth=reject", "--no-sync", "--wal-segsize=1"]);
         // Killed, it leaves to the keeper what it has begun.
         command.arg("--no-clean");
-        // Texts are sorted as people sort them unless a statement says otherwise.
-        command.args(["--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"]);
+        command.args(["--encoding=UTF8", "--locale=C.UTF-8"]);
+        if Postgres::sorts_as_people_do() {
+            command.args(["--locale-provider=icu", "--icu-locale=en-US"]);
+        }
         programs::finish(&mut command);
         (data, keeper)
     };

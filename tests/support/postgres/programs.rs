@@ -8,10 +8,13 @@ use nix::unistd::{Gid, Uid, User};
 
 use crate::support::keeper::Keeper;
 
-/// The folder with the newest server's programs.
+/// The folder with the programs of the server that a variable names, otherwise of the newest one that is installed.
 pub(super) fn folder() -> Option<&'static Path> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let find = || {
+        if let Some(named) = std::env::var_os("KEYDESK_TEST_POSTGRES") {
+            return Some(PathBuf::from(named).join("bin"));
+        }
         let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
         let numbered = versions.flatten().filter_map(|version| {
             let number: u32 = version.file_name().to_str()?.parse().ok()?;
@@ -45,6 +48,11 @@ pub(super) fn missing() -> Option<&'static str> {
 /// A program of PostgreSQL in an environment of its own, as the present user.
 pub(super) fn client(name: &str) -> Command {
     clean(Command::new(folder().expect("PostgreSQL").join(name)))
+}
+
+/// Whether the server was built with ICU.
+pub(super) fn has_icu() -> bool {
+    !finish(client("pg_config").arg("--configure")).contains("--without-icu")
 }
 
 /// Any program as the user of the server.
