@@ -63,6 +63,45 @@ const OF_THE_OWNER: &[&str] = &[
     "COPY meta TO '/tmp/other'",
 ];
 
+/// What both roles write about use.
+const RECORDING: &[&str] = &[
+    // A use of a key.
+    "INSERT INTO key_uses (key_id, day, count) VALUES ('present001', 7, 1) \
+     ON CONFLICT (key_id, day) DO UPDATE SET count = key_uses.count + excluded.count",
+    "INSERT INTO key_uses (key_id, day, count) VALUES ('present001', 7, 1) \
+     ON CONFLICT (key_id, day) DO UPDATE SET count = key_uses.count + excluded.count",
+    "INSERT INTO key_use (key_id, application_id, first, last, last_from) \
+     SELECT key_id, application_id, 300, 300, '10.0.0.1' FROM keys WHERE key_id = 'present001' ON CONFLICT DO NOTHING",
+    "UPDATE key_use SET last = 301, last_from = '10.0.0.2' WHERE key_id = 'present001' AND last <= 301",
+    "UPDATE key_use SET first = least(first, 299) WHERE key_id = 'present001'",
+    "INSERT INTO key_sources (key_id, reason, source, requests, first, last) VALUES ('present001', '', '10.0.0.1', 1, \
+     300, 300) ON CONFLICT (key_id, reason, source) DO UPDATE SET requests = key_sources.requests + excluded.requests, \
+     first = least(key_sources.first, excluded.first), last = greatest(key_sources.last, excluded.last)",
+    "DELETE FROM key_sources WHERE key_id = 'present001' AND reason = '' AND source = '10.0.0.9'",
+    // One of a deleted key, and a rejection.
+    "UPDATE tombstones SET last_used = 199, last_used_from = '10.0.0.1' \
+     WHERE key_id = 'deleted001' AND coalesce(last_used, 0) <= 199",
+    "UPDATE tombstones SET first_refused = 201, first_refused_from = '10.0.0.1' \
+     WHERE key_id = 'deleted001' AND first_refused IS NULL AND deleted <= 201",
+    "INSERT INTO refusals (day, reason, key_id, count, last, last_from) VALUES (7, 'deleted', 'deleted001', 1, 201, \
+     '10.0.0.1') ON CONFLICT (day, reason, key_id) DO UPDATE SET count = refusals.count + excluded.count, \
+     last = greatest(refusals.last, excluded.last), last_from = excluded.last_from",
+    // Use that comes faster than it can be counted.
+    "INSERT INTO use_backlog (key_id, reason, source, count, first, last) VALUES ('present001', '', '', 2, 300, 310)",
+    "DELETE FROM use_backlog WHERE number IN (SELECT number FROM use_backlog WHERE number = ANY ('{1}') \
+     FOR UPDATE SKIP LOCKED) RETURNING number",
+    // Old days.
+    "DELETE FROM key_uses WHERE (key_id, day) IN (SELECT key_id, day FROM key_uses WHERE day < 3 LIMIT 5)",
+    "DELETE FROM refusals WHERE (day, reason, key_id) IN (SELECT day, reason, key_id FROM refusals WHERE day < 3)",
+    // The book of a recorder.
+    "INSERT INTO recorders (started, complete_until) VALUES (300, 300) RETURNING id",
+    "UPDATE recorders SET complete_until = greatest(complete_until, 320) WHERE id = 1",
+    "INSERT INTO recording_gaps (since, until) VALUES (300, greatest(300, 310))",
+    "DELETE FROM recording_gaps WHERE until <= coalesce((SELECT min(unused_since) FROM keys \
+     WHERE unused_for IS NOT NULL), until)",
+    "DELETE FROM recorders WHERE id = 1",
+];
+
 #[test]
 fn the_gateway_reads_what_a_verification_needs_and_writes_use() {
     if !Postgres::available() {
@@ -85,43 +124,14 @@ fn the_gateway_reads_what_a_verification_needs_and_writes_use() {
             "SELECT count(*) FILTER (WHERE expires <= 5 AND replaced_by IS NULL AND canary = 0) FROM keys",
             "SELECT count(*) FROM keys k WHERE k.canary = 1 AND EXISTS (SELECT 1 FROM key_sources a WHERE \
              a.key_id = k.key_id AND a.reason = 'canary' AND (k.acknowledged IS NULL OR a.last > k.acknowledged))",
-            // A use of a key.
-            "INSERT INTO key_uses (key_id, day, count) VALUES ('present001', 7, 1) \
-             ON CONFLICT (key_id, day) DO UPDATE SET count = key_uses.count + excluded.count",
-            "INSERT INTO key_uses (key_id, day, count) VALUES ('present001', 7, 1) \
-             ON CONFLICT (key_id, day) DO UPDATE SET count = key_uses.count + excluded.count",
-            "INSERT INTO key_use (key_id, application_id, first, last, last_from) \
-             SELECT key_id, application_id, 300, 300, '10.0.0.1' FROM keys WHERE key_id = 'present001' ON CONFLICT DO NOTHING",
-            "UPDATE key_use SET last = 301, last_from = '10.0.0.2' WHERE key_id = 'present001' AND last <= 301",
-            "UPDATE key_use SET first = least(first, 299) WHERE key_id = 'present001'",
-            "INSERT INTO key_sources (key_id, reason, source, requests, first, last) VALUES ('present001', '', '10.0.0.1', 1, \
-             300, 300) ON CONFLICT (key_id, reason, source) DO UPDATE SET requests = key_sources.requests + excluded.requests, \
-             first = least(key_sources.first, excluded.first), last = greatest(key_sources.last, excluded.last)",
-            "DELETE FROM key_sources WHERE key_id = 'present001' AND reason = '' AND source = '10.0.0.9'",
-            // One of a deleted key, and a rejection.
-            "UPDATE tombstones SET last_used = 199, last_used_from = '10.0.0.1' \
-             WHERE key_id = 'deleted001' AND coalesce(last_used, 0) <= 199",
-            "UPDATE tombstones SET first_refused = 201, first_refused_from = '10.0.0.1' \
-             WHERE key_id = 'deleted001' AND first_refused IS NULL AND deleted <= 201",
-            "INSERT INTO refusals (day, reason, key_id, count, last, last_from) VALUES (7, 'deleted', 'deleted001', 1, 201, \
-             '10.0.0.1') ON CONFLICT (day, reason, key_id) DO UPDATE SET count = refusals.count + excluded.count, \
-             last = greatest(refusals.last, excluded.last), last_from = excluded.last_from",
-            // Use that comes faster than it can be counted.
-            "INSERT INTO use_backlog (key_id, reason, source, count, first, last) VALUES ('present001', '', '', 2, 300, 310)",
-            "DELETE FROM use_backlog WHERE number IN (SELECT number FROM use_backlog WHERE number = ANY ('{1}') \
-             FOR UPDATE SKIP LOCKED) RETURNING number",
-            // Old days.
-            "DELETE FROM key_uses WHERE (key_id, day) IN (SELECT key_id, day FROM key_uses WHERE day < 3 LIMIT 5)",
-            "DELETE FROM refusals WHERE (day, reason, key_id) IN (SELECT day, reason, key_id FROM refusals WHERE day < 3)",
-            // The book of a recorder.
-            "INSERT INTO recorders (started, complete_until) VALUES (300, 300) RETURNING id",
-            "UPDATE recorders SET complete_until = greatest(complete_until, 320) WHERE id = 1",
-            "INSERT INTO recording_gaps (since, until) VALUES (300, greatest(300, 310))",
-            "DELETE FROM recording_gaps WHERE until <= coalesce((SELECT min(unused_since) FROM keys \
-             WHERE unused_for IS NOT NULL), until)",
-            "DELETE FROM recorders WHERE id = 1",
         ],
     );
+    records(&installation, GATEWAY);
+}
+
+/// Use is written, and counted once.
+fn records(installation: &Installation, role: &str) {
+    installation.may(role, RECORDING);
     let written = "SELECT (SELECT count FROM key_uses), u.first, u.last, t.last_used, t.first_refused, r.count, \
                    (SELECT count(*) FROM never_used) FROM key_use u, tombstones t, refusals r";
     assert_eq!(installation.owner(written), "2|299|301|199|201|1|0");
@@ -217,10 +227,6 @@ fn the_administrator_makes_every_change_of_the_desk() {
              throwaway, 300, 1, s.last, s.last_from FROM keys k LEFT JOIN key_use s ON s.key_id = k.key_id \
              WHERE k.key_id = 'present003'; DELETE FROM keys WHERE key_id = 'present003'",
             &entries,
-            // What killed processes left.
-            "INSERT INTO recording_gaps (since, until) VALUES (1, 2)",
-            "DELETE FROM recording_gaps",
-            "DELETE FROM recorders WHERE id = 1",
             // All that lists and details read.
             "SELECT * FROM keys; SELECT * FROM users; SELECT * FROM applications; SELECT * FROM tombstones; \
              SELECT * FROM audit; SELECT * FROM key_use; SELECT * FROM never_used; SELECT * FROM key_uses; \
@@ -235,6 +241,15 @@ fn the_administrator_makes_every_change_of_the_desk() {
     assert_eq!(installation.owner(state), "present001 present002|3|2|2");
 }
 
+/// Whoever verifies keys with this role does not do so unseen.
+#[test]
+fn the_administrator_writes_use() {
+    if !Postgres::available() {
+        return;
+    }
+    records(&Installation::new(), ADMINISTRATOR);
+}
+
 #[test]
 fn the_administrator_changes_nothing_that_is_final() {
     if !Postgres::available() {
@@ -246,15 +261,14 @@ fn the_administrator_changes_nothing_that_is_final() {
         ADMINISTRATOR,
         NOT_PERMITTED,
         &[
-            "UPDATE tombstones SET last_used = 5",
             "UPDATE users SET created = 5",
             "UPDATE applications SET created = 5",
             "INSERT INTO users (id, email, status, created) VALUES (9, 'eve@example.com', 'active', 1)",
             "INSERT INTO users (email, status, created, key_count) VALUES ('eve@example.com', 'active', 1, 5)",
-            "INSERT INTO key_use (key_id, application_id, first, last) VALUES ('present001', 1, 5, 5)",
-            "UPDATE key_use SET last = 5",
-            "DELETE FROM key_uses",
-            "INSERT INTO recorders (started, complete_until) VALUES (5, 5)",
+            "UPDATE key_use SET application_id = 2",
+            "DELETE FROM key_use",
+            "UPDATE key_uses SET key_id = 'present002'",
+            "UPDATE recorders SET seen = 9999999999",
             "BEGIN; LOCK TABLE audit IN ACCESS EXCLUSIVE MODE; COMMIT",
         ],
     );

@@ -40,10 +40,7 @@ BEGIN
         'UPDATE (version, is_disabled) ON keys',
         'DELETE ON keys',
         'INSERT ON tombstones, audit',
-        'INSERT, UPDATE (holder, until, delivering), DELETE ON rotation_claims',
-        -- What killed processes left becomes gaps.
-        'INSERT, DELETE ON recording_gaps',
-        'DELETE ON recorders'
+        'INSERT, UPDATE (holder, until, delivering), DELETE ON rotation_claims'
     ] LOOP
         EXECUTE format('GRANT %s TO %s', may, administrator);
     END LOOP;
@@ -55,8 +52,13 @@ BEGIN
         'SELECT (id, name) ON applications',
         'SELECT (key_id, hash, application_id, name, type, platform, expires, disabled, disabled_until) ON keys',
         'SELECT (replaced_by, unused_for, unused_since, allowed_sources, canary, acknowledged, is_disabled) ON keys',
-        'SELECT (key_id, hash, deleted, last_used, last_used_from, first_refused, first_refused_from) ON tombstones',
-        -- It writes use.
+        'SELECT (key_id, hash, deleted, last_used, last_used_from, first_refused, first_refused_from) ON tombstones'
+    ] LOOP
+        EXECUTE format('GRANT %s TO %s', may, gateway);
+    END LOOP;
+
+    -- Both write use: an administrator verifies keys too, and use that is not recorded would end a key too early.
+    FOREACH may IN ARRAY ARRAY[
         'UPDATE (last_used, last_used_from, first_refused, first_refused_from) ON tombstones',
         'SELECT, INSERT, UPDATE (first, last, last_from) ON key_use',
         'SELECT, INSERT, UPDATE (count), DELETE ON key_uses',
@@ -67,7 +69,7 @@ BEGIN
         'SELECT, INSERT (started, complete_until), UPDATE (complete_until), DELETE ON recorders',
         'SELECT, INSERT, DELETE ON recording_gaps'
     ] LOOP
-        EXECUTE format('GRANT %s TO %s', may, gateway);
+        EXECUTE format('GRANT %s TO %s, %s', may, administrator, gateway);
     END LOOP;
 
     -- Where the owner of the tables does not own the database, PostgreSQL only warns about what it did not revoke.

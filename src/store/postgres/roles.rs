@@ -15,8 +15,8 @@ const GRANTS: &str = include_str!("../../../assets/migrations/postgres/roles.sql
 const STATE: &str = "SELECT \
     (SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname = ?1), \
     (SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname = ?2), \
-    (SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname = ?1 AND has_table_privilege(oid, 'public.recorders', 'DELETE') \
-        AND has_table_privilege(oid, 'public.audit', 'INSERT')), \
+    (SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname = ?1 AND has_table_privilege(oid, 'public.recording_gaps', 'DELETE') \
+        AND has_table_privilege(oid, 'public.key_use', 'INSERT') AND has_table_privilege(oid, 'public.audit', 'INSERT')), \
     (SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname = ?2 AND has_table_privilege(oid, 'public.recording_gaps', 'DELETE') \
         AND has_table_privilege(oid, 'public.key_use', 'INSERT'))";
 
@@ -70,7 +70,7 @@ pub(in crate::store) fn statements(names: &RoleNames, roles: Roles) -> String {
 }
 
 /// A name, quoted where SQL needs it.
-fn identifier(name: &str) -> String {
+pub(in crate::store) fn identifier(name: &str) -> String {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     // A reserved word is plain too.
     if name.starts_with("keydesk") && name.chars().all(plain) {
