@@ -12,10 +12,11 @@ use crate::domain::application::Application;
 use crate::domain::location::Location;
 use crate::domain::text::{Name, fold, inert};
 use crate::domain::token::Prefix;
-use crate::domain::user::{Account, Caller, Email};
+use crate::domain::user::{Account, Caller, Email, SignIn};
 use crate::host::identity;
 use crate::store::roles::{self, RoleNames};
-use crate::store::{StoreError, applications, users};
+use crate::store::users::{self, Binding};
+use crate::store::{StoreError, applications};
 
 const EXAMPLES: Examples = Examples(&[
     ("keydesk init --email ana@example.com --app Storefront", ""),
@@ -135,20 +136,27 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         Account::Login => None,
         Account::Role => Some(ServerRoles::prepare(&desk, &args.roles)?),
     };
-    let first = roles.as_ref().map_or_else(|| desk.caller().clone(), |roles| roles.first.clone());
+    let caller = desk.caller().clone();
+    let first = match &roles {
+        Some(roles) => Binding { login: Some(&roles.first), uid: None },
+        None => Binding { login: Some(&caller.login), uid: Some(caller.uid) },
+    };
     let set_up = context.change(&mut desk, |session| {
-        desk::set_up_for(session, &first, &email, &application, args.prefix.as_ref())
+        desk::set_up_for(session, first, &email, &application, args.prefix.as_ref())
     })?;
     let database = &context.database;
     let user = set_up.user.as_ref().and_then(|user| user.email.as_ref());
     let login = set_up.user.as_ref().and_then(|user| user.login.as_deref());
     if !set_up.already {
-        let bound = roles.as_ref().map(|roles| format!(", bound to the role {}", inert(&roles.first.login)));
+        let bound = roles.as_ref().map(|roles| format!(", bound to the role {}", inert(&roles.first)));
+        let other = roles.as_ref().filter(|roles| roles.first != caller.login);
+        let other = other.map(|roles| format!(" as the role {}", inert(&roles.first)));
         context.output.say(&format!(
             "{database} is set up. You are {email}{}, the first Application is {}.\n\
-             Create a key with: keydesk keys create NAME",
+             Create a key{} with: keydesk keys create NAME",
             bound.unwrap_or_default(),
-            set_up.application.name
+            set_up.application.name,
+            other.unwrap_or_default()
         ));
         context.notice_root(&identity::caller());
     } else if user == Some(&email) && fold(set_up.application.name.as_str()) == fold(application.as_str()) {
@@ -182,8 +190,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
 /// The roles of a database on a server.
 struct ServerRoles {
     names: RoleNames,
-    /// What the first user is bound to.
-    first: Caller,
+    /// The one that the first user is bound to.
+    first: String,
     /// What is left to be run as the owner of the database; none where both roles have their rights.
     sql: Option<String>,
     created: bool,
@@ -199,18 +207,18 @@ impl ServerRoles {
         let roles = desk.store().roles(&names)?;
         let administrator =
             roles.filter(|roles| roles.has_administrator).map(|_| names.administrator.as_str());
-        let first = match args.login.as_deref().or(administrator) {
-            None => desk.caller().clone(),
-            Some(login) => match desk.uid_of(login)? {
-                Some(uid) => Caller { uid, login: login.to_owned() },
-                None if args.login.is_none() => desk.caller().clone(),
-                None => {
-                    let message = format!("role {login:?} not found among those that can log in");
-                    return Err(CommandError::not_found(message)
-                        .hint(format!("create it with: createuser {}", inert(login))));
-                }
-            },
-        };
+        let exists = |login: &str| desk.sign_in(login).map(|sign_in| sign_in != SignIn::NoRole);
+        let first = match (args.login.as_deref(), administrator) {
+            (Some(login), _) if !exists(login)? => {
+                let message = format!("role {login:?} not found among those that can log in");
+                return Err(CommandError::not_found(message)
+                    .hint(format!("create it with: createuser {}", inert(login))));
+            }
+            (Some(login), _) => login,
+            (None, Some(administrator)) if exists(administrator)? => administrator,
+            (None, _) => &desk.caller().login,
+        }
+        .to_owned();
         let missing = roles.filter(|roles| !roles.have_rights);
         let sql = missing.map(|missing| roles::sql(&names, missing));
         Ok(Self { names, first, sql, created: args.create_roles })

@@ -10,14 +10,16 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::help::Examples;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{progress, text};
+use crate::cli::output::{Output, progress, text};
 use crate::desk;
 use crate::desk::{Desk, DeskError};
 use crate::domain::location::Location;
+use crate::domain::text::inert;
+use crate::domain::user::{Account, SignIn, UserStatus};
 use crate::host::clock;
 use crate::host::entropy::SystemEntropy;
-use crate::store::Store;
 use crate::store::transfer::Stage;
+use crate::store::{Reader, Store, StoreError, users};
 
 const EXAMPLES: Examples = Examples(&[
     ("keydesk move --to postgres://db.example.com/keydesk", "from a file to a server"),
@@ -54,6 +56,7 @@ struct Document {
     keys: u64,
     audit_entries: u64,
     audit_head: String,
+    users: Vec<Bound>,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
@@ -107,7 +110,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     if let Err(error) = into.tidy() {
         context.output.warn(&format!("the move is complete, but preparing the new database failed: {error}"));
     }
-    context.check_known_head(&mut context.desk_on(into)?);
+    let mut desk = context.desk_on(into)?;
+    context.check_known_head(&mut desk);
     context.output.say(&format!(
         "Moved to {to}: {}, {}. The head of the audit log is the same: {}\nUse it from now on: set KEYDESK_DB or --db, and \
          restart the endpoint.",
@@ -115,13 +119,67 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         text::count(moved.head.number, "audit log entry", "audit log entries"),
         moved.head,
     ));
+    let users = desk.store().read(bound_users).unwrap_or_else(|error| {
+        context.output.warn(&format!("cannot tell who can make changes there: {error}"));
+        Vec::new()
+    });
+    say_who(&context.output, &users, desk.account());
     context.output.if_json(&Document {
         from: from.text(),
         to: to.text(),
         keys: moved.keys,
         audit_entries: moved.head.number,
         audit_head: moved.head.to_string(),
+        users,
     })
+}
+
+/// An active user who is bound to a login. They keep its name: a role of a server is the login of the same name in a file,
+/// and the other way around.
+#[derive(Serialize)]
+struct Bound {
+    email: String,
+    login: String,
+    can_make_changes: bool,
+    #[serde(skip)]
+    lacks_rights: bool,
+}
+
+fn bound_users(r: &Reader<'_>) -> Result<Vec<Bound>, StoreError> {
+    let mut bound = Vec::new();
+    for user in users::all(r)?.iter().filter(|user| user.status == UserStatus::Active) {
+        if let (Some(email), Some(login)) = (&user.email, &user.login) {
+            let sign_in = desk::sign_in(r, user)?;
+            bound.push(Bound {
+                email: email.as_str().to_owned(),
+                login: login.clone(),
+                can_make_changes: sign_in == Some(SignIn::Possible),
+                lacks_rights: sign_in == Some(SignIn::NoRights),
+            });
+        }
+    }
+    Ok(bound)
+}
+
+/// Says who can make changes in the new place, and who cannot.
+fn say_who(output: &Output, bound: &[Bound], account: Account) {
+    let say = |what: String, which: &dyn Fn(&Bound) -> bool| {
+        let one = |user: &Bound| format!("{} ({})", inert(&user.email), inert(&user.login));
+        let named: Vec<String> = bound.iter().filter(|user| which(user)).map(one).collect();
+        if !named.is_empty() {
+            output.say(&format!("{what}: {}", named.join(", ")));
+        }
+    };
+    say("Users who can make changes there".to_owned(), &|user| user.can_make_changes);
+    say(
+        "Users who cannot until you have run \"keydesk init --create-roles\" with the new database and made their roles \
+         members of the role of administrators"
+            .to_owned(),
+        &|user| user.lacks_rights,
+    );
+    say(format!("Users who cannot, since their {account} does not exist on {}", account.place()), &|user| {
+        !user.can_make_changes && !user.lacks_rights
+    });
 }
 
 /// Opens the database for one of its active users.

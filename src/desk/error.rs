@@ -118,9 +118,9 @@ pub enum DeskError {
         /// The prefix that was asked for.
         wanted: Prefix,
     },
-    /// No user would be left who can sign in on this system and make changes.
+    /// No user would be left who can sign in and make changes.
     #[error("the last active user who can sign in here can be neither disabled nor deleted")]
-    LastActiveUser,
+    LastActiveUser { account: Account },
     /// It would be in the audit log.
     #[error("the {field} contains the secret of a key")]
     HoldsSecret {
@@ -199,7 +199,7 @@ impl DeskError {
             Self::NotCanary { .. } => "not_canary",
             Self::Taken { .. } => "taken",
             Self::PrefixFixed { .. } => "prefix_fixed",
-            Self::LastActiveUser => "last_active_user",
+            Self::LastActiveUser { .. } => "last_active_user",
             Self::HoldsSecret { .. } => "holds_secret",
             Self::HoldsEmail { .. } => "holds_email",
             Self::BeyondMaxLifetime(_) => "max_lifetime",
@@ -239,8 +239,8 @@ impl DeskError {
                 "Omit --prefix, which is fixed for the life of a database, or choose another database with --db."
                     .into()
             }
-            Self::LastActiveUser => {
-                "Add or enable another user whose login exists on this system first.".into()
+            Self::LastActiveUser { account } => {
+                format!("Add or enable another user whose {account} exists on {} first.", account.place())
             }
             Self::HoldsSecret { .. } => {
                 "Use the key prefix, such as ik_live_7Qm2x9KdPa. If others may have seen the secret, rotate that key as leaked."

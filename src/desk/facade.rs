@@ -13,7 +13,7 @@ use crate::domain::application::Scope;
 use crate::domain::audit::ChainHead;
 use crate::domain::clock;
 use crate::domain::token::Entropy;
-use crate::domain::user::{Account, Caller};
+use crate::domain::user::{Account, Caller, SignIn};
 use crate::host::identity;
 use crate::store::{Reader, Store, StoreError, applications, audit, open, roles, state};
 
@@ -77,14 +77,24 @@ impl Desk {
         self.store.location().account()
     }
 
-    /// Returns the user ID of a login of this system, or the OID of a role of the server, where it exists.
+    /// Returns the user ID of a login, where it exists on this system. None for a role of a server, which is its name alone.
+    #[must_use]
+    pub fn uid_of(&self, login: &str) -> Option<u32> {
+        match self.account() {
+            Account::Login => identity::uid_of(login),
+            Account::Role => None,
+        }
+    }
+
+    /// Returns whether a login of this system, or a role of the server, can be used to sign in.
     ///
     /// # Errors
     /// When the server does not answer.
-    pub fn uid_of(&self, login: &str) -> Result<Option<u32>, StoreError> {
+    pub fn sign_in(&self, login: &str) -> Result<SignIn, StoreError> {
         match self.account() {
-            Account::Login => Ok(identity::uid_of(login)),
-            Account::Role => Ok(self.store.read(roles::that_log_in)?.get(login).copied()),
+            Account::Login if identity::uid_of(login).is_some() => Ok(SignIn::Possible),
+            Account::Login => Ok(SignIn::NoLogin),
+            Account::Role => self.store.read(|r| roles::sign_in(r, login)),
         }
     }
 

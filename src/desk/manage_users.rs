@@ -4,7 +4,7 @@ use super::{Changed, DeskError, Session, Subject, Taken};
 use crate::domain::Instant;
 use crate::domain::audit::{AuditAction, AuditRecord, Change};
 use crate::domain::commitment::{Commitment, Salt, UserFacts, draw_salt};
-use crate::domain::user::{Email, User, UserId, UserStatus};
+use crate::domain::user::{Account, Email, SignIn, User, UserId, UserStatus};
 use crate::store::users::Binding;
 use crate::store::{Reader, Urgency, WriteTx, roles, users};
 
@@ -21,17 +21,18 @@ pub(super) fn add(
     salt: &Salt,
     now: Instant,
 ) -> Result<(User, AuditRecord), DeskError> {
-    let Binding { login, uid } = binding;
+    // A role has another number on another server, and means nobody in a file.
+    let Binding { login, uid } = Binding { uid: binding.uid.filter(|_| !tx.is_on_server()), ..binding };
     if users::by_email(tx, email)?.is_some() {
         return Err(DeskError::taken(Taken::Email, email));
     }
-    let id = users::insert(tx, email, binding, salt, now)?
+    let id = users::insert(tx, email, Binding { login, uid }, salt, now)?
         .ok_or_else(|| DeskError::taken(Taken::Login, login.unwrap_or_default()))?;
     let facts = UserFacts { id: id.0, salt, email: email.as_str(), login, uid };
     Ok((existing(tx, id)?, AuditRecord::new(action).user(id).commitment(Commitment::to_user(&facts))))
 }
 
-/// Adds a user. `uid` is the user ID of the login, where it is known.
+/// Adds a user. `uid` is the user ID of the login, where it is known. On a server the role alone counts.
 pub fn add_user(
     session: &mut Session<'_>,
     email: &Email,
@@ -90,11 +91,15 @@ fn as_seen(r: &Reader<'_>, id: UserId, version: i64) -> Result<User, DeskError> 
 pub fn refuse_last_user(r: &Reader<'_>, id: UserId, can_sign_in: CanSignIn<'_>) -> Result<(), DeskError> {
     let roles = if r.is_on_server() { Some(roles::that_log_in(r)?) } else { None };
     let can_sign_in = |user: &User| match &roles {
-        Some(roles) => user.login.as_ref().is_some_and(|login| roles.contains_key(login)),
+        Some(roles) => user.login.as_ref().is_some_and(|login| roles.get(login) == Some(&SignIn::Possible)),
         None => can_sign_in(user),
     };
     let remains = |user: &User| user.id != id && user.status == UserStatus::Active && can_sign_in(user);
-    if users::all(r)?.iter().any(remains) { Ok(()) } else { Err(DeskError::LastActiveUser) }
+    if users::all(r)?.iter().any(remains) {
+        return Ok(());
+    }
+    let account = if r.is_on_server() { Account::Role } else { Account::Login };
+    Err(DeskError::LastActiveUser { account })
 }
 
 fn set_status(

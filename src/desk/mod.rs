@@ -50,7 +50,7 @@ pub use manage_users::{CanSignIn, add_user, delete_user, disable_user, enable_us
 pub use move_database::{MovedDatabase, move_database};
 pub use reads::{
     KeyDetails, Remains, SessionInfo, UserDetails, details_of, expiring_in_month, is_outside, key_details,
-    month_of, remains, sources_outside, unused_name, user_details,
+    month_of, remains, sign_in, sources_outside, unused_name, user_details,
 };
 pub use rotate_key::{
     BegunRotation, Ending, Rotated, begin_rotation, finish_rotation, rotate_keys, withdraw_successor,

@@ -11,7 +11,7 @@ use crate::domain::audit_filter::AuditFilter;
 use crate::domain::key::{Key, KeyId, Tombstone};
 use crate::domain::source::AllowedSources;
 use crate::domain::text::{Name, fold};
-use crate::domain::user::{Account, User, UserId};
+use crate::domain::user::{Account, SignIn, User, UserId};
 use crate::host::clock::Zone;
 use crate::host::identity;
 use crate::store::audit::{self, AuditRow};
@@ -52,8 +52,8 @@ impl KeyDetails {
 #[derive(Clone, Debug)]
 pub struct UserDetails {
     pub user: User,
-    /// Whether their login exists on this system, or their role on the server.
-    pub can_sign_in: bool,
+    /// None without a login.
+    pub sign_in: Option<SignIn>,
     /// The last entry of the audit log by or about them.
     pub last_change: Option<AuditRow>,
 }
@@ -148,11 +148,20 @@ pub fn user_details(r: &Reader<'_>, id: UserId) -> Result<Option<UserDetails>, S
     let filter = AuditFilter { user_id: Some(id), ..AuditFilter::default() };
     let last = Window { anchor: Anchor::First, before: 0, after: 1 };
     let last_change = audit::page(r, &filter, &last)?.rows.into_iter().next();
-    let can_sign_in = match &user.login {
-        Some(login) if r.is_on_server() => roles::that_log_in(r)?.contains_key(login),
-        _ => !r.is_on_server() && identity::can_sign_in(&user),
-    };
-    Ok(Some(UserDetails { user, can_sign_in, last_change }))
+    Ok(Some(UserDetails { sign_in: sign_in(r, &user)?, user, last_change }))
+}
+
+/// Returns whether a user can sign in with their login; none without one.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn sign_in(r: &Reader<'_>, user: &User) -> Result<Option<SignIn>, StoreError> {
+    Ok(match &user.login {
+        login if r.is_on_server() => login.as_ref().map(|login| roles::sign_in(r, login)).transpose()?,
+        _ if identity::can_sign_in(user) => Some(SignIn::Possible),
+        None if user.uid.is_none() => None,
+        _ => Some(SignIn::NoLogin),
+    })
 }
 
 /// Reads what remains of a deleted key; none when no such key was deleted.

@@ -33,7 +33,8 @@ pub fn set_up(
     prefix: Option<&Prefix>,
 ) -> Result<SetUp, DeskError> {
     let caller = session.caller;
-    set_up_for(session, caller, email, application, prefix)
+    let first = Binding { login: Some(&caller.login), uid: Some(caller.uid) };
+    set_up_for(session, first, email, application, prefix)
 }
 
 /// The same for a first user who is bound to another login than the caller's.
@@ -42,7 +43,7 @@ pub fn set_up(
 /// As [`set_up`].
 pub fn set_up_for(
     session: &mut Session<'_>,
-    first: &Caller,
+    first: Binding<'_>,
     email: &Email,
     application: &Name,
     prefix: Option<&Prefix>,
@@ -69,8 +70,7 @@ pub fn set_up_for(
         }
         let prefix = prefix.cloned().unwrap_or_default();
         database::set_prefix(tx, &prefix)?;
-        let binding = Binding { login: Some(&first.login), uid: Some(first.uid) };
-        let (user, record) = manage_users::add(tx, AuditAction::SetUp, email, binding, &salt, now)?;
+        let (user, record) = manage_users::add(tx, AuditAction::SetUp, email, first, &salt, now)?;
         let first = record.change(Change::to("prefix", prefix.as_str()));
         let (application, second) = manage_applications::add(tx, application, now)?;
         Ok((SetUp { user: Some(user), application, prefix, already: false }, vec![first, second]))

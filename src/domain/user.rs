@@ -52,7 +52,7 @@ pub struct User {
     pub email: Option<Email>,
     /// The login name at the operating system, or the role of the server, that the user is bound to.
     pub login: Option<String>,
-    /// The user ID of that login, or the OID of that role.
+    /// The user ID of that login, where it was known. None for a user who was added on a server: a role is its name alone.
     pub uid: Option<u32>,
     pub status: UserStatus,
     pub created: Instant,
@@ -73,12 +73,45 @@ pub enum Account {
 }
 
 impl Account {
+    /// The heading of a column of logins.
+    #[must_use]
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Login => "LOGIN",
+            Self::Role => "ROLE",
+        }
+    }
+
     /// The place in which a login exists.
     #[must_use]
     pub fn place(self) -> &'static str {
         match self {
             Self::Login => "this system",
             Self::Role => "the server",
+        }
+    }
+}
+
+/// Whether a login, to which a user may be bound, can be used to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    Possible,
+    NoLogin,
+    /// No such role can log in.
+    NoRole,
+    /// The role exists, and cannot make changes.
+    NoRights,
+}
+
+impl SignIn {
+    /// Returns why the login cannot be used; none where it can.
+    #[must_use]
+    pub fn problem(self) -> Option<&'static str> {
+        match self {
+            Self::Possible => None,
+            Self::NoLogin => Some("this login does not exist on this system"),
+            Self::NoRole => Some("this role does not exist on the server"),
+            Self::NoRights => Some("this role lacks the rights of an administrator"),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Engine, Reader, Store, StoreError};
 pub use crate::domain::role::{RoleNames, Roles};
+use crate::domain::user::SignIn;
 
 impl Store {
     /// Looks up the two roles; none for a file, which has none.
@@ -35,8 +36,22 @@ pub fn sql(names: &RoleNames, roles: Roles) -> String {
     format!("BEGIN;\n{}\nCOMMIT;\n", super::postgres::roles::statements(names, roles).trim_end())
 }
 
-/// The roles of the server that can log in, with their OIDs.
-pub(crate) fn that_log_in(r: &Reader<'_>) -> Result<BTreeMap<String, u32>, StoreError> {
-    let sql = "SELECT rolname::text, oid FROM pg_catalog.pg_roles WHERE rolcanlogin";
-    r.all("reading the roles", sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))
+/// The name of a role as SQL needs it.
+#[must_use]
+pub fn identifier(role: &str) -> String {
+    super::postgres::roles::identifier(role)
+}
+
+/// The roles of the server that can log in: those with the rights of an administrator, and others.
+pub(crate) fn that_log_in(r: &Reader<'_>) -> Result<BTreeMap<String, SignIn>, StoreError> {
+    let sql = "SELECT rolname::text, has_table_privilege(oid, 'public.audit', 'INSERT') \
+               FROM pg_catalog.pg_roles WHERE rolcanlogin";
+    r.all("reading the roles", sql, &[], |row| {
+        Ok((row.get(0)?, if row.get(1)? { SignIn::Possible } else { SignIn::NoRights }))
+    })
+}
+
+/// Whether a role of the server can be used to sign in.
+pub(crate) fn sign_in(r: &Reader<'_>, role: &str) -> Result<SignIn, StoreError> {
+    Ok(that_log_in(r)?.get(role).copied().unwrap_or(SignIn::NoRole))
 }

@@ -156,10 +156,11 @@ impl Effects {
                 Outcome::ApplicationDeleted(name, deleted)
             }
             Operation::AddUser(email, login) => {
-                let uid = login.as_deref().map(|login| desk.uid_of(login)).transpose()?.flatten();
-                Outcome::UserAdded(
-                    desk.perform(now, |session| desk::add_user(session, &email, login.as_deref(), uid))?,
-                )
+                let uid = login.as_deref().and_then(|login| desk.uid_of(login));
+                let sign_in = login.as_deref().map(|login| desk.sign_in(login)).transpose()?;
+                let user =
+                    desk.perform(now, |session| desk::add_user(session, &email, login.as_deref(), uid))?;
+                Outcome::UserAdded(user, sign_in)
             }
             Operation::DisableUser(id, version) => {
                 Outcome::UserChanged(desk.perform(now, |session| {

@@ -144,10 +144,12 @@ fn without_create_roles_the_sql_is_printed_until_it_was_run() {
     assert!(again.err.contains("have their rights."), "{again:?}");
     let said = place.run("ana", &["users", "add", "ben@example.com", "--login", &place.administrator]);
     assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.err.contains(&format!("bound to the role {} (", place.administrator)), "{said:?}");
+    assert!(said.err.contains(&format!("bound to the role {}.", place.administrator)), "{said:?}");
     let said = place.run(&place.administrator, &["apps", "create", "Billing"]);
     assert_eq!(said.code, 0, "{said:?}");
 }
+
+const LAST_USER_HINT: &str = "add or enable another user whose role exists on the server first";
 
 #[test]
 fn users_are_bound_to_roles_of_the_server() {
@@ -159,17 +161,27 @@ fn users_are_bound_to_roles_of_the_server() {
     let said = place.run(admin, &["users", "add", "chloe@example.com", "--login", "no_such_role"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.err.contains("the role no_such_role does not exist on the server"), "{said:?}");
-    // No one else can sign in.
-    let said = place.run(admin, &["users", "disable", "ana@example.com", "--yes", "--json"]);
-    assert_eq!(said.error().0, "last_active_user", "{said:?}");
-    // A person with a role of their own.
+    // A person with a role of their own, which has no rights yet.
     let role = format!("{}_ben", place.database.name());
     server().role(&role);
-    server().psql(&format!("GRANT {admin} TO {role}"));
-    let said = place.run(&role, &["apps", "create", "Billing", "--json"]);
-    assert_eq!((said.code, said.error().0.as_str()), (4, "unknown_user"), "{said:?}");
     let said = place.run(admin, &["users", "add", "ben@example.com", "--login", &role]);
     assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains(&format!("bound to the role {role}.")), "no number: {said:?}");
+    let grant = format!("GRANT keydesk_admin TO {role}");
+    assert!(said.err.contains("cannot make changes yet") && said.err.contains(&grant), "{said:?}");
+    // No one else can make changes.
+    let said = place.run(admin, &["users", "disable", "ana@example.com", "--yes", "--json"]);
+    let (code, _, hint) = said.error();
+    assert_eq!((code.as_str(), hint.as_str()), ("last_active_user", LAST_USER_HINT), "{said:?}");
+    server().psql(&format!("GRANT {admin} TO {role}"));
+    let other = format!("{role}_2");
+    server().role(&other);
+    server().psql(&format!("GRANT {admin} TO {other}"));
+    let said = place.run(&other, &["apps", "create", "Billing", "--json"]);
+    assert_eq!((said.code, said.error().0.as_str()), (4, "unknown_user"), "{said:?}");
+    let said = place.run(admin, &["users", "list"]);
+    assert!(said.out.starts_with("EMAIL ") && said.out.contains(" ROLE "), "{said:?}");
+    assert_eq!(place.database.psql("SELECT count(uid) FROM users"), "0", "a role is its name alone");
     let said = place.run(&role, &["apps", "create", "Billing"]);
     assert_eq!(said.code, 0, "{said:?}");
     let said = place.run(&role, &["users", "disable", "ana@example.com", "--yes"]);

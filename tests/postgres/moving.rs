@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use keydesk::Verifier;
 
+use crate::site::{ADMINISTRATOR, Site};
 use crate::support::KEYDESK;
 use crate::support::home::{Home, id_of};
 use crate::support::postgres::{Postgres, server};
@@ -153,6 +154,42 @@ fn killed_at_any_moment_one_of_both_is_in_use_at_most_and_the_next_run_ends_it()
         assert!(pause < Duration::from_mins(1));
     }
     assert!(told(&home, &url, &["audit", "verify", "--expect", head.trim_end()]).starts_with("intact: "));
+}
+
+#[test]
+fn a_user_keeps_their_name_between_a_server_and_a_file() {
+    if !Postgres::available() {
+        return;
+    }
+    // On the server of the other tests, no role has the name of this login.
+    let own = Postgres::start();
+    let site = Site::on(&own);
+    let login = keydesk::host::identity::caller().login;
+    // Its number on the server is not that of the login.
+    own.role(&login);
+    let said = site.run(&["users", "add", "me@example.com", "--login", &login]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let file = site.home.path("moved.db").display().to_string();
+    let said = site.run(&["move", "--to", &file, "--yes"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    for line in [
+        format!("Users who can make changes there: me@example.com ({login})\n"),
+        format!("does not exist on this system: ana@example.com ({ADMINISTRATOR})\n"),
+    ] {
+        assert!(said.err.contains(&line), "{line}: {said:?}");
+    }
+    told(&site.home, &file, &["apps", "create", "In a file"]);
+    assert!(told(&site.home, &file, &["audit", "verify"]).starts_with("intact: "));
+    // And to the server again, where the role has no rights to another database.
+    let database = own.database();
+    let said = site.home.run(&["--db", &file, "move", "--to", &database.socket_url(), "--yes", "--json"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let users = &said.json()["users"];
+    let of = |email: &str| {
+        let users = users.as_array().unwrap();
+        users.iter().find(|user| user["email"] == email).unwrap()["can_make_changes"].clone()
+    };
+    assert_eq!((of("me@example.com"), of("ana@example.com")), (false.into(), false.into()), "{users}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl End {
             Err(DeskError::NotReplaced { .. }) => Self::NotReplaced,
             Err(DeskError::Ended { .. }) => Self::Ended,
             Err(DeskError::Taken { .. }) => Self::Taken,
-            Err(DeskError::LastActiveUser) => Self::Last,
+            Err(DeskError::LastActiveUser { .. }) => Self::Last,
             Err(DeskError::Past { .. }) => Self::Past,
             Err(DeskError::HoldsEmail { .. }) => Self::HoldsEmail,
             Err(DeskError::BeingRotated { .. }) => Self::BeingRotated,

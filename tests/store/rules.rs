@@ -180,14 +180,14 @@ fn rule_9_read_only_users_change_nothing(engine: Engine) {
         desk::disable_user(&mut desk.session(), ana.id, ana.version, &|_| true).map(drop),
         desk::delete_user(&mut desk.session(), ana.id, ana.version, &|_| true).map(drop),
     ] {
-        assert!(matches!(result, Err(DeskError::LastActiveUser)));
+        assert!(matches!(result, Err(DeskError::LastActiveUser { .. })));
     }
     let ben = colleague(&mut desk, "ben", 1001);
     for result in [
         desk::disable_user(&mut desk.session(), ana.id, ana.version, &|user| user.id == ana.id).map(drop),
         desk::delete_user(&mut desk.session(), ana.id, ana.version, &|user| user.id == ana.id).map(drop),
     ] {
-        assert!(matches!(result, Err(DeskError::LastActiveUser)), "Ben cannot sign in here");
+        assert!(matches!(result, Err(DeskError::LastActiveUser { .. })), "Ben cannot sign in here");
     }
     let asked = |user: &User| panic!("the system was asked about user {}", user.id.0);
     desk::disable_user(&mut desk.session(), ben.id, ben.version, &asked).unwrap();

@@ -191,7 +191,7 @@ pub(super) fn people(database: &impl Readable, caller: &Caller) -> Vec<Finding> 
         Err(error) => vec![Finding::new("users", failed(&error))],
         Ok((user, active)) => vec![
             Finding::new("caller", you(&inert(&caller.login), database.account(), user.as_ref(), active)),
-            Finding::new("users", number_of_users(active)),
+            Finding::new("users", number_of_users(active, database.account())),
         ],
     }
 }
@@ -219,11 +219,11 @@ fn you(login: &str, account: Account, user: Option<&User>, active: u64) -> Outco
     }
 }
 
-fn number_of_users(active: u64) -> Outcome {
+fn number_of_users(active: u64, account: Account) -> Outcome {
     match active {
         1 => Outcome::note(
             "only 1 active user: no one else can revoke a key",
-            "keydesk users add EMAIL --login LOGIN",
+            format!("keydesk users add EMAIL --login {}", account.heading()),
         ),
         active => Outcome::good(format!("{active} active users")),
     }

@@ -7,8 +7,8 @@ use crate::cli::help::Examples;
 use crate::cli::output::documents::UserDocument;
 use crate::desk;
 use crate::domain::text::inert;
-use crate::domain::user::{Caller, Email};
-use crate::store::Urgency;
+use crate::domain::user::{Caller, Email, SignIn};
+use crate::store::{Urgency, roles};
 
 const EXAMPLES: Examples = Examples(&[
     ("keydesk users add ben@example.com --login ben", ""),
@@ -30,26 +30,32 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let email = Email::parse(&args.email)?;
     let login = args.login.as_deref().map(str::trim).filter(|login| !login.is_empty());
     let mut desk = context.desk_to_change(Urgency::Normal)?;
-    let uid = login.map(|login| desk.uid_of(login)).transpose()?.flatten();
+    let uid = login.and_then(|login| desk.uid_of(login));
+    let sign_in = login.map(|login| desk.sign_in(login)).transpose()?;
     let account = desk.account();
     let user = context.change(&mut desk, |session| desk::add_user(session, &email, login, uid))?;
-    match (login, uid) {
-        (Some(login), Some(uid)) => {
-            context
-                .output
-                .say(&format!("User {email} added, bound to the {account} {} ({uid}).", inert(login)));
-            context.notice_root(&Caller { uid, login: login.to_owned() });
-        }
-        (Some(login), None) => {
-            context.output.say(&format!("User {email} added, bound to the {account} {}.", inert(login)));
-            context.output.warn(&format!(
-                "the {account} {login} does not exist on {}: anyone who later gets it will act as this user",
-                account.place()
-            ));
-        }
-        (None, _) => context.output.say(&format!(
+    let Some(login) = login else {
+        context.output.say(&format!(
             "User {email} added without a {account}. They cannot make changes until they have one."
+        ));
+        return context.output.if_json(&UserDocument::from(&user));
+    };
+    let number = uid.map(|uid| format!(" ({uid})")).unwrap_or_default();
+    context.output.say(&format!("User {email} added, bound to the {account} {}{number}.", inert(login)));
+    match sign_in {
+        Some(SignIn::NoLogin | SignIn::NoRole) => context.output.warn(&format!(
+            "the {account} {login} does not exist on {}: anyone who later gets it will act as this user",
+            account.place()
         )),
+        Some(SignIn::NoRights) => context.output.warn(&format!(
+            "the {account} {login} cannot make changes yet: make it a member of the role of administrators, for example \
+             with: GRANT keydesk_admin TO {}",
+            roles::identifier(login)
+        )),
+        Some(SignIn::Possible) | None => {}
+    }
+    if let Some(uid) = uid {
+        context.notice_root(&Caller { uid, login: login.to_owned() });
     }
     context.output.if_json(&UserDocument::from(&user))
 }

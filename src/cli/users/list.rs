@@ -20,7 +20,7 @@ pub(crate) struct Args;
 
 pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
     let all = context.desk()?.store().read(users::all)?;
-    let heads = ["EMAIL", "LOGIN", "STATUS", "KEYS", "ADDED"];
+    let heads = ["EMAIL", context.database.account().heading(), "STATUS", "KEYS", "ADDED"];
     context.output.list(all.iter(), &heads, UserDocument::from, |user| {
         let style = match user.status {
             UserStatus::Active => Style::Good,

@@ -17,7 +17,7 @@ use crate::domain::key::{Key, KeyId, NewKey, Tombstone};
 use crate::domain::key_finder::FoundText;
 use crate::domain::secret::Secret;
 use crate::domain::text::Name;
-use crate::domain::user::{Email, User, UserId};
+use crate::domain::user::{Email, SignIn, User, UserId};
 use crate::host::clipboard::{Copied, CopyError};
 use crate::store::audit::AuditRow;
 use crate::store::keys::KeyQuery;
@@ -265,7 +265,8 @@ pub enum Outcome {
     ApplicationRenamed(Application),
     /// With the number of keys deleted with it.
     ApplicationDeleted(Name, u64),
-    UserAdded(User),
+    /// With whether their login can be used; none without one.
+    UserAdded(User, Option<SignIn>),
     /// Disabled or enabled.
     UserChanged(User),
     /// With the number of keys that keep working.

@@ -6,7 +6,7 @@ use crate::domain::Instant;
 use crate::domain::application::Scope;
 use crate::domain::key::{Key, Tombstone};
 use crate::domain::text::fold;
-use crate::domain::user::{User, UserStatus};
+use crate::domain::user::{SignIn, User, UserStatus};
 use crate::host::clock::Zone;
 
 use super::App;
@@ -98,7 +98,10 @@ fn sentence(outcome: &Outcome, at: Instant, zone: Zone) -> Option<String> {
         Outcome::ApplicationDeleted(name, keys) => {
             format!("Application {name} deleted with its {keys} keys. Requests that use them are rejected.")
         }
-        Outcome::UserAdded(user) => format!("User {} added.", email(user)),
+        Outcome::UserAdded(user, sign_in) => match sign_in.and_then(SignIn::problem) {
+            Some(problem) => format!("User {} added, but {problem}.", email(user)),
+            None => format!("User {} added.", email(user)),
+        },
         Outcome::UserChanged(user) if user.status == UserStatus::Active => {
             format!("User {} enabled.", email(user))
         }

@@ -4,7 +4,7 @@ use ratatui::text::Span;
 
 use crate::config::bindings::Context;
 use crate::domain::text::inert;
-use crate::domain::user::{Account, UserStatus};
+use crate::domain::user::{Account, SignIn, UserStatus};
 use crate::domain::{audit_filter, key_filter, platform};
 use crate::store::audit::AuditRow;
 use crate::tui::app::App;
@@ -108,17 +108,15 @@ fn user(app: &App, details: &UserDetails, page: &mut Page<'_>) {
     ]);
     if user.status != UserStatus::Deleted {
         let login = user.login.as_deref().map_or_else(|| "none".to_owned(), inert);
-        let uid = user.uid.map(|uid| format!(" (user ID {uid})")).unwrap_or_default();
         let account = app.shared.account();
+        // A role is its name alone.
+        let uid = user.uid.filter(|_| account == Account::Login);
+        let uid = uid.map(|uid| format!(" (user ID {uid})")).unwrap_or_default();
         page.facts(&[(if account == Account::Role { "Role" } else { "Login" }, &format!("{login}{uid}"))]);
-        match (details.can_sign_in, user.login.is_some() || user.uid.is_some()) {
-            (true, _) => page.fact("Sign-in", &format!("can sign in on {}", account.place()), theme.text),
-            (false, true) => page.fact(
-                "Sign-in",
-                &format!("this {account} does not exist on {}", account.place()),
-                theme.warning,
-            ),
-            (false, false) => page.fact("Sign-in", &format!("cannot sign in: no {account}"), theme.warning),
+        match details.sign_in.map(SignIn::problem) {
+            Some(None) => page.fact("Sign-in", &format!("can sign in on {}", account.place()), theme.text),
+            Some(Some(problem)) => page.fact("Sign-in", &problem, theme.warning),
+            None => page.fact("Sign-in", &format!("cannot sign in: no {account}"), theme.warning),
         };
     }
     page.facts(&[("Keys created", &user.keys), ("Added", &exact(app, user.created))]);

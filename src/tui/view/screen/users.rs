@@ -18,7 +18,7 @@ pub fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) -> Cursor {
     let columns = [
         Column::fixed("#", 3).on_the_right(),
         Column::flexible("EMAIL", 14, 3, 40),
-        Column::flexible("LOGIN", 5, 1, 24),
+        Column::flexible(app.shared.account().heading(), 5, 1, 24),
         Column::fixed("STATUS", 10),
         Column::fixed("KEYS", 6).on_the_right(),
         Column::fixed("ADDED", 9).on_the_right(),
