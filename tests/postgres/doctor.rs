@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::installation::key;
 use crate::support::have;
 use crate::support::home::{CommandOutput, Home, run};
+use crate::support::namespace::Namespace;
 use crate::support::postgres::pgbouncer::Pgbouncer;
 use crate::support::postgres::standby::Replication;
 use crate::support::postgres::{Access, Database, Postgres, server};
@@ -355,6 +356,48 @@ fn a_pooler_is_detected() {
     good(&found_all, "audit log", "hash chain is valid");
     let direct = place_at(place.database.url_at(format!("localhost:{}", server().port())));
     assert!(found(&place.doctor_at(&direct), "pooler").is_null());
+}
+
+#[test]
+fn a_pooler_that_reaches_the_server_without_tls_is_noted() {
+    if !(Pgbouncer::available() && Namespace::available()) {
+        return;
+    }
+    let network = Namespace::create();
+    let own = Postgres::options().listen_at(network.host()).start();
+    let place = Place::set_up(&own);
+    let admin = &place.administrator;
+    own.psql(&format!("ALTER ROLE {admin} PASSWORD '{}'", password()));
+    let pooler = Pgbouncer::without_tls(&own, network.host(), admin);
+    let url = place.database.url_at(pooler.address()).replace("ana@", &format!("{admin}@"));
+    let found_all = place.doctor_at(&url);
+    note(
+        &found_all,
+        "connection",
+        "certificate verified; it connects to the server without TLS over the network",
+        "server_tls_sslmode = verify-full",
+    );
+    good(&found_all, "audit log", "hash chain is valid");
+}
+
+#[test]
+fn a_database_that_was_moved_or_is_not_complete_is_a_fault() {
+    if !Postgres::available() {
+        return;
+    }
+    let place = Place::set_up(server());
+    place.database.psql("UPDATE database SET status = 'moved', moved = 1, moved_to = '/srv/keydesk.db'");
+    for role in [&place.administrator, &place.gateway] {
+        fault(&place.doctor(role), "content", "was moved to /srv/keydesk.db", "Use --db /srv/keydesk.db");
+    }
+    // As a move that was killed leaves it.
+    let place = Place::set_up(server());
+    place.database.psql("UPDATE database SET status = 'arriving'");
+    for role in [&place.administrator, &place.gateway] {
+        let found_all = place.doctor(role);
+        fault(&found_all, "content", "is the copy of an unfinished move", "Move the other database again");
+        assert!(found(&found_all, "audit log").is_null(), "{found_all}");
+    }
 }
 
 #[test]

@@ -4,18 +4,21 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attention;
 mod clocks;
 mod commands;
 mod commits;
 mod doctor;
 mod failover;
 mod installation;
+mod library;
 mod many_races;
 mod moving;
 mod moving_in_use;
 mod networks;
 mod objects;
 mod old_primaries;
+mod other_commands;
 mod poolers;
 mod processes;
 mod races;
@@ -23,6 +26,7 @@ mod roles;
 mod schema;
 mod servers;
 mod site;
+mod sources;
 mod standbys;
 mod two_sessions;
 mod verification;

@@ -1,7 +1,10 @@
 //! A database that `keydesk init` has set up on a server, with a home directory of its administrator.
 
 use std::fmt::Display;
+use std::io::Write;
 use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
 
 use crate::support::KEYDESK;
 use crate::support::endpoint::Endpoint;
@@ -65,6 +68,19 @@ impl<'a> Site<'a> {
         self.run_at(&self.url(ADMINISTRATOR), arguments)
     }
 
+    /// A command that reads a text.
+    pub(crate) fn run_with(&self, input: &str, arguments: &[&str]) -> CommandOutput {
+        self.run_at_with(&self.url(ADMINISTRATOR), input, arguments)
+    }
+
+    pub(crate) fn run_at_with(&self, url: &str, input: &str, arguments: &[&str]) -> CommandOutput {
+        let mut command = self.command_at(url, &[], arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        output(child.wait_with_output().unwrap())
+    }
+
     /// Starts a command of which the output is read at its end.
     pub(crate) fn start_at(&self, url: &str, arguments: &[&str]) -> Child {
         let mut command = self.command_at(url, &[], arguments);
@@ -72,20 +88,33 @@ impl<'a> Site<'a> {
     }
 
     pub(crate) fn key(&self, name: &str) -> Issued {
-        let said = self.run(&["keys", "create", "--json", "--name", name]);
+        self.key_with(name, &[])
+    }
+
+    /// With more arguments.
+    pub(crate) fn key_with(&self, name: &str, more: &[&str]) -> Issued {
+        let said = self.run(&[&["keys", "create", "--json", "--name", name], more].concat());
         assert_eq!(said.code, 0, "{said:?}");
         let document = said.json();
         let text = |field: &str| document[field].as_str().unwrap().to_owned();
         Issued { id: text("id"), secret: text("secret") }
     }
 
-    /// A gateway at a URL, started by another program or directly.
+    /// A gateway at a URL, started by another program or directly. It learns the addresses of clients from a proxy.
     pub(crate) fn gateway_at(&self, url: &str, before: &[&str]) -> Endpoint {
-        Endpoint::from_command(self.command_at(url, before, &["serve", "--listen", "127.0.0.1:0"]))
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--trusted-proxy", "127.0.0.1"];
+        Endpoint::from_command(self.command_at(url, before, &serve))
     }
 
     pub(crate) fn gateway(&self) -> Endpoint {
         self.gateway_at(&self.url(GATEWAY), &[])
+    }
+
+    /// A key as `keys show` says it.
+    pub(crate) fn shown(&self, key: &str) -> Value {
+        let said = self.run(&["keys", "show", key, "--json"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        said.json()
     }
 
     /// The log is whole and tells exactly what there is: each operation with its entry, or neither.
@@ -109,6 +138,11 @@ impl<'a> Site<'a> {
 /// The status of the response of a gateway about a key.
 pub(crate) fn ask(gateway: &Endpoint, key: &Issued) -> u16 {
     gateway.get("/auth", &[("X-Api-Key", &key.secret)]).status
+}
+
+/// The same for a client at an address that the proxy reports.
+pub(crate) fn ask_from(gateway: &Endpoint, key: &Issued, address: &str) -> u16 {
+    gateway.get("/auth", &[("X-Api-Key", &key.secret), ("X-Forwarded-For", address)]).status
 }
 
 pub(crate) fn output(output: std::process::Output) -> CommandOutput {

@@ -1,6 +1,6 @@
 //! `PgBouncer` in front of a server: what clients see who do not have a connection of their own.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Instant;
@@ -25,14 +25,25 @@ impl Pgbouncer {
 
     /// Pools the connections to all databases of a server. Clients need TLS or not, and the password of their role.
     pub fn start(server: &Postgres) -> Self {
+        // The superuser looks up the passwords of the others.
+        let place = server.socket().display().to_string();
+        Self::with(server, &place, "\"postgres\" \"\"\n", "auth_user = postgres\n")
+    }
+
+    /// The same for one role, where the connections to the server have no TLS and do not use the loopback device.
+    pub fn without_tls(server: &Postgres, address: IpAddr, role: &str) -> Self {
+        let users = format!("\"{role}\" \"{}\"\n", Access::get().password);
+        Self::with(server, &address.to_string(), &users, "server_tls_sslmode = disable\n")
+    }
+
+    fn with(server: &Postgres, place: &str, users: &str, more: &str) -> Self {
         let (folder, keeper) = programs::own_folder(programs::Medium::Memory);
         let certificate = Access::get().certificate(&[]);
         programs::own_file(&folder.join("server.crt"), &certificate.chain);
         programs::own_file(&folder.join("server.key"), &certificate.key);
-        // The superuser looks up the passwords of the others.
-        programs::own_file(&folder.join("users"), "\"postgres\" \"\"\n");
+        programs::own_file(&folder.join("users"), users);
         let port = steady_port(&[Ipv4Addr::LOCALHOST.into()]);
-        programs::own_file(&folder.join("settings"), &settings(server, port));
+        programs::own_file(&folder.join("settings"), &(settings(server, place, port) + more));
         let log = std::fs::File::create(folder.join("log")).expect("a file");
         let mut command = programs::as_server("pgbouncer");
         command.arg("settings").current_dir(&folder).stdout(Stdio::null()).stderr(log);
@@ -69,10 +80,10 @@ impl Drop for Pgbouncer {
     }
 }
 
-fn settings(server: &Postgres, port: u16) -> String {
+fn settings(server: &Postgres, place: &str, port: u16) -> String {
     format!(
         "[databases]\n\
-         * = host={} port={}\n\
+         * = host={place} port={}\n\
          [pgbouncer]\n\
          pool_mode = transaction\n\
          listen_addr = 127.0.0.1\n\
@@ -80,12 +91,10 @@ fn settings(server: &Postgres, port: u16) -> String {
          unix_socket_dir =\n\
          auth_type = scram-sha-256\n\
          auth_file = users\n\
-         auth_user = postgres\n\
          client_tls_sslmode = allow\n\
          client_tls_cert_file = server.crt\n\
          client_tls_key_file = server.key\n\
          max_client_conn = 500\n",
-        server.socket().display(),
         server.port(),
     )
 }
