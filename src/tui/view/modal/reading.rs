@@ -115,7 +115,7 @@ fn user(app: &App, details: &UserDetails, page: &mut Page<'_>) {
         page.facts(&[(if account == Account::Role { "Role" } else { "Login" }, &format!("{login}{uid}"))]);
         match details.sign_in.map(SignIn::problem) {
             Some(None) => page.fact("Sign-in", &format!("can sign in on {}", account.place()), theme.text),
-            Some(Some(problem)) => page.fact("Sign-in", &problem, theme.warning),
+            Some(Some(problem)) => page.fact("Sign-in", problem, theme.warning),
             None => page.fact("Sign-in", &format!("cannot sign in: no {account}"), theme.warning),
         };
     }
