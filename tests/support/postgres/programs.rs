@@ -8,12 +8,17 @@ use nix::unistd::{Gid, Uid, User};
 
 use crate::support::keeper::Keeper;
 
+/// The folder of another version than the installed one.
+fn named() -> Option<PathBuf> {
+    std::env::var_os("KEYDESK_TEST_POSTGRES").map(PathBuf::from)
+}
+
 /// The folder with the programs of the server that a variable names, otherwise of the newest one that is installed.
 pub(super) fn folder() -> Option<&'static Path> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let find = || {
-        if let Some(named) = std::env::var_os("KEYDESK_TEST_POSTGRES") {
-            return Some(PathBuf::from(named).join("bin"));
+        if let Some(named) = named() {
+            return Some(named.join("bin"));
         }
         let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
         let numbered = versions.flatten().filter_map(|version| {
@@ -87,6 +92,10 @@ pub(super) fn server_in(name: &str, environment: &[(&str, &str)]) -> Command {
 fn clean(mut command: Command) -> Command {
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.env("LC_ALL", "C").env("TZ", "UTC").stdin(Stdio::null());
+    if let Some(named) = named() {
+        // A standby would load the library of the version that is installed.
+        command.env("LD_LIBRARY_PATH", named.join("lib"));
+    }
     command
 }
 
