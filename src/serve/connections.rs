@@ -160,7 +160,14 @@ impl Connections {
 
 /// Makes hyper format the first date of this thread while the clock is right: with a clock before 1970 that panics. When
 /// the clock is set back later, hyper keeps the last date.
-pub(super) async fn write_first_date() {
+pub(super) fn write_first_date() {
+    // It waits for nothing but itself. Without a runtime no date is written.
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() {
+        runtime.block_on(respond_to_itself());
+    }
+}
+
+async fn respond_to_itself() {
     let (mut client, server) = tokio::io::duplex(1_024);
     let service = hyper::service::service_fn(|_: Request<Incoming>| async {
         Ok::<_, Infallible>(Response::new(Body::default()))

@@ -1,7 +1,7 @@
 //! The forward-auth endpoint: proxies ask it over HTTP whether to accept a request.
 //!
-//! It runs on one thread (`current_thread`): a request takes some microseconds, most of them for HTTP, and concurrent
-//! requests share one read of the database (`batch`).
+//! It runs on one thread unless told otherwise: a request takes some microseconds, most of them for HTTP, and concurrent
+//! requests, also those of several threads, share one read of the database (`batch`).
 
 mod batch;
 mod connections;
@@ -17,9 +17,11 @@ mod trace_id;
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::domain::location::Location;
@@ -58,6 +60,8 @@ pub(crate) struct Bounds {
 #[derive(Debug)]
 pub(crate) struct Options {
     pub database: Location,
+    /// How many threads answer requests.
+    pub threads: NonZeroUsize,
     /// The default address where it is empty and systemd has opened no socket.
     pub listen: Vec<ListenAddress>,
     pub reach: Reach,
@@ -87,15 +91,25 @@ pub(crate) enum ServeError {
 /// # Errors
 /// When it cannot start.
 pub(crate) fn run(options: Options, ready: impl FnOnce(Vec<String>)) -> Result<(), ServeError> {
-    // The only thread must not wait for a lock: `batch` tries again. Before there are handlers of signals: a server that does
+    // The threads must not wait for a lock: `batch` tries again. Before there are handlers of signals: a server that does
     // not answer must not delay the end.
     let verifier = Verifier::open_with(&options.database, clock::now, Duration::ZERO)?;
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(2)
-        .build()
+    connections::write_first_date();
+    runtime(options.threads)
         .map_err(|error| ServeError::System { what: "start", error })?
         .block_on(serve(options, verifier, ready))
+}
+
+fn runtime(threads: NonZeroUsize) -> io::Result<Runtime> {
+    let mut builder = match threads.get() {
+        1 => Builder::new_current_thread(),
+        threads => {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(threads).on_thread_start(connections::write_first_date);
+            builder
+        }
+    };
+    builder.thread_name("requests").enable_all().max_blocking_threads(2).build()
 }
 
 async fn serve(
@@ -124,7 +138,6 @@ async fn serve(
     };
     let deciding = batch.start().map_err(system("start"))?;
     let logging = tokio::spawn(Arc::clone(&rejections).run());
-    connections::write_first_date().await;
     ready(listeners.iter().map(Listener::place).collect());
     let stop = async move {
         tokio::select! {

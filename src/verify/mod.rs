@@ -7,6 +7,7 @@ mod counts;
 #[cfg(feature = "app")]
 pub(crate) mod credential;
 mod decision;
+mod idle;
 mod recorder;
 mod recording_book;
 mod time;
@@ -14,7 +15,7 @@ mod time;
 use std::ffi::OsStr;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant as Stopwatch};
 
 use crate::domain::Instant;
@@ -32,6 +33,7 @@ use counts::Request;
 use decision::Moment;
 pub(crate) use decision::Question;
 pub use decision::{Decision, Reason, Refusal};
+use idle::Idle;
 use recorder::Recorder;
 use time::Time;
 
@@ -70,7 +72,7 @@ pub struct Verifier {
     files: Option<DatabaseFiles>,
     /// What is known of the database, shared by all connections.
     continuity: Arc<Continuity>,
-    idle: Mutex<Vec<Lookup>>,
+    idle: Idle,
     time: Arc<Time>,
     /// How long a read waits for a lock.
     patience: Duration,
@@ -115,7 +117,7 @@ impl Verifier {
             files,
             recorder: Some(Recorder::start(location, Arc::clone(&time), Arc::clone(&continuity))),
             continuity,
-            idle: Mutex::new(vec![first]),
+            idle: Idle::from(first),
             time,
             patience,
         })
@@ -257,8 +259,7 @@ impl Verifier {
         {
             return Err(StoreError::Moved { path: path.clone() });
         }
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(
+        self.idle.take().map_or_else(
             || Lookup::open_another(&self.location, self.patience, Arc::clone(&self.continuity)),
             Ok,
         )
@@ -268,7 +269,7 @@ impl Verifier {
         if result.is_err() && !lookup.is_reusable() {
             return;
         }
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lookup);
+        self.idle.put(lookup);
     }
 }
 

@@ -8,9 +8,9 @@ use crate::support::fake_clock::FakeClock;
 use crate::support::home::{Home, run};
 use crate::support::pty::Pty;
 
-fn endpoint(database: &Path, clock: &FakeClock) -> Endpoint {
+fn endpoint(database: &Path, clock: &FakeClock, options: &[&str]) -> Endpoint {
     let mut command = crate::support::endpoint::command(env!("CARGO_BIN_EXE_keydesk"), database);
-    command.args(["serve", "--listen", "127.0.0.1:0"]).envs(clock.environment());
+    command.args(["serve", "--listen", "127.0.0.1:0"]).args(options).envs(clock.environment());
     Endpoint::from_command(command)
 }
 
@@ -21,7 +21,7 @@ fn an_expired_key_stays_expired() {
     let (_, short) = home.key("Short", &["--expires", "90d"]);
     let (_, long) = home.key("Long", &["--expires", "3650d"]);
     let clock = FakeClock::new(library, home.path("clock"));
-    let running = endpoint(&home.database(), &clock);
+    let running = endpoint(&home.database(), &clock, &[]);
     let passes = || (running.accepts(&short), running.accepts(&long));
     assert_eq!(passes(), (true, true));
     clock.set("-30y");
@@ -41,7 +41,7 @@ fn an_expired_key_stays_expired() {
     assert!(said.contains("the clock was set back"), "{said}");
     assert!(said.matches("the clock was set back").count() < 8, "once for each jump: {said}");
     assert_eq!(code, Some(0), "timers go by another clock");
-    let again = endpoint(&home.database(), &clock);
+    let again = endpoint(&home.database(), &clock, &[]);
     assert!(again.accepts(&short), "within a run; the next one believes the clock");
 }
 
@@ -141,13 +141,19 @@ fn no_command_relies_on_an_implausible_clock() {
 
 #[test]
 fn an_endpoint_survives_a_clock_before_1970() {
+    for options in [[].as_slice(), &["--threads", "2"]] {
+        survive_a_clock_before_1970(options);
+    }
+}
+
+fn survive_a_clock_before_1970(options: &[&str]) {
     let Some(library) = FakeClock::library() else { return };
     let home = Home::set_up();
     let (_, short) = home.key("Short", &["--expires", "30d"]);
     let (_, long) = home.key("Long", &["--expires", "365d"]);
     let clock = FakeClock::new(library, home.path("clock"));
     clock.set("+60d");
-    let running = endpoint(&home.database(), &clock);
+    let running = endpoint(&home.database(), &clock, options);
     for wrong in WRONG.iter().take(4) {
         clock.set(wrong);
         assert_eq!((running.accepts(&short), running.accepts(&long)), (false, true), "{wrong}");

@@ -17,6 +17,7 @@ mod outages;
 mod races;
 mod recording_book;
 mod rejected_ids;
+mod threads;
 mod timing;
 mod until_unused;
 mod usage_at_speed;

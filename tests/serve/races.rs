@@ -123,8 +123,17 @@ fn no_deleted_key_is_accepted_by_the_library() {
 
 #[test]
 fn no_deleted_key_is_accepted_over_http() {
-    let (mut desk, doomed) = many(RACES);
-    let endpoint = Endpoint::start(&desk.path(), &[]);
+    race_over_http(RACES, &[]);
+}
+
+#[test]
+fn no_deleted_key_is_accepted_by_several_threads() {
+    race_over_http(RACES / 4, &["--threads", "3"]);
+}
+
+fn race_over_http(races: usize, options: &[&str]) {
+    let (mut desk, doomed) = many(races);
+    let endpoint = Endpoint::start(&desk.path(), options);
     let mut client = endpoint.connect();
     let request =
         |key: &Doomed| format!("GET /auth HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\n\r\n", key.secret);
@@ -156,5 +165,5 @@ fn no_deleted_key_is_accepted_over_http() {
         });
         done.store(true, Ordering::SeqCst);
     });
-    assert_eq!(acknowledged.into_inner(), RACES);
+    assert_eq!(acknowledged.into_inner(), races);
 }

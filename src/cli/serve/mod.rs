@@ -3,6 +3,7 @@
 mod check_config;
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::cli::context::Context;
@@ -19,6 +20,9 @@ use crate::serve::{
 };
 use crate::store::{StoreError, keys};
 use chrono::TimeDelta;
+
+/// Maximum number of threads: more than the processors of most servers.
+const MOST_THREADS: usize = 64;
 
 const EXAMPLES: Examples = Examples(&[
     ("keydesk serve", ""),
@@ -64,6 +68,9 @@ pub(crate) struct Args {
     /// Trust X-Forwarded-For and X-Real-IP from this address or network, or from the Unix socket ("unix"). Can be repeated
     #[arg(long, value_name = "ADDR")]
     trusted_proxy: Vec<String>,
+    /// Number of threads that answer requests. One is enough for most APIs
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads)]
+    threads: NonZeroUsize,
     /// Maximum number of concurrent connections
     #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = number(1, 100_000))]
     max_connections: usize,
@@ -92,6 +99,11 @@ fn number(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> +
             .filter(|number| (least..=most).contains(number))
             .ok_or_else(|| format!("use a number from {least} to {most}"))
     }
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let said = || format!("use a number from 1 to {MOST_THREADS}");
+    text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= MOST_THREADS).ok_or_else(said)
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -143,6 +155,7 @@ fn options(context: &Context, args: &Args) -> Result<Options, CommandError> {
     let head_timeout = args.head_timeout.to_std().unwrap_or_default();
     Ok(Options {
         database: context.database.clone(),
+        threads: args.threads,
         listen: args.addresses(),
         reach: args.reach(),
         bounds: Bounds { head: args.max_head, head_timeout, connections: args.max_connections },

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::continuity::FileWatch;
 use super::open;
+use super::wal_index::{self, WalIndex};
 use crate::domain::Instant;
 use crate::domain::key::{Accepted, KeyId};
 use crate::domain::secret::KeyHash;
@@ -24,8 +25,8 @@ const MOST_REJECTED_KEPT: usize = 14_336;
 
 /// A read-only connection with a cache.
 ///
-/// Each verification reads SQLite's change counter (`PRAGMA data_version`). After a committed change, the number that
-/// advances with all that a verification depends on (`generation`) tells whether the cache is dropped: recorded use does
+/// Each verification asks whether anything was committed ([`wal_index`]). If so, it reads SQLite's change counter (`PRAGMA
+/// data_version`). After a committed change, the number that advances with all that a verification depends on (`generation`) tells whether the cache is dropped: recorded use does
 /// not advance it. Keys that end when they are no longer used depend on that too, and are dropped after any change. The
 /// file itself is checked too: see [`Continuity`].
 ///
@@ -37,6 +38,10 @@ const MOST_REJECTED_KEPT: usize = 14_336;
 pub(in crate::store) struct Lookup {
     connection: Connection,
     path: PathBuf,
+    /// None where it cannot be read.
+    index: Option<WalIndex>,
+    /// What it was before the last look at the database.
+    header: Option<wal_index::Header>,
     version: Option<i64>,
     generation: Option<i64>,
     file: FileWatch,
@@ -68,6 +73,8 @@ impl Lookup {
         let mut lookup = Self {
             connection,
             path: path.to_owned(),
+            index: None,
+            header: None,
             version: None,
             generation: None,
             file,
@@ -139,6 +146,22 @@ impl Lookup {
     pub(in crate::store) fn renew(&mut self) -> Result<(), StoreError> {
         self.continuity.confirm(&self.path)?;
         self.confirm_file()?;
+        let header = self.index.as_ref().and_then(WalIndex::header);
+        if header.is_none() || header != self.header {
+            self.renew_by_counters()?;
+            self.header = header;
+            if self.index.is_none() {
+                self.index = WalIndex::open(&self.path);
+            }
+        }
+        // The list has those that were evicted and read again more than once.
+        if self.kept_until_unused.len() > MOST_KEPT {
+            self.drop_until_unused();
+        }
+        Ok(())
+    }
+
+    fn renew_by_counters(&mut self) -> Result<(), StoreError> {
         let version = self
             .connection
             .prepare_cached("PRAGMA data_version")
@@ -160,10 +183,6 @@ impl Lookup {
             self.generation = generation;
             self.continuity.check(&self.connection, &self.path)?;
             self.version = Some(version);
-        }
-        // The list has those that were evicted and read again more than once.
-        if self.kept_until_unused.len() > MOST_KEPT {
-            self.drop_until_unused();
         }
         Ok(())
     }
@@ -236,27 +255,23 @@ impl Lookup {
     /// Reads what the database has for a text, and caches it.
     fn read(&mut self, claim: Claim<'_>) -> Result<Match, StoreError> {
         let (id, hash) = claim;
-        let row = IdRow::read(&self.connection, id).map_err(|error| self.fault(&error))?;
-        let found = row.compare(hash);
-        if !matches!(found, Match::Key) {
+        let (row, found, key) = IdRow::read(&self.connection, id, |row| {
+            let found = row.compare(hash);
+            let key = if matches!(found, Match::Key) { self.read_key(id)? } else { None };
+            Ok::<_, StoreError>((row, found, key))
+        })
+        .map_err(|error| self.fault(&error))??;
+        if let Some(key) = key {
+            if key.until_unused.is_some() {
+                self.kept_until_unused.push(id);
+            }
+            self.kept.insert(id, key);
+        } else if id != KeyId::PROBE {
             // Health checks read the database each time.
-            if id != KeyId::PROBE {
-                self.rejected.evict_for(1);
-                self.rejected.insert(id, row);
-            }
-            return Ok(found);
+            self.rejected.evict_for(1);
+            self.rejected.insert(id, row);
         }
-        match self.read_key(id)? {
-            Some(key) => {
-                if key.until_unused.is_some() {
-                    self.kept_until_unused.push(id);
-                }
-                self.kept.insert(id, key);
-                Ok(Match::Key)
-            }
-            // Deleted between the two reads.
-            None => Ok(Match::Deleted),
-        }
+        Ok(found)
     }
 
     fn read_key(&self, id: KeyId) -> Result<Option<KnownKey>, StoreError> {

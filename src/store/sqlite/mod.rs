@@ -17,3 +17,4 @@ mod usage_backlog;
 mod usage_rows;
 pub(super) mod usage_writer;
 mod value;
+mod wal_index;
