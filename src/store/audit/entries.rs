@@ -6,6 +6,7 @@ use crate::domain::audit::{AuditAction, AuditEntry, AuditRecord, ChainHash};
 use crate::domain::commitment::Commitment;
 use crate::domain::key::KeyId;
 use crate::domain::user::{Caller, UserId};
+#[cfg(feature = "postgres")]
 use crate::store::reader::Engine;
 use crate::store::row::{Row, RowResult};
 #[cfg(feature = "postgres")]
