@@ -268,7 +268,7 @@ fn what_was_deleted_is_rejected_at_once_by_three_gateways_3_000_races() {
 }
 
 #[test]
-#[ignore = "takes several minutes"]
+#[ignore = "takes about seven minutes"]
 fn what_was_deleted_is_rejected_at_once_by_three_gateways_100_000_races() {
     if Postgres::available() {
         let mut rejected = 0;
