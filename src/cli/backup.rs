@@ -89,7 +89,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
         file: path.display().to_string(),
         bytes,
         keys: copied.keys,
-        taken: rfc3339(context.now),
+        taken: rfc3339(context.now()),
         audit_entries: copied.entries,
         audit_head: head.to_string(),
     })

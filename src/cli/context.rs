@@ -1,5 +1,6 @@
 //! What every command needs: the settings, the database, who asks, and where to say what happened.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
@@ -20,7 +21,7 @@ use crate::host::entropy::SystemEntropy;
 use crate::host::files::ConfigExposure;
 use crate::host::known_head_files::KnownHeadFiles;
 use crate::host::{clock, identity, locations};
-use crate::store::{Reader, Store, StoreError, Urgency};
+use crate::store::{DatabaseClock, Reader, Store, StoreError, Urgency};
 
 /// The options that every command takes.
 #[derive(Debug, clap::Args)]
@@ -71,8 +72,10 @@ pub(crate) struct Context {
     pub(crate) database: Location,
     /// The Application given by `--app` or the environment.
     pub(crate) application: Option<String>,
-    /// The start of the command, at which lists and states are evaluated.
-    pub(crate) now: Instant,
+    /// The clock of the system at the start of the command.
+    started: Instant,
+    /// The clock of the database at its opening, and that clock.
+    opened: OnceCell<(Instant, DatabaseClock)>,
     /// The known heads of this user; none for a user without a home directory, and in the demo.
     pub(crate) known_heads: Option<KnownHeads>,
 }
@@ -92,9 +95,22 @@ impl Context {
             config,
             database: place(global.db, "the database", |locations| locations.database)?,
             application: global.app.filter(|name| !name.trim().is_empty()),
-            now: clock::now(),
+            started: clock::now(),
+            opened: OnceCell::new(),
             known_heads: KnownHeadFiles::at_default_location().map(KnownHeads::new),
         })
+    }
+
+    /// The start of the command, at which lists and states are evaluated; the opening of the database where that has a
+    /// clock of its own.
+    pub(crate) fn now(&self) -> Instant {
+        self.opened.get().map_or(self.started, |(now, _)| *now)
+    }
+
+    /// The present instant, by the clock of the database.
+    pub(crate) fn present(&self) -> Instant {
+        let system = clock::now();
+        self.opened.get().map_or(system, |(_, clock)| clock.now(system))
     }
 
     pub(crate) fn desk(&self) -> Result<Desk, CommandError> {
@@ -104,7 +120,7 @@ impl Context {
     fn desk_for(&self, urgency: Urgency) -> Result<Desk, CommandError> {
         let mut desk = self.opened(urgency)?;
         self.check_known_head(&mut desk);
-        desk.settle(self.now);
+        desk.settle(self.now());
         Ok(desk)
     }
 
@@ -156,13 +172,15 @@ impl Context {
     /// Works with an open database, as the user of this process or as the role of its session.
     pub(crate) fn desk_on(&self, store: Store) -> Result<Desk, StoreError> {
         let caller = store.database_caller()?.unwrap_or_else(identity::caller);
+        let clock = store.clock();
+        self.opened.get_or_init(|| (clock.now(self.started), clock));
         Ok(Desk::new(store, caller, self.known_heads.clone(), Box::new(SystemEntropy))
             .with_max_lifetime(self.settings.max_lifetime))
     }
 
     fn warned(&self, desk: Desk) -> Desk {
         // The command itself reports a log that cannot be read.
-        let warnings = desk.warnings(self.now).unwrap_or_else(|_| desk.store().warnings().to_vec());
+        let warnings = desk.warnings(self.now()).unwrap_or_else(|_| desk.store().warnings().to_vec());
         for warning in warnings {
             self.output.warn(&warning);
         }
@@ -210,7 +228,7 @@ impl Context {
         desk: &mut Desk,
         operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
     ) -> Result<T, CommandError> {
-        self.change_at(clock::now(), desk, operation)
+        self.change_at(self.present(), desk, operation)
     }
 
     /// Carries out an operation at a given time: the one from which its dates were calculated.
@@ -246,7 +264,7 @@ impl Context {
 
     /// An instant in local time, with its distance from now.
     pub(crate) fn exact(&self, at: Instant) -> String {
-        format!("{} ({})", Zone::Local.show(at), expiry::relative(at, self.now))
+        format!("{} ({})", Zone::Local.show(at), expiry::relative(at, self.now()))
     }
 }
 

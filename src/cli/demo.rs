@@ -76,7 +76,7 @@ pub(crate) fn run(mut context: Context, launch_tui: LaunchTui) -> Result<Exit, C
     context.known_heads = None;
     let mut store = Store::open(&context.database, &mut SystemEntropy)?;
     let rows = rows().map_err(|error| CommandError::failed("demo", format!("assets/demo.csv: {error}")))?;
-    seed(&mut store, &identity::caller(), &rows, context.now, &mut SystemEntropy)?;
+    seed(&mut store, &identity::caller(), &rows, context.now(), &mut SystemEntropy)?;
     let desk = context.desk_on(store)?;
     terminal_ui::launch(context, desk, Some(directory.path().to_owned()), launch_tui)
 }

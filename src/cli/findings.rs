@@ -155,7 +155,7 @@ impl<'a> Findings<'a> {
 
     /// Identifies a text, in a short read: a long one would keep deleted hashes in the database files.
     pub(crate) fn identify(&self, text: FoundText) -> Result<Identified, CommandError> {
-        Ok(self.desk.store().read(|r| identify(r, &self.own, text, self.context.now))?)
+        Ok(self.desk.store().read(|r| identify(r, &self.own, text, self.context.now()))?)
     }
 
     /// Writes a key as JSON, or as a text.
@@ -204,7 +204,7 @@ pub(crate) fn state(context: &Context, found: &Identified) -> String {
 pub(crate) fn facts(context: &Context, found: &Identified) -> String {
     let mut lines = vec![
         format!("{}: {}, line {}", found.text.displayed(), state(context, found), found.text.line),
-        format!("  {}", found.verdict(&Zone::Local, context.now)),
+        format!("  {}", found.verdict(&Zone::Local, context.now())),
     ];
     lines.extend(found.caveat().map(|caveat| format!("  {caveat}")));
     let id = |id: &Option<KeyId>| id.map(|id| id.to_string());

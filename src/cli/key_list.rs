@@ -18,7 +18,7 @@ pub(crate) fn query(context: &Context, scope: Scope) -> KeyQuery {
         platform: None,
         sort: KeySort::Name,
         descending: false,
-        now: context.now,
+        now: context.now(),
         soon: context.settings.expires_soon,
     }
 }
@@ -58,6 +58,6 @@ pub(crate) fn document<'a>(
     key: &'a Key,
     application: &'a str,
 ) -> Result<KeyDocument<'a>, StoreError> {
-    let uses = usage::last_30_days(reader, key.id, context.now)?.iter().sum();
-    Ok(KeyDocument::new(key, application, context.now, context.settings.expires_soon, uses))
+    let uses = usage::last_30_days(reader, key.id, context.now())?.iter().sum();
+    Ok(KeyDocument::new(key, application, context.now(), context.settings.expires_soon, uses))
 }

@@ -148,7 +148,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, launch_tui: LaunchTui
         Err(error) => return clap_errors::report(&error, command_tree(), &arguments, format),
     };
     // With a clock this wrong, expired keys could be valid.
-    if let Err(error) = clock::check(host::clock::now()) {
+    if let Err(error) = clock::check(clock::Whose::System, host::clock::now()) {
         return report(&StoreError::from(error).into(), format);
     }
     if !matches!(line.command, Some(Command::Serve(_))) {

@@ -74,32 +74,29 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let mut into = Store::open_to_fill(&args.to, &mut SystemEntropy)?;
     let to = place(&args.to);
     let bar = progress::bar(&context.output, 0, "Copying   [{bar:20}] {percent} %");
-    let moved = desk::move_database(
-        &mut source,
-        &mut into,
-        &to.text(),
-        clock::now(),
-        interrupt.flag(),
-        &mut |stage| match stage {
-            Stage::Switching => progress::restyle(&bar, "Switching..."),
-            // Avoids a flash of the bar for a small database.
-            _ if bar.elapsed() < BAR_AFTER => {}
-            Stage::Copying(done, all) => {
-                bar.set_length(all);
-                bar.set_position(done);
+    let now = source.clock().now(clock::now());
+    let moved =
+        desk::move_database(&mut source, &mut into, &to.text(), now, interrupt.flag(), &mut |stage| {
+            match stage {
+                Stage::Switching => progress::restyle(&bar, "Switching..."),
+                // Avoids a flash of the bar for a small database.
+                _ if bar.elapsed() < BAR_AFTER => {}
+                Stage::Copying(done, all) => {
+                    bar.set_length(all);
+                    bar.set_position(done);
+                }
+                Stage::Indexing(done, of) => {
+                    progress::restyle(&bar, "Indexing  [{bar:20}] {percent} %");
+                    bar.set_length(of);
+                    bar.set_position(done);
+                }
+                Stage::Verifying(verified, of) => {
+                    progress::restyle(&bar, "Verifying [{bar:20}] {percent} %");
+                    bar.set_length(of);
+                    bar.set_position(verified);
+                }
             }
-            Stage::Indexing(done, of) => {
-                progress::restyle(&bar, "Indexing  [{bar:20}] {percent} %");
-                bar.set_length(of);
-                bar.set_position(done);
-            }
-            Stage::Verifying(verified, of) => {
-                progress::restyle(&bar, "Verifying [{bar:20}] {percent} %");
-                bar.set_length(of);
-                bar.set_position(verified);
-            }
-        },
-    );
+        });
     bar.finish_and_clear();
     let moved = match moved {
         Err(DeskError::Store(error)) if error.is_interrupted() => {

@@ -98,7 +98,7 @@ pub(crate) fn key(context: &Context, reader: &Reader<'_>, text: &str) -> Result<
         return Ok(key);
     }
     if let Some(tombstone) = id.map(|id| keys::tombstone(reader, id)).transpose()?.flatten() {
-        let deleted = relative(tombstone.deleted, context.now);
+        let deleted = relative(tombstone.deleted, context.now());
         let message = format!("key {} ({}) was deleted {deleted}", tombstone.prefix, tombstone.name);
         return Err(CommandError::failed("deleted", message)
             .hint(format!("run \"keydesk audit list --key {}\" to see who deleted it", tombstone.id)));
@@ -201,15 +201,15 @@ fn ambiguous(text: &str, place: &str, mut candidates: Vec<String>) -> CommandErr
 fn candidate(context: &Context, key: &Key) -> String {
     let ends = match key.expires {
         _ if key.is_canary => "canary".to_owned(),
-        expires if expires > context.now => format!("expires {}", relative(expires, context.now)),
-        expires => format!("expired {}", relative(expires, context.now)),
+        expires if expires > context.now() => format!("expires {}", relative(expires, context.now())),
+        expires => format!("expired {}", relative(expires, context.now())),
     };
     format!("{}  {}  {ends}", key.prefix, key.name)
 }
 
 /// The same about a deleted key.
 fn deleted_candidate(context: &Context, key: &Tombstone) -> String {
-    format!("{}  {}  deleted {}", key.prefix, key.name, relative(key.deleted, context.now))
+    format!("{}  {}  deleted {}", key.prefix, key.name, relative(key.deleted, context.now()))
 }
 
 /// Those of the names that are similar to what was typed, the most similar first.

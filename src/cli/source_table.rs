@@ -13,7 +13,7 @@ pub(crate) fn lines(context: &Context, sources: &[UsedSource]) -> Vec<String> {
     heads.extend(has_moved.then_some("MOVED"));
     let cells = |used: &UsedSource| {
         let Source { requests, first, last, .. } = used.source;
-        let at = |at| Cell::plain(relative(at, context.now));
+        let at = |at| Cell::plain(relative(at, context.now()));
         let moved = has_moved.then(|| match used.moved {
             Some(moved) if moved == Moved::Yes => Cell::styled(moved.label(), Style::Good),
             Some(moved) => Cell::styled(moved.label(), Style::Soon),

@@ -45,14 +45,20 @@ pub fn create_throwaway_key(session: &mut Session<'_>, new: &NewKey) -> Result<C
 }
 
 fn create(session: &mut Session<'_>, new: &NewKey, purpose: Purpose) -> Result<CreatedKey, DeskError> {
-    if new.expires <= session.now {
-        return Err(DeskError::Past { at: new.expires });
-    }
-    // A canary key gives access to nothing, however long it lives.
-    if purpose != Purpose::Canary {
-        check_lifetime(new.expires, session.now, session.max_lifetime)?;
-    }
+    let max = session.max_lifetime;
+    let check = |now: Instant| -> Result<(), DeskError> {
+        if new.expires <= now {
+            return Err(DeskError::Past { at: new.expires });
+        }
+        // A canary key gives access to nothing, however long it lives.
+        if purpose != Purpose::Canary {
+            check_lifetime(new.expires, now, max)?;
+        }
+        Ok(())
+    };
+    check(session.now)?;
     session.write(Urgency::Normal, |tx, now, entropy| {
+        check(now)?;
         let (created, record) = add(tx, new, purpose, now, entropy)?;
         refuse_private(tx, &record.changes)?;
         Ok((created, vec![record]))

@@ -59,6 +59,12 @@ impl Desk {
         &self.store
     }
 
+    /// Returns the present instant by the clock of the database, where that of the system shows `system`.
+    #[must_use]
+    pub fn now(&self, system: Instant) -> Instant {
+        self.store.clock().now(system)
+    }
+
     /// Gives the database back.
     #[must_use]
     pub fn into_store(self) -> Store {
@@ -98,7 +104,7 @@ impl Desk {
         }
     }
 
-    /// Carries out an operation, and makes the head after it the known one: otherwise a restored backup could undo the
+    /// Carries out an operation at an instant by the clock of the system, and makes the head after it the known one: otherwise a restored backup could undo the
     /// operation without a mismatch.
     ///
     /// # Errors
@@ -108,6 +114,7 @@ impl Desk {
         now: Instant,
         operation: impl FnOnce(&mut Session<'_>) -> Result<T, DeskError>,
     ) -> Result<T, DeskError> {
+        let now = self.now(now);
         let mut session = Session {
             store: &mut self.store,
             caller: &self.caller,
@@ -127,7 +134,7 @@ impl Desk {
     /// state of a key does not depend on it, so that it is left to the next session where the caller is read-only or the
     /// database is busy.
     pub fn settle(&mut self, now: Instant) -> bool {
-        let is_due = self.store.read(|r| settle::is_due(r, now));
+        let is_due = self.store.read(|r| settle::is_due(r, self.now(now)));
         let may_write = || self.who().is_ok_and(|who| matches!(who, Who::Active(_)));
         if self.store.is_on_reserve() || !is_due.is_ok_and(|is_due| is_due && may_write()) {
             return false;
@@ -207,7 +214,7 @@ impl Desk {
         soon: TimeDelta,
         now: Instant,
     ) -> Result<SessionInfo, StoreError> {
-        let who = self.who()?;
+        let (who, now) = (self.who()?, self.now(now));
         self.store.read(|r| {
             // A session that was open when the database was moved would show what is no longer true.
             state::confirm_not_moved(r)?;
@@ -231,9 +238,9 @@ impl Desk {
 }
 
 fn warnings(store: &Store, r: &Reader<'_>, now: Instant) -> Result<Vec<String>, StoreError> {
-    let mut warnings = store.warnings().to_vec();
-    if let Some(behind) = clock::behind_the_log(audit::last_at(r)?, now) {
-        warnings.push(format!("{behind}. {}", clock::HINT));
+    let (mut warnings, clock) = (store.warnings().to_vec(), store.clock());
+    if let Some(behind) = clock::behind_the_log(clock.whose(), audit::last_at(r)?, clock.now(now)) {
+        warnings.push(format!("{behind}. {}", clock.whose().hint()));
     }
     Ok(warnings)
 }

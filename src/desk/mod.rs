@@ -74,6 +74,7 @@ pub struct Session<'a> {
     pub store: &'a mut Store,
     /// Who runs keydesk: an operating system user, or a role of the server.
     pub caller: &'a Caller,
+    /// The present instant. What is written to a server gets the time that the server's clock shows then.
     pub now: Instant,
     pub entropy: &'a mut dyn Entropy,
     /// The longest lifetime of a new key; none without a limit.
@@ -81,7 +82,7 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Changes the database in one transaction, which gets the time and the randomness of the session. Keys that have ended
+    /// Changes the database in one transaction, which gets its time and the randomness of the session. Keys that have ended
     /// by themselves are marked first, except where the disk is full and the reserve is used: it is for what revokes access.
     fn write<T>(
         &mut self,
@@ -95,8 +96,8 @@ impl Session<'_> {
         let mut is_full = urgency == Urgency::Revoking && self.store.is_on_reserve();
         self.store.write(self.caller, self.now, urgency, |tx| {
             let is_full = std::mem::replace(&mut is_full, true);
-            let mut records = if is_full { Vec::new() } else { settle::mark_ended(tx, self.now)? };
-            let (done, own) = operation(tx, self.now, self.entropy)?;
+            let mut records = if is_full { Vec::new() } else { settle::mark_ended(tx, tx.now())? };
+            let (done, own) = operation(tx, tx.now(), self.entropy)?;
             records.extend(own);
             Ok((done, records))
         })

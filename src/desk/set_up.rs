@@ -48,9 +48,10 @@ pub fn set_up_for(
     application: &Name,
     prefix: Option<&Prefix>,
 ) -> Result<SetUp, DeskError> {
-    let (caller, now) = (session.caller, session.now);
+    let caller = session.caller;
     let salt = draw_salt(session.entropy)?;
-    session.store.bootstrap(caller, now, |tx| {
+    session.store.bootstrap(caller, session.now, |tx| {
+        let now = tx.now();
         let current = database::prefix(tx)?;
         if users::count(tx)? > 0 {
             if let Some(wanted) = prefix.filter(|wanted| **wanted != current) {

@@ -1,4 +1,4 @@
-//! Checks of the system clock, which decides when keys expire.
+//! Checks of the clock that decides when keys expire: that of the system, or that of the server of the database.
 
 use chrono::TimeDelta;
 
@@ -11,9 +11,36 @@ const EARLIEST: i64 = 978_307_200;
 /// 3000-01-01 UTC, in seconds since 1970: the dates that are computed from earlier ones have years of four digits.
 const LATEST: i64 = 32_503_680_000;
 
+/// Whose clock it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    System,
+    /// That of the database.
+    Server,
+}
+
+impl Whose {
+    fn clock(self) -> &'static str {
+        match self {
+            Self::System => "the system clock",
+            Self::Server => "the clock of the server",
+        }
+    }
+
+    /// How to set it.
+    #[must_use]
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::System => "Set the system clock, for example by NTP: timedatectl set-ntp true",
+            Self::Server => "Set the clock of the server, for example by NTP: timedatectl set-ntp true",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the system clock is wrong: it shows {}", rfc3339(*shown))]
+#[error("{} is wrong: it shows {}", whose.clock(), rfc3339(*shown))]
 pub struct ClockError {
+    pub whose: Whose,
     pub shown: Instant,
 }
 
@@ -21,14 +48,12 @@ pub struct ClockError {
 ///
 /// # Errors
 /// When it is.
-pub fn check(now: Instant) -> Result<(), ClockError> {
-    if (EARLIEST..LATEST).contains(&now.timestamp()) { Ok(()) } else { Err(ClockError { shown: now }) }
+pub fn check(whose: Whose, now: Instant) -> Result<(), ClockError> {
+    if (EARLIEST..LATEST).contains(&now.timestamp()) { Ok(()) } else { Err(ClockError { whose, shown: now }) }
 }
 
 /// How far the clocks of two machines may differ without a warning.
 pub const LEEWAY: TimeDelta = TimeDelta::seconds(60);
-
-pub const HINT: &str = "Set the system clock, for example by NTP: timedatectl set-ntp true";
 
 /// Whether the clock is before an instant that is in the past.
 #[must_use]
@@ -38,12 +63,10 @@ pub fn is_behind(been: Instant, now: Instant) -> bool {
 
 /// The warning when the clock is before the last entry of the audit log.
 #[must_use]
-pub fn behind_the_log(last_entry: Option<Instant>, now: Instant) -> Option<String> {
+pub fn behind_the_log(whose: Whose, last_entry: Option<Instant>, now: Instant) -> Option<String> {
     let last = last_entry.filter(|last| is_behind(*last, now))?;
-    Some(format!(
-        "the system clock is behind the last entry of the audit log, which is {}",
-        relative(last, now)
-    ))
+    let (clock, last) = (whose.clock(), relative(last, now));
+    Some(format!("{clock} is behind the last entry of the audit log, which is {last}"))
 }
 
 #[cfg(test)]
@@ -54,22 +77,25 @@ mod tests {
     fn only_clocks_that_can_be_right_are_believed() {
         let at = |seconds| Instant::from_timestamp(seconds, 0).unwrap();
         for seconds in [EARLIEST, 1_795_424_400, LATEST - 1] {
-            assert_eq!(check(at(seconds)), Ok(()));
+            assert_eq!(check(Whose::System, at(seconds)), Ok(()));
         }
         for seconds in [-315_619_200, -1, 0, EARLIEST - 1, LATEST, 253_402_300_799] {
-            assert_eq!(check(at(seconds)), Err(ClockError { shown: at(seconds) }));
+            let expected = ClockError { whose: Whose::Server, shown: at(seconds) };
+            assert_eq!(check(Whose::Server, at(seconds)), Err(expected));
         }
-        let said = check(at(-315_619_200)).unwrap_err().to_string();
-        assert_eq!(said, "the system clock is wrong: it shows 1960-01-01T00:00:00Z");
+        let said = |whose| check(whose, at(-315_619_200)).unwrap_err().to_string();
+        assert_eq!(said(Whose::System), "the system clock is wrong: it shows 1960-01-01T00:00:00Z");
+        assert_eq!(said(Whose::Server), "the clock of the server is wrong: it shows 1960-01-01T00:00:00Z");
     }
 
     #[test]
     fn a_minute_is_nothing_and_more_is_said() {
         let now = Instant::from_timestamp(1_795_424_400, 0).unwrap();
-        assert_eq!(behind_the_log(None, now), None);
-        assert_eq!(behind_the_log(Some(now - TimeDelta::days(400)), now), None);
-        assert_eq!(behind_the_log(Some(now + LEEWAY), now), None);
-        let said = behind_the_log(Some(now + TimeDelta::days(3)), now).unwrap();
+        let warning = |last| behind_the_log(Whose::System, last, now);
+        assert_eq!(warning(None), None);
+        assert_eq!(warning(Some(now - TimeDelta::days(400))), None);
+        assert_eq!(warning(Some(now + LEEWAY)), None);
+        let said = warning(Some(now + TimeDelta::days(3))).unwrap();
         assert!(said.ends_with("which is in 3 days"), "{said}");
     }
 }

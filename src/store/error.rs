@@ -7,7 +7,7 @@ use rusqlite::ErrorCode;
 use super::schema_difference::SchemaDifference;
 #[cfg(feature = "postgres")]
 use super::server::{Fault, FaultKind, ServerError};
-use crate::domain::clock::{self, ClockError};
+use crate::domain::clock::ClockError;
 use crate::domain::location::{Location, as_argument};
 #[cfg(feature = "postgres")]
 use crate::domain::postgres_url::PostgresUrl;
@@ -209,7 +209,7 @@ impl StoreError {
             Self::Sqlite { .. } => return size_limit::hint(),
             Self::NoPostgres => "Build it with the feature \"postgres\", or choose a file with --db or KEYDESK_DB.".into(),
             Self::Url(error) => error.hint(),
-            Self::Clock(_) => clock::HINT.into(),
+            Self::Clock(error) => error.whose.hint().into(),
             Self::Interrupted
             | Self::OldSqlite { .. }
             | Self::File { .. }

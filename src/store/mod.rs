@@ -9,6 +9,7 @@ pub mod attention;
 pub mod audit;
 pub mod backup;
 pub(crate) mod claims;
+pub(crate) mod clock;
 pub mod continuity;
 mod convert;
 pub mod database;
@@ -50,6 +51,7 @@ use std::time::Duration;
 
 pub use audit::{chain, replay};
 pub use claims::{Claimed, RotationClaim};
+pub use clock::DatabaseClock;
 pub use error::{NotAllowed, StoreError};
 pub use page::{Anchor, Page, Window};
 #[cfg(feature = "app")]
@@ -62,7 +64,7 @@ pub use sqlite::{inspect, migrate, open};
 
 use crate::domain::Instant;
 use crate::domain::audit::AuditRecord;
-use crate::domain::clock;
+use crate::domain::clock::{Whose, check};
 use crate::domain::location::Location;
 use crate::domain::token::Entropy;
 use crate::domain::user::{Caller, UserId, UserStatus};
@@ -87,6 +89,7 @@ enum Engine {
 pub struct WriteTx<'a> {
     reader: Reader<'a>,
     actor: UserId,
+    now: Instant,
     expected: RefCell<Vec<Expectation>>,
 }
 
@@ -111,6 +114,12 @@ impl WriteTx<'_> {
     #[must_use]
     pub fn actor(&self) -> UserId {
         self.actor
+    }
+
+    /// The instant of the change: what the clock of the server shows, and for a file the one that the caller gave.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.now
     }
 
     /// Adds a check that runs before the commit: the query must return true.
@@ -284,6 +293,16 @@ impl Store {
         &self.location
     }
 
+    /// The clock that what is written is judged by.
+    #[must_use]
+    pub fn clock(&self) -> DatabaseClock {
+        match &self.engine {
+            Engine::Sqlite(_) => DatabaseClock::system(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(database) => database.clock(),
+        }
+    }
+
     /// Problems with the permissions of the files.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
@@ -302,7 +321,8 @@ impl Store {
         }
     }
 
-    /// Makes a change in one transaction with its audit entries.
+    /// Makes a change in one transaction with its audit entries. Its time is [`WriteTx::now`]: on a server, where several
+    /// hosts write, `now` does not count.
     ///
     /// The caller's user is looked up inside the transaction, so that a disabled user cannot change anything. `f` may run
     /// twice: when the disk is full and the write is urgent, it runs again with the reserve released.
@@ -356,19 +376,23 @@ impl Store {
         actor: &dyn Fn(&Reader<'_>) -> Result<UserId, E>,
         f: &mut Change<'_, T, E>,
     ) -> Result<T, E> {
-        clock::check(now).map_err(StoreError::from)?;
-        let change = |reader: Reader<'_>| {
+        let mut change = |whose: Whose, now: Instant, reader: Reader<'_>| {
+            check(whose, now).map_err(StoreError::from)?;
             let actor = actor(&reader)?;
-            let tx = WriteTx { reader, actor, expected: RefCell::default() };
+            let tx = WriteTx { reader, actor, now, expected: RefCell::default() };
             let (result, records) = f(&tx)?;
-            let last = audit::append(&tx, caller, now, &records)?;
+            let last = audit::append(&tx, caller, &records)?;
             tx.confirm()?;
             Ok((result, last))
         };
         match &mut self.engine {
-            Engine::Sqlite(database) => database.transact(change).map(|(result, _)| result),
+            Engine::Sqlite(database) => {
+                database.transact(|reader| change(Whose::System, now, reader)).map(|(result, _)| result)
+            }
             #[cfg(feature = "postgres")]
-            Engine::Postgres(database) => database.transact(change),
+            Engine::Postgres(database) => {
+                database.transact(|reader, shown| change(Whose::Server, shown, reader))
+            }
         }
     }
 

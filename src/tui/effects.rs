@@ -44,8 +44,9 @@ impl Effects {
         self.desk.settle(now)
     }
 
-    /// Reads something.
+    /// Reads something at an instant by the clock of the system.
     pub fn load(&mut self, load: Load, now: Instant) -> Result<Loaded, StoreError> {
+        let now = self.desk.now(now);
         let (store, catalog) = (self.desk.store(), &self.settings.catalog);
         Ok(match load {
             Load::SessionInfo { scope, named } => {

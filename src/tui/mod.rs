@@ -71,6 +71,7 @@ pub fn run(launch: Launch) -> Result<(), TuiError> {
         database: desk.store().location().to_string(),
         settings: Arc::new(settings),
     };
+    let database_clock = desk.store().clock();
     let clipboard = Clipboard {
         mode: environment.settings.clipboard,
         clear_after: environment.settings.clipboard_clear_after,
@@ -84,9 +85,11 @@ pub fn run(launch: Launch) -> Result<(), TuiError> {
     terminal::watch()?;
     run::read_events(outgoing)?;
     let size = crossterm::terminal::size().unwrap_or((80, 24));
-    let (app, effects) = App::new(environment, size, clock::now(), application, last_choices);
+    let now = database_clock.now(clock::now());
+    let (app, effects) = App::new(environment, size, now, application, last_choices);
     let looping = run::Loop {
         app,
+        clock: database_clock,
         appearances,
         worker: &worker,
         guard: &guard,

@@ -17,6 +17,7 @@ use super::view::appearance::Appearances;
 use super::view::canvas::Hits;
 use super::worker::{Incoming, Job, Worker};
 use crate::host::clock;
+use crate::store::DatabaseClock;
 
 /// How long the loop waits for a message before it updates relative times.
 const TICK: Duration = Duration::from_secs(1);
@@ -32,6 +33,8 @@ const BEFORE_A_FRAME: Duration = Duration::from_millis(8);
 
 pub(super) struct Loop<'a> {
     pub(super) app: App,
+    /// The clock of the database, by which keys expire.
+    pub(super) clock: DatabaseClock,
     pub(super) appearances: Appearances,
     pub(super) worker: &'a Worker,
     pub(super) guard: &'a Guard,
@@ -104,7 +107,7 @@ impl Loop<'_> {
     }
 
     fn update(&mut self, msg: Msg) -> Result<(), TerminalError> {
-        let effects = self.app.update(msg, clock::now());
+        let effects = self.app.update(msg, self.clock.now(clock::now()));
         self.perform(effects)
     }
 

@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Stopwatch};
 
 use crate::domain::Instant;
-use crate::domain::clock::check;
 use crate::domain::key::KeyId;
 use crate::domain::location::Location;
 use crate::host::clock;
@@ -106,7 +105,7 @@ impl Verifier {
         let continuity = Arc::new(Continuity::default());
         let mut first = Lookup::open(location, patience, Arc::clone(&continuity))?;
         let time = Arc::new(Time::new(clock, first.renew()?));
-        check(time.now()).map_err(StoreError::from)?;
+        time.check().map_err(StoreError::from)?;
         let no_database = |path: &Path| StoreError::NoDatabase { database: path.into() };
         let files = location
             .file()

@@ -1,13 +1,11 @@
 //! The clock that decisions are made by.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant as Stopwatch};
-
-use chrono::TimeDelta;
+use std::time::Duration;
 
 use crate::domain::Instant;
-use crate::domain::clock::is_behind;
+use crate::domain::clock::{ClockError, Whose, check, is_behind};
+use crate::store::clock::ServerClock;
 use crate::store::lookup::Shown;
 
 /// The clock of this system, or that of the server of the database, and the latest instant that it has shown.
@@ -23,15 +21,14 @@ pub(super) struct Time {
 #[derive(Debug)]
 enum Source {
     System(fn() -> Instant),
-    /// What it has shown last, and when.
-    Server(Mutex<(Instant, Stopwatch)>),
+    Server(ServerClock),
 }
 
 impl Time {
     /// By the clock of a server, if it has shown something, and otherwise by the one of this system.
     pub(super) fn new(system: fn() -> Instant, shown: Shown) -> Self {
         let source = match shown {
-            Some(shown) => Source::Server(Mutex::new((shown, Stopwatch::now()))),
+            Some(shown) => Source::Server(ServerClock::new(shown)),
             None => Source::System(system),
         };
         let time = Self { source, latest: AtomicI64::new(i64::MIN), behind: AtomicBool::new(false) };
@@ -43,26 +40,31 @@ impl Time {
     pub(super) fn now(&self) -> Instant {
         match &self.source {
             Source::System(clock) => clock(),
-            Source::Server(shown) => {
-                let (shown, since) = *shown.lock().unwrap_or_else(PoisonError::into_inner);
-                let passed = TimeDelta::from_std(since.elapsed()).unwrap_or_default();
-                shown.checked_add_signed(TimeDelta::seconds(passed.num_seconds())).unwrap_or(shown)
-            }
+            Source::Server(clock) => clock.now(),
         }
+    }
+
+    /// Rejects a clock by which nothing can be decided.
+    pub(super) fn check(&self) -> Result<(), ClockError> {
+        let whose = match &self.source {
+            Source::System(_) => Whose::System,
+            Source::Server(_) => Whose::Server,
+        };
+        check(whose, self.now())
     }
 
     /// How long a server has not shown its clock, which each answer does.
     pub(super) fn silence(&self) -> Option<Duration> {
         match &self.source {
             Source::System(_) => None,
-            Source::Server(shown) => Some(shown.lock().unwrap_or_else(PoisonError::into_inner).1.elapsed()),
+            Source::Server(clock) => Some(clock.silence()),
         }
     }
 
     /// Takes what the clock of the server has shown.
     pub(super) fn learn(&self, shown: Instant) {
-        if let Source::Server(known) = &self.source {
-            *known.lock().unwrap_or_else(PoisonError::into_inner) = (shown, Stopwatch::now());
+        if let Source::Server(clock) = &self.source {
+            clock.learn(shown);
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
         vec![
             Cell::plain(application.name.to_string()),
             Cell::number(application.keys),
-            Cell::plain(relative_short(application.created, context.now)),
+            Cell::plain(relative_short(application.created, context.now())),
         ]
     })?;
     if rows == 0 {

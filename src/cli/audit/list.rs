@@ -50,10 +50,15 @@ pub(crate) struct Args {
 const HEADS: [&str; 7] = ["#", "WHEN", "ACTOR", "ACTION", "TARGET", "APPLICATION", "CHANGES"];
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let since = args.since.as_deref().map(|text| parse_since(text, context.now, &Zone::Local)).transpose();
-    let since = since.map_err(|error| CommandError::usage("bad_date", error.to_string()))?;
+    let since = || {
+        let since = args.since.as_deref().map(|text| parse_since(text, context.now(), &Zone::Local));
+        since.transpose().map_err(|error| CommandError::usage("bad_date", error.to_string()))
+    };
+    since()?;
     let action = args.action.as_deref().map(action).transpose()?;
     let desk = context.desk()?;
+    // By the clock of the database, which is open now.
+    let since = since()?;
     read(desk.store(), |reader| {
         let filter = AuditFilter {
             since,

@@ -16,7 +16,7 @@ use crate::desk::deletion_receipt::{self, Comparison};
 use crate::desk::text::{count, from_address};
 use crate::domain::deletion_receipt::{Contradiction, DeletionReceipt, RecordedUse};
 use crate::domain::text::inert;
-use crate::host::clock::{self, Zone};
+use crate::host::clock::Zone;
 use crate::host::{new_file, regular_file};
 use crate::store::{StoreError, keys};
 
@@ -89,11 +89,11 @@ fn make(context: &Context, key: &str, out: Option<&Path>) -> Result<Exit, Comman
     let (id, wait) = read(desk.store(), |reader| {
         let id = resolve::deleted_key(context, reader, key)?;
         let deleted = keys::tombstone(reader, id)?.map(|tombstone| tombstone.deleted);
-        Ok((id, deleted.map_or(Duration::ZERO, |at| deletion_receipt::wait_for_use(at, context.now))))
+        Ok((id, deleted.map_or(Duration::ZERO, |at| deletion_receipt::wait_for_use(at, context.now()))))
     })?;
     std::thread::sleep(wait);
     let receipt = read(desk.store(), |reader| {
-        Ok(deletion_receipt::make(reader, id, env!("CARGO_PKG_VERSION"), clock::now)?)
+        Ok(deletion_receipt::make(reader, id, env!("CARGO_PKG_VERSION"), || context.present())?)
     })?;
     let document = receipt.to_text();
     let document = document.trim_end();

@@ -124,11 +124,12 @@ impl<'a> DeletedDocument<'a> {
 
 /// Exits with 1 when a key needs attention. Rotations, idle and undelivered keys are information.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let until = context.now + parse_duration(&args.within)?;
+    let within = parse_duration(&args.within)?;
     let desk = context.desk()?;
+    let until = context.now() + within;
     read(desk.store(), |reader| {
         let applications = resolve::applications(context, reader, args.all)?;
-        let report = collect(reader, &applications, context.now, until)?;
+        let report = collect(reader, &applications, context.now(), until)?;
         let within = inert(args.within.trim());
         if context.output.is_json() {
             document(context, reader, &report, &within, until)?;

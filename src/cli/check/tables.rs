@@ -79,9 +79,9 @@ fn print_group(context: &Context, heading: &str, group: &Group, shown: usize) ->
             Cell::plain(key.id.as_str()),
             Cell::plain(application.clone()),
             Cell::plain(context.settings.catalog.label(&key.kind)),
-            Cell::plain(relative_short(key.expires, context.now)),
+            Cell::plain(relative_short(key.expires, context.now())),
             match key.last_used {
-                Some(at) => Cell::plain(relative_short(at, context.now)),
+                Some(at) => Cell::plain(relative_short(at, context.now())),
                 None => Cell::styled("never", Style::Faint),
             },
             Cell::plain(owner(key)),
@@ -129,7 +129,7 @@ fn print_canaries(context: &Context, canaries: &[UsedCanary]) -> Result<(), Comm
                 first(&owner(key)),
                 if place == 0 { creator(key) } else { Cell::plain("") },
                 Cell::plain(source.requests.to_string()),
-                Cell::plain(relative_short(source.last, context.now)),
+                Cell::plain(relative_short(source.last, context.now())),
                 Cell::plain(source.address.label()),
             ])?;
         }
@@ -150,8 +150,8 @@ fn print_deleted(context: &Context, deleted: &[(DeletedInUse, String)]) -> Resul
             Cell::plain(tombstone.name.to_string()),
             Cell::plain(tombstone.id.as_str()),
             Cell::plain(application.clone()),
-            Cell::plain(relative_short(tombstone.deleted, context.now)),
-            Cell::plain(relative_short(*last, context.now)),
+            Cell::plain(relative_short(tombstone.deleted, context.now())),
+            Cell::plain(relative_short(*last, context.now())),
             match last_from {
                 Some(address) => Cell::plain(address.clone()),
                 None => Cell::styled("unknown address", Style::Faint),

@@ -8,7 +8,7 @@ use crate::cli::output::text;
 use crate::desk::known_head::{KnownHeads, LogMismatch};
 use crate::desk::{AuditVerification, AuditVerifier};
 use crate::domain::Instant;
-use crate::domain::clock;
+use crate::domain::clock::{self, Whose};
 use crate::domain::location::Location;
 use crate::domain::text::inert;
 use crate::domain::user::{Account, Caller, User, UserStatus};
@@ -92,7 +92,7 @@ pub(super) fn check(path: &Path, now: Instant) -> Vec<Finding> {
     findings.extend([
         Finding::new("deleted users", deleted_users(&inspection, RESTORE)),
         Finding::new("audit log", chain(&inspection, kind)),
-        Finding::new("clock", time(&inspection, now)),
+        Finding::new("clock", time(&inspection, Whose::System, now)),
         Finding::new("reserve", reserve(path)),
     ]);
     if kind == Kind::File {
@@ -288,10 +288,10 @@ fn reserve(path: &Path) -> Outcome {
     }
 }
 
-pub(super) fn time(database: &impl Readable, now: Instant) -> Result<Outcome, StoreError> {
+pub(super) fn time(database: &impl Readable, whose: Whose, now: Instant) -> Result<Outcome, StoreError> {
     let last = database.read(audit::last_at)?;
-    Ok(match clock::behind_the_log(last, now) {
-        Some(behind) => Outcome::fault(behind, clock::HINT),
+    Ok(match clock::behind_the_log(whose, last, now) {
+        Some(behind) => Outcome::fault(behind, whose.hint()),
         None => Outcome::good("not earlier than the last entry of the audit log"),
     })
 }

@@ -58,7 +58,7 @@ fn content(url: &Arc<PostgresUrl>, role: RoleKind, now: Instant) -> Vec<Finding>
         findings.extend([
             Finding::new("deleted users", database::deleted_users(&store, RESTORE)),
             Finding::new("audit log", database::chain(&store, Kind::Server)),
-            Finding::new("clock", database::time(&store, now)),
+            Finding::new("clock", database::time(&store, store.clock().whose(), store.clock().now(now))),
         ]);
     }
     findings.extend(database::allowed_sources(&store, now));

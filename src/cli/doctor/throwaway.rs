@@ -10,7 +10,6 @@ use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
 use crate::domain::secret::Secret;
 use crate::domain::source::AllowedSources;
 use crate::domain::text::Name;
-use crate::host::clock;
 use crate::store::{Urgency, keys, usage};
 
 const NAME: &str = "keydesk doctor (throwaway)";
@@ -35,7 +34,7 @@ impl<'a> Throwaway<'a> {
             name: Name::parse(NAME)?,
             kind: KeyKind::Generic,
             key_type: KeyType::Production,
-            expires: clock::now() + LIFETIME,
+            expires: context.present() + LIFETIME,
             owner: None,
             note: None,
             allowed_sources: AllowedSources::default(),
@@ -48,7 +47,7 @@ impl<'a> Throwaway<'a> {
     /// Recorded number of accepted requests.
     pub(super) fn uses(&self) -> Result<u64, CommandError> {
         read(self.desk.store(), |reader| {
-            Ok(usage::last_30_days(reader, self.key.id, clock::now())?.iter().sum())
+            Ok(usage::last_30_days(reader, self.key.id, self.context.present())?.iter().sum())
         })
     }
 

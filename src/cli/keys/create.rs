@@ -16,7 +16,7 @@ use crate::domain::application::Application;
 use crate::domain::expiry::{check_lifetime, parse_when, suggested_name, warnings};
 use crate::domain::key::{Key, KeyKind, KeyType, NewKey};
 use crate::domain::text::Name;
-use crate::host::clock::{self, Zone};
+use crate::host::clock::Zone;
 use crate::store::{Urgency, applications, keys};
 
 const EXAMPLES: Examples = Examples(&[
@@ -82,15 +82,18 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
     let allowed_sources =
         args.from.as_deref().map(properties::allowed_sources).transpose()?.unwrap_or_default();
     let kind = args.platform.map(|text| resolve::kind(&context.settings.catalog, &text)).transpose()?;
-    let max = context.settings.max_lifetime;
     if let Some(when) = &args.expires {
-        check_lifetime(parse_when(when, context.now, &Zone::Local)?, context.now, max)?;
+        properties::date(when, context)?;
     }
     if name.is_none() && !prompt::can_ask(&context.output) {
         return Err(CommandError::missing("<NAME>", "keydesk keys create"));
     }
     let destination = args.destination.chosen().unwrap_or(Destination::Output);
     let mut desk = context.desk_to_change(Urgency::Normal)?;
+    if let Some(when) = &args.expires {
+        let now = context.now();
+        check_lifetime(parse_when(when, now, &Zone::Local)?, now, context.settings.max_lifetime)?;
+    }
     // No key is created that could not be delivered.
     destination.check(context)?;
     let application = application(context, &desk)?;
@@ -107,7 +110,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
         None => ask(context, &desk, &application, kind, expires)?,
     };
     // The time at which the key is created, so that a lifetime of 90 days is 90 days to the second.
-    let now = clock::now();
+    let now = context.present();
     let expires = parse_when(&expires, now, &Zone::Local)?;
     let new = NewKey {
         application: application.id,
@@ -187,11 +190,11 @@ fn ask(
     let generic = Some(KeyKind::Generic.as_str());
     let kind =
         kind.map_or_else(|| prompt::ask("Platform", generic, |text| resolve::kind(catalog, text)), Ok)?;
-    let suggestion = Name::parse(&suggested_name(&catalog.label(&kind), context.now, &Zone::Local))?;
+    let suggestion = Name::parse(&suggested_name(&catalog.label(&kind), context.now(), &Zone::Local))?;
     let suggestion = desk.store().read(|reader| desk::unused_name(reader, application.id, &suggestion))?;
     let name = prompt::ask("Name", Some(suggestion.as_str()), |text| Ok(Name::parse(text)?))?;
     let accept = |text: &str| {
-        let now = clock::now();
+        let now = context.present();
         check_lifetime(parse_when(text, now, &Zone::Local)?, now, context.settings.max_lifetime)?;
         Ok(text.to_owned())
     };

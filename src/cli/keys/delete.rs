@@ -16,7 +16,7 @@ use crate::domain::Instant;
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::{Key, KeyId, Tombstone};
 use crate::domain::text::inert;
-use crate::host::clock::{self, Zone};
+use crate::host::clock::Zone;
 use crate::store::{Reader, Urgency, keys};
 
 const EXAMPLES: Examples = Examples(&[
@@ -78,7 +78,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     args.confirmation.ask(&preview, &wanted)?;
     let keys: Vec<Key> = shown.into_iter().map(|shown| shown.key).collect();
     let tombstones = context.change(&mut desk, |session| desk::delete_keys(session, &picked(&keys)))?;
-    let committed = clock::now();
+    let committed = context.present();
     context.scrub(desk.store());
     for tombstone in &tombstones {
         let last = text::last_use_before_deletion(
@@ -118,7 +118,7 @@ fn working_predecessors(
         while let Some(id) = next.filter(|id| seen.insert(*id)) {
             let Some(key) = keys::get(reader, id)? else { break };
             next = key.replaces;
-            if !key.is_disabled(context.now) && key.ended(context.now).is_none() {
+            if !key.is_disabled(context.now()) && key.ended(context.now()).is_none() {
                 working.push(key);
             }
         }
@@ -136,7 +136,7 @@ fn still_works(context: &Context, predecessor: &Key) -> String {
 
 fn about(context: &Context, shown: &Shown) -> String {
     let key = &shown.key;
-    let used = text::use_of(key, &shown.days, &shown.sources, context.now);
+    let used = text::use_of(key, &shown.days, &shown.sources, context.now());
     let moved = text::moved_and_left_sources(&shown.sources);
     let moved = moved.map(|moved| format!(". Moved to its successor: {moved}")).unwrap_or_default();
     let platform = context.settings.catalog.label(&key.kind);

@@ -12,7 +12,6 @@ use crate::desk::{self, KeyAccess};
 use crate::domain::Instant;
 use crate::domain::expiry::parse_duration;
 use crate::domain::key::Key;
-use crate::host::clock;
 use crate::store::Urgency;
 
 const EXAMPLES: Examples = Examples(&[
@@ -60,7 +59,7 @@ pub(super) fn set(context: &Context, keys: &SeveralKeys, access: KeyAccess) -> R
     let keys = read(desk.store(), |reader| keys.resolve(context, reader))?;
     let changed = context.change(&mut desk, |session| desk::set_access(session, &picked(&keys), access))?;
     for (before, key) in keys.iter().zip(&changed) {
-        let sentence = sentence(context, before, key, access, clock::now());
+        let sentence = sentence(context, before, key, access, context.present());
         context.output.say(&format!("Key {} ({}) {sentence}", key.prefix, key.name));
     }
     if context.output.is_json() {

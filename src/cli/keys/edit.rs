@@ -75,7 +75,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     let EditedKey { key, changes } =
         context.change(&mut desk, |session| desk::edit_key(session, picked, &new))?;
     let (rejected, shown) = read(desk.store(), |reader| {
-        let rejected = desk::sources_outside(reader, key.id, &key.allowed_sources, context.now)?;
+        let rejected = desk::sources_outside(reader, key.id, &key.allowed_sources, context.now())?;
         Ok((rejected, Shown::around(context, reader, key)?))
     })?;
     let key = &shown.key;
@@ -84,7 +84,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     } else {
         format!("Key {} ({}) edited: {}.", key.prefix, key.name, text::fields(&changes))
     });
-    if let Some(warning) = text::sources_outside(&rejected, context.now)
+    if let Some(warning) = text::sources_outside(&rejected, context.now())
         && changes.iter().any(|change| change.field == "allowed sources")
     {
         context.output.warn(&warning);

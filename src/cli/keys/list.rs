@@ -110,7 +110,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, CommandError> {
 
 /// The cells of a key, with the name of its Application where that has a column.
 fn row(context: &Context, key: &Key, application: Option<&str>) -> Vec<Cell> {
-    let state = key.state(context.now, context.settings.expires_soon);
+    let state = key.state(context.now(), context.settings.expires_soon);
     let mut cells = vec![
         Cell::plain(key.name.to_string()),
         Cell::plain(key.id.as_str()),
@@ -119,7 +119,7 @@ fn row(context: &Context, key: &Key, application: Option<&str>) -> Vec<Cell> {
         if key.is_canary {
             Cell::styled("never", Style::Faint)
         } else {
-            Cell::plain(relative_short(key.expires, context.now))
+            Cell::plain(relative_short(key.expires, context.now()))
         },
         Cell::styled(state_label(context, key), style(state)),
         match &key.creator.email {
@@ -130,7 +130,7 @@ fn row(context: &Context, key: &Key, application: Option<&str>) -> Vec<Cell> {
             (None, _) => Cell::styled("never", Style::Faint),
             (Some(at), from) => Cell::plain(format!(
                 "{}{}",
-                relative_short(at, context.now),
+                relative_short(at, context.now()),
                 text::from_address(from.as_deref())
             )),
         },
@@ -144,7 +144,7 @@ fn row(context: &Context, key: &Key, application: Option<&str>) -> Vec<Cell> {
 
 /// The predecessor and the successor of a key, and on what its end depends.
 fn rotation(context: &Context, key: &Key) -> String {
-    let ends = key.until_unused.as_ref().filter(|_| key.ended(context.now).is_none());
+    let ends = key.until_unused.as_ref().filter(|_| key.ended(context.now()).is_none());
     let parts = [
         key.replaces.map(|before| format!("replaces {before}")),
         key.replaced_by.map(|next| format!("replaced by {next}")),
@@ -155,9 +155,9 @@ fn rotation(context: &Context, key: &Key) -> String {
 
 /// The state of a key with the end of an outage, or whether a canary key was used.
 pub(super) fn state_label(context: &Context, key: &Key) -> String {
-    let label = key.state(context.now, context.settings.expires_soon).label();
-    match key.is_disabled_until(context.now).filter(|_| key.ended(context.now).is_none()) {
-        Some(until) => format!("{label} until {}", until_short(until, context.now, &Zone::Local)),
+    let label = key.state(context.now(), context.settings.expires_soon).label();
+    match key.is_disabled_until(context.now()).filter(|_| key.ended(context.now()).is_none()) {
+        Some(until) => format!("{label} until {}", until_short(until, context.now(), &Zone::Local)),
         None if key.has_alarm() => format!("{label} (used)"),
         None => label.to_owned(),
     }

@@ -10,7 +10,6 @@ use crate::cli::help::Examples;
 use crate::cli::resolve;
 use crate::desk::{self, Ending, Picked, text};
 use crate::domain::expiry;
-use crate::host::clock;
 use crate::store::{Urgency, keys};
 
 const EXAMPLES: Examples = Examples(&[
@@ -62,7 +61,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     {
         // A name was given, or the ID of the new key.
         let old = desk.store().read(|reader| keys::get(reader, old))?;
-        let old = old.filter(|old| old.replaced_by == Some(key.id) && old.ended(context.now).is_none());
+        let old = old.filter(|old| old.replaced_by == Some(key.id) && old.ended(context.now()).is_none());
         if let Some(old) = old {
             let message = format!("{} is the new key of a rotation", key.prefix);
             return Err(CommandError::failed("not_replaced", message)
@@ -71,7 +70,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     }
     let picked = Picked { id: key.id, version: key.version };
     let key = context.change(&mut desk, |session| desk::change_overlap(session, picked, ending))?;
-    context.output.say(&text::old_key_after_rotation(&key, clock::now(), &context.exact(key.expires)));
+    context.output.say(&text::old_key_after_rotation(&key, context.present(), &context.exact(key.expires)));
     if context.output.is_json() {
         let shown = read(desk.store(), |reader| Shown::around(context, reader, key))?;
         context.output.document(&shown.document(context))?;

@@ -1,8 +1,11 @@
 //! The values of the options that describe a key.
 
+use crate::cli::context::Context;
 use crate::cli::error::CommandError;
+use crate::domain::expiry::{ExpiryError, parse_when};
 use crate::domain::source::AllowedSources;
 use crate::domain::text::{Name, Note, parse_owner};
+use crate::host::clock::Zone;
 
 /// The value of `--from` that stands for any source.
 const ANY: &str = "any";
@@ -13,6 +16,14 @@ pub(super) fn owner(text: &str) -> Result<Option<Name>, CommandError> {
 
 pub(super) fn note(text: &str) -> Result<Option<Note>, CommandError> {
     Note::parse(text).map_err(|error| CommandError::usage("bad_note", error.to_string()))
+}
+
+/// Rejects a value of `--expires` that is no date. Whether a date is in the past is told by the clock of the database.
+pub(super) fn date(text: &str, context: &Context) -> Result<(), CommandError> {
+    match parse_when(text, context.now(), &Zone::Local) {
+        Ok(_) | Err(ExpiryError::Past(_) | ExpiryError::TooFar) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The value of `--from`. An empty one, usually an unset variable, must not open a key to any source.

@@ -51,8 +51,8 @@ impl Shown {
         let application = applications::get(reader, key.application)?;
         let application =
             application.map(|application| application.name.as_str().to_owned()).unwrap_or_default();
-        let details = desk::details_of(reader, key, context.now)?;
-        let (uses_30d, used_since_rotation) = (details.uses(), details.used_since_rotation(context.now));
+        let details = desk::details_of(reader, key, context.now())?;
+        let (uses_30d, used_since_rotation) = (details.uses(), details.used_since_rotation(context.now()));
         let KeyDetails { key, days, sources, rejected, .. } = details;
         Ok(Self { key, application, uses_30d, days, sources, used_since_rotation, rejected })
     }
@@ -70,7 +70,7 @@ impl Shown {
         KeyDocument::new(
             &self.key,
             &self.application,
-            context.now,
+            context.now(),
             context.settings.expires_soon,
             self.uses_30d,
         )
@@ -157,8 +157,8 @@ fn facts(context: &Context, shown: &Shown) -> String {
         ("Type", Some(key.key_type.as_str().to_owned())),
         ("State", Some(state_label(context, key))),
         ("Expires", Some(if key.is_canary { "never".to_owned() } else { context.exact(key.expires) })),
-        ("Ends", text::ends_when(key, context.now)),
-        ("Earliest end", text::ends_at_the_earliest(key, context.now, |at| context.exact(at))),
+        ("Ends", text::ends_when(key, context.now())),
+        ("Earliest end", text::ends_at_the_earliest(key, context.now(), |at| context.exact(at))),
         ("Disabled", key.disabled.map(|at| context.exact(at))),
         ("Disabled until", key.disabled_until.map(|at| context.exact(at))),
         ("Created", Some(context.exact(key.created))),

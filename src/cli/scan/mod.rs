@@ -165,7 +165,7 @@ fn line(context: &Context, found: &Identified, place: Place<'_>) -> String {
     let key = found.name().map(|name| {
         let of = found.application().map(|application| format!(" of {application}"));
         let used = match found.last_used() {
-            (Some(at), from) => format!("last used {}{}", relative(at, context.now), from_address(from)),
+            (Some(at), from) => format!("last used {}{}", relative(at, context.now()), from_address(from)),
             (None, _) => "never used".to_owned(),
         };
         format!(" \"{name}\"{}, {used}", of.unwrap_or_default())

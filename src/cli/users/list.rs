@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
             Cell::plain(user.login.as_deref().map_or_else(|| "-".to_owned(), inert)),
             Cell::styled(user.status.label(), style),
             Cell::number(user.keys),
-            Cell::plain(relative_short(user.created, context.now)),
+            Cell::plain(relative_short(user.created, context.now())),
         ]
     })?;
     Ok(Exit::Done)

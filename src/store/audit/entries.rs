@@ -96,7 +96,6 @@ pub fn application_name(
 pub(in crate::store) fn append(
     tx: &WriteTx<'_>,
     caller: &Caller,
-    now: Instant,
     records: &[AuditRecord],
 ) -> Result<Option<(u64, ChainHash)>, StoreError> {
     if records.is_empty() {
@@ -110,7 +109,7 @@ pub(in crate::store) fn append(
                 .map_err(|error| StoreError::Sqlite { what: WRITING, reason: error.to_string() })?;
             let entry = AuditEntry {
                 number: last.0 + 1,
-                at: now,
+                at: tx.now(),
                 actor: tx.actor(),
                 actor_uid: caller.uid,
                 action: record.action.as_str().to_owned(),

@@ -23,7 +23,7 @@ fn take(session: &Database, numbers: &[u32]) -> Result<Claim, KeyId> {
 }
 
 fn deliver(session: &mut Database, claim: &Claim, old: u32, new: u32) -> bool {
-    session.transact(|r| Ok::<_, StoreError>((claim.deliver(&r, id(old), id(new))?, None))).unwrap()
+    session.transact(|r, _| Ok::<_, StoreError>((claim.deliver(&r, id(old), id(new))?, None))).unwrap()
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_claim_holds_for_all_keys_or_none_until_it_is_released() {
     assert_eq!(take(&one, &[3]).unwrap_err(), id(3));
     release(&one, &first).unwrap();
     let both = take(&other, &[1, 2]).unwrap();
-    let mut end = |claim: &Claim| other.transact(|r| Ok::<_, StoreError>((claim.end(&r)?, None))).unwrap();
+    let mut end = |claim: &Claim| other.transact(|r, _| Ok::<_, StoreError>((claim.end(&r)?, None))).unwrap();
     assert!(end(&both) && end(&second));
     assert!(!end(&first), "it was given up");
     assert_eq!(place.psql("SELECT count(*) FROM rotation_claims"), "0");
@@ -80,7 +80,7 @@ fn a_delivery_holds_its_claim_until_it_is_done_or_its_key_deleted() {
         release(&one, &first).unwrap();
         assert_eq!(take(&other, &[1]).unwrap_err(), id(1));
         if end == "finished" {
-            one.transact(|r| Ok::<_, StoreError>((delivered(&r, id(new))?, None))).unwrap();
+            one.transact(|r, _| Ok::<_, StoreError>((delivered(&r, id(new))?, None))).unwrap();
         } else {
             place.psql(&format!(
                 "BEGIN; INSERT INTO tombstones (key_id, hash, application_id, name, prefix, type, platform, deleted, \

@@ -4,13 +4,17 @@ use std::cell::{Cell, Ref, RefCell};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::recording::NOW;
 use super::{migrate, schema};
+use crate::domain;
 use crate::domain::audit::ChainHash;
 use crate::domain::location::Location;
 use crate::domain::postgres_url::PostgresUrl;
 use crate::domain::token::Entropy;
 use crate::domain::user::Caller;
 use crate::store::StoreError;
+use crate::store::clock::{DatabaseClock, ServerClock};
+use crate::store::convert;
 use crate::store::error::Settled;
 use crate::store::reader::Reader;
 use crate::store::server::{
@@ -36,7 +40,7 @@ macro_rules! state {
         concat!(
             "SELECT identity, status, moved_to, current_setting('synchronous_commit'), pg_is_in_recovery(), ",
             $timeline,
-            " FROM database"
+            ", floor(extract(epoch FROM clock_timestamp()))::bigint FROM database"
         )
     };
 }
@@ -58,6 +62,8 @@ pub(in crate::store) struct Database {
     latest: Arc<LatestTimeline>,
     connection: RefCell<Connection>,
     identity: [u8; 16],
+    /// What the clock of the server shows.
+    clock: Arc<ServerClock>,
     patience: Cell<Duration>,
     /// Of the present connection.
     interrupter: Arc<Mutex<Interrupter>>,
@@ -101,12 +107,18 @@ impl Database {
             url: url.clone(),
             latest,
             identity: identity(&connection, url)?,
+            clock: Arc::new(ServerClock::new(shown(&connection, url)?)),
             interrupter: Arc::new(Mutex::new(connection.interrupter())),
             warnings: connection.warnings().to_vec(),
             connection: RefCell::new(connection),
             patience: Cell::new(BUSY_TIMEOUT),
         };
         Ok(database)
+    }
+
+    /// The clock of the server.
+    pub(in crate::store) fn clock(&self) -> DatabaseClock {
+        DatabaseClock::server(Arc::clone(&self.clock))
     }
 
     /// Sentences about password files.
@@ -147,17 +159,17 @@ impl Database {
         f(&Reader::postgres(&*self.connection()?, &self.url))
     }
 
-    /// Makes a change in one transaction, after those of other sessions. `change` also returns the last entry that it
-    /// added to the audit log.
+    /// Makes a change in one transaction, after those of other sessions. `change` gets what the clock of the server shows
+    /// then, and also returns the last entry that it added to the audit log.
     pub(in crate::store) fn transact<T, E: From<StoreError>>(
         &mut self,
-        change: impl FnOnce(Reader<'_>) -> Result<(T, Option<(u64, ChainHash)>), E>,
+        change: impl FnOnce(Reader<'_>, domain::Instant) -> Result<(T, Option<(u64, ChainHash)>), E>,
     ) -> Result<T, E> {
         let connection = self.connection()?;
         self.begin(&connection)?;
-        let changed = self.lock_head(&connection).map_err(E::from).and_then(|()| {
+        let changed = self.lock_head(&connection).map_err(E::from).and_then(|now| {
             let reader = Reader::postgres(&connection, &self.url);
-            change(reader)
+            change(reader, now)
         });
         let (result, entry) = match changed {
             Ok(changed) => changed,
@@ -182,7 +194,7 @@ impl Database {
         &mut self,
         change: impl FnOnce(Reader<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.transact(|reader| {
+        self.transact(|reader, _| {
             let lock = "SELECT pg_advisory_xact_lock(?1)";
             reader.first(
                 "waiting for use that is being recorded",
@@ -220,8 +232,8 @@ impl Database {
     }
 
     /// Waits for the changes of other sessions, and checks that this is the database that was opened, on a primary that
-    /// commits to the disk.
-    fn lock_head(&self, connection: &Connection) -> Result<(), StoreError> {
+    /// commits to the disk. Returns what the clock of the server shows then.
+    fn lock_head(&self, connection: &Connection) -> Result<domain::Instant, StoreError> {
         const WHAT: &str = "beginning a change";
         let fault = |fault: Fault| fault.during(WHAT, &self.url);
         connection.query("SELECT 1 FROM head WHERE id = 1 FOR UPDATE", &[]).map_err(fault)?;
@@ -231,9 +243,10 @@ impl Database {
         let found = r.first(WHAT, sql, &[], |row| {
             let (identity, status): ([u8; 16], String) = (row.get(0)?, row.get(1)?);
             let (to, commit): (Option<String>, String) = (row.get(2)?, row.get(3)?);
-            Ok((identity, status, to, commit, row.get::<bool>(4)?, row.get(5)?))
+            let about = (row.get::<bool>(4)?, row.get(5)?, convert::instant(row, 6)?);
+            Ok((identity, status, to, commit, about))
         })?;
-        let Some((identity, status, to, commit, in_recovery, number)) = found else {
+        let Some((identity, status, to, commit, (in_recovery, number, shown))) = found else {
             return Err(r.damaged("it has no identity".into()));
         };
         if let (Some(opened), Some(number)) = (opened, number) {
@@ -253,7 +266,8 @@ impl Database {
             };
             return Err(StoreError::Sqlite { what: WHAT, reason });
         }
-        Ok(())
+        self.clock.learn(shown);
+        Ok(shown)
     }
 
     /// Looks for the last entry of a change over a new connection.
@@ -303,7 +317,12 @@ impl Database {
     pub(in crate::store) fn data_version(&self) -> Result<i64, StoreError> {
         let connection = self.connection()?;
         let r = Reader::postgres(&connection, &self.url);
-        r.value("checking for changes", "SELECT hashtextextended(pg_current_snapshot()::text, 0)", &[])
+        let sql = format!("SELECT hashtextextended(pg_current_snapshot()::text, 0), {NOW}");
+        let found =
+            r.first("checking for changes", &sql, &[], |row| Ok((row.get(0)?, convert::instant(row, 1)?)))?;
+        let (version, shown) = found.ok_or_else(|| r.damaged("a query has no result".into()))?;
+        self.clock.learn(shown);
+        Ok(version)
     }
 
     pub(in crate::store) fn interrupter(&self) -> Arc<Mutex<Interrupter>> {
@@ -364,6 +383,15 @@ fn first_connection(url: &PostgresUrl) -> Result<(Connection, Arc<LatestTimeline
 /// A connection to a primary on the latest timeline that was seen.
 pub(super) fn connect(url: &PostgresUrl, latest: &Arc<LatestTimeline>) -> Result<Connection, StoreError> {
     Connection::open(url, ConnectOptions::default(), latest).map_err(|fault| fault.during("connecting", url))
+}
+
+/// What the clock of the server shows.
+fn shown(connection: &Connection, url: &PostgresUrl) -> Result<domain::Instant, StoreError> {
+    let r = Reader::postgres(connection, url);
+    let found = r.first("reading the clock of the server", &format!("SELECT {NOW}"), &[], |row| {
+        convert::instant(row, 0)
+    })?;
+    found.ok_or_else(|| r.damaged("a query has no result".into()))
 }
 
 pub(super) fn identity(connection: &Connection, url: &PostgresUrl) -> Result<[u8; 16], StoreError> {

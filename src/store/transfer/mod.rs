@@ -246,7 +246,7 @@ impl Store {
             Engine::Sqlite(database) => database.transact(|reader| f(&reader)),
             #[cfg(feature = "postgres")]
             Engine::Postgres(database) => {
-                let done = database.transact(|reader| {
+                let done = database.transact(|reader, _| {
                     let done = f(&reader)?;
                     Ok::<_, E>((done, Some(audit::head(&reader)?)))
                 })?;

@@ -27,7 +27,6 @@ use crate::domain::application::Scope;
 use crate::domain::expiry::{self, relative};
 use crate::domain::key::Key;
 use crate::domain::text::inert;
-use crate::host::clock;
 use crate::host::files::private_folder;
 use crate::store::Reader;
 use crate::store::keys::{self, KeyQuery};
@@ -203,7 +202,7 @@ fn matching(context: &Context, reader: &Reader<'_>, args: &Args) -> Result<Match
 fn now(context: &Context, desk: &Desk, seen: Shown) -> Result<Result<Shown, (Shown, NotDue)>, CommandError> {
     read(desk.store(), |reader| {
         let Some(key) = keys::get(reader, seen.key.id)? else { return Ok(Err((seen, NotDue::Changed))) };
-        let standing = desk::standing(reader, &key, clock::now())?;
+        let standing = desk::standing(reader, &key, context.present())?;
         let now = Shown::around(context, reader, key)?;
         Ok(match standing {
             Standing::Due => Ok(now),
@@ -230,7 +229,7 @@ fn dry_run(context: &Context, matching: &Matching) -> Result<Exit, CommandError>
             Cell::plain(shown.key.id.as_str()),
             Cell::plain(inert(&shown.application)),
             Cell::plain(context.settings.catalog.label(&shown.key.kind)),
-            Cell::plain(expiry::relative_short(shown.key.expires, context.now)),
+            Cell::plain(expiry::relative_short(shown.key.expires, context.now())),
             Cell::plain(rotation),
         ])?;
     }
@@ -267,7 +266,7 @@ fn confirm(context: &Context, ending: Ending, args: &Args, due: &[Shown]) -> Res
     let mut preview = vec![format!("{} due: {}", are(due.len()), counts.join(", "))];
     preview.extend(due.iter().take(NAMED).map(|shown| {
         let Shown { key, application, .. } = shown;
-        let expires = relative(key.expires, context.now);
+        let expires = relative(key.expires, context.now());
         format!("  {}  {}  {}  expires {expires}", key.name, key.prefix, inert(application))
     }));
     preview.extend(more(due.len()).map(|more| format!("  {more}")));

@@ -6,6 +6,7 @@ mod one;
 
 use chrono::TimeDelta;
 
+use super::properties;
 use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -13,8 +14,7 @@ use crate::cli::help::Examples;
 use crate::cli::resolve;
 use crate::cli::secret_output::DestinationArgs;
 use crate::desk::{Ending, text};
-use crate::domain::expiry::{self, parse_when};
-use crate::host::clock::Zone;
+use crate::domain::expiry;
 use crate::store::Urgency;
 use delivery::{Delivery, Place};
 use one::Rotation;
@@ -84,7 +84,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
     if let Some(when) = &args.expires {
-        parse_when(when, context.now, &Zone::Local)?;
+        properties::date(when, context)?;
     }
     if args.overlap < TimeDelta::zero() {
         return Err(CommandError::usage("bad_overlap", "--overlap must not be negative"));

@@ -7,7 +7,7 @@ use crate::cli::keys::show::Shown;
 use crate::desk::{self, BegunRotation, CreatedKey, Desk, Ending, Picked, text};
 use crate::domain::expiry::parse_when;
 use crate::domain::key::Key;
-use crate::host::clock::{self, Zone};
+use crate::host::clock::Zone;
 use crate::store::{Store, keys};
 
 /// How to rotate.
@@ -29,7 +29,7 @@ impl Rotation<'_> {
         desk: &mut Desk,
         old: &Key,
     ) -> Result<Shown, CommandError> {
-        let now = clock::now();
+        let now = context.present();
         let expires = self.expires.map(|text| parse_when(text, now, &Zone::Local)).transpose()?;
         let picked = Picked { id: old.id, version: old.version };
         let begun = context.change_at(now, desk, |session| desk::begin_rotation(session, picked, expires));
@@ -107,11 +107,11 @@ fn state_of(context: &Context, store: &Store, old: &Key) -> String {
     let unchanged = if unchanged { "is unchanged: it " } else { "" };
     let state = if now.is_canary {
         "is always rejected".to_owned()
-    } else if let Some(ended) = now.ended(clock::now()) {
+    } else if let Some(ended) = now.ended(context.present()) {
         format!("expired {}", context.exact(ended))
-    } else if let Some(until) = now.is_disabled_until(clock::now()) {
+    } else if let Some(until) = now.is_disabled_until(context.present()) {
         format!("is disabled until {}", context.exact(until))
-    } else if now.is_disabled(clock::now()) {
+    } else if now.is_disabled(context.present()) {
         "is disabled".to_owned()
     } else {
         format!("works until {}", context.exact(now.expires))
@@ -124,5 +124,5 @@ fn fate(context: &Context, old: &Key, ended: Option<&Key>) -> String {
     let Some(ended) = ended else {
         return format!("The old key {} was deleted in the meantime.", old.prefix);
     };
-    text::old_key_after_rotation(ended, clock::now(), &context.exact(ended.expires))
+    text::old_key_after_rotation(ended, context.present(), &context.exact(ended.expires))
 }
