@@ -160,7 +160,7 @@ fn of_file(settings: &Settings, file: &Path, database: &Location) -> Vec<Setting
     for (name, line) in &settings.lines {
         let value = match name.split_once('.') {
             Some(("platforms", slug)) => Value::from(settings.catalog.name_of(slug)),
-            Some(("keys", bound)) => Value::from(settings.bindings.keys_of(bound)),
+            Some(("keys", bound)) => Value::from(settings.bindings().keys_of(bound)),
             _ => continue,
         };
         all.push(Setting { name: name.clone(), value, source: at(*line) });

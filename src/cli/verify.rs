@@ -15,9 +15,8 @@ use crate::cli::hidden_input;
 use crate::domain::expiry::rfc3339;
 use crate::domain::key::KeyId;
 use crate::domain::text::inert;
-use crate::host::entropy::SystemEntropy;
-use crate::host::{clock, regular_file};
-use crate::store::{Store, open};
+use crate::host::regular_file;
+use crate::store::Store;
 use crate::verify::{Accepted, Decision, Reason, Refusal, Verifier};
 
 const EXAMPLES: Examples = Examples(&[
@@ -70,7 +69,7 @@ struct AcceptedKey<'a> {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> {
-    let verifier = Verifier::open_with(&context.database, clock::now, open::BUSY_TIMEOUT)?;
+    let verifier = Verifier::open_once(&context.database)?;
     let presented = match &args.file {
         Some(path) => from_file(path)?,
         None => from_standard_input()?,
@@ -84,7 +83,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, CommandError> 
     match decision {
         Decision::Accepted(accepted) => {
             // A restored backup can contain keys that were deleted: warn of them.
-            let opened = Store::open_existing(&context.database, &mut SystemEntropy);
+            let opened = Store::open_read_only(&context.database);
             if let Ok(mut desk) = opened.and_then(|store| context.desk_on(store)) {
                 context.check_known_head(&mut desk);
             }

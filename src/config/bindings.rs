@@ -203,6 +203,7 @@ mod tests {
         let bindings = Bindings::built_in().unwrap();
         assert_eq!(bindings.action(&[Context::Keys], &"n".parse().unwrap()), Some(Action::Create));
         assert!(bindings.entries.iter().all(|b| !b.help.is_empty() && !b.label.is_empty()));
+        bindings.check().unwrap();
     }
 
     fn overridden(bound: &str, keys: &[&str]) -> Result<Bindings, String> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -74,8 +75,8 @@ pub struct Settings {
     pub clipboard: ClipboardMode,
     /// After this time the display's clipboard is cleared.
     pub clipboard_clear_after: Duration,
-    /// Built-in and configured ones.
-    pub bindings: Bindings,
+    /// Built-in and configured bindings; none where the file configures none.
+    configured: Option<Bindings>,
     /// Built-in and configured ones.
     pub catalog: Catalog,
     /// The line of each setting that the file contains. Bindings are named `keys.CONTEXT.ACTION`, platforms
@@ -152,6 +153,9 @@ impl TryFrom<String> for MaxLifetime {
     }
 }
 
+/// The built-in bindings, parsed with their first use: commands do without. A test checks that they are valid.
+static BUILT_IN: LazyLock<Bindings> = LazyLock::new(|| Bindings::built_in().unwrap_or_default());
+
 /// The value of a setting without a limit.
 const NO_LIMIT: &str = "none";
 
@@ -185,10 +189,16 @@ impl Settings {
             clipboard: file.either("clipboard", own.clipboard, default.clipboard)?,
             // Never negative (`parse_duration`).
             clipboard_clear_after: clear_after.to_std().unwrap_or_default(),
-            bindings: file.bindings(own.keys)?,
+            configured: file.bindings(own.keys)?,
             catalog: file.catalog(&own.platforms)?,
             lines: file.lines,
         })
+    }
+
+    /// The built-in and configured bindings.
+    #[must_use]
+    pub fn bindings(&self) -> &Bindings {
+        self.configured.as_ref().unwrap_or(&BUILT_IN)
     }
 }
 
@@ -247,7 +257,11 @@ impl SettingsFile<'_> {
         }
     }
 
-    fn bindings(&mut self, keys: Keys) -> Result<Bindings, ConfigError> {
+    /// The built-in bindings with those of the file; none where it has none.
+    fn bindings(&mut self, keys: Keys) -> Result<Option<Bindings>, ConfigError> {
+        if keys.is_empty() {
+            return Ok(None);
+        }
         let mut bindings = Bindings::built_in().map_err(|error| self.wrong(0, &error))?;
         let mut offsets = Vec::new();
         for (context, actions) in keys {
@@ -265,7 +279,7 @@ impl SettingsFile<'_> {
             let wrong = offsets.iter().filter(|(bound, _)| error.is_about(*bound)).map(|(_, offset)| *offset);
             self.wrong(wrong.max().unwrap_or(0), &error)
         })?;
-        Ok(bindings)
+        Ok(Some(bindings))
     }
 
     fn catalog(&mut self, platforms: &[Spanned<Platform>]) -> Result<Catalog, ConfigError> {

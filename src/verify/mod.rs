@@ -33,7 +33,7 @@ use decision::Moment;
 pub(crate) use decision::Question;
 pub use decision::{Decision, Reason, Refusal};
 use idle::Idle;
-use recorder::Recorder;
+use recorder::{Recorder, Watch};
 use time::Time;
 
 /// The database cannot be read, or was moved, replaced or overwritten. Reject the request and raise an alarm.
@@ -90,6 +90,13 @@ impl Verifier {
         Self::open_with(&located(database.as_ref())?, clock::now, open::BUSY_TIMEOUT)
     }
 
+    /// Opens a database for one verification. A file is not watched afterwards.
+    #[cfg(feature = "app")]
+    pub(crate) fn open_once(location: &Location) -> Result<Self, VerifyError> {
+        let watch = if location.file().is_some() { Watch::Off } else { Watch::On };
+        Self::start(location, clock::now, open::BUSY_TIMEOUT, watch)
+    }
+
     /// The same with another clock, for integration tests.
     #[doc(hidden)]
     pub fn with_clock(database: impl AsRef<OsStr>, clock: fn() -> Instant) -> Result<Self, VerifyError> {
@@ -101,6 +108,15 @@ impl Verifier {
         location: &Location,
         clock: fn() -> Instant,
         patience: Duration,
+    ) -> Result<Self, VerifyError> {
+        Self::start(location, clock, patience, Watch::On)
+    }
+
+    fn start(
+        location: &Location,
+        clock: fn() -> Instant,
+        patience: Duration,
+        watch: Watch,
     ) -> Result<Self, VerifyError> {
         let continuity = Arc::new(Continuity::default());
         let mut first = Lookup::open(location, patience, Arc::clone(&continuity))?;
@@ -114,7 +130,7 @@ impl Verifier {
         Ok(Self {
             location: location.clone(),
             files,
-            recorder: Some(Recorder::start(location, Arc::clone(&time), Arc::clone(&continuity))),
+            recorder: Some(Recorder::start(location, Arc::clone(&time), Arc::clone(&continuity), watch)),
             continuity,
             idle: Idle::from(first),
             time,

@@ -94,6 +94,15 @@ impl Shared {
     }
 }
 
+/// Whether the thread reads the database between verifications too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watch {
+    On,
+    /// For a process that verifies once: the verification itself reads the database.
+    #[cfg_attr(not(feature = "app"), expect(dead_code, reason = "the library verifies many times"))]
+    Off,
+}
+
 /// Records accepted and rejected requests. Dropping it writes the counts in memory.
 #[derive(Debug)]
 pub(super) struct Recorder {
@@ -106,10 +115,18 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Starts the thread that writes. `time` is the one that requests are counted by.
-    pub(super) fn start(location: &Location, time: Arc<Time>, continuity: Arc<Continuity>) -> Self {
+    pub(super) fn start(
+        location: &Location,
+        time: Arc<Time>,
+        continuity: Arc<Continuity>,
+        watch: Watch,
+    ) -> Self {
         let shared = Arc::<Shared>::default();
         // Both are opened now, since later there may be no file descriptors left, and retried when that fails.
-        let lookup = Lookup::open_another(location, Duration::ZERO, Arc::clone(&continuity)).ok();
+        let lookup = match watch {
+            Watch::On => Lookup::open_another(location, Duration::ZERO, Arc::clone(&continuity)).ok(),
+            Watch::Off => None,
+        };
         let mut writer = UsageWriter::open_beside(location, PATIENCE, &continuity).ok();
         let known_until = Arc::new(AtomicI64::new(0));
         let mut book = Book::open(Arc::clone(&time), Arc::clone(&known_until));
@@ -121,6 +138,7 @@ impl Recorder {
             location: location.clone(),
             time: Arc::clone(&time),
             continuity,
+            watch,
             lookup,
             writer,
             book,
@@ -183,6 +201,7 @@ struct Thread {
     location: Location,
     time: Arc<Time>,
     continuity: Arc<Continuity>,
+    watch: Watch,
     lookup: Option<Lookup>,
     writer: Option<UsageWriter>,
     book: Book,
@@ -238,6 +257,9 @@ impl Thread {
 
     /// Refreshes what is known of the database. The next verification reports an error.
     fn look(&mut self) {
+        if self.watch == Watch::Off {
+            return;
+        }
         let mut lookup = match self.lookup.take() {
             Some(lookup) => lookup,
             None => {

@@ -246,6 +246,7 @@ fn rare_matches_among_many_keys_come_in_every_order(engine: Engine) {
                 let query = KeyQuery { scope, filter, ..query(&desk, sort, descending) };
                 let expected = model(&desk, &query);
                 assert!(expected.len() > 10);
+                assert_eq!(listed(&desk, &query), expected, "{query:?}");
                 walk_both_ways(&desk, &query, &expected);
             }
         }

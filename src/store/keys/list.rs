@@ -253,7 +253,10 @@ pub fn plan(r: &Reader<'_>, query: &KeyQuery, catalog: &Catalog, from: &Key) -> 
     Ok(plans.join("; "))
 }
 
-/// Calls `f` with the first `limit` keys, in order, until it fails.
+/// How many keys that match are found by one walk over the covering index; more are found along the order.
+const MOST_AT_ONCE: usize = 10_000;
+
+/// Calls `f` with the first `limit` keys, in order, until it fails. Keeps at most some thousand keys in memory.
 pub fn each<E: From<StoreError>>(
     r: &Reader<'_>,
     query: &KeyQuery,
@@ -265,6 +268,16 @@ pub fn each<E: From<StoreError>>(
     let list = List { r, query, condition: &condition, applications: &applications };
     if condition.candidates(r)?.is_some() {
         return list.through(None, true, limit)?.into_iter().try_for_each(f);
+    }
+    // By name, the walk itself goes over the covering index.
+    if query.is_filtered() && (query.sort != KeySort::Name || condition.looks_at_use) {
+        if limit <= GLANCE {
+            return list.step(None, true, limit)?.into_iter().try_for_each(f);
+        }
+        let found = list.through(None, true, limit.min(MOST_AT_ONCE + 1))?;
+        if found.len() <= MOST_AT_ONCE {
+            return found.into_iter().try_for_each(f);
+        }
     }
     let mut left = limit;
     list.walk(None, true, Matching::Only, limit, |key, _| {

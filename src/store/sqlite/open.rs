@@ -130,7 +130,11 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // Limits the memory for lists of a million rows.
+    limit_cache(connection)
+}
+
+/// Sets the size of the page cache to 4 MiB: enough for the inner pages of all indexes of a million keys.
+pub(in crate::store) fn limit_cache(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "cache_size", -4_096)
 }
 

@@ -131,7 +131,7 @@ impl Shared {
     }
 
     pub fn bindings(&self) -> &Bindings {
-        &self.settings().bindings
+        self.settings().bindings()
     }
 
     pub fn catalog(&self) -> &Catalog {
