@@ -1,5 +1,5 @@
-//! Lists, filters, counts and changes of many among a million keys: on PostgreSQL against a file with the same keys, through the functions
-//! that the terminal UI and the commands use. And the move that makes the one of the other.
+//! Lists, filters, counts and changes of many among a million keys: on PostgreSQL against a file with the same keys, through
+//! the functions that the terminal UI and the commands use. And the move that makes the one of the other.
 //!
 //! Run it with `cargo bench --bench lists`, as any user where PostgreSQL is installed. `KEYDESK_BENCH_KEYS` sets the number
 //! of keys, and an argument selects rows by a part of their name. Both are read in turn, and only the ratios mean something
@@ -8,7 +8,6 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
-    clippy::cast_precision_loss,
     unreachable_pub,
     reason = "a measurement, not a product"
 )]
@@ -100,7 +99,9 @@ fn changes(file: Store, server: Store, wanted: &str) -> Vec<String> {
         ("delete an Application with its keys", |session, _| {
             let id = ApplicationId(5);
             let application = session.store.read(|r| applications::get(r, id)).unwrap().unwrap();
-            desk::delete_application(session, id, application.version, application.keys).unwrap() as usize
+            let deleted =
+                desk::delete_application(session, id, application.version, application.keys).unwrap();
+            usize::try_from(deleted).unwrap()
         }),
     ];
     for (name, change) in all.into_iter().filter(|(name, _)| name.contains(wanted)) {
@@ -314,6 +315,13 @@ fn rows(file: &Store) -> Vec<Row> {
     rows.push(row("check: expiring", move |r| {
         Ok(attention::expiring(r, app, now, now + TimeDelta::days(7), 20)?.keys.len() as u64)
     }));
+    rows.extend(audit_log(now));
+    rows
+}
+
+/// Rows of the audit log, read at an instant.
+fn audit_log(now: keydesk::domain::Instant) -> Vec<Row> {
+    let mut rows = Vec::new();
     for text in [
         "",
         "action:deleted",

@@ -1,5 +1,5 @@
 //! Real servers of PostgreSQL, as the tests start them, and the schema with its roles on them.
-#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -96,7 +96,8 @@ fn identify_and_scan_find_keys() {
     let [live, off, gone, _] = &keys;
     assert_eq!(site.run(&["keys", "disable", &off.id]).code, 0);
     assert_eq!(site.run(&["keys", "delete", &gone.id, "--yes"]).code, 0);
-    let text = keys.iter().map(|key| format!("key: {}\n", key.secret)).collect::<String>();
+    let text: Vec<String> = keys.iter().map(|key| format!("key: {}\n", key.secret)).collect();
+    let text = text.concat();
     let file = site.home.path("leak.txt");
     std::fs::write(&file, &text).unwrap();
     let path = file.display().to_string();

@@ -57,6 +57,7 @@ fn databases_and_servers_are_apart() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test says why it is skipped")]
 fn texts_are_sorted_as_people_do_unless_a_statement_says_otherwise() {
     if !Postgres::available() {
         return;

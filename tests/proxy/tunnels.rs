@@ -112,6 +112,7 @@ fn sshd() -> &'static Path {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test says why it is skipped")]
 fn a_proxy_of_another_host_reaches_the_endpoint_through_ssh_and_rejects_requests_without_it() {
     if !(Namespace::available() && have("ssh") && have(Kind::Nginx.program())) {
         return;
