@@ -178,6 +178,11 @@ impl StoreError {
                 "Stop keydesk everywhere, move the database and its -wal and -shm files away, then copy the latest backup into place."
                     .into()
             },
+            Self::AlteredSchema { database: Location::Postgres(_), .. } => {
+                "Find out who changed it, then undo the changes as the owner of the tables, or restore a backup. \
+                 keydesk doctor and keydesk audit verify can still read the database."
+                    .into()
+            }
             Self::AlteredSchema { .. } => "Find out who changed it, then restore a backup or undo the changes with sqlite3. \
                                            keydesk doctor and keydesk audit verify can still read the file."
                 .into(),

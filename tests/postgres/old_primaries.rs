@@ -309,3 +309,21 @@ fn gateways_follow_a_new_primary_while_the_old_one_still_answers() {
     pair.standby.start_again();
     assert!(until(PATIENCE, follow));
 }
+
+#[test]
+fn a_command_uses_the_new_primary_while_the_old_one_still_answers() {
+    if !Postgres::available() {
+        return;
+    }
+    let primary = Postgres::start();
+    let pair = Pair::of(&primary);
+    let doomed = pair.site.key("Doomed");
+    pair.has_caught_up();
+    pair.standby.promote();
+    // The URL begins with the old one.
+    pair.delete(&doomed);
+    let is_there = format!("SELECT count(*) FROM keys WHERE key_id = '{}'", doomed.id);
+    assert_eq!(pair.psql_there(&is_there), "0");
+    let gateway = pair.gateway();
+    assert_eq!(ask(&gateway, &doomed), 401, "from the first request on");
+}

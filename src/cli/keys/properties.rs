@@ -18,7 +18,7 @@ pub(super) fn note(text: &str) -> Result<Option<Note>, CommandError> {
     Note::parse(text).map_err(|error| CommandError::usage("bad_note", error.to_string()))
 }
 
-/// Rejects a value of `--expires` that is no date. Whether a date is in the past is told by the clock of the database.
+/// Rejects a value of `--expires` that is not a date. The clock of the database decides whether a date is in the past.
 pub(super) fn date(text: &str, context: &Context) -> Result<(), CommandError> {
     match parse_when(text, context.now(), &Zone::Local) {
         Ok(_) | Err(ExpiryError::Past(_) | ExpiryError::TooFar) => Ok(()),

@@ -18,7 +18,8 @@ use crate::store::convert;
 use crate::store::error::Settled;
 use crate::store::reader::Reader;
 use crate::store::server::{
-    CommitFault, ConnectOptions, Connection, Fault, Interrupter, LatestTimeline, Timeline, timeline_number,
+    CommitFault, ConnectOptions, Connection, Fault, Interrupter, LatestTimeline, Timeline, open_latest,
+    timeline_number,
 };
 use crate::store::value::{Value, values};
 
@@ -377,7 +378,8 @@ impl Database {
 /// A connection, with what the next ones have to follow.
 fn first_connection(url: &PostgresUrl) -> Result<(Connection, Arc<LatestTimeline>), StoreError> {
     let latest = Arc::default();
-    Ok((connect(url, &latest)?, latest))
+    let connection = open_latest(url, ConnectOptions::default(), &latest);
+    Ok((connection.map_err(|fault| fault.during("connecting", url))?, latest))
 }
 
 /// A connection to a primary on the latest timeline that was seen.

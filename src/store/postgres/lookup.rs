@@ -19,7 +19,7 @@ use crate::store::continuity::{Continuity, Head};
 use crate::store::known_key::{Claim, KeyCounts, LookupResult};
 use crate::store::row::{Row, RowFault};
 use crate::store::server::{
-    self, ConnectOptions, Connection, Fault, FaultKind, LatestTimeline, Link, Timeline, Watch,
+    self, ConnectOptions, Fault, FaultKind, LatestTimeline, Link, Timeline, Watch, open_latest,
 };
 use crate::store::value::{Value, values};
 use crate::store::{Reader, StoreError, key_counts};
@@ -53,7 +53,7 @@ impl Lookup {
     pub(in crate::store) fn open(url: &PostgresUrl, continuity: Arc<Continuity>) -> Result<Self, StoreError> {
         let (attempt, connect) = OPENING;
         let options = ConnectOptions { attempt, connect, ..ConnectOptions::default() };
-        let connection = Connection::open(url, options, &continuity.timeline)
+        let connection = open_latest(url, options, &continuity.timeline)
             .map_err(|fault| fault.during("connecting", url))?;
         migrate::check(&connection, url)?;
         let link = Link::on(connection, url.clone(), Arc::clone(&continuity.timeline));

@@ -32,4 +32,4 @@ pub(crate) use fault::{Fault, FaultKind};
 pub(in crate::store) use link::Link;
 pub(crate) use open::{ConnectOptions, Facts};
 pub(in crate::store) use timeline::{LatestTimeline, Timeline, timeline_number};
-pub(in crate::store) use watch::Watch;
+pub(in crate::store) use watch::{Watch, open_latest};

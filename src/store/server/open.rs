@@ -202,7 +202,7 @@ impl Attempt<'_> {
         Ok(Opened { client, route, heard, driver, facts })
     }
 
-    /// Connects, whatever the server is.
+    /// Connects, also to a standby.
     pub(super) async fn session(&self, tls: Option<&Tls>) -> Result<Session, Fault> {
         match tls.filter(|_| self.endpoint.encryption == Encryption::Verified) {
             Some(tls) => {

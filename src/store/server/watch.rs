@@ -4,18 +4,19 @@
 //! them was promoted meanwhile.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
+use super::connection::Connection;
 use super::fault::{Fault, FaultKind};
-use super::open::{Attempt, Session, addresses};
+use super::open::{Attempt, ConnectOptions, Session, addresses};
 use super::settings::{Complete, Environment};
 use super::timeline::{LatestTimeline, Timeline, timeline_number};
 use super::tls::Tls;
-use super::wait::spawn;
+use super::wait::{spawn, wait};
 use crate::domain::postgres_url::{Encryption, PostgresUrl};
 
 /// From one question to the next, and from one attempt to connect to the next.
@@ -26,6 +27,34 @@ const LIMIT: Duration = Duration::from_secs(3);
 
 const TIMELINE: &str =
     concat!("SELECT (SELECT system_identifier FROM pg_control_system()), ", timeline_number!());
+
+/// How long opening waits for the answers of the other servers.
+const GLANCE: Duration = Duration::from_millis(500);
+
+/// Opens a connection to the primary on the latest timeline that a server of the URL shows.
+///
+/// # Errors
+/// As [`Connection::open`].
+pub(in crate::store) fn open_latest(
+    url: &PostgresUrl,
+    options: ConnectOptions,
+    latest: &Arc<LatestTimeline>,
+) -> Result<Connection, Fault> {
+    let connection = Connection::open(url, options, latest)?;
+    let servers = Complete::new(url, &Environment::of_process())?.endpoints.len();
+    let asked: Vec<_> = (0..servers)
+        .filter(|_| servers > 1)
+        .filter_map(|place| spawn(glance(url.clone(), place, Arc::clone(latest))).ok())
+        .collect();
+    let until = Instant::now() + GLANCE;
+    for mut answer in asked {
+        // A server that does not answer is not waited for.
+        if wait(until, &mut answer).is_none() {
+            answer.abort();
+        }
+    }
+    if connection.is_old(latest) { Connection::open(url, options, latest) } else { Ok(connection) }
+}
 
 /// A question to each server of a URL, again and again until this is dropped.
 #[derive(Debug)]
@@ -67,6 +96,16 @@ async fn follow(url: PostgresUrl, place: usize, latest: Arc<LatestTimeline>) {
             }
             driver.abort();
         }
+    }
+}
+
+/// Asks one of the servers once.
+async fn glance(url: PostgresUrl, place: usize, latest: Arc<LatestTimeline>) {
+    if let Some(Session { client, driver, .. }) = connect(&url, place, &latest).await {
+        if let Some(Some(found)) = ask(&client).await {
+            latest.learn(found);
+        }
+        driver.abort();
     }
 }
 

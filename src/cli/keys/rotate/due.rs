@@ -122,6 +122,7 @@ pub(super) fn run(context: &Context, rotation: &Rotation<'_>, args: &Args) -> Re
     }
     let mut desk =
         if args.dry_run { context.desk()? } else { context.desk_to_change(urgency(rotation.ending))? };
+    rotation.expires(context.present())?;
     let matching = read(desk.store(), |reader| matching(context, reader, args))?;
     if args.dry_run {
         return dry_run(context, &matching);

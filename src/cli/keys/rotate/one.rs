@@ -5,7 +5,8 @@ use crate::cli::context::{Context, read};
 use crate::cli::error::CommandError;
 use crate::cli::keys::show::Shown;
 use crate::desk::{self, BegunRotation, CreatedKey, Desk, Ending, Picked, text};
-use crate::domain::expiry::parse_when;
+use crate::domain::Instant;
+use crate::domain::expiry::{ExpiryError, parse_when};
 use crate::domain::key::Key;
 use crate::host::clock::Zone;
 use crate::store::{Store, keys};
@@ -19,6 +20,11 @@ pub(super) struct Rotation<'a> {
 }
 
 impl Rotation<'_> {
+    /// The expiration of a new key that is created now; none for the lifetime of the old one.
+    pub(super) fn expires(&self, now: Instant) -> Result<Option<Instant>, ExpiryError> {
+        self.expires.map(|text| parse_when(text, now, &Zone::Local)).transpose()
+    }
+
     /// Rotates a key and returns its successor.
     ///
     /// # Errors
@@ -30,7 +36,7 @@ impl Rotation<'_> {
         old: &Key,
     ) -> Result<Shown, CommandError> {
         let now = context.present();
-        let expires = self.expires.map(|text| parse_when(text, now, &Zone::Local)).transpose()?;
+        let expires = self.expires(now)?;
         let picked = Picked { id: old.id, version: old.version };
         let begun = context.change_at(now, desk, |session| desk::begin_rotation(session, picked, expires));
         // While the claim is held, no other session rotates this key.
