@@ -99,7 +99,6 @@ impl Shared {
 pub(super) enum Watch {
     On,
     /// For a process that verifies once: the verification itself reads the database.
-    #[cfg_attr(not(feature = "app"), expect(dead_code, reason = "the library verifies many times"))]
     Off,
 }
 
