@@ -269,8 +269,8 @@ pub fn each<E: From<StoreError>>(
     if condition.candidates(r)?.is_some() {
         return list.through(None, true, limit)?.into_iter().try_for_each(f);
     }
-    // By name, the walk itself goes over the covering index.
-    if query.is_filtered() && (query.sort != KeySort::Name || condition.looks_at_use) {
+    // By name, the walk itself goes over the covering index. From a server, each of the keys would take a round trip.
+    if r.pick(true, false) && query.is_filtered() && (query.sort != KeySort::Name || condition.looks_at_use) {
         if limit <= GLANCE {
             return list.step(None, true, limit)?.into_iter().try_for_each(f);
         }
