@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use chrono::TimeDelta;
 
+use super::bulk::get_all;
 use super::filter::{Candidates, Condition};
 use super::order::{Edge, KeySort, Part, Place, Run};
 use super::read::get;
@@ -162,11 +163,13 @@ impl List<'_> {
                 Ok::<_, StoreError>(())
             },
         )?;
-        let keys = places.iter().filter_map(|place| match place.last()? {
-            Part::Id(id) | Part::Back(Reverse(id)) => get(self.r, *id).transpose(),
+        let ids = places.iter().filter_map(|place| match place.last()? {
+            Part::Id(id) | Part::Back(Reverse(id)) => Some(*id),
             Part::Number(_) | Part::Text(_) => None,
         });
-        let mut keys = keys.collect::<Result<Vec<_>, _>>()?;
+        let ids: Vec<KeyId> = ids.collect();
+        let mut found = get_all(self.r, &ids)?;
+        let mut keys: Vec<Key> = ids.iter().filter_map(|id| found.remove(id)).collect();
         if !ascending {
             keys.reverse();
         }
@@ -269,8 +272,8 @@ pub fn each<E: From<StoreError>>(
     if condition.candidates(r)?.is_some() {
         return list.through(None, true, limit)?.into_iter().try_for_each(f);
     }
-    // By name, the walk itself goes over the covering index. From a server, each of the keys would take a round trip.
-    if r.pick(true, false) && query.is_filtered() && (query.sort != KeySort::Name || condition.looks_at_use) {
+    // By name, the walk itself goes over the covering index.
+    if query.is_filtered() && (query.sort != KeySort::Name || condition.looks_at_use) {
         if limit <= GLANCE {
             return list.step(None, true, limit)?.into_iter().try_for_each(f);
         }
