@@ -11,7 +11,7 @@ use keydesk::domain::key::KeyId;
 use keydesk::domain::user::{UserId, UserStatus};
 use keydesk::store::NotAllowed;
 
-use crate::steps::{Ends, HERE};
+use crate::steps::Ends;
 
 /// How an operation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +95,8 @@ pub struct Model {
     pub begun: BTreeMap<KeyId, KeyId>,
     pub applications: BTreeMap<i64, (String, i64)>,
     pub users: BTreeMap<i64, ModelUser>,
+    /// The logins with which someone can sign in.
+    pub here: &'static [&'static str],
     pub entries: u64,
 }
 
@@ -288,7 +290,7 @@ impl Model {
     /// What becomes of a user who gets another status. The actor has signed in.
     pub fn set_status(&mut self, actor: UserId, id: i64, version: i64, status: UserStatus) -> End {
         let remains = self.users.iter().any(|(other, user)| {
-            let can_sign_in = *other == actor.0 || HERE.contains(&user.name.as_str());
+            let can_sign_in = *other == actor.0 || self.here.contains(&user.name.as_str());
             *other != id && user.status == UserStatus::Active && can_sign_in
         });
         let Some(user) = self.users.get_mut(&id).filter(|user| user.status != UserStatus::Deleted) else {

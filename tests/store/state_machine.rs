@@ -36,7 +36,9 @@ impl Machine {
     fn new(engine: Engine) -> Self {
         let desk = TestDesk::in_memory_on(engine);
         let known_heads = KnownHeads::new(KnownHeadFiles::new(desk.folder.path().join("known-heads")));
-        let mut model = Model { entries: 2, ..Model::default() };
+        // On a server, a login is a role. The one that owns the database has rights in it.
+        let here: &[&str] = engine.pick(&HERE, &["ana"]);
+        let mut model = Model { entries: 2, here, ..Model::default() };
         model.users.insert(1, ModelUser { name: "ana".into(), status: UserStatus::Active, version: 1 });
         model.applications.insert(1, ("Storefront".into(), 1));
         Self { desk, model, known_heads }
