@@ -241,7 +241,8 @@ fn rare_matches_among_many_keys_come_in_every_order(engine: Engine) {
          FROM n",
         engine.pick("PRAGMA synchronous = OFF; ", ""),
     ));
-    for scope in scopes(&desk) {
+    // On a server each window takes many round trips.
+    for scope in scopes(&desk).into_iter().take(engine.pick(usize::MAX, 1)) {
         for &sort in KeySort::ALL {
             for descending in [false, true] {
                 let filter = KeyFilter::parse("check").0;
