@@ -34,7 +34,7 @@ impl<'a> Pair<'a> {
         format!("{}&connect_timeout={connect_timeout}", self.site.url_at(place, role))
     }
 
-    /// It must not wait so long for a server that does not answer.
+    /// It must not wait the whole timeout for a server that does not answer.
     fn gateway(&self) -> Endpoint {
         self.site.gateway_at(&self.url(GATEWAY, 30), &[])
     }

@@ -5,7 +5,7 @@ use crate::support::postgres::Postgres;
 
 const NOT_PERMITTED: &str = "42501";
 
-/// What neither role can do: whoever is not the owner cannot change what holds the rules.
+/// What neither role can do: only the owner can change what holds the rules.
 const OF_THE_OWNER: &[&str] = &[
     "UPDATE audit SET changes = '[1]'",
     "DELETE FROM audit",
@@ -241,7 +241,7 @@ fn the_administrator_makes_every_change_of_the_desk() {
     assert_eq!(installation.owner(state), "present001 present002|3|2|2");
 }
 
-/// Whoever verifies keys with this role does not do so unseen.
+/// Verifications with this role are recorded.
 #[test]
 fn the_administrator_writes_use() {
     if !Postgres::available() {

@@ -93,7 +93,7 @@ impl TestDesk {
     /// The same for statements that succeed.
     pub fn sql(&self, sql: &str) {
         self.try_sql(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
-        // A server would plan lists by the few keys that it has seen: where the clock stands still, it does this never by itself.
+        // A server plans lists by its statistics. Those of tests with a fake clock never update them by themselves.
         if let Place::Server(database) = &self.place
             && sql.contains("INSERT INTO keys")
         {
